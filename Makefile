@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+#
+# The two commands for a newcomer: `sudo make demo` and `sudo make test`.
+# `make help` lists the rest.
+#
+# SAN=1 builds with the address and undefined-behaviour sanitizers, into its own
+# directory, so that both builds can stand side by side.  CC=clang works too.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SAN     ?= 0
+FUZZ_SECONDS ?= 3
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+BUILD := build
+ifeq ($(SAN),1)
+BUILD := build-san
+endif
+ifneq (,$(findstring clang,$(CC)))
+BUILD := $(BUILD)-clang
+endif
+BUILD_ABS := $(abspath $(BUILD))
+
+CFLAGS   ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	    -Wpointer-arith -Wvla -Wno-unused-parameter -Wno-missing-field-initializers
+ALL_CFLAGS = -std=gnu17 $(WARNINGS) -fno-strict-aliasing -fno-common -D_GNU_SOURCE -I. \
+	     $(CFLAGS) $(SAN_FLAGS) $(DEP_CFLAGS)
+ifeq ($(SAN),1)
+SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	     -DMCR_SANITIZED=1
+endif
+
+# pkg-config is asked only when something is compiled, so that `make deps` and
+# `make help` work on a machine that does not have it yet.
+pkg        = $(shell pkg-config $(1))
+DEP_CFLAGS = $(eval DEP_CFLAGS := $(call pkg,--cflags liburing libmnl libcjson libseccomp libcap-ng))$(DEP_CFLAGS)
+DAEMON_LIBS = $(eval DAEMON_LIBS := $(call pkg,--libs liburing libmnl libcjson libseccomp libcap-ng))$(DAEMON_LIBS)
+HARNESS_LIBS = $(eval HARNESS_LIBS := $(call pkg,--libs libmnl libcjson) -lpcap -lm)$(HARNESS_LIBS)
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# A program is a file with a main(); everything else beside it is library.
+DAEMON_MAINS  := daemon/mcrd.c daemon/mcrctl.c
+HARNESS_MAINS := $(wildcard harness/tools/*.c)
+# mcrctl links the library of control's client side only; see daemon/README.md.
+CTL_SRCS      := $(wildcard daemon/ctl_*.c)
+
+CORE_SRCS    := $(wildcard core/*.c)
+DAEMON_SRCS  := $(filter-out $(DAEMON_MAINS) $(CTL_SRCS),$(wildcard daemon/*.c))
+HARNESS_SRCS := $(wildcard harness/*.c)
+UNIT_SRCS    := $(wildcard tests/unit/test_*.c)
+FUZZ_SRCS    := $(wildcard tests/fuzz/fuzz_*.c)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+DAEMON_BINS  := $(BUILD)/bin/mcrd $(BUILD)/bin/mcrctl
+HARNESS_BINS := $(patsubst harness/tools/%.c,$(BUILD)/bin/%,$(HARNESS_MAINS))
+UNIT_BINS    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRCS))
+FUZZ_BINS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SRCS))
+POC_BINS     := $(patsubst experiments/%.c,$(BUILD)/experiments/%,$(wildcard experiments/poc_*/*.c))
+
+.PHONY: all
+all: $(DAEMON_BINS) $(HARNESS_BINS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(call obj,daemon/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
+
+$(BUILD)/libcore.a: $(call obj,$(CORE_SRCS))
+	$(AR) rcs $@ $^
+
+$(BUILD)/libharness.a: $(call obj,$(HARNESS_SRCS))
+	$(AR) rcs $@ $^
+
+$(BUILD)/bin/mcrd: $(call obj,daemon/mcrd.c $(DAEMON_SRCS)) $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
+
+$(BUILD)/bin/mcrctl: $(call obj,daemon/mcrctl.c $(CTL_SRCS) daemon/version.c) $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
+
+$(HARNESS_BINS): $(BUILD)/bin/%: $(BUILD)/obj/harness/tools/%.o $(BUILD)/libharness.a $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(HARNESS_LIBS)
+
+# A unit test links the module under test and what the line " * Links: a.c b.c"
+# in its header comment lists, nothing else.
+unit_links = $(shell sed -n 's/^ \* Links: //p' $(1))
+define unit_rule
+$(BUILD)/unit/$(notdir $(1:.c=)): $(call obj,$(1) $(call unit_links,$(1)))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDFLAGS) -lcmocka $$(DAEMON_LIBS)
+endef
+$(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
+
+# Fuzzers need clang's libFuzzer and always run with the sanitizers on.
+define fuzz_rule
+$(BUILD)/fuzz/$(notdir $(1:.c=)): $(1) $(call unit_links,$(1)) $(wildcard core/*.h)
+	@mkdir -p $$(@D)
+	clang -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O1 -g -DMCR_SANITIZED=1 \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$$(DEP_CFLAGS) -o $$@ $$(filter %.c,$$^) $$(LDFLAGS) $$(DAEMON_LIBS)
+endef
+$(foreach t,$(FUZZ_SRCS),$(eval $(call fuzz_rule,$(t))))
+
+$(BUILD)/experiments/%: experiments/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(LDFLAGS) $(call pkg,--libs liburing libseccomp)
+
+.PHONY: experiments
+experiments: $(POC_BINS)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
