@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h - the configuration file, and rules as JSON
+ *
+ * JSON with comments and trailing commas.  Parsing is all or nothing: what comes
+ * out is complete and checked, and an error names line, column and field.
+ */
+#ifndef CORE_CONFIG_H
+#define CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/ipc.h"
+#include "core/rule.h"
+
+struct cJSON;
+struct complaint;
+
+#define CONFIG_TEXT_MAX (1024u * 1024u) /* bytes; longer text is refused */
+
+/**
+ * struct config_iface - settings of one interface
+ * @steering: enum ipc_steering
+ * @gro:      enum ipc_gro: true switches it on, false off, absent leaves it alone
+ * @cpus:     "pinning": the CPUs whose workers serve this interface; empty: all workers
+ */
+struct config_iface {
+	char name[MCR_IFNAME_MAX];
+	enum ipc_steering steering;
+	enum ipc_gro gro;
+	unsigned n_cpus;
+	int cpus[MCR_MAX_WORKERS];
+};
+
+/**
+ * struct config - a checked configuration
+ * @workers:    0 when not given
+ * @per_packet: "per_packet": no GRO, no GSO, no gathering, for benchmarks
+ * @ifaces:     every interface that "steering", "gro" or "pinning" names
+ * @rules:      checked with rule_check(); ids filled in; no two with the same id
+ */
+struct config {
+	unsigned workers;
+	bool per_packet;
+	size_t n_ifaces;
+	struct config_iface *ifaces;
+	size_t n_rules;
+	struct rule *rules;
+};
+
+void config_fini(struct config *c);
+
+/**
+ * config_parse() - read a configuration
+ * @text: need not be NUL-terminated
+ * @len:  bytes
+ * @out:  filled on success, to be released with config_fini()
+ * @c:    filled with line, column, field and reason on failure
+ *
+ * Unknown fields, wrong types, values out of range and duplicate keys are errors.
+ *
+ * Return: 0; -EINVAL; -E2BIG when longer than CONFIG_TEXT_MAX; -ENOMEM.
+ */
+int config_parse(const char *text, size_t len, struct config *out, struct complaint *c);
+
+/**
+ * config_format() - write a configuration that config_parse() reads back to the same
+ * Return: malloc()ed text, NULL when out of memory.
+ */
+char *config_format(const struct config *c);
+
+const struct config_iface *config_find_iface(const struct config *c, const char *name);
+
+/**
+ * rule_from_json() - a rule from its JSON object, as in "rules" and in AddRule
+ * @json: {"id"?, "name"?, "input": {"interface","group","port","source"?},
+ *         "outputs": [{"interface","group","port","ttl"?,"source_ip"?,"dscp"?}],
+ *         "rate_limit"?: {"pps"?,"bps"?}, "priority"?: "high"|"normal"|"low"}
+ * @path: prefix of field names in complaints, "" or "rules[3]"
+ * @out:  filled, to be released with rule_fini()
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int rule_from_json(const struct cJSON *json, const char *path, struct rule *out,
+		   struct complaint *c);
+
+/* The JSON object of a rule, in the same form.  NULL: out of memory. */
+struct cJSON *rule_to_json(const struct rule *r);
+
+#endif

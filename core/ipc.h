@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ipc.h - messages between supervisor, control and workers
+ *
+ * Each child has one SOCK_SEQPACKET channel to the supervisor, on its descriptor 3.
+ * A message is one struct ipc_msg of fixed size and at most one descriptor
+ * (SCM_RIGHTS).  Everything larger (snapshot, filter programs, configuration text,
+ * counters) travels as a memfd.  Both sides distrust each other: ipc_parse() is
+ * the one place where received bytes become a message, and it checks length, type,
+ * direction, index ranges and whether a descriptor must be there.
+ *
+ *   control -> supervisor   requests; each is answered by one IPC_REPLY with its seq,
+ *                           in order
+ *   supervisor -> control   IPC_GIVE (descriptors at start), IPC_START, IPC_REPLY,
+ *                           IPC_WORKER_STATE, IPC_RELOAD, IPC_SHUTDOWN
+ *   supervisor -> worker    IPC_GIVE, IPC_START, IPC_INPUT, IPC_INPUT_CLOSE, IPC_OUTPUT,
+ *                           IPC_OUTPUT_CLOSE, IPC_SNAPSHOT, IPC_SHUTDOWN
+ *   worker -> supervisor    IPC_READY
+ */
+#ifndef CORE_IPC_H
+#define CORE_IPC_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/limits.h"
+
+#define IPC_MAGIC 0x4d435249 /* "IRCM" in memory */
+
+enum ipc_peer { IPC_FROM_CONTROL, IPC_FROM_WORKER, IPC_TO_CONTROL, IPC_TO_WORKER };
+
+enum ipc_type {
+	/* requests of control */
+	IPC_CONFIGURE = 1, /* workers, flags: once, before IPC_SPAWN */
+	IPC_PIN,	   /* worker, cpu: before IPC_SPAWN */
+	IPC_SPAWN,	   /* start the workers; the reply comes when all are sealed and ready */
+	IPC_OPEN_INPUT,	   /* iface: packet sockets, fan-out and counting sockets of an interface */
+	IPC_CLOSE_INPUT,   /* iface.slot */
+	IPC_SET_FILTER,	   /* iface.slot + memfd holding a struct filter_file */
+	IPC_OPEN_OUTPUT,   /* iface: one egress socket per worker */
+	IPC_CLOSE_OUTPUT,  /* iface.slot */
+	IPC_JOIN,	   /* join: membership held by an unread helper socket */
+	IPC_LEAVE,	   /* join */
+	IPC_BIND,	   /* join: unread socket for a unicast input (group is the address) */
+	IPC_UNBIND,	   /* join */
+	IPC_PUBLISH,	   /* publish + sealed memfd: keep it, pass it to every worker */
+	IPC_REFRESH_STATS, /* read PACKET_STATISTICS into the interface page */
+	IPC_READY,	   /* control: configured, listening.  worker: sealed and armed */
+	/* to control */
+	IPC_GIVE,	  /* give + descriptor (also to workers) */
+	IPC_START,	  /* start: everything has been given (also to workers) */
+	IPC_REPLY,	  /* reply, seq of the request */
+	IPC_WORKER_STATE, /* worker exited or is running again */
+	IPC_RELOAD,	  /* SIGHUP, + configuration file */
+	IPC_SHUTDOWN,	  /* finish, say the last words, exit (also to workers: drain) */
+	/* to workers */
+	IPC_INPUT,	  /* input + packet socket */
+	IPC_INPUT_CLOSE,  /* input.slot */
+	IPC_OUTPUT,	  /* input.slot is the interface slot, + egress socket */
+	IPC_OUTPUT_CLOSE, /* input.slot */
+	IPC_SNAPSHOT,	  /* publish + sealed memfd */
+	IPC_TYPES
+};
+
+enum ipc_gift {
+	GIFT_CONTROL_LISTENER = 1, /* listening AF_UNIX stream socket */
+	GIFT_STATUS_LISTENER,	   /* the same, for read-only methods */
+	GIFT_NETLINK,		   /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
+	GIFT_CONFIG,		   /* configuration file, open for reading */
+	GIFT_SNAPSHOT,		   /* last published snapshot (a restarted control) */
+	GIFT_WORKER_PAGE,	   /* index: worker; struct worker_page */
+	GIFT_IFACE_PAGE,	   /* struct iface_page */
+	GIFT_APPLIED,		   /* eventfd: a worker has swapped in a snapshot */
+	GIFT_ARENA,		   /* worker: memfd for ring, buffers and send marker */
+	GIFTS
+};
+
+/* struct ipc_start.flags and struct ipc_configure.flags */
+#define IPC_FLAG_PER_PACKET 0x1 /* no GRO, no GSO, no gathering: for benchmarks */
+#define IPC_FLAG_JSON_LOG   0x2
+#define IPC_FLAG_READ_ONLY  0x4 /* control: unused descriptors of a first start are absent */
+
+enum ipc_steering { STEER_RULE, STEER_CPU, STEERINGS };
+enum ipc_gro { GRO_LEAVE, GRO_ON, GRO_OFF, GRO_SETTINGS };
+
+/* Receive buffer classes; the frame sizes are in core/bufpool.h. */
+enum buf_class { BUF_SMALL, BUF_JUMBO, BUF_SUPER, BUF_CLASSES };
+
+/* What precedes the IP header in a frame. */
+enum link_layer { LINK_ETHERNET, LINK_RAW_IP, LINK_LAYERS };
+
+struct ipc_configure {
+	uint32_t workers; /* 1..MCR_MAX_WORKERS */
+	uint32_t flags;
+};
+
+struct ipc_pin {
+	uint32_t worker;
+	int32_t cpu; /* -1: not pinned */
+};
+
+struct ipc_give {
+	uint32_t what; /* enum ipc_gift */
+	uint32_t index;
+};
+
+struct ipc_start {
+	uint32_t worker; /* own number */
+	uint32_t workers;
+	int32_t cpu;
+	uint32_t flags;
+	uint64_t started_ns; /* CLOCK_MONOTONIC of the supervisor's start */
+};
+
+struct ipc_iface {
+	uint32_t slot;
+	uint32_t ifindex;
+	uint32_t mtu;
+	uint8_t steering; /* enum ipc_steering */
+	uint8_t gro;	  /* enum ipc_gro */
+	uint8_t supers;	  /* the device may hand over super-datagrams whatever GRO says */
+	uint8_t link;	  /* enum link_layer */
+	uint64_t worker_mask;
+};
+
+struct ipc_join {
+	uint32_t ifindex;
+	struct addr group;
+	struct addr source;
+	uint16_t port;
+	uint16_t reserved;
+};
+
+struct ipc_publish {
+	uint64_t generation;
+	uint64_t size_bytes;
+};
+
+struct ipc_input {
+	uint32_t slot;
+	uint32_t ifindex;
+	uint8_t link;	   /* enum link_layer */
+	uint8_t buf_class; /* enum buf_class */
+	uint8_t reserved[2];
+};
+
+/**
+ * struct ipc_reply - what became of a request
+ * @status: 0 or a negative errno
+ * @value:  IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy
+ */
+struct ipc_reply {
+	int32_t status;
+	uint32_t request; /* enum ipc_type */
+	uint64_t value;
+};
+
+/**
+ * struct ipc_worker_state - a worker came or went
+ * @exit_status: as waitpid() gives it, when @running is 0
+ */
+struct ipc_worker_state {
+	uint32_t worker;
+	uint32_t running;
+	uint32_t restarts;
+	int32_t exit_status;
+	int32_t pid;
+	int32_t cpu;
+};
+
+struct ipc_msg {
+	uint32_t magic;
+	uint16_t type; /* enum ipc_type */
+	uint16_t has_fd;
+	uint32_t seq;
+	uint32_t reserved;
+	union {
+		struct ipc_configure configure;
+		struct ipc_pin pin;
+		struct ipc_give give;
+		struct ipc_start start;
+		struct ipc_iface iface;
+		struct ipc_join join;
+		struct ipc_publish publish;
+		struct ipc_input input;
+		struct ipc_reply reply;
+		struct ipc_worker_state worker;
+		uint8_t bytes[48];
+	};
+};
+static_assert(sizeof(struct ipc_msg) == 64, "inter-process message format");
+
+/**
+ * struct filter_file - content of the memfd of IPC_SET_FILTER
+ *
+ * Followed by n_wanted + n_unwanted struct sock_filter: the prefilter of the packet
+ * sockets, and its complement among untagged IPv4 UDP for the counting socket.
+ */
+struct filter_file {
+	uint32_t n_wanted;   /* 1..BPF_MAXINSNS */
+	uint32_t n_unwanted; /* 1..BPF_MAXINSNS */
+};
+
+/**
+ * ipc_parse() - turn received bytes into a message
+ * @buf:    untrusted bytes
+ * @len:    how many were received
+ * @n_fds:  how many descriptors came along
+ * @from:   who may have sent it: a type that this peer may not send is refused
+ * @out:    filled on success
+ *
+ * Return: 0; -EBADMSG for a wrong length or magic, or a descriptor too many or missing;
+ * -EPROTO for a type this peer may not send; -ERANGE for an index or enum out of range.
+ */
+int ipc_parse(const void *buf, size_t len, unsigned n_fds, enum ipc_peer from,
+	      struct ipc_msg *out);
+
+/**
+ * ipc_send() - send one message, never blocking
+ * @sock: channel
+ * @msg:  magic and has_fd are filled in
+ * @fd:   descriptor to pass (borrowed), or -1
+ *
+ * Return: 0; -EAGAIN when the peer does not take it; other negative errno of sendmsg(2).
+ */
+int ipc_send(int sock, struct ipc_msg *msg, int fd);
+
+/**
+ * ipc_recv() - receive one message, never blocking
+ * @fd: filled with the descriptor that came along (close-on-exec, owned by the caller), or -1
+ *
+ * Surplus descriptors are closed.
+ * Return: 1; 0 when the peer has closed; -EAGAIN when there is none; -EBADMSG, -EPROTO,
+ * -ERANGE from ipc_parse(); other negative errno of recvmsg(2).
+ */
+int ipc_recv(int sock, enum ipc_peer from, struct ipc_msg *msg, int *fd);
+
+#endif

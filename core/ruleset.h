@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ruleset.h - the authoritative set of rules
+ *
+ * Control owns the only one.  Each rule gets, for as long as it stays, a rule
+ * slot and one output slot per output: indices into the tables of counters that
+ * workers keep in shared memory.  A slot that is freed may be used again by a
+ * later rule; the incarnation, which never repeats, tells the two apart.
+ */
+#ifndef CORE_RULESET_H
+#define CORE_RULESET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/rule.h"
+
+struct complaint;
+
+/**
+ * struct ruleset_entry - a rule and its place
+ * @rule:         owned by the set
+ * @slot:         0..MCR_MAX_RULES-1
+ * @incarnation:  unique for the lifetime of the set, never 0
+ * @output_slots: rule.n_outputs values 0..MCR_MAX_OUTPUTS-1
+ */
+struct ruleset_entry {
+	struct rule rule;
+	uint32_t slot;
+	uint64_t incarnation;
+	uint32_t *output_slots;
+};
+
+struct ruleset; /* heap object: its size is no business of the caller */
+
+struct ruleset *ruleset_new(void); /* NULL: out of memory */
+void ruleset_free(struct ruleset *s);
+
+enum ruleset_result { RULESET_UNCHANGED, RULESET_ADDED, RULESET_REPLACED };
+
+/**
+ * ruleset_add() - add a rule, or replace the one with the same input or id
+ * @s:       the set
+ * @rule:    borrowed, copied; an empty id is filled in by rule_make_id()
+ * @replace: whether a rule with the same id or input but other outputs gives way
+ * @out:     filled with the entry in the set when not negative; may be NULL
+ * @c:       filled with field and reason when refused
+ *
+ * Adding the same rule twice changes nothing and succeeds.  A replaced rule keeps
+ * its place and slot and gets a new incarnation: its counters start again.
+ *
+ * Return: an enum ruleset_result; -EINVAL (rule_check()); -EEXIST when the id, the
+ * name or the input is taken by a rule that differs and @replace is false (or when
+ * id and input belong to two different rules); -ELOOP when the set would relay in a
+ * circle, the reason names every hop; -ENOSPC when a limit is reached; -ENOMEM.
+ */
+int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
+		const struct ruleset_entry **out, struct complaint *c);
+
+/* Return: 0 or -ENOENT. */
+int ruleset_remove(struct ruleset *s, const char *id);
+
+const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char *id);
+const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const char *name);
+
+/*
+ * Entries in the order in which they were added; valid until the next change.
+ * Lookups by id, name and input are O(1): 10,000 rules are normal.
+ */
+size_t ruleset_count(const struct ruleset *s);
+const struct ruleset_entry *ruleset_at(const struct ruleset *s, size_t i);
+
+/* A deep copy with the same slots and incarnations: all-or-nothing edits work on it. */
+struct ruleset *ruleset_clone(const struct ruleset *s);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * statpage.h - counters in shared memory: one writer, readers that do not trust it
+ *
+ * A worker page (struct worker_page) is a memfd that the supervisor creates and
+ * keeps, one worker writes and control reads: statistics cost the data path no
+ * system call and survive the worker.  The interface page (struct iface_page) is
+ * written by the supervisor alone, from PACKET_STATISTICS of the sockets it owns.
+ *
+ * Values are 64-bit, each written whole by one writer and read with relaxed
+ * loads; a reader may see one counter a little ahead of another, never a torn one.
+ * Reading a page: statpage_read_worker() and friends copy the wanted part out and
+ * check it, because a compromised worker may write anything at any time.
+ */
+#ifndef CORE_STATPAGE_H
+#define CORE_STATPAGE_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/counters.h"
+#include "core/limits.h"
+
+#define STATPAGE_WORKER_MAGIC 0x314b524f5752434dull /* "MCRWORK1" */
+#define STATPAGE_IFACE_MAGIC  0x314341464952434dull /* "MCRIFAC1" */
+
+/* What the worker is doing; readers show it, nothing depends on it. */
+enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_DRAINING, WORKER_STATES };
+
+const char *worker_state_name(enum worker_state s);
+
+struct rule_slot {
+	uint64_t incarnation; /* whose counters these are; 0: nobody's */
+	struct rule_counters c;
+};
+
+struct output_slot {
+	uint64_t incarnation; /* of the rule it belongs to */
+	struct egress_counters c;
+};
+
+struct worker_page {
+	uint64_t magic;
+	uint64_t size_bytes;
+	/* Control compares these with what it published (drift). */
+	uint64_t generation; /* of the snapshot in use, written after the swap */
+	uint64_t hash;	     /* recomputed over the live table, once a second and after a swap */
+	uint64_t rules;	     /* rules in the live table */
+	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, at least every 100 ms */
+	uint64_t state;	       /* enum worker_state */
+	uint64_t pid;
+	uint64_t gso_fallbacks; /* outputs for which the kernel refused UDP_SEGMENT */
+	uint64_t send_retries;
+	uint64_t reserved[6];
+	struct ingress_counters ingress;
+	struct egress_counters egress;
+	uint64_t pool_buffers[3]; /* small, jumbo, super */
+	uint64_t pool_low[3];	  /* least free buffers seen */
+	struct rule_slot rule[MCR_MAX_RULES];
+	struct output_slot output[MCR_MAX_OUTPUTS];
+};
+
+/**
+ * struct iface_slot_stats - what the kernel says about one input interface
+ * @ifindex:       0 when the slot was never used
+ * @delivered:     frames put into the workers' packet sockets, per worker
+ * @socket_queue:  frames lost because that queue was full, per worker
+ * @not_matched:   frames the prefilter turned away, not_ipv4_udp included
+ * @not_ipv4_udp:  those of them that were not untagged IPv4 UDP
+ *
+ * A slot keeps counting when its interface is closed and opened again.
+ */
+struct iface_slot_stats {
+	uint64_t ifindex;
+	uint64_t delivered[MCR_MAX_WORKERS];
+	uint64_t socket_queue[MCR_MAX_WORKERS];
+	uint64_t not_matched;
+	uint64_t not_ipv4_udp;
+};
+
+struct iface_page {
+	uint64_t magic;
+	uint64_t size_bytes;
+	struct iface_slot_stats slot[MCR_MAX_IFACES];
+};
+
+/* For the writer: prepare a fresh, zeroed page. */
+void worker_page_init(struct worker_page *p);
+void iface_page_init(struct iface_page *p);
+
+/**
+ * struct worker_summary - the fixed part of a worker page, copied out and checked
+ */
+struct worker_summary {
+	uint64_t generation;
+	uint64_t hash;
+	uint64_t rules;
+	uint64_t heartbeat_ns;
+	enum worker_state state;
+	uint64_t pid;
+	uint64_t gso_fallbacks;
+	uint64_t send_retries;
+	struct ingress_counters ingress;
+	struct egress_counters egress;
+	uint64_t pool_buffers[3];
+	uint64_t pool_low[3];
+};
+
+/**
+ * statpage_read_worker() - copy the fixed part of a worker page
+ * @page:       the mapping, untrusted
+ * @size_bytes: length of the mapping
+ * @out:        filled on success
+ *
+ * Return: 0; -EBADMSG when magic, size or state cannot be.
+ */
+int statpage_read_worker(const volatile void *page, size_t size_bytes, struct worker_summary *out);
+
+/**
+ * statpage_read_rule() - copy one rule's counters
+ * @slot:        rule slot
+ * @incarnation: the rule's; counters of another incarnation read as zero
+ *
+ * Return: 0; -EBADMSG as above; -ERANGE when @slot is out of range.
+ */
+int statpage_read_rule(const volatile void *page, size_t size_bytes, uint32_t slot,
+		       uint64_t incarnation, struct rule_counters *out);
+int statpage_read_output(const volatile void *page, size_t size_bytes, uint32_t slot,
+			 uint64_t incarnation, struct egress_counters *out);
+int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t slot,
+			struct iface_slot_stats *out);
+
+#endif
