@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * priv.h - every privileged or identity-changing call of the daemon
+ *
+ * Implemented by priv_*.c only.  Those for the supervisor make the objects that
+ * need a right; those named priv_seal_* give rights up, in each process after its
+ * last use of them.  A step that fails is fatal for the caller, never skipped.
+ */
+#ifndef DAEMON_PRIV_H
+#define DAEMON_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/ipc.h"
+
+struct sock_fprog;
+
+/* --- identity and rights (priv_drop.c) --- */
+
+/**
+ * struct priv_identity - who the children become
+ * @one_user: only one user is mapped (unprivileged user namespace): no change
+ */
+struct priv_identity {
+	uid_t uid;
+	gid_t gid;
+	bool change;
+	bool one_user;
+	char name[32];
+};
+
+/* "mcr" if that user exists, else "nobody"; no change when not started as root. */
+int priv_identity_find(struct priv_identity *id);
+
+/* Supervisor: keep NET_RAW, SETUID, SETGID, and NET_ADMIN if granted; bound the rest; no_new_privs. */
+int priv_seal_supervisor(bool *have_net_admin);
+
+/*
+ * Child: change user, in a worker move to an empty network namespace (through a
+ * user namespace of its own) where the system permits one (*netns says), drop and
+ * bound every capability, no_new_privs, not dumpable.
+ */
+int priv_seal_identity(const struct priv_identity *id, bool empty_netns, bool *netns);
+
+/* --- system calls (priv_seccomp.c) --- */
+int priv_seal_syscalls_supervisor(void);
+int priv_seal_syscalls_control(void);
+int priv_seal_syscalls_worker(void);
+
+/* --- sockets (priv_socket.c) --- */
+
+/*
+ * A packet socket bound to @ifindex, ETH_P_IP, PACKET_VNET_HDR, outgoing frames
+ * ignored, filter "nothing" until priv_set_filter().  Return: descriptor or -errno.
+ */
+int priv_packet_socket(unsigned ifindex);
+
+/*
+ * Put @n sockets of one interface into a fan-out group in this order.  STEER_RULE
+ * attaches the program of core/steer.h.
+ */
+int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering);
+
+/* Unread counting socket on ETH_P_ALL with the smallest receive buffer. */
+int priv_counting_socket(unsigned ifindex);
+int priv_set_filter(int sock, const struct sock_fprog *prog);
+
+/* PACKET_STATISTICS since the last call: frames that passed the filter (those lost included), and lost. */
+int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost);
+
+/* Unconnected UDP socket that sends through @ifindex only (see core/README.md for its options). */
+int priv_egress_socket(unsigned ifindex);
+
+/* An unread helper socket; and its memberships. -ENOBUFS: the socket is full, take another. */
+int priv_helper_socket(void);
+int priv_join(int sock, const struct ipc_join *j);
+int priv_leave(int sock, const struct ipc_join *j);
+/* Unread UDP socket bound to j->group, j->port on j->ifindex (unicast input). */
+int priv_bind_unread(const struct ipc_join *j);
+
+int priv_netlink_socket(void);
+int priv_unix_listener(const char *path, mode_t mode);
+
+/* --- UDP GRO of an interface (priv_gro.c), by ETHTOOL ioctls --- */
+struct priv_gro_state {
+	bool gro, udp_forwarding; /* as found, to be restored */
+};
+int priv_gro_get(unsigned ifindex, struct priv_gro_state *st);
+int priv_gro_set(unsigned ifindex, const struct priv_gro_state *st);
+
+#endif
