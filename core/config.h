@@ -78,9 +78,9 @@ const struct config_iface *config_find_iface(const struct config *c, const char 
  *         "outputs": [{"interface","group","port","ttl"?,"source_ip"?,"dscp"?}],
  *         "rate_limit"?: {"pps"?,"bps"?}, "priority"?: "high"|"normal"|"low"}
  * @path: prefix of field names in complaints, "" or "rules[3]"
- * @out:  filled, to be released with rule_fini()
+ * @out:  filled, to be released with rule_fini(); on failure there is nothing to release
  *
- * Return: 0; -EINVAL; -ENOMEM.
+ * Return: 0; -EINVAL; -ELOOP when an output equals the rule's own input; -ENOMEM.
  */
 int rule_from_json(const struct cJSON *json, const char *path, struct rule *out,
 		   struct complaint *c);

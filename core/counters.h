@@ -89,6 +89,15 @@ struct rule_counters {
 	uint64_t drops_shed;
 };
 
+/*
+ * The only way a counter in a shared page grows.  One writer: readers in other
+ * processes need whole values, not an atomic addition.
+ */
+static inline void counter_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
 void ingress_counters_add(struct ingress_counters *to, const struct ingress_counters *from);
 void egress_counters_add(struct egress_counters *to, const struct egress_counters *from);
 

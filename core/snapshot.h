@@ -22,7 +22,7 @@
 #include "core/addr.h"
 #include "core/limits.h"
 
-#define SNAPSHOT_MAGIC	 0x3150414e5352434dull /* "MCRSNAP1" */
+#define SNAPSHOT_MAGIC   0x3150414e5352434dull /* "MCRSNAP1" */
 #define SNAPSHOT_VERSION 1
 
 struct snapshot_header {
@@ -74,7 +74,7 @@ struct snapshot_rule {
 	struct addr source;
 	uint16_t port;
 	uint8_t priority; /* enum rule_priority */
-	uint8_t state;	  /* enum rule_state */
+	uint8_t state;    /* enum rule_state */
 	uint32_t reserved;
 	char in_name[MCR_IFNAME_MAX];
 	char id[MCR_ID_MAX];
@@ -119,6 +119,12 @@ struct snapshot_view {
 	const struct snapshot_rule *rules;
 	const struct snapshot_output *outputs;
 };
+
+/* The largest snapshot there can be. */
+#define SNAPSHOT_MAX_BYTES                                                                 \
+	(sizeof(struct snapshot_header) + MCR_MAX_IFACES * sizeof(struct snapshot_iface) + \
+	 MCR_MAX_RULES * sizeof(struct snapshot_rule) +                                    \
+	 MCR_MAX_OUTPUTS * sizeof(struct snapshot_output))
 
 /* Bytes that a snapshot of these counts takes. */
 size_t snapshot_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs);

@@ -25,7 +25,7 @@
 /* What one rule wants, as far as a prefilter looks. */
 struct steer_want {
 	uint32_t group; /* host order */
-	uint16_t port;	/* host order */
+	uint16_t port;  /* host order */
 };
 
 /**
@@ -65,7 +65,8 @@ unsigned steer_filter_coarse(enum link_layer link, enum steer_program which,
 #define STEER_SMALL_MAX 32 /* instructions of the programs below, at most */
 
 /* Everything that is not untagged IPv4 UDP. */
-unsigned steer_filter_foreign(enum link_layer link, struct sock_filter prog[static STEER_SMALL_MAX]);
+unsigned steer_filter_foreign(enum link_layer link,
+			      struct sock_filter prog[static STEER_SMALL_MAX]);
 
 /* Nothing at all: on every packet socket until its rules are in place. */
 unsigned steer_filter_nothing(struct sock_filter prog[static STEER_SMALL_MAX]);

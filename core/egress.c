@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: MIT
+/*
+ * egress.c - forming runs, sending them, and what to do when the kernel says no
+ *
+ * Refusals and what follows from them (experiments/poc_egress_recverr and
+ * poc_gro_gso_super show each):
+ *
+ *   EIO, EOPNOTSUPP...    this output's route cannot do UDP_SEGMENT: single sends from
+ *                         now on, remembered in the table
+ *   EMSGSIZE, EINVAL      on a UDP_SEGMENT send: the MTU shrank before the table knew, or
+ *                         an older kernel takes 64 segments only: this run goes out
+ *                         datagram by datagram, which the kernel can fragment
+ *   ECONNREFUSED, E*UNREACH  IP_RECVERR makes an ICMP error of one unicast output fail a
+ *                         later send to another: sent once more before it counts
+ *   EAGAIN, ENOBUFS       dropped and counted, nothing waits
+ */
+#include "core/egress.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/bufpool.h"
+#include "core/frame.h"
+#include "core/statpage.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+#define NONE UINT32_MAX
+
+struct run {
+	struct iovec iov[EGRESS_RUN_IOV];
+	uint32_t buffers[EGRESS_RUN_IOV];
+	uint32_t n_iov;
+	uint32_t segment_bytes;
+	uint32_t bytes;
+	uint32_t datagrams;
+	uint32_t refs;
+	uint32_t next_free;
+};
+
+/* Where the next datagram of a run begins. */
+struct cursor {
+	uint32_t iov;
+	uint32_t offset;
+};
+
+enum again { AGAIN_NO, AGAIN_SAME, AGAIN_SINGLES };
+
+struct send {
+	struct msghdr msg;
+	struct iovec one; /* a datagram sent by itself */
+	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX];
+	struct match_output *output;
+	struct run *run;
+	uint32_t datagrams;
+	uint32_t bytes;
+	struct cursor at; /* walking a run datagram by datagram */
+	bool walking;
+	bool retried;
+	uint32_t next; /* in the free list or the again list */
+};
+
+struct egress {
+	struct bufpool *pool;
+	struct worker_page *page;
+	struct egress_io io;
+	bool per_packet;
+	uint32_t segments_max;
+	uint32_t in_flight;
+	uint32_t free_send, free_run;
+	uint32_t again_head, again_tail;
+	int sockets[MCR_MAX_IFACES];
+	struct send sends[EGRESS_SENDS];
+	struct run runs[EGRESS_RUNS];
+};
+
+struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
+			  const struct egress_io *io, bool per_packet)
+{
+	struct egress *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->pool = pool;
+	e->page = page;
+	e->io = *io;
+	e->per_packet = per_packet;
+	e->segments_max = EGRESS_SEGMENTS_MAX;
+	e->again_head = e->again_tail = NONE;
+	for (uint32_t i = 0; i < EGRESS_SENDS; i++)
+		e->sends[i].next = i + 1 < EGRESS_SENDS ? i + 1 : NONE;
+	for (uint32_t i = 0; i < EGRESS_RUNS; i++)
+		e->runs[i].next_free = i + 1 < EGRESS_RUNS ? i + 1 : NONE;
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
+		e->sockets[i] = -1;
+	return e;
+}
+
+void egress_free(struct egress *e)
+{
+	free(e);
+}
+
+void egress_set_socket(struct egress *e, uint32_t iface, int sock)
+{
+	if (iface < MCR_MAX_IFACES)
+		e->sockets[iface] = sock;
+}
+
+uint32_t egress_in_flight(const struct egress *e)
+{
+	return e->in_flight;
+}
+
+static void count_drop(struct egress *e, struct match_output *o, enum send_drop why, uint32_t n)
+{
+	counter_add(&o->counters->drops[why], n);
+	counter_add(&e->page->egress.drops[why], n);
+}
+
+static int socket_of(const struct egress *e, const struct match_output *o)
+{
+	return o->rec.iface < MCR_MAX_IFACES ? e->sockets[o->rec.iface] : -1;
+}
+
+/* --- runs --- */
+
+static struct run *run_take(struct egress *e)
+{
+	struct run *r;
+
+	if (e->free_run == NONE)
+		e->io.drain(e->io.ctx);
+	r = &e->runs[e->free_run];
+	e->free_run = r->next_free;
+	r->n_iov = 0;
+	r->bytes = 0;
+	r->datagrams = 0;
+	r->refs = 1;
+	return r;
+}
+
+static void run_put(struct egress *e, struct run *r)
+{
+	if (--r->refs)
+		return;
+	for (uint32_t i = 0; i < r->n_iov; i++)
+		bufpool_unref(e->pool, r->buffers[i]);
+	r->next_free = e->free_run;
+	e->free_run = (uint32_t)(r - e->runs);
+}
+
+static void run_add(struct egress *e, struct run *r, const struct egress_item *item)
+{
+	bufpool_ref(e->pool, item->buffer);
+	r->iov[r->n_iov] = (struct iovec){(void *)(uintptr_t)item->payload, item->payload_bytes};
+	r->buffers[r->n_iov++] = item->buffer;
+	r->bytes += item->payload_bytes;
+	r->datagrams += item->datagrams;
+}
+
+/* May @item follow in the run?  The run ends on a whole segment, or is empty. */
+static bool run_takes(const struct egress *e, const struct run *r, const struct egress_item *item)
+{
+	if (r->n_iov == 0)
+		return true;
+	return r->n_iov < EGRESS_RUN_IOV && r->bytes == r->datagrams * r->segment_bytes &&
+	       item->payload_bytes > 0 && item->payload_bytes + r->bytes <= FRAME_PAYLOAD_MAX &&
+	       item->datagrams + r->datagrams <= e->segments_max &&
+	       (item->segment_bytes == r->segment_bytes ||
+		(item->datagrams == 1 && item->payload_bytes < r->segment_bytes));
+}
+
+/* --- sends --- */
+
+static struct send *send_take(struct egress *e, struct match_output *o, struct run *r)
+{
+	struct send *s;
+
+	if (e->free_send == NONE)
+		e->io.drain(e->io.ctx);
+	s = &e->sends[e->free_send];
+	e->free_send = s->next;
+	s->output = o;
+	s->run = r;
+	s->walking = false;
+	s->retried = false;
+	s->msg = (struct msghdr){
+		.msg_name = &o->to,
+		.msg_namelen = sizeof(o->to),
+		.msg_control = o->control_bytes ? o->control : NULL,
+		.msg_controllen = o->control_bytes,
+	};
+	r->refs++;
+	return s;
+}
+
+static void send_put(struct egress *e, struct send *s)
+{
+	run_put(e, s->run);
+	s->next = e->free_send;
+	e->free_send = (uint32_t)(s - e->sends);
+}
+
+static void queue(struct egress *e, struct send *s)
+{
+	e->in_flight++;
+	e->io.queue(e->io.ctx, socket_of(e, s->output), &s->msg, (uint32_t)(s - e->sends));
+}
+
+/* The output's own control messages, and the segment size. */
+static void attach_segment(struct send *s, uint32_t segment_bytes)
+{
+	const uint16_t segment = (uint16_t)segment_bytes;
+	const uint32_t used = s->output->control_bytes;
+	struct cmsghdr *c = (void *)(s->control + used);
+
+	memcpy(s->control, s->output->control, used);
+	c->cmsg_level = IPPROTO_UDP;
+	c->cmsg_type = UDP_SEGMENT;
+	c->cmsg_len = CMSG_LEN(sizeof(segment));
+	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+	s->msg.msg_control = s->control;
+	s->msg.msg_controllen = used + CMSG_SPACE(sizeof(segment));
+}
+
+static void send_whole(struct egress *e, struct run *r, struct match_output *o)
+{
+	struct send *s = send_take(e, o, r);
+
+	s->msg.msg_iov = r->iov;
+	s->msg.msg_iovlen = r->n_iov;
+	s->datagrams = r->datagrams;
+	s->bytes = r->bytes;
+	if (r->datagrams > 1)
+		attach_segment(s, r->segment_bytes);
+	queue(e, s);
+}
+
+/* Points the send at the datagram at its cursor and moves on; false at the end of the run. */
+static bool step(struct send *s)
+{
+	const struct run *r = s->run;
+	const struct iovec *iov = &r->iov[s->at.iov];
+	size_t room;
+
+	if (s->at.iov == r->n_iov)
+		return false;
+	room = iov->iov_len - s->at.offset;
+	s->one.iov_base = (uint8_t *)iov->iov_base + s->at.offset;
+	s->one.iov_len = room < r->segment_bytes ? room : r->segment_bytes;
+	s->at.offset += (uint32_t)s->one.iov_len;
+	if (s->at.offset == iov->iov_len)
+		s->at = (struct cursor){s->at.iov + 1, 0};
+	s->msg.msg_iov = &s->one;
+	s->msg.msg_iovlen = 1;
+	s->datagrams = 1;
+	s->bytes = (uint32_t)s->one.iov_len;
+	return true;
+}
+
+/* Every datagram of the run in a send of its own. */
+static void send_singles(struct egress *e, struct run *r, struct match_output *o)
+{
+	struct cursor at = {0, 0};
+
+	while (at.iov < r->n_iov) {
+		struct send *s = send_take(e, o, r);
+
+		s->at = at;
+		step(s);
+		at = s->at;
+		queue(e, s);
+	}
+}
+
+static void send_run(struct egress *e, struct run *r, struct match_output *o)
+{
+	counter_add(&o->counters->matched, r->datagrams);
+	counter_add(&e->page->egress.matched, r->datagrams);
+	if (socket_of(e, o) < 0)
+		count_drop(e, o, SEND_DROP_NO_INTERFACE, r->datagrams);
+	else if (r->datagrams == 1 ||
+		 (!e->per_packet && !o->no_gso && r->datagrams <= e->segments_max &&
+		  r->segment_bytes <= o->payload_max))
+		send_whole(e, r, o);
+	else
+		send_singles(e, r, o);
+}
+
+void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_item *items)
+{
+	uint32_t i = rule->head;
+
+	while (i != NONE) {
+		struct run *r = run_take(e);
+
+		r->segment_bytes = items[i].segment_bytes;
+		for (; i != NONE && run_takes(e, r, &items[i]); i = items[i].next)
+			run_add(e, r, &items[i]);
+		for (uint32_t o = 0; o < rule->rec.n_outputs; o++)
+			send_run(e, r, &rule->outputs[o]);
+		run_put(e, r);
+	}
+}
+
+/* --- completions --- */
+
+static bool is_stale(int err)
+{
+	return err == ECONNREFUSED || err == EHOSTUNREACH || err == ENETUNREACH ||
+	       err == EHOSTDOWN || err == ENOPROTOOPT || err == EPROTO || err == EACCES;
+}
+
+/* What to do about a send that failed with @err. */
+static enum again verdict(struct egress *e, struct send *s, int err)
+{
+	if (s->datagrams > 1 && err != EAGAIN && err != ENOBUFS && !is_stale(err)) {
+		if (err == EINVAL && s->datagrams > EGRESS_SEGMENTS_OLD)
+			e->segments_max = EGRESS_SEGMENTS_OLD;
+		else if (err != EINVAL && err != EMSGSIZE && !s->output->no_gso) {
+			s->output->no_gso = true;
+			counter_add(&e->page->gso_fallbacks, 1);
+		}
+		return AGAIN_SINGLES;
+	}
+	if (is_stale(err) && !s->retried)
+		return AGAIN_SAME;
+	return AGAIN_NO;
+}
+
+static void set_aside(struct egress *e, struct send *s)
+{
+	const uint32_t index = (uint32_t)(s - e->sends);
+
+	s->next = NONE;
+	if (e->again_tail == NONE)
+		e->again_head = index;
+	else
+		e->sends[e->again_tail].next = index;
+	e->again_tail = index;
+	counter_add(&e->page->send_retries, 1);
+}
+
+static void count_result(struct egress *e, const struct send *s, int res)
+{
+	struct egress_counters *c = s->output->counters;
+
+	counter_add(&e->page->egress.calls, 1);
+	if (res < 0) {
+		count_drop(e, s->output, send_drop_from_errno(-res), s->datagrams);
+		return;
+	}
+	counter_add(&c->sent, s->datagrams);
+	counter_add(&c->bytes, s->bytes);
+	counter_add(&e->page->egress.sent, s->datagrams);
+	counter_add(&e->page->egress.bytes, s->bytes);
+}
+
+void egress_done(struct egress *e, uint32_t send, int res)
+{
+	struct send *s;
+
+	if (send >= EGRESS_SENDS)
+		return;
+	s = &e->sends[send];
+	e->in_flight--;
+	switch (res < 0 ? verdict(e, s, -res) : AGAIN_NO) {
+	case AGAIN_SAME:
+		s->retried = true;
+		set_aside(e, s);
+		return;
+	case AGAIN_SINGLES:
+		s->walking = true;
+		s->at = (struct cursor){0, 0};
+		s->msg.msg_control = s->output->control_bytes ? s->output->control : NULL;
+		s->msg.msg_controllen = s->output->control_bytes;
+		step(s);
+		set_aside(e, s);
+		return;
+	case AGAIN_NO:
+		break;
+	}
+	count_result(e, s, res);
+	s->retried = false;
+	if (s->walking && step(s))
+		set_aside(e, s);
+	else
+		send_put(e, s);
+}
+
+bool egress_retry(struct egress *e)
+{
+	uint32_t i = e->again_head;
+	const bool any = i != NONE;
+
+	e->again_head = e->again_tail = NONE;
+	while (i != NONE) {
+		const uint32_t next = e->sends[i].next;
+
+		queue(e, &e->sends[i]);
+		i = next;
+	}
+	return any;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * egress.h - gathered datagrams become few, large sends
+ *
+ * A run is a row of datagrams of one rule that one UDP_SEGMENT send can carry: equal
+ * sizes, except that the last may be shorter (udp(7)).  Each output of the rule gets
+ * one send of the same run: fan-out copies references, not bytes.
+ *
+ *   run:   FREE -> building -> shared by n sends -> FREE when the last has completed,
+ *          and with it one reference of each buffer it points into
+ *   send:  FREE -> queued -> completed -> FREE
+ *                    ^            |
+ *                    +- again ----+   the kernel refused UDP_SEGMENT: datagram by datagram;
+ *                                     or a stale error of another send: the same once more
+ *
+ * Sends carry MSG_DONTWAIT, so that the kernel completes each while it is submitted
+ * and an output that would block drops and counts instead of delaying the others.
+ */
+#ifndef CORE_EGRESS_H
+#define CORE_EGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "core/match.h"
+
+struct bufpool;
+struct worker_page;
+
+#define EGRESS_SENDS        4096u /* in flight at one time */
+#define EGRESS_RUNS         1024u
+#define EGRESS_RUN_IOV      64u
+#define EGRESS_SEGMENTS_OLD 64u  /* UDP_MAX_SEGMENTS of kernels that refuse more */
+#define EGRESS_SEGMENTS_MAX 128u /* and of those that do not */
+
+/**
+ * struct egress_io - how sends reach the kernel
+ * @queue: queue one sendmsg(2) on @sock; @msg stays valid until egress_done(@send)
+ * @drain: submit what is queued and call egress_done() for all that has completed; on
+ *         return every queued send has
+ */
+struct egress_io {
+	void *ctx;
+	void (*queue)(void *ctx, int sock, const struct msghdr *msg, uint32_t send);
+	void (*drain)(void *ctx);
+};
+
+/**
+ * struct egress_item - one received (super-)datagram of the batch
+ * @next: next item of the same rule, or UINT32_MAX
+ */
+struct egress_item {
+	const uint8_t *payload;
+	uint32_t payload_bytes;
+	uint32_t segment_bytes;
+	uint32_t datagrams;
+	uint32_t buffer;
+	uint32_t next;
+};
+
+struct egress; /* large, heap */
+
+/**
+ * egress_new() - all memory that sending ever takes
+ * @pool: where buffers go back to
+ * @page: counters
+ * @io:   copied
+ * @per_packet: one send per datagram, never UDP_SEGMENT
+ * Return: NULL when out of memory.
+ */
+struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
+			  const struct egress_io *io, bool per_packet);
+void egress_free(struct egress *e);
+
+/* The socket that sends through interface slot @iface; -1 when there is none. */
+void egress_set_socket(struct egress *e, uint32_t iface, int sock);
+
+/**
+ * egress_rule() - queue the sends of one rule's datagrams
+ * @rule:  borrowed until every send has completed
+ * @items: the batch; the rule's chain starts at rule->head
+ *
+ * Takes a reference of each buffer for each run; the caller keeps its own.
+ */
+void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_item *items);
+
+/**
+ * egress_done() - a send has completed
+ * @send: as given to queue(); out of range is ignored
+ * @res:  bytes, or negative errno
+ */
+void egress_done(struct egress *e, uint32_t send, int res);
+
+/* Queues again what egress_done() set aside; true when there was any. */
+bool egress_retry(struct egress *e);
+
+/* Sends that have not completed. */
+uint32_t egress_in_flight(const struct egress *e);
+
+#endif

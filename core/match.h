@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * match.h - a worker's live table: which rule takes a datagram
+ *
+ * Built aside from a snapshot, swapped in between two batches, thrown away whole.
+ * The records that lookups and sends use are the very ones that the hash covers, so
+ * that a damaged table shows in its hash (drift).
+ *
+ * Most specific first: (interface, source, group, port), then (interface, any
+ * source, group, port).
+ */
+#ifndef CORE_MATCH_H
+#define CORE_MATCH_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "core/counters.h"
+#include "core/snapshot.h"
+
+/* Room for IP_PKTINFO, IP_TTL, IP_TOS and UDP_SEGMENT (ip(7), udp(7)). */
+#define MATCH_CONTROL_MAX                                                      \
+	(CMSG_SPACE(sizeof(struct in_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + \
+	 CMSG_SPACE(sizeof(uint16_t)))
+
+/**
+ * struct match_output - one output, ready to be sent to
+ * @rec:           what the snapshot says; covered by the hash
+ * @to:            destination
+ * @payload_max:   payload that leaves unfragmented: MTU less IP and UDP header
+ * @no_gso:        the kernel refused UDP_SEGMENT for it: single sends from now on
+ * @control:       control messages that go with every send
+ * @control_bytes: of them; UDP_SEGMENT is appended by the sender
+ * @counters:      in the worker's status page
+ */
+struct match_output {
+	struct snapshot_output rec;
+	struct sockaddr_in to;
+	uint32_t payload_max;
+	bool no_gso;
+	uint32_t control_bytes;
+	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX];
+	struct egress_counters *counters;
+};
+
+/**
+ * struct match_bucket - token bucket of a rate limit
+ * Tokens are scaled by 10^9 so that a nanosecond's worth is a whole number.
+ */
+struct match_bucket {
+	uint64_t updated_ns;
+	uint64_t datagrams_e9;
+	uint64_t bits_e9;
+};
+
+/**
+ * struct match_rule - one rule
+ * @rec:        what the snapshot says; covered by the hash
+ * @outputs:    rec.n_outputs of them
+ * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or UINT32_MAX
+ */
+struct match_rule {
+	struct snapshot_rule rec;
+	struct match_output *outputs;
+	struct rule_counters *counters;
+	struct match_bucket bucket;
+	uint32_t head, tail;
+};
+
+struct match_table;
+struct worker_page;
+
+/**
+ * match_build() - build the table of one worker
+ * @view:   checked snapshot; not needed afterwards
+ * @worker: rules whose worker_mask has this bit are taken
+ * @page:   status page of the worker: counters of rules that are new start at zero
+ * @old:    table in use, or NULL: rate limits and refused GSO carry over
+ *
+ * Return: the table, or NULL when out of memory.
+ */
+struct match_table *match_build(const struct snapshot_view *view, unsigned worker,
+				struct worker_page *page, const struct match_table *old);
+void match_free(struct match_table *t);
+
+/* The rule that takes it, or NULL. Addresses in network order, port in host order. */
+struct match_rule *match_lookup(const struct match_table *t, uint32_t iface, uint32_t source_be,
+				uint32_t group_be, uint16_t port);
+
+uint32_t match_rules(const struct match_table *t);
+uint64_t match_generation(const struct match_table *t);
+
+/**
+ * match_hash_step() - recompute the hash over the live table, a slice at a time
+ * @t: table
+ * @n: rules to cover in this step
+ *
+ * A pass over 10,000 rules at once would delay the datagrams behind it.
+ *
+ * Return: true when a pass is complete; match_hash() is then that of this pass.
+ */
+bool match_hash_step(struct match_table *t, uint32_t n);
+uint64_t match_hash(const struct match_table *t);
+
+#endif

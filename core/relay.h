@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relay.h - the engine of a worker: frames in, matched, gathered by rule, sent
+ *
+ *   relay_input()  frame -> view -> rule -> appended to that rule's chain in the batch
+ *   relay_flush()  each rule's chain -> runs -> sends, high priority first
+ *
+ * The engine knows neither sockets nor rings.  Input is one call per filled buffer,
+ * output goes through struct egress_io; a mapped packet ring could stand in for the
+ * first, a test for both.
+ *
+ * Nothing waits for a batch to fill: the caller gathers only while more is already
+ * there, and flushes when it has caught up.
+ */
+#ifndef CORE_RELAY_H
+#define CORE_RELAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/ipc.h"
+
+struct bufpool;
+struct egress;
+struct match_table;
+struct worker_page;
+
+/*
+ * Items of one batch; a super-datagram is one.  As many as there are buffers would be
+ * the bound; what is gathered stays near RELAY_GATHER_DATAGRAMS.
+ */
+#define RELAY_BATCH_ITEMS      5120u
+#define RELAY_GATHER_DATAGRAMS 1024u
+
+struct relay;
+
+/**
+ * relay_new() - all memory that the engine ever takes, but the tables
+ * @pool:   buffers; relay_input() takes over one reference
+ * @egress: where sends go
+ * @page:   counters
+ * Return: NULL when out of memory.
+ */
+struct relay *relay_new(struct bufpool *pool, struct egress *egress, struct worker_page *page);
+void relay_free(struct relay *r);
+
+/**
+ * relay_input() - take one received buffer into the batch
+ * @buffer: index in the pool; the engine owns the reference from now on
+ * @len:    bytes the frame has, which may be more than the buffer holds (MSG_TRUNC)
+ * @iface:  slot of the interface it arrived on
+ * @link:   what precedes its IP header
+ * @now_ns: monotonic time of the pass, for rate limits
+ */
+void relay_input(struct relay *r, uint32_t buffer, size_t len, uint32_t iface, enum link_layer link,
+		 uint64_t now_ns);
+
+/* Datagrams gathered and not yet flushed. */
+uint32_t relay_gathered(const struct relay *r);
+
+/* No room for another pass of input? */
+bool relay_full(const struct relay *r);
+
+/* While set, datagrams of low-priority rules are shed. */
+void relay_set_behind(struct relay *r, bool behind);
+
+/* Queues the sends of everything gathered; the batch is empty afterwards. */
+void relay_flush(struct relay *r);
+
+/**
+ * relay_swap() - put another table in place
+ * @table: taken; NULL for none
+ *
+ * Only between batches: nothing gathered, nothing in flight.
+ * Return: the table that was in use, owned by the caller.
+ */
+struct match_table *relay_swap(struct relay *r, struct match_table *table);
+
+#endif

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+/*
+ * worker.c - the process that moves packets
+ *
+ * Start-up, in this order, because each step needs a right that the next one takes:
+ *
+ *   1. receive memory and descriptors from the supervisor
+ *   2. pin to the CPU, map and touch all memory, make the ring (disabled)
+ *   3. change user, move to an empty network namespace, drop every capability
+ *   4. restrict and enable the ring
+ *   5. seccomp: no socket, no open, no io_uring_register
+ *   6. say that it is ready
+ *
+ * The loop.  A worker that is not behind sends at once; one that is behind finds a full
+ * pass of completions waiting, and as long as it does, it gathers more before it sends,
+ * because larger sends are what lets it catch up:
+ *
+ *   wait -> reap -> [pass was full: reap again, up to about 1024 datagrams]
+ *        -> flush: queue sends -> submit; they complete at once
+ *        -> give buffers back, arm what ended -> commands of the supervisor
+ *
+ * Between two turns of the loop nothing is gathered and nothing is in flight, which is
+ * when a table may be swapped.
+ */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/egress.h"
+#include "core/match.h"
+#include "core/relay.h"
+#include "core/statpage.h"
+#include "daemon/priv.h"
+#include "daemon/roles.h"
+
+#define TICK_MAX_NS    100000000ull /* heartbeat */
+#define TICK_MIN_NS    10000000ull
+#define HASH_SLICE     256u /* rules hashed in one tick */
+#define HASH_PERIOD_NS 1000000000ull
+#define FULL_PASS      16u          /* receives in one pass that mean "there is more" */
+#define DRAIN_NS       300000000ull /* at most, before exiting */
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Gifts of the supervisor. */
+struct gifts {
+	int arena, page, applied;
+	struct ipc_start start;
+};
+
+static int take_gifts(struct gifts *g)
+{
+	struct pollfd channel = {.fd = CHILD_CHANNEL_FD, .events = POLLIN};
+	struct ipc_msg m;
+	int fd, ret;
+
+	*g = (struct gifts){-1, -1, -1, {0}};
+	for (;;) {
+		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
+		if (ret == -EAGAIN) {
+			if (poll(&channel, 1, -1) < 0 && errno != EINTR)
+				return -errno;
+			continue;
+		}
+		if (ret <= 0)
+			return ret ? ret : -EPIPE;
+		if (m.type == IPC_START)
+			break;
+		if (m.type != IPC_GIVE)
+			return -EPROTO;
+		if (m.give.what == GIFT_ARENA)
+			g->arena = fd;
+		else if (m.give.what == GIFT_WORKER_PAGE)
+			g->page = fd;
+		else if (m.give.what == GIFT_APPLIED)
+			g->applied = fd;
+		else
+			close(fd);
+	}
+	g->start = m.start;
+	return g->arena < 0 || g->page < 0 || g->applied < 0 ? -EPROTO : 0;
+}
+
+static void *map_shared(int fd, size_t bytes, int flags)
+{
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, 0);
+
+	if (mem == MAP_FAILED)
+		die(FAC_BUFFER_POOL, "cannot map %zu bytes of shared memory: %s", bytes,
+		    strerror(errno));
+	close(fd);
+	return mem;
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		log_msg(SEV_WARNING, FAC_DATA_PLANE, "cannot pin to CPU %d: %s", cpu,
+			strerror(errno));
+}
+
+/* The other set of rings than the last worker used: its completion queue stays readable. */
+static unsigned choose_set(struct arena_header *h)
+{
+	const bool fresh = h->magic != ARENA_MAGIC || h->version != ARENA_VERSION;
+	const unsigned set = fresh ? 0 : (h->current ^ 1) & 1;
+
+	h->magic = ARENA_MAGIC;
+	h->version = ARENA_VERSION;
+	h->size_bytes = WORKER_ARENA_BYTES;
+	h->starts = fresh ? 1 : h->starts + 1;
+	return set;
+}
+
+static void make(struct worker *w, const struct gifts *g)
+{
+	struct egress_io io = {w, worker_queue_send, worker_drain};
+	struct arena_header *header;
+	unsigned set;
+	int ret;
+
+	pin(w->cpu);
+	w->page = map_shared(g->page, sizeof(*w->page), 0);
+	w->arena = map_shared(g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
+	header = w->arena;
+	set = choose_set(header);
+	bufpool_init(&w->pool, w->arena, set);
+	ret = ring_init(&w->ring, w->arena, set);
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot make the io_uring: %s", strerror(-ret));
+	header->current = set;
+	header->cq_done = 0;
+	w->egress = egress_new(&w->pool, w->page, &io, w->per_packet);
+	w->relay = w->egress ? relay_new(&w->pool, w->egress, w->page) : NULL;
+	if (!w->relay)
+		die(FAC_BUFFER_POOL, "out of memory");
+}
+
+static void seal(struct worker *w)
+{
+	struct priv_identity id;
+	int ret;
+
+	ret = priv_identity_find(&id);
+	if (!ret)
+		ret = priv_seal_identity(&id, true, &w->netns);
+	if (ret < 0)
+		die(FAC_SECURITY, "cannot give up rights: %s", strerror(-ret));
+	if (!w->netns)
+		log_msg(SEV_WARNING, FAC_SECURITY,
+			"no network namespace of its own: the system permits none");
+	ret = ring_seal(&w->ring, &w->pool);
+	if (ret < 0)
+		die(FAC_SECURITY, "cannot restrict the io_uring: %s", strerror(-ret));
+	ret = priv_seal_syscalls_worker();
+	if (ret < 0)
+		die(FAC_SECURITY, "cannot install the system call filter: %s", strerror(-ret));
+}
+
+static void say_ready(struct worker *w)
+{
+	struct ipc_msg m = {.type = IPC_READY};
+	int ret;
+
+	ret = ipc_send(CHILD_CHANNEL_FD, &m, -1);
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot reach the supervisor: %s", strerror(-ret));
+}
+
+/* Heartbeat, a slice of the table's hash, and the pools' low marks. */
+static void tick(struct worker *w)
+{
+	const uint32_t rules = w->table ? match_rules(w->table) : 0;
+
+	__atomic_store_n(&w->page->heartbeat_ns, w->now_ns, __ATOMIC_RELAXED);
+	if (w->table && match_hash_step(w->table, HASH_SLICE))
+		__atomic_store_n(&w->page->hash, match_hash(w->table), __ATOMIC_RELAXED);
+	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
+		__atomic_store_n(&w->page->pool_low[c], w->pool.class[c].low, __ATOMIC_RELAXED);
+	if (w->page->gso_fallbacks != w->gso_fallbacks_logged) {
+		w->gso_fallbacks_logged = w->page->gso_fallbacks;
+		log_limited(&w->limit_gso, w->now_ns, SEV_WARNING, FAC_EGRESS,
+			    "the kernel refuses UDP_SEGMENT for %llu outputs: single sends there",
+			    (unsigned long long)w->gso_fallbacks_logged);
+	}
+	w->tick_ns = HASH_PERIOD_NS / (rules / HASH_SLICE + 1);
+	if (w->tick_ns > TICK_MAX_NS)
+		w->tick_ns = TICK_MAX_NS;
+	if (w->tick_ns < TICK_MIN_NS)
+		w->tick_ns = TICK_MIN_NS;
+	w->next_tick_ns = w->now_ns + w->tick_ns;
+}
+
+/* Reaps, and while it is behind reaps again.  Returns the receives handled. */
+static unsigned gather(struct worker *w)
+{
+	unsigned pass = worker_reap(w), all = pass;
+
+	while (!w->per_packet && pass >= FULL_PASS && !relay_full(w->relay)) {
+		if (ring_submit(&w->ring) < 0)
+			break;
+		pass = worker_reap(w);
+		all += pass;
+	}
+	relay_set_behind(w->relay, relay_full(w->relay));
+	return all;
+}
+
+/* One turn of the loop; returns the receives handled. */
+static unsigned turn(struct worker *w, uint64_t wait_ns)
+{
+	unsigned received;
+	int ret;
+
+	if (!w->n_deferred && !io_uring_cq_ready(&w->ring.uring)) {
+		ret = ring_wait(&w->ring, wait_ns);
+		if (ret < 0)
+			die(FAC_DATA_PLANE, "io_uring_enter: %s", strerror(-ret));
+	}
+	w->now_ns = clock_ns();
+	received = gather(w);
+	relay_flush(w->relay);
+	worker_drain(w);
+	bufpool_commit(&w->pool);
+	if (w->now_ns >= w->next_tick_ns)
+		tick(w);
+	return received;
+}
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+	__atomic_store_n(&w->page->state, state, __ATOMIC_RELAXED);
+}
+
+/* What the sockets still hold goes out; what arrives from now on may be anybody's. */
+static void drain_sockets(struct worker *w)
+{
+	const uint64_t until_ns = w->now_ns + DRAIN_NS;
+
+	set_state(w, WORKER_DRAINING);
+	do {
+		worker_arm(w);
+	} while ((turn(w, 0) || w->n_deferred) && w->now_ns < until_ns);
+}
+
+static void run(struct worker *w)
+{
+	set_state(w, WORKER_RUNNING);
+	while (!w->supervisor_gone && !w->draining) {
+		worker_arm(w);
+		turn(w, w->next_tick_ns > w->now_ns ? w->next_tick_ns - w->now_ns : 0);
+		if (w->channel_ready)
+			worker_commands(w);
+	}
+	if (w->draining)
+		drain_sockets(w);
+}
+
+int worker_main(unsigned index)
+{
+	char name[16];
+	struct worker *w;
+	struct gifts gifts;
+	int ret;
+
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(name, sizeof(name), "worker %u", index);
+	log_init(name, false);
+	ret = take_gifts(&gifts);
+	if (ret == -EPIPE)
+		return 0; /* the supervisor gave up before we began */
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "bad start-up message: %s", strerror(-ret));
+	log_init(name, gifts.start.flags & IPC_FLAG_JSON_LOG);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		die(FAC_BUFFER_POOL, "out of memory");
+	w->index = gifts.start.worker;
+	w->cpu = gifts.start.cpu;
+	w->per_packet = gifts.start.flags & IPC_FLAG_PER_PACKET;
+	w->applied_fd = gifts.applied;
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		w->inputs[i].sock = w->outputs[i] = -1;
+	make(w, &gifts);
+	seal(w);
+	w->page->pid = (uint64_t)getpid();
+	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
+		w->page->pool_buffers[c] = w->pool.class[c].buffers;
+	w->now_ns = clock_ns();
+	tick(w);
+	say_ready(w);
+	run(w);
+	return 0;
+}

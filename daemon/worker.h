@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.h - the parts of a worker process
+ *
+ *   worker.c          start-up, sealing, the loop
+ *   worker_ring.c     what goes into the ring and what comes out of it
+ *   worker_command.c  messages of the supervisor: sockets, snapshots, shutdown
+ */
+#ifndef DAEMON_WORKER_H
+#define DAEMON_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/bufpool.h"
+#include "core/ipc.h"
+#include "core/ring.h"
+#include "daemon/log.h"
+
+struct egress;
+struct match_table;
+struct relay;
+struct worker_page;
+
+/**
+ * struct worker_input - the packet socket of one interface
+ * @sock:    -1 when there is none
+ * @serial:  tells completions of this socket from those of an earlier one in the slot
+ * @armed:   a multishot receive is in the ring
+ * @starved: it ended because its pool was empty
+ * @rearm_ns: not before this time, after an error
+ */
+struct worker_input {
+	int sock;
+	enum link_layer link;
+	enum buf_class class;
+	uint32_t serial;
+	bool armed;
+	bool starved;
+	uint64_t rearm_ns;
+};
+
+/* A receive completion that arrived while a batch was being flushed. */
+struct worker_deferred {
+	union ring_tag tag;
+	int res;
+	uint32_t flags;
+};
+
+struct worker {
+	unsigned index;
+	int cpu;
+	bool per_packet;
+	bool netns;
+	bool channel_ready;
+	bool channel_armed;
+	bool supervisor_gone;
+	bool draining;
+	uint8_t peek; /* where the peeked byte of the channel goes */
+	int applied_fd;
+	void *arena;
+	struct worker_page *page;
+	struct relay *relay;
+	struct match_table *table; /* in use, owned through the relay */
+	struct egress *egress;
+	struct ring ring;
+	uint64_t now_ns;
+	uint64_t next_tick_ns;
+	uint64_t tick_ns;
+	uint64_t gso_fallbacks_logged;
+	struct log_limit limit_recv, limit_gso, limit_command;
+	struct worker_input inputs[MCR_MAX_IFACES];
+	int outputs[MCR_MAX_IFACES];
+	uint32_t n_deferred;
+	struct worker_deferred deferred[BUF_TOTAL_COUNT + MCR_MAX_IFACES];
+	struct bufpool pool;
+};
+
+/* --- worker_ring.c --- */
+
+/* For struct egress_io; ctx is the worker. */
+void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, uint32_t send);
+
+/*
+ * Submits everything and handles completions until no send is in flight.  Receives
+ * that complete meanwhile are put aside for the next worker_reap().
+ */
+void worker_drain(void *ctx);
+
+/* Handles every completion that is there; returns how many receives were among them. */
+unsigned worker_reap(struct worker *w);
+
+/* Arms what is not armed and may be: receives, and the watch on the channel. */
+void worker_arm(struct worker *w);
+
+/* Takes the receive of an input out of the ring. */
+void worker_disarm(struct worker *w, uint32_t slot);
+
+/* --- worker_command.c --- */
+
+/* Handles every message that the supervisor has sent.  Between batches only. */
+void worker_commands(struct worker *w);
+
+#endif

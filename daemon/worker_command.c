@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * worker_command.c - what the supervisor tells a worker
+ *
+ * Sockets arrive before the snapshot that needs them, on the same channel.  A snapshot
+ * that cannot be read changes nothing: the table in use stays, and the generation in
+ * the status page, which does not move, tells control so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/egress.h"
+#include "core/match.h"
+#include "core/relay.h"
+#include "core/snapshot.h"
+#include "core/statpage.h"
+#include "daemon/roles.h"
+#include "daemon/worker.h"
+
+#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+static void close_input(struct worker *w, uint32_t slot)
+{
+	struct worker_input *in = &w->inputs[slot];
+
+	if (in->sock < 0)
+		return;
+	worker_disarm(w, slot);
+	close(in->sock);
+	in->sock = -1;
+}
+
+static void open_input(struct worker *w, const struct ipc_input *m, int fd)
+{
+	struct worker_input *in = &w->inputs[m->slot];
+
+	close_input(w, m->slot);
+	in->sock = fd;
+	in->link = m->link;
+	in->class = m->buf_class;
+	in->serial++;
+	in->starved = false;
+	in->rearm_ns = 0;
+}
+
+static void set_output(struct worker *w, uint32_t slot, int fd)
+{
+	if (w->outputs[slot] >= 0)
+		close(w->outputs[slot]);
+	w->outputs[slot] = fd;
+	egress_set_socket(w->egress, slot, fd);
+}
+
+/* Without the seals its writer could change it after it was checked. */
+static int map_sealed(int fd, uint64_t size_bytes, void **mem)
+{
+	struct stat st;
+	int seals;
+
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return -EPERM;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size <= 0 || (uint64_t)st.st_size != size_bytes)
+		return -EBADMSG;
+	*mem = mmap(NULL, size_bytes, PROT_READ, MAP_SHARED, fd, 0);
+	return *mem == MAP_FAILED ? -errno : 0;
+}
+
+static void publish_applied(struct worker *w, const struct match_table *t)
+{
+	const uint64_t one = 1;
+
+	__atomic_store_n(&w->page->rules, match_rules(t), __ATOMIC_RELAXED);
+	__atomic_store_n(&w->page->hash, match_hash(t), __ATOMIC_RELAXED);
+	__atomic_store_n(&w->page->generation, match_generation(t), __ATOMIC_RELEASE);
+	if (write(w->applied_fd, &one, sizeof(one)) < 0)
+		log_limited(&w->limit_command, w->now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
+			    "cannot signal control: %s", strerror(errno));
+}
+
+static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
+{
+	struct match_table *old, *table;
+	struct snapshot_view view;
+	void *mem;
+	int ret;
+
+	ret = map_sealed(fd, m->size_bytes, &mem);
+	if (ret < 0)
+		return ret;
+	ret = snapshot_parse(mem, m->size_bytes, &view);
+	if (ret < 0)
+		goto out;
+	old = relay_swap(w->relay, NULL);
+	table = match_build(&view, w->index, w->page, old);
+	if (!table) {
+		relay_swap(w->relay, old);
+		ret = -ENOMEM;
+		goto out;
+	}
+	relay_swap(w->relay, table);
+	w->table = table;
+	match_free(old);
+	publish_applied(w, table);
+out:
+	munmap(mem, m->size_bytes);
+	return ret;
+}
+
+static void snapshot(struct worker *w, const struct ipc_publish *m, int fd)
+{
+	const int ret = apply_snapshot(w, m, fd);
+
+	if (ret < 0)
+		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+			    "snapshot of generation %llu refused: %s",
+			    (unsigned long long)m->generation, strerror(-ret));
+	close(fd);
+}
+
+static void command(struct worker *w, const struct ipc_msg *m, int fd)
+{
+	switch (m->type) {
+	case IPC_INPUT:
+		open_input(w, &m->input, fd);
+		break;
+	case IPC_INPUT_CLOSE:
+		close_input(w, m->input.slot);
+		break;
+	case IPC_OUTPUT:
+		set_output(w, m->input.slot, fd);
+		break;
+	case IPC_OUTPUT_CLOSE:
+		set_output(w, m->input.slot, -1);
+		break;
+	case IPC_SNAPSHOT:
+		snapshot(w, &m->publish, fd);
+		break;
+	case IPC_SHUTDOWN:
+		w->draining = true;
+		break;
+	default: /* ipc_parse() admits gifts here, which come only before the start */
+		if (fd >= 0)
+			close(fd);
+		break;
+	}
+}
+
+void worker_commands(struct worker *w)
+{
+	struct ipc_msg m;
+	int fd, ret;
+
+	w->channel_ready = false;
+	while ((ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd)) == 1)
+		command(w, &m, fd);
+	if (ret == 0)
+		w->supervisor_gone = true;
+	else if (ret != -EAGAIN)
+		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+			    "message of the supervisor refused: %s", strerror(-ret));
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+/*
+ * worker_ring.c - receives, sends and the channel watch in one ring
+ *
+ * A multishot receive stays armed until the kernel says otherwise (no
+ * IORING_CQE_F_MORE): its pool was empty, or the socket reported an error.  It is armed
+ * again only when that can help: after buffers came back, or a while later.
+ *
+ * MSG_TRUNC makes the kernel report the true length of a frame that was larger than
+ * its buffer (experiments/poc_gro_gso_super); without it the cut would go unseen.
+ *
+ * The channel is watched by a receive that peeks at one byte.  The message itself, with
+ * its descriptor, is taken by recvmsg(2) afterwards: a receive in the ring could not
+ * carry the descriptor.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/egress.h"
+#include "core/relay.h"
+#include "core/statpage.h"
+#include "daemon/roles.h"
+#include "daemon/worker.h"
+
+#define REARM_AFTER_ERROR_NS 100000000ull
+
+/* The link layer rides in the serial's lowest bit, so that late completions still parse. */
+static uint32_t input_index(const struct worker_input *in)
+{
+	return in->serial << 1 | in->link;
+}
+
+void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, uint32_t send)
+{
+	struct worker *w = ctx;
+	struct io_uring_sqe *sqe = ring_sqe(&w->ring);
+	const union ring_tag tag = {.kind = RING_SEND, .index = send};
+
+	io_uring_prep_sendmsg(sqe, sock, msg, MSG_DONTWAIT);
+	sqe->user_data = tag.u64;
+}
+
+static void arm_input(struct worker *w, uint32_t slot)
+{
+	struct worker_input *in = &w->inputs[slot];
+	struct io_uring_sqe *sqe = ring_sqe(&w->ring);
+	const union ring_tag tag = {
+		.kind = RING_RECV,
+		.class = (uint8_t)in->class,
+		.slot = (uint16_t)slot,
+		.index = input_index(in),
+	};
+
+	io_uring_prep_recv_multishot(sqe, in->sock, NULL, 0, MSG_TRUNC);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = (uint16_t)in->class;
+	sqe->user_data = tag.u64;
+	in->armed = true;
+	in->starved = false;
+}
+
+static bool may_arm(const struct worker *w, const struct worker_input *in)
+{
+	const struct bufpool_class *c = &w->pool.class[in->class];
+
+	if (in->sock < 0 || in->armed || w->now_ns < in->rearm_ns)
+		return false;
+	return !in->starved || c->offered >= c->buffers / 8;
+}
+
+void worker_arm(struct worker *w)
+{
+	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++)
+		if (may_arm(w, &w->inputs[slot]))
+			arm_input(w, slot);
+	if (!w->channel_armed) {
+		struct io_uring_sqe *sqe = ring_sqe(&w->ring);
+		const union ring_tag tag = {.kind = RING_CHANNEL};
+
+		io_uring_prep_recv(sqe, CHILD_CHANNEL_FD, &w->peek, sizeof(w->peek), MSG_PEEK);
+		sqe->user_data = tag.u64;
+		w->channel_armed = true;
+	}
+}
+
+void worker_disarm(struct worker *w, uint32_t slot)
+{
+	struct worker_input *in = &w->inputs[slot];
+	struct io_uring_sqe *sqe;
+	const union ring_tag cancel = {.kind = RING_CANCEL};
+	const union ring_tag tag = {
+		.kind = RING_RECV,
+		.class = (uint8_t)in->class,
+		.slot = (uint16_t)slot,
+		.index = input_index(in),
+	};
+
+	if (!in->armed)
+		return;
+	sqe = ring_sqe(&w->ring);
+	io_uring_prep_cancel64(sqe, tag.u64, 0);
+	sqe->user_data = cancel.u64;
+	in->armed = false;
+}
+
+/* The receive has ended: remember why, for worker_arm(). */
+static void recv_ended(struct worker *w, union ring_tag tag, int res)
+{
+	struct worker_input *in = &w->inputs[tag.slot % MCR_MAX_IFACES];
+
+	if (in->sock < 0 || input_index(in) != tag.index)
+		return; /* of a socket that is gone */
+	in->armed = false;
+	if (res == -ENOBUFS) {
+		in->starved = true;
+		counter_add(&w->page->ingress.buf_exhaust, 1);
+	} else if (res < 0) {
+		in->rearm_ns = w->now_ns + REARM_AFTER_ERROR_NS;
+		log_limited(&w->limit_recv, w->now_ns, SEV_WARNING, FAC_INGRESS,
+			    "receive on interface slot %u: %s", tag.slot, strerror(-res));
+	}
+}
+
+static void recv_done(struct worker *w, union ring_tag tag, int res, uint32_t flags)
+{
+	int buffer;
+
+	if (!(flags & IORING_CQE_F_MORE))
+		recv_ended(w, tag, res);
+	if (!(flags & IORING_CQE_F_BUFFER))
+		return;
+	buffer = bufpool_take(&w->pool, tag.class, flags >> IORING_CQE_BUFFER_SHIFT);
+	if (buffer < 0) {
+		log_limited(&w->limit_recv, w->now_ns, SEV_ERROR, FAC_BUFFER_POOL,
+			    "the kernel returned buffer %u, which it does not have",
+			    flags >> IORING_CQE_BUFFER_SHIFT);
+		return;
+	}
+	relay_input(w->relay, (uint32_t)buffer, res > 0 ? (size_t)res : 0, tag.slot, tag.index & 1,
+		    w->now_ns);
+}
+
+/*
+ * Walks the completion queue.  While a batch is being flushed (@defer), receives are
+ * put aside: the array has room for one completion of every buffer, and one more of
+ * every receive that ends.
+ */
+static unsigned walk(struct worker *w, bool defer)
+{
+	struct io_uring *u = &w->ring.uring;
+	unsigned head, seen = 0, received = 0;
+	struct io_uring_cqe *cqe;
+
+	io_uring_for_each_cqe (u, head, cqe) {
+		const union ring_tag tag = {.u64 = cqe->user_data};
+
+		seen++;
+		switch ((enum ring_kind)tag.kind) {
+		case RING_RECV:
+			if (defer && w->n_deferred < BUF_TOTAL_COUNT + MCR_MAX_IFACES)
+				w->deferred[w->n_deferred++] =
+					(struct worker_deferred){tag, cqe->res, cqe->flags};
+			else
+				recv_done(w, tag, cqe->res, cqe->flags);
+			received++;
+			break;
+		case RING_SEND:
+			egress_done(w->egress, tag.index, cqe->res);
+			break;
+		case RING_CHANNEL:
+			w->channel_armed = false;
+			w->channel_ready = true;
+			w->supervisor_gone = w->supervisor_gone || cqe->res == 0;
+			break;
+		case RING_CANCEL:
+			break;
+		}
+	}
+	io_uring_cq_advance(u, seen);
+	return received;
+}
+
+unsigned worker_reap(struct worker *w)
+{
+	const uint32_t n = w->n_deferred;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct worker_deferred *d = &w->deferred[i];
+
+		recv_done(w, d->tag, d->res, d->flags);
+	}
+	w->n_deferred = 0;
+	return n + walk(w, false);
+}
+
+void worker_drain(void *ctx)
+{
+	struct worker *w = ctx;
+
+	do {
+		if (ring_submit(&w->ring) < 0)
+			return;
+		walk(w, true);
+	} while (egress_retry(w->egress) || egress_in_flight(w->egress));
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What arrived, flow by flow.
+ *
+ * A flow is the pair (stream, flow number of the payload): a stream is one destination group and
+ * port, so copies that a relay sends to several groups are several flows, each complete in itself.
+ */
+#ifndef HARNESS_ACCOUNT_H
+#define HARNESS_ACCOUNT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "harness/histogram.h"
+#include "harness/payload.h"
+#include "harness/seqtrack.h"
+
+/* First, last and longest pause, of anything that arrives. */
+struct arrivals {
+	uint64_t count;
+	uint64_t bytes;
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t gap_ns;
+};
+
+struct account_flow {
+	uint32_t stream;
+	uint32_t flow;
+	struct arrivals arrivals;
+	struct seqtrack seqs;
+	struct histogram latency;
+};
+
+struct account_stream {
+	uint64_t received;
+	uint64_t too_short; /* no room for a header: counted only */
+	uint64_t corrupt;
+};
+
+struct account {
+	struct payload_pattern pattern;
+	struct arrivals arrivals;
+	struct account_stream *streams; /* owned, n_streams of them */
+	uint32_t n_streams;
+	struct account_flow **flows; /* owned, in order of first arrival */
+	uint32_t n_flows;
+	uint32_t *slots; /* owned hash table of 1 + index into flows, 0 is empty */
+	uint32_t n_slots;
+};
+
+/** account_init() - start counting over @n_streams streams.  Return: 0 or -ENOMEM. */
+int account_init(struct account *account, uint32_t n_streams);
+
+/** account_fini() - free; a zeroed struct is allowed. */
+void account_fini(struct account *account);
+
+/**
+ * account_datagram() - count one datagram.
+ * @stream: 0 to n_streams - 1
+ * @bytes: the payload as received, untrusted
+ * @length: 0 to 65535
+ * @now_ns: CLOCK_MONOTONIC of the arrival
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int account_datagram(struct account *account, uint32_t stream, const uint8_t *bytes, size_t length,
+		     uint64_t now_ns);
+
+/** arrivals_pps() - average rate between the first and the last arrival. */
+double arrivals_pps(const struct arrivals *arrivals);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A lab that other processes can find by name.
+ *
+ * The holder listens on an abstract Unix socket, "\0mcr-lab/NAME": there is no file, so nothing
+ * can be left behind, and /proc/net/unix is the list of all labs.  A client sends one request as
+ * one message (SOCK_SEQPACKET) and gets one answer, with the descriptors of the node's namespaces.
+ * Both sides check that the other runs as the same user or as root.
+ *
+ *   "node NAME"   answers "ok" and descriptors: [user namespace,] network namespace
+ *   "info"        answers "PID TOPOLOGY NODE NODE ..."
+ *   "down"        answers "ok" and ends the holder
+ *   anything wrong answers "error REASON"
+ */
+#ifndef HARNESS_LABHOLD_H
+#define HARNESS_LABHOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "harness/lab.h"
+#include "harness/wait.h"
+
+#define LABHOLD_NAME_SIZE   64
+#define LABHOLD_ANSWER_SIZE 4096
+
+/**
+ * labhold_listen() - claim the name of a lab.
+ * @name: 1 to 63 letters, digits, '-', '_' and '.'
+ *
+ * Return: a listening socket; -EINVAL for a bad name, -EADDRINUSE when a lab of that name is up,
+ * or another negative errno.
+ */
+int labhold_listen(const char *name);
+
+/**
+ * labhold_serve() - answer clients until "down", SIGTERM, SIGINT or SIGHUP.
+ * @listen_fd: from labhold_listen()
+ * @with_stdin: end on end of file on standard input, too
+ *
+ * Return: 0 or negative errno.
+ */
+int labhold_serve(const struct lab *lab, int listen_fd, bool with_stdin);
+
+/**
+ * labhold_ask() - send a request to the holder of a lab, and read the answer.
+ * @answer: filled with NUL-terminated text
+ * @fds: filled with up to two descriptors, now the caller's
+ * @n_fds: out
+ *
+ * Return: 0; -ENOENT when no such lab is up; -EPERM when it is another user's; negative errno.
+ */
+int labhold_ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
+		int fds[static 2], size_t *n_fds);
+
+/** labhold_wait_gone() - wait until the lab's name is free.  Return: 0 or -ETIMEDOUT. */
+int labhold_wait_gone(const char *name, struct deadline deadline);
+
+/** labhold_list() - call @found with the name of each lab there is.  Return: 0 or negative errno.
+ */
+int labhold_list(void (*found)(const char *name));
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Traffic sink: plain kernel UDP sockets, independent of everything it judges.
+ *
+ * One socket for each (group, port), bound to both, with IP_MULTICAST_ALL off: the socket says
+ * which stream a datagram belongs to, joins stay below every per-socket limit, and groups that
+ * other programs joined do not leak in.  What the sink's own sockets dropped is read from the
+ * kernel (SO_MEMINFO: the same counter as SO_RXQ_OVFL, but readable after the last datagram), so
+ * it is never blamed on the relay.
+ *
+ * Arrival time is taken once for each recvmmsg(), as soon as it returns.
+ */
+#ifndef HARNESS_SINK_H
+#define HARNESS_SINK_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "harness/account.h"
+#include "harness/ifspec.h"
+
+#define SINK_MAX_STREAMS 65536u
+
+struct sink_target {
+	struct in_addr group;
+	uint16_t port;
+};
+
+struct sink_config {
+	struct ifspec iface;
+	const struct sink_target *targets; /* borrowed until sink_init() returns */
+	uint32_t n_targets;
+	struct in_addr source; /* source-specific joins; INADDR_ANY: any source */
+	uint32_t rcvbuf_bytes;
+	bool gro;
+	bool per_second;
+	bool json;          /* per-second lines as JSON */
+	uint64_t count;     /* 0: no limit */
+	int64_t idle_ms;    /* -1: never */
+	int64_t timeout_ms; /* -1: never */
+	int control_fd;     /* -1: none; see sinkcontrol.c */
+	FILE *dump;         /* every payload behind its length, 4 bytes in network order; or NULL */
+};
+
+enum sink_end {
+	SINK_RUNNING,
+	SINK_COUNT,
+	SINK_IDLE,
+	SINK_TIMEOUT,
+	SINK_SIGNAL,
+	SINK_N_ENDS,
+};
+
+struct sink_stream {
+	struct sink_target target;
+	int fd;
+};
+
+struct sink_buffers;
+
+struct sink {
+	struct sink_config config;
+	struct sink_stream *streams; /* owned */
+	uint32_t n_streams;
+	struct sink_buffers *buffers; /* owned */
+	struct account account;
+	uint64_t started_ns;
+	uint64_t quiet_ms;       /* silence asked for after count was reached */
+	uint64_t quiet_since_ns; /* silence counts from here if nothing has come since */
+	bool finishing;          /* count was set by the control channel and may be 0 */
+	uint64_t next_second_ns;
+	uint64_t second_count; /* received when the last per-second line was printed */
+	char control_line[64];
+	unsigned int control_length;
+	int epoll_fd;
+	enum sink_end end;
+};
+
+/**
+ * sink_init() - open, join and bind every stream.
+ * @sink: filled; sink_fini() is due even after an error
+ *
+ * Return: 0 or what the calls failed with.
+ */
+int sink_init(struct sink *sink, const struct sink_config *config);
+
+/**
+ * sink_run() - receive until the count, silence, time or a signal ends it.
+ * @signal_fd: signalfd for the signals that end it; what is queued by then is still counted
+ *
+ * Return: 0 (sink->end says why it ended) or negative errno.
+ */
+int sink_run(struct sink *sink, int signal_fd);
+
+/** sink_stream_drops() - datagrams the kernel dropped because this socket's buffer was full. */
+uint64_t sink_stream_drops(const struct sink_stream *stream);
+
+/** sink_fini() - close and free; a half-built object is allowed. */
+void sink_fini(struct sink *sink);
+
+/**
+ * sink_control_input() - serve the control channel, which has become readable.
+ *
+ * Return: false when it was closed by the other side.
+ */
+bool sink_control_input(struct sink *sink);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What the sink says: one line for people, or JSON; the fields are in harness/README.md. */
+#ifndef HARNESS_SINKREPORT_H
+#define HARNESS_SINKREPORT_H
+
+struct sink;
+
+/** sinkreport_json() - the report as one line of JSON.  Return: owned text, or NULL. */
+char *sinkreport_json(const struct sink *sink);
+
+/** sinkreport_free() - free what sinkreport_json() returned; NULL is allowed. */
+void sinkreport_free(char *text);
+
+/** sinkreport_line() - print the report as one line for people. */
+void sinkreport_line(const struct sink *sink);
+
+/** sinkreport_second() - print the line of one second, and start the next. */
+void sinkreport_second(struct sink *sink);
+
+#endif

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mcrsink - receive test datagrams and say exactly what arrived.
+ *
+ * The payload is described in harness/payload.h, the report in harness/README.md.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include "harness/cli.h"
+#include "harness/sink.h"
+#include "harness/sinkreport.h"
+
+#define MAX_GROUPS 4096u
+
+struct options {
+	struct sink_config config;
+	const char *interface;
+	const char *groups;
+	const char *ports;
+	const char *dump;
+	uint32_t flows;
+	bool flow_groups;
+	uint64_t idle_ms;
+	uint64_t timeout_ms;
+	int ready_fd;
+};
+
+static const char usage[] =
+	"mcrsink --interface ADDR|NAME --group A[,A...] --port P[-P2] [options]";
+static const char notes[] =
+	"Without --count, --idle-ms and --timeout-ms it receives until SIGINT or SIGTERM, counts "
+	"what\n"
+	"is queued, and reports.  Exit status 1: --count was asked for and not reached.";
+
+static void parse_options(struct options *opt, int argc, char **argv)
+{
+	struct sink_config *config = &opt->config;
+	const struct cli_option table[] = {
+		{"interface", "IF", CLI_TEXT, &opt->interface,
+		 .help = "name, or one of its addresses"},
+		{"group", "A[,A...]", CLI_TEXT, &opt->groups,
+		 .help = "groups to join, or an own address for unicast"},
+		{"port", "P[-P2]", CLI_TEXT, &opt->ports, .help = "port or range of ports"},
+		{"flows", "N", CLI_U32, &opt->flows, 1, SINK_MAX_STREAMS,
+		 "N ports from P on, as mcrgen --flows"},
+		{"flow-groups", NULL, CLI_FLAG, &opt->flow_groups,
+		 .help = "N groups from A on instead, as mcrgen --flow-groups"},
+		{"source", "A", CLI_IPV4, &config->source, .help = "source-specific joins"},
+		{"count", "N", CLI_U64, &config->count, 1, UINT64_MAX, "end once N have arrived"},
+		{"idle-ms", "N", CLI_U64, &opt->idle_ms, 1, UINT32_MAX,
+		 "end after N ms of silence after the first arrival"},
+		{"timeout-ms", "N", CLI_U64, &opt->timeout_ms, 1, UINT32_MAX, "end after N ms"},
+		{"per-second", NULL, CLI_FLAG, &config->per_second, .help = "a line every second"},
+		{"json", NULL, CLI_FLAG, &config->json, .help = "report as JSON"},
+		{"dump", "FILE", CLI_TEXT, &opt->dump,
+		 .help = "write every payload behind its length (4 bytes, network order)"},
+		{"rcvbuf", "B", CLI_U32, &config->rcvbuf_bytes, 1, INT32_MAX / 2,
+		 "receive buffer of each stream (16777216)"},
+		{"gro", NULL, CLI_FLAG, &config->gro, .help = "take super-datagrams (UDP_GRO)"},
+		{"cpu", "N", CLI_CPU, NULL, .help = "stay on this CPU"},
+		{"ready-fd", "N", CLI_FD, &opt->ready_fd, .help = "write a byte there when joined"},
+		{"control-fd", "N", CLI_FD, &config->control_fd,
+		 .help = "answer 'progress' and 'report', obey 'finish N QUIET_MS'"},
+	};
+	int rest;
+
+	*opt = (struct options){
+		.config = {.rcvbuf_bytes = 16 << 20,
+			   .idle_ms = -1,
+			   .timeout_ms = -1,
+			   .control_fd = -1},
+		.flows = 1,
+		.ready_fd = -1,
+	};
+	rest = cli_parse(table, sizeof(table) / sizeof(*table), usage, notes, argc, argv);
+	if (rest < argc)
+		die("unexpected argument '%s'", argv[rest]);
+	if (!opt->interface || !opt->groups || !opt->ports)
+		die("--interface, --group and --port are needed; see --help");
+	if (ifspec_resolve(&config->iface, opt->interface))
+		die("--interface: no interface has the name or address '%s'", opt->interface);
+	if (opt->idle_ms)
+		config->idle_ms = (int64_t)opt->idle_ms;
+	if (opt->timeout_ms)
+		config->timeout_ms = (int64_t)opt->timeout_ms;
+}
+
+static uint32_t read_groups(const struct options *opt, struct in_addr groups[static MAX_GROUPS])
+{
+	char *list = strdup(opt->groups);
+	char *rest = list;
+	char *text;
+	uint32_t n = 0;
+
+	while ((text = strsep(&rest, ","))) {
+		if (n == MAX_GROUPS)
+			die("--group: more than %u groups", MAX_GROUPS);
+		if (inet_pton(AF_INET, text, &groups[n++]) != 1)
+			die("--group: '%s' is not an IPv4 address", text);
+	}
+	free(list);
+	if (!opt->flow_groups)
+		return n;
+	if (n > 1 || opt->flows > MAX_GROUPS)
+		die("--flow-groups: one group to start from, and at most %u flows", MAX_GROUPS);
+	for (uint32_t i = 1; i < opt->flows; i++)
+		groups[i].s_addr = htonl(ntohl(groups[0].s_addr) + i);
+	return opt->flows;
+}
+
+static void read_ports(const struct options *opt, uint16_t *first, uint32_t *n)
+{
+	char text[16];
+	char *dash;
+
+	snprintf(text, sizeof(text), "%s", opt->ports);
+	dash = strchr(text, '-');
+	if (dash)
+		*dash = '\0';
+	*first = (uint16_t)cli_u64("port", text, 1, UINT16_MAX);
+	*n = opt->flow_groups ? 1 : opt->flows;
+	if (dash)
+		*n = (uint32_t)cli_u64("port", dash + 1, *first, UINT16_MAX) - *first + 1;
+	if (*first + *n - 1 > UINT16_MAX)
+		die("--flows: port %u and %u more are beyond 65535", *first, *n - 1);
+}
+
+static struct sink_target *make_targets(const struct options *opt, uint32_t *n_targets)
+{
+	static struct in_addr groups[MAX_GROUPS];
+	uint32_t n_groups = read_groups(opt, groups);
+	struct sink_target *targets;
+	uint32_t n_ports;
+	uint16_t port;
+
+	read_ports(opt, &port, &n_ports);
+	if ((uint64_t)n_groups * n_ports > SINK_MAX_STREAMS)
+		die("more than %u pairs of group and port", SINK_MAX_STREAMS);
+	*n_targets = n_groups * n_ports;
+	targets = calloc(*n_targets, sizeof(*targets));
+	if (!targets)
+		die("out of memory");
+	for (uint32_t i = 0; i < *n_targets; i++)
+		targets[i] =
+			(struct sink_target){groups[i / n_ports], (uint16_t)(port + i % n_ports)};
+	return targets;
+}
+
+static void open_dump(struct options *opt)
+{
+	if (!opt->dump)
+		return;
+	opt->config.dump = fopen(opt->dump, "wbe");
+	if (!opt->config.dump)
+		die("--dump: %s: %s", opt->dump, strerror(errno));
+}
+
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int catch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void print_report(const struct sink *sink)
+{
+	char *text;
+
+	if (!sink->config.json) {
+		sinkreport_line(sink);
+		return;
+	}
+	text = sinkreport_json(sink);
+	puts(text ? text : "{\"error\": \"out of memory\"}");
+	sinkreport_free(text);
+}
+
+int main(int argc, char **argv)
+{
+	static struct sink sink; /* holds the pattern table: too large for the stack */
+	struct sink_target *targets;
+	struct options opt;
+	int signal_fd;
+	int ret;
+
+	parse_options(&opt, argc, argv);
+	raise_fd_limit();
+	signal_fd = catch_signals();
+	targets = make_targets(&opt, &opt.config.n_targets);
+	opt.config.targets = targets;
+	open_dump(&opt);
+	ret = sink_init(&sink, &opt.config);
+	if (ret)
+		die("cannot receive on %s: %s", opt.interface, strerror(-ret));
+	cli_signal_ready(opt.ready_fd);
+	ret = sink_run(&sink, signal_fd);
+	if (ret)
+		die("receiving failed: %s", strerror(-ret));
+	if (opt.config.dump && fclose(opt.config.dump))
+		die("--dump: %s: %s", opt.dump, strerror(errno));
+	print_report(&sink);
+	ret = sink.end == SINK_TIMEOUT && sink.account.arrivals.count < sink.config.count;
+	sink_fini(&sink);
+	free(targets);
+	return ret;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_statpage.c - pages are read whole and checked, whatever the writer does
+ *
+ * Links: core/statpage.c
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/statpage.h"
+
+static struct worker_page *new_worker_page(void)
+{
+	struct worker_page *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	worker_page_init(p);
+	return p;
+}
+
+static void fresh_page(void **state)
+{
+	struct worker_page *p = new_worker_page();
+	struct worker_summary zero = { .state = WORKER_STARTING }, got;
+	struct rule_counters rule;
+
+	memset(&got, 0xaa, sizeof(got));
+	assert_int_equal(statpage_read_worker(p, sizeof(*p), &got), 0);
+	assert_int_equal(got.generation, zero.generation);
+	assert_int_equal(got.ingress.received, 0);
+	assert_int_equal(got.pool_low[2], 0);
+	assert_int_equal(statpage_read_rule(p, sizeof(*p), 0, 1, &rule), 0);
+	assert_int_equal(rule.matched, 0);
+	free(p);
+}
+
+static void summary_takes_every_field(void **state)
+{
+	struct worker_page *p = new_worker_page();
+	struct worker_summary got;
+
+	p->generation = 1;
+	p->hash = 2;
+	p->rules = 3;
+	p->heartbeat_ns = 4;
+	p->state = WORKER_DRAINING;
+	p->pid = 5;
+	p->gso_fallbacks = 6;
+	p->send_retries = 7;
+	memset(&p->ingress, 8, sizeof(p->ingress));
+	memset(&p->egress, 9, sizeof(p->egress));
+	memset(p->pool_buffers, 10, sizeof(p->pool_buffers));
+	memset(p->pool_low, 11, sizeof(p->pool_low));
+	assert_int_equal(statpage_read_worker(p, sizeof(*p), &got), 0);
+	assert_int_equal(got.generation, 1);
+	assert_int_equal(got.hash, 2);
+	assert_int_equal(got.rules, 3);
+	assert_int_equal(got.heartbeat_ns, 4);
+	assert_int_equal(got.state, WORKER_DRAINING);
+	assert_int_equal(got.pid, 5);
+	assert_int_equal(got.gso_fallbacks, 6);
+	assert_int_equal(got.send_retries, 7);
+	assert_memory_equal(&got.ingress, &p->ingress, sizeof(p->ingress));
+	assert_memory_equal(&got.egress, &p->egress, sizeof(p->egress));
+	assert_memory_equal(got.pool_buffers, p->pool_buffers, sizeof(p->pool_buffers));
+	assert_memory_equal(got.pool_low, p->pool_low, sizeof(p->pool_low));
+	free(p);
+}
+
+static void bad_pages(void **state)
+{
+	struct worker_page *p = new_worker_page();
+	struct worker_summary sum, before;
+	struct rule_counters rule;
+	struct egress_counters out;
+
+	memset(&sum, 0x55, sizeof(sum));
+	before = sum;
+	assert_int_equal(statpage_read_worker(NULL, sizeof(*p), &sum), -EBADMSG);
+	assert_int_equal(statpage_read_worker(p, sizeof(*p) - 1, &sum), -EBADMSG);
+	assert_int_equal(statpage_read_worker(p, 0, &sum), -EBADMSG);
+	assert_int_equal(statpage_read_worker((char *)p + 4, sizeof(*p), &sum), -EBADMSG);
+	p->state = WORKER_STATES;
+	assert_int_equal(statpage_read_worker(p, sizeof(*p), &sum), -EBADMSG);
+	p->state = 1ull << 32; /* low half alone would be valid */
+	assert_int_equal(statpage_read_worker(p, sizeof(*p), &sum), -EBADMSG);
+	p->state = WORKER_RUNNING;
+	p->size_bytes++;
+	assert_int_equal(statpage_read_worker(p, sizeof(*p), &sum), -EBADMSG);
+	assert_int_equal(statpage_read_rule(p, sizeof(*p), 0, 1, &rule), -EBADMSG);
+	assert_int_equal(statpage_read_output(p, sizeof(*p), 0, 1, &out), -EBADMSG);
+	p->size_bytes--;
+	p->magic = STATPAGE_IFACE_MAGIC;
+	assert_int_equal(statpage_read_worker(p, sizeof(*p), &sum), -EBADMSG);
+	assert_memory_equal(&sum, &before, sizeof(sum));
+	p->magic = STATPAGE_WORKER_MAGIC;
+	/* A mapping is rounded up to whole pages. */
+	assert_int_equal(statpage_read_worker(p, sizeof(*p) + 4095, &sum), 0);
+	free(p);
+}
+
+static void rule_and_output_slots(void **state)
+{
+	const uint32_t last_rule = MCR_MAX_RULES - 1, last_output = MCR_MAX_OUTPUTS - 1;
+	struct worker_page *p = new_worker_page();
+	struct rule_counters rule;
+	struct egress_counters out;
+
+	p->rule[last_rule].incarnation = 7;
+	memset(&p->rule[last_rule].c, 1, sizeof(rule));
+	p->output[last_output].incarnation = 7;
+	memset(&p->output[last_output].c, 2, sizeof(out));
+	assert_int_equal(statpage_read_rule(p, sizeof(*p), last_rule, 7, &rule), 0);
+	assert_memory_equal(&rule, &p->rule[last_rule].c, sizeof(rule));
+	assert_int_equal(statpage_read_output(p, sizeof(*p), last_output, 7, &out), 0);
+	assert_memory_equal(&out, &p->output[last_output].c, sizeof(out));
+
+	/* Those of another incarnation are nobody's business. */
+	assert_int_equal(statpage_read_rule(p, sizeof(*p), last_rule, 8, &rule), 0);
+	assert_int_equal(rule.matched | rule.bytes | rule.drops_rate_limited | rule.drops_shed, 0);
+	assert_int_equal(statpage_read_output(p, sizeof(*p), last_output, 6, &out), 0);
+	assert_int_equal(out.matched | out.sent | out.bytes | out.calls, 0);
+	/* Incarnation 0 means nobody, even where the slot says so too. */
+	p->rule[0].c.matched = 5;
+	assert_int_equal(statpage_read_rule(p, sizeof(*p), 0, 0, &rule), 0);
+	assert_int_equal(rule.matched, 0);
+
+	assert_int_equal(statpage_read_rule(p, sizeof(*p), MCR_MAX_RULES, 7, &rule), -ERANGE);
+	assert_int_equal(statpage_read_rule(p, sizeof(*p), MCR_NO_SLOT, 7, &rule), -ERANGE);
+	assert_int_equal(statpage_read_output(p, sizeof(*p), MCR_MAX_OUTPUTS, 7, &out), -ERANGE);
+	free(p);
+}
+
+static void iface_slots(void **state)
+{
+	struct iface_page *p = calloc(1, sizeof(*p));
+	struct iface_slot_stats got;
+
+	assert_non_null(p);
+	assert_int_equal(statpage_read_iface(p, sizeof(*p), 0, &got), -EBADMSG);
+	iface_page_init(p);
+	memset(&p->slot[MCR_MAX_IFACES - 1], 3, sizeof(got));
+	assert_int_equal(statpage_read_iface(p, sizeof(*p), MCR_MAX_IFACES - 1, &got), 0);
+	assert_memory_equal(&got, &p->slot[MCR_MAX_IFACES - 1], sizeof(got));
+	assert_int_equal(statpage_read_iface(p, sizeof(*p), MCR_MAX_IFACES, &got), -ERANGE);
+	assert_int_equal(statpage_read_iface(p, sizeof(*p) - 8, 0, &got), -EBADMSG);
+	free(p);
+}
+
+static void state_names(void **state)
+{
+	assert_string_equal(worker_state_name(WORKER_STARTING), "starting");
+	assert_string_equal(worker_state_name(WORKER_RUNNING), "running");
+	assert_string_equal(worker_state_name(WORKER_DRAINING), "draining");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fresh_page),	  cmocka_unit_test(summary_takes_every_field),
+		cmocka_unit_test(bad_pages),	  cmocka_unit_test(rule_and_output_slots),
+		cmocka_unit_test(iface_slots),	  cmocka_unit_test(state_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
