@@ -110,11 +110,128 @@ $(BUILD)/fuzz/$(notdir $(1:.c=)): $(1) $(call unit_links,$(1)) $(wildcard core/*
 endef
 $(foreach t,$(FUZZ_SRCS),$(eval $(call fuzz_rule,$(t))))
 
-$(BUILD)/experiments/%: experiments/%.c
+$(BUILD)/experiments/%: experiments/%.c $(wildcard experiments/*.h experiments/*/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(LDFLAGS) $(call pkg,--libs liburing libseccomp)
 
 .PHONY: experiments
 experiments: $(POC_BINS)
+
+# --- set-up, tests, lints ---------------------------------------------------
+
+DEPS_BUILD := gcc make pkg-config git liburing-dev libmnl-dev libcjson-dev libseccomp-dev libcap-ng-dev \
+	      libpcap-dev libcmocka-dev
+DEPS_DEMO  := python3 iproute2
+DEPS_TEST  := perl clang libclang-rt-dev python3-scapy nftables ethtool socat smcroute util-linux procps
+DEPS_LINT  := clang-format cppcheck
+
+# $(1): packages.  Installs what is missing, or says what to install.
+define need
+	@missing=; for p in $(1); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+		echo "missing packages:$$missing"; \
+		echo "run as root, or: sudo apt-get install --no-install-recommends$$missing"; exit 1; \
+	fi; \
+	echo "installing:$$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -qq update && \
+	apt-get -qq install -y --no-install-recommends $$missing >/dev/null
+endef
+
+.PHONY: deps-demo deps-test deps-lint
+deps-demo:
+	$(call need,$(DEPS_BUILD) $(DEPS_DEMO))
+
+deps-test:
+	$(call need,$(DEPS_BUILD) $(DEPS_DEMO) $(DEPS_TEST))
+
+deps-lint:
+	$(call need,$(DEPS_BUILD) $(DEPS_LINT))
+
+# The dependency targets install pkg-config and headers: what is built afterwards
+# needs a fresh make, which sees them.
+SUB := $(MAKE) --no-print-directory
+PROVE := prove --timer --exec ''
+NETNS_TESTS := $(sort $(wildcard tests/netns/test_*.py))
+FILTER ?=
+
+.PHONY: demo
+demo: deps-demo
+	@$(SUB) -s all
+	@MCR_BUILD=$(BUILD_ABS) harness/demo
+
+.PHONY: test
+test: deps-test
+	@$(SUB) -j$$(nproc) all tests
+	@MCR_BUILD=$(BUILD_ABS) CMOCKA_MESSAGE_OUTPUT=TAP FUZZ_SECONDS=$(FUZZ_SECONDS) $(PROVE) \
+		$(UNIT_BINS) tests/fuzz/run tests/lint/test_layers experiments/run-all.sh $(NETNS_TESTS)
+
+# Everything that `make test` runs, built.
+.PHONY: tests
+tests: $(UNIT_BINS) $(FUZZ_BINS) experiments
+
+.PHONY: unit-test
+unit-test: deps-test
+	@$(SUB) -j$$(nproc) unit-bins
+	@CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(UNIT_BINS)
+
+.PHONY: unit-bins
+unit-bins: $(UNIT_BINS)
+
+.PHONY: netns-test
+netns-test: deps-test
+	@$(SUB) -s -j$$(nproc) all experiments
+	@MCR_BUILD=$(BUILD_ABS) tests/netns/run $(FILTER)
+
+.PHONY: fuzz
+fuzz: FUZZ_SECONDS = 600
+fuzz: deps-test
+	@$(SUB) -j$$(nproc) fuzz-bins
+	@MCR_BUILD=$(BUILD_ABS) FUZZ_SECONDS=$(FUZZ_SECONDS) $(PROVE) --verbose tests/fuzz/run
+
+.PHONY: fuzz-bins
+fuzz-bins: $(FUZZ_BINS)
+
+.PHONY: bench
+bench: deps-test
+	@$(SUB) -s -j$$(nproc) all experiments
+	@MCR_BUILD=$(BUILD_ABS) $(BUILD)/bin/mcrbench $(BENCH_ARGS)
+
+C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+
+.PHONY: check
+check: deps-lint
+	clang-format --dry-run --Werror $(C_FILES)
+	tests/lint/test_layers
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+		--suppress=missingIncludeSystem --library=posix -I. -j$$(nproc) core daemon harness
+
+.PHONY: format
+format: deps-lint
+	clang-format -i $(C_FILES)
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BUILD)/bin/mcrd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BUILD)/bin/mcrctl $(HARNESS_BINS) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 daemon/man/mcrctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 daemon/man/mcrd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+
+.PHONY: clean
+clean:
+	rm -rf build build-san build-clang build-san-clang
+
+.PHONY: help
+help:
+	@echo 'sudo make demo              relay a live stream between namespaces and show the numbers'
+	@echo 'sudo make test              build and run every test (SAN=1: with sanitizers)'
+	@echo 'sudo make netns-test FILTER=text   namespace tests whose name contains the text'
+	@echo 'make all                    build/bin/{mcrd,mcrctl,netlab,mcrgen,mcrsink,mcrbench}'
+	@echo 'make unit-test | fuzz | bench | check | format | install | clean'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -23,8 +23,11 @@ if [ -z "${POC_INSIDE:-}" ]; then
 		exit 1
 	done
 	export POC_INSIDE=1 MCR_BUILD
-	exec timeout -k 5 "${POC_TIMEOUT:-120}" unshare --net --mount --pid --fork --kill-child \
-		--mount-proc "$poc_dir/$(basename "$0")" "$@"
+	status=0
+	timeout --foreground -k 2 "${POC_TIMEOUT:-120}" unshare --net --mount --pid --fork --kill-child \
+		--mount-proc "$poc_dir/$(basename "$0")" "$@" || status=$?
+	case $status in 124 | 137) echo "FAIL: $poc_name took longer than ${POC_TIMEOUT:-120} s" ;; esac
+	exit $status
 fi
 
 set -eu

@@ -27,6 +27,7 @@ veth mtu0 10.0.1.1/24 mtu1 10.0.1.2/24
 ip ntable change name arp_cache dev mtu0 retrans 20 mcast_probes 1 ucast_probes 1
 
 "$poc_bin/loss"
+"$poc_bin/ring"
 "$poc_bin/icmp"
 pass "with IP_RECVERR a refused send is ENOBUFS; drops below a qdisc, of software-cut segments and on" \
 	"dead links are silent; an ICMP error fails one later send; OMIT fragments; DONTWAIT is inline"

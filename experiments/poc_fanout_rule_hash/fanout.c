@@ -9,11 +9,6 @@
 #define SOCKETS 3
 #define PAIRS   6000
 
-/* Missing from the headers of Debian 12's kernel or older. */
-#ifndef PACKET_FANOUT_FLAG_UNIQUEID
-#define PACKET_FANOUT_FLAG_UNIQUEID 0x2000
-#endif
-
 #define K_GROUP 0x9e3779b1u
 #define K_PORT  0x85ebca6bu
 #define K_MIX   0xc2b2ae35u

@@ -45,7 +45,7 @@ struct worker {
 	struct io_uring ring;
 	struct io_uring_buf_ring *buffers;
 	int in, out, limit, max_segments;
-	int batch_len, sends, received, sent, errors;
+	int batch_len, sends, all_sends, received, sent, errors;
 	struct datagram batch[MAX_BATCH];
 	int16_t head[FLOWS], tail[FLOWS];
 	struct send send[MAX_BATCH];
@@ -180,6 +180,7 @@ static void flush(void)
 				      w.batch[i].bid, BUFFERS - 1, i);
 	io_uring_buf_ring_advance(w.buffers, w.batch_len);
 	w.batch_len = 0;
+	w.all_sends += w.sends;
 	w.sends = 0;
 }
 
@@ -196,22 +197,19 @@ static void fill_socket(int gen)
 	}
 }
 
-/* Nanoseconds per datagram; @sends is how many sends it took. */
-static double round_ns(int gen, int limit, int max_segments, int *sends)
+/* Nanoseconds per datagram; w.all_sends tells in how many sends. */
+static double round_ns(int gen, int limit, int max_segments)
 {
 	uint64_t begin;
 
 	fill_socket(gen);
 	w.limit = limit;
 	w.max_segments = max_segments;
-	w.received = w.sent = w.errors = *sends = 0;
+	w.received = w.sent = w.errors = w.all_sends = 0;
 	memset(w.head, -1, sizeof(w.head));
 	begin = poc_now_ns();
 	while (w.sent < DATAGRAMS && !w.errors) {
 		reap();
-		for (int flow = 0; flow < FLOWS; flow++)
-			for (int at = w.head[flow], n = 0; at >= 0; at = w.batch[at].next)
-				*sends += n++ % max_segments == 0;
 		flush();
 	}
 	if (w.received != DATAGRAMS || w.errors)
@@ -222,11 +220,11 @@ static double round_ns(int gen, int limit, int max_segments, int *sends)
 /* Every flow must leave complete and in order; out0 segments in software here. */
 static void order_case(int gen)
 {
-	int sink = poc_packet_socket("sink0", ETH_P_IP, 128 << 20), sends, wrong = 0, n = 0;
+	int sink = poc_packet_socket("sink0", ETH_P_IP, 128 << 20), wrong = 0, n = 0;
 	uint8_t frame[BUFFER_BYTES];
 	int next[FLOWS] = {0};
 
-	round_ns(gen, MAX_BATCH, MAX_SEGMENTS, &sends);
+	round_ns(gen, MAX_BATCH, MAX_SEGMENTS);
 	while (poc_readable(sink, n < DATAGRAMS ? 1000 : 0) &&
 	       recv(sink, frame, sizeof(frame), 0) == POC_HDR_LEN + PAYLOAD) {
 		int flow = (frame[36] << 8 | frame[37]) - FIRST_PORT, number;
@@ -259,16 +257,15 @@ int main(int argc, char **argv)
 	start(poc_packet_socket("in0", ETH_P_IP, 256 << 20), poc_egress_socket("out0"));
 	if (argc < 2 || strcmp(argv[1], "on"))
 		order_case(gen);
-	for (int round = 0; round < ROUNDS; round++)
+	for (int round = 0; round < ROUNDS; round++) {
 		for (int i = 0; i < ROWS; i++) {
-			ns[i][round] =
-				round_ns(gen, rows[i].limit, rows[i].max_segments, &sends[i]);
-			ratio[i][round] = ns[1][round] / ns[i][round];
+			ns[i][round] = round_ns(gen, rows[i].limit, rows[i].max_segments);
+			sends[i] = w.all_sends;
 		}
+		for (int i = 0; i < ROWS; i++)
+			ratio[i][round] = ns[1][round] / ns[i][round];
+	}
 	for (int i = 0; i < ROWS; i++) {
-		if (i == 0) /* row 1 of the same round was not known yet */
-			for (int round = 0; round < ROUNDS; round++)
-				ratio[0][round] = ns[1][round] / ns[0][round];
 		median = poc_median(ratio[i], ROUNDS);
 		printf("        %-35s %5.0f ns per datagram, %4.1f a send, rate %.2f times batches "
 		       "of "

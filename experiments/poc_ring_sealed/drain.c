@@ -22,7 +22,7 @@
 
 struct report {
 	uint64_t elapsed_ns;
-	int received, sent, forbidden_res, socket_errno, mmap_errno;
+	int received, sent, failed, forbidden_res, socket_errno, mmap_errno;
 };
 
 static uint8_t pool[BUFFERS][BUFFER_BYTES];
@@ -81,16 +81,14 @@ static void arm(struct io_uring *ring, int in)
 
 static void forward(struct io_uring *ring, struct io_uring_buf_ring *buffers, int in, int out)
 {
-	int returned = 0;
-
 	arm(ring, in);
-	while (report->sent < DATAGRAMS) {
+	while (report->sent + report->failed < DATAGRAMS) {
 		struct io_uring_cqe *cqe;
 		unsigned int head, n = 0;
+		int returned = 0;
 		bool rearm = false;
 
 		io_uring_submit_and_wait(ring, 1);
-		returned = 0;
 		io_uring_for_each_cqe (ring, head, cqe) {
 			unsigned int id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 			struct io_uring_sqe *sqe;
@@ -98,6 +96,7 @@ static void forward(struct io_uring *ring, struct io_uring_buf_ring *buffers, in
 			n++;
 			if (cqe->user_data != UINT64_MAX) {
 				report->sent += cqe->res >= 0;
+				report->failed += cqe->res < 0;
 				id = (unsigned int)cqe->user_data;
 				io_uring_buf_ring_add(buffers, pool[id], BUFFER_BYTES,
 						      (unsigned short)id, BUFFERS - 1, returned++);

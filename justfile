@@ -1,0 +1,29 @@
+# Recipes only name what make does; `make help` says more.
+
+# build everything
+default:
+    @make --no-print-directory -s -j2 all
+
+# every test
+test:
+    @make --no-print-directory test
+
+# namespace tests whose name contains FILTER
+netns-test FILTER='':
+    @make --no-print-directory netns-test FILTER='{{FILTER}}'
+
+# a live stream between namespaces, with numbers
+demo:
+    @make --no-print-directory demo
+
+# format, layering, static analysis
+check:
+    @make --no-print-directory check
+
+# fuzz every parser for SECONDS
+fuzz SECONDS='600':
+    @make --no-print-directory fuzz FUZZ_SECONDS={{SECONDS}}
+
+# ratios between relays, measured in turn in one run
+bench *ARGS:
+    @make --no-print-directory bench BENCH_ARGS='{{ARGS}}'
