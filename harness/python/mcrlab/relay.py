@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""mcrd in a node, and its control interface spoken literally."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+
+from . import paths
+from .process import Process, ProcessError, children, command_line
+
+SANITIZER = re.compile(r"(ERROR|WARNING): \w*Sanitizer|: runtime error:")
+
+
+class RpcError(Exception):
+    """An error the daemon answered: code, message, data."""
+
+    def __init__(self, error):
+        self.code = error.get("code")
+        self.message = error.get("message", "")
+        self.data = error.get("data")
+        super().__init__(f"{self.code}: {self.message}" + (f" ({self.data})" if self.data else ""))
+
+
+class RpcClient:
+    """One connection: JSON-RPC 2.0, a message per line.  `raw` sends bytes as they are."""
+
+    def __init__(self, path, deadline_s=10):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(deadline_s)
+        self.socket.connect(str(path))
+        self._file = self.socket.makefile("rb")
+        self._id = 0
+
+    def raw(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+
+    def read(self):
+        """The next message as a dict; None at the end of the connection."""
+        line = self._file.readline()
+        return json.loads(line) if line else None
+
+    def call(self, method, params=None):
+        """One request; returns its result or raises RpcError.  Notifications are passed over."""
+        self._id += 1
+        request = {"jsonrpc": "2.0", "id": self._id, "method": method}
+        if params is not None:
+            request["params"] = params
+        self.raw(json.dumps(request) + "\n")
+        while True:
+            answer = self.read()
+            if answer is None:
+                raise ProcessError(f"{method}: the connection was closed without an answer")
+            if answer.get("id") == self._id:
+                break
+            if answer.get("id") is None and "error" in answer:
+                break
+        if "error" in answer:
+            raise RpcError(answer["error"])
+        return answer["result"]
+
+    def close(self):
+        self._file.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Relay(Process):
+    """mcrd, ready to serve.  It must exit with status 0 on SIGTERM, and log no sanitizer report."""
+
+    def __init__(self, name, *, lab, node, log_dir, run_dir, num_workers=1, config=None,
+                 interface=None, args=(), env=None, ready_s=10):
+        self.dir = run_dir / name
+        self.dir.mkdir(mode=0o755)
+        self.socket_path = self.dir / "control.sock"
+        self._expected = 0
+        self._stopped = False
+        argv = [paths.program("mcrd"), "--control-socket-path", self.socket_path]
+        if num_workers is not None:
+            argv += ["--num-workers", num_workers]
+        for one in [interface] if isinstance(interface, str) else interface or []:
+            argv += ["--interface", one]
+        if config is not None:
+            self.config_path = self.dir / "mcr.json"
+            self.config_path.write_text(config if isinstance(config, str) else json.dumps(config))
+            argv += ["--config", self.config_path]
+        notify_path = self.dir / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.bind(str(notify_path))
+            notify_path.chmod(0o777)
+            super().__init__(name, argv + list(args), lab=lab, node=node, log_dir=log_dir,
+                             env=paths.environment(NOTIFY_SOCKET=notify_path, **(env or {})))
+            try:
+                self._wait_notified(notify, ready_s)
+            except BaseException:
+                self.close()
+                raise
+            finally:
+                notify_path.unlink()
+
+    def _wait_notified(self, notify, deadline_s):
+        while True:
+            self.wait_fd(notify.fileno(), deadline_s, "ready")
+            if "READY=1" in notify.recv(65536).decode(errors="replace").splitlines():
+                return
+
+    def connect(self, version="1", deadline_s=10):
+        """A connection past its VersionCheck; version=None leaves that to the caller."""
+        client = RpcClient(self.socket_path, deadline_s)
+        if version is not None:
+            try:
+                client.call("VersionCheck", {"version": version})
+            except BaseException:
+                client.close()
+                raise
+        return client
+
+    def rpc(self, method, params=None, version="1", deadline_s=10):
+        """One request on a connection of its own."""
+        with self.connect(version, deadline_s) as client:
+            return client.call(method, params)
+
+    def ctl(self, *args, check=True, deadline_s=10, **kwargs):
+        """Run mcrctl on this daemon; returns the CompletedProcess."""
+        argv = [paths.program("mcrctl"), "--socket-path", str(self.socket_path)]
+        done = subprocess.run(argv + [str(arg) for arg in args], text=True, capture_output=True,
+                              timeout=deadline_s, env=paths.environment(), check=False, **kwargs)
+        if check and done.returncode != 0:
+            raise ProcessError(f"mcrctl {' '.join(map(str, args))}: status {done.returncode}: "
+                               f"{done.stderr.strip()}")
+        return done
+
+    def stats(self):
+        return self.rpc("GetStats")
+
+    def log(self):
+        return self.stderr() + self.stdout()
+
+    def children(self, role=None):
+        """Pids of its child processes; with a role, those whose argv contains that word."""
+        found = children(self.pid)
+        if role is None:
+            return found
+        return [pid for pid in found if any(role in arg for arg in command_line(pid))]
+
+    def kill(self):
+        """SIGKILL, as part of a scenario."""
+        self._expected = -signal.SIGKILL
+        self._stopped = True
+        self.send_signal(signal.SIGKILL)
+        self.wait(10)
+
+    def stop(self, deadline_s=10, signo=signal.SIGTERM):
+        """End it; returns (status, log)."""
+        self._stopped = True
+        status = super().stop(deadline_s, signo)
+        return status, self.log()
+
+    def faults(self):
+        """What is wrong with how it lived and ended, as a list of texts."""
+        found = []
+        if self.returncode != self._expected:
+            found.append(f"{self.name}: ended with status {self.returncode}, not {self._expected}")
+        match = SANITIZER.search(self.log())
+        if match:
+            found.append(f"{self.name}: the sanitizer reports: {self.log()[match.start():][:500]}")
+        left = sorted(os.listdir(self.dir)) if self.dir.exists() else []
+        if self._expected == 0:
+            left = [name for name in left if name.endswith(".sock")]
+            if left:
+                found.append(f"{self.name}: left behind {', '.join(left)}")
+        return found

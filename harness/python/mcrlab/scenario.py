@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""What a scenario is given: a lab, and everything that can be done in it."""
+
+import json
+import subprocess
+import sys
+import time
+import traceback
+
+from . import paths
+from .lab import Lab, lab_exists
+from .process import Process, ProcessError, children, command_line, pause
+from .relay import Relay
+from .traffic import Gen, Sink
+
+
+class Failure(AssertionError):
+    """An expectation that does not hold."""
+
+
+class Skip(Exception):
+    """A scenario that cannot be run here, and why."""
+
+
+def wait_until(predicate, deadline_s, what):
+    """Wait until `predicate()` is true; returns what it returned."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() >= end:
+            raise Failure(f"not within {deadline_s} s: {what}")
+        pause()
+
+
+class Scenario:
+    """One run of one scenario.  Everything started is stopped afterwards, last first."""
+
+    def __init__(self, topology, run_dir):
+        self.run_dir = run_dir
+        self.log_dir = run_dir / "logs"
+        self.log_dir.mkdir()
+        self.processes = []
+        self.diagnostics = []
+        self._names = {}
+        self.lab = Lab(topology) if topology is not None else None
+
+    # Starting things
+
+    def _name(self, base):
+        number = self._names[base] = self._names.get(base, 0) + 1
+        return base if number == 1 else f"{base}-{number}"
+
+    def _keep(self, process):
+        self.processes.append(process)
+        return process
+
+    def _place(self, kind, node):
+        return {"name": self._name(f"{kind}-{node}"), "lab": self.lab, "node": node,
+                "log_dir": self.log_dir}
+
+    def mcrd(self, node, **options):
+        """mcrd in a node, ready: num_workers, config (dict or text), interface, args, env."""
+        return self._keep(Relay(run_dir=self.run_dir, **self._place("mcrd", node), **options))
+
+    def sink(self, node, interface, group, port, **options):
+        """A sink that has joined.  `group` may be a list; options as of mcrsink."""
+        place = self._place("sink", node)
+        return self._keep(Sink(place.pop("name"), interface, group, port, **place, **options))
+
+    def gen_start(self, node, interface, group, port, hold=False, **options):
+        """A generator in the background; with `hold` it waits for go().  Options as of mcrgen."""
+        place = self._place("gen", node)
+        gen = self._keep(Gen(place.pop("name"), interface, group, port, **place, **options))
+        if not hold:
+            gen.go()
+        return gen
+
+    def gen(self, node, interface, group, port, deadline_s=30, **options):
+        """Send and wait for the end; returns the generator's report."""
+        return self.gen_start(node, interface, group, port, **options).finish(deadline_s)
+
+    def start(self, node, argv, env=None):
+        """Any program in the background; node None is outside the lab."""
+        argv = [str(arg) for arg in argv]
+        name = self._name(argv[0].rsplit("/", 1)[-1])
+        return self._keep(Process(name, argv, lab=self.lab, node=node, log_dir=self.log_dir,
+                                  env=env))
+
+    def run(self, node, argv, check=True, deadline_s=10, **options):
+        """Any program to its end; returns the CompletedProcess.  node None is outside the lab."""
+        argv = [str(arg) for arg in argv]
+        if node is not None:
+            argv = [paths.program("netlab"), "exec", self.lab.name, node, "--"] + argv
+        done = subprocess.run(argv, text=True, capture_output=True, timeout=deadline_s,
+                              env=paths.environment(), check=False, **options)
+        if check and done.returncode != 0:
+            raise ProcessError(f"{' '.join(argv)}: status {done.returncode}: "
+                               f"{done.stderr.strip()}")
+        return done
+
+    exec = run
+
+    def _python_argv(self, source, args):
+        return [sys.executable, "-c", source] + list(args)
+
+    def python(self, node, source, *args, **options):
+        """Python source in a node, to its end; `from mcrlab import payload` works there."""
+        return self.run(node, self._python_argv(self._with_path(source), args), **options)
+
+    def python_start(self, node, source, *args):
+        """Python source in a node, in the background."""
+        return self.start(node, self._python_argv(self._with_path(source), args))
+
+    @staticmethod
+    def _with_path(source):
+        return f"import sys; sys.path.insert(0, {str(paths.REPOSITORY / 'harness/python')!r})\n{source}"
+
+    # Judging
+
+    def note(self, text):
+        """A line of diagnostics in the test's output."""
+        self.diagnostics.append(str(text))
+
+    def fail(self, reason):
+        raise Failure(reason)
+
+    def skip(self, reason):
+        raise Skip(reason)
+
+    def true(self, condition, what):
+        if not condition:
+            raise Failure(what)
+
+    def equal(self, actual, expected, what):
+        if actual != expected:
+            raise Failure(f"{what}: is {actual!r}, should be {expected!r}")
+
+    def between(self, actual, low, high, what):
+        if not low <= actual <= high:
+            raise Failure(f"{what}: is {actual!r}, should be from {low!r} to {high!r}")
+
+    def raises(self, exception, call, *args, **options):
+        """The exception that `call` raises; that it raises none is a failure."""
+        try:
+            call(*args, **options)
+        except exception as error:
+            return error
+        raise Failure(f"{exception.__name__} was not raised")
+
+    def wait_until(self, predicate, deadline_s, what):
+        return wait_until(predicate, deadline_s, what)
+
+    def clean(self, report, received, what="sink"):
+        """Exactly this many datagrams, each once, in order and whole."""
+        got = {key: report[key] for key in
+               ("received", "lost", "duplicated", "reordered", "corrupt", "sink_drops")}
+        self.equal(got, {"received": received, "lost": 0, "duplicated": 0, "reordered": 0,
+                         "corrupt": 0, "sink_drops": 0}, what)
+
+    def conservation(self, relay, deadline_s=2):
+        """Every datagram is accounted for: received = matched + drops, and for every output."""
+        found = ["no statistics"]
+
+        def holds():
+            stats = relay.stats()
+            found[:] = unaccounted(stats)
+            return not found and stats
+        try:
+            return wait_until(holds, deadline_s, "conservation")
+        except Failure:
+            raise Failure("conservation: " + "; ".join(found)) from None
+
+    # The end
+
+    def close(self):
+        """Stop everything, last first; returns what was wrong, as a list of texts."""
+        faults = []
+        for process in reversed(self.processes):
+            faults += self._stop(process)
+        faults += self._leftovers()
+        if self.lab:
+            try:
+                self.lab.close()
+            except ProcessError as error:
+                faults.append(str(error))
+            if lab_exists(self.lab.name):
+                faults.append(f"lab {self.lab.name} is still up")
+        return faults
+
+    @staticmethod
+    def _stop(process):
+        faults = []
+        try:
+            if process.running:
+                process.stop()
+        except (ProcessError, json.JSONDecodeError) as error:
+            faults.append(str(error))
+        process.close()
+        if isinstance(process, Relay):
+            faults += process.faults()
+        return faults
+
+    def _leftovers(self):
+        """Processes that outlived whoever started them; the runner is their reaper."""
+        def left():
+            found = set(pid for pid, _ in self.lab.inhabitants()) if self.lab else set()
+            found |= set(children("self")) - ({self.lab.pid} if self.lab else set())
+            return {pid: " ".join(command_line(pid)) for pid in found if command_line(pid)}
+        try:
+            wait_until(lambda: not left(), 2, "end of all processes")
+            return []
+        except Failure:
+            return [f"left behind: process {pid} {line}" for pid, line in left().items()]
+
+    def save(self, directory, error):
+        """Keep what helps to understand a failure."""
+        for relay in self.processes:
+            if isinstance(relay, Relay) and relay.running:
+                try:
+                    text = json.dumps(relay.rpc("GetStats", deadline_s=2), indent=2)
+                except Exception as problem:  # whatever a failed daemon does
+                    text = f"GetStats: {problem}"
+                (directory / f"{relay.name}.stats").write_text(text + "\n")
+        if self.lab:
+            (directory / "topology").write_text(self.lab.drawing())
+        (directory / "failure").write_text("".join(traceback.format_exception(error)))
+
+
+def unaccounted(stats):
+    """What the conservation law says is wrong with an answer to GetStats, as a list of texts."""
+    totals = stats["totals"]
+    found = []
+    accounted = totals["matched"] + sum(totals["drops"].values())
+    if totals["received"] != accounted:
+        found.append(f"received {totals['received']}, but matched and drops are {accounted}: "
+                     f"{totals}")
+    for rule in stats["rules"]:
+        for number, output in enumerate(rule["outputs"]):
+            accounted = output["sent"] + sum(output["send_drops"].values())
+            if output["matched"] != accounted:
+                found.append(f"rule {rule['rule_id']} output {number}: matched {output['matched']}, "
+                             f"but sent and send drops are {accounted}: {output}")
+    return found
