@@ -3,8 +3,8 @@
  * limiter.c - token buckets, in integer arithmetic
  *
  * A token is kept as 10^9 units, so that `rate * nanoseconds` is the refill without
- * rounding.  The time that counts is capped at the burst: a product of the largest
- * rate that rule_check() admits and 50 ms fits 64 bits.
+ * rounding.  A rate is capped where 50 ms of it would no longer fit 64 bits (as bits per
+ * second 369 Gb/s, more than a worker moves), and time counts only until the bucket is full.
  */
 #include "core/limiter.h"
 
@@ -13,24 +13,30 @@
 
 #define E9 1000000000ull
 
+/* What a bucket holds after @elapsed_ns; a full one has room for @least. */
 static uint64_t refill(uint64_t have, uint64_t rate, uint64_t elapsed_ns, uint64_t least)
 {
-	uint64_t full = rate * LIMITER_BURST_NS;
+	uint64_t full;
 
+	if (rate > UINT64_MAX / LIMITER_BURST_NS)
+		rate = UINT64_MAX / LIMITER_BURST_NS;
+	full = rate * LIMITER_BURST_NS;
 	if (full < least)
 		full = least;
-	have += rate * elapsed_ns;
-	return have < full ? have : full;
+	/* A slow rule's bucket takes longer than the burst to fill: compare times, not tokens. */
+	if (have >= full || elapsed_ns > (full - have) / rate)
+		return full;
+	return have + rate * elapsed_ns;
 }
 
 uint32_t limiter_take(struct match_rule *rule, uint32_t n, uint32_t segment_bytes, uint64_t now_ns)
 {
 	const uint64_t bits = (uint64_t)segment_bytes * 8 * E9;
 	struct match_bucket *b = &rule->bucket;
-	uint64_t elapsed_ns = now_ns - b->updated_ns;
+	uint64_t elapsed_ns = now_ns > b->updated_ns ? now_ns - b->updated_ns : 0;
 
-	if (elapsed_ns > LIMITER_BURST_NS || now_ns < b->updated_ns)
-		elapsed_ns = LIMITER_BURST_NS;
+	if (!b->updated_ns) /* never used: full */
+		elapsed_ns = UINT64_MAX;
 	b->updated_ns = now_ns;
 	if (rule->rec.limit_pps) {
 		b->datagrams_e9 = refill(b->datagrams_e9, rule->rec.limit_pps, elapsed_ns, E9);

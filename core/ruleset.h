@@ -70,6 +70,25 @@ const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const cha
 size_t ruleset_count(const struct ruleset *s);
 const struct ruleset_entry *ruleset_at(const struct ruleset *s, size_t i);
 
+/**
+ * ruleset_restore() - put back a rule that a snapshot holds, in the place it had
+ * @s:            a set that was new and has seen only ruleset_restore()
+ * @rule:         borrowed, copied
+ * @slot:         its rule slot, which no other restored rule has
+ * @incarnation:  not 0
+ * @output_slots: rule->n_outputs of them, which no other restored output has
+ *
+ * The set may be changed otherwise only after ruleset_restored().
+ *
+ * Return: 0; what ruleset_add() refuses; -ERANGE for a slot or incarnation that cannot be.
+ */
+int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, uint64_t incarnation,
+		    const uint32_t *output_slots);
+
+/* All rules are back.  @incarnation: later rules get greater ones than this and than any restored.
+ */
+void ruleset_restored(struct ruleset *s, uint64_t incarnation);
+
 /* A deep copy with the same slots and incarnations: all-or-nothing edits work on it. */
 struct ruleset *ruleset_clone(const struct ruleset *s);
 

@@ -40,18 +40,23 @@ static_assert(sizeof(struct snapshot_header) == 64, "snapshot format");
 
 /**
  * struct snapshot_iface - an interface that some rule names and that exists
+ * @worker_mask: the workers that serve it as an input; with @steering and @gro kept
+ *           for a restarted control, workers do not look at them
  * @slot:    0..MCR_MAX_IFACES-1, the key by which workers know its sockets
  * @ifindex: the kernel's index, > 0
  * @mtu:     bytes of IP datagram that leave unfragmented, 68..65536
  */
 struct snapshot_iface {
+	uint64_t worker_mask;
 	uint32_t slot;
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint32_t reserved;
+	uint8_t steering; /* enum ipc_steering */
+	uint8_t gro;      /* enum ipc_gro */
+	uint8_t reserved[2];
 	char name[MCR_IFNAME_MAX];
 };
-static_assert(sizeof(struct snapshot_iface) == 32, "snapshot format");
+static_assert(sizeof(struct snapshot_iface) == 40, "snapshot format");
 
 /**
  * struct snapshot_rule - one rule

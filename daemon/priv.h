@@ -35,7 +35,13 @@ struct priv_identity {
 /* "mcr" if that user exists, else "nobody"; no change when not started as root. */
 int priv_identity_find(struct priv_identity *id);
 
-/* Supervisor: keep NET_RAW, SETUID, SETGID, and NET_ADMIN if granted; bound the rest; no_new_privs. */
+/* -EPERM when a right that is needed is missing: NET_RAW, and SETUID and SETGID to change user. */
+int priv_check_rights(const struct priv_identity *id);
+
+/*
+ * Supervisor: keep NET_RAW, SETUID, SETGID, and NET_ADMIN if granted; drop and bound
+ * the rest; no_new_privs.
+ */
 int priv_seal_supervisor(bool *have_net_admin);
 
 /*
@@ -44,6 +50,12 @@ int priv_seal_supervisor(bool *have_net_admin);
  * bound every capability, no_new_privs, not dumpable.
  */
 int priv_seal_identity(const struct priv_identity *id, bool empty_netns, bool *netns);
+
+/*
+ * Signal a child that may run as @id already.  CAP_KILL is not kept, so this takes
+ * its user for the one call.
+ */
+int priv_kill(int pidfd, int sig, const struct priv_identity *id);
 
 /* --- system calls (priv_seccomp.c) --- */
 int priv_seal_syscalls_supervisor(void);
@@ -62,13 +74,16 @@ int priv_packet_socket(unsigned ifindex);
  * Put @n sockets of one interface into a fan-out group in this order.  STEER_RULE
  * attaches the program of core/steer.h.
  */
-int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering);
+int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link);
 
 /* Unread counting socket on ETH_P_ALL with the smallest receive buffer. */
 int priv_counting_socket(unsigned ifindex);
 int priv_set_filter(int sock, const struct sock_fprog *prog);
 
-/* PACKET_STATISTICS since the last call: frames that passed the filter (those lost included), and lost. */
+/*
+ * PACKET_STATISTICS since the last call: frames that passed the filter (those lost
+ * included), and those of them that were lost.
+ */
 int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost);
 
 /* Unconnected UDP socket that sends through @ifindex only (see core/README.md for its options). */
@@ -82,11 +97,17 @@ int priv_leave(int sock, const struct ipc_join *j);
 int priv_bind_unread(const struct ipc_join *j);
 
 int priv_netlink_socket(void);
-int priv_unix_listener(const char *path, mode_t mode);
+/*
+ * A listening socket at @path with @mode, of group @group unless that is -1.  A
+ * socket file that nobody serves is replaced.  -EADDRINUSE: somebody serves it;
+ * -ENOTSOCK: something else is there; -ENAMETOOLONG; other negative errno.
+ */
+int priv_unix_listener(const char *path, mode_t mode, gid_t group);
 
 /* --- UDP GRO of an interface (priv_gro.c), by ETHTOOL ioctls --- */
 struct priv_gro_state {
 	bool gro, udp_forwarding; /* as found, to be restored */
+	bool fraglist;            /* rx-gro-list: read, never set */
 };
 int priv_gro_get(unsigned ifindex, struct priv_gro_state *st);
 int priv_gro_set(unsigned ifindex, const struct priv_gro_state *st);

@@ -21,29 +21,29 @@ static const struct {
 	int ret;
 	bool multicast, host;
 } cases[] = {
-	{ "239.1.1.1", 0, true, false },
-	{ "224.0.0.1", 0, true, false },
-	{ "239.255.255.255", 0, true, false },
-	{ "223.255.255.255", 0, false, true },
-	{ "240.0.0.1", 0, false, true },
-	{ "10.0.0.1", 0, false, true },
-	{ "127.0.0.1", 0, false, true },
-	{ "0.0.0.0", 0, false, false },
-	{ "0.1.2.3", 0, false, false },
-	{ "1.0.0.0", 0, false, true },
-	{ "255.255.255.255", 0, false, false },
-	{ "255.255.255.254", 0, false, true },
-	{ "ff3e::1", -EAFNOSUPPORT },
-	{ "::ffff:10.0.0.1", -EAFNOSUPPORT },
-	{ "", -EINVAL },
-	{ "any", -EINVAL },
-	{ "10.1", -EINVAL },
-	{ "10.0.0.256", -EINVAL },
-	{ "010.0.0.1", -EINVAL },
-	{ " 10.0.0.1", -EINVAL },
-	{ "10.0.0.1 ", -EINVAL },
-	{ "10.0.0.1:5000", -EINVAL },
-	{ "10.0.0.1/8", -EINVAL },
+	{"239.1.1.1", 0, true, false},
+	{"224.0.0.1", 0, true, false},
+	{"239.255.255.255", 0, true, false},
+	{"223.255.255.255", 0, false, true},
+	{"240.0.0.1", 0, false, true},
+	{"10.0.0.1", 0, false, true},
+	{"127.0.0.1", 0, false, true},
+	{"0.0.0.0", 0, false, false},
+	{"0.1.2.3", 0, false, false},
+	{"1.0.0.0", 0, false, true},
+	{"255.255.255.255", 0, false, false},
+	{"255.255.255.254", 0, false, true},
+	{"ff3e::1", -EAFNOSUPPORT},
+	{"::ffff:10.0.0.1", -EAFNOSUPPORT},
+	{"", -EINVAL},
+	{"any", -EINVAL},
+	{"10.1", -EINVAL},
+	{"10.0.0.256", -EINVAL},
+	{"010.0.0.1", -EINVAL},
+	{" 10.0.0.1", -EINVAL},
+	{"10.0.0.1 ", -EINVAL},
+	{"10.0.0.1:5000", -EINVAL},
+	{"10.0.0.1/8", -EINVAL},
 };
 
 static void parse_and_kind(void **state)
@@ -84,8 +84,8 @@ static void ipv4_round_trip(void **state)
 
 static void other_families(void **state)
 {
-	struct addr none = { 0 };
-	struct addr six = { .family = ADDR_IPV6, .bytes = { 0xff, 0x3e, [15] = 1 } };
+	struct addr none = {0};
+	struct addr six = {.family = ADDR_IPV6, .bytes = {0xff, 0x3e, [15] = 1}};
 	char text[ADDR_TEXT_MAX];
 
 	assert_string_equal(addr_format(&none, text), "any");

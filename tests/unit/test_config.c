@@ -2,7 +2,10 @@
 /*
  * test_config.c - configurations: read, written, and refused with line, column and field
  *
- * Links: core/config.c core/config_write.c core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c core/complaint.c core/rule.c core/addr.c core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c core/ruleset_index.c core/slot_pool.c
+ * Links: core/config.c core/config_write.c core/complaint.c core/rule.c core/addr.c
+ * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
+ * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
+ * Links: core/ruleset_index.c core/slot_pool.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,10 +147,10 @@ static void test_empty(void **state)
 	}
 }
 
-#define IN "\"input\":{\"interface\":\"eth0\",\"group\":\"239.1.1.1\",\"port\":5000}"
-#define OUT "{\"interface\":\"eth1\",\"group\":\"239.2.2.2\",\"port\":6000}"
+#define IN                   "\"input\":{\"interface\":\"eth0\",\"group\":\"239.1.1.1\",\"port\":5000}"
+#define OUT                  "{\"interface\":\"eth1\",\"group\":\"239.2.2.2\",\"port\":6000}"
 #define RULE(input, outputs) "{\"rules\":[\n{" input ",\n\"outputs\":[\n" outputs "]}]}"
-#define RULE2(rule) "{\"rules\":[\n{" IN ",\"outputs\":[" OUT "]},\n" rule "]}"
+#define RULE2(rule)          "{\"rules\":[\n{" IN ",\"outputs\":[" OUT "]},\n" rule "]}"
 
 static const struct {
 	const char *name;
@@ -178,81 +181,98 @@ static const struct {
 	 "gro.sixteenletters16", "interface name"},
 	{"interface name empty", "{\"gro\":{\"\": true}}", 1, 2, "gro", "interface name"},
 	{"interface name slash", "{\"gro\":{\"a/b\": true}}", 1, 9, "gro.a/b", "interface name"},
-	{"interface name dots", "{\"pinning\":{\"..\": []}}", 1, 13, "pinning...", "interface name"},
+	{"interface name dots", "{\"pinning\":{\"..\": []}}", 1, 13, "pinning...",
+	 "interface name"},
 	{"gro text", "{\"gro\":{\"eth0\": \"on\"}}", 1, 9, "gro.eth0", "must be true or false"},
 	{"pinning number", "{\"pinning\":{\"eth0\": 1}}", 1, 13, "pinning.eth0", "an array"},
 	{"pinning text", "{\"pinning\":{\"eth0\": [\"1\"]}}", 1, 13, "pinning.eth0", "CPU numbers"},
 	{"pinning half", "{\"pinning\":{\"eth0\": [0.5]}}", 1, 13, "pinning.eth0", "CPU numbers"},
-	{"pinning negative", "{\"pinning\":{\"eth0\": [-1]}}", 1, 13, "pinning.eth0", "CPU numbers"},
+	{"pinning negative", "{\"pinning\":{\"eth0\": [-1]}}", 1, 13, "pinning.eth0",
+	 "CPU numbers"},
 	{"pinning beyond", "{\"pinning\":{\"eth0\": [1024]}}", 1, 13, "pinning.eth0", "to 1023"},
 	{"pinning twice", "{\"pinning\":{\"eth0\": [3, 3]}}", 1, 13, "pinning.eth0", "CPU 3 twice"},
 	{"rules object", "{\"rules\": {}}", 1, 2, "rules", "must be an array, not an object"},
 	{"rule number", "{\"rules\": [\n 1]}", 2, 2, "rules[0]", "must be an object"},
 	{"rule empty", "{\"rules\": [\n {}]}", 2, 2, "rules[0].input", "is missing"},
-	{"rule unknown", "{\"rules\": [{\"inputs\": 1}]}", 1, 13, "rules[0].inputs", "unknown field"},
+	{"rule unknown", "{\"rules\": [{\"inputs\": 1}]}", 1, 13, "rules[0].inputs",
+	 "unknown field"},
 	{"no outputs", "{\"rules\":[{" IN "}]}", 1, 11, "rules[0].outputs", "is missing"},
 	{"empty outputs", RULE(IN, ""), 3, 1, "rules[0].outputs", "1 to 256 outputs, not 0"},
 	{"input list", RULE("\"input\":[]", OUT), 2, 2, "rules[0].input", "must be an object"},
 	{"no interface", RULE("\"input\":{\"group\":\"239.1.1.1\",\"port\":1}", OUT), 2, 2,
 	 "rules[0].input.interface", "is missing"},
 	{"interface long",
-	 RULE("\"input\":{\"interface\":\"sixteenletters16\",\"group\":\"239.1.1.1\",\"port\":1}", OUT),
+	 RULE("\"input\":{\"interface\":\"sixteenletters16\",\"group\":\"239.1.1.1\",\"port\":1}",
+	      OUT),
 	 2, 11, "rules[0].input.interface", "16 bytes long, the longest is 15"},
 	{"interface empty",
 	 RULE("\"input\":{\"interface\":\"\",\"group\":\"239.1.1.1\",\"port\":1}", OUT), 2, 11,
 	 "rules[0].input.interface", "interface name is needed"},
-	{"group text", RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1\",\"port\":1}", OUT), 2,
-	 27, "rules[0].input.group", "\"239.1.1\" is not an IPv4 address"},
-	{"group IPv6", RULE("\"input\":{\"interface\":\"e\",\"group\":\"ff05::1\",\"port\":1}", OUT), 2,
-	 27, "rules[0].input.group", "IPv6"},
-	{"group number", RULE("\"input\":{\"interface\":\"e\",\"group\":239,\"port\":1}", OUT), 2, 27,
-	 "rules[0].input.group", "must be a string, not a number"},
-	{"group of none", RULE("\"input\":{\"interface\":\"e\",\"group\":\"0.0.0.0\",\"port\":1}", OUT),
-	 2, 27, "rules[0].input.group", "neither"},
+	{"group text",
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1\",\"port\":1}", OUT), 2, 27,
+	 "rules[0].input.group", "\"239.1.1\" is not an IPv4 address"},
+	{"group IPv6",
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"ff05::1\",\"port\":1}", OUT), 2, 27,
+	 "rules[0].input.group", "IPv6"},
+	{"group number", RULE("\"input\":{\"interface\":\"e\",\"group\":239,\"port\":1}", OUT), 2,
+	 27, "rules[0].input.group", "must be a string, not a number"},
+	{"group of none",
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"0.0.0.0\",\"port\":1}", OUT), 2, 27,
+	 "rules[0].input.group", "neither"},
 	{"port missing", RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\"}", OUT), 2, 2,
 	 "rules[0].input.port", "is missing"},
 	{"port text",
-	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":\"5000\"}", OUT), 2, 47,
-	 "rules[0].input.port", "not a string"},
-	{"port 0", RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":0}", OUT), 2, 47,
-	 "rules[0].input.port", "from 1 to 65535, not 0"},
-	{"port 65536", RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":65536}", OUT),
-	 2, 47, "rules[0].input.port", "not 65536"},
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":\"5000\"}", OUT), 2,
+	 47, "rules[0].input.port", "not a string"},
+	{"port 0", RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":0}", OUT),
+	 2, 47, "rules[0].input.port", "from 1 to 65535, not 0"},
+	{"port 65536",
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":65536}", OUT), 2, 47,
+	 "rules[0].input.port", "not 65536"},
 	{"source is a group",
-	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source\":\"239.1.1.2\"}",
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source\":\"239."
+	      "1.1.2\"}",
 	      OUT),
 	 2, 56, "rules[0].input.source", "not an IPv4 host address"},
 	{"source of a unicast input",
-	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"192.0.2.1\",\"port\":1,\"source\":\"192.0.2.2\"}",
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"192.0.2.1\",\"port\":1,\"source\":\"192."
+	      "0.2.2\"}",
 	      OUT),
 	 2, 56, "rules[0].input.source", "only for a multicast group"},
-	{"input ttl", RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":1}", OUT),
+	{"input ttl",
+	 RULE("\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":1}", OUT),
 	 2, 56, "rules[0].input.ttl", "unknown field"},
 	{"output text", RULE(IN, OUT ",\n\"eth1\""), 5, 1, "rules[0].outputs[1]", "an object"},
 	{"output without port", RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\"}"), 4, 1,
 	 "rules[0].outputs[0].port", "is missing"},
-	{"ttl 0", RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":0}"), 4, 47,
-	 "rules[0].outputs[0].ttl", "from 1 to 255, not 0"},
-	{"ttl 256", RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":256}"), 4,
-	 47, "rules[0].outputs[0].ttl", "not 256"},
-	{"dscp 64", RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"dscp\":64}"), 4,
-	 47, "rules[0].outputs[0].dscp", "from 0 to 63, not 64"},
+	{"ttl 0", RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":0}"), 4,
+	 47, "rules[0].outputs[0].ttl", "from 1 to 255, not 0"},
+	{"ttl 256",
+	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":256}"), 4, 47,
+	 "rules[0].outputs[0].ttl", "not 256"},
+	{"dscp 64",
+	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"dscp\":64}"), 4, 47,
+	 "rules[0].outputs[0].dscp", "from 0 to 63, not 64"},
 	{"source_ip is a group",
-	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source_ip\":\"224.0.0.1\"}"),
+	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source_ip\":\"224.0.0."
+		  "1\"}"),
 	 4, 47, "rules[0].outputs[0].source_ip", "not an IPv4 host address"},
 	{"output named source",
-	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source\":\"10.0.0.1\"}"), 4,
-	 47, "rules[0].outputs[0].source", "unknown field; known: interface, group"},
+	 RULE(IN,
+	      "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source\":\"10.0.0.1\"}"),
+	 4, 47, "rules[0].outputs[0].source", "unknown field; known: interface, group"},
 	{"output twice", RULE(IN, OUT ",\n" OUT), 5, 1, "rules[0].outputs[1]", "twice"},
 	{"own input",
 	 RULE(IN, OUT ",\n{\"interface\":\"eth0\",\"group\":\"239.1.1.1\",\"port\":5000}"), 5, 1,
 	 "rules[0].outputs[1]", "circle"},
 	{"id long",
-	 "{\"rules\":[{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123\"}]}",
+	 "{\"rules\":[{\"id\":\"0123456789012345678901234567890123456789012345678901234567890123\"}"
+	 "]}",
 	 1, 12, "rules[0].id", "64 bytes long, the longest is 63"},
 	{"id with a space", RULE("\"id\":\"a b\"," IN, OUT), 2, 2, "rules[0].id", "spaces"},
 	{"name number", "{\"rules\":[{\"name\":7}]}", 1, 12, "rules[0].name", "must be a string"},
-	{"name not ASCII", RULE("\"name\":\"caf\xc3\xa9\"," IN, OUT), 2, 2, "rules[0].name", "ASCII"},
+	{"name not ASCII", RULE("\"name\":\"caf\xc3\xa9\"," IN, OUT), 2, 2, "rules[0].name",
+	 "ASCII"},
 	{"rate_limit number", RULE("\"rate_limit\":5," IN, OUT), 2, 2, "rules[0].rate_limit",
 	 "must be an object"},
 	{"rate_limit unknown", RULE("\"rate_limit\":{\"kbps\":1}," IN, OUT), 2, 16,
@@ -266,8 +286,8 @@ static const struct {
 	{"priority number", RULE("\"priority\":1," IN, OUT), 2, 2, "rules[0].priority", "a string"},
 	{"rule twice", RULE2("{" IN ",\"outputs\":[" OUT "]}"), 3, 1, "rules[1]", "twice"},
 	{"input twice",
-	 RULE2("{" IN ",\"outputs\":[{\"interface\":\"e\",\"group\":\"239.3.3.3\",\"port\":1}]}"), 3, 2,
-	 "rules[1].input", "is taken by rule"},
+	 RULE2("{" IN ",\"outputs\":[{\"interface\":\"e\",\"group\":\"239.3.3.3\",\"port\":1}]}"),
+	 3, 2, "rules[1].input", "is taken by rule"},
 	{"id twice",
 	 "{\"rules\":[{\"id\":\"x\"," IN ",\"outputs\":[" OUT "]},\n{\"id\":\"x\",\"input\":"
 	 "{\"interface\":\"eth5\",\"group\":\"239.9.9.9\",\"port\":1},\"outputs\":[" OUT "]}]}",
@@ -277,7 +297,8 @@ static const struct {
 	 "{\"interface\":\"eth5\",\"group\":\"239.9.9.9\",\"port\":1},\"outputs\":[" OUT "]}]}",
 	 2, 2, "rules[1].name", "taken"},
 	{"circle of two",
-	 RULE2("{\"input\":{\"interface\":\"eth1\",\"group\":\"239.2.2.2\",\"port\":6000},\"outputs\":[\n"
+	 RULE2("{\"input\":{\"interface\":\"eth1\",\"group\":\"239.2.2.2\",\"port\":6000},"
+	       "\"outputs\":[\n"
 	       "{\"interface\":\"eth0\",\"group\":\"239.1.1.1\",\"port\":5000}]}"),
 	 4, 1, "rules[1].outputs[0]", "circle"},
 };
@@ -389,9 +410,9 @@ static void test_rule_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full),  cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_empty), cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_size),  cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_full),      cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_empty),     cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_size),      cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_rule_json),
 	};
 

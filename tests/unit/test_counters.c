@@ -40,22 +40,22 @@ static void reasons_of_errno(void **state)
 		int err;
 		enum send_drop want;
 	} cases[] = {
-		{ "EAGAIN", EAGAIN, SEND_DROP_WOULD_BLOCK },
-		{ "EWOULDBLOCK", EWOULDBLOCK, SEND_DROP_WOULD_BLOCK },
-		{ "ENOBUFS", ENOBUFS, SEND_DROP_QUEUE_FULL },
-		{ "ENODEV", ENODEV, SEND_DROP_NO_INTERFACE },
-		{ "ENETDOWN", ENETDOWN, SEND_DROP_NO_INTERFACE },
-		{ "ENETUNREACH", ENETUNREACH, SEND_DROP_UNREACHABLE },
-		{ "EHOSTUNREACH", EHOSTUNREACH, SEND_DROP_UNREACHABLE },
-		{ "EPERM", EPERM, SEND_DROP_REFUSED },
-		{ "EACCES", EACCES, SEND_DROP_REFUSED },
-		{ "ECONNREFUSED", ECONNREFUSED, SEND_DROP_REFUSED },
-		{ "EINVAL", EINVAL, SEND_DROP_NO_SOURCE },
-		{ "EADDRNOTAVAIL", EADDRNOTAVAIL, SEND_DROP_NO_SOURCE },
-		{ "EMSGSIZE", EMSGSIZE, SEND_DROP_TOO_BIG },
-		{ "EIO", EIO, SEND_DROP_OTHER },
-		{ "ENOMEM", ENOMEM, SEND_DROP_OTHER },
-		{ "0", 0, SEND_DROP_OTHER },
+		{"EAGAIN", EAGAIN, SEND_DROP_WOULD_BLOCK},
+		{"EWOULDBLOCK", EWOULDBLOCK, SEND_DROP_WOULD_BLOCK},
+		{"ENOBUFS", ENOBUFS, SEND_DROP_QUEUE_FULL},
+		{"ENODEV", ENODEV, SEND_DROP_NO_INTERFACE},
+		{"ENETDOWN", ENETDOWN, SEND_DROP_NO_INTERFACE},
+		{"ENETUNREACH", ENETUNREACH, SEND_DROP_UNREACHABLE},
+		{"EHOSTUNREACH", EHOSTUNREACH, SEND_DROP_UNREACHABLE},
+		{"EPERM", EPERM, SEND_DROP_REFUSED},
+		{"EACCES", EACCES, SEND_DROP_REFUSED},
+		{"ECONNREFUSED", ECONNREFUSED, SEND_DROP_REFUSED},
+		{"EINVAL", EINVAL, SEND_DROP_NO_SOURCE},
+		{"EADDRNOTAVAIL", EADDRNOTAVAIL, SEND_DROP_NO_SOURCE},
+		{"EMSGSIZE", EMSGSIZE, SEND_DROP_TOO_BIG},
+		{"EIO", EIO, SEND_DROP_OTHER},
+		{"ENOMEM", ENOMEM, SEND_DROP_OTHER},
+		{"0", 0, SEND_DROP_OTHER},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -97,8 +97,8 @@ static void sums_take_every_word(void **state)
 
 static void balance(void **state)
 {
-	struct ingress_counters in = { .received = 10, .matched = 10 };
-	struct egress_counters out = { .matched = 10, .sent = 10 };
+	struct ingress_counters in = {.received = 10, .matched = 10};
+	struct egress_counters out = {.matched = 10, .sent = 10};
 
 	assert_true(ingress_counters_balance(&in));
 	assert_true(egress_counters_balance(&out));

@@ -100,7 +100,8 @@ static const struct {
 	{"comment, strict", JSON_STRICT, "[/**/]", 0, 1, 2, "", "unexpected '/'"},
 	{"lone slash", JSON_RELAXED, "[1 / 2]", 0, 1, 4, "", "unexpected '/'"},
 	{"slash at the end", JSON_RELAXED, "[1] /", 0, 1, 5, "", "unexpected '/'"},
-	{"comment not closed", JSON_RELAXED, "[1,\n /* x\n\n", 0, 2, 2, "", "comment is not closed"},
+	{"comment not closed", JSON_RELAXED, "[1,\n /* x\n\n", 0, 2, 2, "",
+	 "comment is not closed"},
 	{"comment /*/", JSON_RELAXED, "/*/ 1", 0, 1, 1, "", "comment is not closed"},
 	{"string not closed", JSON_STRICT, "[\"abc", 0, 1, 2, "", "string is not closed"},
 	{"string over a line", JSON_STRICT, "[\"abc\n\"]", 0, 1, 6, "", "control character"},
@@ -227,9 +228,8 @@ static void test_find(void **state)
 		struct json_place place;
 
 		print_message("%s\n", places[i].name);
-		assert_int_equal(
-			json_text_find(document, strlen(document), places[i].path, &place),
-			places[i].found);
+		assert_int_equal(json_text_find(document, strlen(document), places[i].path, &place),
+				 places[i].found);
 		complain(&c, places[i].path, "reason");
 		json_text_locate(document, strlen(document), &c);
 		assert_int_equal(c.line, places[i].line);

@@ -2,7 +2,10 @@
 /*
  * test_request.c - JSON-RPC lines: what is accepted, what is refused and how, what is answered
  *
- * Links: core/request.c core/response.c core/config.c core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c core/complaint.c core/rule.c core/addr.c core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c core/ruleset_index.c core/slot_pool.c
+ * Links: core/request.c core/response.c core/config.c core/complaint.c core/rule.c core/addr.c
+ * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
+ * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
+ * Links: core/ruleset_index.c core/slot_pool.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,12 +45,9 @@ static void test_plain_methods(void **state)
 		enum method method;
 		bool read_only;
 	} cases[] = {
-		{"GetVersion", METHOD_GET_VERSION, true},
-		{"Ping", METHOD_PING, true},
-		{"ListRules", METHOD_LIST_RULES, true},
-		{"GetStats", METHOD_GET_STATS, true},
-		{"ListWorkers", METHOD_LIST_WORKERS, true},
-		{"SyncRules", METHOD_SYNC_RULES, false},
+		{"GetVersion", METHOD_GET_VERSION, true},   {"Ping", METHOD_PING, true},
+		{"ListRules", METHOD_LIST_RULES, true},     {"GetStats", METHOD_GET_STATS, true},
+		{"ListWorkers", METHOD_LIST_WORKERS, true}, {"SyncRules", METHOD_SYNC_RULES, false},
 		{"GetConfig", METHOD_GET_CONFIG, true},
 	};
 
@@ -55,8 +55,8 @@ static void test_plain_methods(void **state)
 		char line[128];
 		struct request r;
 
-		snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"%s\"}", i,
-			 cases[i].name);
+		snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"%s\"}",
+			 i, cases[i].name);
 		parse(line, &r);
 		assert_int_equal(r.method, cases[i].method);
 		assert_int_equal(r.id->valueint, (int)i);
@@ -115,7 +115,8 @@ static void test_params(void **state)
 	assert_false(r.add_rule.replace);
 	request_fini(&r);
 
-	parse(CALL("LoadConfig", "{\"text\":\"// c\\n{\\\"workers\\\":3,}\",\"replace\":true}"), &r);
+	parse(CALL("LoadConfig", "{\"text\":\"// c\\n{\\\"workers\\\":3,}\",\"replace\":true}"),
+	      &r);
 	assert_int_equal(r.method, METHOD_LOAD_CONFIG);
 	assert_int_equal(r.config.config.workers, 3);
 	assert_true(r.config.replace);
@@ -149,13 +150,13 @@ static const struct {
 } bad[] = {
 	{"empty line", "", RPC_PARSE_ERROR, NULL, "", "a value is expected", 1, 1},
 	{"not JSON", "hello", RPC_PARSE_ERROR, NULL, "", "a value is expected", 1, 1},
-	{"half a line", "{\"jsonrpc\":\"2.0\",\"id\":1,", RPC_PARSE_ERROR, NULL, "", "not closed", 1,
-	 1},
+	{"half a line", "{\"jsonrpc\":\"2.0\",\"id\":1,", RPC_PARSE_ERROR, NULL, "", "not closed",
+	 1, 1},
 	{"comment", "{} // x", RPC_PARSE_ERROR, NULL, "", "unexpected '/'", 1, 4},
 	{"trailing comma", "{\"id\":1,}", RPC_PARSE_ERROR, NULL, "", "','", 1, 8},
 	{"duplicate", "{\"id\":1,\"id\":2}", RPC_PARSE_ERROR, NULL, "id", "twice", 1, 9},
 	{"duplicate in params", CALL("RemoveRule", "{\"rule_id\":\"a\",\"rule_id\":\"b\"}"),
-	 RPC_PARSE_ERROR, NULL, "params.rule_id", "twice", 1, 72},
+	 RPC_PARSE_ERROR, NULL, "params.rule_id", "twice", 1, 71},
 	{"batch", "[" ENVELOPE("1") "]", RPC_INVALID_REQUEST, NULL, "", "batches", 0, 0},
 	{"number", "1", RPC_INVALID_REQUEST, NULL, "", "must be an object, not a number", 0, 0},
 	{"empty object", "{}", RPC_INVALID_REQUEST, NULL, "jsonrpc", "missing", 0, 0},
@@ -190,7 +191,8 @@ static const struct {
 	 RPC_INVALID_PARAMS, "1", "params.version", "missing", 0, 0},
 	{"VersionCheck number", CALL("VersionCheck", "{\"version\":1}"), RPC_INVALID_PARAMS, "1",
 	 "params.version", "must be a string", 0, 0},
-	{"VersionCheck long", CALL("VersionCheck", "{\"version\":\"01234567890123456789012345678901\"}"),
+	{"VersionCheck long",
+	 CALL("VersionCheck", "{\"version\":\"01234567890123456789012345678901\"}"),
 	 RPC_INVALID_PARAMS, "1", "params.version", "32 bytes long, the longest is 31", 0, 0},
 	{"VersionCheck empty", CALL("VersionCheck", "{\"version\":\"\"}"), RPC_INVALID_PARAMS, "1",
 	 "params.version", "empty", 0, 0},
@@ -204,16 +206,19 @@ static const struct {
 	 0, 0},
 	{"AddRule replace", CALL("AddRule", "{" INPUT "," OUTPUTS ",\"replace\":1}"),
 	 RPC_INVALID_PARAMS, "1", "params.replace", "true or false", 0, 0},
-	{"AddRule port", CALL("AddRule", "{\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\","
-					 "\"port\":0},\"outputs\":[]}"),
+	{"AddRule port",
+	 CALL("AddRule", "{\"input\":{\"interface\":\"e\",\"group\":\"239.1.1.1\","
+			 "\"port\":0},\"outputs\":[]}"),
 	 RPC_INVALID_PARAMS, "1", "params.input.port", "from 1 to 65535, not 0", 0, 0},
 	{"AddRule output",
-	 CALL("AddRule", "{" INPUT ",\"outputs\":[{\"interface\":\"e\",\"group\":\"x\",\"port\":1}]}"),
+	 CALL("AddRule",
+	      "{" INPUT ",\"outputs\":[{\"interface\":\"e\",\"group\":\"x\",\"port\":1}]}"),
 	 RPC_INVALID_PARAMS, "1", "params.outputs[0].group", "not an IPv4 address", 0, 0},
-	{"AddRule unknown", CALL("AddRule", "{" INPUT "," OUTPUTS ",\"ttl\":1}"), RPC_INVALID_PARAMS,
-	 "1", "params.ttl", "unknown field", 0, 0},
-	{"AddRule own input", CALL("AddRule", "{" INPUT ",\"outputs\":[{\"interface\":\"eth0\","
-					      "\"group\":\"239.1.1.1\",\"port\":5000}]}"),
+	{"AddRule unknown", CALL("AddRule", "{" INPUT "," OUTPUTS ",\"ttl\":1}"),
+	 RPC_INVALID_PARAMS, "1", "params.ttl", "unknown field", 0, 0},
+	{"AddRule own input",
+	 CALL("AddRule", "{" INPUT ",\"outputs\":[{\"interface\":\"eth0\","
+			 "\"group\":\"239.1.1.1\",\"port\":5000}]}"),
 	 RPC_CONFLICT, "1", "params.outputs[0]", "circle", 0, 0},
 	{"CheckConfig without text", CALL("CheckConfig", "{}"), RPC_INVALID_PARAMS, "1",
 	 "params.text", "missing", 0, 0},
@@ -264,8 +269,8 @@ static void test_bad(void **state)
 
 static void test_ids(void **state)
 {
-	static const char *const ids[] = {"0",    "-5",			"\"a b\\n\"",
-					  "null", "4503599627370495", "\"\""};
+	static const char *const ids[] = {"0",   "-5", "\"a b\\n\"", "null", "4503599627370495",
+					  "\"\""};
 
 	for (size_t i = 0; i < N(ids); i++) {
 		char line[128], *answer;
@@ -348,8 +353,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain_methods), cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_params),	      cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_ids),	      cmocka_unit_test(test_longest_line),
+		cmocka_unit_test(test_params),        cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_ids),           cmocka_unit_test(test_longest_line),
 		cmocka_unit_test(test_error_lines),   cmocka_unit_test(test_no_result),
 	};
 

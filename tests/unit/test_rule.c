@@ -21,7 +21,7 @@
 
 static struct addr ip(const char *text)
 {
-	struct addr a = { 0 };
+	struct addr a = {0};
 
 	assert_int_equal(addr_parse(text, &a), 0);
 	return a;
@@ -113,7 +113,7 @@ BREAK(dots)
 }
 BREAK(no_group)
 {
-	r->input.group = (struct addr){ 0 };
+	r->input.group = (struct addr){0};
 }
 BREAK(zero_group)
 {
@@ -125,7 +125,7 @@ BREAK(broadcast_output)
 }
 BREAK(ipv6_group)
 {
-	r->input.group = (struct addr){ .family = ADDR_IPV6, .bytes = { 0xff, 0x3e } };
+	r->input.group = (struct addr){.family = ADDR_IPV6, .bytes = {0xff, 0x3e}};
 }
 BREAK(input_port)
 {
@@ -212,49 +212,49 @@ static const struct {
 	const char *field;
 	const char *words; /* part of the reason */
 } checks[] = {
-	{ "good", nothing, 0 },
-	{ "source-specific", source_specific, 0 },
-	{ "unicast input", unicast_input, 0 },
-	{ "unicast output", unicast_output, 0 },
-	{ "link-local group", link_local_group, 0 },
-	{ "highest values", highest_values, 0 },
-	{ "same group, other interface", own_group_elsewhere, 0 },
-	{ "interface of 15", longest_interface, 0 },
-	{ "no interface", no_interface, -EINVAL, "input.interface", "needed" },
-	{ "interface of 16", unterminated_interface, -EINVAL, "input.interface", "15" },
-	{ "slash", slash, -EINVAL, "outputs[1].interface", "interface name" },
-	{ "space", space, -EINVAL, "outputs[1].interface", "interface name" },
-	{ "tab", tab, -EINVAL, "outputs[1].interface", "interface name" },
-	{ "colon", colon, -EINVAL, "outputs[1].interface", "interface name" },
-	{ "dots", dots, -EINVAL, "outputs[1].interface", "interface name" },
-	{ "no group", no_group, -EINVAL, "input.group", "needed" },
-	{ "zero group", zero_group, -EINVAL, "input.group", "0.0.0.0" },
-	{ "broadcast", broadcast_output, -EINVAL, "outputs[0].group", "255.255.255.255" },
-	{ "IPv6 group", ipv6_group, -EINVAL, "input.group", "ff3e::" },
-	{ "input port 0", input_port, -EINVAL, "input.port", "65535" },
-	{ "output port 0", output_port, -EINVAL, "outputs[1].port", "65535" },
-	{ "multicast source", multicast_source, -EINVAL, "input.source", "239.9.9.9" },
-	{ "unicast with source", source_of_unicast, -EINVAL, "input.source", "multicast" },
-	{ "output source", output_source, -EINVAL, "outputs[0].source_ip", "224.1.1.1" },
-	{ "dscp", dscp, -EINVAL, "outputs[1].dscp", "64" },
-	{ "no outputs", no_outputs, -EINVAL, "outputs", "1 to 256" },
-	{ "too many outputs", too_many_outputs, -EINVAL, "outputs", "257" },
-	{ "same output twice", twins, -EINVAL, "outputs[1]", "outputs[0]" },
-	{ "own input", own_input, -ELOOP, "outputs[1]", "eth0 239.1.1.1:5000" },
-	{ "own input, (S,G)", own_input_any_source, -ELOOP, "outputs[1]", "own input" },
-	{ "priority", priority, -EINVAL, "priority", "normal" },
-	{ "id with space", id_space, -EINVAL, "id", "spaces" },
-	{ "id with quote", id_quote, -EINVAL, "id", "quotes" },
-	{ "id too long", id_unterminated, -EINVAL, "id", "63" },
-	{ "name too long", name_unterminated, -EINVAL, "name", "63" },
-	{ "name with newline", name_control, -EINVAL, "name", "printable" },
-	{ "name not ASCII", name_latin, -EINVAL, "name", "printable" },
+	{"good", nothing, 0},
+	{"source-specific", source_specific, 0},
+	{"unicast input", unicast_input, 0},
+	{"unicast output", unicast_output, 0},
+	{"link-local group", link_local_group, 0},
+	{"highest values", highest_values, 0},
+	{"same group, other interface", own_group_elsewhere, 0},
+	{"interface of 15", longest_interface, 0},
+	{"no interface", no_interface, -EINVAL, "input.interface", "needed"},
+	{"interface of 16", unterminated_interface, -EINVAL, "input.interface", "15"},
+	{"slash", slash, -EINVAL, "outputs[1].interface", "interface name"},
+	{"space", space, -EINVAL, "outputs[1].interface", "interface name"},
+	{"tab", tab, -EINVAL, "outputs[1].interface", "interface name"},
+	{"colon", colon, -EINVAL, "outputs[1].interface", "interface name"},
+	{"dots", dots, -EINVAL, "outputs[1].interface", "interface name"},
+	{"no group", no_group, -EINVAL, "input.group", "needed"},
+	{"zero group", zero_group, -EINVAL, "input.group", "0.0.0.0"},
+	{"broadcast", broadcast_output, -EINVAL, "outputs[0].group", "255.255.255.255"},
+	{"IPv6 group", ipv6_group, -EINVAL, "input.group", "ff3e::"},
+	{"input port 0", input_port, -EINVAL, "input.port", "65535"},
+	{"output port 0", output_port, -EINVAL, "outputs[1].port", "65535"},
+	{"multicast source", multicast_source, -EINVAL, "input.source", "239.9.9.9"},
+	{"unicast with source", source_of_unicast, -EINVAL, "input.source", "multicast"},
+	{"output source", output_source, -EINVAL, "outputs[0].source_ip", "224.1.1.1"},
+	{"dscp", dscp, -EINVAL, "outputs[1].dscp", "64"},
+	{"no outputs", no_outputs, -EINVAL, "outputs", "1 to 256"},
+	{"too many outputs", too_many_outputs, -EINVAL, "outputs", "257"},
+	{"same output twice", twins, -EINVAL, "outputs[1]", "outputs[0]"},
+	{"own input", own_input, -ELOOP, "outputs[1]", "eth0 239.1.1.1:5000"},
+	{"own input, (S,G)", own_input_any_source, -ELOOP, "outputs[1]", "own input"},
+	{"priority", priority, -EINVAL, "priority", "normal"},
+	{"id with space", id_space, -EINVAL, "id", "spaces"},
+	{"id with quote", id_quote, -EINVAL, "id", "quotes"},
+	{"id too long", id_unterminated, -EINVAL, "id", "63"},
+	{"name too long", name_unterminated, -EINVAL, "name", "63"},
+	{"name with newline", name_control, -EINVAL, "name", "printable"},
+	{"name not ASCII", name_latin, -EINVAL, "name", "printable"},
 };
 
 static void check(void **state)
 {
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		struct complaint c = { 0 };
+		struct complaint c = {0};
 		struct rule_output outputs[2];
 		struct rule r;
 		int ret;
@@ -274,7 +274,7 @@ static void check(void **state)
 
 static void first_complaint_wins(void **state)
 {
-	struct complaint c = { 0 };
+	struct complaint c = {0};
 
 	complain(&c, "a", "first %d", 1);
 	complain(&c, "b", "second");
@@ -315,7 +315,7 @@ static void made_id(void **state)
 			other.input.source = ip("10.1.1.1");
 			break;
 		case 5:
-			other.input.group = (struct addr){ 0 };
+			other.input.group = (struct addr){0};
 			other.input.source = ip("239.1.1.1");
 			break;
 		}
@@ -386,7 +386,7 @@ static void same_action(void **state)
 
 static void ttl_defaults(void **state)
 {
-	struct rule_output o = { .group = ip("239.1.1.1") };
+	struct rule_output o = {.group = ip("239.1.1.1")};
 
 	assert_int_equal(rule_output_ttl(&o), 1);
 	o.group = ip("10.1.1.1");
@@ -440,14 +440,10 @@ static void hash_boundaries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(check),
-		cmocka_unit_test(first_complaint_wins),
-		cmocka_unit_test(made_id),
-		cmocka_unit_test(copies_are_deep),
-		cmocka_unit_test(same_action),
-		cmocka_unit_test(ttl_defaults),
-		cmocka_unit_test(names),
-		cmocka_unit_test(hash_avalanche),
+		cmocka_unit_test(check),           cmocka_unit_test(first_complaint_wins),
+		cmocka_unit_test(made_id),         cmocka_unit_test(copies_are_deep),
+		cmocka_unit_test(same_action),     cmocka_unit_test(ttl_defaults),
+		cmocka_unit_test(names),           cmocka_unit_test(hash_avalanche),
 		cmocka_unit_test(hash_boundaries),
 	};
 

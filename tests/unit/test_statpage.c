@@ -28,7 +28,7 @@ static struct worker_page *new_worker_page(void)
 static void fresh_page(void **state)
 {
 	struct worker_page *p = new_worker_page();
-	struct worker_summary zero = { .state = WORKER_STARTING }, got;
+	struct worker_summary zero = {.state = WORKER_STARTING}, got;
 	struct rule_counters rule;
 
 	memset(&got, 0xaa, sizeof(got));
@@ -164,9 +164,9 @@ static void state_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fresh_page),	  cmocka_unit_test(summary_takes_every_field),
-		cmocka_unit_test(bad_pages),	  cmocka_unit_test(rule_and_output_slots),
-		cmocka_unit_test(iface_slots),	  cmocka_unit_test(state_names),
+		cmocka_unit_test(fresh_page),  cmocka_unit_test(summary_takes_every_field),
+		cmocka_unit_test(bad_pages),   cmocka_unit_test(rule_and_output_slots),
+		cmocka_unit_test(iface_slots), cmocka_unit_test(state_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

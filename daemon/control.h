@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control.h - the state of the control process
+ *
+ * Control is unprivileged and the one place that parses operator input.  It holds
+ * the rules, knows the links, and makes what is equal to what should be:
+ *
+ *   clients --> control_method --.                  .--> control_super --> supervisor
+ *   netlink --> control_netif  --+--> reconcile() --+
+ *   timer   ---------------------'                  '--> control_publish --> workers
+ *
+ * Whatever happens sets @dirty; one reconcile() per turn of the loop acts on it, so
+ * that changes which arrive together share one publication.  Nothing here blocks.
+ */
+#ifndef DAEMON_CONTROL_H
+#define DAEMON_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "core/config.h"
+#include "daemon/control_client.h"
+#include "daemon/control_netif.h"
+#include "daemon/control_publish.h"
+#include "daemon/control_reconcile.h"
+#include "daemon/control_stats.h"
+#include "daemon/control_super.h"
+#include "daemon/control_wait.h"
+
+struct ruleset;
+
+#define NS_PER_MS 1000000ull
+#define NS_PER_S  1000000000ull
+
+/**
+ * struct control_worker - what the supervisor last said about a worker
+ * @drift_ns: since when its page differs from what was published, 0: it does not
+ */
+struct control_worker {
+	bool running;
+	uint32_t restarts;
+	int32_t pid;
+	int32_t cpu;
+	uint64_t drift_ns;
+};
+
+/* START_SPAWN: workers and links are awaited.  START_SETTLE: the first requests are. */
+enum control_phase { PHASE_SPAWN, PHASE_SETTLE, PHASE_RUNNING };
+
+/**
+ * struct control - everything
+ * @started_ns:  CLOCK_MONOTONIC of the supervisor's start
+ * @settings:    what the configuration says about interfaces; its rules are in @rules
+ * @interfaces:  names given with --interface: inputs whether a rule names them or not
+ * @dirty:       reconcile() is due
+ */
+struct control {
+	int epoll;
+	uint64_t started_ns;
+	uint64_t ready_ns;
+	enum control_phase phase;
+	bool dirty;
+	bool shutdown;
+	bool per_packet;
+	unsigned workers;
+	struct control_worker worker[MCR_MAX_WORKERS];
+	struct config settings;
+	const char *interfaces[16];
+	unsigned n_interfaces;
+	struct ruleset *rules;
+	struct control_super super;
+	struct control_netif netif;
+	struct control_clients clients;
+	struct control_reconcile rec;
+	struct control_publish pub;
+	struct control_waits waits;
+	struct control_stats stats;
+};
+
+static inline uint64_t control_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+#endif

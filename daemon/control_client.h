@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_client.h - connections of clients: lines in, answers out, bounded
+ *
+ * A client is a stranger: it may flood, stall, send half a line or never read.  So
+ * everything is bounded, per client and in total, in memory and in time, and a
+ * client gets a bounded share of each turn of the loop.  One that goes beyond a
+ * bound is told, as far as it listens, and closed; nobody else notices.
+ *
+ * Requests of a connection are answered in order although some answers take a
+ * while: each request gets a struct client_answer in the client's queue, and a
+ * finished answer is sent when all before it are.  While a client has output that
+ * it does not take, nothing of its input is read.
+ */
+#ifndef DAEMON_CONTROL_CLIENT_H
+#define DAEMON_CONTROL_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLIENTS_PER_LISTENER  64
+#define CLIENTS_MAX           (2 * CLIENTS_PER_LISTENER)
+#define CLIENTS_INPUT_MAX     (16u << 20) /* bytes, over all clients */
+#define CLIENT_OUTPUT_MAX     (8u << 20)  /* bytes, of one client */
+#define CLIENTS_OUTPUT_MAX    (32u << 20) /* bytes, over all clients */
+#define CLIENT_LINES_PER_TURN 16
+#define CLIENT_ANSWERS_MAX    64 /* not yet finished, of one client */
+#define CLIENT_HELLO_NS       5000000000ull
+#define CLIENT_HALF_LINE_NS   30000000000ull
+#define CLIENT_STALL_NS       10000000000ull
+#define CLIENT_IDLE_EVICT_NS  60000000000ull /* gives way when the place is needed */
+
+struct client;
+struct control_clients;
+
+/**
+ * struct client_answer - the place of one answer in its client's queue
+ * @client: NULL once the client is gone
+ */
+struct client_answer {
+	struct client_answer *next;
+	struct client *client;
+	char *text;
+	bool done;
+};
+
+/**
+ * struct client - one connection
+ * @serial:    tells two users of the same place apart
+ * @hello:     VersionCheck has succeeded
+ * @closing:   no more input; closed when the answers are out
+ * @eof:       the client sends no more
+ * @hup:       nobody reads our answers; what was sent is still carried out
+ * @lines_left: complete lines are buffered; nothing more is read before they are handled
+ * @in:        bytes not yet handled; no line ends before @scanned
+ * @half_ns:   since when an incomplete line is all there is, 0: it is not so
+ * @stall_ns:  since when it has taken no byte of its output
+ */
+struct client {
+	int fd;
+	unsigned place;
+	uint32_t serial;
+	bool read_only;
+	bool hello;
+	bool closing;
+	bool eof;
+	bool hup;
+	bool lines_left;
+	uint32_t events;
+	char *in;
+	size_t in_len, in_cap, scanned;
+	char *out;
+	size_t out_off, out_len, out_cap;
+	struct client_answer *first, **last;
+	unsigned n_answers;
+	uint64_t connected_ns, active_ns, half_ns, stall_ns;
+};
+
+/* One line of a client, without its newline; @line is valid during the call. */
+typedef void client_line_fn(void *ctx, struct client *cl, const char *line, size_t len);
+
+/**
+ * struct control_clients - all connections
+ * @epoll:    where they are watched, with client_event_data() as data
+ * @in_total: bytes buffered; @out_total likewise
+ * @closed:   how many were closed for going beyond a bound
+ */
+struct control_clients {
+	int epoll;
+	client_line_fn *line;
+	void *ctx;
+	struct client *place[CLIENTS_MAX];
+	unsigned n_clients[2]; /* by read_only */
+	uint32_t serial;
+	size_t in_total, out_total;
+	uint64_t closed;
+};
+
+void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line, void *ctx);
+void control_clients_fini(struct control_clients *cs);
+
+/**
+ * control_clients_add() - take a connection
+ * @fd: non-blocking stream socket, taken also on failure
+ *
+ * Return: 0; -EBUSY when there are too many: the client has been told and closed;
+ * -ENOMEM or the errno of epoll_ctl(2).
+ */
+int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint64_t now_ns);
+
+/* The upper half of epoll data is the caller's; clients use the lower: place and serial. */
+#define CLIENT_EVENT_FLAG (1ull << 63)
+void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t events,
+			   uint64_t now_ns);
+
+/**
+ * control_clients_work() - handle buffered lines, a bounded number of each client
+ * Return: whether lines are left that can be handled at once.
+ */
+bool control_clients_work(struct control_clients *cs, uint64_t now_ns);
+
+/* Close those that are beyond a bound in time; to be called a few times a second. */
+void control_clients_sweep(struct control_clients *cs, uint64_t now_ns);
+
+/* A place in the queue for the answer to a request.  NULL: out of memory. */
+struct client_answer *client_answer_new(struct client *cl);
+
+/**
+ * client_answer_finish() - the answer is known
+ * @a:    taken
+ * @text: a line with its newline, taken; NULL: nothing is to be sent
+ */
+void client_answer_finish(struct control_clients *cs, struct client_answer *a, char *text,
+			  uint64_t now_ns);
+
+/* An error without a request, then the end. */
+void control_clients_refuse(struct control_clients *cs, struct client *cl, int code,
+			    const char *field, const char *reason, uint64_t now_ns);
+
+/* Close as soon as the answers so far are out. */
+void control_clients_end(struct client *cl);
+
+#endif

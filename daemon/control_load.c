@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// control_load.c - take a whole configuration into the running state, or nothing of it
+#include "daemon/control_load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/complaint.h"
+#include "core/config.h"
+#include "core/ruleset.h"
+#include "daemon/control.h"
+
+/* What the set says about a rule's field, as a field of the configuration. */
+static void name_rule(struct complaint *cpl, size_t i)
+{
+	char field[COMPLAINT_FIELD_MAX];
+
+	if (!cpl)
+		return;
+	snprintf(field, sizeof(field), "rules[%zu]%s%.80s", i, cpl->field[0] ? "." : "",
+		 cpl->field);
+	memcpy(cpl->field, field, sizeof(field));
+}
+
+static int add_all(struct ruleset *set, const struct config *cfg, bool replace,
+		   size_t counts[static LOAD_COUNTS], struct complaint *cpl)
+{
+	for (size_t i = 0; i < cfg->n_rules; i++) {
+		int ret = ruleset_add(set, &cfg->rules[i], replace, NULL, cpl);
+
+		if (ret < 0) {
+			name_rule(cpl, i);
+			return ret;
+		}
+		counts[LOAD_ADDED] += ret == RULESET_ADDED;
+		counts[LOAD_REPLACED] += ret == RULESET_REPLACED;
+		counts[LOAD_UNCHANGED] += ret == RULESET_UNCHANGED;
+	}
+	return 0;
+}
+
+static bool same_rule(const struct rule *a, const struct rule *b)
+{
+	return rule_same_input(&a->input, &b->input) && rule_same_action(a, b) &&
+	       !strcmp(a->name, b->name);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct rule *const *x = a, *const *y = b;
+
+	return strcmp((*x)->id, (*y)->id);
+}
+
+static const struct rule *find(const struct rule **sorted, size_t n, const struct rule *key)
+{
+	const struct rule **hit;
+
+	hit = n ? bsearch(&key, sorted, n, sizeof(*sorted), by_id) : NULL;
+	return hit ? *hit : NULL;
+}
+
+/*
+ * Remove rules that the configuration does not have; with @differing also those that
+ * it has otherwise.  Return: how many it does not have.  From the end, because taking
+ * one out moves those behind it.
+ */
+static size_t remove_others(struct ruleset *set, const struct rule **sorted, size_t n,
+			    bool differing, size_t *replaced)
+{
+	size_t removed = 0;
+
+	for (size_t i = ruleset_count(set); i-- > 0;) {
+		const struct rule *have = &ruleset_at(set, i)->rule;
+		const struct rule *want = find(sorted, n, have);
+		char id[MCR_ID_MAX];
+
+		if (want && (!differing || same_rule(have, want)))
+			continue;
+		removed += !want;
+		*replaced += want != NULL;
+		memcpy(id, have->id, sizeof(id));
+		ruleset_remove(set, id);
+	}
+	return removed;
+}
+
+/*
+ * The new set.  Changing rules one after the other keeps their slots, but may meet a
+ * conflict on the way that the result does not have (two rules that exchange names);
+ * then @strict takes out all that differ before it adds.
+ */
+static int build(const struct control *c, const struct config *cfg, const struct rule **sorted,
+		 bool replace, bool strict, size_t counts[static LOAD_COUNTS], struct ruleset **out,
+		 struct complaint *cpl)
+{
+	struct ruleset *set = ruleset_clone(c->rules);
+	size_t replaced = 0;
+	int ret;
+
+	memset(counts, 0, LOAD_COUNTS * sizeof(counts[0]));
+	if (!set)
+		return -ENOMEM;
+	if (replace)
+		counts[LOAD_REMOVED] = remove_others(set, sorted, cfg->n_rules, strict, &replaced);
+	ret = add_all(set, cfg, replace, counts, cpl);
+	if (ret < 0) {
+		ruleset_free(set);
+		return ret;
+	}
+	counts[LOAD_ADDED] -= replaced;
+	counts[LOAD_REPLACED] += replaced;
+	*out = set;
+	return 0;
+}
+
+int control_settings_merge(struct control *c, const struct config *cfg, bool replace)
+{
+	size_t old = replace ? 0 : c->settings.n_ifaces;
+	struct config_iface *all = calloc(old + cfg->n_ifaces + 1, sizeof(*all));
+	size_t n = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < cfg->n_ifaces; i++)
+		all[n++] = cfg->ifaces[i];
+	for (size_t i = 0; i < old; i++) {
+		if (!config_find_iface(cfg, c->settings.ifaces[i].name))
+			all[n++] = c->settings.ifaces[i];
+	}
+	free(c->settings.ifaces);
+	c->settings.ifaces = all;
+	c->settings.n_ifaces = n;
+	return 0;
+}
+
+int control_load(struct control *c, const struct config *cfg, bool replace,
+		 size_t counts[static LOAD_COUNTS], struct complaint *cpl)
+{
+	const struct rule **sorted = malloc((cfg->n_rules + 1) * sizeof(*sorted));
+	struct complaint ignored = {0};
+	struct ruleset *set = NULL;
+	int ret;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < cfg->n_rules; i++)
+		sorted[i] = &cfg->rules[i];
+	qsort(sorted, cfg->n_rules, sizeof(*sorted), by_id);
+	ret = build(c, cfg, sorted, replace, false, counts, &set, replace ? &ignored : cpl);
+	if (ret < 0 && replace)
+		ret = build(c, cfg, sorted, true, true, counts, &set, cpl);
+	free(sorted);
+	if (ret == 0)
+		ret = control_settings_merge(c, cfg, replace);
+	if (ret < 0) {
+		ruleset_free(set);
+		return ret;
+	}
+	ruleset_free(c->rules);
+	c->rules = set;
+	if (counts[LOAD_ADDED] || counts[LOAD_REPLACED] || counts[LOAD_REMOVED])
+		c->rec.publish = true;
+	c->dirty = true;
+	return 0;
+}
+
+int control_load_check(const struct config *cfg, struct complaint *cpl)
+{
+	size_t counts[LOAD_COUNTS] = {0};
+	struct ruleset *set = ruleset_new();
+	int ret;
+
+	if (!set)
+		return -ENOMEM;
+	ret = add_all(set, cfg, false, counts, cpl);
+	ruleset_free(set);
+	return ret;
+}
+
+char *control_config_text(const struct control *c)
+{
+	struct config cfg = {
+		.workers = c->workers,
+		.per_packet = c->per_packet,
+		.n_ifaces = c->settings.n_ifaces,
+		.ifaces = c->settings.ifaces,
+		.n_rules = ruleset_count(c->rules),
+	};
+	char *text;
+
+	/* The rules stay the set's: this is a list of them, not a copy. */
+	cfg.rules = calloc(cfg.n_rules + 1, sizeof(*cfg.rules));
+	if (!cfg.rules)
+		return NULL;
+	for (size_t i = 0; i < cfg.n_rules; i++)
+		cfg.rules[i] = ruleset_at(c->rules, i)->rule;
+	text = config_format(&cfg);
+	free(cfg.rules);
+	return text;
+}

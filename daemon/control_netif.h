@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_netif.h - what links and addresses this host has, from netlink
+ *
+ * A full dump of links, then of addresses, then events.  When the kernel says that
+ * events were lost (ENOBUFS), or that a dump was interrupted by a change, the dump
+ * is made again; an entry that the new dump does not mention is gone.  The table is
+ * a copy of the kernel's state and holds no decision: reconcile makes those.
+ */
+#ifndef DAEMON_CONTROL_NETIF_H
+#define DAEMON_CONTROL_NETIF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/addr.h"
+#include "core/limits.h"
+
+struct nlmsghdr;
+
+#define NETIF_MAX_LINKS 4096 /* more are ignored, and said once */
+#define NETIF_MAX_ADDRS 16384
+
+/**
+ * struct netif_link - one link
+ * @type:   ARPHRD_*
+ * @up:     IFF_UP and IFF_RUNNING
+ * @supers: frames may be larger than the MTU whatever the GRO setting says: virtual
+ *          devices hand on what their peer gave them
+ * @seen:   mentioned by the current dump
+ */
+struct netif_link {
+	uint32_t ifindex;
+	uint32_t mtu;
+	uint16_t type;
+	bool up;
+	bool supers;
+	bool seen;
+	char name[MCR_IFNAME_MAX];
+};
+
+struct netif_addr {
+	uint32_t ifindex;
+	struct addr addr;
+	bool seen;
+};
+
+enum netif_phase { NETIF_NEVER, NETIF_LINKS, NETIF_ADDRS, NETIF_READY };
+
+/**
+ * struct control_netif - the table
+ * @ready:     a dump has been completed at least once
+ * @again:     another dump is due
+ * @changed:   something changed since the reader cleared this
+ * @malformed: messages that were refused
+ * @ignored:   entries beyond the limits
+ */
+struct control_netif {
+	int sock;
+	enum netif_phase phase;
+	uint32_t seq;
+	bool ready;
+	bool again;
+	bool changed;
+	uint64_t malformed;
+	uint64_t ignored;
+	struct netif_link *links;
+	size_t n_links, cap_links;
+	struct netif_addr *addrs;
+	size_t n_addrs, cap_addrs;
+};
+
+/* @sock: NETLINK_ROUTE socket subscribed to links and IPv4 addresses, borrowed. */
+void control_netif_init(struct control_netif *n, int sock);
+void control_netif_fini(struct control_netif *n);
+
+/* Start a dump if one is due and none is under way. */
+void control_netif_poll(struct control_netif *n);
+
+/**
+ * control_netif_read() - take what the socket holds, a bounded amount of it
+ * Return: 0, or a negative errno that is not about to go away.
+ */
+int control_netif_read(struct control_netif *n);
+
+/**
+ * control_netif_consume() - take one datagram of netlink messages
+ * @buf: untrusted, aligned to four bytes
+ * @len: bytes
+ */
+void control_netif_consume(struct control_netif *n, const void *buf, size_t len);
+
+/*
+ * One message to one struct.  Return: 0; -EBADMSG when it is malformed;
+ * -EAFNOSUPPORT when it speaks of something else (bridge ports, IPv6).
+ */
+int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out);
+int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out);
+
+const struct netif_link *control_netif_by_name(const struct control_netif *n, const char *name);
+const struct netif_link *control_netif_by_index(const struct control_netif *n, uint32_t ifindex);
+
+/* Does this host have the address?  @ifindex 0: on any link. */
+bool control_netif_has_addr(const struct control_netif *n, uint32_t ifindex,
+			    const struct addr *addr);
+
+#endif

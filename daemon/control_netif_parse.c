@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// control_netif_parse.c - one netlink message to one struct (rtnetlink(7))
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <string.h>
+
+#include "daemon/control_netif.h"
+
+/* The attribute as text, NULL unless it is NUL-terminated and fits @max with its NUL. */
+static const char *attr_text(const struct nlattr *a, size_t max)
+{
+	const char *text = mnl_attr_get_payload(a);
+	size_t len = mnl_attr_get_payload_len(a);
+	const char *nul = memchr(text, '\0', len);
+
+	return nul && (size_t)(nul - text) < max ? text : NULL;
+}
+
+static bool attr_u32(const struct nlattr *a, uint32_t *out)
+{
+	if (mnl_attr_get_payload_len(a) != sizeof(*out))
+		return false;
+	memcpy(out, mnl_attr_get_payload(a), sizeof(*out));
+	return true;
+}
+
+/* Any device with a kind is virtual: veth, tun and bridges pass super-datagrams on. */
+static bool linkinfo_has_kind(const struct nlattr *info)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each_nested(a, info)
+	{
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
+			return true;
+	}
+	return false;
+}
+
+/* The attributes must not reach into padding that may lie beyond the buffer. */
+static bool has_header(const struct nlmsghdr *nlh, size_t header)
+{
+	return nlh->nlmsg_len >= MNL_NLMSG_HDRLEN + MNL_ALIGN(header) &&
+	       nlh->nlmsg_len % MNL_ALIGNTO == 0;
+}
+
+int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+
+	memset(out, 0, sizeof(*out));
+	if (!has_header(nlh, sizeof(*ifi)))
+		return -EBADMSG;
+	/* A link that leaves a bridge is said to be deleted, in the bridge's family. */
+	if (ifi->ifi_family != AF_UNSPEC)
+		return -EAFNOSUPPORT;
+	if (ifi->ifi_index <= 0)
+		return -EBADMSG;
+	out->ifindex = (uint32_t)ifi->ifi_index;
+	out->type = ifi->ifi_type;
+	out->up = (ifi->ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+	out->supers = ifi->ifi_type == ARPHRD_LOOPBACK;
+	mnl_attr_for_each (a, nlh, sizeof(*ifi)) {
+		const char *text;
+
+		switch (mnl_attr_get_type(a)) {
+		case IFLA_IFNAME:
+			text = attr_text(a, sizeof(out->name));
+			if (!text || !*text)
+				return -EBADMSG;
+			strcpy(out->name, text);
+			break;
+		case IFLA_MTU:
+			if (!attr_u32(a, &out->mtu))
+				return -EBADMSG;
+			break;
+		case IFLA_LINKINFO:
+			out->supers |= linkinfo_has_kind(a);
+			break;
+		case IFLA_PARENT_DEV_BUS_NAME:
+			text = attr_text(a, 64);
+			out->supers |= text && !strcmp(text, "virtio");
+			break;
+		}
+	}
+	return out->name[0] ? 0 : -EBADMSG;
+}
+
+int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+	uint32_t address = 0, local = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (!has_header(nlh, sizeof(*ifa)))
+		return -EBADMSG;
+	if (ifa->ifa_family != AF_INET)
+		return -EAFNOSUPPORT;
+	mnl_attr_for_each (a, nlh, sizeof(*ifa)) {
+		if (mnl_attr_get_type(a) == IFA_ADDRESS && !attr_u32(a, &address))
+			return -EBADMSG;
+		if (mnl_attr_get_type(a) == IFA_LOCAL && !attr_u32(a, &local))
+			return -EBADMSG;
+	}
+	/* On point-to-point links IFA_ADDRESS is the peer's. */
+	if (local)
+		address = local;
+	if (!address || ifa->ifa_index == 0 || ifa->ifa_index > INT32_MAX)
+		return -EBADMSG;
+	out->ifindex = ifa->ifa_index;
+	out->addr = addr_from_ipv4_be(address);
+	return 0;
+}

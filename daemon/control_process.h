@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_process.h - descriptors and start of the control process; for control.c,
+ * control_start.c and control_config.c only
+ */
+#ifndef DAEMON_CONTROL_PROCESS_H
+#define DAEMON_CONTROL_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/ipc.h"
+#include "core/limits.h"
+
+struct control;
+
+/**
+ * struct process - what the other modules do not see
+ * @c:         the state; @config_name: for messages
+ * @listener:  by read_only, -1 when it was not given
+ * @watched:   the listeners are in the epoll set
+ * @restarted: a predecessor has configured the workers
+ */
+struct process {
+	struct control *c;
+	const char *config_name;
+	int listener[2];
+	int netlink, applied, config, snapshot;
+	bool watched, channel_out, restarted;
+	unsigned workers_option;
+	uint32_t start_flags;
+	uint32_t settle_seq;
+	uint64_t tick_ns, sweep_ns;
+	unsigned n_cpus;
+	int cpus[MCR_MAX_WORKERS];
+};
+
+/* --- control_start.c --- */
+
+/* Descriptors until IPC_START; what comes later goes to control_gift(). */
+void control_receive_gifts(struct process *p);
+
+/* @fd: taken */
+void control_gift(struct process *p, const struct ipc_give *give, int fd);
+
+/* Give up every right; what must be asked for before is asked for here. */
+void control_seal(struct process *p);
+
+/* Configure, pin and start the workers; p->settle_seq is the last request. */
+void control_start_workers(struct process *p);
+
+/* --- control_config.c --- */
+
+/* Settings, and rules unless a snapshot has them.  Return: 0, or -errno after a log line. */
+int control_config_start(struct process *p);
+
+/* SIGHUP.  @fd: taken.  A bad file changes nothing. */
+void control_config_reload(struct process *p, int fd);
+
+#endif

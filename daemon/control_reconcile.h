@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_reconcile.h - make what is equal to what should be
+ *
+ * Should be: what rules, settings and links ask for.  Is: what the supervisor was
+ * asked for and did not refuse.  reconcile() sends the difference, in this order,
+ * which serves additions and removals alike:
+ *
+ *   open sockets, publish, filters, join and bind | leave and unbind, close sockets
+ *
+ * so that a new rule's packets are let in when the workers know it, and an old
+ * rule's sockets go when no worker uses them any more.  A second run sends nothing.
+ *
+ * Requests count as done when they are sent, because the supervisor works in order.
+ * A refusal turns its object back to "not there", keeps the reason for answers, and
+ * is tried again by the next run; nothing else is disturbed.
+ *
+ * An interface gets a slot when a rule first names it and it exists, and keeps it as
+ * long as its ifindex lives, also under another name.  Deleted and created again it
+ * is another interface: the new one gets another slot before the old one is closed.
+ */
+#ifndef DAEMON_CONTROL_RECONCILE_H
+#define DAEMON_CONTROL_RECONCILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/ipc.h"
+#include "core/rule.h"
+#include "core/steer.h"
+#include "daemon/control_join.h"
+
+struct control;
+struct ruleset_entry;
+
+/**
+ * struct rec_iface - an interface that is or was needed; its place is its slot
+ * @restored:   taken from a snapshot: may be open, and opening is asked for again
+ * @gone:       the link vanished; what is open is to be closed
+ * @in_as:      how the input was opened
+ * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
+ * @gro_refused: GRO was asked for and is not on
+ * @wants:      what the filter that was set lets in, sorted
+ * @coarse:     the exact filter was too long for the kernel
+ */
+struct rec_iface {
+	bool used, restored, gone, up, supers;
+	bool want_in, want_out;
+	bool in_open, out_open, filter_set;
+	bool gro_refused, coarse;
+	enum link_layer link;
+	uint32_t ifindex;
+	uint32_t mtu;
+	char name[MCR_IFNAME_MAX];
+	struct ipc_iface in_as;
+	int in_error, out_error, filter_error;
+	struct steer_want *wants;
+	size_t n_wants;
+};
+
+/**
+ * struct control_reconcile - what is
+ * @publish: what the workers should know has changed
+ * @failed:  something was refused and is to be tried again
+ */
+struct control_reconcile {
+	bool publish;
+	bool failed;
+	struct rec_iface iface[MCR_MAX_IFACES];
+	struct control_joins joins;
+};
+
+/* Return: 0; -ENOMEM, nothing was changed then. */
+int control_reconcile(struct control *c, uint64_t now_ns);
+
+void control_reconcile_fini(struct control_reconcile *r);
+
+/* The slot of the interface of that name; MCR_NO_SLOT when it does not exist. */
+uint32_t control_iface_slot(const struct control *c, const char *name);
+
+/* What a rule is given in the current state of links and settings. */
+enum rule_state control_rule_state(const struct control *c, const struct rule *r);
+uint64_t control_rule_workers(const struct control *c, const struct rule *r);
+
+/* The workers that serve an interface; @found: false when its pinning names no worker's CPU. */
+uint64_t control_iface_workers(const struct control *c, const char *name, bool *found);
+
+/* Words about what is amiss with a rule, one after the other; NULL after the last. */
+#define WARNING_MAX 256
+const char *control_rule_warning(const struct control *c, const struct rule *r, unsigned n,
+				 char buf[static WARNING_MAX]);
+
+#endif

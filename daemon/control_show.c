@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+// control_show.c - the results of ListRules, GetStats and ListWorkers as JSON
+#include "daemon/control_show.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/config.h"
+#include "core/ruleset.h"
+#include "daemon/control.h"
+
+void control_json_u64(struct cJSON *object, const char *name, uint64_t value)
+{
+	char digits[24];
+
+	/* cJSON's own numbers are doubles, exact to 2^53 only. */
+	snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	cJSON_AddRawToObject(object, name, digits);
+}
+
+/* @all: also those that are zero */
+static void add_send_drops(cJSON *object, const struct egress_counters *e, bool all)
+{
+	cJSON *drops = cJSON_AddObjectToObject(object, "send_drops");
+
+	for (unsigned i = 0; i < SEND_DROPS; i++) {
+		if (all || e->drops[i])
+			control_json_u64(drops, send_drop_name((enum send_drop)i), e->drops[i]);
+	}
+}
+
+static void add_drops(cJSON *object, const struct ingress_counters *in)
+{
+	cJSON *drops = cJSON_AddObjectToObject(object, "drops");
+
+	for (unsigned i = 0; i < DROP_REASONS; i++)
+		control_json_u64(drops, drop_reason_name((enum drop_reason)i), in->drops[i]);
+}
+
+/* --- ListRules --- */
+
+static void show_rule_outputs(const struct control *c, const struct ruleset_entry *e, cJSON *json)
+{
+	cJSON *outputs = cJSON_GetObjectItemCaseSensitive(json, "outputs");
+	cJSON *o = outputs ? outputs->child : NULL;
+
+	for (unsigned i = 0; i < e->rule.n_outputs && o; i++, o = o->next) {
+		const struct rule_output *out = &e->rule.outputs[i];
+		struct egress_counters n;
+
+		control_stats_output(c, e, i, &n);
+		cJSON_DeleteItemFromObjectCaseSensitive(o, "ttl");
+		cJSON_AddNumberToObject(o, "ttl", rule_output_ttl(out));
+		cJSON_AddBoolToObject(o, "ttl_default", out->ttl == 0);
+		control_json_u64(o, "matched", n.matched);
+		control_json_u64(o, "sent", n.sent);
+		control_json_u64(o, "bytes", n.bytes);
+		add_send_drops(o, &n, false);
+	}
+}
+
+static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
+{
+	cJSON *json = rule_to_json(&e->rule);
+	uint64_t mask = control_rule_workers(c, &e->rule);
+	struct rule_counters n;
+	cJSON *workers;
+
+	if (!json)
+		return NULL;
+	control_stats_rule(c, e, &n);
+	cJSON_AddStringToObject(json, "rule_id", e->rule.id);
+	cJSON_AddStringToObject(json, "state", rule_state_name(control_rule_state(c, &e->rule)));
+	workers = cJSON_AddArrayToObject(json, "workers");
+	for (; mask; mask &= mask - 1)
+		cJSON_AddItemToArray(workers, cJSON_CreateNumber(__builtin_ctzll(mask)));
+	control_json_u64(json, "matched", n.matched);
+	control_json_u64(json, "bytes", n.bytes);
+	show_rule_outputs(c, e, json);
+	return json;
+}
+
+cJSON *control_show_rules(const struct control *c)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON *rules;
+
+	control_json_u64(json, "generation", c->pub.generation);
+	rules = cJSON_AddArrayToObject(json, "rules");
+	for (size_t i = 0; rules && i < ruleset_count(c->rules); i++)
+		cJSON_AddItemToArray(rules, show_rule(c, ruleset_at(c->rules, i)));
+	return json;
+}
+
+/* --- GetStats --- */
+
+static void show_totals(const struct control *c, cJSON *json)
+{
+	cJSON *o = cJSON_AddObjectToObject(json, "totals");
+	struct stats_totals t;
+
+	control_stats_totals(c, &t);
+	control_json_u64(o, "received", t.ingress.received);
+	control_json_u64(o, "matched", t.ingress.matched);
+	control_json_u64(o, "bytes", t.ingress.bytes);
+	control_json_u64(o, "frames", t.ingress.frames);
+	add_drops(o, &t.ingress);
+	control_json_u64(o, "buf_exhaust", t.ingress.buf_exhaust);
+	control_json_u64(cJSON_AddObjectToObject(o, "egress"), "matched", t.egress.matched);
+	control_json_u64(o, "sent", t.egress.sent);
+	control_json_u64(o, "bytes_sent", t.egress.bytes);
+	control_json_u64(o, "send_calls", t.egress.calls);
+	add_send_drops(o, &t.egress, true);
+}
+
+static cJSON *show_worker_stats(const struct control *c, unsigned w)
+{
+	static const char *const pool_names[] = {"small", "jumbo", "super"};
+	cJSON *o = cJSON_CreateObject();
+	struct worker_summary s;
+	cJSON *pools;
+
+	control_stats_worker(c, w, &s);
+	cJSON_AddNumberToObject(o, "worker", w);
+	control_json_u64(o, "received", s.ingress.received);
+	control_json_u64(o, "frames", s.ingress.frames);
+	control_json_u64(o, "matched", s.ingress.matched);
+	add_drops(o, &s.ingress);
+	control_json_u64(o, "buf_exhaust", s.ingress.buf_exhaust);
+	control_json_u64(o, "egress_matched", s.egress.matched);
+	control_json_u64(o, "sent", s.egress.sent);
+	control_json_u64(o, "send_calls", s.egress.calls);
+	add_send_drops(o, &s.egress, true);
+	pools = cJSON_AddObjectToObject(o, "pools");
+	for (unsigned i = 0; i < BUF_CLASSES; i++) {
+		cJSON *pool = cJSON_AddObjectToObject(pools, pool_names[i]);
+
+		control_json_u64(pool, "buffers", s.pool_buffers[i]);
+		control_json_u64(pool, "low", s.pool_low[i]);
+	}
+	return o;
+}
+
+static const char *iface_name(const struct control *c, uint32_t slot, uint64_t ifindex)
+{
+	const struct rec_iface *f = &c->rec.iface[slot];
+	const struct netif_link *l;
+
+	if (f->used && f->ifindex == ifindex)
+		return f->name;
+	l = ifindex <= INT32_MAX ? control_netif_by_index(&c->netif, (uint32_t)ifindex) : NULL;
+	return l ? l->name : "";
+}
+
+static void show_ifaces(const struct control *c, cJSON *json)
+{
+	cJSON *ifaces = cJSON_AddArrayToObject(json, "interfaces");
+
+	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++) {
+		struct iface_slot_stats s;
+		uint64_t delivered = 0, queue = 0;
+		cJSON *o;
+
+		if (control_stats_iface(c, slot, &s) < 0 || !s.ifindex)
+			continue;
+		for (unsigned w = 0; w < MCR_MAX_WORKERS; w++) {
+			delivered += s.delivered[w];
+			queue += s.socket_queue[w];
+		}
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "name", iface_name(c, slot, s.ifindex));
+		control_json_u64(o, "ifindex", s.ifindex);
+		control_json_u64(o, "delivered", delivered);
+		control_json_u64(o, "socket_queue", queue);
+		control_json_u64(o, "not_matched", s.not_matched);
+		control_json_u64(o, "not_ipv4_udp", s.not_ipv4_udp);
+		cJSON_AddItemToArray(ifaces, o);
+	}
+}
+
+static cJSON *show_output_stats(const struct control *c, const struct ruleset_entry *e, unsigned i)
+{
+	const struct rule_output *out = &e->rule.outputs[i];
+	cJSON *o = cJSON_CreateObject();
+	struct egress_counters n;
+	char text[ADDR_TEXT_MAX];
+
+	control_stats_output(c, e, i, &n);
+	cJSON_AddStringToObject(o, "interface", out->interface);
+	cJSON_AddStringToObject(o, "group", addr_format(&out->group, text));
+	cJSON_AddNumberToObject(o, "port", out->port);
+	control_json_u64(o, "matched", n.matched);
+	control_json_u64(o, "sent", n.sent);
+	control_json_u64(o, "bytes", n.bytes);
+	add_send_drops(o, &n, true);
+	return o;
+}
+
+static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entry *e)
+{
+	cJSON *o = cJSON_CreateObject();
+	struct rule_counters n;
+	cJSON *outputs;
+
+	control_stats_rule(c, e, &n);
+	cJSON_AddStringToObject(o, "rule_id", e->rule.id);
+	cJSON_AddStringToObject(o, "name", e->rule.name);
+	control_json_u64(o, "matched", n.matched);
+	control_json_u64(o, "bytes", n.bytes);
+	control_json_u64(o, "rate_limited", n.drops_rate_limited);
+	control_json_u64(o, "shed", n.drops_shed);
+	outputs = cJSON_AddArrayToObject(o, "outputs");
+	for (unsigned i = 0; i < e->rule.n_outputs; i++)
+		cJSON_AddItemToArray(outputs, show_output_stats(c, e, i));
+	return o;
+}
+
+cJSON *control_show_stats(const struct control *c, uint64_t now_ns)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON *list;
+
+	control_json_u64(json, "uptime_ms", (now_ns - c->started_ns) / NS_PER_MS);
+	control_json_u64(json, "generation", c->pub.generation);
+	show_totals(c, json);
+	list = cJSON_AddArrayToObject(json, "workers");
+	for (unsigned w = 0; w < c->workers; w++)
+		cJSON_AddItemToArray(list, show_worker_stats(c, w));
+	show_ifaces(c, json);
+	list = cJSON_AddArrayToObject(json, "rules");
+	for (size_t i = 0; i < ruleset_count(c->rules); i++)
+		cJSON_AddItemToArray(list, show_rule_stats(c, ruleset_at(c->rules, i)));
+	return json;
+}
+
+/* --- ListWorkers --- */
+
+static cJSON *show_worker(const struct control *c, unsigned w, uint64_t now_ns)
+{
+	const struct control_worker *worker = &c->worker[w];
+	cJSON *o = cJSON_CreateObject();
+	struct worker_summary s;
+	char hash[24];
+
+	control_stats_worker(c, w, &s);
+	snprintf(hash, sizeof(hash), "%016" PRIx64, s.hash);
+	cJSON_AddNumberToObject(o, "worker", w);
+	cJSON_AddNumberToObject(o, "pid", worker->pid ? worker->pid : (double)s.pid);
+	cJSON_AddNumberToObject(o, "cpu", worker->cpu);
+	cJSON_AddStringToObject(o, "state",
+				worker->running ? worker_state_name(s.state) : "not running");
+	control_json_u64(o, "generation", s.generation);
+	cJSON_AddStringToObject(o, "hash", hash);
+	cJSON_AddBoolToObject(o, "in_sync",
+			      worker->running &&
+				      control_publish_confirmed(c, w, c->pub.generation));
+	control_json_u64(o, "rules", s.rules);
+	control_json_u64(o, "heartbeat_age_ms",
+			 now_ns > s.heartbeat_ns ? (now_ns - s.heartbeat_ns) / NS_PER_MS : 0);
+	control_json_u64(o, "restarts", worker->restarts);
+	return o;
+}
+
+cJSON *control_show_workers(const struct control *c, uint64_t now_ns)
+{
+	cJSON *json = cJSON_CreateObject();
+	cJSON *list;
+
+	control_json_u64(json, "generation", c->pub.generation);
+	list = cJSON_AddArrayToObject(json, "workers");
+	for (unsigned w = 0; w < c->workers; w++)
+		cJSON_AddItemToArray(list, show_worker(c, w, now_ns));
+	return json;
+}

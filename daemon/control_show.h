@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_show.h - the results of ListRules, GetStats and ListWorkers as JSON
+ *
+ * Each returns an object of the caller's, NULL when out of memory.  Counters are
+ * written as integers of up to 64 bits, not as floating-point numbers.
+ */
+#ifndef DAEMON_CONTROL_SHOW_H
+#define DAEMON_CONTROL_SHOW_H
+
+#include <stdint.h>
+
+struct cJSON;
+struct control;
+
+struct cJSON *control_show_rules(const struct control *c);
+struct cJSON *control_show_stats(const struct control *c, uint64_t now_ns);
+struct cJSON *control_show_workers(const struct control *c, uint64_t now_ns);
+
+/* Add an unsigned integer, all digits of it. */
+void control_json_u64(struct cJSON *object, const char *name, uint64_t value);
+
+#endif

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// control_wait.c - answers that wait for the supervisor and the workers
+#include "daemon/control_wait.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ruleset.h"
+#include "daemon/control.h"
+#include "daemon/control_show.h"
+
+#define WARNINGS_MAX 64 /* in one answer */
+
+void control_waits_init(struct control_waits *ws)
+{
+	ws->first = NULL;
+	ws->last = &ws->first;
+}
+
+static void wait_free(struct control_wait *w)
+{
+	cJSON_Delete(w->id);
+	cJSON_Delete(w->warnings);
+	free(w);
+}
+
+void control_waits_fini(struct control_waits *ws)
+{
+	while (ws->first) {
+		struct control_wait *w = ws->first;
+
+		ws->first = w->next;
+		wait_free(w);
+	}
+	control_waits_init(ws);
+}
+
+struct control_wait *control_wait_new(struct control *c, struct client_answer *answer,
+				      struct request *req, uint64_t now_ns)
+{
+	struct control_wait *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->warnings = cJSON_CreateArray();
+	if (!w->warnings) {
+		free(w);
+		return NULL;
+	}
+	w->answer = answer;
+	w->id = req->id;
+	req->id = NULL;
+	w->method = req->method;
+	w->deadline_ns = now_ns + WAIT_NS;
+	*c->waits.last = w;
+	c->waits.last = &w->next;
+	return w;
+}
+
+void control_waits_arm(struct control *c)
+{
+	for (struct control_wait *w = c->waits.first; w; w = w->next) {
+		if (w->armed)
+			continue;
+		w->armed = true;
+		w->generation = c->pub.generation;
+		w->seq = c->super.last_seq;
+	}
+}
+
+uint64_t control_waits_deadline(const struct control *c)
+{
+	/* All wait equally long: the first to come is the first to go. */
+	return c->waits.first ? c->waits.first->deadline_ns : UINT64_MAX;
+}
+
+static bool wait_is_change(const struct control_wait *w)
+{
+	return w->method != METHOD_GET_STATS;
+}
+
+static bool wait_is_over(const struct control *c, const struct control_wait *w, uint64_t now_ns)
+{
+	if (now_ns >= w->deadline_ns)
+		return true;
+	if (!w->armed || !control_super_acked(&c->super, w->seq))
+		return false;
+	for (unsigned i = 0; wait_is_change(w) && i < c->workers; i++) {
+		if (c->worker[i].running && !control_publish_confirmed(c, i, w->generation))
+			return false;
+	}
+	return true;
+}
+
+static void add_workers(const struct control *c, const struct control_wait *w, cJSON *result)
+{
+	uint64_t generation = w->armed ? w->generation : c->pub.generation;
+	cJSON *pending = cJSON_CreateArray();
+	unsigned applied = 0;
+
+	for (unsigned i = 0; i < c->workers; i++) {
+		const char *reason = "not confirmed within 500 ms";
+		cJSON *o;
+
+		if (c->worker[i].running && control_publish_confirmed(c, i, generation)) {
+			applied++;
+			continue;
+		}
+		if (!c->worker[i].running)
+			reason = "worker not running";
+		else if (c->pub.busy >> i & 1)
+			reason = "worker busy";
+		o = cJSON_CreateObject();
+		cJSON_AddNumberToObject(o, "worker", i);
+		cJSON_AddStringToObject(o, "reason", reason);
+		cJSON_AddItemToArray(pending, o);
+	}
+	control_json_u64(result, "generation", generation);
+	cJSON_AddNumberToObject(result, "workers", c->workers);
+	cJSON_AddNumberToObject(result, "applied", applied);
+	cJSON_AddItemToObject(result, "pending", pending);
+}
+
+static void add_rule_warnings(const struct control *c, const struct rule *r, cJSON *list)
+{
+	char text[WARNING_MAX];
+
+	for (unsigned n = 0; cJSON_GetArraySize(list) < WARNINGS_MAX; n++) {
+		if (!control_rule_warning(c, r, n, text))
+			return;
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
+}
+
+static void finish_add(const struct control *c, struct control_wait *w, cJSON *result)
+{
+	const struct ruleset_entry *e = ruleset_find_id(c->rules, w->rule_id);
+
+	cJSON_AddStringToObject(result, "rule_id", w->rule_id);
+	cJSON_AddStringToObject(result, "result", w->result);
+	/* Another client may have removed it meanwhile. */
+	cJSON_AddStringToObject(
+		result, "state",
+		rule_state_name(e ? control_rule_state(c, &e->rule) : RULE_UNRESOLVED));
+	add_workers(c, w, result);
+	if (e)
+		add_rule_warnings(c, &e->rule, w->warnings);
+}
+
+static void finish_load(const struct control *c, struct control_wait *w, cJSON *result)
+{
+	static const char *const names[] = {"added", "replaced", "unchanged", "removed"};
+
+	for (unsigned i = 0; i < 4; i++)
+		control_json_u64(result, names[i], w->counts[i]);
+	add_workers(c, w, result);
+	for (size_t i = 0; i < ruleset_count(c->rules); i++)
+		add_rule_warnings(c, &ruleset_at(c->rules, i)->rule, w->warnings);
+}
+
+static cJSON *finish(const struct control *c, struct control_wait *w, uint64_t now_ns)
+{
+	cJSON *result;
+
+	if (w->method == METHOD_GET_STATS)
+		return control_show_stats(c, now_ns);
+	result = cJSON_CreateObject();
+	if (w->method == METHOD_ADD_RULE) {
+		finish_add(c, w, result);
+	} else if (w->method == METHOD_LOAD_CONFIG) {
+		finish_load(c, w, result);
+	} else {
+		if (w->rule_id[0])
+			cJSON_AddStringToObject(result, "rule_id", w->rule_id);
+		add_workers(c, w, result);
+		if (w->method == METHOD_SYNC_RULES)
+			control_json_u64(result, "rules", ruleset_count(c->rules));
+		return result;
+	}
+	cJSON_AddItemToObject(result, "warnings", w->warnings);
+	w->warnings = NULL;
+	return result;
+}
+
+void control_waits_check(struct control *c, uint64_t now_ns)
+{
+	struct control_wait **at = &c->waits.first;
+
+	while (*at) {
+		struct control_wait *w = *at;
+		char *text = NULL;
+
+		if (!wait_is_over(c, w, now_ns)) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		if (!w->next)
+			c->waits.last = at;
+		if (w->id)
+			text = response_result(w->id, finish(c, w, now_ns));
+		client_answer_finish(&c->clients, w->answer, text, now_ns);
+		wait_free(w);
+	}
+}

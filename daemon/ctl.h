@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctl.h - mcrctl: one command, one connection, one answer
+ *
+ * mcrctl.c holds the table of commands; ctl_args.c reads the command line by it,
+ * ctl_connect.c talks to the daemon, and each other ctl_*.c holds one group of
+ * commands.
+ */
+#ifndef DAEMON_CTL_H
+#define DAEMON_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/complaint.h"
+
+struct cJSON;
+
+#define CTL_SOCKET_PATH "/run/mcr/control.sock"
+
+/* Exit statuses; mcrctl.1 documents them. */
+enum ctl_status {
+	CTL_OK = 0,
+	CTL_REFUSED = 1,     /* the daemon, or the file system, said no */
+	CTL_USAGE = 2,       /* bad arguments */
+	CTL_UNREACHABLE = 3, /* no connection, no answer, or not the answer of an mcrd */
+};
+
+/**
+ * struct ctl_option - an option of a command; a list of them ends with a NULL name
+ * @name:     with its dashes
+ * @arg:      what its value is called in the usage; NULL for a switch
+ * @required: the command cannot do without
+ * @help:     one line
+ */
+struct ctl_option {
+	const char *name;
+	const char *arg;
+	bool required;
+	const char *help;
+};
+
+#define CTL_MAX_OPTIONS 16
+
+struct ctl;
+
+/**
+ * struct ctl_command - a row of the table of commands
+ * @words:   "add", "config load"
+ * @summary: one line for the list of commands
+ * @notes:   further lines for `mcrctl help COMMAND`, or NULL
+ * @options: its own ones
+ * @run:     does it and prints
+ */
+struct ctl_command {
+	const char *words;
+	const char *summary;
+	const char *notes;
+	const struct ctl_option *options;
+	enum ctl_status (*run)(const struct ctl *ctl);
+};
+
+/**
+ * struct ctl - the command line, read
+ * @help:   asked for; @command may be NULL then
+ * @values: of the options of @command, in their order; a switch has "" when given
+ */
+struct ctl {
+	const char *socket_path;
+	bool json;
+	bool help;
+	const struct ctl_command *command;
+	const char *values[CTL_MAX_OPTIONS];
+};
+
+/* --- the command line (ctl_args.c) --- */
+
+/* @commands ends with a row whose words are NULL.  What is wrong has been printed. */
+enum ctl_status ctl_args_parse(struct ctl *ctl, int argc, char **argv,
+			       const struct ctl_command *commands);
+
+/* Value of an option of the running command, NULL when not given; the name must be in its list. */
+const char *ctl_value(const struct ctl *ctl, const char *option);
+
+/* Prints "mcrctl: OPTION: reason" and a hint.  Return: CTL_USAGE. */
+enum ctl_status ctl_usage_error(const struct ctl *ctl, const char *option, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Prints "mcrctl: ..." on stderr. */
+void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- the daemon (ctl_connect.c) --- */
+
+/**
+ * struct ctl_reply - what the daemon answered
+ * @json:    the whole message, owned
+ * @result:  in it, when the call succeeded
+ * @text:    the result as it came, for --json; owned
+ * @refusal: why not, when the status is CTL_REFUSED
+ */
+struct ctl_reply {
+	struct cJSON *json;
+	const struct cJSON *result;
+	char *text;
+	struct complaint refusal;
+};
+
+void ctl_reply_fini(struct ctl_reply *r);
+
+/**
+ * ctl_call() - connect, check the version, call one method
+ * @params: taken, NULL for none
+ * @reply:  filled, for ctl_reply_fini() whatever the status
+ *
+ * Return: CTL_OK; CTL_REFUSED with @reply->refusal, nothing printed yet;
+ * CTL_UNREACHABLE, printed.
+ */
+enum ctl_status ctl_call(const struct ctl *ctl, const char *method, struct cJSON *params,
+			 struct ctl_reply *reply);
+
+/* ctl_call(), prints a refusal and, with --json, the result; *done says that nothing is left. */
+enum ctl_status ctl_simple_call(const struct ctl *ctl, const char *method, struct cJSON *params,
+				struct ctl_reply *reply, bool *done);
+
+/* --- results (ctl_result.c): what is missing in one reads as 0 or "" --- */
+
+double ctl_number(const struct cJSON *object, const char *name);
+const char *ctl_text(const struct cJSON *object, const char *name);
+const struct cJSON *ctl_member(const struct cJSON *object, const char *name);
+
+#define CTL_LIST_MAX 512
+
+/* "name N, name N" of the members that are not zero, "-" when all are. */
+const char *ctl_nonzero(const struct cJSON *object, char buf[static CTL_LIST_MAX]);
+
+/* "generation 7 applied on 2 of 2 workers" on stdout; who is pending; warnings on stderr. */
+void ctl_print_applied(const struct cJSON *result);
+
+/* --- commands --- */
+
+extern const struct ctl_option ctl_add_options[], ctl_remove_options[], ctl_config_file_options[],
+	ctl_config_load_options[], ctl_config_save_options[];
+
+enum ctl_status ctl_add(const struct ctl *ctl);          /* ctl_add.c */
+enum ctl_status ctl_remove(const struct ctl *ctl);       /* ctl_rules.c */
+enum ctl_status ctl_list(const struct ctl *ctl);         /* ctl_rules.c */
+enum ctl_status ctl_sync(const struct ctl *ctl);         /* ctl_rules.c */
+enum ctl_status ctl_stats(const struct ctl *ctl);        /* ctl_stats.c */
+enum ctl_status ctl_list_workers(const struct ctl *ctl); /* ctl_workers.c */
+enum ctl_status ctl_ping(const struct ctl *ctl);         /* ctl_workers.c */
+enum ctl_status ctl_version(const struct ctl *ctl);      /* ctl_workers.c */
+enum ctl_status ctl_config_show(const struct ctl *ctl);  /* ctl_config.c */
+enum ctl_status ctl_config_check(const struct ctl *ctl);
+enum ctl_status ctl_config_load(const struct ctl *ctl);
+enum ctl_status ctl_config_save(const struct ctl *ctl);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ctl_table.h - a table for people: columns as wide as their widest cell
+ *
+ * Running out of memory leaves cells empty; nothing else depends on a table.
+ */
+#ifndef DAEMON_CTL_TABLE_H
+#define DAEMON_CTL_TABLE_H
+
+#include <stddef.h>
+
+#define TABLE_COLUMNS_MAX 12
+
+/**
+ * struct table - rows that are being collected
+ * @columns: how many
+ * @headers: one per column; a leading '>' aligns it to the right and is not printed
+ * @n:       cells so far, row by row
+ */
+struct table {
+	unsigned columns;
+	const char *const *headers;
+	size_t n, room;
+	char **cells;
+};
+
+void table_init(struct table *t, const char *const *headers, unsigned columns);
+
+/* Adds the next cell. */
+void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Fills the rest of the row with empty cells. */
+void table_end_row(struct table *t);
+
+/* Prints the table on stdout and releases it; says @nothing when it has no rows. */
+void table_print(struct table *t, const char *nothing);
+
+#endif

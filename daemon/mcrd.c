@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mcrd.c - command line, and which of the three processes this is
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/limits.h"
+#include "daemon/log.h"
+#include "daemon/roles.h"
+#include "daemon/version.h"
+
+#define DEFAULT_CONTROL_PATH "/run/mcr/control.sock"
+#define EXIT_USAGE           2
+
+#ifdef MCR_SANITIZED
+/* Looking for leaks takes ptrace(2), which a sealed process does not have. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#endif
+
+static const struct argument {
+	const char *name, *value, *help;
+} arguments[] = {
+	{"config", "FILE", "rules and settings to start with, read again on SIGHUP"},
+	{"control-socket-path", "PATH",
+	 "control socket (" DEFAULT_CONTROL_PATH "); status.sock is made beside it"},
+	{"interface", "NAME", "take input from this interface from the start (repeatable)"},
+	{"num-workers", "N", "packet processes, 1 to 64 (default: one per CPU)"},
+	{"log-format", "text|json", "form of the log lines on standard error (text)"},
+	{"help", NULL, "print this and exit"},
+	{"version", NULL, "print the version and exit"},
+};
+#define ARGUMENTS (sizeof(arguments) / sizeof(arguments[0]))
+
+enum { ARG_CONFIG, ARG_CONTROL_PATH, ARG_INTERFACE, ARG_WORKERS, ARG_LOG, ARG_HELP, ARG_VERSION };
+
+static void print_usage(FILE *to)
+{
+	fprintf(to,
+		"Usage: mcrd [supervisor] [OPTION]...\n"
+		"Relay multicast UDP between networks, by rules that change while it runs.\n\n");
+	for (size_t i = 0; i < ARGUMENTS; i++) {
+		char left[48];
+
+		snprintf(left, sizeof(left), "--%s %s", arguments[i].name,
+			 arguments[i].value ? arguments[i].value : "");
+		fprintf(to, "  %-28s %s\n", left, arguments[i].help);
+	}
+	fprintf(to, "\nmcrctl(1) adds and removes rules; mcrd(8) says the rest.\n");
+}
+
+static _Noreturn void usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "mcrd: %s%s%s\nmcrd --help lists the options\n", what, value ? ": " : "",
+		value ? value : "");
+	exit(EXIT_USAGE);
+}
+
+static unsigned parse_workers(const char *text)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || n < 1 || n > MCR_MAX_WORKERS)
+		usage_error("--num-workers takes a number from 1 to 64", text);
+	return (unsigned)n;
+}
+
+static bool parse_log_format(const char *text)
+{
+	if (strcmp(text, "json") && strcmp(text, "text"))
+		usage_error("--log-format takes text or json", text);
+	return text[0] == 'j';
+}
+
+static void add_interface(struct options *o, const char *name)
+{
+	if (!*name || strlen(name) >= IFNAMSIZ)
+		usage_error("--interface takes a name of 1 to 15 characters", name);
+	if (o->n_interfaces == sizeof(o->interfaces) / sizeof(o->interfaces[0]))
+		usage_error("--interface is given too often (16 at most)", NULL);
+	o->interfaces[o->n_interfaces++] = name;
+}
+
+static void take_argument(struct options *o, int which, const char *value)
+{
+	switch (which) {
+	case ARG_CONFIG:
+		o->config_path = value;
+		break;
+	case ARG_CONTROL_PATH:
+		o->control_path = value;
+		break;
+	case ARG_INTERFACE:
+		add_interface(o, value);
+		break;
+	case ARG_WORKERS:
+		o->workers = parse_workers(value);
+		break;
+	case ARG_LOG:
+		o->json_log = parse_log_format(value);
+		break;
+	case ARG_HELP:
+		print_usage(stdout);
+		exit(0);
+	case ARG_VERSION:
+		printf("mcrd %s\n", mcr_version);
+		exit(0);
+	default: /* getopt_long() has said what is wrong */
+		fprintf(stderr, "mcrd --help lists the options\n");
+		exit(EXIT_USAGE);
+	}
+}
+
+static void parse_options(struct options *o, int argc, char **argv)
+{
+	struct option known[ARGUMENTS + 1] = {0};
+	int which;
+
+	*o = (struct options){.control_path = DEFAULT_CONTROL_PATH};
+	for (size_t i = 0; i < ARGUMENTS; i++)
+		known[i] = (struct option){arguments[i].name,
+					   arguments[i].value ? required_argument : no_argument,
+					   NULL, (int)i};
+	while ((which = getopt_long(argc, argv, "", known, NULL)) != -1)
+		take_argument(o, which, optarg);
+	if (optind < argc && !strcmp(argv[optind], "supervisor"))
+		optind++;
+	if (optind < argc)
+		usage_error("unexpected argument", argv[optind]);
+	if (o->config_path && !*o->config_path)
+		usage_error("--config takes a file name", NULL);
+	if (!*o->control_path)
+		usage_error("--control-socket-path takes a path", NULL);
+}
+
+/* A child's arguments come from supervisor_child.c: ROLE, name or number, log format, rest. */
+static int run_child(int argc, char **argv)
+{
+	bool json;
+	char name[32];
+
+	if (argc < 4)
+		usage_error("a role is not for use from the command line", argv[1]);
+	json = !strcmp(argv[3], "--log-format=json");
+	if (!strcmp(argv[1], ROLE_CONTROL)) {
+		log_init("control", json);
+		return control_main(argv[2], argc - 4, argv + 4);
+	}
+	if (!strcmp(argv[1], ROLE_WORKER)) {
+		unsigned index = (unsigned)strtoul(argv[2], NULL, 10);
+
+		snprintf(name, sizeof(name), "worker %u", index);
+		log_init(name, json);
+		return worker_main(index);
+	}
+	usage_error("unknown role", argv[1]);
+}
+
+/*
+ * A descriptor 0, 1 or 2 that is not open would be taken by the first socket, and
+ * log lines written into it.  Standard input is not read by any process.
+ */
+static void secure_standard_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= 2)
+		fd = dup(fd);
+	if (fd < 0)
+		exit(1);
+	dup2(fd, STDIN_FILENO);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && !strncmp(argv[1], "--role=", 7))
+		return run_child(argc, argv);
+	secure_standard_descriptors();
+	parse_options(&options, argc, argv);
+	return supervisor_main(&options);
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+/*
+ * priv_socket.c - every socket of the daemon
+ *
+ * Made by the supervisor and passed on as descriptors: a child uses a socket, it
+ * never makes one.  Each function either returns a socket that is complete or
+ * closes what it made.  Options that only make things better (large buffers) are
+ * tried and not insisted upon; see socket(7), packet(7), ip(7).
+ */
+#include "daemon/priv.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/addr.h"
+#include "core/steer.h"
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23
+#endif
+#ifndef PACKET_FANOUT_FLAG_UNIQUEID
+#define PACKET_FANOUT_FLAG_UNIQUEID 0x2000
+#endif
+
+#define INPUT_RCVBUF_BYTES   (64 << 20)
+#define OUTPUT_SNDBUF_BYTES  (16 << 20)
+#define NETLINK_RCVBUF_BYTES (4 << 20)
+#define LISTEN_BACKLOG       64
+
+static int set_int(int sock, int level, int option, int value)
+{
+	return setsockopt(sock, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* The "force" variants pass net.core.*mem_max, with CAP_NET_ADMIN. */
+static void set_buffer(int sock, int forced, int plain, int bytes)
+{
+	if (set_int(sock, SOL_SOCKET, forced, bytes) < 0)
+		set_int(sock, SOL_SOCKET, plain, bytes);
+}
+
+static int close_with(int sock, int ret)
+{
+	close(sock);
+	return ret;
+}
+
+int priv_set_filter(int sock, const struct sock_fprog *prog)
+{
+	return setsockopt(sock, SOL_SOCKET, SO_ATTACH_FILTER, prog, sizeof(*prog)) < 0 ? -errno : 0;
+}
+
+static int filter_nothing(int sock)
+{
+	struct sock_filter insns[STEER_SMALL_MAX];
+	struct sock_fprog prog = {.filter = insns};
+
+	prog.len = (unsigned short)steer_filter_nothing(insns);
+	return priv_set_filter(sock, &prog);
+}
+
+/*
+ * Filter before bind: between the two a socket without a filter would queue
+ * whatever arrives.  An interface that is down leaves ENETDOWN pending on the
+ * socket, which would end the worker's first receive; SO_ERROR takes it away.
+ */
+static int packet_bind(int sock, unsigned ifindex, unsigned protocol)
+{
+	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
+				 .sll_protocol = htons((uint16_t)protocol),
+				 .sll_ifindex = (int)ifindex};
+	socklen_t len = sizeof(int);
+	int ret, pending;
+
+	ret = filter_nothing(sock);
+	if (ret == 0)
+		ret = set_int(sock, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
+	if (ret < 0)
+		return ret;
+	if (bind(sock, (struct sockaddr *)&ll, sizeof(ll)) < 0)
+		return -errno;
+	getsockopt(sock, SOL_SOCKET, SO_ERROR, &pending, &len);
+	return 0;
+}
+
+int priv_packet_socket(unsigned ifindex)
+{
+	/* Protocol 0: deaf until bind() names the protocol. */
+	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	if (sock < 0)
+		return -errno;
+	set_buffer(sock, SO_RCVBUFFORCE, SO_RCVBUF, INPUT_RCVBUF_BYTES);
+	ret = set_int(sock, SOL_PACKET, PACKET_VNET_HDR, 1);
+	if (ret == 0)
+		ret = packet_bind(sock, ifindex, ETH_P_IP);
+	return ret < 0 ? close_with(sock, ret) : sock;
+}
+
+int priv_counting_socket(unsigned ifindex)
+{
+	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	if (sock < 0)
+		return -errno;
+	set_int(sock, SOL_SOCKET, SO_RCVBUF, 0); /* the kernel makes it its minimum */
+	ret = packet_bind(sock, ifindex, ETH_P_ALL);
+	return ret < 0 ? close_with(sock, ret) : sock;
+}
+
+/*
+ * The kernel numbers the members of a group in the order in which they join, and
+ * after the interface was down in the order in which they were made; both are the
+ * order of @socks.
+ */
+int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
+{
+	unsigned type = steering == STEER_CPU ? PACKET_FANOUT_CPU : PACKET_FANOUT_CBPF;
+	struct sock_filter insns[STEER_SMALL_MAX];
+	struct sock_fprog prog = {.filter = insns};
+	socklen_t len = sizeof(int);
+	int ret, group;
+
+	ret = set_int(socks[0], SOL_PACKET, PACKET_FANOUT,
+		      (int)((type | PACKET_FANOUT_FLAG_UNIQUEID) << 16));
+	if (ret < 0)
+		return ret;
+	if (getsockopt(socks[0], SOL_PACKET, PACKET_FANOUT, &group, &len) < 0)
+		return -errno;
+	group &= 0xffff;
+	for (unsigned i = 1; i < n; i++) {
+		ret = set_int(socks[i], SOL_PACKET, PACKET_FANOUT, (int)(type << 16) | group);
+		if (ret < 0)
+			return ret;
+	}
+	if (steering == STEER_CPU)
+		return 0;
+	prog.len = (unsigned short)steer_fanout(link, n, insns);
+	return setsockopt(socks[0], SOL_PACKET, PACKET_FANOUT_DATA, &prog, sizeof(prog)) < 0
+		       ? -errno
+		       : 0;
+}
+
+int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost)
+{
+	struct tpacket_stats st;
+	socklen_t len = sizeof(st);
+
+	if (getsockopt(sock, SOL_PACKET, PACKET_STATISTICS, &st, &len) < 0)
+		return -errno;
+	*passed = st.tp_packets;
+	*lost = st.tp_drops;
+	return 0;
+}
+
+/*
+ * Bound to the interface rather than IP_UNICAST_IF, so that a unicast output can
+ * never leave by another one.  IP_RECVERR makes what a queue refuses ENOBUFS of
+ * that send (experiment poc_egress_recverr).  The filter keeps what somebody sends
+ * to the socket's own port from filling it: nobody reads it.
+ */
+int priv_egress_socket(unsigned ifindex)
+{
+	struct ip_mreqn out = {.imr_ifindex = (int)ifindex};
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	if (sock < 0)
+		return -errno;
+	set_buffer(sock, SO_SNDBUFFORCE, SO_SNDBUF, OUTPUT_SNDBUF_BYTES);
+	set_int(sock, SOL_SOCKET, SO_RCVBUF, 0);
+	ret = set_int(sock, SOL_SOCKET, SO_BINDTOIFINDEX, (int)ifindex);
+	if (ret == 0 && setsockopt(sock, IPPROTO_IP, IP_MULTICAST_IF, &out, sizeof(out)) < 0)
+		ret = -errno;
+	if (ret == 0)
+		ret = set_int(sock, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
+	if (ret == 0)
+		ret = set_int(sock, IPPROTO_IP, IP_MULTICAST_TTL, 1);
+	if (ret == 0)
+		ret = set_int(sock, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
+	if (ret == 0)
+		ret = set_int(sock, IPPROTO_IP, IP_RECVERR, 1);
+	if (ret == 0)
+		ret = filter_nothing(sock);
+	return ret < 0 ? close_with(sock, ret) : sock;
+}
+
+/* Never bound to a port, so nothing is ever delivered to it. */
+int priv_helper_socket(void)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return sock < 0 ? -errno : sock;
+}
+
+/*
+ * MCAST_JOIN_GROUP and MCAST_JOIN_SOURCE_GROUP name the interface by index, which
+ * IP_ADD_SOURCE_MEMBERSHIP cannot (it wants an address, and inputs may have none).
+ */
+static int membership(int sock, const struct ipc_join *j, int any_option, int source_option)
+{
+	struct group_source_req req = {.gsr_interface = j->ifindex};
+	struct group_req any = {.gr_interface = j->ifindex};
+	struct sockaddr_in group = {.sin_family = AF_INET,
+				    .sin_addr.s_addr = addr_ipv4_be(&j->group)};
+	struct sockaddr_in source = {.sin_family = AF_INET,
+				     .sin_addr.s_addr = addr_ipv4_be(&j->source)};
+	int ret;
+
+	memcpy(&any.gr_group, &group, sizeof(group));
+	memcpy(&req.gsr_group, &group, sizeof(group));
+	memcpy(&req.gsr_source, &source, sizeof(source));
+	if (addr_is_set(&j->source))
+		ret = setsockopt(sock, IPPROTO_IP, source_option, &req, sizeof(req));
+	else
+		ret = setsockopt(sock, IPPROTO_IP, any_option, &any, sizeof(any));
+	return ret < 0 ? -errno : 0;
+}
+
+int priv_join(int sock, const struct ipc_join *j)
+{
+	return membership(sock, j, MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP);
+}
+
+int priv_leave(int sock, const struct ipc_join *j)
+{
+	return membership(sock, j, MCAST_LEAVE_GROUP, MCAST_LEAVE_SOURCE_GROUP);
+}
+
+int priv_bind_unread(const struct ipc_join *j)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(j->port),
+				 .sin_addr.s_addr = addr_ipv4_be(&j->group)};
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	if (sock < 0)
+		return -errno;
+	set_int(sock, SOL_SOCKET, SO_RCVBUF, 0);
+	ret = filter_nothing(sock);
+	if (ret == 0)
+		ret = set_int(sock, SOL_SOCKET, SO_BINDTOIFINDEX, (int)j->ifindex);
+	if (ret == 0 && bind(sock, (struct sockaddr *)&at, sizeof(at)) < 0)
+		ret = -errno;
+	return ret < 0 ? close_with(sock, ret) : sock;
+}
+
+int priv_netlink_socket(void)
+{
+	struct sockaddr_nl nl = {.nl_family = AF_NETLINK,
+				 .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR};
+	int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (sock < 0)
+		return -errno;
+	set_buffer(sock, SO_RCVBUFFORCE, SO_RCVBUF, NETLINK_RCVBUF_BYTES);
+	if (bind(sock, (struct sockaddr *)&nl, sizeof(nl)) < 0)
+		return close_with(sock, -errno);
+	return sock;
+}
+
+/*
+ * Is somebody listening?  -EADDRINUSE when so; a socket file that nobody serves is
+ * removed; anything else at that path is left alone (-ENOTSOCK).
+ */
+static int clear_stale(const struct sockaddr_un *un)
+{
+	struct stat st;
+	int ret = 0, sock;
+
+	if (lstat(un->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0)
+		return -errno;
+	if (connect(sock, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno == EAGAIN)
+		ret = -EADDRINUSE;
+	else if (errno != ECONNREFUSED)
+		ret = -errno;
+	close(sock);
+	if (ret == 0 && unlink(un->sun_path) < 0)
+		ret = -errno;
+	return ret;
+}
+
+int priv_unix_listener(const char *path, mode_t mode, gid_t group)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	mode_t old_mask;
+	int ret, sock;
+
+	if (strlen(path) >= sizeof(un.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(un.sun_path, path);
+	ret = clear_stale(&un);
+	if (ret < 0)
+		return ret;
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0)
+		return -errno;
+	/* Right from the first moment; a chmod() afterwards would leave a gap. */
+	old_mask = umask(~mode & 0777);
+	ret = bind(sock, (struct sockaddr *)&un, sizeof(un)) < 0 ? -errno : 0;
+	umask(old_mask);
+	if (ret < 0)
+		return close_with(sock, ret);
+	if (group != (gid_t)-1 && lchown(path, (uid_t)-1, group) < 0)
+		ret = -errno;
+	if (ret == 0 && listen(sock, LISTEN_BACKLOG) < 0)
+		ret = -errno;
+	if (ret < 0) {
+		unlink(path);
+		return close_with(sock, ret);
+	}
+	return sock;
+}

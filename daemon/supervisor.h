@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * supervisor.h - what the supervisor knows, shared by its own files only
+ *
+ *   supervisor.c          start, event loop, signals, shutdown
+ *   supervisor_check.c    prerequisites, each with its one clear line
+ *   supervisor_child.c    fork, exec, kill, reap, restart with back-off
+ *   supervisor_control.c  what control is given, and its messages
+ *   supervisor_worker.c   what a worker is given, and its messages
+ *   supervisor_request.c  control's requests, one function each
+ *   supervisor_iface.c    inputs and outputs: the sockets of an interface
+ *   supervisor_join.c     unread helper sockets that hold group memberships
+ *   supervisor_stats.c    PACKET_STATISTICS into the interface page
+ *
+ * One process, one thread, one epoll.  Everything from a child is distrusted: it
+ * has passed ipc_parse(), and each request checks the rest (slots in use, workers
+ * that exist, seals) before anything changes.
+ */
+#ifndef DAEMON_SUPERVISOR_H
+#define DAEMON_SUPERVISOR_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/ipc.h"
+#include "core/statpage.h"
+#include "daemon/priv.h"
+#include "daemon/roles.h"
+
+#define CONTROL_INDEX MCR_MAX_WORKERS /* workers are 0..MCR_MAX_WORKERS-1 */
+#define CHILDREN      (MCR_MAX_WORKERS + 1)
+
+/**
+ * struct child - one child process
+ * @pid:        0 when it is not running
+ * @pidfd:      its exit makes this readable; -1 when it is not running
+ * @channel:    our end of its SOCK_SEQPACKET pair; -1 when it is not running or was killed
+ * @ready:      it has sent IPC_READY
+ * @backoff_ms: how long the next restart waits
+ * @restart_ns: when to start it again, 0 when that is not planned
+ * @overdue_ns: when to give up waiting for IPC_READY, 0 when not waiting
+ */
+struct child {
+	char name[16];
+	unsigned index;
+	pid_t pid;
+	int pidfd;
+	int channel;
+	bool ready;
+	unsigned restarts;
+	unsigned backoff_ms;
+	uint64_t started_ns;
+	uint64_t restart_ns;
+	uint64_t overdue_ns;
+};
+
+/**
+ * struct worker - what belongs to a worker beside its process
+ * @cpu:           -1: not pinned
+ * @page_fd:       its struct worker_page, kept over restarts
+ * @arena_fd:      its ring and buffers, kept over restarts
+ * @input_sent:    incarnation of the input it was given in each slot, 0 for none
+ * @output_sent:   the same for outputs
+ * @snapshot_sent: serial of the last snapshot that it was given
+ * @behind:        its channel was full; worker_sync() goes on when it has room
+ */
+struct worker {
+	int cpu;
+	int page_fd;
+	int arena_fd;
+	uint64_t input_sent[MCR_MAX_IFACES];
+	uint64_t output_sent[MCR_MAX_IFACES];
+	uint64_t snapshot_sent;
+	bool behind;
+};
+
+/**
+ * struct input - the sockets of one input interface
+ * @incarnation: tells one opening of the slot from the next; 0 when closed
+ * @sock:        packet socket per worker, -1 for workers that do not serve it
+ * @unwanted:    counts IPv4 UDP that no rule wants
+ * @foreign:     counts what is not untagged IPv4 UDP
+ * @gro_found:   settings to put back when @gro_changed
+ */
+struct input {
+	uint64_t incarnation;
+	struct ipc_iface iface;
+	enum buf_class buf_class;
+	bool gro_on;
+	bool gro_changed;
+	struct priv_gro_state gro_found;
+	int sock[MCR_MAX_WORKERS];
+	int unwanted;
+	int foreign;
+};
+
+struct output {
+	uint64_t incarnation;
+	uint32_t ifindex;
+	int sock[MCR_MAX_WORKERS];
+};
+
+struct helper;
+struct membership;
+#define JOIN_BUCKETS 4096
+
+/* Memberships by hash of their key, and the sockets that hold them. */
+struct join_table {
+	struct membership *bucket[JOIN_BUCKETS];
+	struct helper *helpers;
+};
+
+enum phase {
+	PHASE_RUN,
+	PHASE_DRAIN,    /* workers were told to finish */
+	PHASE_FAREWELL, /* control was told to say its last words */
+	PHASE_END
+};
+
+struct supervisor {
+	const struct options *options;
+	struct priv_identity identity;
+	bool have_net_admin;
+	uint64_t started_ns;
+	enum phase phase;
+	uint64_t phase_end_ns; /* deadline of PHASE_DRAIN and PHASE_FAREWELL */
+	int exit_status;
+	bool announced; /* control was ready once */
+
+	int epoll, signals, notify;
+	int control_listener, status_listener;
+	char status_path[108]; /* sizeof(sun_path) */
+	int config_fd;
+
+	struct child child[CHILDREN];
+	struct worker worker[MCR_MAX_WORKERS];
+	unsigned workers; /* 0 until IPC_CONFIGURE */
+	uint32_t worker_flags;
+	bool spawned;       /* IPC_SPAWN was asked for */
+	bool spawn_pending; /* and is not answered yet; control's channel waits */
+	uint32_t spawn_seq;
+	bool channel_parked; /* control's channel is not watched for reading */
+
+	int applied; /* eventfd */
+	int iface_page_fd;
+	struct iface_page *iface_page; /* we are its only writer */
+	uint64_t stats_ns;             /* when to read PACKET_STATISTICS next */
+
+	uint64_t next_incarnation;
+	struct input input[MCR_MAX_IFACES];
+	struct output output[MCR_MAX_IFACES];
+	struct join_table joins;
+
+	int snapshot_fd; /* the last one published, -1 for none */
+	struct ipc_publish snapshot;
+	uint64_t snapshot_serial;
+};
+
+/* --- supervisor.c --- */
+uint64_t supervisor_now_ns(void);
+/* A start that cannot succeed: one line has been logged, the loop ends. */
+void supervisor_fail(struct supervisor *s);
+/* Control is configured and listening. */
+void supervisor_announce(struct supervisor *s);
+
+/* --- supervisor_check.c: each logs its line and returns a negative errno --- */
+int check_kernel(void);
+int check_io_uring(void);
+int check_interfaces(const struct options *options);
+/* The configuration file, open for reading; must be a regular file. */
+int check_open_config(const char *path);
+/* Listeners for control and status, at options->control_path and s->status_path. */
+int check_open_listeners(struct supervisor *s);
+
+/* --- supervisor_child.c --- */
+void child_init(struct child *c, unsigned index);
+/* Starts it now and watches it.  Return: 0 or a negative errno. */
+int child_start(struct supervisor *s, struct child *c);
+void child_kill(struct supervisor *s, struct child *c);
+/* It has closed its channel. */
+void child_hung_up(struct supervisor *s, struct child *c);
+/* It has exited: reap, log, and plan the restart unless the daemon ends. */
+void child_exited(struct supervisor *s, struct child *c);
+/* Restarts and kills that are due.  Return: the next time something will be, or UINT64_MAX. */
+uint64_t child_timers(struct supervisor *s, uint64_t now_ns);
+/* Watch the channel for reading, for room, both or neither. */
+void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable);
+/* @size bytes of zeroed memory whose size is sealed.  Return: descriptor or negative errno. */
+int child_memfd(const char *name, size_t size);
+/* The same memory, for a reader.  Return: descriptor or negative errno. */
+int child_reader_fd(int fd);
+
+/* --- supervisor_control.c --- */
+/* Sends to control; kills it when it does not take it, so that it starts afresh. */
+void control_send(struct supervisor *s, struct ipc_msg *msg, int fd);
+void control_begin(struct supervisor *s);
+void control_readable(struct supervisor *s);
+void control_give_page(struct supervisor *s, unsigned worker);
+void control_worker_state(struct supervisor *s, unsigned worker, int exit_status);
+/* Answers the pending IPC_SPAWN. */
+void control_spawn_done(struct supervisor *s, int status, uint64_t value);
+
+/* --- supervisor_worker.c --- */
+/* Pages and arenas of all workers.  Return: 0 or a negative errno. */
+int worker_make_memory(struct supervisor *s, unsigned workers);
+/* First messages of a fresh worker; forgets what its predecessor was given. */
+void worker_begin(struct supervisor *s, unsigned worker);
+void worker_readable(struct supervisor *s, unsigned worker);
+/*
+ * Bring a worker up to date: close, open, then the snapshot.  Never blocks; what does
+ * not fit into the channel follows when there is room.  Return: it has everything.
+ */
+bool worker_sync(struct supervisor *s, unsigned worker);
+/* Return: mask of workers that are not up to date. */
+uint64_t worker_sync_all(struct supervisor *s);
+
+/* --- supervisor_request.c --- */
+/**
+ * request_serve() - carry out one request of control
+ * @m:     passed ipc_parse()
+ * @fd:    descriptor that came along, or -1; set to -1 when it is kept
+ * @value: 0, or filled as struct ipc_reply.value says
+ *
+ * Return: what struct ipc_reply.status is to be; 1 for IPC_SPAWN that is answered later.
+ */
+int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);
+
+/* --- supervisor_iface.c: 0 or a negative errno --- */
+/* -EEXIST (slot is open), -ERANGE (a worker that does not exist), -ENETDOWN, errno of the calls. */
+int iface_open_input(struct supervisor *s, const struct ipc_iface *iface);
+int iface_close_input(struct supervisor *s, unsigned slot);
+/* *coarse: the kernel refused the exact programs for their size. */
+int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse);
+int iface_open_output(struct supervisor *s, const struct ipc_iface *iface);
+int iface_close_output(struct supervisor *s, unsigned slot);
+/* Put GRO settings back and close everything. */
+void iface_fini(struct supervisor *s);
+
+/* --- supervisor_join.c --- */
+/* 0 also when it is joined already; -ENFILE, -EMFILE, errno of the calls. */
+int join_add(struct join_table *t, const struct ipc_join *j, bool bind);
+/* -ENOENT when it is not joined. */
+int join_remove(struct join_table *t, const struct ipc_join *j, bool bind);
+void join_fini(struct join_table *t);
+
+/* --- supervisor_stats.c --- */
+void stats_refresh(struct supervisor *s);
+void stats_refresh_input(struct supervisor *s, unsigned slot);
+
+#endif

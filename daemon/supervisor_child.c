@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor_child.c - start, watch, kill and restart child processes
+ *
+ * A child is fork + exec of /proc/self/exe with its channel on descriptor 3 and
+ * nothing above it, so it shares neither memory nor descriptors with its parent.
+ * Its end shows twice: the pidfd becomes readable, and the channel closes.  The
+ * pidfd decides; a closed channel alone means that the child must be killed.  The
+ * other way round a child exits when its channel closes, so PR_SET_PDEATHSIG (which
+ * a change of user clears) is not needed.
+ *
+ * Restarts: the first at once, then after 100 ms, doubling up to 30 s; a minute of
+ * health starts over.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS   30000
+#define HEALTHY_NS       60000000000ull
+#define START_LIMIT_NS   10000000000ull /* from start to IPC_READY, for workers */
+#define CHANNEL_BYTES    (1 << 20)
+
+void child_init(struct child *c, unsigned index)
+{
+	*c = (struct child){.index = index, .pidfd = -1, .channel = -1};
+	if (index == CONTROL_INDEX)
+		snprintf(c->name, sizeof(c->name), "control");
+	else
+		snprintf(c->name, sizeof(c->name), "worker %u", index);
+}
+
+int child_memfd(const char *name, size_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	return fd;
+}
+
+int child_reader_fd(int fd)
+{
+	char path[32];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	ret = open(path, O_RDONLY | O_CLOEXEC);
+	return ret < 0 ? -errno : ret;
+}
+
+void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable)
+{
+	struct epoll_event ev = {.events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
+				 .data.u64 = c->index};
+
+	if (c->channel >= 0)
+		epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->channel, &ev);
+}
+
+static int watch_new(struct supervisor *s, struct child *c)
+{
+	struct epoll_event channel = {.events = EPOLLIN, .data.u64 = c->index};
+	struct epoll_event exited = {.events = EPOLLIN, .data.u64 = CHILDREN + c->index};
+
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->channel, &channel) < 0 ||
+	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->pidfd, &exited) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Room for "mcrd: control", role, name, log format, workers, interfaces, NULL. */
+#define ARGS_MAX (6 + 16)
+
+struct arguments {
+	char *argv[ARGS_MAX];
+	char text[ARGS_MAX][64];
+	unsigned n;
+};
+
+static void argument(struct arguments *a, const char *fmt, const char *text)
+{
+	snprintf(a->text[a->n], sizeof(a->text[0]), fmt, text);
+	a->argv[a->n] = a->text[a->n];
+	a->n++;
+}
+
+static void make_arguments(const struct supervisor *s, const struct child *c, struct arguments *a)
+{
+	const struct options *o = s->options;
+	char number[16];
+
+	memset(a, 0, sizeof(*a));
+	argument(a, "mcrd: %s", c->name);
+	if (c->index == CONTROL_INDEX) {
+		argument(a, "%s", ROLE_CONTROL);
+		/* As given, whatever its length: it is only named in messages. */
+		a->argv[a->n++] = (char *)(o->config_path ? o->config_path : "");
+	} else {
+		snprintf(number, sizeof(number), "%u", c->index);
+		argument(a, "%s", ROLE_WORKER);
+		argument(a, "%s", number);
+	}
+	argument(a, "--log-format=%s", o->json_log ? "json" : "text");
+	if (c->index != CONTROL_INDEX)
+		return;
+	if (o->workers) {
+		snprintf(number, sizeof(number), "%u", o->workers);
+		argument(a, "--workers=%s", number);
+	}
+	for (unsigned i = 0; i < o->n_interfaces; i++)
+		argument(a, "--interface=%s", o->interfaces[i]);
+}
+
+/*
+ * Between fork and exec.  A session of its own, because Ctrl-C at a terminal goes
+ * to the whole foreground group and only the supervisor may decide how to end.
+ */
+static void run_child(int channel, char *const argv[])
+{
+	sigset_t none;
+
+	setsid();
+	if (channel == CHILD_CHANNEL_FD)
+		fcntl(channel, F_SETFD, 0);
+	else if (dup2(channel, CHILD_CHANNEL_FD) < 0)
+		_exit(126);
+	close_range(CHILD_CHANNEL_FD + 1, ~0u, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv("/proc/self/exe", argv);
+	dprintf(STDERR_FILENO, "mcrd: exec /proc/self/exe: %s\n", strerror(errno));
+	_exit(126);
+}
+
+static int spawn(struct supervisor *s, struct child *c)
+{
+	struct arguments args;
+	int pair[2], bytes = CHANNEL_BYTES, ret;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	make_arguments(s, c, &args);
+	c->pid = fork();
+	if (c->pid == 0)
+		run_child(pair[1], args.argv);
+	ret = c->pid < 0 ? -errno : 0;
+	close(pair[1]);
+	if (ret == 0) {
+		c->channel = pair[0];
+		c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+		ret = c->pidfd < 0 ? -errno : watch_new(s, c);
+	} else {
+		c->pid = 0;
+		close(pair[0]);
+	}
+	return ret;
+}
+
+static void forget_process(struct child *c)
+{
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	if (c->channel >= 0)
+		close(c->channel);
+	c->pidfd = -1;
+	c->channel = -1;
+	c->pid = 0;
+	c->ready = false;
+	c->overdue_ns = 0;
+}
+
+/* Return: milliseconds until then. */
+static unsigned plan_restart(struct child *c)
+{
+	uint64_t now_ns = supervisor_now_ns();
+	unsigned wait_ms;
+
+	if (now_ns - c->started_ns >= HEALTHY_NS)
+		c->backoff_ms = 0;
+	wait_ms = c->backoff_ms;
+	c->restart_ns = now_ns + wait_ms * 1000000ull;
+	c->backoff_ms = wait_ms ? wait_ms * 2 : BACKOFF_FIRST_MS;
+	if (c->backoff_ms > BACKOFF_MAX_MS)
+		c->backoff_ms = BACKOFF_MAX_MS;
+	return wait_ms;
+}
+
+int child_start(struct supervisor *s, struct child *c)
+{
+	int ret;
+
+	c->restart_ns = 0;
+	ret = spawn(s, c);
+	if (ret < 0) {
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s cannot be started: %s", c->name,
+			strerror(-ret));
+		if (c->pid > 0) {
+			/* It finds its channel closed and goes. */
+			close(c->channel);
+			c->channel = -1;
+			waitpid(c->pid, NULL, 0);
+		}
+		forget_process(c);
+		return ret;
+	}
+	c->started_ns = supervisor_now_ns();
+	if (c->index == CONTROL_INDEX) {
+		control_begin(s);
+	} else {
+		c->overdue_ns = c->started_ns + START_LIMIT_NS;
+		worker_begin(s, c->index);
+	}
+	return 0;
+}
+
+void child_hung_up(struct supervisor *s, struct child *c)
+{
+	/* On its way out a child closes its channel first; else it has no business to. */
+	if (s->phase == PHASE_RUN) {
+		child_kill(s, c);
+		return;
+	}
+	close(c->channel);
+	c->channel = -1;
+}
+
+void child_kill(struct supervisor *s, struct child *c)
+{
+	int ret;
+
+	if (c->pid == 0)
+		return;
+	ret = priv_kill(c->pidfd, SIGKILL, &s->identity);
+	if (ret < 0 && ret != -ESRCH)
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s cannot be killed: %s", c->name,
+			strerror(-ret));
+	/* It may not speak again; its pidfd tells when it is gone. */
+	if (c->channel >= 0)
+		close(c->channel);
+	c->channel = -1;
+}
+
+static void describe_exit(int status, char *buf, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(buf, size, "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
+	else
+		snprintf(buf, size, "exited with status %d", WEXITSTATUS(status));
+}
+
+static void restart_or_fail(struct supervisor *s, struct child *c, int status, const char *how)
+{
+	bool worker = c->index != CONTROL_INDEX;
+
+	/*
+	 * What cannot start at all is told to whoever started the daemon.  A control
+	 * that was killed is not that: it is started again.
+	 */
+	if (!s->announced && (worker || WIFEXITED(status))) {
+		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "%s %s before it was ready; giving up",
+			c->name, how);
+		if (worker && s->spawn_pending)
+			control_spawn_done(s, -ECHILD, c->index);
+		supervisor_fail(s);
+		return;
+	}
+	log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s; restart in %u ms", c->name, how,
+		plan_restart(c));
+	c->restarts++;
+	if (worker)
+		control_worker_state(s, c->index, status);
+}
+
+void child_exited(struct supervisor *s, struct child *c)
+{
+	char how[64];
+	int status = 0;
+
+	if (c->pid == 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
+		return;
+	forget_process(c);
+	describe_exit(status, how, sizeof(how));
+	if (c->index == CONTROL_INDEX) {
+		s->spawn_pending = false;
+		s->channel_parked = false;
+	}
+	if (s->phase == PHASE_RUN)
+		restart_or_fail(s, c, status, how);
+	else if (status != 0)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while shutting down", c->name, how);
+}
+
+uint64_t child_timers(struct supervisor *s, uint64_t now_ns)
+{
+	uint64_t next_ns = UINT64_MAX;
+
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &s->child[i];
+
+		if (c->restart_ns && now_ns >= c->restart_ns && child_start(s, c) < 0)
+			plan_restart(c);
+		if (c->overdue_ns && now_ns >= c->overdue_ns) {
+			log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s is not ready after %llu s; killed",
+				c->name, START_LIMIT_NS / 1000000000ull);
+			c->overdue_ns = 0;
+			child_kill(s, c);
+		}
+		if (c->restart_ns && c->restart_ns < next_ns)
+			next_ns = c->restart_ns;
+		if (c->overdue_ns && c->overdue_ns < next_ns)
+			next_ns = c->overdue_ns;
+	}
+	return next_ns;
+}

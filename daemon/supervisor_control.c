@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor_control.c - the channel to control
+ *
+ * A fresh control is given everything it works with, then told to start.  A
+ * restarted one gets the same again and in addition the last snapshot and the state
+ * of every worker, so that it can take up where its predecessor stopped.
+ *
+ * Replies go out in the order of the requests.  While IPC_SPAWN waits for its
+ * workers the channel is parked: later requests wait in it.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+#define MESSAGES_PER_WAKE 64
+
+static struct child *control(struct supervisor *s)
+{
+	return &s->child[CONTROL_INDEX];
+}
+
+void control_send(struct supervisor *s, struct ipc_msg *msg, int fd)
+{
+	int ret;
+
+	if (control(s)->channel < 0)
+		return;
+	ret = ipc_send(control(s)->channel, msg, fd);
+	if (ret == 0 || ret == -EPIPE || ret == -ECONNRESET)
+		return; /* gone: its pidfd tells */
+	log_msg(SEV_ERROR, FAC_SUPERVISOR, "control does not take its messages (%s); restarting it",
+		strerror(-ret));
+	child_kill(s, control(s));
+}
+
+/* @fd: borrowed; a gift that is not there is left out. */
+static void give(struct supervisor *s, enum ipc_gift what, unsigned index, int fd)
+{
+	struct ipc_msg msg = {.type = IPC_GIVE, .give = {.what = what, .index = index}};
+
+	if (fd >= 0)
+		control_send(s, &msg, fd);
+}
+
+static void give_and_close(struct supervisor *s, enum ipc_gift what, unsigned index, int fd)
+{
+	give(s, what, index, fd);
+	if (fd >= 0)
+		close(fd);
+	else
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "a descriptor for control: %s", strerror(-fd));
+}
+
+void control_give_page(struct supervisor *s, unsigned worker)
+{
+	give_and_close(s, GIFT_WORKER_PAGE, worker, child_reader_fd(s->worker[worker].page_fd));
+}
+
+void control_worker_state(struct supervisor *s, unsigned worker, int exit_status)
+{
+	const struct child *c = &s->child[worker];
+	struct ipc_msg msg = {.type = IPC_WORKER_STATE,
+			      .worker = {.worker = worker,
+					 .running = c->ready,
+					 .restarts = c->restarts,
+					 .exit_status = exit_status,
+					 .pid = c->pid,
+					 .cpu = s->worker[worker].cpu}};
+
+	control_send(s, &msg, -1);
+}
+
+void control_begin(struct supervisor *s)
+{
+	struct ipc_msg start = {
+		.type = IPC_START,
+		.start = {.workers = s->workers ? s->workers : s->options->workers,
+			  .cpu = -1,
+			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
+			  .started_ns = s->started_ns}};
+
+	give(s, GIFT_CONTROL_LISTENER, 0, s->control_listener);
+	give(s, GIFT_STATUS_LISTENER, 0, s->status_listener);
+	/* A socket of its own each time: the last control's may hold half a dump. */
+	give_and_close(s, GIFT_NETLINK, 0, priv_netlink_socket());
+	if (s->config_fd >= 0) {
+		lseek(s->config_fd, 0, SEEK_SET);
+		give(s, GIFT_CONFIG, 0, s->config_fd);
+	}
+	give_and_close(s, GIFT_IFACE_PAGE, 0, child_reader_fd(s->iface_page_fd));
+	give(s, GIFT_APPLIED, 0, s->applied);
+	give(s, GIFT_SNAPSHOT, 0, s->snapshot_fd);
+	for (unsigned i = 0; i < s->workers; i++)
+		control_give_page(s, i);
+	control_send(s, &start, -1);
+	for (unsigned i = 0; s->spawned && i < s->workers; i++)
+		control_worker_state(s, i, 0);
+}
+
+static void reply(struct supervisor *s, uint32_t seq, unsigned type, int status, uint64_t value)
+{
+	struct ipc_msg msg = {.type = IPC_REPLY,
+			      .seq = seq,
+			      .reply = {.status = status, .request = type, .value = value}};
+
+	control_send(s, &msg, -1);
+}
+
+void control_spawn_done(struct supervisor *s, int status, uint64_t value)
+{
+	if (!s->spawn_pending)
+		return;
+	s->spawn_pending = false;
+	reply(s, s->spawn_seq, IPC_SPAWN, status, value);
+	if (s->channel_parked) {
+		s->channel_parked = false;
+		child_watch(s, control(s), true, false);
+	}
+}
+
+static void serve(struct supervisor *s, const struct ipc_msg *m, int fd)
+{
+	uint64_t value = 0;
+	int status = request_serve(s, m, &fd, &value);
+
+	if (fd >= 0)
+		close(fd);
+	if (status <= 0) {
+		reply(s, m->seq, m->type, status, value);
+		return;
+	}
+	s->spawn_pending = true;
+	s->spawn_seq = m->seq;
+	s->channel_parked = true;
+	child_watch(s, control(s), false, false);
+}
+
+void control_readable(struct supervisor *s)
+{
+	struct ipc_msg m;
+	int fd, ret;
+
+	for (unsigned i = 0; i < MESSAGES_PER_WAKE; i++) {
+		if (control(s)->channel < 0 || s->channel_parked)
+			return;
+		ret = ipc_recv(control(s)->channel, IPC_FROM_CONTROL, &m, &fd);
+		if (ret == -EAGAIN || ret == -EINTR)
+			return;
+		if (ret == 0) {
+			child_hung_up(s, control(s));
+			return;
+		}
+		if (ret < 0) {
+			log_msg(SEV_ERROR, FAC_SECURITY,
+				"control sent what it may not (%s); restarting it", strerror(-ret));
+			child_kill(s, control(s));
+			return;
+		}
+		serve(s, &m, fd);
+	}
+}

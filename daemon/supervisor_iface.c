@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor_iface.c - the sockets of an interface
+ *
+ * An input is one packet socket per worker that serves the interface, joined in a
+ * fan-out group when there is more than one, and two unread sockets that count what
+ * no worker gets to see.  An output is one UDP socket per worker.  They live here,
+ * so that a worker's death loses nothing: packets go on queueing in them.
+ *
+ * Opening is all or nothing.  A slot that is opened again gets a new incarnation;
+ * worker_sync() tells by it that a worker holds the sockets of an earlier one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/arena.h"
+#include "core/steer.h"
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+#define FRAME_OVERHEAD_BYTES (10 + 14) /* struct virtio_net_hdr, Ethernet header */
+
+static void close_socket(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static enum buf_class choose_buffers(const struct input *in)
+{
+	uint32_t frame = in->iface.mtu + FRAME_OVERHEAD_BYTES;
+
+	if (in->gro_on || in->gro_found.fraglist || (in->iface.supers && in->iface.gro != GRO_OFF))
+		return BUF_SUPER;
+	if (frame <= BUF_SMALL_BYTES)
+		return BUF_SMALL;
+	return frame <= BUF_JUMBO_BYTES ? BUF_JUMBO : BUF_SUPER;
+}
+
+/*
+ * An interface that does not know the features (ret < 0) has no GRO; one whose
+ * settings may not be changed keeps them, and control sees from the reply what they are.
+ */
+static void apply_gro(struct input *in)
+{
+	struct priv_gro_state want, now;
+
+	in->gro_changed = false;
+	if (priv_gro_get(in->iface.ifindex, &in->gro_found) < 0) {
+		in->gro_on = false;
+		return;
+	}
+	want = now = in->gro_found;
+	if (in->iface.gro == GRO_ON)
+		want.gro = want.udp_forwarding = true;
+	else if (in->iface.gro == GRO_OFF)
+		want.udp_forwarding = false;
+	if (want.gro != now.gro || want.udp_forwarding != now.udp_forwarding) {
+		int ret = priv_gro_set(in->iface.ifindex, &want);
+
+		if (ret < 0)
+			log_msg(SEV_WARNING, FAC_NETWORK,
+				"GRO of interface %u stays as it is: %s%s", in->iface.ifindex,
+				strerror(-ret), ret == -EPERM ? " (needs CAP_NET_ADMIN)" : "");
+		else
+			in->gro_changed = true;
+		/* Asked again: a driver may accept a request and not follow it. */
+		if (priv_gro_get(in->iface.ifindex, &now) < 0)
+			now = in->gro_found;
+	}
+	in->gro_on = now.gro && now.udp_forwarding;
+}
+
+static void close_input_sockets(struct input *in)
+{
+	if (in->gro_changed)
+		priv_gro_set(in->iface.ifindex, &in->gro_found);
+	in->gro_changed = false;
+	in->gro_on = false;
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		close_socket(&in->sock[i]);
+	close_socket(&in->unwanted);
+	close_socket(&in->foreign);
+	in->incarnation = 0;
+}
+
+static int open_packet_sockets(struct input *in)
+{
+	int member[MCR_MAX_WORKERS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
+		if (!(in->iface.worker_mask >> i & 1))
+			continue;
+		in->sock[i] = priv_packet_socket(in->iface.ifindex);
+		if (in->sock[i] < 0)
+			return in->sock[i];
+		member[n++] = in->sock[i];
+	}
+	if (n < 2)
+		return 0;
+	return priv_fanout(member, n, (enum ipc_steering)in->iface.steering,
+			   (enum link_layer)in->iface.link);
+}
+
+static int open_counting_sockets(struct input *in)
+{
+	struct sock_filter insns[STEER_SMALL_MAX];
+	struct sock_fprog prog = {.filter = insns};
+
+	in->unwanted = priv_counting_socket(in->iface.ifindex);
+	if (in->unwanted < 0)
+		return in->unwanted;
+	in->foreign = priv_counting_socket(in->iface.ifindex);
+	if (in->foreign < 0)
+		return in->foreign;
+	prog.len = (unsigned short)steer_filter_foreign((enum link_layer)in->iface.link, insns);
+	return priv_set_filter(in->foreign, &prog);
+}
+
+static uint64_t all_workers(const struct supervisor *s)
+{
+	return s->workers >= 64 ? ~0ull : (1ull << s->workers) - 1;
+}
+
+int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
+{
+	struct input *in = &s->input[iface->slot];
+	int ret;
+
+	if (in->incarnation)
+		return -EEXIST;
+	if (!iface->worker_mask || (iface->worker_mask & ~all_workers(s)))
+		return -ERANGE;
+	in->iface = *iface;
+	ret = open_packet_sockets(in);
+	if (ret == 0)
+		ret = open_counting_sockets(in);
+	if (ret < 0) {
+		close_input_sockets(in);
+		return ret;
+	}
+	apply_gro(in);
+	in->buf_class = choose_buffers(in);
+	in->incarnation = ++s->next_incarnation;
+	stats_refresh_input(s, iface->slot);
+	worker_sync_all(s);
+	return 0;
+}
+
+int iface_close_input(struct supervisor *s, unsigned slot)
+{
+	if (!s->input[slot].incarnation)
+		return -ENOENT;
+	stats_refresh_input(s, slot);
+	close_input_sockets(&s->input[slot]);
+	worker_sync_all(s);
+	return 0;
+}
+
+/*
+ * The file is control's, so it is read once into memory of our own.  Seals tell
+ * that it is a memfd: reading anything else might block.
+ */
+static int read_filters(int fd, struct filter_file *head, struct sock_filter **insns)
+{
+	struct stat st;
+	size_t len;
+
+	if (fcntl(fd, F_GET_SEALS) < 0)
+		return -EPERM;
+	if (pread(fd, head, sizeof(*head), 0) != sizeof(*head) || fstat(fd, &st) < 0)
+		return -EINVAL;
+	if (head->n_wanted < 1 || head->n_wanted > BPF_MAXINSNS || head->n_unwanted < 1 ||
+	    head->n_unwanted > BPF_MAXINSNS)
+		return -EINVAL;
+	len = ((size_t)head->n_wanted + head->n_unwanted) * sizeof(**insns);
+	if (st.st_size < 0 || (size_t)st.st_size != sizeof(*head) + len)
+		return -EINVAL;
+	*insns = malloc(len);
+	if (!*insns)
+		return -ENOMEM;
+	if (pread(fd, *insns, len, sizeof(*head)) != (ssize_t)len) {
+		free(*insns);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * The counting socket first: for a moment a frame may be counted and delivered, but
+ * never be missing from both.
+ */
+static int attach_filters(const struct input *in, const struct sock_fprog *wanted,
+			  const struct sock_fprog *unwanted)
+{
+	int ret = priv_set_filter(in->unwanted, unwanted);
+
+	for (unsigned i = 0; i < MCR_MAX_WORKERS && ret == 0; i++)
+		if (in->sock[i] >= 0)
+			ret = priv_set_filter(in->sock[i], wanted);
+	return ret;
+}
+
+static int attach_coarse(const struct input *in)
+{
+	struct sock_filter wanted[STEER_SMALL_MAX], unwanted[STEER_SMALL_MAX];
+	enum link_layer link = (enum link_layer)in->iface.link;
+	struct sock_fprog w = {.filter = wanted}, u = {.filter = unwanted};
+
+	w.len = (unsigned short)steer_filter_coarse(link, STEER_WANTED, wanted, STEER_SMALL_MAX);
+	u.len = (unsigned short)steer_filter_coarse(link, STEER_UNWANTED, unwanted,
+						    STEER_SMALL_MAX);
+	return attach_filters(in, &w, &u);
+}
+
+int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse)
+{
+	struct input *in = &s->input[slot];
+	struct sock_filter *insns;
+	struct filter_file head;
+	struct sock_fprog wanted, unwanted;
+	int ret;
+
+	*coarse = false;
+	if (!in->incarnation)
+		return -ENOENT;
+	ret = read_filters(fd, &head, &insns);
+	if (ret < 0)
+		return ret;
+	wanted = (struct sock_fprog){.len = (unsigned short)head.n_wanted, .filter = insns};
+	unwanted = (struct sock_fprog){.len = (unsigned short)head.n_unwanted,
+				       .filter = insns + head.n_wanted};
+	ret = attach_filters(in, &wanted, &unwanted);
+	if (ret == -ENOMEM) { /* beyond net.core.optmem_max */
+		*coarse = true;
+		ret = attach_coarse(in);
+	}
+	free(insns);
+	return ret;
+}
+
+static void close_output_sockets(struct output *out)
+{
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		close_socket(&out->sock[i]);
+	out->incarnation = 0;
+}
+
+int iface_open_output(struct supervisor *s, const struct ipc_iface *iface)
+{
+	struct output *out = &s->output[iface->slot];
+
+	if (!s->workers)
+		return -EINVAL;
+	if (out->incarnation)
+		return -EEXIST;
+	for (unsigned i = 0; i < s->workers; i++) {
+		int ret = out->sock[i] = priv_egress_socket(iface->ifindex);
+
+		if (ret < 0) {
+			close_output_sockets(out);
+			return ret;
+		}
+	}
+	out->ifindex = iface->ifindex;
+	out->incarnation = ++s->next_incarnation;
+	worker_sync_all(s);
+	return 0;
+}
+
+int iface_close_output(struct supervisor *s, unsigned slot)
+{
+	if (!s->output[slot].incarnation)
+		return -ENOENT;
+	close_output_sockets(&s->output[slot]);
+	worker_sync_all(s);
+	return 0;
+}
+
+void iface_fini(struct supervisor *s)
+{
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
+		close_input_sockets(&s->input[i]);
+		close_output_sockets(&s->output[i]);
+	}
+}

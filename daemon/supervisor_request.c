@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor_request.c - control's requests
+ *
+ * Each message has passed ipc_parse(): type, ranges of indices and enums, and
+ * whether a descriptor came along.  Here follows what only the supervisor's state
+ * can tell.  A refused request changes nothing.  A restarted control repeats what
+ * its predecessor asked for; what is so already succeeds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/snapshot.h"
+#include "daemon/supervisor.h"
+
+static int configure(struct supervisor *s, const struct ipc_configure *c)
+{
+	int ret;
+
+	if (s->workers)
+		return s->workers == c->workers && s->worker_flags == c->flags ? 0 : -EALREADY;
+	ret = worker_make_memory(s, c->workers);
+	if (ret < 0)
+		return ret;
+	s->workers = c->workers;
+	s->worker_flags = c->flags;
+	for (unsigned i = 0; i < s->workers; i++)
+		control_give_page(s, i);
+	return 0;
+}
+
+static int pin(struct supervisor *s, const struct ipc_pin *p)
+{
+	if (p->worker >= s->workers)
+		return -ERANGE;
+	if (s->spawned)
+		return s->worker[p->worker].cpu == p->cpu ? 0 : -EBUSY;
+	s->worker[p->worker].cpu = p->cpu;
+	return 0;
+}
+
+static int spawn(struct supervisor *s, uint64_t *value)
+{
+	if (!s->workers)
+		return -EINVAL;
+	/* After the start a worker that is away comes back by itself. */
+	if (s->announced)
+		return 0;
+	for (unsigned i = 0; !s->spawned && i < s->workers; i++) {
+		int ret = child_start(s, &s->child[i]);
+
+		if (ret < 0) {
+			*value = i;
+			supervisor_fail(s);
+			return ret;
+		}
+	}
+	s->spawned = true;
+	for (unsigned i = 0; i < s->workers; i++)
+		if (!s->child[i].ready)
+			return 1;
+	return 0;
+}
+
+/*
+ * Sealed against writing, and of the announced size: workers map it and must not
+ * see it change.  fcntl() fails for what is not a memfd.
+ */
+static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, uint64_t *value)
+{
+	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	int have = fcntl(*fd, F_GET_SEALS);
+	struct stat st;
+
+	if (have < 0 || (have & seals) != seals)
+		return -EPERM;
+	if (fstat(*fd, &st) < 0)
+		return -errno;
+	if (st.st_size < 0 || (uint64_t)st.st_size != p->size_bytes ||
+	    p->size_bytes > SNAPSHOT_MAX_BYTES)
+		return -EINVAL;
+	if (s->snapshot_fd >= 0)
+		close(s->snapshot_fd);
+	s->snapshot_fd = *fd;
+	*fd = -1;
+	s->snapshot = *p;
+	s->snapshot_serial++;
+	*value = worker_sync_all(s);
+	return 0;
+}
+
+static int open_input(struct supervisor *s, const struct ipc_iface *iface, uint64_t *value)
+{
+	int ret = iface_open_input(s, iface);
+
+	if (ret == 0 || ret == -EEXIST)
+		*value = s->input[iface->slot].gro_on;
+	return ret;
+}
+
+static int set_filter(struct supervisor *s, unsigned slot, int fd, uint64_t *value)
+{
+	bool coarse = false;
+	int ret = iface_set_filter(s, slot, fd, &coarse);
+
+	*value = coarse;
+	return ret;
+}
+
+int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
+{
+	*value = 0;
+	switch ((enum ipc_type)m->type) {
+	case IPC_CONFIGURE:
+		return configure(s, &m->configure);
+	case IPC_PIN:
+		return pin(s, &m->pin);
+	case IPC_SPAWN:
+		return spawn(s, value);
+	case IPC_OPEN_INPUT:
+		return open_input(s, &m->iface, value);
+	case IPC_CLOSE_INPUT:
+		return iface_close_input(s, m->iface.slot);
+	case IPC_SET_FILTER:
+		return set_filter(s, m->iface.slot, *fd, value);
+	case IPC_OPEN_OUTPUT:
+		return iface_open_output(s, &m->iface);
+	case IPC_CLOSE_OUTPUT:
+		return iface_close_output(s, m->iface.slot);
+	case IPC_JOIN:
+		return join_add(&s->joins, &m->join, false);
+	case IPC_LEAVE:
+		return join_remove(&s->joins, &m->join, false);
+	case IPC_BIND:
+		return join_add(&s->joins, &m->join, true);
+	case IPC_UNBIND:
+		return join_remove(&s->joins, &m->join, true);
+	case IPC_PUBLISH:
+		return publish(s, &m->publish, fd, value);
+	case IPC_REFRESH_STATS:
+		stats_refresh(s);
+		return 0;
+	case IPC_READY:
+		supervisor_announce(s);
+		return 0;
+	case IPC_GIVE:
+	case IPC_START:
+	case IPC_REPLY:
+	case IPC_WORKER_STATE:
+	case IPC_RELOAD:
+	case IPC_SHUTDOWN:
+	case IPC_INPUT:
+	case IPC_INPUT_CLOSE:
+	case IPC_OUTPUT:
+	case IPC_OUTPUT_CLOSE:
+	case IPC_SNAPSHOT:
+	case IPC_TYPES:
+		break;
+	}
+	return -EPROTO;
+}

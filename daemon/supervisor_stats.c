@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor_stats.c - what the kernel counted, into the interface page
+ *
+ * PACKET_STATISTICS are 32 bits wide and start over with each reading; here they
+ * are added up in 64 bits.  Nobody else writes the page, so plain addition and a
+ * relaxed store are enough for readers never to see a torn value.
+ */
+#include "daemon/supervisor.h"
+
+static void store(uint64_t *to, uint64_t value)
+{
+	__atomic_store_n(to, value, __ATOMIC_RELAXED);
+}
+
+static void add(uint64_t *to, uint64_t n)
+{
+	store(to, *to + n);
+}
+
+void stats_refresh_input(struct supervisor *s, unsigned slot)
+{
+	struct iface_slot_stats *to = &s->iface_page->slot[slot];
+	const struct input *in = &s->input[slot];
+	uint32_t passed, lost;
+
+	store(&to->ifindex, in->iface.ifindex);
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
+		if (in->sock[i] < 0 || priv_packet_stats(in->sock[i], &passed, &lost) < 0)
+			continue;
+		add(&to->delivered[i], passed - lost);
+		add(&to->socket_queue[i], lost);
+	}
+	/* Nobody reads the counting sockets: what passed their filter is the count. */
+	if (priv_packet_stats(in->unwanted, &passed, &lost) == 0)
+		add(&to->not_matched, passed);
+	if (priv_packet_stats(in->foreign, &passed, &lost) == 0) {
+		add(&to->not_matched, passed);
+		add(&to->not_ipv4_udp, passed);
+	}
+}
+
+void stats_refresh(struct supervisor *s)
+{
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		if (s->input[i].incarnation)
+			stats_refresh_input(s, i);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor_worker.c - what a worker is given
+ *
+ * Inputs, outputs and the snapshot are not sent as they happen: worker_sync()
+ * compares what there is with what this worker was given, by incarnation, and
+ * sends the difference.  So a worker that was busy, one that was restarted and one
+ * that is up to date are the same case, and a worker whose channel is full delays
+ * nobody.  Sockets always go before the snapshot that speaks of them.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/arena.h"
+#include "daemon/log.h"
+#include "daemon/supervisor.h"
+
+static int make_page(void)
+{
+	int fd = child_memfd("mcr-worker-page", sizeof(struct worker_page));
+	struct worker_page *page;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	worker_page_init(page);
+	munmap(page, sizeof(*page));
+	return fd;
+}
+
+int worker_make_memory(struct supervisor *s, unsigned workers)
+{
+	for (unsigned i = 0; i < workers; i++) {
+		struct worker *w = &s->worker[i];
+
+		if (w->page_fd < 0)
+			w->page_fd = make_page();
+		if (w->page_fd < 0)
+			return w->page_fd;
+		if (w->arena_fd < 0)
+			w->arena_fd = child_memfd("mcr-arena", WORKER_ARENA_BYTES);
+		if (w->arena_fd < 0)
+			return w->arena_fd;
+	}
+	return 0;
+}
+
+static int give(struct supervisor *s, unsigned worker, enum ipc_gift what, int fd)
+{
+	struct ipc_msg msg = {.type = IPC_GIVE, .give = {.what = what, .index = worker}};
+
+	return ipc_send(s->child[worker].channel, &msg, fd);
+}
+
+void worker_begin(struct supervisor *s, unsigned worker)
+{
+	struct worker *w = &s->worker[worker];
+	struct ipc_msg start = {
+		.type = IPC_START,
+		.start = {.worker = worker,
+			  .workers = s->workers,
+			  .cpu = w->cpu,
+			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
+			  .started_ns = s->started_ns}};
+	int ret;
+
+	memset(w->input_sent, 0, sizeof(w->input_sent));
+	memset(w->output_sent, 0, sizeof(w->output_sent));
+	w->snapshot_sent = 0;
+	w->behind = false;
+	ret = give(s, worker, GIFT_ARENA, w->arena_fd);
+	if (ret == 0)
+		ret = give(s, worker, GIFT_WORKER_PAGE, w->page_fd);
+	if (ret == 0)
+		ret = give(s, worker, GIFT_APPLIED, s->applied);
+	if (ret == 0)
+		ret = ipc_send(s->child[worker].channel, &start, -1);
+	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "worker %u: first messages: %s", worker,
+			strerror(-ret));
+		child_kill(s, &s->child[worker]);
+	}
+}
+
+static int send_slot(struct supervisor *s, unsigned worker, enum ipc_type type, unsigned slot,
+		     int fd)
+{
+	struct ipc_msg msg = {.type = type, .input = {.slot = slot}};
+	const struct input *in = &s->input[slot];
+
+	if (type == IPC_INPUT)
+		msg.input = (struct ipc_input){.slot = slot,
+					       .ifindex = in->iface.ifindex,
+					       .link = in->iface.link,
+					       .buf_class = (uint8_t)in->buf_class};
+	else if (type == IPC_OUTPUT)
+		msg.input.ifindex = s->output[slot].ifindex;
+	return ipc_send(s->child[worker].channel, &msg, fd);
+}
+
+/*
+ * @sent: what the worker has in this slot, @now: what it should have, @fd: its
+ * socket, -1 when it gets none.
+ */
+static int sync_slot(struct supervisor *s, unsigned worker, unsigned slot, uint64_t *sent,
+		     uint64_t now, int fd, enum ipc_type open, enum ipc_type close)
+{
+	int ret = 0;
+
+	if (fd < 0)
+		now = 0;
+	if (*sent == now)
+		return 0;
+	if (*sent) {
+		ret = send_slot(s, worker, close, slot, -1);
+		if (ret < 0)
+			return ret;
+		*sent = 0;
+	}
+	if (now) {
+		ret = send_slot(s, worker, open, slot, fd);
+		if (ret == 0)
+			*sent = now;
+	}
+	return ret;
+}
+
+static int sync_snapshot(struct supervisor *s, unsigned worker)
+{
+	struct worker *w = &s->worker[worker];
+	struct ipc_msg msg = {.type = IPC_SNAPSHOT, .publish = s->snapshot};
+	int ret;
+
+	if (s->snapshot_fd < 0 || w->snapshot_sent == s->snapshot_serial)
+		return 0;
+	ret = ipc_send(s->child[worker].channel, &msg, s->snapshot_fd);
+	if (ret == 0)
+		w->snapshot_sent = s->snapshot_serial;
+	return ret;
+}
+
+static int sync_everything(struct supervisor *s, unsigned worker)
+{
+	struct worker *w = &s->worker[worker];
+	int ret = 0;
+
+	for (unsigned i = 0; i < MCR_MAX_IFACES && ret == 0; i++) {
+		ret = sync_slot(s, worker, i, &w->input_sent[i], s->input[i].incarnation,
+				s->input[i].sock[worker], IPC_INPUT, IPC_INPUT_CLOSE);
+		if (ret == 0)
+			ret = sync_slot(s, worker, i, &w->output_sent[i], s->output[i].incarnation,
+					s->output[i].sock[worker], IPC_OUTPUT, IPC_OUTPUT_CLOSE);
+	}
+	return ret < 0 ? ret : sync_snapshot(s, worker);
+}
+
+bool worker_sync(struct supervisor *s, unsigned worker)
+{
+	struct child *c = &s->child[worker];
+	struct worker *w = &s->worker[worker];
+	int ret;
+
+	/* Until it is sealed and ready it takes nothing; its IPC_READY brings us back here. */
+	if (!c->ready || c->channel < 0)
+		return false;
+	ret = sync_everything(s, worker);
+	if (w->behind != (ret == -EAGAIN)) {
+		w->behind = ret == -EAGAIN;
+		child_watch(s, c, true, w->behind);
+	}
+	if (ret < 0 && ret != -EAGAIN && ret != -EPIPE && ret != -ECONNRESET) {
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "worker %u does not take its messages (%s)",
+			worker, strerror(-ret));
+		child_kill(s, c);
+	}
+	return ret == 0;
+}
+
+uint64_t worker_sync_all(struct supervisor *s)
+{
+	uint64_t busy = 0;
+
+	for (unsigned i = 0; i < s->workers; i++)
+		if (!worker_sync(s, i))
+			busy |= 1ull << i;
+	return busy;
+}
+
+static void became_ready(struct supervisor *s, unsigned worker)
+{
+	struct child *c = &s->child[worker];
+
+	c->ready = true;
+	c->overdue_ns = 0;
+	if (c->restarts)
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "worker %u runs again, pid %d", worker,
+			(int)c->pid);
+	worker_sync(s, worker);
+	control_worker_state(s, worker, 0);
+	for (unsigned i = 0; i < s->workers; i++)
+		if (!s->child[i].ready)
+			return;
+	control_spawn_done(s, 0, 0);
+}
+
+void worker_readable(struct supervisor *s, unsigned worker)
+{
+	struct child *c = &s->child[worker];
+	struct ipc_msg m;
+	int fd, ret;
+
+	if (c->channel < 0)
+		return;
+	ret = ipc_recv(c->channel, IPC_FROM_WORKER, &m, &fd);
+	if (ret == -EAGAIN || ret == -EINTR)
+		return;
+	if (ret == 1 && !c->ready) {
+		became_ready(s, worker); /* IPC_READY is all that a worker may say */
+		return;
+	}
+	if (ret == 0) {
+		child_hung_up(s, c);
+		return;
+	}
+	log_msg(SEV_ERROR, FAC_SECURITY, "worker %u sent what it may not (%s); killed", worker,
+		ret < 0 ? strerror(-ret) : "ready twice");
+	child_kill(s, c);
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fuzz_config.c - any text gives a configuration that survives writing and reading, or a
+ * complaint with a place inside the text
+ *
+ * Links: core/config.c core/config_write.c core/complaint.c core/rule.c core/addr.c
+ * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
+ * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
+ * Links: core/ruleset_index.c core/slot_pool.c
+ */
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/complaint.h"
+#include "core/config.h"
+#include "core/json_text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_place(const char *text, size_t size, const struct complaint *c)
+{
+	unsigned lines = 1;
+
+	for (size_t i = 0; i < size; i++)
+		lines += text[i] == '\n';
+	if (!c->reason[0] || c->line < 1 || c->line > lines || c->column < 1 ||
+	    c->column > size + 1)
+		abort();
+}
+
+static void check_round_trip(const struct config *config)
+{
+	char *text = config_format(config), *again;
+	struct config second;
+
+	if (!text || config_parse(text, strlen(text), &second, NULL) < 0)
+		abort();
+	again = config_format(&second);
+	if (!again || strcmp(text, again) != 0 || second.n_rules != config->n_rules ||
+	    second.n_ifaces != config->n_ifaces)
+		abort();
+	config_fini(&second);
+	free(text);
+	free(again);
+}
+
+/* What the scanner accepts and is no duplicate, cJSON must accept. */
+static void check_dialects(const char *text, size_t size)
+{
+	struct complaint c = {0};
+	cJSON *json = NULL;
+	int ret = json_text_parse(text, size, JSON_STRICT, &json, &c);
+
+	if (ret != 0 && ret != -EINVAL)
+		abort();
+	if (!ret) {
+		cJSON_Delete(json);
+		json = NULL;
+		if (json_text_parse(text, size, JSON_RELAXED, &json, &c) != 0)
+			abort();
+	}
+	cJSON_Delete(json);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *text = (const char *)data;
+	struct complaint c = {0};
+	struct config config;
+	int ret = config_parse(text, size, &config, &c);
+
+	if (ret == 0)
+		check_round_trip(&config);
+	else if (ret == -EINVAL)
+		check_place(text, size, &c);
+	else if (ret != -E2BIG)
+		abort(); /* cJSON refused what the scanner let through, or memory ran out */
+	config_fini(&config);
+	check_dialects(text, size);
+	return 0;
+}

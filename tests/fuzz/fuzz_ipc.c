@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+/*
+ * fuzz_ipc.c - no bytes from another process become a message that is out of range
+ *
+ * First byte: the peer and the number of descriptors; then the message, raw and once
+ * more with the right magic.
+ *
+ * Links: core/ipc.c core/addr.c
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ipc.h"
+#include "core/snapshot.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool promise)
+{
+	if (!promise)
+		abort();
+}
+
+/* What code that handles a message relies on when it indexes a table. */
+static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
+{
+	switch ((enum ipc_type)m->type) {
+	case IPC_CONFIGURE:
+		must(m->configure.workers - 1 < MCR_MAX_WORKERS);
+		return;
+	case IPC_PIN:
+		must(m->pin.worker < MCR_MAX_WORKERS && m->pin.cpu >= -1);
+		return;
+	case IPC_OPEN_INPUT:
+	case IPC_OPEN_OUTPUT:
+		must(m->iface.gro < GRO_SETTINGS && m->iface.link < LINK_LAYERS);
+		must((int32_t)m->iface.ifindex > 0);
+		must(m->iface.slot < MCR_MAX_IFACES);
+		return;
+	case IPC_CLOSE_INPUT:
+	case IPC_CLOSE_OUTPUT:
+	case IPC_SET_FILTER:
+		must(m->iface.slot < MCR_MAX_IFACES);
+		return;
+	case IPC_JOIN:
+	case IPC_LEAVE:
+		must(addr_is_multicast(&m->join.group) && !addr_is_multicast(&m->join.source));
+		return;
+	case IPC_BIND:
+	case IPC_UNBIND:
+		must(addr_is_host(&m->join.group) && m->join.port != 0);
+		return;
+	case IPC_PUBLISH:
+	case IPC_SNAPSHOT:
+		must(m->publish.size_bytes <= SNAPSHOT_MAX_BYTES);
+		return;
+	case IPC_GIVE:
+		must(m->give.what - 1 < GIFTS - 1 && m->give.index < MCR_MAX_WORKERS);
+		return;
+	case IPC_START:
+		must(m->start.worker < MCR_MAX_WORKERS && m->start.workers <= MCR_MAX_WORKERS);
+		return;
+	case IPC_REPLY:
+		must(m->reply.status <= 0 && m->reply.request < IPC_TYPES);
+		return;
+	case IPC_WORKER_STATE:
+		must(m->worker.worker < MCR_MAX_WORKERS);
+		return;
+	case IPC_INPUT:
+		must(m->input.buf_class < BUF_CLASSES && m->input.link < LINK_LAYERS);
+		must(m->input.slot < MCR_MAX_IFACES);
+		return;
+	case IPC_INPUT_CLOSE:
+	case IPC_OUTPUT:
+	case IPC_OUTPUT_CLOSE:
+		must(m->input.slot < MCR_MAX_IFACES);
+		return;
+	case IPC_SPAWN:
+	case IPC_REFRESH_STATS:
+	case IPC_RELOAD:
+	case IPC_SHUTDOWN:
+		return;
+	case IPC_READY:
+		must(from == IPC_FROM_CONTROL || from == IPC_FROM_WORKER);
+		return;
+	case IPC_TYPES:
+		break;
+	}
+	abort();
+}
+
+static void parse(const void *bytes, size_t len, unsigned n_fds, enum ipc_peer from)
+{
+	struct ipc_msg msg;
+	int ret = ipc_parse(bytes, len, n_fds, from, &msg);
+
+	if (ret == 0) {
+		must(len == sizeof(msg) && msg.has_fd == n_fds);
+		/* The one thing that a worker may say. */
+		must(from != IPC_FROM_WORKER || msg.type == IPC_READY);
+		check_indices(&msg, from);
+	} else {
+		must(ret == -EBADMSG || ret == -EPROTO || ret == -ERANGE);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ipc_msg msg = {0};
+	enum ipc_peer from;
+	unsigned n_fds;
+	uint8_t *exact;
+
+	if (size < 1)
+		return 0;
+	from = (enum ipc_peer)(data[0] & 3);
+	n_fds = data[0] >> 2 & 3;
+	data++;
+	size--;
+	exact = malloc(size > 0 ? size : 1);
+	memcpy(exact, data, size);
+	parse(exact, size, n_fds, from);
+	free(exact);
+
+	memcpy(&msg, data, size < sizeof(msg) ? size : sizeof(msg));
+	msg.magic = IPC_MAGIC;
+	msg.type %= IPC_TYPES + 1;
+	msg.has_fd = (uint16_t)n_fds;
+	parse(&msg, sizeof(msg), n_fds, from);
+	return 0;
+}
