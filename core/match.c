@@ -125,6 +125,19 @@ static uint32_t mtu_of(const struct snapshot_view *view, uint32_t iface)
 	return 0;
 }
 
+/*
+ * A slot in the status page changes hands.  A reader accepts counters only if the
+ * incarnation is the same before and after it copied them.
+ */
+static void take_slot(uint64_t *owner, uint64_t incarnation, void *counters, size_t bytes)
+{
+	if (*owner == incarnation)
+		return;
+	__atomic_store_n(owner, 0, __ATOMIC_RELEASE);
+	memset(counters, 0, bytes);
+	__atomic_store_n(owner, incarnation, __ATOMIC_RELEASE);
+}
+
 static void build_output(struct match_output *o, const struct snapshot_output *rec, uint32_t mtu,
 			 uint64_t incarnation, struct worker_page *page)
 {
@@ -138,10 +151,7 @@ static void build_output(struct match_output *o, const struct snapshot_output *r
 	};
 	o->payload_max = mtu > IP_UDP_BYTES ? mtu - IP_UDP_BYTES : 0;
 	build_control(o);
-	if (slot->incarnation != incarnation) {
-		memset(slot, 0, sizeof(*slot));
-		slot->incarnation = incarnation;
-	}
+	take_slot(&slot->incarnation, incarnation, &slot->c, sizeof(slot->c));
 	o->counters = &slot->c;
 }
 
@@ -172,10 +182,7 @@ static void build_rule(struct match_table *t, const struct snapshot_view *view,
 	r->rec.first_output = t->n_outputs;
 	r->outputs = &t->outputs[t->n_outputs];
 	r->head = r->tail = EMPTY;
-	if (slot->incarnation != rec->incarnation) {
-		memset(slot, 0, sizeof(*slot));
-		slot->incarnation = rec->incarnation;
-	}
+	take_slot(&slot->incarnation, rec->incarnation, &slot->c, sizeof(slot->c));
 	r->counters = &slot->c;
 	for (uint32_t i = 0; i < rec->n_outputs; i++) {
 		const struct snapshot_output *out = &view->outputs[rec->first_output + i];

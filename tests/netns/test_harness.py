@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
@@ -430,9 +431,9 @@ def build_time(t):
                           for i in range(9)]}
     times_ms = []
     for _ in range(5):
-        before = os.times().elapsed
+        before = time.monotonic()
         lab = Lab(topology)
-        times_ms.append((os.times().elapsed - before) * 1000)
+        times_ms.append((time.monotonic() - before) * 1000)
         lab.close()
     t.note(f"up in {min(times_ms):.0f} ms at best of {len(times_ms)}")
     t.true(min(times_ms) < 50, f"took {min(times_ms)} ms")
@@ -481,6 +482,42 @@ def unprivileged(t):
         finally:
             down = unprivileged_run(f"{directory}/netlab", "down", name)
         t.equal((down.returncode, down.stderr), (0, ""), "netlab down")
+
+
+# What is wrong with a scenario, its body, and what the output must say.
+BAD_SCENARIOS = [
+    ("an expectation", "t.equal(1, 2, 'the sum')", "the sum: is 1, should be 2"),
+    ("an exception", "{}['key']", "KeyError: 'key'"),
+    ("a deadline", "import signal; signal.pause()", "the scenario's deadline has passed"),
+    ("a process left", "t.run('gen', ['sh', '-c', 'sleep 1000 >/dev/null 2>&1 &'])",
+     "sleep 1000"),
+    ("a condition", "t.wait_until(lambda: False, 0.1, 'the impossible')",
+     "not within 0.1 s: the impossible"),
+    ("a process that will not end", "p = t.start('gen', ['sh', '-c', 'trap : TERM; echo x; "
+     "while :; do sleep 1000; done']); t.wait_until(lambda: 'x' in p.stdout(), 5, 'x'); "
+     "p.stop = lambda: type(p).stop(p, 0.2)", "did not end within 0.2 s, was killed"),
+]
+
+
+@scenario("a scenario that is wrong fails, says why, and keeps the evidence")
+def bad_scenarios(t):
+    for what, body, message in BAD_SCENARIOS:
+        script = t.run_dir / "test_bad.py"
+        script.write_text(t._with_path("from mcrlab import main, scenario\n"
+                                       "@scenario('bad one', topology='direct2', deadline_s=2)\n"
+                                       f"def bad(t):\n    {body}\n"
+                                       "@scenario('skipped')\n"
+                                       "def skipped(t):\n    t.skip('no reason')\nmain()\n"))
+        kept = t.run_dir / "kept"
+        done = subprocess.run([sys.executable, script], text=True, capture_output=True, timeout=30,
+                              env=paths.environment(MCR_ARTIFACTS=kept), check=False)
+        t.equal(done.returncode, 1, f"{what}: status")
+        t.true("not ok 1 - bad one" in done.stdout, f"{what}: {done.stdout}")
+        t.true(message in done.stdout, f"{what}: {done.stdout}")
+        t.true("ok 2 - skipped # SKIP no reason" in done.stdout, f"{what}: {done.stdout}")
+        evidence = kept / "test_bad-bad-one"
+        t.true(f"# kept: {evidence}" in done.stdout, f"{what}: {done.stdout}")
+        t.true(evidence.is_dir(), f"{what}: nothing kept")
 
 
 MALFORMED = [

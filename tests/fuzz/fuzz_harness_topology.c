@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Topologies from arbitrary text: refused with a place inside the text, or complete.
+ *
+ * Links: harness/topology.c harness/jsonread.c harness/jsonpath.c
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/jsonread.h"
+#include "harness/topology.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_complete(const struct topology *topo)
+{
+	for (unsigned int i = 0; i < topo->n_links; i++)
+		for (unsigned int end = 0; end < 2; end++) {
+			const struct topo_interface *iface = &topo->links[i].ends[end];
+
+			if (iface->node >= topo->n_nodes ||
+			    topology_interface(topo, iface->node, iface->name) != iface)
+				abort();
+		}
+	for (unsigned int i = 0; i < topo->n_bridges; i++)
+		for (unsigned int port = 0; port < topo->bridges[i].n_ports; port++)
+			if (!topology_interface(topo, topo->bridges[i].self.node,
+						topo->bridges[i].ports[port]))
+				abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct topology topo;
+	static struct json_error error;
+	char *text = malloc(size + 1);
+	unsigned int lines = 1;
+
+	if (!text)
+		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	for (const char *p = text; *p; p++)
+		lines += *p == '\n';
+	if (topology_parse(&topo, text, "fuzz", &error) == 0)
+		check_complete(&topo);
+	else if (error.line < 1 || error.line > lines || !*error.text)
+		abort();
+	free(text);
+	return 0;
+}

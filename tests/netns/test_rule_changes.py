@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Rules come and go while traffic flows.
+
+    gen ---- eth0  relay  eth1 ---- sink
+                          eth7 ---- sink   (in one scenario, and only after a while)
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import RpcError, main, scenario
+
+from support_rules import (add, drops, dumped, flow_sequence_time, memberships, output,
+                           rule, rules_by_id)
+
+CONFLICT = -32002
+
+
+def now_ns():
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+@scenario("rules added and removed under traffic", topology="chain3")
+def under_traffic(t):
+    """The other streams lose nothing; after the answer to a removal nothing more is delivered.
+
+    The datagrams carry the time at which they were sent.  Between the answer to an AddRule and the
+    RemoveRule every one sent must arrive; between the answer to a RemoveRule and the next AddRule
+    none may.
+    """
+    relay = t.mcrd("relay")
+    steady = rule("239.1.1.1", 5000, output("239.2.2.1", 6000))
+    changing = rule("239.1.1.2", 5000, output("239.2.2.2", 6000), name="changing")
+    add(t, relay, steady)
+    dump = t.run_dir / "dump"
+    steady_sink = t.sink("sink", "eth0", "239.2.2.1", 6000)
+    changing_sink = t.sink("sink", "eth0", "239.2.2.2", 6000, dump=dump)
+    steady_gen = t.gen_start("gen", "eth0", "239.1.1.1", 5000, rate=8000, size=200)
+    changing_gen = t.gen_start("gen", "eth0", "239.1.1.2", 5000, rate=4000, size=200)
+    on, off = [], []
+    with relay.connect() as client:
+        for cycle in range(20):
+            had = changing_sink.received()
+            client.call("AddRule", changing)
+            on.append(now_ns())
+            t.wait_until(lambda: changing_sink.received() >= had + 100, 5, "the added stream flows")
+            on.append(now_ns())
+            client.call("RemoveRuleByName", {"name": "changing"})
+            off.append(now_ns())
+            unwanted = drops(relay)["not_matched"]
+            t.wait_until(lambda: drops(relay)["not_matched"] >= unwanted + 100, 5,
+                         "the removed stream is turned away")
+            off.append(now_ns())
+    # Long enough for everything sent before the last removal to be where it belongs.
+    sent = steady_gen.stop()["sent"]
+    total = changing_gen.stop()["sent"]
+    t.clean(steady_sink.finish(sent), sent, "the steady stream")
+    report = changing_sink.finish()
+    t.equal((report["duplicated"], report["reordered"], report["corrupt"], report["sink_drops"]),
+            (0, 0, 0, 0), "the changing stream")
+
+    arrived = [flow_sequence_time(one) for one in dumped(dump)]
+    for answered, requested in zip(off[::2], off[1::2]):
+        late = [one for one in arrived if answered < one[2] < requested]
+        t.equal(late, [], "sent after the answer to a removal, and delivered")
+    for answered, requested in zip(on[::2], on[1::2]):
+        inside = [sequence for _, sequence, sent_ns in arrived if answered < sent_ns < requested]
+        t.true(len(inside) >= 2, "datagrams of an added stream")
+        t.equal(inside, list(range(inside[0], inside[-1] + 1)), "an added stream, without a gap")
+    t.conservation(relay)
+    t.note(f"{len(arrived)} of {total} datagrams of the changing stream delivered in 20 spells")
+
+
+def plug(t, name, node, address, peer_node, peer_address):
+    """A new wire into the running lab, named the same at both ends."""
+    t.run(node, ["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}-peer"])
+    t.run(node, ["ip", "link", "set", f"{name}-peer", "netns", t.lab.nodes[peer_node]])
+    t.run(peer_node, ["ip", "link", "set", f"{name}-peer", "name", name])
+    for where, own in ((peer_node, peer_address), (node, address)):
+        t.run(where, ["ip", "address", "add", own, "dev", name])
+        t.run(where, ["ip", "link", "set", name, "up"])
+
+
+def state_of(relay, rule_id):
+    return rules_by_id(relay)[rule_id]["state"]
+
+
+@scenario("a rule for a missing output interface is unresolved", topology="chain3")
+def missing_output(t):
+    """It is no error, disturbs nothing, becomes active with its interface, and goes with it."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000)))
+    result = relay.rpc("AddRule", rule("239.1.1.2", 5000, output("239.2.2.2", 6000, "eth7")))
+    t.equal((result["result"], result["state"], result["pending"]), ("added", "unresolved", []),
+            "answer to AddRule")
+    t.equal(result["warnings"], ["output interface eth7 does not exist"], "warnings")
+
+    sink = t.sink("sink", "eth0", "239.2.2.1", 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=4000, count=1000, size=200)
+    t.clean(sink.finish(1000), 1000, "the other stream")
+    t.equal([line for line in relay.stderr().splitlines() if " error " in line or
+             " critical " in line], [], "errors logged")
+
+    plug(t, "eth7", "relay", "10.97.1.1/24", "sink", "10.97.1.2/24")
+    t.wait_until(lambda: state_of(relay, result["rule_id"]) == "active", 5, "active by itself")
+    workers_in_sync(t, relay)
+    sink = t.sink("sink", "eth7", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.2", 5000, rate=4000, count=1000, size=200, first_flow=7)
+    t.clean(sink.finish(1000), 1000, "the stream to the new interface")
+
+    t.run("relay", ["ip", "link", "set", "eth7", "down"])
+    t.wait_until(lambda: state_of(relay, result["rule_id"]) == "paused", 5, "paused when down")
+    t.run("relay", ["ip", "link", "del", "eth7"])
+    t.wait_until(lambda: state_of(relay, result["rule_id"]) == "unresolved", 5,
+                 "unresolved when deleted")
+    plug(t, "eth7", "relay", "10.97.1.1/24", "sink", "10.97.1.2/24")
+    t.wait_until(lambda: state_of(relay, result["rule_id"]) == "active", 5, "active again")
+    workers_in_sync(t, relay)
+    sink = t.sink("sink", "eth7", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.2", 5000, rate=4000, count=500, size=200, first_flow=8)
+    t.clean(sink.finish(500), 500, "the stream to the recreated interface")
+    t.conservation(relay)
+
+
+def workers_in_sync(t, relay):
+    t.wait_until(lambda: all(one["in_sync"] for one in relay.rpc("ListWorkers")["workers"]), 5,
+                 "workers in sync")
+
+
+@scenario("a rule for a missing input interface is unresolved", topology="chain3")
+def missing_input(t):
+    """It takes effect, with its membership, as soon as the interface is there."""
+    relay = t.mcrd("relay")
+    result = relay.rpc("AddRule", rule("239.1.1.1", 5000, output("239.2.2.2", 6000),
+                                       interface="eth7"))
+    t.equal((result["state"], result["warnings"]),
+            ("unresolved", ["input interface eth7 does not exist"]), "state, warnings")
+    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=100, size=200)
+    t.equal(sink.received(), 0, "received from another interface")
+
+    plug(t, "eth7", "relay", "10.97.1.1/24", "gen", "10.98.1.2/24")
+    t.wait_until(lambda: state_of(relay, result["rule_id"]) == "active", 5, "active by itself")
+    t.wait_until(lambda: memberships(t, "relay", "eth7") == {"239.1.1.1"}, 5, "membership")
+    workers_in_sync(t, relay)
+    t.gen("gen", "eth7", "239.1.1.1", 5000, rate=4000, count=1000, size=200)
+    t.clean(sink.finish(1000), 1000)
+    t.conservation(relay)
+
+
+@scenario("adding the same rule twice changes nothing", topology="chain3")
+def idempotent(t):
+    """The second answer is `unchanged`, with the same id; counters go on."""
+    relay = t.mcrd("relay")
+    one = rule("239.1.1.1", 5000, output("239.2.2.2", 6000), name="camera")
+    first = add(t, relay, one)
+    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=500, size=200)
+    second = add(t, relay, one)
+    t.equal((first["result"], second["result"], second["rule_id"]),
+            ("added", "unchanged", first["rule_id"]), "results")
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=500, size=200, first_flow=1)
+    t.clean(sink.finish(1000), 1000)
+    t.equal([(one["rule_id"], one["matched"]) for one in relay.rpc("ListRules")["rules"]],
+            [(first["rule_id"], 1000)], "rules listed")
+    t.conservation(relay)
+
+
+@scenario("the same input with other outputs is refused unless replaced", topology="chain3")
+def conflict_and_replace(t):
+    """The refusal names the field and changes nothing; `replace` moves the stream, for good."""
+    relay = t.mcrd("relay")
+    old = rule("239.1.1.1", 5000, output("239.2.2.1", 6000))
+    new = rule("239.1.1.1", 5000, output("239.2.2.2", 6000))
+    add(t, relay, old)
+    error = t.raises(RpcError, relay.rpc, "AddRule", new)
+    t.equal(error.code, CONFLICT, "code")
+    t.true(error.data["field"] and error.data["reason"], f"field and reason in {error.data}")
+    t.true("replace" in error.message, f"'replace' in: {error.message}")
+
+    old_sink = t.sink("sink", "eth0", "239.2.2.1", 6000)
+    new_sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=300, size=200)
+    t.wait_until(lambda: old_sink.received() == 300, 5, "the old output after the refusal")
+    t.equal(add(t, relay, new, replace=True)["result"], "replaced", "result")
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=400, size=200, first_flow=1)
+    t.clean(new_sink.finish(400), 400, "the new output")
+    t.clean(old_sink.finish(300), 300, "the old output")
+    t.equal(len(relay.rpc("ListRules")["rules"]), 1, "rules")
+    t.conservation(relay)
+
+
+@scenario("loops are refused, and the cycle is named", topology="chain3")
+def loops(t):
+    """An output that is the rule's own input, and a circle through three rules."""
+    relay = t.mcrd("relay")
+    error = t.raises(RpcError, relay.rpc, "AddRule",
+                     rule("239.1.1.1", 5000, output("239.1.1.1", 5000, "eth0")))
+    t.equal(error.code, CONFLICT, "code of a rule that feeds itself")
+    t.true("outputs[0]" in error.data["field"], f"field: {error.data}")
+
+    add(t, relay, rule("239.1.1.1", 5001, output("239.1.1.2", 5002), name="first"))
+    add(t, relay, rule("239.1.1.2", 5002, output("239.1.1.3", 5003, "eth0"), interface="eth1",
+                       name="second"))
+    last = rule("239.1.1.3", 5003, output("239.1.1.9", 5009), output("239.1.1.1", 5001, "eth0"),
+                name="third")
+    error = t.raises(RpcError, relay.rpc, "AddRule", last)
+    t.equal(error.code, CONFLICT, "code of a circle")
+    for hop in ("239.1.1.1:5001", "239.1.1.2:5002", "239.1.1.3:5003"):
+        t.true(hop in error.message, f"{hop} in: {error.message}")
+    t.equal({one["name"] for one in relay.rpc("ListRules")["rules"]}, {"first", "second"},
+            "rules afterwards")
+    # Without the output that closes it, it is no circle.
+    del last["outputs"][1]
+    add(t, relay, last)
+
+
+@scenario("1,000 rules", topology="chain3", deadline_s=90)
+def thousand(t):
+    """With 1,000 rules present a rule is added, used and removed as with none; streams go on."""
+    def wide(n):
+        return rule(f"239.3.{n // 250}.{n % 250}", 5000, output(f"239.4.{n // 250}.{n % 250}", 6000))
+
+    relay = t.mcrd("relay")
+    text = json.dumps({"rules": [wide(n) for n in range(1000)]})
+    loaded = relay.rpc("LoadConfig", {"text": text}, deadline_s=30)
+    t.equal((loaded["added"], loaded["applied"], loaded["pending"]), (1000, 1, []), "LoadConfig")
+    sink = t.sink("sink", "eth0", "239.4.3.249", 6000)
+    gen = t.gen_start("gen", "eth0", "239.3.3.249", 5000, rate=5000, size=200)
+    t.wait_until(lambda: sink.received() >= 100, 5, "the last rule's stream flows")
+    spent = []
+    with relay.connect() as client:
+        for n in range(21):
+            start = time.monotonic()
+            answer = client.call("AddRule", wide(1000 + n))
+            spent.append((time.monotonic() - start) * 1000)
+            t.equal((answer["result"], answer["state"], answer["applied"]), ("added", "active", 1),
+                    "rule 1,001 and on")
+    extra = t.sink("sink", "eth0", "239.4.4.20", 6000)
+    t.gen("gen", "eth0", "239.3.4.20", 5000, rate=2000, count=200, size=200)
+    t.clean(extra.finish(200), 200, "the stream of the last rule added")
+    for n in range(1, 21):
+        relay.rpc("RemoveRule", {"rule_id": next(
+            one["rule_id"] for one in relay.rpc("ListRules")["rules"]
+            if one["input"]["group"] == f"239.3.4.{n}")})
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent, "the stream that went on")
+    t.equal(len(relay.rpc("ListRules")["rules"]), 1001, "rules")
+    t.conservation(relay)
+    t.note(f"AddRule with 1,000 rules present: median {statistics.median(spent):.2f} ms, "
+           f"max {max(spent):.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

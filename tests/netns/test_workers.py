@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Two workers on one input: which packets reach which.
+
+                         .- worker 0 -.
+    gen ---- eth0  fan-out             eth1 ---- sink
+                         '- worker 1 -'
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, scenario
+
+from support_rules import nonzero, output, rule
+
+STREAMS = 16
+
+
+def rules():
+    return [rule(f"239.1.1.{n}", 5000 + n, output("239.2.2.2", 6000 + n)) for n in range(STREAMS)]
+
+
+def need_two_cpus(t):
+    if len(os.sched_getaffinity(0)) < 2:
+        t.skip("needs two CPUs")
+
+
+def matched_by_worker(stats):
+    return {one["worker"]: one["matched"] for one in stats["workers"]}
+
+
+@scenario("steering by rule", topology="chain3")
+def by_rule(t):
+    """A stream's datagrams reach the worker that owns its rule and no other; none comes twice."""
+    relay = t.mcrd("relay", num_workers=2, config={"rules": rules()})
+    owner = {one["input"]["port"]: one["workers"] for one in relay.rpc("ListRules")["rules"]}
+    t.equal({len(workers) for workers in owner.values()}, {1}, "workers that own a rule")
+    t.equal({workers[0] for workers in owner.values()}, {0, 1}, "workers that own any rule")
+
+    sink = t.sink("sink", "eth0", "239.2.2.2", f"6000-{6000 + STREAMS - 1}")
+    expected = {0: 0, 1: 0}
+    for n in range(STREAMS):
+        count = 50 + n
+        t.gen("gen", "eth0", f"239.1.1.{n}", 5000 + n, rate=5000, count=count, size=200,
+              first_flow=n)
+        expected[owner[5000 + n][0]] += count
+        t.equal(matched_by_worker(relay.stats()), expected, f"matched by worker, stream {n}")
+    total = sum(expected.values())
+    t.clean(sink.finish(total), total)
+    stats = t.conservation(relay)
+    for one in stats["workers"]:
+        t.equal((one["received"], one["sent"], nonzero(one["drops"])),
+                (expected[one["worker"]], expected[one["worker"]], {}), f"worker {one['worker']}")
+
+
+@scenario("steering by rule, interleaved", topology="chain3")
+def by_rule_interleaved(t):
+    """The same with all streams at once, through rules that share one group."""
+    shared = [rule("239.1.1.1", 5000 + n, output("239.2.2.2", 6000 + n)) for n in range(STREAMS)]
+    relay = t.mcrd("relay", num_workers=2, config={"rules": shared})
+    sink = t.sink("sink", "eth0", "239.2.2.2", 6000, flows=STREAMS)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, flows=STREAMS, rate=12000, count=STREAMS * 400,
+          size=200)
+    t.clean(sink.finish(STREAMS * 400), STREAMS * 400)
+    stats = t.conservation(relay)
+    owned = [len([one for one in relay.rpc("ListRules")["rules"] if one["workers"] == [worker]])
+             for worker in (0, 1)]
+    t.equal([one["received"] for one in stats["workers"]], [400 * n for n in owned],
+            "received by worker")
+    t.true(0 not in owned, "both workers own rules")
+
+
+@scenario("steering by CPU", topology="chain3")
+def by_cpu(t):
+    """What arrives on a CPU is served by one worker; every worker holds every rule."""
+    need_two_cpus(t)
+    relay = t.mcrd("relay", num_workers=2, config={"steering": {"eth0": "cpu"}, "rules": rules()})
+    t.equal([one["workers"] for one in relay.rpc("ListRules")["rules"]], [[0, 1]] * STREAMS,
+            "workers that hold each rule")
+    sink = t.sink("sink", "eth0", "239.2.2.2", f"6000-{6000 + STREAMS - 1}")
+    expected = {0: 0, 1: 0}
+    # A virtual wire hands a packet over on the CPU of whoever sends it.
+    for cpu, stream, count in ((0, 0, 500), (1, 0, 700), (1, 1, 300), (0, 1, 200)):
+        t.gen("gen", "eth0", f"239.1.1.{stream}", 5000 + stream, rate=5000, count=count, size=200,
+              cpu=cpu, first_flow=10 * cpu + stream)
+        expected[cpu] += count
+        t.equal(matched_by_worker(relay.stats()), expected, f"matched by worker, CPU {cpu}")
+    t.clean(sink.finish(1700), 1700)
+    t.conservation(relay)
+
+
+@scenario("an interface pinned to the worker of one CPU", topology="chain3")
+def pinned(t):
+    """The other worker has no rule of that interface and gets nothing of its traffic."""
+    need_two_cpus(t)
+    for cpu in (0, 1):
+        relay = t.mcrd("relay", num_workers=2,
+                       config={"pinning": {"eth0": [cpu]}, "rules": rules()})
+        worker = next(one["worker"] for one in relay.rpc("ListWorkers")["workers"]
+                      if one["cpu"] == cpu)
+        t.equal([one["workers"] for one in relay.rpc("ListRules")["rules"]], [[worker]] * STREAMS,
+                "workers that hold each rule")
+        sink = t.sink("sink", "eth0", "239.2.2.2", 6003)
+        t.gen("gen", "eth0", "239.1.1.3", 5003, rate=5000, count=1000, size=200, cpu=1 - cpu)
+        t.clean(sink.finish(1000), 1000)
+        t.equal(matched_by_worker(t.conservation(relay)), {worker: 1000, 1 - worker: 0},
+                "matched by worker")
+        relay.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_ring.c - a real ring, restricted and sealed
+ *
+ * Skipped where the kernel or a policy gives no io_uring.
+ *
+ * Links: core/ring.c core/bufpool.c core/arena.c
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/bufpool.h"
+#include "core/ring.h"
+
+#define WAIT_NS 2000000000ull
+
+struct fixture {
+	void *arena;
+	struct bufpool pool;
+	struct ring ring;
+	int pair[2];
+};
+
+static struct fixture *fixture_new(unsigned set)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	int ret;
+
+	assert_non_null(f);
+	f->arena = mmap(NULL, WORKER_ARENA_BYTES, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(f->arena, MAP_FAILED);
+	bufpool_init(&f->pool, f->arena, set);
+	ret = ring_init(&f->ring, f->arena, set);
+	if (ret == -ENOSYS || ret == -EPERM || ret == -EACCES || ret == -EINVAL) {
+		print_message("skipped: no io_uring: %s\n", strerror(-ret));
+		munmap(f->arena, WORKER_ARENA_BYTES);
+		free(f);
+		return NULL;
+	}
+	assert_int_equal(ret, 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, f->pair), 0);
+	return f;
+}
+
+static void fixture_free(struct fixture *f)
+{
+	ring_fini(&f->ring);
+	ring_fini(&f->ring); /* harmless the second time */
+	close(f->pair[0]);
+	close(f->pair[1]);
+	munmap(f->arena, WORKER_ARENA_BYTES);
+	free(f);
+}
+
+static struct fixture *sealed(unsigned set)
+{
+	struct fixture *f = fixture_new(set);
+
+	if (!f)
+		skip();
+	assert_int_equal(ring_seal(&f->ring, &f->pool), 0);
+	return f;
+}
+
+/* The next completion, taken; fails the test when none comes in time. */
+static struct io_uring_cqe next_cqe(struct fixture *f)
+{
+	struct io_uring_cqe *cqe = NULL, copy;
+
+	assert_int_equal(ring_wait(&f->ring, WAIT_NS), 0);
+	if (io_uring_peek_cqe(&f->ring.uring, &cqe) != 0)
+		fail_msg("no completion within %llu ns", WAIT_NS);
+	copy = *cqe;
+	io_uring_cqe_seen(&f->ring.uring, cqe);
+	return copy;
+}
+
+static void arm(struct fixture *f, enum buf_class class)
+{
+	struct io_uring_sqe *sqe = ring_sqe(&f->ring);
+	const union ring_tag tag = {
+		.kind = RING_RECV, .class = (uint8_t)class, .slot = 7, .index = 99};
+
+	io_uring_prep_recv_multishot(sqe, f->pair[0], NULL, 0, MSG_TRUNC);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = (uint16_t)class;
+	sqe->user_data = tag.u64;
+}
+
+static uint32_t taken(struct fixture *f, const struct io_uring_cqe *cqe, enum buf_class class)
+{
+	int index;
+
+	assert_true(cqe->flags & IORING_CQE_F_BUFFER);
+	index = bufpool_take(&f->pool, class, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+	assert_in_range(index, 0, BUF_TOTAL_COUNT - 1);
+	return (uint32_t)index;
+}
+
+static void multishot_receive(void **state)
+{
+	for (unsigned set = 0; set < 2; set++) {
+		struct fixture *f = sealed(set);
+
+		for (enum buf_class class = BUF_SMALL; class < BUF_CLASSES; class ++) {
+			const uint32_t bytes = 100 + class;
+			uint8_t data[200];
+
+			arm(f, class);
+			for (unsigned i = 0; i < 3; i++) {
+				struct io_uring_cqe cqe;
+				union ring_tag tag;
+				uint32_t index;
+
+				memset(data, (int)(i + 1), sizeof(data));
+				assert_int_equal(send(f->pair[1], data, bytes, 0), bytes);
+				cqe = next_cqe(f);
+				tag.u64 = cqe.user_data;
+				assert_int_equal(cqe.res, bytes);
+				assert_int_equal(tag.kind, RING_RECV);
+				assert_int_equal(tag.class, class);
+				assert_int_equal(tag.slot, 7);
+				assert_int_equal(tag.index, 99);
+				assert_true(cqe.flags & IORING_CQE_F_MORE);
+				index = taken(f, &cqe, class);
+				assert_memory_equal(bufpool_data(&f->pool, index), data, bytes);
+				bufpool_unref(&f->pool, index);
+				bufpool_commit(&f->pool);
+			}
+			/* Cancelled by its tag, before the next class is armed. */
+			{
+				struct io_uring_sqe *sqe = ring_sqe(&f->ring);
+				const union ring_tag tag = {.kind = RING_RECV,
+							    .class = (uint8_t)class,
+							    .slot = 7,
+							    .index = 99};
+
+				io_uring_prep_cancel64(sqe, tag.u64, 0);
+				sqe->user_data = 0;
+				(void)next_cqe(f);
+				(void)next_cqe(f);
+			}
+		}
+		fixture_free(f);
+	}
+}
+
+/* A frame larger than its buffer completes with its true length. */
+static void truncated_length_shows(void **state)
+{
+	struct fixture *f = sealed(0);
+	static uint8_t data[BUF_SMALL_BYTES + 500];
+	struct io_uring_cqe cqe;
+
+	memset(data, 0x5a, sizeof(data));
+	arm(f, BUF_SMALL);
+	assert_int_equal(send(f->pair[1], data, sizeof(data), 0), sizeof(data));
+	cqe = next_cqe(f);
+	assert_int_equal(cqe.res, sizeof(data));
+	assert_memory_equal(bufpool_data(&f->pool, taken(f, &cqe, BUF_SMALL)), data,
+			    BUF_SMALL_BYTES);
+	/* The neighbour is untouched. */
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(bufpool_data(&f->pool, 1)[i], 0);
+	fixture_free(f);
+}
+
+/* Every buffer is held: the receive ends with ENOBUFS, and goes on once one came back. */
+static void exhaustion(void **state)
+{
+	struct fixture *f = sealed(0);
+	struct io_uring_cqe cqe = {0};
+
+	arm(f, BUF_SUPER);
+	for (uint32_t i = 0; i < BUF_SUPER_COUNT; i++) {
+		assert_int_equal(send(f->pair[1], &i, sizeof(i), MSG_DONTWAIT), sizeof(i));
+		cqe = next_cqe(f);
+		if (cqe.res != sizeof(i))
+			fail_msg("datagram %u: %d", i, cqe.res);
+		taken(f, &cqe, BUF_SUPER);
+		if (!(cqe.flags & IORING_CQE_F_MORE))
+			arm(f, BUF_SUPER);
+	}
+	assert_int_equal(f->pool.class[BUF_SUPER].offered, 0);
+	assert_int_equal(send(f->pair[1], "last", 4, 0), 4);
+	cqe = next_cqe(f);
+	assert_int_equal(cqe.res, -ENOBUFS);
+	assert_false(cqe.flags & IORING_CQE_F_MORE);
+	bufpool_unref(&f->pool, BUF_TOTAL_COUNT - 1);
+	bufpool_commit(&f->pool);
+	arm(f, BUF_SUPER);
+	cqe = next_cqe(f);
+	assert_int_equal(cqe.res, 4);
+	assert_int_equal(taken(f, &cqe, BUF_SUPER), BUF_TOTAL_COUNT - 1);
+	fixture_free(f);
+}
+
+static void send_and_sendmsg(void **state)
+{
+	struct fixture *f = sealed(0);
+	struct iovec iov = {(void *)"two", 3};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct io_uring_sqe *sqe;
+	char got[8];
+
+	sqe = ring_sqe(&f->ring);
+	io_uring_prep_send(sqe, f->pair[0], "one", 3, MSG_DONTWAIT);
+	sqe->user_data = 1;
+	sqe = ring_sqe(&f->ring);
+	io_uring_prep_sendmsg(sqe, f->pair[0], &msg, MSG_DONTWAIT);
+	sqe->user_data = 2;
+	assert_int_equal(ring_submit(&f->ring), 0);
+	/* MSG_DONTWAIT: both have completed when the submission returns. */
+	assert_int_equal(io_uring_cq_ready(&f->ring.uring), 2);
+	assert_int_equal(next_cqe(f).res, 3);
+	assert_int_equal(next_cqe(f).res, 3);
+	assert_int_equal(recv(f->pair[1], got, sizeof(got), MSG_DONTWAIT), 3);
+	assert_memory_equal(got, "one", 3);
+	assert_int_equal(recv(f->pair[1], got, sizeof(got), MSG_DONTWAIT), 3);
+	assert_memory_equal(got, "two", 3);
+	fixture_free(f);
+}
+
+static void other_operations_are_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t op, flags;
+		int res;
+	} cases[] = {
+		{"NOP", IORING_OP_NOP, 0, -EACCES},
+		{"OPENAT", IORING_OP_OPENAT, 0, -EACCES},
+		{"SOCKET", IORING_OP_SOCKET, 0, -EACCES},
+		{"CONNECT", IORING_OP_CONNECT, 0, -EACCES},
+		{"WRITE", IORING_OP_WRITE, 0, -EACCES},
+		{"URING_CMD", IORING_OP_URING_CMD, 0, -EACCES},
+		{"SEND with a link", IORING_OP_SEND, IOSQE_IO_LINK, -EACCES},
+		{"SEND, forced asynchronous", IORING_OP_SEND, IOSQE_ASYNC, -EACCES},
+		{"SEND on no socket", IORING_OP_SEND, 0, -EBADF}, /* the twin: allowed */
+	};
+	struct fixture *f = sealed(0);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct io_uring_sqe *sqe = ring_sqe(&f->ring);
+		struct io_uring_cqe cqe;
+
+		io_uring_prep_rw(cases[i].op, sqe, -1, NULL, 0, 0);
+		sqe->flags = cases[i].flags;
+		sqe->user_data = i;
+		cqe = next_cqe(f);
+		assert_int_equal(cqe.user_data, i);
+		if (cqe.res != cases[i].res)
+			fail_msg("%s: %d", cases[i].name, cqe.res);
+	}
+	fixture_free(f);
+}
+
+/* Restrictions cannot be loosened once the ring is enabled, and it cannot be used before. */
+static void seal_holds(void **state)
+{
+	struct fixture *f = fixture_new(0);
+	struct io_uring_restriction more = {.opcode = IORING_RESTRICTION_SQE_OP,
+					    .sqe_op = IORING_OP_OPENAT};
+	struct io_uring_sqe *sqe;
+
+	if (!f)
+		skip();
+	sqe = ring_sqe(&f->ring);
+	io_uring_prep_send(sqe, f->pair[0], "x", 1, 0);
+	assert_int_equal(ring_submit(&f->ring), -EBADFD);
+	assert_int_equal(ring_seal(&f->ring, &f->pool), 0);
+	assert_true(syscall(__NR_io_uring_register, f->ring.uring.ring_fd,
+			    IORING_REGISTER_RESTRICTIONS, &more, 1) < 0);
+	assert_true(ring_seal(&f->ring, &f->pool) < 0);
+	fixture_free(f);
+}
+
+static uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void wait_times_out(void **state)
+{
+	struct fixture *f = sealed(0);
+	uint64_t start;
+
+	arm(f, BUF_SMALL);
+	start = clock_ns();
+	assert_int_equal(ring_wait(&f->ring, 20000000), 0);
+	assert_true(clock_ns() - start >= 20000000);
+	assert_int_equal(io_uring_cq_ready(&f->ring.uring), 0);
+	start = clock_ns();
+	assert_int_equal(ring_wait(&f->ring, 0), 0);
+	assert_true(clock_ns() - start < WAIT_NS / 2);
+	fixture_free(f);
+}
+
+/* More entries than the queue has: ring_sqe() makes room, nothing is lost. */
+static void more_than_the_queue_holds(void **state)
+{
+	enum { SENDS = ARENA_SQ_ENTRIES + 100 };
+	struct fixture *f = sealed(0);
+	unsigned good = 0, blocked = 0, head, n = 0;
+	struct io_uring_cqe *cqe;
+
+	for (unsigned i = 0; i < SENDS; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(&f->ring);
+
+		assert_non_null(sqe);
+		io_uring_prep_send(sqe, f->pair[0], "x", 1, MSG_DONTWAIT);
+		sqe->user_data = i;
+	}
+	assert_int_equal(ring_submit(&f->ring), 0);
+	io_uring_for_each_cqe (&f->ring.uring, head, cqe) {
+		assert_int_equal(cqe->user_data, n++);
+		good += cqe->res == 1;
+		blocked += cqe->res == -EAGAIN; /* the peer's queue is short */
+	}
+	io_uring_cq_advance(&f->ring.uring, n);
+	assert_int_equal(good + blocked, SENDS);
+	assert_true(good > 0);
+	fixture_free(f);
+}
+
+/* What a successor reads: the queue of the old set, after the new one is in use. */
+static void old_queue_stays_readable(void **state)
+{
+	struct fixture *f = sealed(0);
+	const struct arena_header *header = f->arena;
+	struct io_uring_params old;
+	struct bufpool pool;
+	struct ring next;
+	const struct io_uring_cqe *cqe;
+	const uint8_t *rings;
+
+	assert_int_equal(header->in_arena, f->ring.in_arena);
+	if (!f->ring.in_arena) {
+		print_message("skipped: this kernel takes no ring memory (before 6.10)\n");
+		fixture_free(f);
+		skip();
+	}
+	arm(f, BUF_SMALL);
+	assert_int_equal(send(f->pair[1], "left", 4, 0), 4);
+	assert_int_equal(ring_wait(&f->ring, WAIT_NS), 0);
+	ring_fini(&f->ring);
+
+	bufpool_init(&pool, f->arena, 1);
+	assert_int_equal(ring_init(&next, f->arena, 1), 0);
+	assert_int_equal(ring_seal(&next, &pool), 0);
+	memcpy(&old, header->ring_params[0], sizeof(old));
+	rings = (const uint8_t *)f->arena + ARENA_RING_OFFSET(0);
+	assert_int_equal(*(const uint32_t *)(rings + old.cq_off.tail), 1);
+	assert_int_equal(*(const uint32_t *)(rings + old.cq_off.head), 0);
+	cqe = (const void *)(rings + old.cq_off.cqes);
+	assert_int_equal(cqe->res, 4);
+	assert_memory_equal(
+		(const uint8_t *)f->arena + arena_buffers_offset(BUF_SMALL) +
+			(cqe->flags >> IORING_CQE_BUFFER_SHIFT) * (size_t)BUF_SMALL_BYTES,
+		"left", 4);
+	ring_fini(&next);
+	fixture_free(f);
+}
+
+static void fini_of_zeroed(void **state)
+{
+	struct ring ring = {0};
+
+	ring_fini(&ring);
+	assert_false(ring.made);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(multishot_receive),
+		cmocka_unit_test(truncated_length_shows),
+		cmocka_unit_test(exhaustion),
+		cmocka_unit_test(send_and_sendmsg),
+		cmocka_unit_test(other_operations_are_refused),
+		cmocka_unit_test(seal_holds),
+		cmocka_unit_test(wait_times_out),
+		cmocka_unit_test(more_than_the_queue_holds),
+		cmocka_unit_test(old_queue_stays_readable),
+		cmocka_unit_test(fini_of_zeroed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_steer.c - the generated programs, run by an interpreter of classic BPF
+ *
+ * The interpreter follows Documentation/networking/filter.rst: a load beyond the frame
+ * ends the program with 0.  The reference predicate below reads the same frame in plain
+ * C.  As root every kind of program is also loaded, so that the kernel's checker has seen it.
+ *
+ * Links: core/steer.c
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/steer.h"
+
+#define ETHER 14
+
+/* A frame and what the kernel knows of it beside its bytes. */
+struct sample {
+	uint8_t bytes[160];
+	uint32_t len;
+	enum link_layer link;
+	bool vlan;
+	uint16_t protocol;
+};
+
+/* --- interpreter --- */
+
+struct machine {
+	const struct sample *s;
+	uint32_t a, x, mem[16];
+	bool failed;
+};
+
+static uint32_t load_bytes(struct machine *m, uint32_t offset, unsigned bytes)
+{
+	uint32_t v = 0;
+
+	if (offset > m->s->len || bytes > m->s->len - offset) {
+		m->failed = true;
+		return 0;
+	}
+	for (unsigned i = 0; i < bytes; i++)
+		v = v << 8 | m->s->bytes[offset + i];
+	return v;
+}
+
+/* As bpf_internal_load_pointer_neg_helper() and the ancillary loads do. */
+static uint32_t load(struct machine *m, uint32_t k, unsigned bytes)
+{
+	const uint32_t network = m->s->link == LINK_ETHERNET ? ETHER : 0;
+	const int32_t offset = (int32_t)k;
+
+	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL))
+		return m->s->protocol;
+	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT))
+		return m->s->vlan;
+	if (offset >= 0)
+		return load_bytes(m, k, bytes);
+	if (offset >= SKF_NET_OFF && offset < SKF_AD_OFF)
+		return load_bytes(m, network + (uint32_t)(offset - SKF_NET_OFF), bytes);
+	fail_msg("load of offset %d", offset);
+	return 0;
+}
+
+static unsigned width(uint16_t code)
+{
+	switch (BPF_SIZE(code)) {
+	case BPF_W:
+		return 4;
+	case BPF_H:
+		return 2;
+	}
+	return 1;
+}
+
+static void run_load(struct machine *m, const struct sock_filter *f)
+{
+	switch (f->code) {
+	case BPF_LD | BPF_W | BPF_ABS:
+	case BPF_LD | BPF_H | BPF_ABS:
+	case BPF_LD | BPF_B | BPF_ABS:
+		m->a = load(m, f->k, width(f->code));
+		break;
+	case BPF_LD | BPF_H | BPF_IND:
+		m->a = load(m, f->k + m->x, 2);
+		break;
+	case BPF_LD | BPF_W | BPF_LEN:
+		m->a = m->s->len;
+		break;
+	case BPF_LD | BPF_IMM:
+		m->a = f->k;
+		break;
+	case BPF_LDX | BPF_B | BPF_MSH:
+		m->x = (load(m, f->k, 1) & 0xf) * 4;
+		break;
+	case BPF_LDX | BPF_MEM:
+		m->x = m->mem[f->k];
+		break;
+	case BPF_ST:
+		m->mem[f->k] = m->a;
+		break;
+	default:
+		fail_msg("instruction %#x", f->code);
+	}
+}
+
+static void run_alu(struct machine *m, const struct sock_filter *f)
+{
+	const uint32_t v = BPF_SRC(f->code) == BPF_X ? m->x : f->k;
+
+	switch (BPF_OP(f->code)) {
+	case BPF_SUB:
+		m->a -= v;
+		break;
+	case BPF_MUL:
+		m->a *= v;
+		break;
+	case BPF_RSH:
+		m->a >>= v;
+		break;
+	case BPF_XOR:
+		m->a ^= v;
+		break;
+	case BPF_MOD:
+		m->a %= v;
+		break;
+	default:
+		fail_msg("instruction %#x", f->code);
+	}
+}
+
+static uint32_t jump(const struct machine *m, const struct sock_filter *f)
+{
+	const uint32_t v = BPF_SRC(f->code) == BPF_X ? m->x : f->k;
+
+	switch (BPF_OP(f->code)) {
+	case BPF_JA:
+		return f->k;
+	case BPF_JEQ:
+		return m->a == v ? f->jt : f->jf;
+	case BPF_JGE:
+		return m->a >= v ? f->jt : f->jf;
+	case BPF_JSET:
+		return m->a & v ? f->jt : f->jf;
+	}
+	fail_msg("instruction %#x", f->code);
+	return 0;
+}
+
+static uint32_t bpf_run(const struct sock_filter *prog, unsigned n, const struct sample *s)
+{
+	struct machine m = {.s = s};
+
+	for (uint32_t pc = 0; pc < n; pc++) {
+		const struct sock_filter *f = &prog[pc];
+
+		switch (BPF_CLASS(f->code)) {
+		case BPF_RET:
+			return f->code == (BPF_RET | BPF_A) ? m.a : f->k;
+		case BPF_JMP:
+			pc += jump(&m, f);
+			break;
+		case BPF_ALU:
+			run_alu(&m, f);
+			break;
+		case BPF_MISC:
+			if (f->code == (BPF_MISC | BPF_TAX))
+				m.x = m.a;
+			else
+				m.a = m.x;
+			break;
+		default:
+			run_load(&m, f);
+		}
+		if (m.failed)
+			return 0;
+	}
+	fail_msg("ran off the end of a program of %u", n);
+	return 0;
+}
+
+/* --- reference --- */
+
+enum verdict { WANTED, UNWANTED, FOREIGN };
+
+static uint32_t word(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static enum verdict reference(const struct sample *s, const struct steer_want *wants, size_t n)
+{
+	const uint32_t link = s->link == LINK_ETHERNET ? ETHER : 0;
+	const uint8_t *ip = s->bytes + link;
+	uint32_t port_at, port = 0;
+
+	if (s->vlan || s->protocol != ETH_P_IP || s->len < link + 20 || ip[9] != 17)
+		return FOREIGN;
+	port_at = (ip[0] & 0xfu) * 4 + 2;
+	if (((ip[6] << 8 | ip[7]) & 0x3fff) == 0 && link + port_at + 2 <= s->len)
+		port = (uint32_t)(ip[port_at] << 8 | ip[port_at + 1]);
+	for (size_t i = 0; i < n; i++)
+		if (wants[i].group == word(ip + 16) && (port == 0 || wants[i].port == port))
+			return WANTED;
+	return UNWANTED;
+}
+
+/* --- samples --- */
+
+static uint64_t rng_state;
+
+static uint32_t rng(void)
+{
+	rng_state = rng_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(rng_state >> 33);
+}
+
+/* A frame to (group, port) with a header of @ihl words, cut to @len bytes. */
+static struct sample sample_of(enum link_layer link, uint32_t group, uint16_t port, unsigned ihl,
+			       uint32_t len)
+{
+	struct sample s = {.len = len, .link = link, .protocol = ETH_P_IP};
+	uint8_t *ip = s.bytes + (link == LINK_ETHERNET ? ETHER : 0);
+	const uint32_t group_be = htonl(group);
+
+	ip[0] = (uint8_t)(0x40 | ihl);
+	ip[9] = 17;
+	memcpy(ip + 16, &group_be, 4);
+	if (ihl >= 5) {
+		ip[ihl * 4 + 2] = (uint8_t)(port >> 8);
+		ip[ihl * 4 + 3] = (uint8_t)port;
+	}
+	return s;
+}
+
+/* --- programs --- */
+
+struct programs {
+	struct sock_filter wanted[BPF_MAXINSNS], unwanted[BPF_MAXINSNS], foreign[STEER_SMALL_MAX];
+	unsigned n_wanted, n_unwanted, n_foreign;
+	bool exact;
+};
+
+static struct programs p;
+
+static void make_programs(enum link_layer link, const struct steer_want *wants, size_t n,
+			  unsigned max)
+{
+	struct steer_want *copy = calloc(n + 1, sizeof(*copy));
+	bool exact;
+
+	assert_non_null(copy);
+	memcpy(copy, wants, n * sizeof(*copy));
+	p.n_wanted = steer_filter(link, copy, n, STEER_WANTED, p.wanted, max, &p.exact);
+	memcpy(copy, wants, n * sizeof(*copy));
+	p.n_unwanted = steer_filter(link, copy, n, STEER_UNWANTED, p.unwanted, max, &exact);
+	assert_int_equal(exact, p.exact);
+	p.n_foreign = steer_filter_foreign(link, p.foreign);
+	assert_true(p.n_wanted <= max && p.n_unwanted <= max && p.n_foreign <= STEER_SMALL_MAX);
+	free(copy);
+}
+
+/* Exactly one program passes the frame, and it is the one that the reference names. */
+static void check(const struct sample *s, const struct steer_want *wants, size_t n)
+{
+	const enum verdict want = reference(s, wants, n);
+	const bool got[] = {bpf_run(p.wanted, p.n_wanted, s) != 0,
+			    bpf_run(p.unwanted, p.n_unwanted, s) != 0,
+			    bpf_run(p.foreign, p.n_foreign, s) != 0};
+
+	if (got[WANTED] + got[UNWANTED] + got[FOREIGN] != 1)
+		fail_msg("%d%d%d programs pass a frame of %u bytes", got[0], got[1], got[2],
+			 s->len);
+	if (p.exact && !got[want])
+		fail_msg("frame of %u bytes: %d%d%d, reference says %d", s->len, got[0], got[1],
+			 got[2], want);
+	if (!p.exact && want == WANTED && !got[WANTED])
+		fail_msg("the coarse program loses a wanted frame of %u bytes", s->len);
+}
+
+/* Groups a few apart, so that neighbours of each are unwanted; ports 1000.. of each. */
+static size_t make_wants(struct steer_want *wants, unsigned groups, unsigned ports)
+{
+	size_t n = 0;
+
+	for (unsigned g = 0; g < groups; g++)
+		for (unsigned i = 0; i < ports; i++)
+			wants[n++] = (struct steer_want){0xefff0000u + g * 3,
+							 (uint16_t)(1000 + i * 2)};
+	for (size_t i = n; i > 1; i--) { /* any order will do */
+		const size_t j = rng() % i;
+		const struct steer_want t = wants[i - 1];
+
+		wants[i - 1] = wants[j];
+		wants[j] = t;
+	}
+	return n;
+}
+
+/* Every wanted pair and its neighbours in group and port. */
+static void check_neighbours(enum link_layer link, const struct steer_want *wants, size_t n)
+{
+	const size_t stride = n > 400 ? n / 400 : 1;
+
+	for (size_t i = 0; i < n; i += stride) {
+		for (int g = -1; g <= 1; g++) {
+			for (int d = -1; d <= 1; d++) {
+				const struct sample s =
+					sample_of(link, wants[i].group + (uint32_t)g,
+						  (uint16_t)(wants[i].port + d), 5, 60);
+
+				check(&s, wants, n);
+			}
+		}
+	}
+}
+
+static void exact_programs(void **state)
+{
+	static const struct {
+		unsigned groups, ports;
+		bool exact;
+	} sizes[] = {
+		{0, 0, true},     {1, 1, true},     {2, 1, true},     {3, 1, true},
+		{50, 1, true},    {300, 1, true},   {450, 1, true},   {700, 1, false},
+		{1, 199, true},   {1, 200, true},   {1, 201, true},   {1, 400, true},
+		{1, 401, true},   {1, 450, true},   {2, 450, true},   {3, 201, true},
+		{50, 3, true},    {1, 3900, true},  {1, 4090, false}, {50, 450, false},
+		{5000, 1, false}, {40, 80, true},
+	};
+	static struct steer_want wants[50 * 450];
+
+	for (enum link_layer link = LINK_ETHERNET; link < LINK_LAYERS; link++) {
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			const size_t n = make_wants(wants, sizes[i].groups, sizes[i].ports);
+
+			make_programs(link, wants, n, BPF_MAXINSNS);
+			if (p.exact != sizes[i].exact)
+				fail_msg("%u groups, %u ports: exact %d (%u instructions)",
+					 sizes[i].groups, sizes[i].ports, p.exact, p.n_wanted);
+			check_neighbours(link, wants, n);
+		}
+	}
+}
+
+/* One group with many ports among many with one: an uneven search tree. */
+static void uneven_tree(void **state)
+{
+	static struct steer_want wants[1000];
+
+	for (unsigned where = 0; where < 3; where++) {
+		size_t n = make_wants(wants, 100, 1);
+		const uint32_t group = 0xefff0000u + 3 * (where * 99 / 2);
+
+		for (unsigned i = 0; i < 500; i++)
+			wants[n++] = (struct steer_want){group, (uint16_t)(2000 + i)};
+		memcpy(&wants[n], wants, 100 * sizeof(*wants)); /* and duplicates */
+		n += 100;
+		make_programs(LINK_ETHERNET, wants, n, BPF_MAXINSNS);
+		assert_true(p.exact);
+		check_neighbours(LINK_ETHERNET, wants, n);
+	}
+}
+
+/* Every room from nothing to enough gives a program that runs. */
+static void room(void **state)
+{
+	struct steer_want wants[40 * 3];
+	const size_t n = make_wants(wants, 40, 3);
+	unsigned needed;
+
+	make_programs(LINK_ETHERNET, wants, n, BPF_MAXINSNS);
+	needed = p.n_wanted;
+	assert_true(p.exact);
+	for (unsigned max = 12; max <= needed + 2; max++) {
+		make_programs(LINK_ETHERNET, wants, n, max);
+		assert_int_equal(p.exact, max >= needed);
+		check_neighbours(LINK_ETHERNET, wants, n);
+	}
+}
+
+/* Frames of every length, with any header length, any fragment field, any bytes. */
+static void random_frames(void **state)
+{
+	static struct steer_want wants[30];
+	size_t n = make_wants(wants, 10, 3);
+
+	for (enum link_layer link = LINK_ETHERNET; link < LINK_LAYERS; link++) {
+		make_programs(link, wants, n, BPF_MAXINSNS);
+		for (uint32_t i = 0; i < 300000; i++) {
+			const struct steer_want *w = &wants[rng() % n];
+			const unsigned ihl = rng() % 4 ? 5 : rng() % 16;
+			struct sample s = sample_of(link, w->group, w->port, ihl, i % 101);
+			const unsigned kind = rng() % 16;
+			uint8_t *ip = s.bytes + (link == LINK_ETHERNET ? ETHER : 0);
+
+			if (kind == 0)
+				s.vlan = true;
+			else if (kind == 1)
+				s.protocol = (uint16_t)rng();
+			else if (kind == 2)
+				ip[9] = (uint8_t)rng();
+			else if (kind < 5)
+				ip[6] = (uint8_t)rng();
+			else if (kind < 8)
+				ip[rng() % 64] ^= (uint8_t)(1 << rng() % 8);
+			else if (kind == 8)
+				for (unsigned b = 0; b < sizeof(s.bytes); b++)
+					s.bytes[b] = (uint8_t)rng();
+			check(&s, wants, n);
+		}
+	}
+}
+
+/* What the random frames hardly reach: each kind once, with the expected verdict. */
+static void kinds(void **state)
+{
+	static const struct steer_want wants[] = {{0xef010101, 5000}};
+	struct sample s;
+
+	make_programs(LINK_ETHERNET, wants, 1, BPF_MAXINSNS);
+	s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, 60);
+	assert_int_equal(reference(&s, wants, 1), WANTED);
+	check(&s, wants, 1);
+	s = sample_of(LINK_ETHERNET, 0xef010101, 5001, 5, 60);
+	assert_int_equal(reference(&s, wants, 1), UNWANTED);
+	check(&s, wants, 1);
+	s.bytes[ETHER + 6] = 0x20; /* a fragment passes whatever its "port" */
+	assert_int_equal(reference(&s, wants, 1), WANTED);
+	check(&s, wants, 1);
+	s = sample_of(LINK_ETHERNET, 0xef010102, 5000, 5, 60);
+	s.bytes[ETHER + 6] = 0x20; /* but not of another group */
+	assert_int_equal(reference(&s, wants, 1), UNWANTED);
+	check(&s, wants, 1);
+	s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 15, ETHER + 60 + 4);
+	assert_int_equal(reference(&s, wants, 1), WANTED);
+	check(&s, wants, 1);
+	s = sample_of(LINK_ETHERNET, 0xef010101, 5001, 15, ETHER + 60 + 3); /* no port to be seen */
+	assert_int_equal(reference(&s, wants, 1), WANTED);
+	check(&s, wants, 1);
+	s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, ETHER + 19);
+	assert_int_equal(reference(&s, wants, 1), FOREIGN);
+	check(&s, wants, 1);
+}
+
+static void nothing_passes_nothing(void **state)
+{
+	struct sock_filter prog[STEER_SMALL_MAX];
+	const unsigned n = steer_filter_nothing(prog);
+	const struct sample s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, 60);
+
+	assert_int_equal(bpf_run(prog, n, &s), 0);
+}
+
+static void fanout_is_steer_worker(void **state)
+{
+	unsigned used[64] = {0};
+
+	for (enum link_layer link = LINK_ETHERNET; link < LINK_LAYERS; link++) {
+		for (unsigned n = 1; n <= 64; n++) {
+			struct sock_filter prog[STEER_SMALL_MAX];
+			const unsigned len = steer_fanout(link, n, prog);
+
+			assert_true(len <= STEER_SMALL_MAX);
+			for (unsigned i = 0; i < 400; i++) {
+				const uint32_t group = rng() % 2 ? 0xef000000u + i : rng();
+				const uint16_t port = (uint16_t)(rng() % 2 ? 5000 + i : rng());
+				const struct sample s =
+					sample_of(link, group, port, 5 + rng() % 11, 120);
+				const unsigned w = steer_worker(group, port, n);
+
+				assert_true(w < n);
+				assert_int_equal(bpf_run(prog, len, &s), w);
+				if (n == 64)
+					used[w]++;
+			}
+		}
+	}
+	assert_int_equal(steer_worker(1, 1, 0), 0);
+	for (unsigned w = 0; w < 64; w++) /* 12.5 each on average */
+		if (used[w] == 0)
+			fail_msg("worker %u of 64 gets none of 800 flows", w);
+}
+
+/* Flows as operators number them, one group or one port apart, spread over the workers. */
+static void neighbours_spread(void **state)
+{
+	for (unsigned n = 2; n <= 8; n++) {
+		unsigned by_group[8] = {0}, by_port[8] = {0};
+
+		for (unsigned i = 0; i < 1000; i++) {
+			by_group[steer_worker(0xef010100u + i, 5000, n)]++;
+			by_port[steer_worker(0xef010101u, (uint16_t)(5000 + 2 * i), n)]++;
+		}
+		for (unsigned w = 0; w < n; w++) {
+			if (by_group[w] < 1000 / n * 3 / 4 || by_port[w] < 1000 / n * 3 / 4)
+				fail_msg("worker %u of %u: %u and %u of 1000", w, n, by_group[w],
+					 by_port[w]);
+		}
+	}
+}
+
+static void fanout_of_short_frames_is_socket_0(void **state)
+{
+	struct sock_filter prog[STEER_SMALL_MAX];
+	const unsigned n = steer_fanout(LINK_ETHERNET, 7, prog);
+	struct sample s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, 0);
+
+	for (; s.len < ETHER + 24; s.len++)
+		assert_int_equal(bpf_run(prog, n, &s), 0);
+}
+
+static void attach(int sock, struct sock_filter *prog, unsigned n, const char *what)
+{
+	const struct sock_fprog f = {.len = (unsigned short)n, .filter = prog};
+	int ret = setsockopt(sock, SOL_SOCKET, SO_ATTACH_FILTER, &f, sizeof(f));
+
+	/* ENOMEM: above net.core.optmem_max, for which the coarse program is there. */
+	if (ret < 0 && errno == ENOMEM && n > STEER_SMALL_MAX)
+		print_message("%s: %u instructions exceed optmem_max here\n", what, n);
+	else if (ret < 0)
+		fail_msg("%s, %u instructions: %s", what, n, strerror(errno));
+}
+
+static void kernel_accepts(void **state)
+{
+	static const unsigned sizes[][2] = {{0, 0}, {1, 1}, {3, 1},   {50, 1},
+					    {1, 450}, {300, 1}, {450, 1}, {700, 1}};
+	static struct steer_want wants[1000];
+	struct sock_filter small[STEER_SMALL_MAX];
+	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (sock < 0 && (errno == EPERM || errno == EACCES || errno == EAFNOSUPPORT)) {
+		print_message("skipped: no packet socket: %s\n", strerror(errno));
+		skip();
+	}
+	assert_true(sock >= 0);
+	for (enum link_layer link = LINK_ETHERNET; link < LINK_LAYERS; link++) {
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			const size_t n = make_wants(wants, sizes[i][0], sizes[i][1]);
+
+			make_programs(link, wants, n, BPF_MAXINSNS);
+			attach(sock, p.wanted, p.n_wanted, "wanted");
+			attach(sock, p.unwanted, p.n_unwanted, "unwanted");
+		}
+		attach(sock, p.foreign, p.n_foreign, "foreign");
+		attach(sock, small, steer_filter_nothing(small), "nothing");
+		attach(sock, small, steer_fanout(link, 3, small), "fanout");
+	}
+	close(sock);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exact_programs),
+		cmocka_unit_test(uneven_tree),
+		cmocka_unit_test(room),
+		cmocka_unit_test(random_frames),
+		cmocka_unit_test(kinds),
+		cmocka_unit_test(nothing_passes_nothing),
+		cmocka_unit_test(fanout_is_steer_worker),
+		cmocka_unit_test(neighbours_spread),
+		cmocka_unit_test(fanout_of_short_frames_is_socket_0),
+		cmocka_unit_test(kernel_accepts),
+	};
+
+	rng_state = 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
