@@ -24,13 +24,15 @@ static int ethtool(int fd, const char *interface, void *command)
 
 static int count_features(int fd, const char *interface, uint32_t *n)
 {
-	struct {
-		struct ethtool_sset_info info;
-		uint32_t length;
-	} request = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
-	int ret = ethtool(fd, interface, &request);
+	_Alignas(struct ethtool_sset_info)
+		uint8_t bytes[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)] = {0};
+	struct ethtool_sset_info *info = (struct ethtool_sset_info *)bytes;
+	int ret;
 
-	*n = request.length;
+	info->cmd = ETHTOOL_GSSET_INFO;
+	info->sset_mask = 1ull << ETH_SS_FEATURES;
+	ret = ethtool(fd, interface, info);
+	*n = info->data[0];
 	return ret < 0 ? ret : 0;
 }
 

@@ -84,12 +84,15 @@ static int redirect_stderr(const char *path)
 static int become(const struct proc_spec *spec, struct child_ends *ends, pid_t parent)
 {
 	sigset_t none;
-	int ret = place_fds(ends);
+	int ret = 0;
 
+	/* Before descriptors are placed: a namespace's may be the very number of one of them. */
+	if (spec->netns_fd >= 0)
+		ret = lab_enter(spec->userns_fd, spec->netns_fd);
+	if (!ret)
+		ret = place_fds(ends);
 	if (!ret && spec->stderr_path)
 		ret = redirect_stderr(spec->stderr_path);
-	if (!ret && spec->netns_fd >= 0)
-		ret = lab_enter(spec->userns_fd, spec->netns_fd);
 	if (ret)
 		return ret;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)

@@ -22,25 +22,34 @@ static void label(const struct topology *topo, const struct topo_interface *ifac
 				 iface->addresses[i].text);
 }
 
-static void draw_settings(const struct topo_link *link)
+static void settings(const struct topo_link *link, char out[static LABEL_SIZE])
 {
 	const struct topo_interface *a = &link->ends[0];
 	const struct topo_interface *b = &link->ends[1];
+	int used = 0;
 
-	if (a->mtu_bytes == b->mtu_bytes && a->mtu_bytes != 1500)
-		printf("  mtu %u", a->mtu_bytes);
+	*out = '\0';
 	if (a->mtu_bytes != b->mtu_bytes)
-		printf("  mtu %u | %u", a->mtu_bytes, b->mtu_bytes);
+		used += snprintf(out, LABEL_SIZE, "  mtu %u | %u", a->mtu_bytes, b->mtu_bytes);
+	else if (a->mtu_bytes != 1500)
+		used += snprintf(out, LABEL_SIZE, "  mtu %u", a->mtu_bytes);
 	if (a->gro || b->gro)
-		printf("  gro %s", a->gro && b->gro ? "both" : a->gro ? "left" : "right");
+		used += snprintf(out + used, LABEL_SIZE - (size_t)used, "  gro %s",
+				 a->gro && b->gro ? "both"
+				 : a->gro         ? "left"
+						  : "right");
 	if (a->uso || b->uso)
-		printf("  uso %s", a->uso && b->uso ? "both" : a->uso ? "left" : "right");
+		snprintf(out + used, LABEL_SIZE - (size_t)used, "  uso %s",
+			 a->uso && b->uso ? "both"
+			 : a->uso         ? "left"
+					  : "right");
 }
 
 static void draw_links(const struct topology *topo)
 {
 	char left[LABEL_SIZE];
 	char right[LABEL_SIZE];
+	char notes[LABEL_SIZE];
 	int width[2] = {0, 0};
 
 	for (unsigned int i = 0; i < topo->n_links; i++) {
@@ -54,9 +63,9 @@ static void draw_links(const struct topology *topo)
 	for (unsigned int i = 0; i < topo->n_links; i++) {
 		label(topo, &topo->links[i].ends[0], left);
 		label(topo, &topo->links[i].ends[1], right);
-		printf("  %-*s ------- %-*s", width[0], left, width[1], right);
-		draw_settings(&topo->links[i]);
-		putchar('\n');
+		settings(&topo->links[i], notes);
+		printf("  %-*s ------- %-*s%s\n", width[0], left, *notes ? width[1] : 0, right,
+		       notes);
 	}
 }
 

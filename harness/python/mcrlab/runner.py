@@ -147,7 +147,14 @@ def _print_result(number, name, seconds, result):
 
 
 def main():
-    """Run the scenarios of the calling file, or those whose name contains argv[1]."""
+    """Run the scenarios of the calling file, or those whose name contains argv[1].
+
+    --list prints their names instead.
+    """
+    if sys.argv[1:] == ["--list"]:
+        for name, *_ in _scenarios:
+            print(name)
+        return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGALRM, _on_alarm)
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
