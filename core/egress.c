@@ -5,17 +5,21 @@
  * Refusals and what follows from them (experiments/poc_egress_recverr and
  * poc_gro_gso_super show each):
  *
- *   EIO, EOPNOTSUPP...    this output's route cannot do UDP_SEGMENT: single sends from
+ *   EIO, EOPNOTSUPP       this output's route cannot do UDP_SEGMENT: single sends from
  *                         now on, remembered in the table
  *   EMSGSIZE, EINVAL      on a UDP_SEGMENT send: the MTU shrank before the table knew, or
  *                         an older kernel takes 64 segments only: this run goes out
  *                         datagram by datagram, which the kernel can fragment
  *   ECONNREFUSED, E*UNREACH  IP_RECVERR makes an ICMP error of one unicast output fail a
  *                         later send to another: sent once more before it counts
- *   EAGAIN, ENOBUFS       dropped and counted, nothing waits
+ *   EAGAIN, ENOBUFS, all else  dropped and counted, nothing waits
+ *
+ * What is sent again goes in the order in which it failed, every run whole before the
+ * next: runs of one flow that are refused together keep their order.
  */
 #include "core/egress.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -58,9 +62,8 @@ struct send {
 	struct run *run;
 	uint32_t datagrams;
 	uint32_t bytes;
-	struct cursor at; /* walking a run datagram by datagram */
-	bool walking;
 	bool retried;
+	bool singles;  /* set aside to be sent datagram by datagram */
 	uint32_t next; /* in the free list or the again list */
 };
 
@@ -135,6 +138,7 @@ static struct run *run_take(struct egress *e)
 
 	if (e->free_run == NONE)
 		e->io.drain(e->io.ctx);
+	assert(e->free_run != NONE);
 	r = &e->runs[e->free_run];
 	e->free_run = r->next_free;
 	r->n_iov = 0;
@@ -183,12 +187,13 @@ static struct send *send_take(struct egress *e, struct match_output *o, struct r
 
 	if (e->free_send == NONE)
 		e->io.drain(e->io.ctx);
+	assert(e->free_send != NONE);
 	s = &e->sends[e->free_send];
 	e->free_send = s->next;
 	s->output = o;
 	s->run = r;
-	s->walking = false;
 	s->retried = false;
+	s->singles = false;
 	s->msg = (struct msghdr){
 		.msg_name = &o->to,
 		.msg_namelen = sizeof(o->to),
@@ -241,26 +246,22 @@ static void send_whole(struct egress *e, struct run *r, struct match_output *o)
 	queue(e, s);
 }
 
-/* Points the send at the datagram at its cursor and moves on; false at the end of the run. */
-static bool step(struct send *s)
+/* Points the send at the datagram at @at, and @at at the next one. */
+static void step(struct send *s, struct cursor *at)
 {
 	const struct run *r = s->run;
-	const struct iovec *iov = &r->iov[s->at.iov];
-	size_t room;
+	const struct iovec *iov = &r->iov[at->iov];
+	const size_t room = iov->iov_len - at->offset;
 
-	if (s->at.iov == r->n_iov)
-		return false;
-	room = iov->iov_len - s->at.offset;
-	s->one.iov_base = (uint8_t *)iov->iov_base + s->at.offset;
+	s->one.iov_base = (uint8_t *)iov->iov_base + at->offset;
 	s->one.iov_len = room < r->segment_bytes ? room : r->segment_bytes;
-	s->at.offset += (uint32_t)s->one.iov_len;
-	if (s->at.offset == iov->iov_len)
-		s->at = (struct cursor){s->at.iov + 1, 0};
+	at->offset += (uint32_t)s->one.iov_len;
+	if (at->offset == iov->iov_len)
+		*at = (struct cursor){at->iov + 1, 0};
 	s->msg.msg_iov = &s->one;
 	s->msg.msg_iovlen = 1;
 	s->datagrams = 1;
 	s->bytes = (uint32_t)s->one.iov_len;
-	return true;
 }
 
 /* Every datagram of the run in a send of its own. */
@@ -271,9 +272,7 @@ static void send_singles(struct egress *e, struct run *r, struct match_output *o
 	while (at.iov < r->n_iov) {
 		struct send *s = send_take(e, o, r);
 
-		s->at = at;
-		step(s);
-		at = s->at;
+		step(s, &at);
 		queue(e, s);
 	}
 }
@@ -319,17 +318,24 @@ static bool is_stale(int err)
 /* What to do about a send that failed with @err. */
 static enum again verdict(struct egress *e, struct send *s, int err)
 {
-	if (s->datagrams > 1 && err != EAGAIN && err != ENOBUFS && !is_stale(err)) {
-		if (err == EINVAL && s->datagrams > EGRESS_SEGMENTS_OLD)
+	if (is_stale(err))
+		return s->retried ? AGAIN_NO : AGAIN_SAME;
+	if (s->datagrams == 1)
+		return AGAIN_NO;
+	switch (err) {
+	case EINVAL:
+		if (s->datagrams > EGRESS_SEGMENTS_OLD)
 			e->segments_max = EGRESS_SEGMENTS_OLD;
-		else if (err != EINVAL && err != EMSGSIZE && !s->output->no_gso) {
-			s->output->no_gso = true;
+		return AGAIN_SINGLES;
+	case EMSGSIZE:
+		return AGAIN_SINGLES;
+	case EIO:
+	case EOPNOTSUPP:
+		if (!s->output->no_gso)
 			counter_add(&e->page->gso_fallbacks, 1);
-		}
+		s->output->no_gso = true;
 		return AGAIN_SINGLES;
 	}
-	if (is_stale(err) && !s->retried)
-		return AGAIN_SAME;
 	return AGAIN_NO;
 }
 
@@ -350,7 +356,6 @@ static void count_result(struct egress *e, const struct send *s, int res)
 {
 	struct egress_counters *c = s->output->counters;
 
-	counter_add(&e->page->egress.calls, 1);
 	if (res < 0) {
 		count_drop(e, s->output, send_drop_from_errno(-res), s->datagrams);
 		return;
@@ -369,28 +374,33 @@ void egress_done(struct egress *e, uint32_t send, int res)
 		return;
 	s = &e->sends[send];
 	e->in_flight--;
+	counter_add(&e->page->egress.calls, 1);
 	switch (res < 0 ? verdict(e, s, -res) : AGAIN_NO) {
 	case AGAIN_SAME:
 		s->retried = true;
 		set_aside(e, s);
 		return;
 	case AGAIN_SINGLES:
-		s->walking = true;
-		s->at = (struct cursor){0, 0};
-		s->msg.msg_control = s->output->control_bytes ? s->output->control : NULL;
-		s->msg.msg_controllen = s->output->control_bytes;
-		step(s);
+		s->singles = true;
 		set_aside(e, s);
 		return;
 	case AGAIN_NO:
 		break;
 	}
 	count_result(e, s, res);
-	s->retried = false;
-	if (s->walking && step(s))
-		set_aside(e, s);
-	else
-		send_put(e, s);
+	send_put(e, s);
+}
+
+/* Gives up the send first: send_singles() drains when no other is free. */
+static void split_send(struct egress *e, struct send *s)
+{
+	struct match_output *o = s->output;
+	struct run *r = s->run;
+
+	r->refs++;
+	send_put(e, s);
+	send_singles(e, r, o);
+	run_put(e, r);
 }
 
 bool egress_retry(struct egress *e)
@@ -400,10 +410,13 @@ bool egress_retry(struct egress *e)
 
 	e->again_head = e->again_tail = NONE;
 	while (i != NONE) {
-		const uint32_t next = e->sends[i].next;
+		struct send *s = &e->sends[i];
 
-		queue(e, &e->sends[i]);
-		i = next;
+		i = s->next;
+		if (s->singles)
+			split_send(e, s);
+		else
+			queue(e, s);
 	}
 	return any;
 }

@@ -102,13 +102,19 @@ static void *append_control(struct match_output *o, int type, size_t bytes)
 	return CMSG_DATA(c);
 }
 
-/* Source address, TTL and DSCP travel with each message: the socket is shared. */
-static void build_control(struct match_output *o)
+/* Fills what follows from the record: where to, and what travels with each message. */
+static void derive(struct match_output *o)
 {
 	const struct in_pktinfo from = {.ipi_spec_dst.s_addr = addr_ipv4_be(&o->rec.source)};
 	const int ttl = o->rec.ttl, tos = o->rec.dscp << DSCP_SHIFT;
 
+	o->to = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(o->rec.port),
+		.sin_addr.s_addr = addr_ipv4_be(&o->rec.group),
+	};
 	o->control_bytes = 0;
+	/* The socket is shared, so source address, TTL and DSCP go with the message. */
 	if (addr_is_set(&o->rec.source))
 		memcpy(append_control(o, IP_PKTINFO, sizeof(from)), &from, sizeof(from));
 	if (ttl != MULTICAST_TTL || !addr_is_multicast(&o->rec.group))
@@ -144,13 +150,8 @@ static void build_output(struct match_output *o, const struct snapshot_output *r
 	struct output_slot *slot = &page->output[rec->slot];
 
 	o->rec = *rec;
-	o->to = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons(rec->port),
-		.sin_addr.s_addr = addr_ipv4_be(&rec->group),
-	};
 	o->payload_max = mtu > IP_UDP_BYTES ? mtu - IP_UDP_BYTES : 0;
-	build_control(o);
+	derive(o);
 	take_slot(&slot->incarnation, incarnation, &slot->c, sizeof(slot->c));
 	o->counters = &slot->c;
 }
@@ -266,12 +267,57 @@ uint64_t match_hash(const struct match_table *t)
 	return t->hash;
 }
 
+static bool output_is_sound(const struct match_output *o)
+{
+	struct match_output want = {.rec = o->rec};
+
+	derive(&want);
+	return memcmp(&o->to, &want.to, sizeof(want.to)) == 0 &&
+	       o->control_bytes == want.control_bytes &&
+	       memcmp(o->control, want.control, want.control_bytes) == 0;
+}
+
+/* Does the index lead to it, or to one with the same input? */
+static bool rule_is_found(const struct match_table *t, const struct match_rule *r)
+{
+	const uint32_t source_be = addr_ipv4_be(&r->rec.source);
+	const uint32_t group_be = addr_ipv4_be(&r->rec.group);
+	const struct match_rule *found;
+
+	if (r->rec.in_iface == MCR_NO_SLOT)
+		return true;
+	found = find(t, r->rec.in_iface, source_be, group_be, r->rec.port);
+	return found && (size_t)(found - t->rules) < t->n_rules &&
+	       found->rec.in_iface == r->rec.in_iface && found->rec.port == r->rec.port &&
+	       addr_equal(&found->rec.source, &r->rec.source) &&
+	       addr_equal(&found->rec.group, &r->rec.group);
+}
+
+/*
+ * Is what was made from the record still in keeping with it?  A damaged record may
+ * count more outputs than there are, and hashing must survive what it looks for.
+ */
+static bool rule_is_sound(const struct match_table *t, const struct match_rule *r)
+{
+	const uint32_t first = r->rec.first_output;
+
+	if (first > t->n_outputs || r->rec.n_outputs > t->n_outputs - first ||
+	    r->rec.n_outputs > MCR_MAX_RULE_OUTPUTS || r->outputs != &t->outputs[first])
+		return false;
+	for (uint32_t i = 0; i < r->rec.n_outputs; i++)
+		if (!output_is_sound(&r->outputs[i]))
+			return false;
+	return rule_is_found(t, r);
+}
+
 bool match_hash_step(struct match_table *t, uint32_t n)
 {
 	for (; n && t->hash_at < t->n_rules; n--, t->hash_at++) {
 		const struct match_rule *r = &t->rules[t->hash_at];
 
-		for (uint32_t i = 0; i < r->rec.n_outputs && i < MCR_MAX_RULE_OUTPUTS; i++)
+		if (!rule_is_sound(t, r)) /* left out, its hash is missing from the sum */
+			continue;
+		for (uint32_t i = 0; i < r->rec.n_outputs; i++)
 			t->hash_scratch[i] = r->outputs[i].rec;
 		t->hash_partial += snapshot_hash_rule(&r->rec, t->hash_scratch);
 	}

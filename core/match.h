@@ -3,8 +3,9 @@
  * match.h - a worker's live table: which rule takes a datagram
  *
  * Built aside from a snapshot, swapped in between two batches, thrown away whole.
- * The records that lookups and sends use are the very ones that the hash covers, so
- * that a damaged table shows in its hash (drift).
+ * The hash covers the records of the table itself, and leaves out a rule whose index
+ * entry, destination or control messages no longer follow from its record: a damaged
+ * table shows in its hash (drift).
  *
  * Most specific first: (interface, source, group, port), then (interface, any
  * source, group, port).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_client.c - connections of clients: lines in, answers out, bounded
+// control_client.c - who is connected: places, events, time limits
 #include "daemon/control_client.h"
 
 #include <errno.h>
@@ -9,19 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/complaint.h"
 #include "core/request.h"
-
-#define READ_CHUNK 65536u
+#include "daemon/control_client_priv.h"
 
 void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line, void *ctx)
 {
 	*cs = (struct control_clients){.epoll = epoll, .line = line, .ctx = ctx};
-}
-
-static size_t out_pending(const struct client *cl)
-{
-	return cl->out_len - cl->out_off;
 }
 
 static void client_close(struct control_clients *cs, struct client *cl)
@@ -42,7 +35,7 @@ static void client_close(struct control_clients *cs, struct client *cl)
 		a = next;
 	}
 	cs->in_total -= cl->in_len;
-	cs->out_total -= out_pending(cl);
+	cs->out_total -= client_out_pending(cl);
 	cs->n_clients[cl->read_only]--;
 	cs->place[cl->place] = NULL;
 	close(cl->fd);
@@ -65,12 +58,14 @@ static uint64_t event_data(const struct client *cl)
 }
 
 /* Watch for what can be done: output first, input only when there is room for answers. */
-static void client_watch(struct control_clients *cs, struct client *cl)
+void client_watch(struct control_clients *cs, struct client *cl)
 {
 	uint32_t want = 0;
 
-	if (out_pending(cl))
+	if (client_out_pending(cl))
 		want = EPOLLOUT;
+	else if (cl->draining)
+		want = EPOLLIN;
 	else if (!cl->closing && !cl->eof && !cl->lines_left && cl->n_answers < CLIENT_ANSWERS_MAX)
 		want = EPOLLIN;
 	if (want != cl->events) {
@@ -81,66 +76,11 @@ static void client_watch(struct control_clients *cs, struct client *cl)
 	}
 }
 
-/* Give the kernel what it takes.  Return: false when the client is lost. */
-static bool client_flush(struct control_clients *cs, struct client *cl, uint64_t now_ns)
-{
-	while (out_pending(cl)) {
-		struct iovec iov = {.iov_base = cl->out + cl->out_off, .iov_len = out_pending(cl)};
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-		ssize_t n = cl->hup ? (ssize_t)iov.iov_len
-				    : sendmsg(cl->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
-			return true;
-		if (n < 0)
-			return false;
-		cl->out_off += (size_t)n;
-		cs->out_total -= (size_t)n;
-		cl->stall_ns = now_ns;
-	}
-	cl->out_off = 0;
-	cl->out_len = 0;
-	if (cl->out_cap > READ_CHUNK) {
-		free(cl->out);
-		cl->out = NULL;
-		cl->out_cap = 0;
-	}
-	return true;
-}
-
-/* Append to the output.  Return: 0; -ENOSPC beyond a bound; -ENOMEM. */
-static int client_put(struct control_clients *cs, struct client *cl, const char *text, size_t len,
-		      uint64_t now_ns)
-{
-	if (out_pending(cl) + len > CLIENT_OUTPUT_MAX || cs->out_total + len > CLIENTS_OUTPUT_MAX)
-		return -ENOSPC;
-	if (cl->out_off) {
-		memmove(cl->out, cl->out + cl->out_off, out_pending(cl));
-		cl->out_len -= cl->out_off;
-		cl->out_off = 0;
-	}
-	if (cl->out_len + len > cl->out_cap) {
-		char *p = realloc(cl->out, cl->out_len + len);
-
-		if (!p)
-			return -ENOMEM;
-		cl->out = p;
-		cl->out_cap = cl->out_len + len;
-	}
-	if (!cl->out_len)
-		cl->stall_ns = now_ns;
-	memcpy(cl->out + cl->out_len, text, len);
-	cl->out_len += len;
-	cs->out_total += len;
-	return 0;
-}
-
 /* Ready to be closed: everything that will be said has been said. */
 static bool client_finished(const struct client *cl)
 {
-	return (cl->closing || (cl->eof && !cl->lines_left)) && !cl->n_answers && !out_pending(cl);
+	return (cl->closing || (cl->eof && !cl->lines_left)) && !cl->draining && !cl->n_answers &&
+	       !client_out_pending(cl);
 }
 
 /* After anything that may have changed a client.  It may be gone when this returns. */
@@ -152,112 +92,42 @@ static void client_settle(struct control_clients *cs, struct client *cl, uint64_
 		client_watch(cs, cl);
 }
 
-void control_clients_end(struct client *cl)
-{
-	cl->closing = true;
-}
-
-static char *refusal(int code, const char *field, const char *reason)
-{
-	struct complaint c = {0};
-
-	complain(&c, field, "%s", reason);
-	return response_error(NULL, code, &c);
-}
-
-void control_clients_refuse(struct control_clients *cs, struct client *cl, int code,
-			    const char *field, const char *reason, uint64_t now_ns)
-{
-	char *text = refusal(code, field, reason);
-
-	cs->closed++;
-	cl->lines_left = false;
-	if (text)
-		(void)client_put(cs, cl, text, strlen(text), now_ns);
-	free(text);
-	cl->closing = true;
-	cs->in_total -= cl->in_len;
-	cl->in_len = 0;
-	cl->scanned = 0;
-	cl->half_ns = 0;
-}
-
-struct client_answer *client_answer_new(struct client *cl)
-{
-	struct client_answer *a = calloc(1, sizeof(*a));
-
-	if (!a)
-		return NULL;
-	a->client = cl;
-	*cl->last = a;
-	cl->last = &a->next;
-	cl->n_answers++;
-	return a;
-}
-
-/* Move finished answers, up to the first that is not, into the output. */
-static void answers_out(struct control_clients *cs, struct client *cl, uint64_t now_ns)
-{
-	while (cl->first && cl->first->done) {
-		struct client_answer *a = cl->first;
-		int ret = 0;
-
-		if (a->text && !cl->hup)
-			ret = client_put(cs, cl, a->text, strlen(a->text), now_ns);
-		cl->first = a->next;
-		if (!cl->first)
-			cl->last = &cl->first;
-		cl->n_answers--;
-		free(a->text);
-		free(a);
-		if (ret < 0)
-			control_clients_refuse(cs, cl, RPC_LIMIT, "",
-					       "the answer is longer than the output that may wait "
-					       "for a client",
-					       now_ns);
-	}
-}
-
-void client_answer_finish(struct control_clients *cs, struct client_answer *a, char *text,
-			  uint64_t now_ns)
-{
-	struct client *cl = a->client;
-
-	if (!cl) {
-		free(text);
-		free(a);
-		return;
-	}
-	a->text = text;
-	a->done = true;
-	answers_out(cs, cl, now_ns);
-	/* A client that is lost is closed by the next event or sweep, not under our caller. */
-	if (!client_flush(cs, cl, now_ns))
-		cl->hup = true;
-	client_watch(cs, cl);
-}
-
-/* A new one needs the place: has somebody with nothing to do been silent for long? */
+/*
+ * A new one needs the place: has somebody been silent for long?  A second without
+ * VersionCheck is long; so that whoever opens connections and says nothing does not
+ * keep others out.
+ */
 static bool evict_idle(struct control_clients *cs, bool read_only, uint64_t now_ns)
 {
 	struct client *oldest = NULL;
+	uint64_t most_ns = 0;
 
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *cl = cs->place[i];
+		uint64_t over_ns, limit_ns;
 
-		if (cl && cl->read_only == read_only && !cl->n_answers && !out_pending(cl) &&
-		    (!oldest || cl->active_ns < oldest->active_ns))
-			oldest = cl;
+		if (!cl || cl->read_only != read_only || cl->n_answers || client_out_pending(cl))
+			continue;
+		limit_ns = cl->hello ? CLIENT_IDLE_EVICT_NS : CLIENT_MUTE_EVICT_NS;
+		over_ns = now_ns - (cl->hello ? cl->active_ns : cl->connected_ns);
+		if (over_ns < limit_ns || over_ns - limit_ns < most_ns)
+			continue;
+		oldest = cl;
+		most_ns = over_ns - limit_ns;
 	}
-	if (!oldest || now_ns - oldest->active_ns < CLIENT_IDLE_EVICT_NS)
+	if (!oldest)
 		return false;
+	control_clients_refuse(cs, oldest, RPC_LIMIT, "",
+			       "silent for long, and another client needs the place", now_ns);
+	(void)client_flush(cs, oldest, now_ns);
 	client_close(cs, oldest);
 	return true;
 }
 
 static int turn_away(int fd)
 {
-	char *text = refusal(RPC_LIMIT, "", "too many clients are connected; try again later");
+	char *text =
+		client_refusal(RPC_LIMIT, "", "too many clients are connected; try again later");
 	struct iovec iov = {.iov_base = text, .iov_len = text ? strlen(text) : 0};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
@@ -304,55 +174,6 @@ int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint
 	return 0;
 }
 
-/* More than all clients together may hold: the one that holds most goes. */
-static void bound_input(struct control_clients *cs, uint64_t now_ns)
-{
-	while (cs->in_total > CLIENTS_INPUT_MAX) {
-		struct client *worst = NULL;
-
-		for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-			struct client *cl = cs->place[i];
-
-			if (cl && (!worst || cl->in_len > worst->in_len))
-				worst = cl;
-		}
-		control_clients_refuse(cs, worst, RPC_LIMIT, "",
-				       "too much unfinished input over all clients", now_ns);
-	}
-}
-
-/* Return: false when the client is lost. */
-static bool client_read(struct control_clients *cs, struct client *cl, uint64_t now_ns)
-{
-	struct iovec iov;
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
-
-	if (cl->in_cap - cl->in_len < READ_CHUNK) {
-		size_t cap = cl->in_cap ? cl->in_cap * 2 : 2 * READ_CHUNK;
-		char *p = realloc(cl->in, cap);
-
-		if (!p)
-			return false;
-		cl->in = p;
-		cl->in_cap = cap;
-	}
-	iov = (struct iovec){.iov_base = cl->in + cl->in_len, .iov_len = READ_CHUNK};
-	n = recvmsg(cl->fd, &msg, MSG_DONTWAIT);
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR;
-	if (n == 0) {
-		cl->eof = true;
-		return true;
-	}
-	cl->active_ns = now_ns;
-	cl->in_len += (size_t)n;
-	cs->in_total += (size_t)n;
-	cl->lines_left = memchr(cl->in + cl->in_len - n, '\n', (size_t)n) != NULL;
-	bound_input(cs, now_ns);
-	return true;
-}
-
 void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t events,
 			   uint64_t now_ns)
 {
@@ -368,6 +189,10 @@ void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t e
 		client_close(cs, cl);
 		return;
 	}
+	if (cl->draining && events & EPOLLIN && !client_discard(cl)) {
+		client_close(cs, cl);
+		return;
+	}
 	if ((events & EPOLLIN || cl->hup) && !cl->eof && !cl->closing && !cl->lines_left &&
 	    !client_read(cs, cl, now_ns)) {
 		client_close(cs, cl);
@@ -378,66 +203,6 @@ void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t e
 		client_close(cs, cl);
 	else
 		client_watch(cs, cl);
-}
-
-/* Length of the line that starts at @from, or -1 when it is not complete. */
-static ssize_t line_at(struct client *cl, size_t from)
-{
-	size_t start = from > cl->scanned ? from : cl->scanned;
-	char *nl = start < cl->in_len ? memchr(cl->in + start, '\n', cl->in_len - start) : NULL;
-
-	cl->scanned = nl ? start : cl->in_len;
-	return nl ? nl - (cl->in + from) : -1;
-}
-
-static void drop_input(struct control_clients *cs, struct client *cl, size_t n)
-{
-	memmove(cl->in, cl->in + n, cl->in_len - n);
-	cl->in_len -= n;
-	cl->scanned = cl->scanned > n ? cl->scanned - n : 0;
-	cs->in_total -= n;
-	if (!cl->in_len && cl->in_cap > 2 * READ_CHUNK) {
-		free(cl->in);
-		cl->in = NULL;
-		cl->in_cap = 0;
-	}
-}
-
-/* Handle one client's lines.  Return: whether some are left that can be handled now. */
-static bool client_lines(struct control_clients *cs, struct client *cl, uint64_t now_ns)
-{
-	size_t used = 0;
-	ssize_t len;
-
-	for (int i = 0; i < CLIENT_LINES_PER_TURN; i++) {
-		if (out_pending(cl) || cl->n_answers >= CLIENT_ANSWERS_MAX)
-			break;
-		len = line_at(cl, used);
-		if (len < 0 || (size_t)len > REQUEST_LINE_MAX)
-			break;
-		cs->line(cs->ctx, cl, cl->in + used, (size_t)len);
-		if (cl->closing)
-			break;
-		used += (size_t)len + 1;
-	}
-	if (cl->closing)
-		used = cl->in_len;
-	if (used)
-		drop_input(cs, cl, used);
-	if (cl->closing)
-		return false;
-	len = line_at(cl, 0);
-	cl->lines_left = len >= 0;
-	if ((len < 0 ? cl->in_len : (size_t)len) > REQUEST_LINE_MAX) {
-		control_clients_refuse(cs, cl, RPC_LIMIT, "", "the line is longer than 1 MiB",
-				       now_ns);
-		return false;
-	}
-	if (len >= 0 || !cl->in_len)
-		cl->half_ns = 0;
-	else if (!cl->half_ns)
-		cl->half_ns = now_ns;
-	return cl->lines_left && !out_pending(cl) && cl->n_answers < CLIENT_ANSWERS_MAX;
 }
 
 bool control_clients_work(struct control_clients *cs, uint64_t now_ns)
@@ -468,7 +233,7 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 			client_close(cs, cl);
 			continue;
 		}
-		if (out_pending(cl) && now_ns - cl->stall_ns > CLIENT_STALL_NS) {
+		if (client_out_pending(cl) && now_ns - cl->stall_ns > CLIENT_STALL_NS) {
 			/* It does not listen: there is no point in telling it. */
 			cs->closed++;
 			client_close(cs, cl);
@@ -478,6 +243,8 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 			why = "VersionCheck did not come within 5 seconds";
 		else if (!cl->closing && cl->half_ns && now_ns - cl->half_ns > CLIENT_HALF_LINE_NS)
 			why = "the rest of a line did not come within 30 seconds";
+		if (cl->draining && now_ns - cl->drain_ns > CLIENT_DRAIN_NS)
+			cl->draining = false;
 		if (why)
 			control_clients_refuse(cs, cl, RPC_LIMIT, "", why, now_ns);
 		client_settle(cs, cl, now_ns);

@@ -30,6 +30,8 @@
 #define CLIENT_HALF_LINE_NS   30000000000ull
 #define CLIENT_STALL_NS       10000000000ull
 #define CLIENT_IDLE_EVICT_NS  60000000000ull /* gives way when the place is needed */
+#define CLIENT_MUTE_EVICT_NS  1000000000ull  /* the same, before VersionCheck */
+#define CLIENT_DRAIN_NS       2000000000ull
 
 struct client;
 struct control_clients;
@@ -50,6 +52,8 @@ struct client_answer {
  * @serial:    tells two users of the same place apart
  * @hello:     VersionCheck has succeeded
  * @closing:   no more input; closed when the answers are out
+ * @draining:  it was told to stop in the middle of sending; what still comes is thrown
+ *             away for a while, so that its write does not fail before it reads why
  * @eof:       the client sends no more
  * @hup:       nobody reads our answers; what was sent is still carried out
  * @lines_left: complete lines are buffered; nothing more is read before they are handled
@@ -64,6 +68,7 @@ struct client {
 	bool read_only;
 	bool hello;
 	bool closing;
+	bool draining;
 	bool eof;
 	bool hup;
 	bool lines_left;
@@ -74,7 +79,7 @@ struct client {
 	size_t out_off, out_len, out_cap;
 	struct client_answer *first, **last;
 	unsigned n_answers;
-	uint64_t connected_ns, active_ns, half_ns, stall_ns;
+	uint64_t connected_ns, active_ns, half_ns, stall_ns, drain_ns;
 };
 
 /* One line of a client, without its newline; @line is valid during the call. */
@@ -134,7 +139,9 @@ struct client_answer *client_answer_new(struct client *cl);
 void client_answer_finish(struct control_clients *cs, struct client_answer *a, char *text,
 			  uint64_t now_ns);
 
-/* An error without a request, then the end. */
+/*
+ * An error without a request, then the end: no byte of its input counts any more.
+ */
 void control_clients_refuse(struct control_clients *cs, struct client *cl, int code,
 			    const char *field, const char *reason, uint64_t now_ns);
 

@@ -278,19 +278,21 @@ static void consume_one(struct control_netif *n, const struct nlmsghdr *nlh)
 
 void control_netif_consume(struct control_netif *n, const void *buf, size_t len)
 {
-	const struct nlmsghdr *nlh = buf;
-	int left = len > READ_BYTES ? READ_BYTES : (int)len;
+	const char *at = buf;
 
-	while (mnl_nlmsg_ok(nlh, left)) {
-		/* The next message starts aligned, so this one's padding must be there. */
-		if ((int)MNL_ALIGN(nlh->nlmsg_len) > left) {
-			n->malformed++;
-			return;
-		}
+	/* Not mnl_nlmsg_ok(): it takes a length of 2^31 and more for a negative one. */
+	while (len >= MNL_NLMSG_HDRLEN) {
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)at;
+		size_t step = MNL_ALIGN((size_t)nlh->nlmsg_len);
+
+		/* With its padding, so that the next message and all attributes are inside. */
+		if (nlh->nlmsg_len < MNL_NLMSG_HDRLEN || step > len)
+			break;
 		consume_one(n, nlh);
-		nlh = mnl_nlmsg_next(nlh, &left);
+		at += step;
+		len -= step;
 	}
-	if (left > 0)
+	if (len)
 		n->malformed++;
 }
 

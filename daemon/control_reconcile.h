@@ -79,8 +79,14 @@ void control_reconcile_fini(struct control_reconcile *r);
 /* The slot of the interface of that name; MCR_NO_SLOT when it does not exist. */
 uint32_t control_iface_slot(const struct control *c, const char *name);
 
-/* What a rule is given in the current state of links and settings. */
+/*
+ * The state of a rule: unresolved when its input interface or every output interface is
+ * missing; else paused when its input interface or every output interface that exists
+ * is down (not IFF_UP and IFF_RUNNING); else active.
+ */
 enum rule_state control_rule_state(const struct control *c, const struct rule *r);
+
+/* The workers that serve a rule, in the current state of links and settings. */
 uint64_t control_rule_workers(const struct control *c, const struct rule *r);
 
 /* The workers that serve an interface; @found: false when its pinning names no worker's CPU. */

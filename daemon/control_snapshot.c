@@ -186,7 +186,7 @@ static void restore_settings(const struct control *c, const struct snapshot_ifac
 static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 {
 	struct config_iface *set = calloc(v->n_ifaces + 1, sizeof(*set));
-	struct config merged = {.n_ifaces = v->n_ifaces, .ifaces = set};
+	struct config merged = {.ifaces = set};
 	int ret;
 
 	if (!set)
@@ -200,7 +200,12 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 		f->ifindex = s->ifindex;
 		f->mtu = s->mtu;
 		memcpy(f->name, s->name, sizeof(f->name));
-		restore_settings(c, s, &set[i]);
+		restore_settings(c, s, &set[merged.n_ifaces]);
+		/* What is usual need not be said, unless the file says otherwise. */
+		if (set[merged.n_ifaces].steering != STEER_RULE ||
+		    set[merged.n_ifaces].gro != GRO_LEAVE || set[merged.n_ifaces].n_cpus ||
+		    config_find_iface(&c->settings, s->name))
+			merged.n_ifaces++;
 	}
 	ret = control_settings_merge(c, &merged, false);
 	free(set);

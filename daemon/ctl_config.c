@@ -25,7 +25,7 @@ const struct ctl_option ctl_config_file_options[] = {
 
 const struct ctl_option ctl_config_load_options[] = {
 	{"--file", "F", true, "the configuration file"},
-	{"--replace", NULL, false, "remove the rules that the file does not name"},
+	{"--replace", NULL, false, "afterwards the rules are exactly those of the file"},
 	{NULL},
 };
 
@@ -69,22 +69,23 @@ enum ctl_status ctl_config_check(const struct ctl *ctl)
 	return ret < 0 ? CTL_REFUSED : CTL_OK;
 }
 
-/* The text as the value of a parameter, within what one request may hold. */
-static cJSON *load_params(const struct ctl *ctl, const char *text, const cJSON *json)
+/* Would @text fit into one request?  Escaped, a quote takes two bytes, a control character up to
+ * six. */
+static bool fits(const char *text)
 {
 	const size_t envelope = 256;
-	cJSON *params = cJSON_CreateObject(), *value = cJSON_CreateString(text);
-	char *printed = cJSON_PrintUnformatted(value), *compact = NULL;
+	size_t escaped = strlen(text);
 
-	/* Quotes, tabs and newlines double; without comments and spaces it may still fit. */
-	if (printed && strlen(printed) + envelope > REQUEST_LINE_MAX) {
-		compact = cJSON_PrintUnformatted(json);
-		cJSON_Delete(value);
-		value = cJSON_CreateString(compact ? compact : "");
-	}
-	cJSON_free(printed);
-	cJSON_free(compact);
-	cJSON_AddItemToObject(params, "text", value);
+	for (const char *p = text; *p; p++)
+		escaped += *p == '"' || *p == '\\' ? 1 : (unsigned char)*p < 0x20 ? 5 : 0;
+	return escaped + envelope <= REQUEST_LINE_MAX;
+}
+
+static cJSON *load_params(const struct ctl *ctl, const char *text)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(params, "text", text);
 	if (ctl_value(ctl, "--replace"))
 		cJSON_AddTrueToObject(params, "replace");
 	return params;
@@ -110,13 +111,18 @@ static void print_loaded(const char *file, const cJSON *result)
 	ctl_print_applied(result);
 }
 
+/* @sent: @text, or the same without comments and spaces. */
 static enum ctl_status load_text(const struct ctl *ctl, const char *file, const char *text,
-				 size_t len, const cJSON *json)
+				 size_t len, const char *sent)
 {
 	struct ctl_reply reply;
 	enum ctl_status ret;
 
-	ret = ctl_call(ctl, "LoadConfig", load_params(ctl, text, json), &reply);
+	if (!fits(sent)) {
+		ctl_say("%s: is too long for one request, even without comments and spaces", file);
+		return CTL_REFUSED;
+	}
+	ret = ctl_call(ctl, "LoadConfig", load_params(ctl, sent), &reply);
 	if (ret == CTL_REFUSED)
 		say_refusal(file, text, len, &reply.refusal);
 	else if (ret == CTL_OK && ctl->json)
@@ -134,14 +140,18 @@ enum ctl_status ctl_config_load(const struct ctl *ctl)
 	enum ctl_status ret = CTL_REFUSED;
 	cJSON *json = NULL;
 	size_t len;
-	char *text = file_read(file, CONFIG_TEXT_MAX, &len);
+	char *text = file_read(file, CONFIG_TEXT_MAX, &len), *compact = NULL;
 
 	if (!text)
 		return CTL_REFUSED;
-	if (json_text_parse(text, len, JSON_RELAXED, &json, &c) < 0)
+	if (json_text_parse(text, len, JSON_RELAXED, &json, &c) < 0) {
 		say_complaint(file, &c);
-	else
-		ret = load_text(ctl, file, text, len, json);
+	} else {
+		if (!fits(text))
+			compact = cJSON_PrintUnformatted(json);
+		ret = load_text(ctl, file, text, len, compact ? compact : text);
+	}
+	cJSON_free(compact);
 	cJSON_Delete(json);
 	free(text);
 	return ret;

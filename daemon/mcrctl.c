@@ -26,7 +26,7 @@ static const struct ctl_command commands[] = {
 	 "The file is checked by mcrctl itself, with the caller's rights; no mcrd is needed.\n",
 	 ctl_config_file_options, ctl_config_check},
 	{"config load", "apply a configuration file, all of it or nothing",
-	 "Rules of the file are added; a rule with the same input and other outputs is replaced.\n",
+	 "Its rules join those that run; one that is in the way of another is an error.\n",
 	 ctl_config_load_options, ctl_config_load},
 	{"config save", "write the running configuration",
 	 "The file is replaced at once: temporary file, fsync, rename.\n", ctl_config_save_options,

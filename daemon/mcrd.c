@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "core/limits.h"
@@ -156,6 +157,8 @@ static int run_child(int argc, char **argv)
 
 	if (argc < 4)
 		usage_error("a role is not for use from the command line", argv[1]);
+	/* The kernel's name of the process is "exe" otherwise, from /proc/self/exe. */
+	prctl(PR_SET_NAME, argv[0], 0, 0, 0);
 	json = !strcmp(argv[3], "--log-format=json");
 	if (!strcmp(argv[1], ROLE_CONTROL)) {
 		log_init("control", json);

@@ -65,7 +65,7 @@ int priv_seal_syscalls_worker(void);
 /* --- sockets (priv_socket.c) --- */
 
 /*
- * A packet socket bound to @ifindex, ETH_P_IP, PACKET_VNET_HDR, outgoing frames
+ * A packet socket bound to @ifindex, ETH_P_ALL, PACKET_VNET_HDR, outgoing frames
  * ignored, filter "nothing" until priv_set_filter().  Return: descriptor or -errno.
  */
 int priv_packet_socket(unsigned ifindex);

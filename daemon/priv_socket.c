@@ -28,6 +28,9 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 #ifndef PACKET_FANOUT_FLAG_UNIQUEID
 #define PACKET_FANOUT_FLAG_UNIQUEID 0x2000
 #endif
@@ -104,7 +107,11 @@ int priv_packet_socket(unsigned ifindex)
 	set_buffer(sock, SO_RCVBUFFORCE, SO_RCVBUF, INPUT_RCVBUF_BYTES);
 	ret = set_int(sock, SOL_PACKET, PACKET_VNET_HDR, 1);
 	if (ret == 0)
-		ret = packet_bind(sock, ifindex, ETH_P_IP);
+		/*
+		 * Not ETH_P_IP: its handlers run after the kernel has taken the tag off a
+		 * VLAN frame that nobody claimed, and would see it as untagged.
+		 */
+		ret = packet_bind(sock, ifindex, ETH_P_ALL);
 	return ret < 0 ? close_with(sock, ret) : sock;
 }
 
@@ -127,7 +134,9 @@ int priv_counting_socket(unsigned ifindex)
  */
 int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
 {
-	unsigned type = steering == STEER_CPU ? PACKET_FANOUT_CPU : PACKET_FANOUT_CBPF;
+	/* A group has a hook of its own: PACKET_IGNORE_OUTGOING of its members does not count. */
+	unsigned type = (steering == STEER_CPU ? PACKET_FANOUT_CPU : PACKET_FANOUT_CBPF) |
+			PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
 	struct sock_filter insns[STEER_SMALL_MAX];
 	struct sock_fprog prog = {.filter = insns};
 	socklen_t len = sizeof(int);

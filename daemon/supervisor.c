@@ -361,7 +361,8 @@ int supervisor_main(const struct options *options)
 	}
 	finish(s);
 	status = s->exit_status;
-	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "stopped");
+	if (status == 0)
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "stopped");
 	free(s);
 	return status;
 }

@@ -150,7 +150,8 @@ void control_readable(struct supervisor *s)
 		ret = ipc_recv(control(s)->channel, IPC_FROM_CONTROL, &m, &fd);
 		if (ret == -EAGAIN || ret == -EINTR)
 			return;
-		if (ret == 0) {
+		/* Reset: it went without reading what we had sent. */
+		if (ret == 0 || ret == -ECONNRESET) {
 			child_hung_up(s, control(s));
 			return;
 		}

@@ -226,7 +226,7 @@ void worker_readable(struct supervisor *s, unsigned worker)
 		became_ready(s, worker); /* IPC_READY is all that a worker may say */
 		return;
 	}
-	if (ret == 0) {
+	if (ret == 0 || ret == -ECONNRESET) {
 		child_hung_up(s, c);
 		return;
 	}

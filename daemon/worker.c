@@ -215,15 +215,17 @@ static void tick(struct worker *w)
 /* Reaps, and while it is behind reaps again.  Returns the receives handled. */
 static unsigned gather(struct worker *w)
 {
-	unsigned pass = worker_reap(w), all = pass;
+	unsigned pass, all;
 
+	w->starved = false;
+	all = pass = worker_reap(w);
 	while (!w->per_packet && pass >= FULL_PASS && !relay_full(w->relay)) {
 		if (ring_submit(&w->ring) < 0)
 			break;
 		pass = worker_reap(w);
 		all += pass;
 	}
-	relay_set_behind(w->relay, relay_full(w->relay));
+	relay_set_behind(w->relay, relay_full(w->relay) || w->starved);
 	return all;
 }
 
@@ -237,6 +239,7 @@ static unsigned turn(struct worker *w, uint64_t wait_ns)
 		ret = ring_wait(&w->ring, wait_ns);
 		if (ret < 0)
 			die(FAC_DATA_PLANE, "io_uring_enter: %s", strerror(-ret));
+		relay_set_behind(w->relay, false); /* it had to wait */
 	}
 	w->now_ns = clock_ns();
 	received = gather(w);

@@ -56,6 +56,7 @@ struct worker {
 	bool channel_armed;
 	bool supervisor_gone;
 	bool draining;
+	bool starved; /* a receive ended in this pass because its pool was empty */
 	uint8_t peek; /* where the peeked byte of the channel goes */
 	int applied_fd;
 	void *arena;

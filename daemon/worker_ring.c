@@ -112,7 +112,7 @@ static void recv_ended(struct worker *w, union ring_tag tag, int res)
 		return; /* of a socket that is gone */
 	in->armed = false;
 	if (res == -ENOBUFS) {
-		in->starved = true;
+		in->starved = w->starved = true;
 		counter_add(&w->page->ingress.buf_exhaust, 1);
 	} else if (res < 0) {
 		in->rearm_ns = w->now_ns + REARM_AFTER_ERROR_NS;

@@ -4,7 +4,8 @@
  *
  * A scenario says what traffic is offered; a backend is a relay that can carry it.  A
  * trial offers one rate for a short time and compares what was sent with what the sink
- * got.  The search finds the highest rate of which nothing is lost (RFC 2544, 26.1).
+ * got.  The search finds the highest rate of which nothing is lost (RFC 2544, 26.1) and
+ * nothing piles up: large socket queues would otherwise carry a short trial through.
  * Backends take turns within a round, so that whatever else the machine does meets them
  * alike; figures are medians over rounds, and only their ratios mean anything.
  */
@@ -84,6 +85,7 @@ uint16_t bench_out_port(enum bench_backend_id id);
  * @offered_pps: what the generator truly sent
  * @sent, @received: datagrams; received counts all outputs
  * @sink_drops: lost in the sink itself
+ * @sent_s, @received_s: from the first to the last datagram, at either end
  * @cpu_ns:     CPU time of the whole machine that was not idle, per datagram sent
  * @p50_us..:   one-way latency
  */
@@ -92,6 +94,7 @@ struct bench_trial {
 	uint64_t sent;
 	uint64_t received;
 	uint64_t sink_drops;
+	double sent_s, received_s;
 	double cpu_ns;
 	double p50_us, p99_us;
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * bench_search.c - the highest rate of which nothing is lost
+ * bench_search.c - the highest rate of which nothing is lost and nothing piles up
  *
  * First the rate doubles until a trial loses something or the generator falls behind,
- * then the gap is halved on a logarithmic scale.  A trial that lost is tried a second
+ * then the gap is halved on a logarithmic scale.  A trial that failed, or that the generator could not keep up, is tried a second
  * time before it counts, because one preemption on a shared machine is not a limit.
  */
 #include "harness/bench.h"
@@ -14,6 +14,9 @@
 #define RESOLUTION  1.03
 #define KEPT_UP	    0.95 /* the generator reached what was asked */
 #define MOST_PPS    8000000
+/* What arrives after the generator has ended stood in a queue. */
+#define PILE_UP	    1.03
+#define PILE_UP_S   0.010
 
 struct searched {
 	double good_pps;   /* offered */
@@ -21,9 +24,10 @@ struct searched {
 	struct bench_result result;
 };
 
-static bool lost_nothing(const struct bench_run *run, const struct bench_trial *t)
+static bool carried(const struct bench_run *run, const struct bench_trial *t)
 {
-	return t->received >= t->sent * run->scenario->fanout && t->sink_drops == 0;
+	return t->received >= t->sent * run->scenario->fanout && t->sink_drops == 0 &&
+	       t->received_s <= t->sent_s * PILE_UP + PILE_UP_S;
 }
 
 /* Tries one rate.  Return: 1 when nothing was lost, 0 when something was, negative errno. */
@@ -37,10 +41,10 @@ static int attempt(const struct bench_run *run, double rate_pps, uint32_t ms, st
 
 		if (ret < 0)
 			return ret;
-		if (lost_nothing(run, &t))
+		if (carried(run, &t) && t.offered_pps >= rate_pps * KEPT_UP)
 			break;
 	}
-	if (!lost_nothing(run, &t))
+	if (!carried(run, &t))
 		return 0;
 	if (t.offered_pps * run->scenario->fanout > s->result.pps) {
 		s->result.pps = t.offered_pps * run->scenario->fanout;

@@ -179,6 +179,8 @@ static void fill(struct bench_trial *t, const cJSON *gen, const cJSON *sink)
 	t->sent = (uint64_t)field(gen, "sent");
 	t->received = (uint64_t)field(sink, "received");
 	t->sink_drops = (uint64_t)field(sink, "sink_drops");
+	t->sent_s = field(gen, "elapsed_s");
+	t->received_s = field(sink, "elapsed_s");
 	t->p50_us = field(latency, "p50");
 	t->p99_us = field(latency, "p99");
 }

@@ -5,12 +5,9 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -118,11 +115,4 @@ void lab_down(struct lab *lab)
 		close(lab->userns_fd);
 	lab->n_netns = 0;
 	lab->userns_fd = -1;
-}
-
-int lab_enter(int userns_fd, int netns_fd)
-{
-	if (userns_fd >= 0 && setns(userns_fd, CLONE_NEWUSER) < 0)
-		return -errno;
-	return setns(netns_fd, CLONE_NEWNET) < 0 ? -errno : 0;
 }

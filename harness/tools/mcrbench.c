@@ -264,7 +264,7 @@ static int set_profile(struct options *opt, const char *name)
 		const char *name;
 		unsigned int rounds;
 		uint32_t trial_ms;
-	} profiles[] = {{"smoke", 1, 250}, {"quick", 3, 500}, {"full", 5, 1000}};
+	} profiles[] = {{"smoke", 1, 500}, {"quick", 3, 1000}, {"full", 5, 2000}};
 
 	for (unsigned int i = 0; i < sizeof(profiles) / sizeof(*profiles); i++) {
 		if (strcmp(profiles[i].name, name) == 0) {

@@ -12,10 +12,13 @@ import struct
 import sys
 
 
+IP_RECVTTL = 12  # linux/in.h; Python's socket module does not have it
+
+
 def listener(interface, group, port):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTTL, 1)
+    sock.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
     sock.bind((group, port))
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,

@@ -177,11 +177,11 @@ def conflict_and_replace(t):
     relay = t.mcrd("relay")
     old = rule("239.1.1.1", 5000, output("239.2.2.1", 6000))
     new = rule("239.1.1.1", 5000, output("239.2.2.2", 6000))
-    add(t, relay, old)
+    present = add(t, relay, old)["rule_id"]
     error = t.raises(RpcError, relay.rpc, "AddRule", new)
     t.equal(error.code, CONFLICT, "code")
-    t.true(error.data["field"] and error.data["reason"], f"field and reason in {error.data}")
-    t.true("replace" in error.message, f"'replace' in: {error.message}")
+    t.equal(error.data["field"], "params.input", "field")
+    t.true(present in error.message, f"the rule in the way, {present}, in: {error.message}")
 
     old_sink = t.sink("sink", "eth0", "239.2.2.1", 6000)
     new_sink = t.sink("sink", "eth0", "239.2.2.2", 6000)

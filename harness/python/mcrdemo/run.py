@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Beginning and end of the demonstration: whatever happens between, nothing stays behind."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from mcrlab import Failure, paths
+from mcrlab.process import ProcessError
+from mcrlab.scenario import Scenario
+
+from . import acts, screen
+from .interrupt import Interrupted, Interrupts
+
+PR_SET_CHILD_SUBREAPER = 36
+STATUS_FAILED = 1
+STATUS_PIPE = 128 + 13
+
+# What the programs, the lab and the operating system can do to us.
+TROUBLE = (ProcessError, Failure, OSError, ValueError, KeyError, subprocess.SubprocessError)
+
+
+def _build_lab(run_dir):
+    for name in ("netlab", "mcrd", "mcrctl", "mcrgen", "mcrsink"):
+        paths.program(name)
+    try:
+        return Scenario("chain3", run_dir)
+    except ProcessError as error:
+        hint = "" if os.geteuid() == 0 else "; run it as root: sudo make demo"
+        raise ProcessError(f"cannot build the lab: {error}{hint}") from error
+
+
+def _describe(error):
+    if isinstance(error, (Failure, ProcessError, FileNotFoundError)):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _say(error):
+    screen.say()
+    screen.say(screen.coloured("FAILED", screen.RED))
+    screen.error(_describe(error))
+
+
+def _play(t, interrupts, started):
+    """The exit status of the story."""
+    try:
+        acts.play(t, interrupts)
+        screen.heading("Cleaning up")
+        faults = t.close()
+        for fault in faults:
+            screen.error(fault)
+        if faults:
+            return STATUS_FAILED
+        screen.paragraph("Relay, generators, sinks and namespaces are gone.  "
+                         f"The demo took {time.monotonic() - started:.1f} s.")
+        return 0
+    except BaseException as error:
+        faults = t.close()
+        if interrupts.signo is None and not isinstance(error, BrokenPipeError):
+            _explain(t, faults)
+        for fault in faults:
+            if fault.startswith("left behind"):
+                screen.error(fault)
+        raise
+
+
+def _explain(t, faults):
+    """The logs go with the temporary directory: show the end of those that matter now."""
+    for fault in faults:
+        screen.error(fault)
+    for process in t.processes:
+        if process.name.startswith("mcrd"):
+            lines = (process.stdout() + process.stderr()).splitlines()[-12:]
+            screen.error(f"the last lines that {process.name} logged:")
+            for line in lines:
+                print(f"    {line}", file=sys.stderr)
+
+
+def _reap():
+    """The children of a relay that was killed come to us."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _run(interrupts, run_dir):
+    started = time.monotonic()
+    try:
+        interrupts.check()
+        t = _build_lab(run_dir)
+        return _play(t, interrupts, started)
+    except Interrupted:
+        pass
+    except BrokenPipeError:
+        # Nobody reads on.  Python flushes once more at exit, and should not meet the same end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STATUS_PIPE
+    except TROUBLE as error:
+        # On a terminal Ctrl-C reaches every process: that one of them fails is then no news.
+        if interrupts.signo is None:
+            _say(error)
+            return STATUS_FAILED
+    screen.error("interrupted; everything it had started is stopped and removed")
+    return 128 + interrupts.signo
+
+
+def run():
+    """Returns the exit status."""
+    interrupts = Interrupts()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    run_dir = Path(tempfile.mkdtemp(prefix="mcr-demo-"))
+    try:
+        run_dir.chmod(0o755)  # the relay gives up root, and works in there
+        return _run(interrupts, run_dir)
+    finally:
+        _reap()
+        shutil.rmtree(run_dir)
+        interrupts.close()

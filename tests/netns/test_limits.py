@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Rate limits and priorities.
+
+    gen ---- eth0  relay  eth1 ---- sink
+"""
+
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, scenario
+
+from support_rules import add, nonzero, output, rule
+
+IN, OUT = "239.1.1.1", "239.2.2.2"
+BURST_S = 0.05  # what a silent rule saves up; see core/limiter.h
+
+
+def limited(t, limit, **traffic):
+    """One stream under a limit: (datagrams delivered, report of the generator)."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), rate_limit=limit))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    sent = t.gen("gen", "eth0", IN, 5000, **traffic)
+    t.wait_until(lambda: relay.stats()["totals"]["received"] >= sent["sent"], 5, "all received")
+    stats = t.conservation(relay)
+    delivered = stats["totals"]["sent"]
+    t.equal(sink.finish(delivered)["received"], delivered, "received by the sink")
+    t.equal(nonzero(stats["totals"]["drops"]),
+            nonzero({"rate_limited": sent["sent"] - delivered}), "drops")
+    t.equal((stats["rules"][0]["rate_limited"], stats["rules"][0]["shed"]),
+            (sent["sent"] - delivered, 0), "counted at the rule")
+    return delivered, sent
+
+
+@scenario("a limit of one datagram a second", topology="chain3")
+def one(t):
+    """Of 200 datagrams within a fifth of a second exactly one passes."""
+    delivered, sent = limited(t, {"pps": 1}, rate=1000, count=200, size=200)
+    if sent["elapsed_s"] >= 0.9:
+        t.skip(f"this machine took {sent['elapsed_s']:.2f} s to send 200 datagrams")
+    t.equal(delivered, 1, "delivered")
+
+
+@scenario("a limit above the rate", topology="chain3")
+def none(t):
+    """A limit that the stream keeps cuts nothing."""
+    delivered, _ = limited(t, {"pps": 100000, "bps": 10 ** 9}, rate=5000, count=2000, size=200)
+    t.equal(delivered, 2000, "delivered")
+
+
+@scenario("a limit in datagrams a second", topology="chain3")
+def pps(t):
+    """5,000 a second offered, 1,000 a second pass, and what was saved up before."""
+    delivered, sent = limited(t, {"pps": 1000}, rate=5000, count=5000, size=200)
+    # Above: tokens of the whole time and the burst.  Below: a machine that is busy elsewhere for
+    # longer than the burst lasts loses tokens.
+    highest = (sent["elapsed_s"] + BURST_S) * 1000 + 50
+    t.between(delivered, 0.8 * sent["elapsed_s"] * 1000, highest, "delivered")
+
+
+@scenario("a limit in bits a second", topology="chain3")
+def bps(t):
+    """1,000-byte datagrams at 4,000 a second under 8 Mb/s: a quarter passes."""
+    delivered, sent = limited(t, {"bps": 8000000}, rate=4000, count=4000, size=1000)
+    # What is saved up is at least one datagram of the largest size.
+    burst = max(BURST_S * 1000, 65.507)
+    t.between(delivered, 0.8 * sent["elapsed_s"] * 1000, sent["elapsed_s"] * 1000 + burst + 50,
+              "delivered")
+
+
+@scenario("low priority is shed by a worker that is behind, and only then", topology="chain3")
+def shedding(t):
+    """A worker held still finds a queue when it goes on: it gives up the low stream, not the high.
+
+    It is held for far less than the time after which it would be taken for dead.
+    """
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), priority="high"))
+    add(t, relay, rule(IN, 5001, output(OUT, 6001), priority="low"))
+    sinks = [t.sink("sink", "eth0", OUT, port) for port in (6000, 6001)]
+    t.gen("gen", "eth0", IN, 5000, flows=2, rate=2000, count=400, size=200)
+    for sink in sinks:
+        t.wait_until(lambda: sink.received() == 200, 5, "all delivered while not behind")
+    t.equal(nonzero(relay.stats()["totals"]["drops"]), {}, "drops while not behind")
+
+    worker = relay.rpc("ListWorkers")["workers"][0]["pid"]
+    gen = t.gen_start("gen", "eth0", IN, 5000, hold=True, flows=2, count=5000, size=64,
+                      first_flow=2)
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        gen.finish()
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    t.wait_until(lambda: relay.stats()["totals"]["received"] >= 5400, 5, "all received")
+    stats = t.conservation(relay)
+    t.equal(set(nonzero(stats["totals"]["drops"])), {"shed"}, "reasons of drops")
+    high, low = stats["rules"]
+    t.equal((high["matched"], high["shed"]), (2700, 0), "high: matched, shed")
+    t.equal(low["matched"] + low["shed"], 2700, "low: matched and shed")
+    t.clean(sinks[0].finish(2700), 2700, "the high stream")
+    t.equal(sinks[1].finish(low["matched"])["received"], low["matched"], "the low stream")
+    t.note(f"{low['shed']} of 2500 datagrams of low priority shed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Super-datagrams: what arrives as one buffer leaves as the datagrams that were sent.
+
+    gen ---- eth0 (GRO)  relay  eth1 ---- sink
+
+A super-datagram reaches the relay in two ways: merged by GRO at its input, or never cut at the
+sender, because a virtual wire hands over what its interface would have cut.  In every scenario
+the number of frames received, smaller than that of datagrams, shows that there were any.
+"""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, scenario
+
+from support_rules import add, dumped, nonzero, output, rule
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+IN, OUT = "239.1.1.1", "239.2.2.2"
+
+
+def whole_supers(t):
+    """The sender's interface takes super-datagrams as they are."""
+    t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
+
+
+def send_plan(t, plan):
+    """Send by plan through a relay; what arrives must be what was sent, in order, byte for byte."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    arrived, sent = t.run_dir / "arrived", t.run_dir / "sent"
+    count = sum(-(-total // segment) for segment, total in plan)
+    sink = t.sink("sink", "eth0", OUT, 6000, dump=arrived)
+    t.run("gen", [sys.executable, f"{HERE}/support_super.py", "eth0", IN, 5000, json.dumps(plan),
+                  sent])
+    report = sink.finish(count)
+    t.equal((report["received"], report["sink_drops"]), (count, 0), "received, sink drops")
+    got, expected = dumped(arrived), dumped(sent)
+    t.equal([len(one) for one in got], [len(one) for one in expected], "sizes in order")
+    t.true(got == expected, "payloads are what was sent, in order, byte for byte")
+    totals = t.conservation(relay)["totals"]
+    t.equal((totals["received"], totals["matched"], totals["sent"], nonzero(totals["drops"])),
+            (count, count, count, {}), "counted as datagrams: received, matched, sent, drops")
+    t.equal(totals["bytes"], sum(total for _, total in plan), "payload bytes")
+    t.equal(totals["frames"], len(plan), "frames")
+
+
+@scenario("super-datagrams of equal sizes", topology="gro")
+def equal_sizes(t):
+    """Full super-datagrams, up to the 64 KB that one can hold."""
+    whole_supers(t)
+    send_plan(t, [(1400, 1400 * 46)] * 10 + [(100, 6400)] * 10 + [(1472, 1472 * 44)] * 5)
+
+
+@scenario("super-datagrams whose last datagram is shorter", topology="gro")
+def shorter_last(t):
+    """The odd rest stays a datagram of its own, and in its place."""
+    whole_supers(t)
+    send_plan(t, [(1400, 1400 * 9 + 1), (1400, 1400 * 9 + 1399), (500, 500 * 60 + 7),
+                  (1, 64), (9, 9 * 20 + 3)] * 4)
+
+
+@scenario("super-datagrams of mixed sizes", topology="gro")
+def mixed_sizes(t):
+    """Sizes that change from one super-datagram to the next, with single datagrams between."""
+    whole_supers(t)
+    send_plan(t, [(1000, 20000), (300, 300), (1000, 12345), (1400, 1400), (1400, 1400),
+                  (700, 700 * 40 + 10), (10, 10), (1472, 1472 * 3), (1400, 1401)] * 5)
+
+
+@scenario("super-datagrams of 128 datagrams", topology="gro")
+def most_segments(t):
+    """As many as this kernel's senders may put into one; older kernels take 64 when it leaves."""
+    whole_supers(t)
+    probe = t.run("gen", [sys.executable, f"{HERE}/support_super.py", "eth0", "239.9.9.9", 9,
+                          json.dumps([(100, 12800)]), os.devnull], check=False)
+    if probe.returncode:
+        t.skip("this kernel sends no more than 64 datagrams at once")
+    send_plan(t, [(100, 12800), (400, 400 * 127 + 1), (50, 50 * 128)] * 4)
+
+
+@scenario("super-datagrams with GRO off at the input", topology="chain3")
+def gro_off(t):
+    """A virtual wire brings them all the same; the receive buffers must be large enough."""
+    whole_supers(t)
+    t.equal("rx-udp-gro-forwarding: off" in t.run("relay", ["ethtool", "-k", "eth0"]).stdout, True,
+            "GRO is off")
+    send_plan(t, [(1400, 1400 * 46), (1400, 1400 * 9 + 77), (64, 64 * 60), (900, 900)] * 5)
+
+
+@scenario("super-datagrams that GRO merges", topology="gro")
+def merged(t):
+    """Datagrams sent one by one, merged at the input, leave one by one and in order.
+
+    How many GRO merges depends on what arrives together; that it merges any is checked.
+    """
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=16000, burst=64, segment=32, count=6400, size=1000)
+    t.clean(sink.finish(6400), 6400)
+    totals = t.conservation(relay)["totals"]
+    t.equal((totals["received"], totals["sent"], nonzero(totals["drops"])), (6400, 6400, {}),
+            "received, sent, drops")
+    t.true(totals["frames"] < 6400, f"{totals['frames']} frames for 6400 datagrams: none merged")
+    t.note(f"6400 datagrams in {totals['frames']} frames, {totals['send_calls']} sends")
+
+
+@scenario("GRO that the configuration switches on", topology="chain3")
+def switched_on(t):
+    """`"gro": true` merges, and the setting is as before once the relay has ended."""
+    def setting():
+        text = t.run("relay", ["ethtool", "-k", "eth0"]).stdout
+        return [line.split()[1] for line in text.splitlines() if "rx-udp-gro-forwarding" in line]
+
+    t.equal(setting(), ["off"], "before")
+    relay = t.mcrd("relay", config={"gro": {"eth0": True},
+                                    "rules": [rule(IN, 5000, output(OUT, 6000))]})
+    t.equal(setting(), ["on"], "while it runs")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=16000, burst=64, segment=32, count=3200, size=1000)
+    t.clean(sink.finish(3200), 3200)
+    totals = t.conservation(relay)["totals"]
+    t.true(totals["frames"] < 3200, f"{totals['frames']} frames for 3200 datagrams: none merged")
+    relay.stop()
+    t.equal(setting(), ["off"], "afterwards")
+
+
+@scenario("super-datagrams to three outputs", topology="fanout3")
+def to_three(t):
+    """One buffer, three interfaces, the same datagrams on each."""
+    whole_supers(t)
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, *[output(OUT, 6000, f"eth{n}") for n in (1, 2, 3)]))
+    sinks = [t.sink(f"sink{n}", "eth0", OUT, 6000) for n in (1, 2, 3)]
+    t.gen("gen", "eth0", IN, 5000, rate=16000, segment=40, count=4000, size=1400)
+    for sink in sinks:
+        t.clean(sink.finish(4000), 4000, sink.name)
+    totals = t.conservation(relay)["totals"]
+    t.equal((totals["frames"], totals["received"], totals["sent"]), (100, 4000, 12000),
+            "frames, received, sent")
+
+
+@scenario("super-datagrams above the output MTU", topology={
+    "name": "gro_asym",
+    "nodes": {"gen": {}, "relay": {}, "sink": {}},
+    "links": [{"mtu": 9000, "ends": [
+                   {"at": "gen:eth0", "addresses": ["10.10.1.100/24"]},
+                   {"at": "relay:eth0", "addresses": ["10.20.0.1/24"]}]},
+              {"ends": [{"at": "relay:eth1", "addresses": ["10.90.1.1/24"]},
+                        {"at": "sink:eth0", "addresses": ["10.90.1.2/24"]}]}]})
+def above_the_mtu(t):
+    """Datagrams of 4000 bytes in super-datagrams leave one by one, each as fragments."""
+    whole_supers(t)
+    send_plan(t, [(4000, 4000 * 12), (4000, 4000 * 5 + 100), (1400, 1400 * 40)] * 4)
+
+
+if __name__ == "__main__":
+    main()

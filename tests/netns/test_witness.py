@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the relay accepts and what it emits, with scapy as the witness.
+
+    gen (frames built by scapy) ---- eth0  relay  eth1 ---- sink (frames read by scapy)
+
+Of each row three copies go through a packet socket at gen, past every check that a kernel makes.
+Each must be counted as three of exactly one reason, or be forwarded three times.  Total
+`not_matched` is also what the prefilter turned away unread; of that the interface's
+`not_ipv4_udp` tells what is not untagged IPv4 UDP.
+"""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, payload, scenario
+
+from support_rules import add, dumped, interface_stats, nonzero, output, rule
+
+SCAPY = ["/usr/bin/python3", os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                          "support_scapy.py")]
+COPIES = 3
+IN, OUT = "239.1.1.1", "239.2.2.2"
+
+FORWARDED = [
+    ("plain", 100),
+    ("zero UDP checksum", 100),
+    ("IP options", 100),
+    ("padding behind the datagram", 1),
+]
+# Row, reason, and whether it is not untagged IPv4 UDP in the eyes of the prefilter.
+FRAGMENTS = [
+    ("first fragment", "fragment", False),
+    ("middle fragment", "fragment", False),
+    ("last fragment", "fragment", False),
+]
+CHECKSUMS = [
+    ("bad IP checksum", "bad_ip_checksum", False),
+    ("bad UDP checksum", "bad_udp_checksum", False),
+]
+TRUNCATED = [
+    ("cut behind Ethernet", "not_matched", True),
+    ("cut in the IP header", "not_matched", True),
+    ("cut in the last byte of the IP header", "not_matched", True),
+    ("cut behind the IP header", "truncated", False),
+    ("cut before the UDP destination port", "truncated", False),
+    ("cut in the UDP header", "truncated", False),
+    ("cut behind the UDP header", "truncated", False),
+    ("cut in the payload", "truncated", False),
+    ("IP packet too short for a UDP header", "truncated", False),
+]
+LENGTHS = [
+    ("UDP length beyond the frame", "bad_length", False),
+    ("UDP length below its header", "bad_length", False),
+    ("IP length below its header", "bad_length", False),
+]
+OTHERS = [
+    ("VLAN-tagged", "not_matched", True),
+    ("IPv6", "not_matched", True),
+    ("version 6 in an IPv4 frame", "not_ipv4_udp", False),
+    ("TCP", "not_matched", True),
+    ("unmatched group", "not_matched", False),
+    ("unmatched port", "not_matched", False),
+    ("fragment of an unmatched group", "not_matched", False),
+]
+
+SEND = """
+import socket
+sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+sock.bind(("eth0", 0))
+for _ in range(int(sys.argv[2])):
+    sock.send(bytes.fromhex(sys.argv[1]))
+"""
+
+
+@functools.lru_cache(maxsize=None)
+def frames():
+    done = subprocess.run(SCAPY + ["build"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"scapy: {done.stderr.strip()[-500:]}")
+    return json.loads(done.stdout)
+
+
+def send(t, row):
+    t.python("gen", SEND, frames()[row], str(COPIES))
+
+
+def foreign(relay):
+    return interface_stats(relay, "eth0")["not_ipv4_udp"]
+
+
+def check_drops(t, rows):
+    """None of them is forwarded, each is counted as received and under its own reason alone."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    for row, reason, is_foreign in rows:
+        before, foreign_before = relay.stats()["totals"], foreign(relay)
+        send(t, row)
+        t.wait_until(lambda: relay.stats()["totals"]["received"] >= before["received"] + COPIES, 5,
+                     f"{row}: {COPIES} received")
+        after = relay.stats()["totals"]
+        delta = {name: after["drops"][name] - before["drops"][name] for name in after["drops"]}
+        t.equal(nonzero(delta), {reason: COPIES}, f"{row}: drops")
+        t.equal(after["received"] - before["received"], COPIES, f"{row}: received")
+        t.equal(after["matched"], 0, f"{row}: matched")
+        t.equal(foreign(relay) - foreign_before, COPIES if is_foreign else 0,
+                f"{row}: not IPv4 UDP")
+    # What is good still passes, so the rows above were not turned away for want of a rule.
+    send(t, "plain")
+    t.equal(sink.finish(COPIES)["received"], COPIES, "received by the sink after all rows")
+    t.conservation(relay)
+
+
+@scenario("what is valid is forwarded", topology="chain3")
+def valid(t):
+    """No UDP checksum, IP options, padding behind the datagram: the payload arrives, and no more."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    dump = t.run_dir / "dump"
+    sink = t.sink("sink", "eth0", OUT, 6000, dump=dump)
+    for row, _ in FORWARDED:
+        had = sink.received()
+        send(t, row)
+        t.wait_until(lambda: sink.received() >= had + COPIES, 5, f"{row}: {COPIES} forwarded")
+    t.equal(sink.finish(COPIES * len(FORWARDED))["received"], COPIES * len(FORWARDED), "received")
+    body = bytes(range(100))
+    t.equal(dumped(dump), [body if size == 100 else b"x" for _, size in FORWARDED
+                           for _ in range(COPIES)], "payloads")
+    t.equal(nonzero(t.conservation(relay)["totals"]["drops"]), {}, "drops")
+
+
+@scenario("fragments: first, middle, last", topology="chain3")
+def fragments(t):
+    """Nothing is reassembled; each fragment is counted as one."""
+    check_drops(t, FRAGMENTS)
+
+
+@scenario("bad checksums", topology="chain3")
+def checksums(t):
+    """A wrong IP or UDP checksum is found although no kernel looked at it."""
+    check_drops(t, CHECKSUMS)
+
+
+@scenario("truncated at every header", topology="chain3")
+def truncated(t):
+    """A frame that ends early is never read beyond its end."""
+    check_drops(t, TRUNCATED)
+
+
+@scenario("lengths that contradict each other", topology="chain3")
+def lengths(t):
+    """UDP and IP lengths beyond the frame or below their headers."""
+    check_drops(t, LENGTHS)
+
+
+@scenario("VLAN, IPv6, TCP, unmatched group and port", topology="chain3")
+def others(t):
+    """What no rule can want is turned away by the prefilter, and counted all the same."""
+    check_drops(t, OTHERS)
+
+
+@scenario("what the relay emits", topology="chain3")
+def emitted(t):
+    """Addresses, TTL, DSCP, checksums and payload on the wire, as scapy reads them."""
+    # Without offload the checksums must be in the frames, as they would be behind a real card.
+    t.run("relay", ["ethtool", "-K", "eth1", "tx", "off"])
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000, ttl=8, dscp=34), output("239.2.2.3", 6000)))
+    count = 20
+    witness = t.start("sink", SCAPY + ["sniff", "eth0", 6000, 2 * count])
+    t.wait_until(lambda: witness.stdout().startswith("ready"), 20, "witness")
+    t.gen("gen", "eth0", IN, 5000, rate=200, count=count, size="1,32,301,1400", ttl=3, dscp=12)
+    t.equal(witness.wait(10), 0, "status of the witness")
+
+    seen = [json.loads(line) for line in witness.stdout().splitlines()[1:]]
+    for one in seen:
+        options = (8, 34, "01:00:5e:02:02:02") if one["group"] == OUT else \
+                  (1, 0, "01:00:5e:02:02:03")
+        t.equal((one["ttl"], one["dscp"], one["destination"]), options, f"header of {one}")
+        t.equal((one["source"], one["ecn"], one["flags"]), ("10.90.1.1", 0, ""), f"rest of {one}")
+        t.equal((one["ip_checksum_good"], one["udp_checksum_good"]), (True, True),
+                f"checksums of {one}")
+    for group in (OUT, "239.2.2.3"):
+        bodies = [bytes.fromhex(one["payload"]) for one in seen if one["group"] == group]
+        t.equal([len(body) for body in bodies], [1, 32, 301, 1400] * (count // 4), "sizes")
+        t.equal(bodies[2][32:], payload(2, size=301)[32:], "body of the third datagram")
+    t.conservation(relay)
+
+
+if __name__ == "__main__":
+    main()
