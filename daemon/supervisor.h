@@ -228,7 +228,7 @@ uint64_t worker_sync_all(struct supervisor *s);
 int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);
 
 /* --- supervisor_iface.c: 0 or a negative errno --- */
-/* -EEXIST (slot is open), -ERANGE (a worker that does not exist), -ENETDOWN, errno of the calls. */
+/* -EEXIST (slot is open), -ERANGE (no such worker), -ENETDOWN, errno of the calls. */
 int iface_open_input(struct supervisor *s, const struct ipc_iface *iface);
 int iface_close_input(struct supervisor *s, unsigned slot);
 /* *coarse: the kernel refused the exact programs for their size. */

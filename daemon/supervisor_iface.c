@@ -92,7 +92,7 @@ static void close_input_sockets(struct input *in)
 
 static int open_packet_sockets(struct input *in)
 {
-	int member[MCR_MAX_WORKERS];
+	int member[MCR_MAX_WORKERS], ret;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
@@ -105,8 +105,10 @@ static int open_packet_sockets(struct input *in)
 	}
 	if (n < 2)
 		return 0;
-	return priv_fanout(member, n, (enum ipc_steering)in->iface.steering,
-			   (enum link_layer)in->iface.link);
+	ret = priv_fanout(member, n, (enum ipc_steering)in->iface.steering,
+			  (enum link_layer)in->iface.link);
+	/* Older kernels let no socket join while its interface is down. */
+	return ret == -EINVAL ? -ENETDOWN : ret;
 }
 
 static int open_counting_sockets(struct input *in)

@@ -236,10 +236,12 @@ static unsigned turn(struct worker *w, uint64_t wait_ns)
 	int ret;
 
 	if (!w->n_deferred && !io_uring_cq_ready(&w->ring.uring)) {
-		ret = ring_wait(&w->ring, wait_ns);
+		/* After an empty pool the sockets' queues are full: no wait, and still behind. */
+		if (!w->starved)
+			relay_set_behind(w->relay, false);
+		ret = ring_wait(&w->ring, w->starved ? 0 : wait_ns);
 		if (ret < 0)
 			die(FAC_DATA_PLANE, "io_uring_enter: %s", strerror(-ret));
-		relay_set_behind(w->relay, false); /* it had to wait */
 	}
 	w->now_ns = clock_ns();
 	received = gather(w);

@@ -63,7 +63,8 @@ static bool may_arm(const struct worker *w, const struct worker_input *in)
 {
 	const struct bufpool_class *c = &w->pool.class[in->class];
 
-	if (in->sock < 0 || in->armed || w->now_ns < in->rearm_ns)
+	/* Without a table nothing would match: what queued for a successor would be dropped. */
+	if (!w->table || in->sock < 0 || in->armed || w->now_ns < in->rearm_ns)
 		return false;
 	return !in->starved || c->offered >= c->buffers / 8;
 }

@@ -18,8 +18,8 @@
 
 #include "core/egress.h"
 
-#define FAKE_LOG_MAX  20000u
-#define FAKE_GOT_MAX  400000u
+#define FAKE_LOG_MAX     20000u
+#define FAKE_GOT_MAX     400000u
 #define FAKE_UDP_SEGMENT 103
 
 struct fake_send {
@@ -122,8 +122,8 @@ static inline void fake_deliver(struct fake_kernel *k, const struct fake_send *s
 		if (s->segment && n > s->segment)
 			n = s->segment;
 		if (k->n_got < FAKE_GOT_MAX)
-			k->got[k->n_got++] = (struct fake_datagram){
-				s->port, n, fake_sum(k->bytes + at, n)};
+			k->got[k->n_got++] =
+				(struct fake_datagram){s->port, n, fake_sum(k->bytes + at, n)};
 		at += n;
 	} while (at < s->bytes);
 }
@@ -131,9 +131,8 @@ static inline void fake_deliver(struct fake_kernel *k, const struct fake_send *s
 static inline int fake_send_one(struct fake_kernel *k, int sock, const struct msghdr *msg)
 {
 	const struct sockaddr_in *to = msg->msg_name;
-	struct fake_send s = {.sock = sock,
-			      .port = ntohs(to->sin_port),
-			      .n_iov = (uint32_t)msg->msg_iovlen};
+	struct fake_send s = {
+		.sock = sock, .port = ntohs(to->sin_port), .n_iov = (uint32_t)msg->msg_iovlen};
 
 	fake_read_control(&s, msg);
 	for (size_t i = 0; i < msg->msg_iovlen; i++) {

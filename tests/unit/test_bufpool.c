@@ -117,8 +117,7 @@ static void take_refuses(void **state)
 		assert_int_equal(bufpool_take(&f->pool, c, n), -ERANGE);
 		assert_int_equal(bufpool_take(&f->pool, c, 65535), -ERANGE);
 		assert_int_equal(bufpool_take(&f->pool, c, UINT32_MAX), -ERANGE);
-		assert_int_equal(bufpool_take(&f->pool, c, n - 1),
-				 f->pool.class[c].first + n - 1);
+		assert_int_equal(bufpool_take(&f->pool, c, n - 1), f->pool.class[c].first + n - 1);
 		assert_int_equal(bufpool_take(&f->pool, c, n - 1), -EBUSY);
 		/* A refusal changes nothing. */
 		assert_int_equal(f->pool.class[c].offered, n - 1);

@@ -416,10 +416,15 @@ static void test_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_link),          cmocka_unit_test(test_parse_addr),
-		cmocka_unit_test(test_parse_addr_peer),     cmocka_unit_test(test_events),
-		cmocka_unit_test(test_dump_sweeps),         cmocka_unit_test(test_dump_interrupted),
-		cmocka_unit_test(test_malformed_datagrams), cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_parse_link),
+		cmocka_unit_test(test_parse_addr),
+		cmocka_unit_test(test_parse_addr_peer),
+		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_dump_sweeps),
+		cmocka_unit_test(test_dump_interrupted),
+		cmocka_unit_test(test_malformed_datagrams),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

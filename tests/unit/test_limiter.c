@@ -22,8 +22,8 @@ static struct match_rule rule_with(uint64_t pps, uint64_t bps)
 }
 
 /* Datagrams that pass in @seconds when @batch of @bytes arrive every @period_ns. */
-static uint64_t passed(struct match_rule *r, uint64_t from_ns, uint64_t seconds,
-		       uint64_t period_ns, uint32_t batch, uint32_t bytes)
+static uint64_t passed(struct match_rule *r, uint64_t from_ns, uint64_t seconds, uint64_t period_ns,
+		       uint32_t batch, uint32_t bytes)
 {
 	uint64_t n = 0;
 

@@ -76,9 +76,8 @@ static void most_specific_first(void **state)
 	assert_int_equal(match_rules(t), 5);
 	assert_int_equal(match_generation(t), 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct match_rule *r =
-			match_lookup(t, cases[i].iface, htonl(cases[i].source),
-				     htonl(cases[i].group), cases[i].port);
+		const struct match_rule *r = match_lookup(t, cases[i].iface, htonl(cases[i].source),
+							  htonl(cases[i].group), cases[i].port);
 		const int got = r ? (int)r->rec.slot : -1;
 
 		if (got != cases[i].rule)
@@ -144,9 +143,17 @@ static void carry_over(void **state)
 	static const struct table_output outs[] = {{.iface = 1, .group = GROUP + 9, .port = 1},
 						   {.iface = 2, .group = GROUP + 9, .port = 1}};
 	struct table_rule rules[] = {
-		{.group = GROUP, .port = 1, .incarnation = 7, .pps = 5, .n_outputs = 2,
+		{.group = GROUP,
+		 .port = 1,
+		 .incarnation = 7,
+		 .pps = 5,
+		 .n_outputs = 2,
 		 .outputs = outs},
-		{.group = GROUP, .port = 2, .incarnation = 8, .pps = 5, .n_outputs = 2,
+		{.group = GROUP,
+		 .port = 2,
+		 .incarnation = 8,
+		 .pps = 5,
+		 .n_outputs = 2,
 		 .outputs = outs},
 	};
 	struct match_table *a = build(rules, 2, NULL), *b;
@@ -219,7 +226,8 @@ static void hash_is_that_of_the_snapshot(void **state)
 		if (match_rules(t)) {
 			assert_int_not_equal(want, 0);
 			while (!match_hash_step(t, 7)) {
-				assert_int_equal(match_hash(t), want); /* half a pass is not shown */
+				assert_int_equal(match_hash(t),
+						 want); /* half a pass is not shown */
 				steps++;
 			}
 			assert_int_equal(steps, (match_rules(t) + 6) / 7 - 1);
@@ -260,9 +268,8 @@ static void flip_all(struct match_table *t, void *at, size_t bytes, size_t from,
 	assert_int_equal(rehash(t), good);
 }
 
-#define SKIP(type, member)        \
-	offsetof(type, member),   \
-		offsetof(type, member) + sizeof(((type *)NULL)->member)
+#define SKIP(type, member) \
+	offsetof(type, member), offsetof(type, member) + sizeof(((type *)NULL)->member)
 
 static void corruption_shows(void **state)
 {
@@ -332,7 +339,11 @@ static const struct control_case {
 	{"DSCP 34", {.group = GROUP, .port = 1, .dscp = 34}, -1, 136, 0},
 	{"DSCP 63", {.group = GROUP, .port = 1, .dscp = 63}, -1, 252, 0},
 	{"source", {.group = GROUP, .port = 1, .source = SOURCE}, -1, -1, SOURCE},
-	{"all", {.group = GROUP, .port = 1, .source = SOURCE, .ttl = 8, .dscp = 34}, 8, 136, SOURCE},
+	{"all",
+	 {.group = GROUP, .port = 1, .source = SOURCE, .ttl = 8, .dscp = 34},
+	 8,
+	 136,
+	 SOURCE},
 };
 
 static void check_control(const struct control_case *c, const struct match_output *o)

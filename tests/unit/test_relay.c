@@ -2,7 +2,8 @@
 /*
  * test_relay.c - frames in, sends out: drop reasons, order, priorities, limits
  *
- * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c core/addr.c core/bufpool.c core/arena.c core/counters.c core/frame.c core/limiter.c
+ * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c
+ * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/frame.c core/limiter.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,9 +33,13 @@ static const struct table_output outs[] = {
 	{.iface = 1, .group = FIXTURE_GROUP + 1, .port = 6100},
 };
 
-#define RULE(i, level, n, ...)                                             \
-	[i] = {.group = FIXTURE_GROUP, .port = 5000 + (i), .n_outputs = n, \
-	       .outputs = &outs[i], .priority = RULE_PRIORITY_##level, __VA_ARGS__}
+#define RULE(i, level, n, ...)                    \
+	[i] = {.group = FIXTURE_GROUP,            \
+	       .port = 5000 + (i),                \
+	       .n_outputs = n,                    \
+	       .outputs = &outs[i],               \
+	       .priority = RULE_PRIORITY_##level, \
+	       __VA_ARGS__}
 
 static const struct table_rule rules[RULES] = {
 	RULE(NORMAL, NORMAL, 1),

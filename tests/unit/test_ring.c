@@ -99,11 +99,11 @@ static void arm(struct fixture *f, enum buf_class class)
 {
 	struct io_uring_sqe *sqe = ring_sqe(&f->ring);
 	const union ring_tag tag = {
-		.kind = RING_RECV, .class = (uint8_t)class, .slot = 7, .index = 99};
+		.kind = RING_RECV, .class = (uint8_t) class, .slot = 7, .index = 99};
 
 	io_uring_prep_recv_multishot(sqe, f->pair[0], NULL, 0, MSG_TRUNC);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
-	sqe->buf_group = (uint16_t)class;
+	sqe->buf_group = (uint16_t) class;
 	sqe->user_data = tag.u64;
 }
 
@@ -151,7 +151,7 @@ static void multishot_receive(void **state)
 			{
 				struct io_uring_sqe *sqe = ring_sqe(&f->ring);
 				const union ring_tag tag = {.kind = RING_RECV,
-							    .class = (uint8_t)class,
+							    .class = (uint8_t) class,
 							    .slot = 7,
 							    .index = 99};
 
@@ -377,10 +377,10 @@ static void old_queue_stays_readable(void **state)
 	assert_int_equal(*(const uint32_t *)(rings + old.cq_off.head), 0);
 	cqe = (const void *)(rings + old.cq_off.cqes);
 	assert_int_equal(cqe->res, 4);
-	assert_memory_equal(
-		(const uint8_t *)f->arena + arena_buffers_offset(BUF_SMALL) +
-			(cqe->flags >> IORING_CQE_BUFFER_SHIFT) * (size_t)BUF_SMALL_BYTES,
-		"left", 4);
+	assert_memory_equal((const uint8_t *)f->arena + arena_buffers_offset(BUF_SMALL) +
+				    (cqe->flags >> IORING_CQE_BUFFER_SHIFT) *
+					    (size_t)BUF_SMALL_BYTES,
+			    "left", 4);
 	ring_fini(&next);
 	fixture_free(f);
 }

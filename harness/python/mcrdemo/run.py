@@ -25,18 +25,25 @@ STATUS_PIPE = 128 + 13
 TROUBLE = (ProcessError, Failure, OSError, ValueError, KeyError, subprocess.SubprocessError)
 
 
+class CannotStart(Exception):
+    """There is nothing to show, and why: one line."""
+
+
 def _build_lab(run_dir):
-    for name in ("netlab", "mcrd", "mcrctl", "mcrgen", "mcrsink"):
-        paths.program(name)
+    try:
+        for name in ("netlab", "mcrd", "mcrctl", "mcrgen", "mcrsink"):
+            paths.program(name)
+    except FileNotFoundError as error:
+        raise CannotStart(error) from error
     try:
         return Scenario("chain3", run_dir)
-    except ProcessError as error:
+    except (ProcessError, OSError, ValueError) as error:
         hint = "" if os.geteuid() == 0 else "; run it as root: sudo make demo"
-        raise ProcessError(f"cannot build the lab: {error}{hint}") from error
+        raise CannotStart(f"cannot build the lab: {error}{hint}") from error
 
 
 def _describe(error):
-    if isinstance(error, (Failure, ProcessError, FileNotFoundError)):
+    if isinstance(error, (Failure, ProcessError)):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
@@ -62,7 +69,7 @@ def _play(t, interrupts, started):
         return 0
     except BaseException as error:
         faults = t.close()
-        if interrupts.signo is None and not isinstance(error, BrokenPipeError):
+        if interrupts.signo is None and not isinstance(error, screen.Closed):
             _explain(t, faults)
         for fault in faults:
             if fault.startswith("left behind"):
@@ -99,10 +106,14 @@ def _run(interrupts, run_dir):
         return _play(t, interrupts, started)
     except Interrupted:
         pass
-    except BrokenPipeError:
+    except screen.Closed:
         # Nobody reads on.  Python flushes once more at exit, and should not meet the same end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return STATUS_PIPE
+    except CannotStart as error:
+        if interrupts.signo is None:
+            screen.error(error)
+            return STATUS_FAILED
     except TROUBLE as error:
         # On a terminal Ctrl-C reaches every process: that one of them fails is then no news.
         if interrupts.signo is None:

@@ -9,12 +9,19 @@ WIDTH = 92
 BOLD, RED, GREEN, DIM = "1", "31", "32", "2"
 
 
+class Closed(Exception):
+    """Nobody reads what we print."""
+
+
 def coloured(text, code):
     return f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() else text
 
 
 def say(text=""):
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError as error:
+        raise Closed from error
 
 
 def heading(text):
@@ -78,5 +85,4 @@ def row(cells, bad=False):
 
 
 def error(text):
-    sys.stdout.flush()
     print(f"demo: {text}", file=sys.stderr, flush=True)

@@ -20,7 +20,8 @@ def count_sent(gen):
     try:
         return measure.counter(gen.pid, "Udp.OutDatagrams")
     except OSError as error:
-        raise ProcessError(f"{gen.name} has ended early: {gen.stderr().strip()}") from error
+        raise ProcessError(f"{gen.name} ended early, status {gen.wait(1)}: "
+                           f"{gen.stderr().strip() or 'it gave no reason'}") from error
 
 
 class Live:
