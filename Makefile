@@ -24,6 +24,12 @@ BUILD := $(BUILD)-clang
 endif
 BUILD_ABS := $(abspath $(BUILD))
 
+# One short line per file; V=1 shows the commands.
+V ?= 0
+ifeq ($(V),0)
+say = @printf '  %-5s %s\n' $(1) $(2);
+endif
+
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	    -Wpointer-arith -Wvla -Wno-unused-parameter -Wno-missing-field-initializers
@@ -68,27 +74,27 @@ all: $(DAEMON_BINS) $(HARNESS_BINS)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(call obj,daemon/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
 
 $(BUILD)/libcore.a: $(call obj,$(CORE_SRCS))
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
 $(BUILD)/libharness.a: $(call obj,$(HARNESS_SRCS))
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
 $(BUILD)/bin/mcrd: $(call obj,daemon/mcrd.c $(DAEMON_SRCS)) $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
 
 $(BUILD)/bin/mcrctl: $(call obj,daemon/mcrctl.c $(CTL_SRCS) daemon/version.c) $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
 
 $(HARNESS_BINS): $(BUILD)/bin/%: $(BUILD)/obj/harness/tools/%.o $(BUILD)/libharness.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(HARNESS_LIBS)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(HARNESS_LIBS)
 
 # A unit test links the module under test and what the line " * Links: a.c b.c"
 # in its header comment lists, nothing else.
@@ -96,7 +102,7 @@ unit_links = $(shell sed -n 's/^ \* Links: //p' $(1))
 define unit_rule
 $(BUILD)/unit/$(notdir $(1:.c=)): $(call obj,$(1) $(call unit_links,$(1)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDFLAGS) -lcmocka $$(DAEMON_LIBS)
+	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDFLAGS) -lcmocka $$(DAEMON_LIBS)
 endef
 $(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
 
@@ -104,7 +110,7 @@ $(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
 define fuzz_rule
 $(BUILD)/fuzz/$(notdir $(1:.c=)): $(1) $(call unit_links,$(1)) $(wildcard core/*.h)
 	@mkdir -p $$(@D)
-	clang -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O1 -g -DMCR_SANITIZED=1 \
+	$$(call say,FUZZ,$$@)clang -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O1 -g -DMCR_SANITIZED=1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		$$(DEP_CFLAGS) -o $$@ $$(filter %.c,$$^) $$(LDFLAGS) $$(DAEMON_LIBS)
 endef
@@ -112,7 +118,7 @@ $(foreach t,$(FUZZ_SRCS),$(eval $(call fuzz_rule,$(t))))
 
 $(BUILD)/experiments/%: experiments/%.c $(wildcard experiments/*.h experiments/*/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $< $(LDFLAGS) $(call pkg,--libs liburing libseccomp)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $< $(LDFLAGS) $(call pkg,--libs liburing libseccomp)
 
 .PHONY: experiments
 experiments: $(POC_BINS)
