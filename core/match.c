@@ -139,7 +139,8 @@ static void take_slot(uint64_t *owner, uint64_t incarnation, void *counters, siz
 {
 	if (*owner == incarnation)
 		return;
-	__atomic_store_n(owner, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(owner, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* nobody's before the first byte is zeroed */
 	memset(counters, 0, bytes);
 	__atomic_store_n(owner, incarnation, __ATOMIC_RELEASE);
 }

@@ -116,21 +116,22 @@ def open_descriptors(t):
     """Each has its channel on 3 and what it works with, no file and nobody else's socket."""
     relay, control, workers = started(t)
     standard = {0: "/dev/null", 1: str(relay.stdout_path), 2: str(relay.stderr_path)}
-    for pid in workers:
+
+    def holds(pid, *others):
+        # A snapshot is open while it is read, a connection of ours until control sees its end.
+        expected = sorted(list(standard.values()) + list(others))
+        t.wait_until(lambda: sorted(descriptors(pid).values()) == expected, 5,
+                     f"descriptors of {pid}: {expected}, not {sorted(descriptors(pid).values())}")
         found = descriptors(pid)
-        t.equal({fd: found.pop(fd) for fd in standard}, standard, "standard descriptors")
-        t.equal(found.pop(3), "socket", "channel")
-        # One input, one output; the ring; the event that tells control of an applied snapshot.
-        t.equal(sorted(found.values()),
-                ["anon_inode:[eventfd]", "anon_inode:[io_uring]", "socket", "socket"],
-                "descriptors of a worker")
-    found = descriptors(control)
-    t.equal({fd: found.pop(fd) for fd in standard}, standard, "standard descriptors")
-    # Channel, two listeners, netlink; pages and snapshots are mapped, not open.  Our own
-    # connections are gone a moment after we have closed them.
-    expected = ["anon_inode:[eventfd]", "anon_inode:[eventpoll]"] + 4 * ["socket"]
-    t.wait_until(lambda: sorted(descriptors(control).values()) == sorted(
-        expected + list(standard.values())), 5, f"descriptors of control: {expected}")
+        t.equal({fd: found[fd] for fd in standard}, standard, "standard descriptors")
+        t.equal(found[3], "socket", "channel")
+
+    for pid in workers:
+        # Channel, one input, one output; the ring; the event that tells of an applied snapshot.
+        holds(pid, "socket", "socket", "socket", "anon_inode:[io_uring]", "anon_inode:[eventfd]")
+    # Channel, two listeners, netlink; pages and snapshots are mapped, not open.
+    holds(control, "socket", "socket", "socket", "socket", "anon_inode:[eventpoll]",
+          "anon_inode:[eventfd]")
     left = set(descriptors(relay.pid).values()) - set(standard.values())
     t.equal({one for one in left if not one.startswith("/memfd:mcr-")},
             {"socket", "anon_inode:[pidfd]", "anon_inode:[signalfd]", "anon_inode:[eventpoll]",

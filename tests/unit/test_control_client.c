@@ -104,6 +104,26 @@ static void test_answer_for_nobody(void **state)
 	turns(b, 2);
 }
 
+/* The place of a client that left in this turn is another's: late events are not for it. */
+static void test_stale_event(void **state)
+{
+	struct bench *b = *state;
+	int fd = join(b), other;
+	struct client *cl = b->cs.place[0];
+	uint64_t data = CLIENT_EVENT_FLAG | (uint64_t)cl->place << 32 | cl->serial;
+
+	close(fd);
+	turns(b, 2);
+	other = join(b);
+	assert_non_null(b->cs.place[0]);
+	control_clients_event(&b->cs, data, EPOLLHUP, b->now);
+	control_clients_event(&b->cs, CLIENT_EVENT_FLAG | 0xffffull << 32, EPOLLIN, b->now);
+	assert_non_null(b->cs.place[0]);
+	assert_false(b->cs.place[0]->hup);
+	close(other);
+	turns(b, 2);
+}
+
 /* With many answers to come, the rest of the input waits. */
 static void test_unanswered_bound(void **state)
 {
@@ -134,6 +154,7 @@ int main(void)
 		T(test_last_words),
 		T(test_share_of_a_turn),
 		T(test_answers_in_order),
+		T(test_stale_event),
 		T(test_answer_for_nobody),
 		T(test_unanswered_bound),
 	};

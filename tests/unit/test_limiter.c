@@ -51,7 +51,7 @@ static const struct {
 	{"3 pps, offered 2", 3, 0, 100, SECOND / 2, 1, 100, 200, 200},
 	{"bps, overload 10x", 0, 8000000, 10, SECOND / 10000, 1, 1000, 9999, 10070},
 	{"bps, below the limit", 0, 8000000, 10, SECOND / 900, 1, 1000, 9000, 9001},
-	{"100 kb/s of full-size datagrams every second", 0, 600000, 10, SECOND, 1, 65507, 10, 10},
+	{"600 kb/s of full-size datagrams every second", 0, 600000, 10, SECOND, 1, 65507, 10, 10},
 	{"10 kb/s of 1250 bytes, offered 1 a second", 0, 10000, 100, SECOND, 1, 1250, 100, 100},
 	{"both, pps is less", 100, 1000000000, 10, SECOND / 1000, 1, 100, 999, 1006},
 	{"both, bps is less", 100000, 800000, 10, SECOND / 1000, 1, 1000, 999, 1070},
@@ -59,6 +59,8 @@ static const struct {
 	{"no limit", 0, 0, 1, SECOND / 1000, 7, 100, 7000, 7000},
 	{"largest pps", UINT64_MAX, 0, 1, SECOND / 1000, 1000, 100, 1000000, 1000000},
 	{"largest bps", 0, UINT64_MAX, 1, SECOND / 1000, 1000, 1400, 1000000, 1000000},
+	{"50 ms of it just exceed 64 bits", UINT64_MAX / 50000000 + 1, 0, 1, SECOND / 1000, 1000,
+	 100, 1000000, 1000000},
 	{"largest number of JSON", 0, 1ull << 53, 1, SECOND / 1000, 1000, 1400, 1000000, 1000000},
 };
 

@@ -425,6 +425,18 @@ static void every_buffer_in_one_batch(void **state)
 	assert_int_equal(env->k->n_got, BUF_TOTAL_COUNT);
 }
 
+/* A batch leaves nothing behind that the next ones could fill up. */
+static void many_batches(void **state)
+{
+	for (unsigned i = 0; i < 3 * RELAY_BATCH_ITEMS; i++) {
+		input(HIGH, 10);
+		input(NORMAL, 10);
+		relay_flush(env->relay);
+		fake_drain(env->k);
+	}
+	assert_int_equal(env->k->n_got, 6 * RELAY_BATCH_ITEMS);
+}
+
 static void swap_between_batches(void **state)
 {
 	struct match_table *next = table_build(rules, RULES, 2, env->page, env->table);
@@ -460,6 +472,7 @@ int main(void)
 		TEST(limit_in_bits),
 		TEST(full),
 		TEST(every_buffer_in_one_batch),
+		TEST(many_batches),
 		TEST(swap_between_batches),
 	};
 

@@ -70,6 +70,8 @@ static struct fixture *sealed(unsigned set)
 
 	if (!f)
 		skip();
+	assert_int_equal(f->ring.uring.sq.ring_entries, ARENA_SQ_ENTRIES);
+	assert_int_equal(f->ring.uring.cq.ring_entries, ARENA_CQ_ENTRIES);
 	assert_int_equal(ring_seal(&f->ring, &f->pool), 0);
 	return f;
 }
@@ -373,10 +375,12 @@ static void old_queue_stays_readable(void **state)
 	assert_int_equal(ring_seal(&next, &pool), 0);
 	memcpy(&old, header->ring_params[0], sizeof(old));
 	rings = (const uint8_t *)f->arena + ARENA_RING_OFFSET(0);
-	assert_int_equal(*(const uint32_t *)(rings + old.cq_off.tail), 1);
+	/* The kernel may still be ending the receive: one completion without a buffer more. */
+	assert_in_range(*(const uint32_t *)(rings + old.cq_off.tail), 1, 2);
 	assert_int_equal(*(const uint32_t *)(rings + old.cq_off.head), 0);
 	cqe = (const void *)(rings + old.cq_off.cqes);
-	assert_int_equal(cqe->res, 4);
+	assert_int_equal(cqe[0].res, 4);
+	assert_true(cqe[1].res <= 0 && !(cqe[1].flags & IORING_CQE_F_BUFFER));
 	assert_memory_equal((const uint8_t *)f->arena + arena_buffers_offset(BUF_SMALL) +
 				    (cqe->flags >> IORING_CQE_BUFFER_SHIFT) *
 					    (size_t)BUF_SMALL_BYTES,

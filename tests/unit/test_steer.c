@@ -82,8 +82,11 @@ static struct sample sample_of(enum link_layer link, uint32_t group, uint16_t po
 
 /* --- programs --- */
 
+#define ROOM 8 /* instructions beyond the end, which stay as they were */
+
 struct programs {
-	struct sock_filter wanted[BPF_MAXINSNS], unwanted[BPF_MAXINSNS], foreign[STEER_SMALL_MAX];
+	struct sock_filter wanted[BPF_MAXINSNS + ROOM], unwanted[BPF_MAXINSNS + ROOM],
+		foreign[STEER_SMALL_MAX];
 	unsigned n_wanted, n_unwanted, n_foreign;
 	bool exact;
 };
@@ -94,14 +97,19 @@ static void make_programs(enum link_layer link, const struct steer_want *wants, 
 			  unsigned max)
 {
 	struct steer_want *copy = calloc(n + 1, sizeof(*copy));
+	static const struct sock_filter untouched[ROOM];
 	bool exact;
 
 	assert_non_null(copy);
+	memset(&p.wanted[max], 0, sizeof(untouched));
+	memset(&p.unwanted[max], 0, sizeof(untouched));
 	memcpy(copy, wants, n * sizeof(*copy));
 	p.n_wanted = steer_filter(link, copy, n, STEER_WANTED, p.wanted, max, &p.exact);
 	memcpy(copy, wants, n * sizeof(*copy));
 	p.n_unwanted = steer_filter(link, copy, n, STEER_UNWANTED, p.unwanted, max, &exact);
 	assert_int_equal(exact, p.exact);
+	assert_memory_equal(&p.wanted[max], untouched, sizeof(untouched));
+	assert_memory_equal(&p.unwanted[max], untouched, sizeof(untouched));
 	p.n_foreign = steer_filter_foreign(link, p.foreign);
 	assert_true(p.n_wanted <= max && p.n_unwanted <= max && p.n_foreign <= STEER_SMALL_MAX);
 	free(copy);

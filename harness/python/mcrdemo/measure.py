@@ -16,15 +16,23 @@ def counter(pid, name):
     raise KeyError(name)
 
 
+def _ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        # The name in brackets may hold spaces; utime and stime are the 12th and 13th behind it.
+        fields = file.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def cpu_seconds(pids):
-    """User and system time that these processes have used, in steps of cpu_step_seconds()."""
-    ticks = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            # The name in brackets may hold spaces; utime and stime are the 12th and 13th behind it.
-            fields = file.read().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+    """{pid: user and system time used so far}, in steps of cpu_step_seconds()."""
+    return {pid: _ticks(pid) * cpu_step_seconds() for pid in pids}
+
+
+def cpu_seconds_between(before, after):
+    """What was used between two answers of cpu_seconds(); None if they are of other processes."""
+    if before.keys() != after.keys():
+        return None
+    return sum(after.values()) - sum(before.values())
 
 
 def cpu_step_seconds():

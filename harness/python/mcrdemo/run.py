@@ -45,6 +45,8 @@ def _build_lab(run_dir):
 def _describe(error):
     if isinstance(error, (Failure, ProcessError)):
         return str(error)
+    if isinstance(error, ConnectionError):
+        return f"the connection to the relay's control socket broke ({error})"
     return f"{type(error).__name__}: {error}"
 
 

@@ -93,6 +93,11 @@ def summary(gen, report, cpu_s):
     screen.fact("latency, source to receiver", ", ".join(
         f"{key} {latency[key]:,.0f}" for key in ("p50", "p90", "p99", "max")) + " µs")
     screen.fact("longest silence between two arrivals", f"{report['longest_gap_ms']:.1f} ms")
-    screen.fact("CPU of the relay, all its processes", f"{cpu_s / (report['received'] or 1) * 1e6:.1f}"
-                f" µs a datagram ({cpu_s * 1e3:.0f} ms, read in steps of "
-                f"{measure.cpu_step_seconds() * 1e3:.0f} ms)")
+    screen.fact("CPU of the relay, all its processes", _cpu(cpu_s, report["received"]))
+
+
+def _cpu(cpu_s, datagrams):
+    if cpu_s is None or not datagrams:
+        return "not measured: a process was restarted, or nothing arrived"
+    return (f"{cpu_s / datagrams * 1e6:.1f} µs a datagram ({cpu_s * 1e3:.0f} ms, read in steps of "
+            f"{measure.cpu_step_seconds() * 1e3:.0f} ms)")
