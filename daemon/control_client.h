@@ -55,7 +55,7 @@ struct client_answer {
  * @draining:  it was told to stop in the middle of sending; what still comes is thrown
  *             away for a while, so that its write does not fail before it reads why
  * @eof:       the client sends no more
- * @hup:       nobody reads our answers; what was sent is still carried out
+ * @hup:       nobody reads our answers; changes that were sent are still carried out
  * @lines_left: complete lines are buffered; nothing more is read before they are handled
  * @in:        bytes not yet handled; no line ends before @scanned
  * @half_ns:   since when an incomplete line is all there is, 0: it is not so

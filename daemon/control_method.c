@@ -331,6 +331,9 @@ static void dispatch(struct call *call, int error, const struct complaint *cpl)
 		refuse(call, RPC_READ_ONLY, "method",
 		       "%s changes something and is not answered on the status socket",
 		       method_name(call->req.method));
+	} else if (call->client->hup && !first && method_read_only(call->req.method)) {
+		/* Nobody is there to read it, and making it would keep others waiting. */
+		client_answer_finish(&call->c->clients, call->answer, NULL, call->now_ns);
 	} else {
 		methods[call->req.method](call);
 		return;
