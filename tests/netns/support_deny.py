@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Run a program for which a system call fails: support_deny.py NUMBER ERRNO PROGRAM [ARGUMENT...]
 

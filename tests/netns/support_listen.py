@@ -22,7 +22,8 @@ def listener(interface, group, port):
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
     sock.bind((group, port))
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
-                    struct.pack("=4s4xi", socket.inet_aton(group), socket.if_nametoindex(interface)))
+                    struct.pack("=4s4xi", socket.inet_aton(group),
+                                socket.if_nametoindex(interface)))
     return sock
 
 

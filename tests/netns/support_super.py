@@ -1,9 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Send super-datagrams: each line of the plan is one send, cut up by UDP_SEGMENT.
 
-support_super.py IF GROUP PORT PLAN DUMP    PLAN is a list of [segment bytes, bytes in all], in JSON;
-every datagram is written to DUMP as `mcrsink --dump` writes what arrives.
+support_super.py IF GROUP PORT PLAN DUMP
+
+PLAN is a list of [segment bytes, bytes in all], in JSON; every datagram is written to DUMP as
+`mcrsink --dump` writes what arrives.
 """
 
 import json

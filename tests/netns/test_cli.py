@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """mcrctl and mcrd as people and scripts use them: commands, tables, log lines, exit statuses.
 
@@ -14,13 +14,14 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, paths, scenario
 
 from support_rules import add, nonzero, output, rule
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = Path(__file__).resolve().parent
 OK, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
 IO_URING_SETUP = 425
 N = r"(\d+)"
@@ -484,7 +485,7 @@ def json_log(t):
     processes = set()
     for line in lines:
         one = json.loads(line)
-        t.equal(set(one), {"time", "severity", "facility", "process", "message"}, f"members: {line}")
+        t.equal(set(one), {"time", "severity", "facility", "process", "message"}, line)
         t.true(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one["time"]), line)
         processes.add(one["process"])
     t.true({"supervisor", "control"} <= processes, f"processes that log: {processes}")

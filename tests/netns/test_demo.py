@@ -12,7 +12,6 @@ it must leave nothing behind however it ends.
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, paths, scenario
 from mcrlab.lab import lab_exists
 from mcrlab.process import command_line
+from mcrlab.relay import RpcClient
 
 # In the environment of the demo, and so of everything that it starts.
 MARK = "MCR_DEMO_UNDER_TEST"
@@ -177,29 +177,34 @@ def sigterm(t):
     interrupted(t, signal.SIGTERM, group=False)
 
 
-def mcrctl(socket_path, *args):
-    subprocess.run([paths.program("mcrctl"), "--socket-path", socket_path, *args], check=True,
-                   capture_output=True, timeout=10)
-
-
 @scenario("a loss makes the demo fail and say what was lost", deadline_s=60)
 def loss_is_told(t):
-    """The rule is taken away behind the demo's back: what is sent from then on is lost."""
+    """A rate limit is put on the rule behind the demo's back: what is above it is lost."""
     demo = Demo(t)
     demo.wait_for("second          sent")
     socket_path, = re.findall(r"SOCKET=(\S+)", demo.output())
     t.wait_until(lambda: re.search(r"^ +1 ", demo.output(), re.MULTILINE), 10, "the first second")
-    # Another rule keeps the relay's eyes on the interface: it counts what no rule wants.
-    mcrctl(socket_path, "add", "--input-interface", "eth0", "--input-group", "239.9.9.9",
-           "--input-port", "5000", "--outputs", "239.9.9.8:6000:eth1")
-    mcrctl(socket_path, "remove", "--name", "camera-1")
+    with RpcClient(socket_path) as client:
+        client.call("VersionCheck", {"version": "1"})
+        client.call("AddRule", {"name": "camera-1", "replace": True, "rate_limit": {"pps": 5000},
+                                "input": {"interface": "eth0", "group": "239.1.1.1", "port": 5000},
+                                "outputs": [{"interface": "eth1", "group": "239.2.2.2",
+                                             "port": 6000}]})
     t.equal(demo.process.wait(40), 1, "exit status")
     t.true("FAILED" in demo.output() and "PASSED" not in demo.output(), "the verdict")
-    match = re.search(r"camera-1: .*50,000 sent, but ([\d,]+) received.*not_matched ([\d,]+)",
-                      demo.process.stderr())
+    match = re.search(r"camera-1: ([\d,]+) lost; 50,000 sent, but ([\d,]+) received\.  The relay "
+                      r"received 50,000, matched ([\d,]+), sent ([\d,]+); its drops: rate_limited "
+                      r"([\d,]+)\n", demo.process.stderr())
     t.true(match, f"what was lost, and where: {demo.process.stderr()[-1000:]}")
-    t.equal(sum(int(one.replace(",", "")) for one in match.groups()), 50000,
-            "received and not matched")
+    lost, received, matched, sent, limited = (int(one.replace(",", "")) for one in match.groups())
+    t.true(limited > 0, "the limit was felt")
+    t.equal(received + limited, 50000, "received and held back by the limit")
+    t.equal((matched, sent), (received, received), "matched and sent by the relay")
+    # Behind the last one received there is no hole to see.
+    t.true(0 < lost <= limited, f"{lost} holes in the sequence, {limited} not sent on")
+    live = re.findall(r"^ +5 +50,000 +([\d,]+) +([\d,]+) +([\d,]+)$", demo.output(), re.MULTILINE)
+    t.equal([[int(one.replace(",", "")) for one in line] for line in live],
+            [[received, received, lost]], "the last live line")
     demo.nothing_left()
 
 

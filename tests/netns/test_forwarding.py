@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """One stream through one relay, or several in a row.
 
@@ -9,16 +9,16 @@ drops what it sends, before any socket sees it.
 """
 
 import json
-import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, scenario
 
 from support_rules import (add, drops, dumped, memberships, nonzero, output, per_stream, rule,
                            snmp)
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = Path(__file__).resolve().parent
 IN, OUT = "239.1.1.1", "239.2.2.2"
 
 
@@ -134,7 +134,7 @@ def tiny_payloads(t):
 
 @scenario("payload above the output MTU arrives whole", topology="asym_mtu")
 def above_the_mtu(t):
-    """8000 bytes come in one frame and leave as 6 fragments each; the sink's kernel has them whole."""
+    """8000 bytes come in one frame and leave as 6 fragments each; the sink has them whole."""
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """What each process of the daemon is and may, seen from outside, and what outlives it.
 
@@ -16,8 +16,9 @@ import pwd
 import re
 import signal
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, scenario
 
 from support_rules import add, output, rule, rules_by_id
@@ -103,7 +104,7 @@ def empty_network(t):
     networks = [namespace(pid, "net") for pid in workers]
     t.equal(len(set(networks + [namespace(relay.pid, "net")])), 3, "networks, all different")
     for pid in workers:
-        t.true(namespace(pid, "user") != namespace(relay.pid, "user"), "a user namespace of its own")
+        t.true(namespace(pid, "user") != namespace(relay.pid, "user"), "its own user namespace")
         with open(f"/proc/{pid}/net/dev", encoding="ascii") as file:
             names = [line.split(":")[0].strip() for line in file if ":" in line]
         t.equal(names, ["lo"], "interfaces of a worker")

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Rules come and go while traffic flows.
 
@@ -7,12 +7,12 @@
 """
 
 import json
-import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import RpcError, main, scenario
 
 from support_rules import (add, drops, dumped, flow_sequence_time, memberships, output,
@@ -224,7 +224,8 @@ def loops(t):
 def thousand(t):
     """With 1,000 rules present a rule is added, used and removed as with none; streams go on."""
     def wide(n):
-        return rule(f"239.3.{n // 250}.{n % 250}", 5000, output(f"239.4.{n // 250}.{n % 250}", 6000))
+        tail = f"{n // 250}.{n % 250}"
+        return rule(f"239.3.{tail}", 5000, output(f"239.4.{tail}", 6000))
 
     relay = t.mcrd("relay")
     text = json.dumps({"rules": [wide(n) for n in range(1000)]})

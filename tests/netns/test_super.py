@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Super-datagrams: what arrives as one buffer leaves as the datagrams that were sent.
 
@@ -12,13 +12,14 @@ the number of frames received, smaller than that of datagrams, shows that there 
 import json
 import os
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, scenario
 
 from support_rules import add, dumped, nonzero, output, rule
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+HERE = Path(__file__).resolve().parent
 IN, OUT = "239.1.1.1", "239.2.2.2"
 
 

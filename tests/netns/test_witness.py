@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """What the relay accepts and what it emits, with scapy as the witness.
 
@@ -12,17 +12,16 @@ Each must be counted as three of exactly one reason, or be forwarded three times
 
 import functools
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, payload, scenario
 
 from support_rules import add, dumped, interface_stats, nonzero, output, rule
 
-SCAPY = ["/usr/bin/python3", os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                          "support_scapy.py")]
+SCAPY = ["/usr/bin/python3", str(Path(__file__).resolve().parent / "support_scapy.py")]
 COPIES = 3
 IN, OUT = "239.1.1.1", "239.2.2.2"
 
@@ -118,7 +117,7 @@ def check_drops(t, rows):
 
 @scenario("what is valid is forwarded", topology="chain3")
 def valid(t):
-    """No UDP checksum, IP options, padding behind the datagram: the payload arrives, and no more."""
+    """No UDP checksum, IP options, padding behind it: the payload arrives, and no more."""
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     dump = t.run_dir / "dump"

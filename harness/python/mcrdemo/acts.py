@@ -86,7 +86,8 @@ def show_lab(demo):
 def kernel_alone(demo):
     """With its positive twin: the same set-up does deliver once the relay has a route."""
     t = demo.t
-    screen.heading("2. The kernel alone: the relay joins the group and gets a static multicast route")
+    screen.heading("2. The kernel alone: the relay joins the group and has a static multicast "
+                   "route")
     mroute = t.start("relay", [sys.executable, Path(__file__).parent / "mroute.py", SOURCE, GROUP,
                                "eth0", "eth1"])
     t.wait_until(lambda: mroute.stdout() or not mroute.running, 5, "the kernel's multicast route")
@@ -187,7 +188,8 @@ def changes(demo):
     everyone = sinks + [second]
     live = Live([("sent", lambda: count_sent(extra) - sent),
                  ("cam-1 output1", sinks[0].received),
-                 ("cam-1 output2", sinks[1].received), ("cam-1 output3", sinks[2].received), ("camera-2", second.received)],
+                 ("cam-1 output2", sinks[1].received), ("cam-1 output3", sinks[2].received),
+                 ("camera-2", second.received)],
                 lambda: sum(sink.report()["lost"] for sink in everyone), demo.interrupts)
     camera.go()
     live.run(2)
@@ -226,8 +228,8 @@ def judge_latecomer(demo, number, camera, sink):
     so_far = sink.report()["flows"]
     due = camera["sent"] - so_far[0]["first_seq"] if so_far else 1
     got = sink.finish(due, STILL_MISSING_S)
-    screen.fact(f"camera-1, output {number}: added while it ran", f"due {due:,} from its first on, received "
-                f"{got['received']:,}, lost {got['lost']:,}", got["lost"] != 0)
+    screen.fact(f"camera-1, output {number}: added while it ran", f"due {due:,} from its first on, "
+                f"received {got['received']:,}, lost {got['lost']:,}", got["lost"] != 0)
     streams.check(f"camera-1, output {number}", streams.faults(dict(camera, sent=due), got),
                   demo.relay)
 
@@ -253,5 +255,5 @@ def result(demo):
                       f"{totals['matched']:,} and dropped {dropped:,}")
     screen.say()
     screen.say(screen.coloured(
-        f"PASSED: {sum(demo.lossless):,} datagrams that the kernel would have dropped were relayed, "
-        "lost 0.", screen.GREEN))
+        f"PASSED: {sum(demo.lossless):,} datagrams that the kernel would have dropped were "
+        "relayed, lost 0.", screen.GREEN))

@@ -128,4 +128,4 @@ def command_line(pid):
 
 def pause():
     """Between two looks at a condition that nothing announces."""
-    time.sleep(0.002)
+    select.poll().poll(2)
