@@ -3,12 +3,12 @@
  * arena.h - the memory of one worker that outlives it
  *
  * A memfd that the supervisor holds and one worker maps.  It has everything a
- * successor needs to finish what the last worker had received: the completion
- * queue, the buffer rings, the buffers, and a marker of how far sending had come.
- * There are two sets of rings: a successor makes its own ring in the other set and
- * can still read the old one.
+ * successor needs to finish what the last worker had received: the completion queue,
+ * the buffers, and the journal (journal.h has what is written when, recover.h how it
+ * is read).  There are two sets of rings: a successor makes its own ring in the other
+ * set and can still read the old one.
  *
- *   header | ring[2] | sqes[2] | buffer rings[2][class] | buffers of each class
+ *   header | events | commits[2] | ring[2] | sqes[2] | buffer rings[2][class] | buffers
  *
  * All offsets are multiples of the page size.  What lies in the arena is untrusted
  * for a successor.
@@ -20,10 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/counters.h"
 #include "core/ipc.h"
+#include "core/limits.h"
 
 #define ARENA_MAGIC   0x314e45524152434dull /* "MCRAREN1" */
-#define ARENA_VERSION 1
+#define ARENA_VERSION 2
 #define ARENA_PAGE    4096u
 
 #define ARENA_SQ_ENTRIES 4096u
@@ -59,25 +61,128 @@ struct arena_class {
 	uint32_t ring_entries;
 };
 
+/* Not 0: rules that were never saved have that (struct match_rule). */
+#define ARENA_FIRST_EPOCH 2u
+
+/* Where a ring's completions are. */
+enum arena_ring { ARENA_RING_NONE, ARENA_RING_HERE, ARENA_RING_ELSEWHERE };
+
 /**
- * struct arena_header - what the last worker left word of
- * @current:     which ring set is in use, 0 or 1
- * @cq_done:     completions whose sends have all been submitted (the send marker)
+ * struct arena_header - which commit is in force, and where the rings are
+ * @epoch:       number of the commit in force, which lies in commits[epoch & 1]
+ * @starts:      workers that have used this arena
+ * @attempts:    workers that have begun to handle what lies here, and did not finish
+ * @ring:        enum arena_ring of each set
  * @ring_params: struct io_uring_params of each set, as the kernel filled it in
  */
 struct arena_header {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t current;
+	uint32_t attempts;
 	uint64_t size_bytes;
-	uint64_t starts; /* workers that have used this arena */
-	uint32_t cq_done;
-	uint32_t in_arena; /* 1: the kernel took the ring memory (6.5 or newer) */
+	uint64_t starts;
+	uint64_t epoch;
+	uint32_t ring[2];
 	uint8_t ring_params[2][120];
 };
 static_assert(sizeof(struct arena_header) <= ARENA_PAGE, "the header has one page");
 
-#define ARENA_RING_OFFSET(set) (ARENA_PAGE + (set)*ARENA_ROUND(ARENA_RING_BYTES))
+/*
+ * Every event of a batch holds a buffer or ends a receive, and a receive ends once
+ * before it is armed again.
+ */
+#define ARENA_EVENTS 8192u
+static_assert(ARENA_EVENTS >= BUF_TOTAL_COUNT + 2 * MCR_MAX_IFACES, "room for every event");
+
+/**
+ * struct arena_outcome - what became of a received buffer
+ * @incarnation: of the rule that took it; 0: it was dropped before any rule did
+ * @admitted:    datagrams of it that are in the batch
+ * @head:        item of the batch that is the first of the same rule
+ * @n_outputs:   of the rule
+ * @priority:    enum rule_priority of the rule
+ * @shed:        not admitted because the worker was behind, not because of a rate limit
+ */
+struct arena_outcome {
+	uint64_t incarnation;
+	uint32_t admitted;
+	uint32_t head : 16;
+	uint32_t n_outputs : 12;
+	uint32_t priority : 3;
+	uint32_t shed : 1;
+};
+
+/* A completion of a receive; @was is filled in when the engine takes it. */
+struct arena_event {
+	uint64_t tag;
+	int32_t res;
+	uint32_t flags;
+	struct arena_outcome was;
+};
+static_assert(sizeof(struct arena_event) == 32, "two to a cache line");
+
+/* Sends that are finished and not yet counted, of datagrams @unit to @unit + @n - 1. */
+struct arena_past {
+	uint32_t unit;
+	uint32_t n;
+	int32_t res; /* negative: errno */
+};
+#define ARENA_PAST_MAX 4096u
+
+/**
+ * struct arena_saved - a rule's or an output's counters as they were at the commit
+ * @output: slot is that of an output, not of a rule
+ */
+struct arena_saved {
+	uint64_t incarnation;
+	uint32_t slot;
+	uint32_t output;
+	union {
+		struct rule_counters of_rule;
+		struct egress_counters of_output;
+	};
+};
+#define ARENA_SAVED_MAX 4096u
+
+/**
+ * struct arena_commit - everything up to here is finished and counted
+ * @set:      whose completion queue goes on from here
+ * @cq:       completions of sends before this one are counted
+ * @first:    first event of the batch
+ * @units:    datagrams of the batch, in order of sending, that are finished and counted
+ * @counted:  the receives of the batch are counted
+ * @segments_max: largest number of segments the kernel takes in a send
+ * @n_past:   of @past
+ * @seen:     grows: events in the journal << 32 | completions that they stand for
+ * @flush:    grows: events of the batch that is being sent, 0 as long as none is
+ * @n_saved:  grows: of @saved
+ * @ingress, @egress, @saved: counters at the commit, to be gone back to
+ */
+struct arena_commit {
+	uint32_t set;
+	uint32_t cq;
+	uint32_t first;
+	uint32_t units;
+	uint32_t counted;
+	uint32_t segments_max;
+	uint32_t n_past;
+	uint32_t flush;
+	uint64_t seen;
+	uint32_t n_saved;
+	uint32_t unused;
+	struct ingress_counters ingress;
+	struct egress_counters egress;
+	struct arena_past past[ARENA_PAST_MAX];
+	struct arena_saved saved[ARENA_SAVED_MAX];
+};
+
+#define ARENA_EVENTS_OFFSET ARENA_PAGE
+#define ARENA_EVENTS_BYTES  (ARENA_EVENTS * sizeof(struct arena_event))
+#define ARENA_COMMIT_OFFSET(which)                                       \
+	(ARENA_EVENTS_OFFSET + ARENA_ROUND((size_t)ARENA_EVENTS_BYTES) + \
+	 (which)*ARENA_ROUND(sizeof(struct arena_commit)))
+
+#define ARENA_RING_OFFSET(set) (ARENA_COMMIT_OFFSET(2) + (set)*ARENA_ROUND(ARENA_RING_BYTES))
 #define ARENA_SQES_OFFSET(set) (ARENA_RING_OFFSET(2) + (set)*ARENA_ROUND(ARENA_SQES_BYTES))
 #define ARENA_BUFRING_SET_BYTES                                                  \
 	(ARENA_ROUND(BUF_SMALL_RING * 16u) + ARENA_ROUND(BUF_JUMBO_RING * 16u) + \
@@ -97,5 +202,16 @@ struct arena_class arena_class(enum buf_class class);
 /* Offset of a class's buffer ring in set 0 or 1, and of its first buffer. */
 size_t arena_bufring_offset(unsigned set, enum buf_class class);
 size_t arena_buffers_offset(enum buf_class class);
+
+static inline struct arena_event *arena_events(void *arena)
+{
+	return (struct arena_event *)((uint8_t *)arena + ARENA_EVENTS_OFFSET);
+}
+
+/* The commit of that number. */
+static inline struct arena_commit *arena_commit(void *arena, uint64_t epoch)
+{
+	return (struct arena_commit *)((uint8_t *)arena + ARENA_COMMIT_OFFSET(epoch & 1));
+}
 
 #endif

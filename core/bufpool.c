@@ -35,6 +35,14 @@ static void offer(struct bufpool_class *c, uint32_t bid)
 
 void bufpool_init(struct bufpool *pool, void *arena, unsigned set)
 {
+	static const bool none[BUF_TOTAL_COUNT];
+
+	bufpool_init_filled(pool, arena, set, none);
+}
+
+void bufpool_init_filled(struct bufpool *pool, void *arena, unsigned set,
+			 const bool filled[static BUF_TOTAL_COUNT])
+{
 	uint32_t first = 0;
 
 	memset(pool, 0, sizeof(*pool));
@@ -51,7 +59,9 @@ void bufpool_init(struct bufpool *pool, void *arena, unsigned set)
 		first += sizes.buffers;
 		memset(c->ring, 0, sizes.ring_entries * sizeof(struct io_uring_buf));
 		for (uint32_t bid = 0; bid < c->buffers; bid++)
-			offer(c, bid);
+			if (!filled[c->first + bid])
+				offer(c, bid);
+		c->offered = c->buffers;
 		c->low = c->offered;
 	}
 	bufpool_commit(pool);

@@ -17,6 +17,7 @@
 #ifndef CORE_BUFPOOL_H
 #define CORE_BUFPOOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/arena.h"
@@ -47,6 +48,14 @@ struct bufpool {
  * @set:   which set of buffer rings to use, 0 or 1
  */
 void bufpool_init(struct bufpool *pool, void *arena, unsigned set);
+
+/**
+ * bufpool_init_filled() - the same, when some buffers hold what a predecessor received
+ * @filled: by index: the kernel has filled it already, and does not get it before
+ *          bufpool_take() and its last bufpool_unref()
+ */
+void bufpool_init_filled(struct bufpool *pool, void *arena, unsigned set,
+			 const bool filled[static BUF_TOTAL_COUNT]);
 
 /**
  * bufpool_take() - the kernel has filled a buffer

@@ -27,6 +27,8 @@
 
 #include "core/bufpool.h"
 #include "core/frame.h"
+#include "core/past.h"
+#include "core/refusal.h"
 #include "core/statpage.h"
 
 #ifndef UDP_SEGMENT
@@ -60,6 +62,7 @@ struct send {
 	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX];
 	struct match_output *output;
 	struct run *run;
+	uint32_t unit;
 	uint32_t datagrams;
 	uint32_t bytes;
 	bool retried;
@@ -72,8 +75,14 @@ struct egress {
 	struct worker_page *page;
 	struct egress_io io;
 	bool per_packet;
-	uint32_t segments_max;
+	bool retrying;          /* egress_retry() has sends in hand that are in no list */
+	uint32_t segments_max;  /* of this batch: run boundaries decide the numbers */
+	uint32_t segments_next; /* of the next one */
 	uint32_t in_flight;
+	uint32_t taken;       /* send slots that are not free */
+	uint32_t taken_units; /* datagrams in them */
+	uint32_t unit;
+	struct past past;
 	uint32_t free_send, free_run;
 	uint32_t again_head, again_tail;
 	int sockets[MCR_MAX_IFACES];
@@ -92,7 +101,7 @@ struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 	e->page = page;
 	e->io = *io;
 	e->per_packet = per_packet;
-	e->segments_max = EGRESS_SEGMENTS_MAX;
+	e->segments_max = e->segments_next = EGRESS_SEGMENTS_MAX;
 	e->again_head = e->again_tail = NONE;
 	for (uint32_t i = 0; i < EGRESS_SENDS; i++)
 		e->sends[i].next = i + 1 < EGRESS_SENDS ? i + 1 : NONE;
@@ -119,10 +128,70 @@ uint32_t egress_in_flight(const struct egress *e)
 	return e->in_flight;
 }
 
+bool egress_settled(const struct egress *e)
+{
+	return !e->taken && !e->retrying;
+}
+
+void egress_begin(struct egress *e)
+{
+	e->segments_max = e->segments_next;
+	e->unit = 0;
+}
+
+void egress_number(struct egress *e, uint32_t unit)
+{
+	e->unit = unit;
+}
+
+uint32_t egress_unit(const struct egress *e)
+{
+	return e->unit;
+}
+
+void egress_set_past(struct egress *e, const struct past *past)
+{
+	e->past = *past;
+}
+
+uint32_t egress_segments_max(const struct egress *e)
+{
+	return e->segments_max;
+}
+
+uint32_t egress_segments_next(const struct egress *e)
+{
+	return e->segments_next;
+}
+
+void egress_set_segments_max(struct egress *e, uint32_t segments)
+{
+	if (segments == EGRESS_SEGMENTS_OLD || segments == EGRESS_SEGMENTS_MAX)
+		e->segments_next = segments;
+}
+
 static void count_drop(struct egress *e, struct match_output *o, enum send_drop why, uint32_t n)
 {
 	counter_add(&o->counters->drops[why], n);
 	counter_add(&e->page->egress.drops[why], n);
+}
+
+/*
+ * Both sides of the law at once, when the end of a datagram is known: so it holds
+ * whenever nothing is in flight, in the midst of a batch as well.
+ */
+static void count_end(struct egress *e, struct match_output *o, uint32_t n, uint32_t bytes, int res)
+{
+	counter_add(&o->counters->matched, n);
+	counter_add(&e->page->egress.matched, n);
+	if (res < 0) {
+		count_drop(e, o, send_drop_from_errno(-res), n);
+		return;
+	}
+	counter_add(&o->counters->sent, n);
+	counter_add(&o->counters->bytes, bytes);
+	counter_add(&e->page->egress.sent, n);
+	counter_add(&e->page->egress.bytes, bytes);
 }
 
 static int socket_of(const struct egress *e, const struct match_output *o)
@@ -181,17 +250,20 @@ static bool run_takes(const struct egress *e, const struct run *r, const struct 
 
 /* --- sends --- */
 
-static struct send *send_take(struct egress *e, struct match_output *o, struct run *r)
+static struct send *send_take(struct egress *e, struct match_output *o, struct run *r,
+			      uint32_t unit)
 {
 	struct send *s;
 
-	if (e->free_send == NONE)
+	if (e->free_send == NONE || (e->taken_units >= EGRESS_UNITS && !e->retrying))
 		e->io.drain(e->io.ctx);
 	assert(e->free_send != NONE);
 	s = &e->sends[e->free_send];
 	e->free_send = s->next;
+	e->taken++;
 	s->output = o;
 	s->run = r;
+	s->unit = unit;
 	s->retried = false;
 	s->singles = false;
 	s->msg = (struct msghdr){
@@ -207,14 +279,22 @@ static struct send *send_take(struct egress *e, struct match_output *o, struct r
 static void send_put(struct egress *e, struct send *s)
 {
 	run_put(e, s->run);
+	e->taken--;
+	e->taken_units -= s->datagrams;
 	s->next = e->free_send;
 	e->free_send = (uint32_t)(s - e->sends);
 }
 
 static void queue(struct egress *e, struct send *s)
 {
+	const struct egress_tag tag = {
+		.send = (uint16_t)(s - e->sends),
+		.datagrams = (uint8_t)s->datagrams,
+		.unit = s->unit,
+	};
+
 	e->in_flight++;
-	e->io.queue(e->io.ctx, socket_of(e, s->output), &s->msg, (uint32_t)(s - e->sends));
+	e->io.queue(e->io.ctx, socket_of(e, s->output), &s->msg, tag);
 }
 
 /* The output's own control messages, and the segment size. */
@@ -235,60 +315,84 @@ static void attach_segment(struct send *s, uint32_t segment_bytes)
 
 static void send_whole(struct egress *e, struct run *r, struct match_output *o)
 {
-	struct send *s = send_take(e, o, r);
+	struct send *s = send_take(e, o, r, e->unit);
 
 	s->msg.msg_iov = r->iov;
 	s->msg.msg_iovlen = r->n_iov;
-	s->datagrams = r->datagrams;
+	e->taken_units += s->datagrams = r->datagrams;
 	s->bytes = r->bytes;
 	if (r->datagrams > 1)
 		attach_segment(s, r->segment_bytes);
 	queue(e, s);
+	e->unit += r->datagrams;
 }
 
-/* Points the send at the datagram at @at, and @at at the next one. */
-static void step(struct send *s, struct cursor *at)
+/* The datagram at @at, and @at at the next one. */
+static struct iovec step(const struct run *r, struct cursor *at)
 {
-	const struct run *r = s->run;
 	const struct iovec *iov = &r->iov[at->iov];
 	const size_t room = iov->iov_len - at->offset;
+	const struct iovec one = {
+		.iov_base = (uint8_t *)iov->iov_base + at->offset,
+		.iov_len = room < r->segment_bytes ? room : r->segment_bytes,
+	};
 
-	s->one.iov_base = (uint8_t *)iov->iov_base + at->offset;
-	s->one.iov_len = room < r->segment_bytes ? room : r->segment_bytes;
-	at->offset += (uint32_t)s->one.iov_len;
+	at->offset += (uint32_t)one.iov_len;
 	if (at->offset == iov->iov_len)
 		*at = (struct cursor){at->iov + 1, 0};
-	s->msg.msg_iov = &s->one;
-	s->msg.msg_iovlen = 1;
-	s->datagrams = 1;
-	s->bytes = (uint32_t)s->one.iov_len;
+	return one;
 }
 
-/* Every datagram of the run in a send of its own. */
-static void send_singles(struct egress *e, struct run *r, struct match_output *o)
+static void send_single(struct egress *e, struct run *r, struct match_output *o, struct iovec one,
+			uint32_t unit)
+{
+	struct send *s = send_take(e, o, r, unit);
+
+	s->one = one;
+	s->msg.msg_iov = &s->one;
+	s->msg.msg_iovlen = 1;
+	e->taken_units += s->datagrams = 1;
+	s->bytes = (uint32_t)one.iov_len;
+	queue(e, s);
+}
+
+/*
+ * Every datagram of the run in a send of its own, but for those that a predecessor has
+ * finished.  @unit is the first one's and runs on.
+ */
+static void send_each(struct egress *e, struct run *r, struct match_output *o, uint32_t *unit)
 {
 	struct cursor at = {0, 0};
 
-	while (at.iov < r->n_iov) {
-		struct send *s = send_take(e, o, r);
+	for (; at.iov < r->n_iov; ++*unit) {
+		const struct iovec one = step(r, &at);
+		const struct arena_past *end = past_end(&e->past, *unit);
 
-		step(s, &at);
-		queue(e, s);
+		if (*unit < e->past.counted)
+			continue;
+		if (end)
+			count_end(e, o, 1, (uint32_t)one.iov_len, end->res);
+		else if (socket_of(e, o) < 0)
+			count_end(e, o, 1, 0, -ENODEV);
+		else
+			send_single(e, r, o, one, *unit);
 	}
 }
 
 static void send_run(struct egress *e, struct run *r, struct match_output *o)
 {
-	counter_add(&o->counters->matched, r->datagrams);
-	counter_add(&e->page->egress.matched, r->datagrams);
-	if (socket_of(e, o) < 0)
-		count_drop(e, o, SEND_DROP_NO_INTERFACE, r->datagrams);
-	else if (r->datagrams == 1 ||
-		 (!e->per_packet && !o->no_gso && r->datagrams <= e->segments_max &&
-		  r->segment_bytes <= o->payload_max))
+	if (past_touches(&e->past, e->unit, r->datagrams)) {
+		send_each(e, r, o, &e->unit);
+	} else if (socket_of(e, o) < 0) {
+		count_end(e, o, r->datagrams, 0, -ENODEV);
+		e->unit += r->datagrams;
+	} else if (r->datagrams == 1 ||
+		   (!e->per_packet && !o->no_gso && r->datagrams <= e->segments_max &&
+		    r->segment_bytes <= o->payload_max)) {
 		send_whole(e, r, o);
-	else
-		send_singles(e, r, o);
+	} else {
+		send_each(e, r, o, &e->unit);
+	}
 }
 
 void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_item *items)
@@ -309,23 +413,17 @@ void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_
 
 /* --- completions --- */
 
-static bool is_stale(int err)
-{
-	return err == ECONNREFUSED || err == EHOSTUNREACH || err == ENETUNREACH ||
-	       err == EHOSTDOWN || err == ENOPROTOOPT || err == EPROTO || err == EACCES;
-}
-
 /* What to do about a send that failed with @err. */
 static enum again verdict(struct egress *e, struct send *s, int err)
 {
-	if (is_stale(err))
+	if (refusal_is_stale(err))
 		return s->retried ? AGAIN_NO : AGAIN_SAME;
-	if (s->datagrams == 1)
+	if (refusal_is_final(-err, s->datagrams))
 		return AGAIN_NO;
 	switch (err) {
 	case EINVAL:
 		if (s->datagrams > EGRESS_SEGMENTS_OLD)
-			e->segments_max = EGRESS_SEGMENTS_OLD;
+			e->segments_next = EGRESS_SEGMENTS_OLD;
 		return AGAIN_SINGLES;
 	case EMSGSIZE:
 		return AGAIN_SINGLES;
@@ -352,20 +450,6 @@ static void set_aside(struct egress *e, struct send *s)
 	counter_add(&e->page->send_retries, 1);
 }
 
-static void count_result(struct egress *e, const struct send *s, int res)
-{
-	struct egress_counters *c = s->output->counters;
-
-	if (res < 0) {
-		count_drop(e, s->output, send_drop_from_errno(-res), s->datagrams);
-		return;
-	}
-	counter_add(&c->sent, s->datagrams);
-	counter_add(&c->bytes, s->bytes);
-	counter_add(&e->page->egress.sent, s->datagrams);
-	counter_add(&e->page->egress.bytes, s->bytes);
-}
-
 void egress_done(struct egress *e, uint32_t send, int res)
 {
 	struct send *s;
@@ -387,28 +471,30 @@ void egress_done(struct egress *e, uint32_t send, int res)
 	case AGAIN_NO:
 		break;
 	}
-	count_result(e, s, res);
+	count_end(e, s->output, s->datagrams, s->bytes, res);
 	send_put(e, s);
 }
 
-/* Gives up the send first: send_singles() drains when no other is free. */
+/* Gives up the send first: send_each() drains when no other is free. */
 static void split_send(struct egress *e, struct send *s)
 {
 	struct match_output *o = s->output;
 	struct run *r = s->run;
+	uint32_t unit = s->unit;
 
 	r->refs++;
 	send_put(e, s);
-	send_singles(e, r, o);
+	send_each(e, r, o, &unit);
 	run_put(e, r);
 }
 
 bool egress_retry(struct egress *e)
 {
 	uint32_t i = e->again_head;
-	const bool any = i != NONE;
+	const bool any = i != NONE, nested = e->retrying;
 
 	e->again_head = e->again_tail = NONE;
+	e->retrying = true;
 	while (i != NONE) {
 		struct send *s = &e->sends[i];
 
@@ -418,5 +504,6 @@ bool egress_retry(struct egress *e)
 		else
 			queue(e, s);
 	}
+	e->retrying = nested;
 	return any;
 }

@@ -26,29 +26,44 @@
 #include "core/match.h"
 
 struct bufpool;
+struct past;
 struct worker_page;
 
 #define EGRESS_SENDS        4096u /* in flight at one time */
+#define EGRESS_UNITS        4096u /* datagrams in them, about */
 #define EGRESS_RUNS         1024u
 #define EGRESS_RUN_IOV      64u
 #define EGRESS_SEGMENTS_OLD 64u  /* UDP_MAX_SEGMENTS of kernels that refuse more */
 #define EGRESS_SEGMENTS_MAX 128u /* and of those that do not */
 
 /**
+ * struct egress_tag - what a send is, for its completion to say
+ * @send:      slot, for egress_done()
+ * @datagrams: in it, 1..EGRESS_SEGMENTS_MAX
+ * @unit:      number of the first, see egress_number()
+ */
+struct egress_tag {
+	uint16_t send;
+	uint8_t datagrams;
+	uint32_t unit;
+};
+
+/**
  * struct egress_io - how sends reach the kernel
- * @queue: queue one sendmsg(2) on @sock; @msg stays valid until egress_done(@send)
+ * @queue: queue one sendmsg(2) on @sock; @msg stays valid until egress_done(@tag.send)
  * @drain: submit what is queued and call egress_done() for all that has completed; on
  *         return every queued send has
  */
 struct egress_io {
 	void *ctx;
-	void (*queue)(void *ctx, int sock, const struct msghdr *msg, uint32_t send);
+	void (*queue)(void *ctx, int sock, const struct msghdr *msg, struct egress_tag tag);
 	void (*drain)(void *ctx);
 };
 
 /**
  * struct egress_item - one received (super-)datagram of the batch
  * @next: next item of the same rule, or UINT32_MAX
+ * @unit: in a replay, of the first item of a rule: number of its first datagram
  */
 struct egress_item {
 	const uint8_t *payload;
@@ -57,6 +72,7 @@ struct egress_item {
 	uint32_t datagrams;
 	uint32_t buffer;
 	uint32_t next;
+	uint32_t unit;
 };
 
 struct egress; /* large, heap */
@@ -97,5 +113,34 @@ bool egress_retry(struct egress *e);
 
 /* Sends that have not completed. */
 uint32_t egress_in_flight(const struct egress *e);
+
+/* Is everything that was handed over finished, nothing in flight or set aside? */
+bool egress_settled(const struct egress *e);
+
+/* A batch begins: its numbers do, and what was learnt about segments applies. */
+void egress_begin(struct egress *e);
+
+/**
+ * egress_number() - the next datagram handed over has this number
+ * Numbers run on by themselves: one for each datagram and output, in the order in which
+ * they are sent, however they are grouped into sends.
+ */
+void egress_number(struct egress *e, uint32_t unit);
+uint32_t egress_unit(const struct egress *e);
+
+/**
+ * egress_set_past() - what a predecessor has finished is not to be sent again
+ * @past: copied, but not its list, which must stay until the next call.  egress_rule()
+ *        counts each datagram as it ended when it comes to it
+ */
+void egress_set_past(struct egress *e, const struct past *past);
+
+/*
+ * Largest number of segments that the kernel takes, for this batch and for the next; what
+ * cannot be is not set.
+ */
+uint32_t egress_segments_max(const struct egress *e);
+uint32_t egress_segments_next(const struct egress *e);
+void egress_set_segments_max(struct egress *e, uint32_t segments);
 
 #endif

@@ -35,12 +35,15 @@ static const struct type_row {
 	[IPC_UNBIND] = {FROM_CONTROL, 0},
 	[IPC_PUBLISH] = {FROM_CONTROL, 1},
 	[IPC_REFRESH_STATS] = {FROM_CONTROL, 0},
+	[IPC_RESTART_WORKER] = {FROM_CONTROL, 0},
+	[IPC_UPGRADE] = {FROM_CONTROL, 0},
 	[IPC_READY] = {FROM_CONTROL | FROM_WORKER, 0},
 	[IPC_GIVE] = {TO_CONTROL | TO_WORKER, 1},
 	[IPC_START] = {TO_CONTROL | TO_WORKER, 0},
 	[IPC_REPLY] = {TO_CONTROL, 0},
 	[IPC_WORKER_STATE] = {TO_CONTROL, 0},
 	[IPC_RELOAD] = {TO_CONTROL, 1},
+	[IPC_UPGRADED] = {TO_CONTROL, 0},
 	[IPC_SHUTDOWN] = {TO_CONTROL | TO_WORKER, 0},
 	[IPC_INPUT] = {TO_WORKER, 1},
 	[IPC_INPUT_CLOSE] = {TO_WORKER, 0},
@@ -128,7 +131,13 @@ static bool reply_valid(const struct ipc_reply *r)
 
 static bool worker_state_valid(const struct ipc_worker_state *w)
 {
-	return w->worker < MCR_MAX_WORKERS && w->running <= 1 && w->pid >= 0 && cpu_valid(w->cpu);
+	return w->worker < MCR_MAX_WORKERS && w->running <= 1 && w->pid >= 0 && cpu_valid(w->cpu) &&
+	       w->ending < ENDINGS;
+}
+
+static bool upgraded_valid(const struct ipc_upgraded *u)
+{
+	return u->outcome < UPGRADE_OUTCOMES && memchr(u->theirs, '\0', sizeof(u->theirs));
 }
 
 static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
@@ -138,6 +147,7 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 		return m->configure.workers >= 1 && m->configure.workers <= MCR_MAX_WORKERS &&
 		       flags_valid(m->configure.flags);
 	case IPC_PIN:
+	case IPC_RESTART_WORKER:
 		return m->pin.worker < MCR_MAX_WORKERS && cpu_valid(m->pin.cpu);
 	case IPC_OPEN_INPUT:
 	case IPC_OPEN_OUTPUT:
@@ -163,6 +173,8 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 		return reply_valid(&m->reply);
 	case IPC_WORKER_STATE:
 		return worker_state_valid(&m->worker);
+	case IPC_UPGRADED:
+		return upgraded_valid(&m->upgraded);
 	case IPC_INPUT:
 		return input_valid(&m->input);
 	case IPC_INPUT_CLOSE:
@@ -171,6 +183,7 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 		return m->input.slot < MCR_MAX_IFACES;
 	case IPC_SPAWN:
 	case IPC_REFRESH_STATS:
+	case IPC_UPGRADE:
 	case IPC_READY:
 	case IPC_RELOAD:
 	case IPC_SHUTDOWN:

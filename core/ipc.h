@@ -12,7 +12,7 @@
  *   control -> supervisor   requests; each is answered by one IPC_REPLY with its seq,
  *                           in order
  *   supervisor -> control   IPC_GIVE (descriptors at start), IPC_START, IPC_REPLY,
- *                           IPC_WORKER_STATE, IPC_RELOAD, IPC_SHUTDOWN
+ *                           IPC_WORKER_STATE, IPC_RELOAD, IPC_UPGRADED, IPC_SHUTDOWN
  *   supervisor -> worker    IPC_GIVE, IPC_START, IPC_INPUT, IPC_INPUT_CLOSE, IPC_OUTPUT,
  *                           IPC_OUTPUT_CLOSE, IPC_SNAPSHOT, IPC_SHUTDOWN
  *   worker -> supervisor    IPC_READY
@@ -27,53 +27,58 @@
 #include "core/addr.h"
 #include "core/limits.h"
 
-#define IPC_MAGIC 0x4d435249 /* "IRCM" in memory */
+#define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
+#define IPC_VERSION 2          /* of these messages: an upgrade goes only to an equal one */
 
 enum ipc_peer { IPC_FROM_CONTROL, IPC_FROM_WORKER, IPC_TO_CONTROL, IPC_TO_WORKER };
 
 enum ipc_type {
 	/* requests of control */
 	IPC_CONFIGURE = 1, /* workers, flags: once, before IPC_SPAWN */
-	IPC_PIN,	   /* worker, cpu: before IPC_SPAWN */
-	IPC_SPAWN,	   /* start the workers; the reply comes when all are sealed and ready */
-	IPC_OPEN_INPUT,	   /* iface: packet sockets, fan-out and counting sockets of an interface */
+	IPC_PIN,           /* worker, cpu: before IPC_SPAWN */
+	IPC_SPAWN,         /* start the workers; the reply comes when all are sealed and ready */
+	IPC_OPEN_INPUT,    /* iface: packet sockets, fan-out and counting sockets of an interface */
 	IPC_CLOSE_INPUT,   /* iface.slot */
-	IPC_SET_FILTER,	   /* iface.slot + memfd holding a struct filter_file */
+	IPC_SET_FILTER,    /* iface.slot + memfd holding a struct filter_file */
 	IPC_OPEN_OUTPUT,   /* iface: one egress socket per worker */
 	IPC_CLOSE_OUTPUT,  /* iface.slot */
-	IPC_JOIN,	   /* join: membership held by an unread helper socket */
-	IPC_LEAVE,	   /* join */
-	IPC_BIND,	   /* join: unread socket for a unicast input (group is the address) */
-	IPC_UNBIND,	   /* join */
-	IPC_PUBLISH,	   /* publish + sealed memfd: keep it, pass it to every worker */
+	IPC_JOIN,          /* join: membership held by an unread helper socket */
+	IPC_LEAVE,         /* join */
+	IPC_BIND,          /* join: unread socket for a unicast input (group is the address) */
+	IPC_UNBIND,        /* join */
+	IPC_PUBLISH,       /* publish + sealed memfd: keep it, pass it to every worker */
 	IPC_REFRESH_STATS, /* read PACKET_STATISTICS into the interface page */
-	IPC_READY,	   /* control: configured, listening.  worker: sealed and armed */
+	IPC_RESTART_WORKER, /* pin.worker: it does what it should not; kill it, start it anew */
+	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says what became of it */
+	IPC_READY,          /* control: configured, listening.  worker: sealed and armed */
 	/* to control */
-	IPC_GIVE,	  /* give + descriptor (also to workers) */
-	IPC_START,	  /* start: everything has been given (also to workers) */
-	IPC_REPLY,	  /* reply, seq of the request */
+	IPC_GIVE,         /* give + descriptor (also to workers) */
+	IPC_START,        /* start: everything has been given (also to workers) */
+	IPC_REPLY,        /* reply, seq of the request */
 	IPC_WORKER_STATE, /* worker exited or is running again */
-	IPC_RELOAD,	  /* SIGHUP, + configuration file */
-	IPC_SHUTDOWN,	  /* finish, say the last words, exit (also to workers: drain) */
+	IPC_RELOAD,       /* SIGHUP, + configuration file */
+	IPC_UPGRADED,     /* upgraded: refused, failed, or done: then control is to exit */
+	IPC_SHUTDOWN,     /* finish, say the last words, exit (also to workers: drain) */
 	/* to workers */
-	IPC_INPUT,	  /* input + packet socket */
+	IPC_INPUT,        /* input + packet socket */
 	IPC_INPUT_CLOSE,  /* input.slot */
-	IPC_OUTPUT,	  /* input.slot is the interface slot, + egress socket */
+	IPC_OUTPUT,       /* input.slot is the interface slot, + egress socket */
 	IPC_OUTPUT_CLOSE, /* input.slot */
-	IPC_SNAPSHOT,	  /* publish + sealed memfd */
+	IPC_SNAPSHOT,     /* publish + sealed memfd */
 	IPC_TYPES
 };
 
 enum ipc_gift {
 	GIFT_CONTROL_LISTENER = 1, /* listening AF_UNIX stream socket */
-	GIFT_STATUS_LISTENER,	   /* the same, for read-only methods */
-	GIFT_NETLINK,		   /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
-	GIFT_CONFIG,		   /* configuration file, open for reading */
-	GIFT_SNAPSHOT,		   /* last published snapshot (a restarted control) */
-	GIFT_WORKER_PAGE,	   /* index: worker; struct worker_page */
-	GIFT_IFACE_PAGE,	   /* struct iface_page */
-	GIFT_APPLIED,		   /* eventfd: a worker has swapped in a snapshot */
-	GIFT_ARENA,		   /* worker: memfd for ring, buffers and send marker */
+	GIFT_STATUS_LISTENER,      /* the same, for read-only methods */
+	GIFT_NETLINK,              /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
+	GIFT_CONFIG,               /* configuration file, open for reading */
+	GIFT_SNAPSHOT,             /* last published snapshot (a restarted control) */
+	GIFT_WORKER_PAGE,          /* index: worker; struct worker_page */
+	GIFT_IFACE_PAGE,           /* struct iface_page */
+	GIFT_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
+	GIFT_ARENA,                /* worker: memfd for ring, buffers and send marker */
+	GIFT_HEARTBEAT,            /* control: struct heartbeat_page, to be written */
 	GIFTS
 };
 
@@ -119,9 +124,9 @@ struct ipc_iface {
 	uint32_t ifindex;
 	uint32_t mtu;
 	uint8_t steering; /* enum ipc_steering */
-	uint8_t gro;	  /* enum ipc_gro */
-	uint8_t supers;	  /* the device may hand over super-datagrams whatever GRO says */
-	uint8_t link;	  /* enum link_layer */
+	uint8_t gro;      /* enum ipc_gro */
+	uint8_t supers;   /* the device may hand over super-datagrams whatever GRO says */
+	uint8_t link;     /* enum link_layer */
 	uint64_t worker_mask;
 };
 
@@ -141,7 +146,7 @@ struct ipc_publish {
 struct ipc_input {
 	uint32_t slot;
 	uint32_t ifindex;
-	uint8_t link;	   /* enum link_layer */
+	uint8_t link;      /* enum link_layer */
 	uint8_t buf_class; /* enum buf_class */
 	uint8_t reserved[2];
 };
@@ -157,9 +162,27 @@ struct ipc_reply {
 	uint64_t value;
 };
 
+/* Why the last process of a child ended. */
+enum ipc_ending {
+	END_NONE,    /* none has ended yet */
+	END_ITSELF,  /* it exited, or somebody killed it: see the status */
+	END_HANG,    /* no heartbeat for some milliseconds */
+	END_PAGE,    /* its status page cannot be what it is */
+	END_MESSAGE, /* it sent what it may not */
+	END_FLOOD,   /* it sent more than it may */
+	END_DEAF,    /* it did not take its messages */
+	END_LATE,    /* it did not become ready in some milliseconds */
+	END_DRIFT,   /* control asked for it */
+	END_UPGRADE, /* it made way for a new binary */
+	ENDINGS
+};
+
 /**
  * struct ipc_worker_state - a worker came or went
- * @exit_status: as waitpid() gives it, when @running is 0
+ * @ending:      enum ipc_ending of its last process
+ * @exit_status: of its last process, as waitpid() gives it
+ * @ending_ms:   END_HANG, END_LATE: for how long
+ * @health_check_failures: how often it was ended for END_HANG or END_PAGE
  */
 struct ipc_worker_state {
 	uint32_t worker;
@@ -168,6 +191,34 @@ struct ipc_worker_state {
 	int32_t exit_status;
 	int32_t pid;
 	int32_t cpu;
+	uint32_t ending;
+	uint32_t ending_ms;
+	uint32_t health_check_failures;
+};
+
+enum ipc_upgrade_outcome {
+	UPGRADE_DONE,
+	UPGRADE_RUNNING,  /* another upgrade is under way, or the daemon is not ready */
+	UPGRADE_NO_FILE,  /* the binary cannot be opened or executed: errno in detail */
+	UPGRADE_BROKEN,   /* it did not pass its check: status of waitpid() in detail */
+	UPGRADE_TIMEOUT,  /* it did not answer in time */
+	UPGRADE_VERSIONS, /* it speaks other versions */
+	UPGRADE_STATE,    /* descriptors could not be handed over: errno in detail */
+	UPGRADE_WORKER,   /* a new worker did not start: its number in detail */
+	UPGRADE_OUTCOMES
+};
+
+/**
+ * struct ipc_upgraded - how an upgrade ended
+ * @outcome: enum ipc_upgrade_outcome
+ * @rolled:  workers that run the new binary
+ * @theirs:  UPGRADE_VERSIONS: what the binary speaks, NUL-terminated
+ */
+struct ipc_upgraded {
+	uint16_t outcome;
+	uint16_t rolled;
+	int32_t detail;
+	char theirs[40];
 };
 
 struct ipc_msg {
@@ -187,6 +238,7 @@ struct ipc_msg {
 		struct ipc_input input;
 		struct ipc_reply reply;
 		struct ipc_worker_state worker;
+		struct ipc_upgraded upgraded;
 		uint8_t bytes[48];
 	};
 };
@@ -195,12 +247,11 @@ static_assert(sizeof(struct ipc_msg) == 64, "inter-process message format");
 /**
  * struct filter_file - content of the memfd of IPC_SET_FILTER
  *
- * Followed by n_wanted + n_unwanted struct sock_filter: the prefilter of the packet
- * sockets, and its complement among untagged IPv4 UDP for the counting socket.
+ * Followed by @n struct sock_filter: the prefilter of the packet sockets.
  */
 struct filter_file {
-	uint32_t n_wanted;   /* 1..BPF_MAXINSNS */
-	uint32_t n_unwanted; /* 1..BPF_MAXINSNS */
+	uint32_t n; /* 1..BPF_MAXINSNS */
+	uint32_t reserved;
 };
 
 /**
@@ -214,8 +265,7 @@ struct filter_file {
  * Return: 0; -EBADMSG for a wrong length or magic, or a descriptor too many or missing;
  * -EPROTO for a type this peer may not send; -ERANGE for an index or enum out of range.
  */
-int ipc_parse(const void *buf, size_t len, unsigned n_fds, enum ipc_peer from,
-	      struct ipc_msg *out);
+int ipc_parse(const void *buf, size_t len, unsigned n_fds, enum ipc_peer from, struct ipc_msg *out);
 
 /**
  * ipc_send() - send one message, never blocking

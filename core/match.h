@@ -61,6 +61,7 @@ struct match_bucket {
  * @rec:        what the snapshot says; covered by the hash
  * @outputs:    rec.n_outputs of them
  * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or UINT32_MAX
+ * @saved_epoch: commit for which its counters are in the journal (core/journal.c)
  */
 struct match_rule {
 	struct snapshot_rule rec;
@@ -68,6 +69,7 @@ struct match_rule {
 	struct rule_counters *counters;
 	struct match_bucket bucket;
 	uint32_t head, tail;
+	uint64_t saved_epoch;
 };
 
 struct match_table;

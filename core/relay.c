@@ -13,6 +13,7 @@
 #include "core/bufpool.h"
 #include "core/egress.h"
 #include "core/frame.h"
+#include "core/journal.h"
 #include "core/limiter.h"
 #include "core/match.h"
 #include "core/rule.h"
@@ -28,7 +29,9 @@ struct relay {
 	struct egress *egress;
 	struct worker_page *page;
 	struct match_table *table;
+	struct journal *journal;
 	bool behind;
+	bool replay; /* the batch is one of a predecessor */
 	uint32_t n_items;
 	uint32_t gathered;
 	uint32_t n_active[RULE_PRIORITIES];
@@ -53,6 +56,11 @@ void relay_free(struct relay *r)
 	free(r);
 }
 
+void relay_set_journal(struct relay *r, struct journal *journal)
+{
+	r->journal = journal;
+}
+
 static void count_drop(struct relay *r, enum drop_reason why, uint32_t n)
 {
 	counter_add(&r->page->ingress.drops[why], n);
@@ -60,7 +68,7 @@ static void count_drop(struct relay *r, enum drop_reason why, uint32_t n)
 
 /* Appends to the rule's chain; the item's buffer stays held until the flush. */
 static void append(struct relay *r, struct match_rule *rule, const struct frame_view *view,
-		   uint32_t buffer)
+		   uint32_t buffer, uint32_t unit)
 {
 	const uint32_t at = r->n_items++;
 
@@ -71,6 +79,7 @@ static void append(struct relay *r, struct match_rule *rule, const struct frame_
 		.datagrams = view->datagrams,
 		.buffer = buffer,
 		.next = NONE,
+		.unit = unit,
 	};
 	if (rule->head == NONE) {
 		rule->head = at;
@@ -93,58 +102,110 @@ static void shorten(struct frame_view *view, uint32_t n)
 	view->payload_bytes = n * view->segment_bytes;
 }
 
-/* Rate limit and shedding; false when nothing of @view is left. */
-static bool admit(struct relay *r, struct match_rule *rule, struct frame_view *view,
-		  uint64_t now_ns)
+/* How many of the rule's datagrams may pass: rate limit and shedding. */
+static uint32_t admissible(const struct relay *r, struct match_rule *rule,
+			   const struct frame_view *view, uint64_t now_ns, bool *shed)
 {
-	uint32_t pass = view->datagrams;
-
-	if (r->behind && rule->rec.priority == RULE_PRIORITY_LOW) {
-		count_drop(r, DROP_SHED, view->datagrams);
-		counter_add(&rule->counters->drops_shed, view->datagrams);
-		return false;
-	}
+	*shed = r->behind && rule->rec.priority == RULE_PRIORITY_LOW;
+	if (*shed)
+		return 0;
 	if (rule->rec.limit_pps || rule->rec.limit_bps)
-		pass = limiter_take(rule, view->datagrams, view->segment_bytes, now_ns);
-	if (pass == view->datagrams)
-		return true;
-	count_drop(r, DROP_RATE_LIMITED, view->datagrams - pass);
-	counter_add(&rule->counters->drops_rate_limited, view->datagrams - pass);
-	shorten(view, pass);
-	return pass > 0;
+		return limiter_take(rule, view->datagrams, view->segment_bytes, now_ns);
+	return view->datagrams;
 }
 
-void relay_input(struct relay *r, uint32_t buffer, size_t len, uint32_t iface, enum link_layer link,
-		 uint64_t now_ns)
+/* Takes the first @pass datagrams into the batch, counts the rest, keeps or returns the buffer. */
+static void admit(struct relay *r, struct match_rule *rule, struct frame_view *view,
+		  uint32_t buffer, uint32_t pass, bool shed, uint32_t unit)
+{
+	const uint32_t rest = view->datagrams - pass;
+
+	if (rest && shed) {
+		count_drop(r, DROP_SHED, rest);
+		counter_add(&rule->counters->drops_shed, rest);
+	} else if (rest) {
+		count_drop(r, DROP_RATE_LIMITED, rest);
+		counter_add(&rule->counters->drops_rate_limited, rest);
+	}
+	if (!pass) {
+		bufpool_unref(r->pool, buffer);
+		return;
+	}
+	if (rest)
+		shorten(view, pass);
+	append(r, rule, view, buffer, unit);
+}
+
+/* Parses and matches; what no rule gets is counted.  Its counters are saved. */
+static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+				    enum link_layer link, struct frame_view *view)
 {
 	const uint32_t room = r->pool->class[bufpool_class_of(buffer)].buffer_bytes;
-	struct match_rule *rule = NULL;
-	struct frame_view view;
 	enum drop_reason why = DROP_OVERSIZE;
+	struct match_rule *rule = NULL;
 	bool good = false;
 
-	view.datagrams = 1;
+	view->datagrams = 1;
 	counter_add(&r->page->ingress.frames, 1);
 	if (len <= room)
-		good = frame_parse(bufpool_data(r->pool, buffer), len, link, &view, &why);
-	counter_add(&r->page->ingress.received, view.datagrams);
+		good = frame_parse(bufpool_data(r->pool, buffer), len, link, view, &why);
+	counter_add(&r->page->ingress.received, view->datagrams);
 	if (!good) {
-		count_drop(r, why, view.datagrams);
-		goto drop;
+		count_drop(r, why, view->datagrams);
+		return NULL;
 	}
 	if (r->table)
-		rule = match_lookup(r->table, iface, view.source_be, view.group_be, view.port);
-	if (!rule) {
-		count_drop(r, DROP_NOT_MATCHED, view.datagrams);
-		goto drop;
-	}
-	if (!admit(r, rule, &view, now_ns))
-		goto drop;
-	append(r, rule, &view, buffer);
-	return;
+		rule = match_lookup(r->table, iface, view->source_be, view->group_be, view->port);
+	if (!rule)
+		count_drop(r, DROP_NOT_MATCHED, view->datagrams);
+	else if (r->journal)
+		journal_save_rule(r->journal, rule);
+	return rule;
+}
 
-drop:
-	bufpool_unref(r->pool, buffer);
+struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+				 enum link_layer link, uint64_t now_ns)
+{
+	struct arena_outcome was = {0};
+	struct match_rule *rule;
+	struct frame_view view;
+	uint32_t pass;
+	bool shed;
+
+	rule = find_rule(r, buffer, len, iface, link, &view);
+	if (!rule) {
+		bufpool_unref(r->pool, buffer);
+		return was;
+	}
+	pass = admissible(r, rule, &view, now_ns, &shed);
+	admit(r, rule, &view, buffer, pass, shed, 0);
+	was.incarnation = rule->rec.incarnation;
+	was.admitted = pass;
+	was.head = pass ? rule->head : 0;
+	was.n_outputs = rule->rec.n_outputs;
+	was.priority = rule->rec.priority;
+	was.shed = shed;
+	return was;
+}
+
+void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+		  enum link_layer link, const struct arena_outcome *was, uint32_t unit)
+{
+	struct match_rule *rule;
+	struct frame_view view;
+
+	r->replay = true;
+	rule = find_rule(r, buffer, len, iface, link, &view);
+	if (rule && rule->rec.incarnation != was->incarnation) {
+		count_drop(r, DROP_NOT_MATCHED, view.datagrams);
+		rule = NULL;
+	}
+	if (!rule) {
+		bufpool_unref(r->pool, buffer);
+		return;
+	}
+	admit(r, rule, &view, buffer,
+	      was->admitted < view.datagrams ? was->admitted : view.datagrams, was->shed, unit);
 }
 
 uint32_t relay_gathered(const struct relay *r)
@@ -155,7 +216,8 @@ uint32_t relay_gathered(const struct relay *r)
 bool relay_full(const struct relay *r)
 {
 	/* One pass of a ring brings at most as many frames as it has sockets times 32. */
-	return r->gathered >= RELAY_GATHER_DATAGRAMS || r->n_items > RELAY_BATCH_ITEMS / 2;
+	return r->gathered >= RELAY_GATHER_DATAGRAMS || r->n_items > RELAY_BATCH_ITEMS / 2 ||
+	       (r->journal && !journal_has_room(r->journal));
 }
 
 void relay_set_behind(struct relay *r, bool behind)
@@ -165,10 +227,13 @@ void relay_set_behind(struct relay *r, bool behind)
 
 void relay_flush(struct relay *r)
 {
+	egress_begin(r->egress);
 	for (enum rule_priority p = RULE_PRIORITY_HIGH; p < RULE_PRIORITIES; p++) {
 		for (uint32_t i = 0; i < r->n_active[p]; i++) {
 			struct match_rule *rule = r->active[p][i];
 
+			if (r->replay)
+				egress_number(r->egress, r->items[rule->head].unit);
 			egress_rule(r->egress, rule, r->items);
 			rule->head = rule->tail = NONE;
 		}
@@ -178,6 +243,7 @@ void relay_flush(struct relay *r)
 		bufpool_unref(r->pool, r->items[i].buffer);
 	r->n_items = 0;
 	r->gathered = 0;
+	r->replay = false;
 }
 
 struct match_table *relay_swap(struct relay *r, struct match_table *table)

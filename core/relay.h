@@ -19,10 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/arena.h"
 #include "core/ipc.h"
 
 struct bufpool;
 struct egress;
+struct journal;
 struct match_table;
 struct worker_page;
 
@@ -45,6 +47,9 @@ struct relay;
 struct relay *relay_new(struct bufpool *pool, struct egress *egress, struct worker_page *page);
 void relay_free(struct relay *r);
 
+/* Where counters of rules are saved before they change; NULL, the default, for nowhere. */
+void relay_set_journal(struct relay *r, struct journal *journal);
+
 /**
  * relay_input() - take one received buffer into the batch
  * @buffer: index in the pool; the engine owns the reference from now on
@@ -52,9 +57,22 @@ void relay_free(struct relay *r);
  * @iface:  slot of the interface it arrived on
  * @link:   what precedes its IP header
  * @now_ns: monotonic time of the pass, for rate limits
+ * Return: what became of it, for relay_replay() in a successor.
  */
-void relay_input(struct relay *r, uint32_t buffer, size_t len, uint32_t iface, enum link_layer link,
-		 uint64_t now_ns);
+struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+				 enum link_layer link, uint64_t now_ns);
+
+/**
+ * relay_replay() - take a buffer of a batch that a predecessor had begun to send
+ * @buffer, @len, @iface, @link: as for relay_input()
+ * @was:  what became of it there: the same datagrams are admitted, whatever the clock and
+ *        the load say now, so that they keep their numbers
+ * @unit: number of the first datagram of its rule
+ *
+ * A rule that has changed meanwhile does not get it: counted as not_matched.
+ */
+void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+		  enum link_layer link, const struct arena_outcome *was, uint32_t unit);
 
 /* Datagrams gathered and not yet flushed. */
 uint32_t relay_gathered(const struct relay *r);

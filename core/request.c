@@ -38,6 +38,7 @@ static const struct {
 	[METHOD_GET_CONFIG] = {"GetConfig", true},
 	[METHOD_CHECK_CONFIG] = {"CheckConfig", true},
 	[METHOD_LOAD_CONFIG] = {"LoadConfig", false},
+	[METHOD_UPGRADE] = {"Upgrade", false},
 };
 static_assert(N(methods) == METHODS, "every method needs a name");
 
@@ -72,6 +73,7 @@ void request_fini(struct request *r)
 	case METHOD_LIST_WORKERS:
 	case METHOD_SYNC_RULES:
 	case METHOD_GET_CONFIG:
+	case METHOD_UPGRADE:
 	case METHODS:
 		break;
 	}
@@ -208,6 +210,7 @@ static int parse_params(cJSON *json, struct request *out, struct complaint *c)
 	case METHOD_LIST_WORKERS:
 	case METHOD_SYNC_RULES:
 	case METHOD_GET_CONFIG:
+	case METHOD_UPGRADE:
 	case METHODS:
 		break;
 	}

@@ -32,9 +32,10 @@ enum rpc_error {
 	RPC_INTERNAL_ERROR = -32603,
 	RPC_VERSION_MISMATCH = -32000, /* or VersionCheck was not first */
 	RPC_NOT_FOUND = -32001,
-	RPC_CONFLICT = -32002,	   /* exists with other outputs, would loop */
-	RPC_READ_ONLY = -32003,	   /* not on the status socket */
-	RPC_LIMIT = -32004,	   /* too many rules, line too long, too many clients */
+	RPC_CONFLICT = -32002,  /* exists with other outputs, would loop */
+	RPC_READ_ONLY = -32003, /* not on the status socket */
+	RPC_REFUSED = -32005,   /* an upgrade that cannot be */
+	RPC_LIMIT = -32004,     /* too many rules, line too long, too many clients */
 };
 
 enum method {
@@ -51,11 +52,12 @@ enum method {
 	METHOD_GET_CONFIG,
 	METHOD_CHECK_CONFIG,
 	METHOD_LOAD_CONFIG,
+	METHOD_UPGRADE,
 	METHODS
 };
 
-const char *method_name(enum method m);	  /* "VersionCheck" ... */
-bool method_read_only(enum method m);	  /* allowed on the status socket? */
+const char *method_name(enum method m); /* "VersionCheck" ... */
+bool method_read_only(enum method m);   /* allowed on the status socket? */
 
 /**
  * struct request - one request, checked
@@ -81,8 +83,8 @@ struct request {
 		} remove_rule_by_name;
 		struct {
 			struct config config; /* parsed from params.text */
-			bool replace;	      /* LoadConfig: rules not in the text go */
-		} config; /* CheckConfig and LoadConfig */
+			bool replace;         /* LoadConfig: rules not in the text go */
+		} config;                     /* CheckConfig and LoadConfig */
 	};
 };
 

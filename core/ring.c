@@ -148,7 +148,8 @@ int ring_init(struct ring *ring, void *arena, unsigned set)
 	ring->uring.enter_ring_fd = fd;
 	ring->made = true;
 	memcpy(header->ring_params[set], &p, sizeof(p));
-	header->in_arena = ring->in_arena;
+	__atomic_store_n(&header->ring[set],
+			 ring->in_arena ? ARENA_RING_HERE : ARENA_RING_ELSEWHERE, __ATOMIC_RELEASE);
 	return 0;
 }
 

@@ -30,7 +30,8 @@ enum ring_kind { RING_RECV, RING_SEND, RING_CHANNEL, RING_CANCEL };
  * @kind:  enum ring_kind
  * @class: RING_RECV: enum buf_class of the buffers the receive takes
  * @slot:  RING_RECV: interface slot
- * @index: RING_RECV: serial of the socket in that slot; RING_SEND: send slot
+ * @index: RING_RECV: serial of the socket in that slot
+ * @datagrams, @send, @unit: RING_SEND: struct egress_tag
  */
 union ring_tag {
 	struct {
@@ -38,6 +39,12 @@ union ring_tag {
 		uint8_t class;
 		uint16_t slot;
 		uint32_t index;
+	};
+	struct {
+		uint8_t send_kind;
+		uint8_t datagrams;
+		uint16_t send;
+		uint32_t unit;
 	};
 	uint64_t u64;
 };

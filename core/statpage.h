@@ -85,7 +85,16 @@ struct iface_page {
 	struct iface_slot_stats slot[MCR_MAX_IFACES];
 };
 
-/* For the writer: prepare a fresh, zeroed page. */
+/* Of control, which has nothing else to say this way, and of all that follow it. */
+struct heartbeat_page {
+	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, at least every 100 ms; 0: not yet */
+	uint64_t reloads; /* how often an IPC_RELOAD was dealt with, well or badly */
+	/* Control's own counters, which outlive it here; nobody else looks at them. */
+	uint64_t drift_detected[MCR_MAX_WORKERS];
+	uint64_t drift_repaired[MCR_MAX_WORKERS];
+};
+
+/* For the writer: prepare a fresh, zeroed page; or make one valid again, counters as they are. */
 void worker_page_init(struct worker_page *p);
 void iface_page_init(struct iface_page *p);
 

@@ -16,9 +16,10 @@
  * Conditional jumps of classic BPF reach 255 instructions, unconditional ones reach
  * everywhere; a search node whose left half is larger than that takes one of each.
  *
- * A load beyond the frame ends a program with 0, which is "no" to the prefilter and
- * to its complement alike: such a frame would be counted nowhere.  So the length is
- * compared before every load that may fail.
+ * A load beyond the frame ends a program with 0, "no".  A frame cut short in the UDP
+ * header is to be counted as truncated, and one that a counting program cannot read must
+ * not be missed by both of them.  So the length is compared before every load that may
+ * fail.
  *
  * Offsets are relative to SKF_NET_OFF, the network header, because a fan-out program
  * and a socket filter see different starts of the same frame.
@@ -65,7 +66,6 @@ struct writer {
 	struct sock_filter *prog;
 	unsigned n, max;
 	bool full;
-	uint32_t accept, refuse;
 };
 
 static void emit(struct writer *w, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
@@ -125,7 +125,7 @@ static void emit_leaf(struct writer *w, const struct steer_want *wants, size_t n
 	size_t i = 0;
 
 	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, wants[0].group);
-	emit_stmt(w, BPF_RET | BPF_K, w->refuse);
+	emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
 	emit_stmt(w, BPF_MISC | BPF_TXA, 0);
 	while (i < n) {
 		const size_t end = n - i > CHUNK ? i + CHUNK : n;
@@ -137,10 +137,10 @@ static void emit_leaf(struct writer *w, const struct steer_want *wants, size_t n
 		for (uint8_t left = ports; i < end; i++, left--)
 			emit(w, BPF_JMP | BPF_JEQ | BPF_K, left, 0, wants[i].port);
 		if (i == n)
-			emit_stmt(w, BPF_RET | BPF_K, w->refuse);
+			emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
 		else
 			emit_stmt(w, BPF_JMP | BPF_JA, 1);
-		emit_stmt(w, BPF_RET | BPF_K, w->accept);
+		emit_stmt(w, BPF_RET | BPF_K, RET_WHOLE);
 	}
 }
 
@@ -200,19 +200,20 @@ static size_t sort_unique(struct steer_want *wants, size_t n)
 	return kept + 1;
 }
 
-static struct writer writer_for(enum steer_program which, struct sock_filter *prog, unsigned max)
+unsigned steer_filter_ipv4_udp(enum link_layer link,
+			       struct sock_filter prog[static STEER_SMALL_MAX])
 {
-	struct writer w = {.prog = prog, .max = max < BPF_MAXINSNS ? max : BPF_MAXINSNS};
+	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
 
-	w.accept = which == STEER_WANTED ? RET_WHOLE : RET_NOTHING;
-	w.refuse = which == STEER_WANTED ? RET_NOTHING : RET_WHOLE;
-	return w;
+	emit_is_ipv4_udp(&w, link, RET_NOTHING);
+	emit_stmt(&w, BPF_RET | BPF_K, RET_WHOLE);
+	return w.n;
 }
 
 unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
-		      enum steer_program which, struct sock_filter *prog, unsigned max, bool *exact)
+		      struct sock_filter *prog, unsigned max, bool *exact)
 {
-	struct writer w = writer_for(which, prog, max);
+	struct writer w = {.prog = prog, .max = max < BPF_MAXINSNS ? max : BPF_MAXINSNS};
 
 	*exact = true;
 	n = sort_unique(wants, n);
@@ -222,22 +223,12 @@ unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
 		emit_stmt(&w, BPF_LD | BPF_W | BPF_ABS, NET(16));
 		emit_search(&w, wants, n);
 	} else {
-		emit_stmt(&w, BPF_RET | BPF_K, w.refuse);
+		emit_stmt(&w, BPF_RET | BPF_K, RET_NOTHING);
 	}
 	if (!w.full)
 		return w.n;
 	*exact = false;
-	return steer_filter_coarse(link, which, prog, max);
-}
-
-unsigned steer_filter_coarse(enum link_layer link, enum steer_program which,
-			     struct sock_filter *prog, unsigned max)
-{
-	struct writer w = writer_for(which, prog, max);
-
-	emit_is_ipv4_udp(&w, link, RET_NOTHING);
-	emit_stmt(&w, BPF_RET | BPF_K, w.accept);
-	return w.n;
+	return steer_filter_ipv4_udp(link, prog);
 }
 
 unsigned steer_filter_foreign(enum link_layer link, struct sock_filter prog[static STEER_SMALL_MAX])

@@ -2,14 +2,13 @@
 /*
  * steer.h - classic BPF programs: which frames reach user space, and which worker
  *
- * Three programs are made for each input interface, all from the same list of
- * what its rules want:
- *   wanted    on the packet sockets: lets through untagged IPv4 UDP that a rule wants
- *   unwanted  on the counting socket: its complement among untagged IPv4 UDP
- *   foreign   on the other counting socket: everything that is not untagged IPv4 UDP
- * Each frame passes exactly one of them, so that received traffic adds up.
+ * The prefilter lets through untagged IPv4 UDP that some rule wants.  Two fixed
+ * programs count on sockets that nobody reads: all untagged IPv4 UDP, and everything
+ * else; each frame passes exactly one of these.  What no rule wanted is the first count
+ * less what passed the prefilter: a complement of the prefilter would have to be
+ * replaced together with it, and no two sockets change their filters at one instant.
  *
- * A fourth program steers: PACKET_FANOUT_CBPF computes steer_hash() and returns
+ * Another program steers: PACKET_FANOUT_CBPF computes steer_hash() and returns
  * the worker.  The same hash in C assigns rules to workers.
  */
 #ifndef CORE_STEER_H
@@ -37,32 +36,31 @@ uint32_t steer_hash(uint32_t group, uint16_t port);
 /* The worker, 0..n-1, among @n that serve the interface. */
 unsigned steer_worker(uint32_t group, uint16_t port, unsigned n);
 
-enum steer_program { STEER_WANTED, STEER_UNWANTED };
+#define STEER_SMALL_MAX 32 /* instructions of the fixed programs, at most */
 
 /**
- * steer_filter() - make the prefilter or its complement
+ * steer_filter() - make the prefilter
  * @link:  what precedes the IP header
  * @wants: sorted or not, duplicates allowed; reordered in place
  * @n:     how many
- * @which: prefilter or complement
  * @prog:  filled
- * @max:   room in @prog, at most BPF_MAXINSNS counts
+ * @max:   room in @prog, at least STEER_SMALL_MAX; at most BPF_MAXINSNS counts
  *
  * Fragments of a wanted group pass whatever their port, so that they are counted
- * as fragments.  When the exact program does not fit, a coarser one is made that
- * lets through a superset (every untagged IPv4 UDP frame).
+ * as fragments.  When the program does not fit, steer_filter_ipv4_udp() stands in,
+ * which lets through a superset.
  *
- * Return: number of instructions; *exact is false for the coarse program.
+ * Return: number of instructions; *exact is false when it stands in.
  */
 unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
-		      enum steer_program which, struct sock_filter *prog, unsigned max,
-		      bool *exact);
+		      struct sock_filter *prog, unsigned max, bool *exact);
 
-/* The coarse pair, for a kernel that refuses the exact one for its size. */
-unsigned steer_filter_coarse(enum link_layer link, enum steer_program which,
-			     struct sock_filter *prog, unsigned max);
-
-#define STEER_SMALL_MAX 32 /* instructions of the programs below, at most */
+/*
+ * All untagged IPv4 UDP: the counting socket's filter, and the prefilter where the
+ * exact one is too long for the kernel.
+ */
+unsigned steer_filter_ipv4_udp(enum link_layer link,
+			       struct sock_filter prog[static STEER_SMALL_MAX]);
 
 /* Everything that is not untagged IPv4 UDP. */
 unsigned steer_filter_foreign(enum link_layer link,

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "core/ruleset.h"
+#include "core/statpage.h"
 #include "daemon/control_method.h"
 #include "daemon/control_process.h"
 #include "daemon/log.h"
@@ -33,6 +34,7 @@
 #define ACCEPTS_PER_TURN  16
 #define TICK_NS           NS_PER_S
 #define SWEEP_NS          (250 * NS_PER_MS)
+#define BEAT_NS           (100 * NS_PER_MS)
 #define EXIT_BAD_CONFIG   2
 
 /* Values of epoll data of what is not a client. */
@@ -95,6 +97,9 @@ static void reconcile(struct process *p, uint64_t now_ns)
 
 	c->dirty = false;
 	if (ret < 0) {
+		/* IPC_READY drops what has not been asked for, so nothing may be missing. */
+		if (c->phase != PHASE_RUNNING)
+			die(FAC_RULE_DISPATCH, "cannot start: %s", strerror(-ret));
 		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH, "reconcile: %s",
 			    strerror(-ret));
 		c->rec.failed = true; /* the next tick tries again */
@@ -134,14 +139,19 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 
 	if (s->worker >= c->workers)
 		return;
-	if (w->running && !s->running)
-		log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u does not run (status %#x)",
-			s->worker, (unsigned)s->exit_status);
+	/* Why is in the supervisor's line; that one which is rolled is away for a moment is no news. */
+	if (w->running && !s->running && s->ending != END_UPGRADE)
+		log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u does not run", s->worker);
+	if (!w->running && s->running)
+		w->running_ns = control_now_ns();
 	w->running = s->running;
 	w->restarts = s->restarts;
+	w->health_check_failures = s->health_check_failures;
+	w->ending = (enum ipc_ending)s->ending;
+	w->exit_status = s->exit_status;
+	w->ending_ms = s->ending_ms;
 	w->pid = s->pid;
 	w->cpu = s->cpu;
-	w->drift_ns = 0;
 	c->dirty = true;
 }
 
@@ -156,6 +166,9 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 		return;
 	case IPC_RELOAD:
 		control_config_reload(p, fd);
+		return;
+	case IPC_UPGRADED:
+		control_upgrade_ended(p->c, &msg->upgraded, control_now_ns());
 		return;
 	case IPC_SHUTDOWN:
 		control_stats_final(p->c);
@@ -177,6 +190,8 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_UNBIND:
 	case IPC_PUBLISH:
 	case IPC_REFRESH_STATS:
+	case IPC_RESTART_WORKER:
+	case IPC_UPGRADE:
 	case IPC_READY:
 	case IPC_INPUT:
 	case IPC_INPUT_CLOSE:
@@ -272,6 +287,7 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 		/* What has been applied is in the pages; the count says only that one looks. */
 		if (read(p->applied, &count, sizeof(count)) < 0 && errno != EAGAIN)
 			die(FAC_RULE_DISPATCH, "eventfd: %s", strerror(errno));
+		p->check_ns = 0;
 		break;
 	case SOURCE_CONTROL:
 	case SOURCE_STATUS:
@@ -293,10 +309,13 @@ static void tick(struct process *p, uint64_t now_ns)
 		control_clients_sweep(&c->clients, now_ns);
 	}
 	control_stats_tick(c, now_ns);
+	if (now_ns >= p->check_ns) {
+		p->check_ns = now_ns + DRIFT_CHECK_NS;
+		control_drift_check(c, now_ns);
+	}
 	if (now_ns < p->tick_ns)
 		return;
 	p->tick_ns = now_ns + TICK_NS;
-	control_publish_check(c, now_ns);
 	if (c->rec.failed)
 		c->dirty = true;
 	watch_listeners(p, true);
@@ -305,7 +324,7 @@ static void tick(struct process *p, uint64_t now_ns)
 static int next_timeout(const struct process *p, uint64_t now_ns)
 {
 	const struct control *c = p->c;
-	uint64_t next = now_ns + TICK_NS;
+	uint64_t next = now_ns + BEAT_NS;
 	uint64_t deadline = control_waits_deadline(c);
 
 	if (c->phase != PHASE_RUNNING)
@@ -314,6 +333,8 @@ static int next_timeout(const struct process *p, uint64_t now_ns)
 		next = deadline;
 	if (p->tick_ns < next)
 		next = p->tick_ns;
+	if (p->check_ns < next)
+		next = p->check_ns;
 	if (c->stats.next_ns < next)
 		next = c->stats.next_ns;
 	if (p->sweep_ns < next && c->clients.n_clients[0] + c->clients.n_clients[1])
@@ -335,6 +356,13 @@ static void watch_channel(struct process *p)
 		p->channel_out = out;
 }
 
+/* The supervisor ends a control whose heartbeat stops while it uses no CPU. */
+static void beat(struct process *p, uint64_t now_ns)
+{
+	if (p->heartbeat)
+		__atomic_store_n(&p->heartbeat->heartbeat_ns, now_ns, __ATOMIC_RELAXED);
+}
+
 static void loop(struct process *p)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -343,9 +371,10 @@ static void loop(struct process *p)
 
 	while (!c->shutdown) {
 		uint64_t now_ns = control_now_ns();
-		int n = epoll_wait(c->epoll, events, EVENTS_MAX,
-				   more ? 0 : next_timeout(p, now_ns));
+		int n;
 
+		beat(p, now_ns);
+		n = epoll_wait(c->epoll, events, EVENTS_MAX, more ? 0 : next_timeout(p, now_ns));
 		if (n < 0 && errno != EINTR)
 			die(FAC_CONTROL_SOCKET, "epoll_wait: %s", strerror(errno));
 		now_ns = control_now_ns();
@@ -393,6 +422,7 @@ static void restore(struct process *p)
 int control_main(const char *config_name, int argc, char **argv)
 {
 	static struct control control;
+	static struct heartbeat_page forgotten;
 	struct process p = {.c = &control,
 			    .config_name = config_name,
 			    .listener = {-1, -1},
@@ -404,6 +434,7 @@ int control_main(const char *config_name, int argc, char **argv)
 	init(&p);
 	parse_arguments(&p, argc, argv);
 	control_receive_gifts(&p);
+	control.kept = p.heartbeat ? p.heartbeat : &forgotten;
 	control_seal(&p);
 	if (control_config_start(&p) < 0 && p.snapshot < 0)
 		return EXIT_BAD_CONFIG;

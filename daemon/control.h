@@ -21,11 +21,13 @@
 
 #include "core/config.h"
 #include "daemon/control_client.h"
+#include "daemon/control_drift.h"
 #include "daemon/control_netif.h"
 #include "daemon/control_publish.h"
 #include "daemon/control_reconcile.h"
 #include "daemon/control_stats.h"
 #include "daemon/control_super.h"
+#include "daemon/control_upgrade.h"
 #include "daemon/control_wait.h"
 
 struct ruleset;
@@ -35,14 +37,21 @@ struct ruleset;
 
 /**
  * struct control_worker - what the supervisor last said about a worker
- * @drift_ns: since when its page differs from what was published, 0: it does not
+ * @ending:  how its last process ended: @exit_status, @ending_ms as struct ipc_worker_state says
+ * @running_ns: since when it runs
+ * @health_check_failures: how often the supervisor ended it because it hung
  */
 struct control_worker {
 	bool running;
 	uint32_t restarts;
 	int32_t pid;
 	int32_t cpu;
-	uint64_t drift_ns;
+	uint32_t health_check_failures;
+	enum ipc_ending ending;
+	int32_t exit_status;
+	uint32_t ending_ms;
+	uint64_t running_ns;
+	struct control_drift drift;
 };
 
 /* START_SPAWN: workers and links are awaited.  START_SETTLE: the first requests are. */
@@ -54,6 +63,7 @@ enum control_phase { PHASE_SPAWN, PHASE_SETTLE, PHASE_RUNNING };
  * @settings:    what the configuration says about interfaces; its rules are in @rules
  * @interfaces:  names given with --interface: inputs whether a rule names them or not
  * @dirty:       reconcile() is due
+ * @kept:        outlives this process
  */
 struct control {
 	int epoll;
@@ -75,7 +85,9 @@ struct control {
 	struct control_reconcile rec;
 	struct control_publish pub;
 	struct control_waits waits;
+	struct control_upgrade upgrade;
 	struct control_stats stats;
+	struct heartbeat_page *kept;
 };
 
 static inline uint64_t control_now_ns(void)

@@ -61,9 +61,12 @@ enum rule_state control_rule_state(const struct control *c, const struct rule *r
 	bool exists = false, up = false;
 
 	for (unsigned i = 0; i < r->n_outputs; i++) {
-		uint32_t out = control_iface_slot(c, r->outputs[i].interface);
+		const struct rule_output *o = &r->outputs[i];
+		uint32_t out = control_iface_slot(c, o->interface);
 
 		if (out == MCR_NO_SLOT)
+			continue;
+		if (addr_is_set(&o->source) && !control_netif_has_addr(&c->netif, 0, &o->source))
 			continue;
 		exists = true;
 		up |= c->rec.iface[out].up;

@@ -7,6 +7,7 @@
 
 #include "core/complaint.h"
 #include "core/config.h"
+#include "core/statpage.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
 #include "daemon/control_process.h"
@@ -96,6 +97,7 @@ void control_config_reload(struct process *p, int fd)
 	int ret = read_config(fd, &cfg, &cpl);
 
 	close(fd);
+	p->c->kept->reloads++;
 	if (ret == 0)
 		ret = control_load(p->c, &cfg, true, counts, &cpl);
 	config_fini(&cfg);

@@ -108,22 +108,18 @@ static void filter_set(void *ctx, const struct ipc_msg *request, int status, uin
 	c->rec.failed = true;
 }
 
-/* Both programs into a memfd.  @wants may be reordered. */
+/* The prefilter into a memfd.  @wants may be reordered. */
 static int filter_file(const struct rec_iface *f, struct steer_want *wants, size_t n)
 {
 	static struct {
 		struct filter_file head;
-		struct sock_filter prog[2 * BPF_MAXINSNS];
+		struct sock_filter prog[BPF_MAXINSNS];
 	} file;
-	unsigned w, u;
 	bool exact;
 
-	w = steer_filter(f->link, wants, n, STEER_WANTED, file.prog, BPF_MAXINSNS, &exact);
-	u = steer_filter(f->link, wants, n, STEER_UNWANTED, file.prog + w, BPF_MAXINSNS, &exact);
-	file.head.n_wanted = w;
-	file.head.n_unwanted = u;
+	file.head.n = steer_filter(f->link, wants, n, file.prog, BPF_MAXINSNS, &exact);
 	return control_memfd("mcr-filter", &file,
-			     sizeof(file.head) + (w + u) * sizeof(file.prog[0]));
+			     sizeof(file.head) + file.head.n * sizeof(file.prog[0]));
 }
 
 static int send_filter(struct control *c, uint32_t slot, const struct steer_want *wants, size_t n)

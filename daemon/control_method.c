@@ -302,6 +302,13 @@ static void method_load_config(struct call *call)
 	warn_start_settings(call->c, cfg, w->warnings);
 }
 
+static void method_upgrade(struct call *call)
+{
+	/* Answered when it has ended. */
+	if (control_upgrade_ask(call->c, call->answer, &call->req, call->now_ns) < 0)
+		refuse(call, RPC_REFUSED, "", "another upgrade is under way");
+}
+
 static void (*const methods[])(struct call *call) = {
 	[METHOD_VERSION_CHECK] = method_version_check,
 	[METHOD_GET_VERSION] = method_get_version,
@@ -316,6 +323,7 @@ static void (*const methods[])(struct call *call) = {
 	[METHOD_GET_CONFIG] = method_get_config,
 	[METHOD_CHECK_CONFIG] = method_check_config,
 	[METHOD_LOAD_CONFIG] = method_load_config,
+	[METHOD_UPGRADE] = method_upgrade,
 };
 static_assert(sizeof(methods) / sizeof(methods[0]) == METHODS, "a function each");
 

@@ -73,6 +73,7 @@ static void *grow(void *array, size_t n, size_t *cap, size_t max, size_t size)
 static void link_put(struct control_netif *n, const struct netif_link *link)
 {
 	struct netif_link *l = (struct netif_link *)control_netif_by_index(n, link->ifindex);
+	uint64_t serial;
 
 	if (!l) {
 		l = grow(n->links, n->n_links, &n->cap_links, NETIF_MAX_LINKS, sizeof(*l));
@@ -83,12 +84,15 @@ static void link_put(struct control_netif *n, const struct netif_link *link)
 		n->links = l;
 		l = &n->links[n->n_links++];
 		memset(l, 0, sizeof(*l));
+		l->serial = ++n->last_serial;
 	}
+	serial = l->serial;
 	/* Most events are about what a relay does not look at. */
 	if (l->ifindex != link->ifindex || l->mtu != link->mtu || l->type != link->type ||
 	    l->up != link->up || l->supers != link->supers || strcmp(l->name, link->name) != 0)
 		n->changed = true;
 	*l = *link;
+	l->serial = serial;
 	l->seen = true;
 }
 

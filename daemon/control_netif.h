@@ -29,8 +29,10 @@ struct nlmsghdr;
  * @supers: frames may be larger than the MTU whatever the GRO setting says: virtual
  *          devices hand on what their peer gave them
  * @seen:   mentioned by the current dump
+ * @serial: of this entry, never 0: tells a link from a later one with the same ifindex
  */
 struct netif_link {
+	uint64_t serial;
 	uint32_t ifindex;
 	uint32_t mtu;
 	uint16_t type;
@@ -65,6 +67,7 @@ struct control_netif {
 	bool changed;
 	uint64_t malformed;
 	uint64_t ignored;
+	uint64_t last_serial;
 	struct netif_link *links;
 	size_t n_links, cap_links;
 	struct netif_addr *addrs;

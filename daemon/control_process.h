@@ -13,6 +13,7 @@
 #include "core/limits.h"
 
 struct control;
+struct heartbeat_page;
 
 /**
  * struct process - what the other modules do not see
@@ -20,6 +21,7 @@ struct control;
  * @listener:  by read_only, -1 when it was not given
  * @watched:   the listeners are in the epoll set
  * @restarted: a predecessor has configured the workers
+ * @heartbeat: written in each turn of the loop, watched by the supervisor
  */
 struct process {
 	struct control *c;
@@ -30,7 +32,8 @@ struct process {
 	unsigned workers_option;
 	uint32_t start_flags;
 	uint32_t settle_seq;
-	uint64_t tick_ns, sweep_ns;
+	uint64_t tick_ns, sweep_ns, check_ns;
+	struct heartbeat_page *heartbeat;
 	unsigned n_cpus;
 	int cpus[MCR_MAX_WORKERS];
 };

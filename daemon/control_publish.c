@@ -12,18 +12,24 @@
 static void published_reply(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
 {
 	struct control *c = ctx;
+	struct published *p = &c->pub.history[request->publish.generation % PUBLISH_HISTORY];
 
+	if (status == 0 && p->generation == request->publish.generation)
+		p->taken_ns = control_now_ns();
 	if (request->publish.generation != c->pub.generation)
 		return; /* overtaken */
 	c->pub.error = status;
 	c->pub.busy = status < 0 ? 0 : value;
-	if (status < 0)
+	if (status < 0) {
 		log_msg(SEV_ERROR, FAC_RULE_DISPATCH, "generation %" PRIu64 " not published: %s",
 			request->publish.generation, strerror(-status));
-	else if (value)
+		c->rec.publish = true;
+		c->rec.failed = true; /* the next tick tries again */
+	} else if (value) {
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
 			"generation %" PRIu64 ": worker busy, mask %#" PRIx64,
 			request->publish.generation, value);
+	}
 }
 
 int control_publish(struct control *c, uint64_t now_ns)
@@ -44,7 +50,10 @@ int control_publish(struct control *c, uint64_t now_ns)
 	if (fd < 0)
 		return fd;
 	slot->generation = generation;
+	slot->taken_ns = 0;
 	p->generation = generation;
+	if (!p->first)
+		p->first = generation;
 	p->at_ns = now_ns;
 	p->busy = 0;
 	p->error = 0;
@@ -63,33 +72,4 @@ bool control_publish_confirmed(const struct control *c, unsigned w, uint64_t gen
 		return false;
 	p = &c->pub.history[s.generation % PUBLISH_HISTORY];
 	return p->generation == s.generation && p->hash[w] == s.hash;
-}
-
-void control_publish_check(struct control *c, uint64_t now_ns)
-{
-	bool again = now_ns - c->pub.at_ns > PUBLISH_RESYNC_NS;
-
-	for (unsigned w = 0; w < c->workers; w++) {
-		struct control_worker *worker = &c->worker[w];
-
-		if (!worker->running || control_publish_confirmed(c, w, c->pub.generation)) {
-			worker->drift_ns = 0;
-			continue;
-		}
-		if (!worker->drift_ns)
-			worker->drift_ns = now_ns;
-		if (now_ns - worker->drift_ns < PUBLISH_DRIFT_NS ||
-		    now_ns - c->pub.at_ns < PUBLISH_DRIFT_NS)
-			continue;
-		log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
-			"worker %u does not have the rules of generation %" PRIu64
-			": publishing again",
-			w, c->pub.generation);
-		c->pub.repairs++;
-		again = true;
-	}
-	if (again) {
-		c->rec.publish = true;
-		c->dirty = true;
-	}
 }

@@ -19,28 +19,32 @@
 
 struct control;
 
-#define PUBLISH_HISTORY   16
-#define PUBLISH_DRIFT_NS  1000000000ull
+#define PUBLISH_HISTORY   256             /* more than are made while a worker may be behind */
 #define PUBLISH_RESYNC_NS 300000000000ull /* publish again, whatever the pages say */
 
+/**
+ * struct published - one publication
+ * @taken_ns: when the supervisor took it, 0: not yet, or refused
+ */
 struct published {
 	uint64_t generation;
+	uint64_t taken_ns;
 	uint64_t hash[MCR_MAX_WORKERS];
 };
 
 /**
  * struct control_publish - what was published
  * @generation: the last one, 0: none yet
+ * @first:      the first one that this process made, 0: none yet
  * @at_ns:      when
  * @busy:       workers that did not take it, as the supervisor says
  * @error:      why the supervisor refused it, negative; 0
- * @repairs:    publications because a worker had drifted
  */
 struct control_publish {
 	uint64_t generation;
+	uint64_t first;
 	uint64_t at_ns;
 	uint64_t busy;
-	uint64_t repairs;
 	int error;
 	struct published history[PUBLISH_HISTORY];
 };
@@ -50,9 +54,6 @@ int control_publish(struct control *c, uint64_t now_ns);
 
 /* Does worker @w have the rules of @generation, or later ones? */
 bool control_publish_confirmed(const struct control *c, unsigned w, uint64_t generation);
-
-/* Once a second: publish again when a worker has had other rules for too long. */
-void control_publish_check(struct control *c, uint64_t now_ns);
 
 /* --- control_snapshot.c --- */
 

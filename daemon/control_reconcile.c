@@ -41,12 +41,36 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 
 	if (f->mtu != mtu || f->up != l->up || strcmp(f->name, l->name) != 0)
 		c->rec.publish = true;
+	f->serial = l->serial;
 	f->ifindex = l->ifindex;
 	f->mtu = mtu;
 	f->up = l->up;
 	f->supers = l->supers;
 	f->link = link_layer(l);
 	memcpy(f->name, l->name, sizeof(f->name));
+}
+
+struct leaving {
+	struct control *c;
+	const struct rec_iface *f;
+};
+
+static void leave(struct control *c, const struct control_join *e)
+{
+	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
+
+	control_super_request(&c->super, &msg, -1, NULL, NULL);
+}
+
+static bool leave_on(void *ctx, struct control_join *e)
+{
+	const struct leaving *l = ctx;
+
+	if (e->key.ifindex != l->f->ifindex)
+		return true;
+	if (e->held)
+		leave(l->c, e);
+	return false;
 }
 
 static void ifaces_update(struct control *c)
@@ -60,7 +84,12 @@ static void ifaces_update(struct control *c)
 		if (!f->used)
 			continue;
 		l = control_netif_by_index(&c->netif, f->ifindex);
-		if (l) {
+		if (l && f->serial && l->serial != f->serial) {
+			/* Another interface by now: what the first one had joined is lost. */
+			control_joins_each(&c->rec.joins, leave_on, &(struct leaving){c, f});
+			l = NULL;
+		}
+		if (l && !f->gone) {
 			iface_update(c, f, l);
 		} else if (!f->gone) {
 			log_msg(SEV_NOTICE, FAC_NETWORK, "interface %s has gone", f->name);
@@ -79,6 +108,13 @@ uint32_t control_iface_slot(const struct control *c, const char *name)
 			return i;
 	}
 	return MCR_NO_SLOT;
+}
+
+uint32_t control_output_slot(const struct control *c, const char *name)
+{
+	uint32_t slot = control_iface_slot(c, name);
+
+	return slot != MCR_NO_SLOT && c->rec.iface[slot].up ? slot : MCR_NO_SLOT;
 }
 
 /* The interface of that name, with a slot; NULL when it does not exist or no slot is left. */
@@ -222,12 +258,15 @@ static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
 	return in;
 }
 
-/* Is what is open good for what is wanted?  Buffers for a larger MTU do for a smaller one. */
+/*
+ * Is what is open good for what is wanted?  Buffers for a larger MTU do for a smaller
+ * one, and those for super-datagrams for any.
+ */
 static bool input_fits(const struct ipc_iface *is, const struct ipc_iface *want)
 {
 	struct ipc_iface same = *want;
 
-	if (want->mtu <= is->mtu)
+	if (want->mtu <= is->mtu || (want->supers && want->gro != GRO_OFF))
 		same.mtu = is->mtu;
 	return memcmp(is, &same, sizeof(same)) == 0;
 }
@@ -312,15 +351,10 @@ static bool join_wanted(void *ctx, struct control_join *e)
 
 static bool leave_unwanted(void *ctx, struct control_join *e)
 {
-	struct control *c = ctx;
-	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE};
-
 	if (e->wanted)
 		return true;
-	if (e->held) {
-		msg.join = e->key;
-		control_super_request(&c->super, &msg, -1, NULL, NULL);
-	}
+	if (e->held)
+		leave(ctx, e);
 	return false;
 }
 
@@ -328,11 +362,10 @@ static void close_sockets(struct control *c, uint32_t slot)
 {
 	struct rec_iface *f = &c->rec.iface[slot];
 
-	if ((f->in_open || f->restored) && (f->gone || !f->want_in))
+	if (f->in_open && (f->gone || !f->want_in))
 		close_input(c, slot);
-	if ((f->out_open || f->restored) && (f->gone || !f->want_out))
+	if (f->out_open && (f->gone || !f->want_out))
 		close_output(c, slot);
-	f->restored = false;
 	if (f->gone || (!f->want_in && !f->want_out)) {
 		free(f->wants);
 		*f = (struct rec_iface){0};

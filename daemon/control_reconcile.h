@@ -15,6 +15,9 @@
  * A refusal turns its object back to "not there", keeps the reason for answers, and
  * is tried again by the next run; nothing else is disturbed.
  *
+ * A restarted control asks for everything once, and the supervisor drops what was not
+ * asked for, so that nothing is left of changes that the last control had begun.
+ *
  * An interface gets a slot when a rule first names it and it exists, and keeps it as
  * long as its ifindex lives, also under another name.  Deleted and created again it
  * is another interface: the new one gets another slot before the old one is closed.
@@ -36,8 +39,8 @@ struct ruleset_entry;
 
 /**
  * struct rec_iface - an interface that is or was needed; its place is its slot
- * @restored:   taken from a snapshot: may be open, and opening is asked for again
  * @gone:       the link vanished; what is open is to be closed
+ * @serial:     of the link, 0: taken from a snapshot, not known yet
  * @in_as:      how the input was opened
  * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
  * @gro_refused: GRO was asked for and is not on
@@ -45,11 +48,12 @@ struct ruleset_entry;
  * @coarse:     the exact filter was too long for the kernel
  */
 struct rec_iface {
-	bool used, restored, gone, up, supers;
+	bool used, gone, up, supers;
 	bool want_in, want_out;
 	bool in_open, out_open, filter_set;
 	bool gro_refused, coarse;
 	enum link_layer link;
+	uint64_t serial;
 	uint32_t ifindex;
 	uint32_t mtu;
 	char name[MCR_IFNAME_MAX];
@@ -80,8 +84,14 @@ void control_reconcile_fini(struct control_reconcile *r);
 uint32_t control_iface_slot(const struct control *c, const char *name);
 
 /*
- * The state of a rule: unresolved when its input interface or every output interface is
- * missing; else paused when its input interface or every output interface that exists
+ * The same for an output; MCR_NO_SLOT also while it is down.  A device without carrier
+ * takes what is sent and drops it unseen (experiments/poc_egress_recverr).
+ */
+uint32_t control_output_slot(const struct control *c, const char *name);
+
+/*
+ * The state of a rule: unresolved when its input interface, or for every output the
+ * interface or its source_ip, is missing; else paused when its input interface or every output interface that exists
  * is down (not IFF_UP and IFF_RUNNING); else active.
  */
 enum rule_state control_rule_state(const struct control *c, const struct rule *r);

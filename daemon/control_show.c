@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/ruleset.h"
 #include "daemon/control.h"
+#include "daemon/ending.h"
 
 void control_json_u64(struct cJSON *object, const char *name, uint64_t value)
 {
@@ -242,7 +243,7 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t now_ns)
 	const struct control_worker *worker = &c->worker[w];
 	cJSON *o = cJSON_CreateObject();
 	struct worker_summary s;
-	char hash[24];
+	char hash[24], last[ENDING_TEXT_MAX];
 
 	control_stats_worker(c, w, &s);
 	snprintf(hash, sizeof(hash), "%016" PRIx64, s.hash);
@@ -260,6 +261,13 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t now_ns)
 	control_json_u64(o, "heartbeat_age_ms",
 			 now_ns > s.heartbeat_ns ? (now_ns - s.heartbeat_ns) / NS_PER_MS : 0);
 	control_json_u64(o, "restarts", worker->restarts);
+	cJSON_AddStringToObject(
+		o, "last_exit",
+		ending_text(worker->ending, worker->exit_status, worker->ending_ms, last));
+	control_json_u64(o, "drift_detected", c->kept->drift_detected[w]);
+	control_json_u64(o, "drift_repaired", c->kept->drift_repaired[w]);
+	control_json_u64(o, "worker_restarts", worker->restarts);
+	control_json_u64(o, "health_check_failures", worker->health_check_failures);
 	return o;
 }
 

@@ -22,7 +22,7 @@ static int add_outputs(const struct control *c, const struct ruleset_entry *e,
 		const struct rule_output *o = &e->rule.outputs[i];
 		struct snapshot_output out = {
 			.slot = e->output_slots[i],
-			.iface = control_iface_slot(c, o->interface),
+			.iface = control_output_slot(c, o->interface),
 			.group = o->group,
 			.source = o->source,
 			.port = o->port,
@@ -196,7 +196,6 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 		struct rec_iface *f = &c->rec.iface[s->slot];
 
 		f->used = true;
-		f->restored = true;
 		f->ifindex = s->ifindex;
 		f->mtu = s->mtu;
 		memcpy(f->name, s->name, sizeof(f->name));

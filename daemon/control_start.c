@@ -5,8 +5,10 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/statpage.h"
 #include "daemon/control.h"
 #include "daemon/control_process.h"
 #include "daemon/log.h"
@@ -18,6 +20,17 @@ static void keep_fd(int *place, int fd)
 	if (*place >= 0)
 		close(*place);
 	*place = fd;
+}
+
+/* @fd: taken */
+static void map_heartbeat(struct process *p, int fd)
+{
+	void *mem = mmap(NULL, sizeof(*p->heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	close(fd);
+	if (mem == MAP_FAILED)
+		die(FAC_SUPERVISOR, "cannot map the page of the heartbeat: %s", strerror(errno));
+	p->heartbeat = mem;
 }
 
 /* @fd: taken */
@@ -50,6 +63,9 @@ void control_gift(struct process *p, const struct ipc_give *give, int fd)
 	case GIFT_IFACE_PAGE:
 		page = &p->c->stats.iface;
 		break;
+	case GIFT_HEARTBEAT:
+		map_heartbeat(p, fd);
+		return;
 	case GIFT_ARENA:
 	case GIFTS:
 		break;

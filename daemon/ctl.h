@@ -63,6 +63,7 @@ struct ctl_command {
 /**
  * struct ctl - the command line, read
  * @help:   asked for; @command may be NULL then
+ * @answer_ms: how long an answer may take; 0: as usual
  * @values: of the options of @command, in their order; a switch has "" when given
  */
 struct ctl {
@@ -71,6 +72,7 @@ struct ctl {
 	bool help;
 	const struct ctl_command *command;
 	const char *values[CTL_MAX_OPTIONS];
+	unsigned answer_ms;
 };
 
 /* --- the command line (ctl_args.c) --- */
@@ -147,6 +149,7 @@ enum ctl_status ctl_list(const struct ctl *ctl);         /* ctl_rules.c */
 enum ctl_status ctl_sync(const struct ctl *ctl);         /* ctl_rules.c */
 enum ctl_status ctl_stats(const struct ctl *ctl);        /* ctl_stats.c */
 enum ctl_status ctl_list_workers(const struct ctl *ctl); /* ctl_workers.c */
+enum ctl_status ctl_upgrade(const struct ctl *ctl);      /* ctl_workers.c */
 enum ctl_status ctl_ping(const struct ctl *ctl);         /* ctl_workers.c */
 enum ctl_status ctl_version(const struct ctl *ctl);      /* ctl_workers.c */
 enum ctl_status ctl_config_show(const struct ctl *ctl);  /* ctl_config.c */

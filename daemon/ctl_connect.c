@@ -30,6 +30,7 @@
 struct connection {
 	const char *path;
 	int fd;
+	unsigned answer_ms;
 	char *data;
 	size_t len, room;
 };
@@ -130,7 +131,7 @@ static bool grow(struct connection *c)
 /* Waits until @c->data holds a line, and gives its length without the newline. */
 static enum ctl_status receive_line(struct connection *c, size_t *line)
 {
-	int64_t deadline = now_ms() + ANSWER_MS, left;
+	int64_t deadline = now_ms() + c->answer_ms, left;
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	size_t searched = 0;
 	const char *newline;
@@ -148,7 +149,8 @@ static enum ctl_status receive_line(struct connection *c, size_t *line)
 			return no_answer(c, "sends an answer without end");
 		left = deadline - now_ms();
 		if (left <= 0 || poll(&p, 1, (int)left) == 0)
-			return no_answer(c, "did not answer within 10 s");
+			return no_answer(c, c->answer_ms == ANSWER_MS ? "did not answer within 10 s"
+								      : "did not answer in time");
 		n = recv(c->fd, c->data + c->len, c->room - c->len, MSG_DONTWAIT);
 		if (n == 0)
 			return no_answer(c, c->len ? "closed the connection in the middle of an "
@@ -256,7 +258,7 @@ static enum ctl_status check_version(struct connection *c, struct ctl_reply *rep
 enum ctl_status ctl_call(const struct ctl *ctl, const char *method, cJSON *params,
 			 struct ctl_reply *reply)
 {
-	struct connection c = {0};
+	struct connection c = {.answer_ms = ctl->answer_ms ? ctl->answer_ms : ANSWER_MS};
 	enum ctl_status ret;
 
 	memset(reply, 0, sizeof(*reply));

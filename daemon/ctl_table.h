@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#define TABLE_COLUMNS_MAX 12
+#define TABLE_COLUMNS_MAX 16
 
 /**
  * struct table - rows that are being collected

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* ctl_workers.c - mcrctl list-workers, ping and version */
+/* ctl_workers.c - mcrctl list-workers, ping, upgrade and version */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
@@ -7,11 +7,13 @@
 #include "daemon/ctl_table.h"
 #include "daemon/version.h"
 
+#define UPGRADE_MS 180000
+
 enum ctl_status ctl_list_workers(const struct ctl *ctl)
 {
-	static const char *const headers[] = {">WORKER",    ">PID",     ">CPU",        "STATE",
-					      ">RULES",     "IN SYNC",  ">GENERATION", "HASH",
-					      ">HEARTBEAT", ">RESTARTS"};
+	static const char *const headers[] = {
+		">WORKER", ">PID",       ">CPU",      "STATE", ">RULES", "IN SYNC",   ">GENERATION",
+		"HASH",    ">HEARTBEAT", ">RESTARTS", ">HUNG", ">DRIFT", ">REPAIRED", "LAST EXIT"};
 	struct ctl_reply reply;
 	const cJSON *w, *cpu;
 	enum ctl_status ret;
@@ -36,6 +38,10 @@ enum ctl_status ctl_list_workers(const struct ctl *ctl)
 			table_cell(&t, "%s", ctl_text(w, "hash"));
 			table_cell(&t, "%.0f ms ago", ctl_number(w, "heartbeat_age_ms"));
 			table_cell(&t, "%.0f", ctl_number(w, "restarts"));
+			table_cell(&t, "%.0f", ctl_number(w, "health_check_failures"));
+			table_cell(&t, "%.0f", ctl_number(w, "drift_detected"));
+			table_cell(&t, "%.0f", ctl_number(w, "drift_repaired"));
+			table_cell(&t, "%s", ctl_text(w, "last_exit"));
 		}
 		table_print(&t, "no workers");
 	}
@@ -52,6 +58,28 @@ enum ctl_status ctl_ping(const struct ctl *ctl)
 	ret = ctl_simple_call(ctl, "Ping", NULL, &reply, &done);
 	if (!done)
 		printf("mcrd answers, up %.0f s\n", ctl_number(reply.result, "uptime_ms") / 1000);
+	ctl_reply_fini(&reply);
+	return ret;
+}
+
+/*
+ * The answer comes when every worker has been rolled, one after the other, with at most a
+ * second for each to finish and some to start.
+ */
+enum ctl_status ctl_upgrade(const struct ctl *ctl)
+{
+	struct ctl patient = *ctl;
+	struct ctl_reply reply;
+	enum ctl_status ret;
+	bool done;
+
+	patient.answer_ms = UPGRADE_MS;
+	ret = ctl_simple_call(&patient, "Upgrade", NULL, &reply, &done);
+	if (!done)
+		printf("mcrd %s runs, was %s: %.0f of %.0f workers rolled in %.0f ms\n",
+		       ctl_text(reply.result, "version"), ctl_text(reply.result, "was"),
+		       ctl_number(reply.result, "rolled"), ctl_number(reply.result, "workers"),
+		       ctl_number(reply.result, "elapsed_ms"));
 	ctl_reply_fini(&reply);
 	return ret;
 }

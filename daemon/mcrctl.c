@@ -19,6 +19,10 @@ static const struct ctl_command commands[] = {
 	{"stats", "counters: totals, workers, interfaces, rules", NULL, NULL, ctl_stats},
 	{"list-workers", "the worker processes", NULL, NULL, ctl_list_workers},
 	{"ping", "ask whether mcrd answers", NULL, NULL, ctl_ping},
+	{"upgrade", "go over to the mcrd binary on disk, losing nothing",
+	 "The binary is checked first; one that does not start, or speaks other versions, is\n"
+	 "refused and nothing changes.  Clients are disconnected when it is done.\n",
+	 NULL, ctl_upgrade},
 	{"version", "versions of mcrctl and mcrd", NULL, NULL, ctl_version},
 	{"sync", "publish all rules to the workers again", NULL, NULL, ctl_sync},
 	{"config show", "print the running configuration", NULL, NULL, ctl_config_show},

@@ -132,7 +132,12 @@ static void parse_options(struct options *o, int argc, char **argv)
 	struct option known[ARGUMENTS + 1] = {0};
 	int which;
 
-	*o = (struct options){.control_path = DEFAULT_CONTROL_PATH};
+	*o = (struct options){.control_path = DEFAULT_CONTROL_PATH, .resume_fd = -1, .argv = argv};
+	if (argc > 1 && !strncmp(argv[1], ARG_RESUME, strlen(ARG_RESUME))) {
+		o->resume_fd = (int)strtol(argv[1] + strlen(ARG_RESUME), NULL, 10);
+		argc--;
+		memmove(&argv[1], &argv[2], (size_t)argc * sizeof(argv[0]));
+	}
 	for (size_t i = 0; i < ARGUMENTS; i++)
 		known[i] = (struct option){arguments[i].name,
 					   arguments[i].value ? required_argument : no_argument,
@@ -197,6 +202,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc > 1 && !strncmp(argv[1], "--role=", 7))
 		return run_child(argc, argv);
+	if (argc > 1 && !strncmp(argv[1], ARG_CHECK_UPGRADE, strlen(ARG_CHECK_UPGRADE)))
+		return supervisor_check_upgrade(argv[1] + strlen(ARG_CHECK_UPGRADE));
 	secure_standard_descriptors();
 	parse_options(&options, argc, argv);
 	return supervisor_main(&options);

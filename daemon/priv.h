@@ -45,6 +45,12 @@ int priv_check_rights(const struct priv_identity *id);
 int priv_seal_supervisor(bool *have_net_admin);
 
 /*
+ * Before an exec that keeps the supervisor's rights: root keeps them by itself, another
+ * user takes them along as ambient capabilities, which priv_seal_supervisor() clears.
+ */
+int priv_carry_rights(void);
+
+/*
  * Child: change user, in a worker move to an empty network namespace (through a
  * user namespace of its own) where the system permits one (*netns says), drop and
  * bound every capability, no_new_privs, not dumpable.
@@ -58,6 +64,12 @@ int priv_seal_identity(const struct priv_identity *id, bool empty_netns, bool *n
 int priv_kill(int pidfd, int sig, const struct priv_identity *id);
 
 /* --- system calls (priv_seccomp.c) --- */
+
+/*
+ * Filters outlive an exec and pile up, so a supervisor that comes from an upgrade
+ * installs its own only when the one in force has another revision.
+ */
+#define PRIV_FILTERS_REVISION 1
 int priv_seal_syscalls_supervisor(void);
 int priv_seal_syscalls_control(void);
 int priv_seal_syscalls_worker(void);

@@ -141,6 +141,25 @@ int priv_seal_supervisor(bool *have_net_admin)
 	return 0;
 }
 
+int priv_carry_rights(void)
+{
+	if (geteuid() == 0)
+		return 0;
+	if (capng_get_caps_process() < 0)
+		return -EIO;
+	for (unsigned cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (!capng_have_capability(CAPNG_PERMITTED, cap))
+			continue;
+		/* Only what is inheritable may be ambient. */
+		capng_update(CAPNG_ADD, CAPNG_INHERITABLE, cap);
+		if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+			return -EPERM;
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 static int change_user(const struct priv_identity *id)
 {
 	if (setgroups(0, NULL) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||

@@ -23,6 +23,8 @@
  * @control_path: control socket; the status socket is derived from it
  * @interfaces:   names given with --interface, opened as inputs at start
  * @workers:      0 when not given
+ * @resume_fd:    state of the program that this one replaces (--resume), -1: none
+ * @argv:         as given, without --resume; for the next exec
  */
 struct options {
 	const char *config_path;
@@ -31,10 +33,18 @@ struct options {
 	unsigned n_interfaces;
 	unsigned workers;
 	bool json_log;
+	int resume_fd;
+	char **argv;
 };
+
+/* First arguments that only mcrd itself gives; see supervisor_upgrade.c. */
+#define ARG_RESUME        "--resume="
+#define ARG_CHECK_UPGRADE "--check-upgrade="
 
 /* Each returns the exit status of its process. */
 int supervisor_main(const struct options *options);
+/* Would this binary take over from a supervisor that speaks these versions? */
+int supervisor_check_upgrade(const char *versions);
 
 /*
  * @config_name: for messages, "" when there is no configuration

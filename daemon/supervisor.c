@@ -27,6 +27,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -40,9 +41,6 @@
 #define STATS_INTERVAL_NS 1000000000ull
 #define DRAIN_NS          1000000000ull
 #define FAREWELL_NS       500000000ull
-
-/* epoll's data: a child's channel, CHILDREN + its pidfd, or the signals. */
-#define EVENT_SIGNALS (2 * CHILDREN)
 
 uint64_t supervisor_now_ns(void)
 {
@@ -58,12 +56,26 @@ void supervisor_fail(struct supervisor *s)
 	s->phase = PHASE_END;
 }
 
+/* A control that dies takes the message with it; rules come from the snapshot then. */
+static void repeat_reload(struct supervisor *s)
+{
+	struct ipc_msg msg = {.type = IPC_RELOAD};
+
+	if (!s->reload_due ||
+	    __atomic_load_n(&s->heartbeat->reloads, __ATOMIC_RELAXED) != s->reload_mark)
+		return;
+	lseek(s->config_fd, 0, SEEK_SET);
+	control_send(s, &msg, s->config_fd);
+}
+
 void supervisor_announce(struct supervisor *s)
 {
 	s->child[CONTROL_INDEX].ready = true;
+	s->child[CONTROL_INDEX].overdue_ns = 0;
 	if (s->announced) {
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "control runs again, pid %d",
 			(int)s->child[CONTROL_INDEX].pid);
+		repeat_reload(s);
 		return;
 	}
 	s->announced = true;
@@ -83,19 +95,22 @@ static struct supervisor *supervisor_new(const struct options *options)
 	s->stats_ns = s->started_ns + STATS_INTERVAL_NS;
 	s->epoll = s->signals = s->notify = s->control_listener = s->status_listener = -1;
 	s->config_fd = s->applied = s->iface_page_fd = s->snapshot_fd = -1;
+	s->heartbeat_fd = -1;
+	s->health_ns = s->started_ns;
+	upgrade_init(s);
 	for (unsigned i = 0; i < CHILDREN; i++)
 		child_init(&s->child[i], i);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		s->worker[i].cpu = s->worker[i].page_fd = s->worker[i].arena_fd = -1;
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
-		s->input[i].unwanted = s->input[i].foreign = -1;
+		s->input[i].ipv4_udp = s->input[i].foreign = -1;
 		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
 			s->input[i].sock[k] = s->output[i].sock[k] = -1;
 	}
 	return s;
 }
 
-static int make_iface_page(struct supervisor *s)
+static int make_pages(struct supervisor *s)
 {
 	s->iface_page_fd = child_memfd("mcr-iface-page", sizeof(*s->iface_page));
 	if (s->iface_page_fd < 0)
@@ -107,7 +122,17 @@ static int make_iface_page(struct supervisor *s)
 		return -errno;
 	}
 	iface_page_init(s->iface_page);
-	return 0;
+	s->heartbeat_fd = child_memfd("mcr-heartbeat", sizeof(*s->heartbeat));
+	if (s->heartbeat_fd < 0)
+		return s->heartbeat_fd;
+	s->heartbeat = mmap(NULL, sizeof(*s->heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED,
+			    s->heartbeat_fd, 0);
+	if (s->heartbeat == MAP_FAILED) {
+		s->heartbeat = NULL;
+		return -errno;
+	}
+	s->applied = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return s->applied < 0 ? -errno : 0;
 }
 
 static int make_event_sources(struct supervisor *s)
@@ -119,15 +144,15 @@ static int make_event_sources(struct supervisor *s)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	s->applied = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (s->signals < 0 || s->epoll < 0 || s->applied < 0 ||
+	if (s->signals < 0 || s->epoll < 0 ||
 	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->signals, &ev) < 0)
 		return -errno;
-	return make_iface_page(s);
+	return 0;
 }
 
 /* 5,000 memberships are 500 sockets, 64 workers on 100 interfaces 12,800. */
@@ -141,14 +166,9 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-static int prepare(struct supervisor *s)
+static int find_rights(struct supervisor *s)
 {
-	const struct options *o = s->options;
-	int ret = check_kernel();
-
-	if (ret < 0)
-		return ret;
-	ret = priv_identity_find(&s->identity);
+	int ret = priv_identity_find(&s->identity);
 	if (ret < 0) {
 		log_msg(SEV_CRITICAL, FAC_SECURITY,
 			"there is neither a user mcr nor a user nobody to run the workers as");
@@ -159,8 +179,20 @@ static int prepare(struct supervisor *s)
 		log_msg(SEV_CRITICAL, FAC_SECURITY,
 			"CAP_NET_RAW is missing: run as root, or grant "
 			"cap_net_raw,cap_setuid,cap_setgid");
-		return ret;
 	}
+	return ret;
+}
+
+static int prepare(struct supervisor *s)
+{
+	const struct options *o = s->options;
+	int ret = check_kernel();
+
+	if (ret < 0)
+		return ret;
+	ret = find_rights(s);
+	if (ret < 0)
+		return ret;
 	if (o->config_path) {
 		ret = s->config_fd = check_open_config(o->config_path);
 		if (ret < 0)
@@ -175,17 +207,50 @@ static int prepare(struct supervisor *s)
 	check_interfaces(o);
 	raise_descriptor_limit();
 	ret = make_event_sources(s);
+	if (ret == 0)
+		ret = make_pages(s);
 	if (ret < 0)
 		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "start: %s", strerror(-ret));
 	return ret;
+}
+
+/* The other way to start: as the new program of a process that has everything already. */
+static int resume(struct supervisor *s)
+{
+	int ret = state_restore(s, s->options->resume_fd);
+
+	prctl(PR_SET_NAME, "mcrd", 0, 0, 0); /* the exec by descriptor leaves a number */
+	if (ret == 0)
+		ret = find_rights(s);
+	if (ret == 0)
+		ret = check_status_path(s);
+	if (ret == 0)
+		ret = make_event_sources(s);
+	for (unsigned i = 0; i < CHILDREN && ret == 0; i++) {
+		struct child *c = &s->child[i];
+
+		ret = child_resume(s, c);
+		if (ret == 0 && i < s->workers && s->worker[i].behind)
+			child_watch(s, c, true, true);
+	}
+	if (ret < 0) {
+		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "upgrade: the state cannot be taken over: %s",
+			strerror(-ret));
+		return ret;
+	}
+	raise_descriptor_limit();
+	upgrade_resumed(s);
+	return 0;
 }
 
 static int seal(struct supervisor *s)
 {
 	int ret = priv_seal_supervisor(&s->have_net_admin);
 
-	if (ret == 0)
+	/* Filters outlive an exec and pile up. */
+	if (ret == 0 && s->filters_rev != PRIV_FILTERS_REVISION)
 		ret = priv_seal_syscalls_supervisor();
+	s->filters_rev = PRIV_FILTERS_REVISION;
 	if (ret < 0) {
 		log_msg(SEV_CRITICAL, FAC_SECURITY, "rights cannot be given up: %s",
 			strerror(-ret));
@@ -224,6 +289,7 @@ static void shut_down(struct supervisor *s, const char *signal_name)
 		return;
 	}
 	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "SIG%s: shutting down", signal_name);
+	upgrade_abandon(s);
 	notify_send(s->notify, "STOPPING=1");
 	enter_phase(s, PHASE_DRAIN, DRAIN_NS);
 	for (unsigned i = 0; i < CHILDREN; i++)
@@ -246,9 +312,18 @@ static void reload(struct supervisor *s)
 	if (fd < 0)
 		return;
 	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "SIGHUP: reading %s again", path);
-	control_send(s, &msg, fd);
 	close(s->config_fd);
 	s->config_fd = fd;
+	s->reload_due = true;
+	s->reload_mark = __atomic_load_n(&s->heartbeat->reloads, __ATOMIC_RELAXED);
+	control_send(s, &msg, fd);
+}
+
+static void upgrade_by_signal(struct supervisor *s)
+{
+	if (upgrade_begin(s) < 0)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR,
+			"SIGUSR2: not now: starting, stopping, or an upgrade is under way");
 }
 
 static void take_signal(struct supervisor *s)
@@ -259,6 +334,8 @@ static void take_signal(struct supervisor *s)
 		return;
 	if (si.ssi_signo == SIGHUP)
 		reload(s);
+	else if (si.ssi_signo == SIGUSR2)
+		upgrade_by_signal(s);
 	else
 		shut_down(s, sigabbrev_np((int)si.ssi_signo));
 }
@@ -267,6 +344,8 @@ static void take_event(struct supervisor *s, uint64_t source, uint32_t events)
 {
 	if (source == EVENT_SIGNALS)
 		take_signal(s);
+	else if (source == EVENT_CHECKER)
+		upgrade_checked(s);
 	else if (source >= CHILDREN)
 		child_exited(s, &s->child[source - CHILDREN]);
 	else if (source == CONTROL_INDEX)
@@ -303,8 +382,17 @@ static void advance_phase(struct supervisor *s, uint64_t now_ns)
 /* Milliseconds until something is due, rounded up so that it then is. */
 static int next_timeout(struct supervisor *s, uint64_t now_ns)
 {
-	uint64_t next_ns = s->phase == PHASE_RUN ? child_timers(s, now_ns) : s->phase_end_ns;
+	uint64_t next_ns = s->phase_end_ns;
 
+	if (s->phase == PHASE_RUN) {
+		uint64_t due_ns[] = {child_timers(s, now_ns), health_check(s, now_ns),
+				     upgrade_advance(s, now_ns)};
+
+		next_ns = due_ns[0];
+		for (size_t i = 1; i < sizeof(due_ns) / sizeof(due_ns[0]); i++)
+			if (due_ns[i] < next_ns)
+				next_ns = due_ns[i];
+	}
 	if (s->stats_ns < next_ns)
 		next_ns = s->stats_ns;
 	return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + 999999) / 1000000);
@@ -337,6 +425,7 @@ static void finish(struct supervisor *s)
 		if (c->pid)
 			waitpid(c->pid, NULL, 0);
 	}
+	upgrade_abandon(s);
 	iface_fini(s);
 	join_fini(&s->joins);
 	if (s->control_listener >= 0)
@@ -355,7 +444,9 @@ int supervisor_main(const struct options *options)
 	if (!s)
 		die(FAC_SUPERVISOR, "out of memory");
 	s->exit_status = 1;
-	if (prepare(s) == 0 && seal(s) == 0 && child_start(s, &s->child[CONTROL_INDEX]) == 0) {
+	if (options->resume_fd >= 0 ? resume(s) == 0 && seal(s) == 0
+				    : prepare(s) == 0 && seal(s) == 0 &&
+					      child_start(s, &s->child[CONTROL_INDEX]) == 0) {
 		s->exit_status = 0;
 		run(s);
 	}

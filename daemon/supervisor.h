@@ -5,12 +5,15 @@
  *   supervisor.c          start, event loop, signals, shutdown
  *   supervisor_check.c    prerequisites, each with its one clear line
  *   supervisor_child.c    fork, exec, kill, reap, restart with back-off
+ *   supervisor_health.c   heartbeats: who hangs
  *   supervisor_control.c  what control is given, and its messages
  *   supervisor_worker.c   what a worker is given, and its messages
  *   supervisor_request.c  control's requests, one function each
  *   supervisor_iface.c    inputs and outputs: the sockets of an interface
  *   supervisor_join.c     unread helper sockets that hold group memberships
  *   supervisor_stats.c    PACKET_STATISTICS into the interface page
+ *   supervisor_upgrade.c  the binary on disk: check it, become it, roll the workers
+ *   supervisor_state.c    everything below to a memfd, and back after the exec
  *
  * One process, one thread, one epoll.  Everything from a child is distrusted: it
  * has passed ipc_parse(), and each request checks the rest (slots in use, workers
@@ -41,6 +44,9 @@
  * @backoff_ms: how long the next restart waits
  * @restart_ns: when to start it again, 0 when that is not planned
  * @overdue_ns: when to give up waiting for IPC_READY, 0 when not waiting
+ * @ending:     why it is being ended; END_NONE: it is not, or it ends by itself
+ * @last_...:   how its last process ended, see struct ipc_worker_state
+ * @cpu_ns:     CPU time it had used when it was last looked at, at @looked_ns
  */
 struct child {
 	char name[16];
@@ -49,6 +55,13 @@ struct child {
 	int pidfd;
 	int channel;
 	bool ready;
+	enum ipc_ending ending;
+	unsigned ending_ms;
+	enum ipc_ending last_ending;
+	int last_status;
+	unsigned last_ms;
+	unsigned health_check_failures;
+	uint64_t cpu_ns, looked_ns;
 	unsigned restarts;
 	unsigned backoff_ms;
 	uint64_t started_ns;
@@ -59,7 +72,7 @@ struct child {
 /**
  * struct worker - what belongs to a worker beside its process
  * @cpu:           -1: not pinned
- * @page_fd:       its struct worker_page, kept over restarts
+ * @page_fd:       its struct worker_page, kept over restarts; mapped at @page
  * @arena_fd:      its ring and buffers, kept over restarts
  * @input_sent:    incarnation of the input it was given in each slot, 0 for none
  * @output_sent:   the same for outputs
@@ -70,6 +83,7 @@ struct worker {
 	int cpu;
 	int page_fd;
 	int arena_fd;
+	struct worker_page *page;
 	uint64_t input_sent[MCR_MAX_IFACES];
 	uint64_t output_sent[MCR_MAX_IFACES];
 	uint64_t snapshot_sent;
@@ -79,25 +93,31 @@ struct worker {
 /**
  * struct input - the sockets of one input interface
  * @incarnation: tells one opening of the slot from the next; 0 when closed
+ * @round:       the last control that asked for it
  * @sock:        packet socket per worker, -1 for workers that do not serve it
- * @unwanted:    counts IPv4 UDP that no rule wants
+ * @ipv4_udp:    counts all untagged IPv4 UDP
+ * @unclaimed:   of that, frames that passed no prefilter and are not in the page yet;
+ *               negative while the counting socket has not been read
  * @foreign:     counts what is not untagged IPv4 UDP
  * @gro_found:   settings to put back when @gro_changed
  */
 struct input {
 	uint64_t incarnation;
+	unsigned round;
 	struct ipc_iface iface;
 	enum buf_class buf_class;
 	bool gro_on;
 	bool gro_changed;
 	struct priv_gro_state gro_found;
 	int sock[MCR_MAX_WORKERS];
-	int unwanted;
+	int ipv4_udp;
+	int64_t unclaimed;
 	int foreign;
 };
 
 struct output {
 	uint64_t incarnation;
+	unsigned round;
 	uint32_t ifindex;
 	int sock[MCR_MAX_WORKERS];
 };
@@ -108,8 +128,44 @@ struct membership;
 
 /* Memberships by hash of their key, and the sockets that hold them. */
 struct join_table {
+	unsigned round; /* as in struct supervisor */
 	struct membership *bucket[JOIN_BUCKETS];
 	struct helper *helpers;
+};
+
+enum upgrade_stage {
+	UPGRADING_NOT,
+	UPGRADING_CHECK,   /* the binary on disk shows that it starts, and what it speaks */
+	UPGRADING_ROLL,    /* we are it; workers give way one by one */
+	UPGRADING_CONTROL, /* control answers whoever asked, and goes */
+};
+
+/**
+ * struct upgrade - one upgrade
+ * @exe_fd:      the binary, opened once: what is checked is what runs
+ * @checker:     the process that shows it, @checker_fd its pidfd, @answer its output
+ * @deadline_ns: of the stage, or of the worker that is rolled
+ * @worker:      the one that is rolled
+ * @told:        it has been asked to go, @pid then, @restarts then
+ * @rolled:      how many run the new binary
+ * @control:     the control that is to go at the end
+ * @failed:      the check could not even begin: negative errno
+ */
+struct upgrade {
+	enum upgrade_stage stage;
+	int exe_fd;
+	pid_t checker;
+	int checker_fd, answer;
+	uint64_t begun_ns;
+	uint64_t deadline_ns;
+	unsigned worker;
+	bool told;
+	pid_t pid;
+	unsigned restarts;
+	unsigned rolled;
+	pid_t control;
+	int failed;
+	char from[64]; /* version of the binary before */
 };
 
 enum phase {
@@ -133,7 +189,10 @@ struct supervisor {
 	int control_listener, status_listener;
 	char status_path[108]; /* sizeof(sun_path) */
 	int config_fd;
+	bool reload_due;      /* control has not said yet that it has dealt with the last SIGHUP: */
+	uint64_t reload_mark; /* its page still counts this many */
 
+	unsigned round; /* which control this is: counts them */
 	struct child child[CHILDREN];
 	struct worker worker[MCR_MAX_WORKERS];
 	unsigned workers; /* 0 until IPC_CONFIGURE */
@@ -142,6 +201,16 @@ struct supervisor {
 	bool spawn_pending; /* and is not answered yet; control's channel waits */
 	uint32_t spawn_seq;
 	bool channel_parked; /* control's channel is not watched for reading */
+
+	char exe[4096];       /* the binary's path as it was started */
+	unsigned filters_rev; /* of the system call filter that is in force */
+	struct upgrade upgrade;
+
+	uint64_t health_ns; /* when to look at the heartbeats next */
+	int heartbeat_fd;   /* control's */
+	struct heartbeat_page *heartbeat;
+	unsigned budget; /* messages that control may still send */
+	uint64_t budget_ns;
 
 	int applied; /* eventfd */
 	int iface_page_fd;
@@ -165,6 +234,10 @@ void supervisor_fail(struct supervisor *s);
 /* Control is configured and listening. */
 void supervisor_announce(struct supervisor *s);
 
+/* epoll's data: a child's channel, CHILDREN + its pidfd, and these. */
+#define EVENT_SIGNALS (2 * CHILDREN)
+#define EVENT_CHECKER (2 * CHILDREN + 1)
+
 /* --- supervisor_check.c: each logs its line and returns a negative errno --- */
 int check_kernel(void);
 int check_io_uring(void);
@@ -173,18 +246,24 @@ int check_interfaces(const struct options *options);
 int check_open_config(const char *path);
 /* Listeners for control and status, at options->control_path and s->status_path. */
 int check_open_listeners(struct supervisor *s);
+/* s->status_path, from options->control_path. */
+int check_status_path(struct supervisor *s);
 
 /* --- supervisor_child.c --- */
 void child_init(struct child *c, unsigned index);
 /* Starts it now and watches it.  Return: 0 or a negative errno. */
 int child_start(struct supervisor *s, struct child *c);
 void child_kill(struct supervisor *s, struct child *c);
+/* The same, and why; the first reason counts.  @ms: see struct ipc_worker_state. */
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms);
 /* It has closed its channel. */
 void child_hung_up(struct supervisor *s, struct child *c);
 /* It has exited: reap, log, and plan the restart unless the daemon ends. */
 void child_exited(struct supervisor *s, struct child *c);
 /* Restarts and kills that are due.  Return: the next time something will be, or UINT64_MAX. */
 uint64_t child_timers(struct supervisor *s, uint64_t now_ns);
+/* Take up a child of the process that we were before an exec.  Return: 0 or a negative errno. */
+int child_resume(struct supervisor *s, struct child *c);
 /* Watch the channel for reading, for room, both or neither. */
 void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable);
 /* @size bytes of zeroed memory whose size is sealed.  Return: descriptor or negative errno. */
@@ -198,13 +277,15 @@ void control_send(struct supervisor *s, struct ipc_msg *msg, int fd);
 void control_begin(struct supervisor *s);
 void control_readable(struct supervisor *s);
 void control_give_page(struct supervisor *s, unsigned worker);
-void control_worker_state(struct supervisor *s, unsigned worker, int exit_status);
+void control_worker_state(struct supervisor *s, unsigned worker);
 /* Answers the pending IPC_SPAWN. */
 void control_spawn_done(struct supervisor *s, int status, uint64_t value);
 
 /* --- supervisor_worker.c --- */
 /* Pages and arenas of all workers.  Return: 0 or a negative errno. */
 int worker_make_memory(struct supervisor *s, unsigned workers);
+/* Map w->page_fd at w->page.  Return: 0 or a negative errno. */
+int worker_map_page(struct worker *w);
 /* First messages of a fresh worker; forgets what its predecessor was given. */
 void worker_begin(struct supervisor *s, unsigned worker);
 void worker_readable(struct supervisor *s, unsigned worker);
@@ -215,6 +296,36 @@ void worker_readable(struct supervisor *s, unsigned worker);
 bool worker_sync(struct supervisor *s, unsigned worker);
 /* Return: mask of workers that are not up to date. */
 uint64_t worker_sync_all(struct supervisor *s);
+
+/* --- supervisor_health.c --- */
+/* End those that hang.  Return: when to look again. */
+uint64_t health_check(struct supervisor *s, uint64_t now_ns);
+
+/* --- supervisor_upgrade.c --- */
+void upgrade_init(struct supervisor *s);
+/* Begin; how it goes is logged and told to control.  Return: 0; -EBUSY: one is under way. */
+int upgrade_begin(struct supervisor *s);
+/* The checker has exited. */
+void upgrade_checked(struct supervisor *s);
+/* Whatever is next.  Return: when it is to be called again, or UINT64_MAX. */
+uint64_t upgrade_advance(struct supervisor *s, uint64_t now_ns);
+/* The daemon ends, or the supervisor does: nothing is to be upgraded any more. */
+void upgrade_abandon(struct supervisor *s);
+/* After the exec: the workers are to be rolled. */
+void upgrade_resumed(struct supervisor *s);
+
+/* --- supervisor_state.c --- */
+#define SUPERVISOR_STATE_VERSION 1
+/*
+ * Everything that must outlive an exec, sealed; the descriptors named in it lose
+ * close-on-exec.  Return: descriptor or negative errno.
+ */
+int state_save(const struct supervisor *s);
+/*
+ * Fill @s, fresh from supervisor_new(), from what state_save() wrote.  Every number,
+ * range and kind of descriptor is checked.  @fd: taken.  Return: 0 or a negative errno.
+ */
+int state_restore(struct supervisor *s, int fd);
 
 /* --- supervisor_request.c --- */
 /**
@@ -228,13 +339,17 @@ uint64_t worker_sync_all(struct supervisor *s);
 int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);
 
 /* --- supervisor_iface.c: 0 or a negative errno --- */
-/* -EEXIST (slot is open), -ERANGE (no such worker), -ENETDOWN, errno of the calls. */
+/*
+ * A slot that the last control opened otherwise is opened anew.
+ * -EEXIST (it is open as asked for), -ERANGE (no such worker), -ENETDOWN, errno of the calls. */
 int iface_open_input(struct supervisor *s, const struct ipc_iface *iface);
 int iface_close_input(struct supervisor *s, unsigned slot);
 /* *coarse: the kernel refused the exact programs for their size. */
 int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse);
 int iface_open_output(struct supervisor *s, const struct ipc_iface *iface);
 int iface_close_output(struct supervisor *s, unsigned slot);
+/* Close what an earlier control asked for and this one did not.  Return: how many. */
+unsigned iface_drop_others(struct supervisor *s);
 /* Put GRO settings back and close everything. */
 void iface_fini(struct supervisor *s);
 
@@ -243,7 +358,13 @@ void iface_fini(struct supervisor *s);
 int join_add(struct join_table *t, const struct ipc_join *j, bool bind);
 /* -ENOENT when it is not joined. */
 int join_remove(struct join_table *t, const struct ipc_join *j, bool bind);
+/* Leave what an earlier control asked for and this one did not.  Return: how many. */
+unsigned join_drop_others(struct join_table *t);
 void join_fini(struct join_table *t);
+struct state_writer;
+struct state_reader;
+void join_save(const struct join_table *t, struct state_writer *w);
+void join_restore(struct join_table *t, struct state_reader *r);
 
 /* --- supervisor_stats.c --- */
 void stats_refresh(struct supervisor *s);

@@ -151,17 +151,25 @@ static int derive_status_path(const char *control, char *status, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
+int check_status_path(struct supervisor *s)
+{
+	const char *path = s->options->control_path;
+
+	if (derive_status_path(path, s->status_path, sizeof(s->status_path)) == 0)
+		return 0;
+	log_msg(SEV_CRITICAL, FAC_CONTROL_SOCKET,
+		"--control-socket-path %s: longer than a socket address can be", path);
+	return -ENAMETOOLONG;
+}
+
 int check_open_listeners(struct supervisor *s)
 {
 	const char *path = s->options->control_path;
 	struct passwd *pw = geteuid() == 0 && !s->identity.one_user ? getpwnam("mcr") : NULL;
 	gid_t group = pw ? pw->pw_gid : (gid_t)-1;
 
-	if (derive_status_path(path, s->status_path, sizeof(s->status_path)) < 0) {
-		log_msg(SEV_CRITICAL, FAC_CONTROL_SOCKET,
-			"--control-socket-path %s: longer than a socket address can be", path);
+	if (check_status_path(s) < 0)
 		return -ENAMETOOLONG;
-	}
 	if (!strncmp(path, DEFAULT_DIR "/", sizeof(DEFAULT_DIR)) && mkdir(DEFAULT_DIR, 0755) < 0 &&
 	    errno != EEXIST) {
 		int ret = -errno;

@@ -10,7 +10,7 @@
  * a change of user clears) is not needed.
  *
  * Restarts: the first at once, then after 100 ms, doubling up to 30 s; a minute of
- * health starts over.
+ * health starts over.  A child that makes way for a new binary is not counted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
@@ -32,6 +33,7 @@
 #define BACKOFF_MAX_MS   30000
 #define HEALTHY_NS       60000000000ull
 #define START_LIMIT_NS   10000000000ull /* from start to IPC_READY, for workers */
+#define CONTROL_LIMIT_NS 30000000000ull /* the same for control, which waits for them */
 #define CHANNEL_BYTES    (1 << 20)
 
 void child_init(struct child *c, unsigned index)
@@ -78,13 +80,14 @@ void child_watch(struct supervisor *s, struct child *c, bool readable, bool writ
 		epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->channel, &ev);
 }
 
-static int watch_new(struct supervisor *s, struct child *c)
+int child_resume(struct supervisor *s, struct child *c)
 {
 	struct epoll_event channel = {.events = EPOLLIN, .data.u64 = c->index};
 	struct epoll_event exited = {.events = EPOLLIN, .data.u64 = CHILDREN + c->index};
 
-	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->channel, &channel) < 0 ||
-	    epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->pidfd, &exited) < 0)
+	if (c->channel >= 0 && epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->channel, &channel) < 0)
+		return -errno;
+	if (c->pidfd >= 0 && epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->pidfd, &exited) < 0)
 		return -errno;
 	return 0;
 }
@@ -170,7 +173,7 @@ static int spawn(struct supervisor *s, struct child *c)
 	if (ret == 0) {
 		c->channel = pair[0];
 		c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-		ret = c->pidfd < 0 ? -errno : watch_new(s, c);
+		ret = c->pidfd < 0 ? -errno : child_resume(s, c);
 	} else {
 		c->pid = 0;
 		close(pair[0]);
@@ -189,6 +192,9 @@ static void forget_process(struct child *c)
 	c->pid = 0;
 	c->ready = false;
 	c->overdue_ns = 0;
+	c->ending = END_NONE;
+	c->ending_ms = 0;
+	c->cpu_ns = c->looked_ns = 0;
 }
 
 /* Return: milliseconds until then. */
@@ -227,6 +233,7 @@ int child_start(struct supervisor *s, struct child *c)
 	}
 	c->started_ns = supervisor_now_ns();
 	if (c->index == CONTROL_INDEX) {
+		c->overdue_ns = c->started_ns + CONTROL_LIMIT_NS;
 		control_begin(s);
 	} else {
 		c->overdue_ns = c->started_ns + START_LIMIT_NS;
@@ -262,15 +269,16 @@ void child_kill(struct supervisor *s, struct child *c)
 	c->channel = -1;
 }
 
-static void describe_exit(int status, char *buf, size_t size)
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
 {
-	if (WIFSIGNALED(status))
-		snprintf(buf, size, "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
-	else
-		snprintf(buf, size, "exited with status %d", WEXITSTATUS(status));
+	if (c->pid && c->ending == END_NONE) {
+		c->ending = why;
+		c->ending_ms = ms;
+	}
+	child_kill(s, c);
 }
 
-static void restart_or_fail(struct supervisor *s, struct child *c, int status, const char *how)
+static void restart_or_fail(struct supervisor *s, struct child *c, const char *how)
 {
 	bool worker = c->index != CONTROL_INDEX;
 
@@ -278,7 +286,7 @@ static void restart_or_fail(struct supervisor *s, struct child *c, int status, c
 	 * What cannot start at all is told to whoever started the daemon.  A control
 	 * that was killed is not that: it is started again.
 	 */
-	if (!s->announced && (worker || WIFEXITED(status))) {
+	if (!s->announced && (worker || WIFEXITED(c->last_status))) {
 		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "%s %s before it was ready; giving up",
 			c->name, how);
 		if (worker && s->spawn_pending)
@@ -286,28 +294,42 @@ static void restart_or_fail(struct supervisor *s, struct child *c, int status, c
 		supervisor_fail(s);
 		return;
 	}
-	log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s; restart in %u ms", c->name, how,
-		plan_restart(c));
-	c->restarts++;
+	if (c->last_ending == END_UPGRADE) {
+		c->restart_ns = supervisor_now_ns(); /* it did nothing wrong */
+	} else {
+		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s; restart in %u ms", c->name, how,
+			plan_restart(c));
+		c->restarts++;
+	}
 	if (worker)
-		control_worker_state(s, c->index, status);
+		control_worker_state(s, c->index);
+}
+
+static void remember_end(struct child *c, int status)
+{
+	c->last_ending = c->ending == END_NONE ? END_ITSELF : c->ending;
+	c->last_status = status;
+	c->last_ms = c->ending_ms;
+	if (c->last_ending == END_HANG || c->last_ending == END_PAGE)
+		c->health_check_failures++;
 }
 
 void child_exited(struct supervisor *s, struct child *c)
 {
-	char how[64];
+	char how[ENDING_TEXT_MAX];
 	int status = 0;
 
 	if (c->pid == 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
 		return;
+	remember_end(c, status);
 	forget_process(c);
-	describe_exit(status, how, sizeof(how));
+	ending_text(c->last_ending, c->last_status, c->last_ms, how);
 	if (c->index == CONTROL_INDEX) {
 		s->spawn_pending = false;
 		s->channel_parked = false;
 	}
 	if (s->phase == PHASE_RUN)
-		restart_or_fail(s, c, status, how);
+		restart_or_fail(s, c, how);
 	else if (status != 0)
 		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while shutting down", c->name, how);
 }
@@ -322,10 +344,8 @@ uint64_t child_timers(struct supervisor *s, uint64_t now_ns)
 		if (c->restart_ns && now_ns >= c->restart_ns && child_start(s, c) < 0)
 			plan_restart(c);
 		if (c->overdue_ns && now_ns >= c->overdue_ns) {
-			log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s is not ready after %llu s; killed",
-				c->name, START_LIMIT_NS / 1000000000ull);
 			c->overdue_ns = 0;
-			child_kill(s, c);
+			child_end(s, c, END_LATE, (unsigned)((now_ns - c->started_ns) / 1000000));
 		}
 		if (c->restart_ns && c->restart_ns < next_ns)
 			next_ns = c->restart_ns;

@@ -13,10 +13,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/statpage.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
 #define MESSAGES_PER_WAKE 64
+
+/*
+ * A rule takes one request, an interface some more; so the most that an honest control
+ * has to say at once is a fraction of this, and who floods has it spent within seconds.
+ */
+#define BUDGET_MAX   200000u
+#define BUDGET_PER_S 20000u
 
 static struct child *control(struct supervisor *s)
 {
@@ -34,7 +42,7 @@ void control_send(struct supervisor *s, struct ipc_msg *msg, int fd)
 		return; /* gone: its pidfd tells */
 	log_msg(SEV_ERROR, FAC_SUPERVISOR, "control does not take its messages (%s); restarting it",
 		strerror(-ret));
-	child_kill(s, control(s));
+	child_end(s, control(s), END_DEAF, 0);
 }
 
 /* @fd: borrowed; a gift that is not there is left out. */
@@ -60,16 +68,19 @@ void control_give_page(struct supervisor *s, unsigned worker)
 	give_and_close(s, GIFT_WORKER_PAGE, worker, child_reader_fd(s->worker[worker].page_fd));
 }
 
-void control_worker_state(struct supervisor *s, unsigned worker, int exit_status)
+void control_worker_state(struct supervisor *s, unsigned worker)
 {
 	const struct child *c = &s->child[worker];
 	struct ipc_msg msg = {.type = IPC_WORKER_STATE,
 			      .worker = {.worker = worker,
 					 .running = c->ready,
 					 .restarts = c->restarts,
-					 .exit_status = exit_status,
+					 .exit_status = c->last_status,
 					 .pid = c->pid,
-					 .cpu = s->worker[worker].cpu}};
+					 .cpu = s->worker[worker].cpu,
+					 .ending = c->last_ending,
+					 .ending_ms = c->last_ms,
+					 .health_check_failures = c->health_check_failures}};
 
 	control_send(s, &msg, -1);
 }
@@ -83,6 +94,10 @@ void control_begin(struct supervisor *s)
 			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
 			  .started_ns = s->started_ns}};
 
+	__atomic_store_n(&s->heartbeat->heartbeat_ns, 0, __ATOMIC_RELAXED);
+	s->budget = BUDGET_MAX;
+	s->joins.round = ++s->round;
+	give(s, GIFT_HEARTBEAT, 0, s->heartbeat_fd);
 	give(s, GIFT_CONTROL_LISTENER, 0, s->control_listener);
 	give(s, GIFT_STATUS_LISTENER, 0, s->status_listener);
 	/* A socket of its own each time: the last control's may hold half a dump. */
@@ -98,7 +113,7 @@ void control_begin(struct supervisor *s)
 		control_give_page(s, i);
 	control_send(s, &start, -1);
 	for (unsigned i = 0; s->spawned && i < s->workers; i++)
-		control_worker_state(s, i, 0);
+		control_worker_state(s, i);
 }
 
 static void reply(struct supervisor *s, uint32_t seq, unsigned type, int status, uint64_t value)
@@ -139,11 +154,23 @@ static void serve(struct supervisor *s, const struct ipc_msg *m, int fd)
 	child_watch(s, control(s), false, false);
 }
 
+static void refill_budget(struct supervisor *s)
+{
+	uint64_t now_ns = supervisor_now_ns();
+	uint64_t more = (now_ns - s->budget_ns) * BUDGET_PER_S / 1000000000u;
+
+	if (more == 0)
+		return;
+	s->budget = more > BUDGET_MAX - s->budget ? BUDGET_MAX : s->budget + (unsigned)more;
+	s->budget_ns = now_ns;
+}
+
 void control_readable(struct supervisor *s)
 {
 	struct ipc_msg m;
 	int fd, ret;
 
+	refill_budget(s);
 	for (unsigned i = 0; i < MESSAGES_PER_WAKE; i++) {
 		if (control(s)->channel < 0 || s->channel_parked)
 			return;
@@ -156,9 +183,15 @@ void control_readable(struct supervisor *s)
 			return;
 		}
 		if (ret < 0) {
-			log_msg(SEV_ERROR, FAC_SECURITY,
-				"control sent what it may not (%s); restarting it", strerror(-ret));
-			child_kill(s, control(s));
+			log_msg(SEV_ERROR, FAC_SECURITY, "control sent what it may not (%s)",
+				strerror(-ret));
+			child_end(s, control(s), END_MESSAGE, 0);
+			return;
+		}
+		if (s->budget-- == 0) {
+			if (fd >= 0)
+				close(fd);
+			child_end(s, control(s), END_FLOOD, 0);
 			return;
 		}
 		serve(s, &m, fd);

@@ -85,7 +85,7 @@ static void close_input_sockets(struct input *in)
 	in->gro_on = false;
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		close_socket(&in->sock[i]);
-	close_socket(&in->unwanted);
+	close_socket(&in->ipv4_udp);
 	close_socket(&in->foreign);
 	in->incarnation = 0;
 }
@@ -113,17 +113,24 @@ static int open_packet_sockets(struct input *in)
 
 static int open_counting_sockets(struct input *in)
 {
+	const enum link_layer link = (enum link_layer)in->iface.link;
 	struct sock_filter insns[STEER_SMALL_MAX];
 	struct sock_fprog prog = {.filter = insns};
+	int ret;
 
-	in->unwanted = priv_counting_socket(in->iface.ifindex);
-	if (in->unwanted < 0)
-		return in->unwanted;
+	in->unclaimed = 0;
+	in->ipv4_udp = priv_counting_socket(in->iface.ifindex);
+	if (in->ipv4_udp < 0)
+		return in->ipv4_udp;
 	in->foreign = priv_counting_socket(in->iface.ifindex);
 	if (in->foreign < 0)
 		return in->foreign;
-	prog.len = (unsigned short)steer_filter_foreign((enum link_layer)in->iface.link, insns);
-	return priv_set_filter(in->foreign, &prog);
+	prog.len = (unsigned short)steer_filter_foreign(link, insns);
+	ret = priv_set_filter(in->foreign, &prog);
+	if (ret < 0)
+		return ret;
+	prog.len = (unsigned short)steer_filter_ipv4_udp(link, insns);
+	return priv_set_filter(in->ipv4_udp, &prog);
 }
 
 static uint64_t all_workers(const struct supervisor *s)
@@ -131,16 +138,37 @@ static uint64_t all_workers(const struct supervisor *s)
 	return s->workers >= 64 ? ~0ull : (1ull << s->workers) - 1;
 }
 
+/*
+ * Does what is open do for what is asked?  Buffers for a larger MTU serve a smaller one,
+ * those for super-datagrams any.
+ */
+static bool serves(const struct input *in, const struct ipc_iface *want)
+{
+	const struct ipc_iface *have = &in->iface;
+
+	return have->ifindex == want->ifindex &&
+	       (have->mtu >= want->mtu || in->buf_class == BUF_SUPER) &&
+	       have->steering == want->steering && have->gro == want->gro &&
+	       have->supers == want->supers && have->link == want->link &&
+	       have->worker_mask == want->worker_mask;
+}
+
 int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 {
 	struct input *in = &s->input[iface->slot];
 	int ret;
 
-	if (in->incarnation)
+	if (in->incarnation && serves(in, iface)) {
+		in->round = s->round;
 		return -EEXIST;
+	}
 	if (!iface->worker_mask || (iface->worker_mask & ~all_workers(s)))
 		return -ERANGE;
+	/* Of a control that died before it could publish: no snapshot speaks of it. */
+	if (in->incarnation)
+		iface_close_input(s, iface->slot);
 	in->iface = *iface;
+	in->round = s->round;
 	ret = open_packet_sockets(in);
 	if (ret == 0)
 		ret = open_counting_sockets(in);
@@ -170,7 +198,7 @@ int iface_close_input(struct supervisor *s, unsigned slot)
  * The file is control's, so it is read once into memory of our own.  Seals tell
  * that it is a memfd: reading anything else might block.
  */
-static int read_filters(int fd, struct filter_file *head, struct sock_filter **insns)
+static int read_filter(int fd, struct filter_file *head, struct sock_filter **insns)
 {
 	struct stat st;
 	size_t len;
@@ -179,10 +207,9 @@ static int read_filters(int fd, struct filter_file *head, struct sock_filter **i
 		return -EPERM;
 	if (pread(fd, head, sizeof(*head), 0) != sizeof(*head) || fstat(fd, &st) < 0)
 		return -EINVAL;
-	if (head->n_wanted < 1 || head->n_wanted > BPF_MAXINSNS || head->n_unwanted < 1 ||
-	    head->n_unwanted > BPF_MAXINSNS)
+	if (head->n < 1 || head->n > BPF_MAXINSNS)
 		return -EINVAL;
-	len = ((size_t)head->n_wanted + head->n_unwanted) * sizeof(**insns);
+	len = head->n * sizeof(**insns);
 	if (st.st_size < 0 || (size_t)st.st_size != sizeof(*head) + len)
 		return -EINVAL;
 	*insns = malloc(len);
@@ -195,31 +222,23 @@ static int read_filters(int fd, struct filter_file *head, struct sock_filter **i
 	return 0;
 }
 
-/*
- * The counting socket first: for a moment a frame may be counted and delivered, but
- * never be missing from both.
- */
-static int attach_filters(const struct input *in, const struct sock_fprog *wanted,
-			  const struct sock_fprog *unwanted)
+static int attach_filter(const struct input *in, const struct sock_fprog *prog)
 {
-	int ret = priv_set_filter(in->unwanted, unwanted);
+	int ret = 0;
 
 	for (unsigned i = 0; i < MCR_MAX_WORKERS && ret == 0; i++)
 		if (in->sock[i] >= 0)
-			ret = priv_set_filter(in->sock[i], wanted);
+			ret = priv_set_filter(in->sock[i], prog);
 	return ret;
 }
 
 static int attach_coarse(const struct input *in)
 {
-	struct sock_filter wanted[STEER_SMALL_MAX], unwanted[STEER_SMALL_MAX];
-	enum link_layer link = (enum link_layer)in->iface.link;
-	struct sock_fprog w = {.filter = wanted}, u = {.filter = unwanted};
+	struct sock_filter insns[STEER_SMALL_MAX];
+	struct sock_fprog prog = {.filter = insns};
 
-	w.len = (unsigned short)steer_filter_coarse(link, STEER_WANTED, wanted, STEER_SMALL_MAX);
-	u.len = (unsigned short)steer_filter_coarse(link, STEER_UNWANTED, unwanted,
-						    STEER_SMALL_MAX);
-	return attach_filters(in, &w, &u);
+	prog.len = (unsigned short)steer_filter_ipv4_udp((enum link_layer)in->iface.link, insns);
+	return attach_filter(in, &prog);
 }
 
 int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse)
@@ -227,19 +246,17 @@ int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse)
 	struct input *in = &s->input[slot];
 	struct sock_filter *insns;
 	struct filter_file head;
-	struct sock_fprog wanted, unwanted;
+	struct sock_fprog prog;
 	int ret;
 
 	*coarse = false;
 	if (!in->incarnation)
 		return -ENOENT;
-	ret = read_filters(fd, &head, &insns);
+	ret = read_filter(fd, &head, &insns);
 	if (ret < 0)
 		return ret;
-	wanted = (struct sock_fprog){.len = (unsigned short)head.n_wanted, .filter = insns};
-	unwanted = (struct sock_fprog){.len = (unsigned short)head.n_unwanted,
-				       .filter = insns + head.n_wanted};
-	ret = attach_filters(in, &wanted, &unwanted);
+	prog = (struct sock_fprog){.len = (unsigned short)head.n, .filter = insns};
+	ret = attach_filter(in, &prog);
 	if (ret == -ENOMEM) { /* beyond net.core.optmem_max */
 		*coarse = true;
 		ret = attach_coarse(in);
@@ -261,8 +278,12 @@ int iface_open_output(struct supervisor *s, const struct ipc_iface *iface)
 
 	if (!s->workers)
 		return -EINVAL;
-	if (out->incarnation)
+	if (out->incarnation && out->ifindex == iface->ifindex) {
+		out->round = s->round;
 		return -EEXIST;
+	}
+	if (out->incarnation)
+		iface_close_output(s, iface->slot);
 	for (unsigned i = 0; i < s->workers; i++) {
 		int ret = out->sock[i] = priv_egress_socket(iface->ifindex);
 
@@ -272,6 +293,7 @@ int iface_open_output(struct supervisor *s, const struct ipc_iface *iface)
 		}
 	}
 	out->ifindex = iface->ifindex;
+	out->round = s->round;
 	out->incarnation = ++s->next_incarnation;
 	worker_sync_all(s);
 	return 0;
@@ -284,6 +306,19 @@ int iface_close_output(struct supervisor *s, unsigned slot)
 	close_output_sockets(&s->output[slot]);
 	worker_sync_all(s);
 	return 0;
+}
+
+unsigned iface_drop_others(struct supervisor *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
+		if (s->input[i].incarnation && s->input[i].round != s->round)
+			n += iface_close_input(s, i) == 0;
+		if (s->output[i].incarnation && s->output[i].round != s->round)
+			n += iface_close_output(s, i) == 0;
+	}
+	return n;
 }
 
 void iface_fini(struct supervisor *s)

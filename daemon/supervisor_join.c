@@ -10,6 +10,10 @@
  * hold both for the same group.  A socket that holds nothing is closed.
  *
  * A unicast input is a bound socket of its own in the same table.
+ *
+ * A control that died may have left memberships of rules that it had just removed.
+ * Each one knows the last control that asked for it, so that the next control, which
+ * asks for all it needs, only has to say that it has done so.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +21,7 @@
 #include <unistd.h>
 
 #include "daemon/supervisor.h"
+#include "daemon/supervisor_state.h"
 
 struct helper {
 	struct helper *next;
@@ -31,6 +36,7 @@ struct membership {
 	struct membership *next;
 	struct ipc_join key;
 	bool bind;
+	unsigned round;        /* the last control that asked for it */
 	int bound_fd;          /* bind: its own socket */
 	struct helper *helper; /* else: the one that holds it */
 };
@@ -134,13 +140,16 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
 	struct membership **at = find(t, &key, bind), *m;
 	int ret;
 
-	if (*at)
+	if (*at) {
+		(*at)->round = t->round;
 		return 0;
+	}
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
 	m->key = key;
 	m->bind = bind;
+	m->round = t->round;
 	if (bind)
 		ret = m->bound_fd = priv_bind_unread(&key);
 	else
@@ -179,6 +188,28 @@ int join_remove(struct join_table *t, const struct ipc_join *j, bool bind)
 	return 0;
 }
 
+unsigned join_drop_others(struct join_table *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++) {
+		struct membership **at = &t->bucket[i];
+
+		while (*at) {
+			struct membership *m = *at;
+
+			if (m->round == t->round) {
+				at = &m->next;
+				continue;
+			}
+			*at = m->next;
+			release(t, m);
+			n++;
+		}
+	}
+	return n;
+}
+
 void join_fini(struct join_table *t)
 {
 	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
@@ -188,4 +219,127 @@ void join_fini(struct join_table *t)
 			t->bucket[i] = m->next;
 			release(t, m);
 		}
+}
+
+/* --- over an exec --- */
+
+struct saved_helper {
+	uint32_t ifindex;
+	uint32_t source_specific, full, members;
+};
+
+struct saved_membership {
+	struct ipc_join key;
+	uint32_t bind;
+};
+
+/* Each helper is followed by its members; the bound sockets stand at the end. */
+static void save_members(const struct join_table *t, const struct helper *h, struct state_writer *w)
+{
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (const struct membership *m = t->bucket[i]; m; m = m->next) {
+			struct saved_membership saved;
+
+			if (h ? m->bind || m->helper != h : !m->bind)
+				continue;
+			memset(&saved, 0, sizeof(saved));
+			saved.key = m->key;
+			saved.bind = m->bind;
+			state_put(w, &saved, sizeof(saved));
+			if (m->bind)
+				state_put_fd(w, m->bound_fd);
+		}
+}
+
+static unsigned count_bound(const struct join_table *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (const struct membership *m = t->bucket[i]; m; m = m->next)
+			n += m->bind;
+	return n;
+}
+
+void join_save(const struct join_table *t, struct state_writer *w)
+{
+	uint32_t n_helpers = 0, n_bound = count_bound(t);
+
+	for (const struct helper *h = t->helpers; h; h = h->next)
+		n_helpers++;
+	state_put(w, &n_helpers, sizeof(n_helpers));
+	for (const struct helper *h = t->helpers; h; h = h->next) {
+		struct saved_helper saved = {h->ifindex, h->source_specific, h->full, h->members};
+
+		state_put(w, &saved, sizeof(saved));
+		state_put_fd(w, h->fd);
+		save_members(t, h, w);
+	}
+	state_put(w, &n_bound, sizeof(n_bound));
+	save_members(t, NULL, w);
+}
+
+static void restore_membership(struct join_table *t, struct helper *h, struct state_reader *r)
+{
+	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = h ? IPC_JOIN : IPC_BIND}, out;
+	struct saved_membership saved;
+	struct membership **at, *m;
+	int fd = -1;
+
+	state_get(r, &saved, sizeof(saved));
+	if (!h)
+		fd = state_get_fd(r, FD_UDP, 0);
+	msg.join = saved.key;
+	if (saved.bind != !h || (!h && fd < 0) ||
+	    ipc_parse(&msg, sizeof(msg), 0, IPC_FROM_CONTROL, &out) < 0 ||
+	    (h && (saved.key.ifindex != h->ifindex ||
+		   addr_is_set(&saved.key.source) != h->source_specific)))
+		state_bad(r);
+	at = find(t, &saved.key, !h);
+	m = r->error || *at ? NULL : calloc(1, sizeof(*m));
+	if (!m) {
+		state_bad(r);
+		return;
+	}
+	*m = (struct membership){.key = saved.key, .bind = !h, .bound_fd = fd, .helper = h};
+	if (h)
+		h->members++;
+	*at = m;
+}
+
+static void restore_helper(struct join_table *t, struct state_reader *r)
+{
+	struct saved_helper saved;
+	struct helper *h;
+	int fd;
+
+	state_get(r, &saved, sizeof(saved));
+	fd = state_get_fd(r, FD_UDP, 0);
+	if (fd < 0 || saved.members == 0 || saved.source_specific > 1 || saved.full > 1)
+		state_bad(r);
+	h = r->error ? NULL : calloc(1, sizeof(*h));
+	if (!h) {
+		state_bad(r);
+		return;
+	}
+	*h = (struct helper){.next = t->helpers,
+			     .fd = fd,
+			     .ifindex = saved.ifindex,
+			     .source_specific = saved.source_specific,
+			     .full = saved.full};
+	t->helpers = h;
+	for (uint32_t i = 0; i < saved.members && !r->error; i++)
+		restore_membership(t, h, r);
+}
+
+void join_restore(struct join_table *t, struct state_reader *r)
+{
+	uint32_t n;
+
+	state_get(r, &n, sizeof(n));
+	for (uint32_t i = 0; i < n && !r->error; i++)
+		restore_helper(t, r);
+	state_get(r, &n, sizeof(n));
+	for (uint32_t i = 0; i < n && !r->error; i++)
+		restore_membership(t, NULL, r);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/snapshot.h"
+#include "daemon/log.h"
 #include "daemon/supervisor.h"
 
 static int configure(struct supervisor *s, const struct ipc_configure *c)
@@ -92,6 +93,17 @@ static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, u
 	return 0;
 }
 
+/* One that is on its way out or in has no rules yet: that is not drift. */
+static int restart_worker(struct supervisor *s, unsigned worker)
+{
+	if (worker >= s->workers)
+		return -ERANGE;
+	if (!s->child[worker].ready)
+		return -EALREADY;
+	child_end(s, &s->child[worker], END_DRIFT, 0);
+	return 0;
+}
+
 static int open_input(struct supervisor *s, const struct ipc_iface *iface, uint64_t *value)
 {
 	int ret = iface_open_input(s, iface);
@@ -108,6 +120,17 @@ static int set_filter(struct supervisor *s, unsigned slot, int fd, uint64_t *val
 
 	*value = coarse;
 	return ret;
+}
+
+/* Control has asked for all it needs; what the one before left behind goes. */
+static void drop_others(struct supervisor *s)
+{
+	unsigned sockets = iface_drop_others(s), joins = join_drop_others(&s->joins);
+
+	if (sockets + joins)
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
+			"%u interfaces closed, %u memberships left: the last control needed them",
+			sockets, joins);
 }
 
 int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
@@ -143,7 +166,12 @@ int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64
 	case IPC_REFRESH_STATS:
 		stats_refresh(s);
 		return 0;
+	case IPC_RESTART_WORKER:
+		return restart_worker(s, m->pin.worker);
+	case IPC_UPGRADE:
+		return upgrade_begin(s);
 	case IPC_READY:
+		drop_others(s);
 		supervisor_announce(s);
 		return 0;
 	case IPC_GIVE:
@@ -151,6 +179,7 @@ int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64
 	case IPC_REPLY:
 	case IPC_WORKER_STATE:
 	case IPC_RELOAD:
+	case IPC_UPGRADED:
 	case IPC_SHUTDOWN:
 	case IPC_INPUT:
 	case IPC_INPUT_CLOSE:

@@ -2,6 +2,10 @@
 /*
  * supervisor_stats.c - what the kernel counted, into the interface page
  *
+ * Frames that no rule wants are all untagged IPv4 UDP less what passed the prefilters.
+ * The counting socket is read first: frames that arrive before the others are read make
+ * the difference too small, never too large, and the next reading makes up for it.
+ *
  * PACKET_STATISTICS are 32 bits wide and start over with each reading; here they
  * are added up in 64 bits.  Nobody else writes the page, so plain addition and a
  * relaxed store are enough for readers never to see a torn value.
@@ -21,22 +25,27 @@ static void add(uint64_t *to, uint64_t n)
 void stats_refresh_input(struct supervisor *s, unsigned slot)
 {
 	struct iface_slot_stats *to = &s->iface_page->slot[slot];
-	const struct input *in = &s->input[slot];
+	struct input *in = &s->input[slot];
 	uint32_t passed, lost;
 
 	store(&to->ifindex, in->iface.ifindex);
+	/* Nobody reads the counting sockets: what passed their filter is the count. */
+	if (priv_packet_stats(in->foreign, &passed, &lost) == 0) {
+		add(&to->not_matched, passed);
+		add(&to->not_ipv4_udp, passed);
+	}
+	if (priv_packet_stats(in->ipv4_udp, &passed, &lost) == 0)
+		in->unclaimed += passed;
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		if (in->sock[i] < 0 || priv_packet_stats(in->sock[i], &passed, &lost) < 0)
 			continue;
 		add(&to->delivered[i], passed - lost);
 		add(&to->socket_queue[i], lost);
+		in->unclaimed -= passed;
 	}
-	/* Nobody reads the counting sockets: what passed their filter is the count. */
-	if (priv_packet_stats(in->unwanted, &passed, &lost) == 0)
-		add(&to->not_matched, passed);
-	if (priv_packet_stats(in->foreign, &passed, &lost) == 0) {
-		add(&to->not_matched, passed);
-		add(&to->not_ipv4_udp, passed);
+	if (in->unclaimed > 0) {
+		add(&to->not_matched, (uint64_t)in->unclaimed);
+		in->unclaimed = 0;
 	}
 }
 

@@ -17,34 +17,31 @@
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
-static int make_page(void)
+int worker_map_page(struct worker *w)
 {
-	int fd = child_memfd("mcr-worker-page", sizeof(struct worker_page));
-	struct worker_page *page;
-	int ret;
+	void *mem = mmap(NULL, sizeof(*w->page), PROT_READ | PROT_WRITE, MAP_SHARED, w->page_fd, 0);
 
-	if (fd < 0)
-		return fd;
-	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	worker_page_init(page);
-	munmap(page, sizeof(*page));
-	return fd;
+	if (mem == MAP_FAILED)
+		return -errno;
+	w->page = mem;
+	return 0;
 }
 
 int worker_make_memory(struct supervisor *s, unsigned workers)
 {
 	for (unsigned i = 0; i < workers; i++) {
 		struct worker *w = &s->worker[i];
+		int ret = 0;
 
 		if (w->page_fd < 0)
-			w->page_fd = make_page();
+			w->page_fd = child_memfd("mcr-worker-page", sizeof(*w->page));
 		if (w->page_fd < 0)
 			return w->page_fd;
+		if (!w->page)
+			ret = worker_map_page(w);
+		if (ret < 0)
+			return ret;
+		worker_page_init(w->page);
 		if (w->arena_fd < 0)
 			w->arena_fd = child_memfd("mcr-arena", WORKER_ARENA_BYTES);
 		if (w->arena_fd < 0)
@@ -76,6 +73,7 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	memset(w->output_sent, 0, sizeof(w->output_sent));
 	w->snapshot_sent = 0;
 	w->behind = false;
+	worker_page_init(w->page); /* whatever its predecessor made of it */
 	ret = give(s, worker, GIFT_ARENA, w->arena_fd);
 	if (ret == 0)
 		ret = give(s, worker, GIFT_WORKER_PAGE, w->page_fd);
@@ -86,7 +84,7 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "worker %u: first messages: %s", worker,
 			strerror(-ret));
-		child_kill(s, &s->child[worker]);
+		child_end(s, &s->child[worker], END_DEAF, 0);
 	}
 }
 
@@ -179,7 +177,7 @@ bool worker_sync(struct supervisor *s, unsigned worker)
 	if (ret < 0 && ret != -EAGAIN && ret != -EPIPE && ret != -ECONNRESET) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "worker %u does not take its messages (%s)",
 			worker, strerror(-ret));
-		child_kill(s, c);
+		child_end(s, c, END_DEAF, 0);
 	}
 	return ret == 0;
 }
@@ -204,7 +202,7 @@ static void became_ready(struct supervisor *s, unsigned worker)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "worker %u runs again, pid %d", worker,
 			(int)c->pid);
 	worker_sync(s, worker);
-	control_worker_state(s, worker, 0);
+	control_worker_state(s, worker);
 	for (unsigned i = 0; i < s->workers; i++)
 		if (!s->child[i].ready)
 			return;
@@ -230,7 +228,9 @@ void worker_readable(struct supervisor *s, unsigned worker)
 		child_hung_up(s, c);
 		return;
 	}
-	log_msg(SEV_ERROR, FAC_SECURITY, "worker %u sent what it may not (%s); killed", worker,
+	if (fd >= 0)
+		close(fd);
+	log_msg(SEV_ERROR, FAC_SECURITY, "worker %u sent what it may not (%s)", worker,
 		ret < 0 ? strerror(-ret) : "ready twice");
-	child_kill(s, c);
+	child_end(s, c, END_MESSAGE, 0);
 }

@@ -19,6 +19,9 @@
  *        -> flush: queue sends -> submit; they complete at once
  *        -> give buffers back, arm what ended -> commands of the supervisor
  *
+ * core/journal.h has what is written down on the way, so that a successor goes on from any
+ * point of it.
+ *
  * Between two turns of the loop nothing is gathered and nothing is in flight, which is
  * when a table may be swapped.
  */
@@ -120,41 +123,27 @@ static void pin(int cpu)
 			strerror(errno));
 }
 
-/* The other set of rings than the last worker used: its completion queue stays readable. */
-static unsigned choose_set(struct arena_header *h)
-{
-	const bool fresh = h->magic != ARENA_MAGIC || h->version != ARENA_VERSION;
-	const unsigned set = fresh ? 0 : (h->current ^ 1) & 1;
-
-	h->magic = ARENA_MAGIC;
-	h->version = ARENA_VERSION;
-	h->size_bytes = WORKER_ARENA_BYTES;
-	h->starts = fresh ? 1 : h->starts + 1;
-	return set;
-}
-
 static void make(struct worker *w, const struct gifts *g)
 {
 	struct egress_io io = {w, worker_queue_send, worker_drain};
-	struct arena_header *header;
-	unsigned set;
 	int ret;
 
 	pin(w->cpu);
 	w->page = map_shared(g->page, sizeof(*w->page), 0);
 	w->arena = map_shared(g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
-	header = w->arena;
-	set = choose_set(header);
-	bufpool_init(&w->pool, w->arena, set);
-	ret = ring_init(&w->ring, w->arena, set);
+	worker_take_over(w);
+	ret = ring_init(&w->ring, w->arena, w->journal.c->set);
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "cannot make the io_uring: %s", strerror(-ret));
-	header->current = set;
-	header->cq_done = 0;
+	if (!w->ring.in_arena)
+		log_msg(SEV_WARNING, FAC_DATA_PLANE,
+			"the kernel takes no memory for the ring (6.10 or newer does): if this "
+			"worker is killed, up to one batch is lost");
 	w->egress = egress_new(&w->pool, w->page, &io, w->per_packet);
 	w->relay = w->egress ? relay_new(&w->pool, w->egress, w->page) : NULL;
 	if (!w->relay)
 		die(FAC_BUFFER_POOL, "out of memory");
+	relay_set_journal(w->relay, &w->journal);
 }
 
 static void seal(struct worker *w)
@@ -235,7 +224,7 @@ static unsigned turn(struct worker *w, uint64_t wait_ns)
 	unsigned received;
 	int ret;
 
-	if (!w->n_deferred && !io_uring_cq_ready(&w->ring.uring)) {
+	if (!worker_has_input(w) && !io_uring_cq_ready(&w->ring.uring)) {
 		/* After an empty pool the sockets' queues are full: no wait, and still behind. */
 		if (!w->starved)
 			relay_set_behind(w->relay, false);
@@ -245,9 +234,7 @@ static unsigned turn(struct worker *w, uint64_t wait_ns)
 	}
 	w->now_ns = clock_ns();
 	received = gather(w);
-	relay_flush(w->relay);
-	worker_drain(w);
-	bufpool_commit(&w->pool);
+	worker_flush(w);
 	if (w->now_ns >= w->next_tick_ns)
 		tick(w);
 	return received;
@@ -266,7 +253,7 @@ static void drain_sockets(struct worker *w)
 	set_state(w, WORKER_DRAINING);
 	do {
 		worker_arm(w);
-	} while ((turn(w, 0) || w->n_deferred) && w->now_ns < until_ns);
+	} while ((turn(w, 0) || worker_has_input(w)) && w->now_ns < until_ns);
 }
 
 static void run(struct worker *w)
@@ -277,6 +264,7 @@ static void run(struct worker *w)
 		turn(w, w->next_tick_ns > w->now_ns ? w->next_tick_ns - w->now_ns : 0);
 		if (w->channel_ready)
 			worker_commands(w);
+		worker_finish_last(w);
 	}
 	if (w->draining)
 		drain_sockets(w);
@@ -310,6 +298,8 @@ int worker_main(unsigned index)
 	make(w, &gifts);
 	seal(w);
 	w->page->pid = (uint64_t)getpid();
+	/* Its predecessor's: this one has no table yet. */
+	w->page->generation = w->page->hash = w->page->rules = 0;
 	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
 		w->page->pool_buffers[c] = w->pool.class[c].buffers;
 	w->now_ns = clock_ns();

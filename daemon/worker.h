@@ -4,6 +4,7 @@
  *
  *   worker.c          start-up, sealing, the loop
  *   worker_ring.c     what goes into the ring and what comes out of it
+ *   worker_recover.c  what the last worker left behind
  *   worker_command.c  messages of the supervisor: sockets, snapshots, shutdown
  */
 #ifndef DAEMON_WORKER_H
@@ -13,12 +14,14 @@
 #include <stdint.h>
 
 #include "core/bufpool.h"
+#include "core/egress.h"
 #include "core/ipc.h"
+#include "core/journal.h"
 #include "core/ring.h"
 #include "daemon/log.h"
 
-struct egress;
 struct match_table;
+struct recovery;
 struct relay;
 struct worker_page;
 
@@ -38,13 +41,6 @@ struct worker_input {
 	bool armed;
 	bool starved;
 	uint64_t rearm_ns;
-};
-
-/* A receive completion that arrived while a batch was being flushed. */
-struct worker_deferred {
-	union ring_tag tag;
-	int res;
-	uint32_t flags;
 };
 
 struct worker {
@@ -72,30 +68,54 @@ struct worker {
 	struct log_limit limit_recv, limit_gso, limit_command;
 	struct worker_input inputs[MCR_MAX_IFACES];
 	int outputs[MCR_MAX_IFACES];
-	uint32_t n_deferred;
-	struct worker_deferred deferred[BUF_TOTAL_COUNT + MCR_MAX_IFACES];
+	struct journal journal;
+	struct recovery *recovery; /* until what it found has been sent; else NULL */
+	uint32_t recovered_until;  /* first event that the predecessor did not receive */
 	struct bufpool pool;
 };
 
 /* --- worker_ring.c --- */
 
 /* For struct egress_io; ctx is the worker. */
-void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, uint32_t send);
+void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, struct egress_tag tag);
 
 /*
  * Submits everything and handles completions until no send is in flight.  Receives
- * that complete meanwhile are put aside for the next worker_reap().
+ * that complete meanwhile wait in the journal for the next worker_reap().
  */
 void worker_drain(void *ctx);
 
+/* Are there receives that could be handled? */
+bool worker_has_input(const struct worker *w);
+
 /* Handles every completion that is there; returns how many receives were among them. */
 unsigned worker_reap(struct worker *w);
+
+/* Sends what was gathered, and settles the batch. */
+void worker_flush(struct worker *w);
+
+/* Which interface, and what precedes its IP header, a receive was armed for. */
+static inline enum link_layer worker_tag_link(union ring_tag tag)
+{
+	return tag.index & 1;
+}
 
 /* Arms what is not armed and may be: receives, and the watch on the channel. */
 void worker_arm(struct worker *w);
 
 /* Takes the receive of an input out of the ring. */
 void worker_disarm(struct worker *w, uint32_t slot);
+
+/* --- worker_recover.c --- */
+
+/* Takes the arena over: which set of rings to use, and the pool's buffers. */
+void worker_take_over(struct worker *w);
+
+/*
+ * Once there is a table: sends what the last worker had begun to send.  What it had
+ * received beyond that is handled by worker_reap() like anything received.
+ */
+void worker_finish_last(struct worker *w);
 
 /* --- worker_command.c --- */
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/egress.h"
+#include "core/recover.h"
 #include "core/relay.h"
 #include "core/statpage.h"
 #include "daemon/roles.h"
@@ -30,14 +31,19 @@ static uint32_t input_index(const struct worker_input *in)
 	return in->serial << 1 | in->link;
 }
 
-void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, uint32_t send)
+void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, struct egress_tag tag)
 {
 	struct worker *w = ctx;
 	struct io_uring_sqe *sqe = ring_sqe(&w->ring);
-	const union ring_tag tag = {.kind = RING_SEND, .index = send};
+	const union ring_tag user_data = {
+		.send_kind = RING_SEND,
+		.datagrams = tag.datagrams,
+		.send = tag.send,
+		.unit = tag.unit,
+	};
 
 	io_uring_prep_sendmsg(sqe, sock, msg, MSG_DONTWAIT);
-	sqe->user_data = tag.u64;
+	sqe->user_data = user_data.u64;
 }
 
 static void arm_input(struct worker *w, uint32_t slot)
@@ -122,35 +128,34 @@ static void recv_ended(struct worker *w, union ring_tag tag, int res)
 	}
 }
 
-static void recv_done(struct worker *w, union ring_tag tag, int res, uint32_t flags)
+/* A completion of a receive, from the journal. */
+static void recv_done(struct worker *w, struct arena_event *e)
 {
+	const union ring_tag tag = {.u64 = e->tag};
 	int buffer;
 
-	if (!(flags & IORING_CQE_F_MORE))
-		recv_ended(w, tag, res);
-	if (!(flags & IORING_CQE_F_BUFFER))
+	e->was = (struct arena_outcome){0};
+	if (!(e->flags & IORING_CQE_F_MORE))
+		recv_ended(w, tag, e->res);
+	if (!(e->flags & IORING_CQE_F_BUFFER))
 		return;
-	buffer = bufpool_take(&w->pool, tag.class, flags >> IORING_CQE_BUFFER_SHIFT);
+	buffer = bufpool_take(&w->pool, tag.class, e->flags >> IORING_CQE_BUFFER_SHIFT);
 	if (buffer < 0) {
 		log_limited(&w->limit_recv, w->now_ns, SEV_ERROR, FAC_BUFFER_POOL,
 			    "the kernel returned buffer %u, which it does not have",
-			    flags >> IORING_CQE_BUFFER_SHIFT);
+			    e->flags >> IORING_CQE_BUFFER_SHIFT);
 		return;
 	}
-	relay_input(w->relay, (uint32_t)buffer, res > 0 ? (size_t)res : 0, tag.slot, tag.index & 1,
-		    w->now_ns);
+	e->was = relay_input(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0, tag.slot,
+			     worker_tag_link(tag), w->now_ns);
 }
 
-/*
- * Walks the completion queue.  While a batch is being flushed (@defer), receives are
- * put aside: the array has room for one completion of every buffer, and one more of
- * every receive that ends.
- */
-static unsigned walk(struct worker *w, bool defer)
+/* Walks the completion queue: receives go to the journal, all else is handled. */
+static void walk(struct worker *w)
 {
 	struct io_uring *u = &w->ring.uring;
-	unsigned head, seen = 0, received = 0;
 	struct io_uring_cqe *cqe;
+	unsigned head, seen = 0;
 
 	io_uring_for_each_cqe (u, head, cqe) {
 		const union ring_tag tag = {.u64 = cqe->user_data};
@@ -158,15 +163,12 @@ static unsigned walk(struct worker *w, bool defer)
 		seen++;
 		switch ((enum ring_kind)tag.kind) {
 		case RING_RECV:
-			if (defer && w->n_deferred < BUF_TOTAL_COUNT + MCR_MAX_IFACES)
-				w->deferred[w->n_deferred++] =
-					(struct worker_deferred){tag, cqe->res, cqe->flags};
-			else
-				recv_done(w, tag, cqe->res, cqe->flags);
-			received++;
+			if (!journal_add(&w->journal, cqe->user_data, cqe->res, cqe->flags))
+				log_limited(&w->limit_recv, w->now_ns, SEV_ERROR, FAC_INGRESS,
+					    "more completions of receives than there are buffers");
 			break;
 		case RING_SEND:
-			egress_done(w->egress, tag.index, cqe->res);
+			egress_done(w->egress, tag.send, cqe->res);
 			break;
 		case RING_CHANNEL:
 			w->channel_armed = false;
@@ -177,30 +179,77 @@ static unsigned walk(struct worker *w, bool defer)
 			break;
 		}
 	}
+	if (!seen)
+		return;
+	journal_seen(&w->journal, head);
 	io_uring_cq_advance(u, seen);
-	return received;
+}
+
+bool worker_has_input(const struct worker *w)
+{
+	/* Without a table nothing would match: what a predecessor left waits for it. */
+	return w->table && journal_waiting(&w->journal);
 }
 
 unsigned worker_reap(struct worker *w)
 {
-	const uint32_t n = w->n_deferred;
+	unsigned n = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		const struct worker_deferred *d = &w->deferred[i];
-
-		recv_done(w, d->tag, d->res, d->flags);
+	walk(w);
+	while (worker_has_input(w) && journal_has_room(&w->journal)) {
+		recv_done(w, journal_event(&w->journal, w->journal.in));
+		w->journal.in++;
+		n++;
 	}
-	w->n_deferred = 0;
-	return n + walk(w, false);
+	return n;
+}
+
+static uint32_t position(const struct worker *w)
+{
+	return *w->ring.uring.cq.khead;
 }
 
 void worker_drain(void *ctx)
 {
 	struct worker *w = ctx;
+	struct egress *e = w->egress;
 
 	do {
 		if (ring_submit(&w->ring) < 0)
 			return;
-		walk(w, true);
-	} while (egress_retry(w->egress) || egress_in_flight(w->egress));
+		walk(w);
+	} while (egress_retry(e) || egress_in_flight(e));
+	/* Before the first completion of this batch is overwritten. */
+	if (egress_settled(e) && position(w) - w->journal.c->cq > ARENA_CQ_ENTRIES / 4)
+		journal_commit_part(&w->journal, position(w), egress_segments_max(e),
+				    egress_unit(e));
+}
+
+/* The batch is over: its completions and counters are settled. */
+static void commit(struct worker *w)
+{
+	struct journal *j = &w->journal;
+
+	if (j->c->first == j->in && j->c->cq == position(w))
+		return;
+	journal_commit(j, position(w), egress_segments_next(w->egress));
+}
+
+/*
+ * Buffers go back to the kernel only after the commit: until then a successor may need
+ * what is in them.
+ */
+void worker_flush(struct worker *w)
+{
+	/* Nothing was gathered, and the batch in the journal is the predecessor's. */
+	if (!w->table)
+		return;
+	journal_flush(&w->journal);
+	relay_flush(w->relay);
+	worker_drain(w);
+	commit(w);
+	bufpool_commit(&w->pool);
+	if (w->journal.header->attempts && !w->recovery &&
+	    (int32_t)(w->journal.in - w->recovered_until) >= 0)
+		recover_end(w->arena);
 }

@@ -1,43 +1,77 @@
 // SPDX-License-Identifier: MIT
-// bench_scenario.c - the tables of scenarios and gates
+/* What mcrbench measures: the table of scenarios. */
 #include "harness/bench_scenario.h"
 
-#include <stddef.h>
+#include <assert.h>
+#include <errno.h>
 #include <string.h>
 
-#define B(id) (1u << BENCH_##id)
+#define B(id)  (1u << BENCH_##id)
+#define RELAYS (B(MCR) | B(PER_PACKET) | B(RECV_SEND) | B(SOCAT) | B(KERNEL))
+#define OURS   (B(MCR) | B(PER_PACKET))
 
 const struct bench_scenario bench_scenarios[] = {
-	{"gro", "one stream, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 1, true,
-	 B(MCR) | B(PER_PACKET) | B(KERNEL)},
-	{"plain", "one stream, GRO off, 1400 bytes", BENCH_RATE, 1400, 1, 1, false,
-	 B(MCR) | B(PER_PACKET) | B(RECV_SEND) | B(SOCAT) | B(KERNEL)},
-	{"flows", "64 interleaved streams, GRO off, 200 bytes", BENCH_RATE, 200, 64, 1, false,
-	 B(MCR) | B(PER_PACKET)},
-	{"fanout", "one stream to 5 outputs, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 5, true,
-	 B(MCR) | B(PER_PACKET)},
-	{"latency", "one datagram every millisecond, 1400 bytes", BENCH_LATENCY, 1400, 1, 1, false,
-	 B(MCR) | B(KERNEL)},
+	{"gro", "one stream, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 1, 1, 0, 0, true, true,
+	 OURS | B(KERNEL)},
+	{"plain", "one stream, GRO off, 1400 bytes", BENCH_RATE, 1400, 1, 1, 1, 0, 0, false, true,
+	 RELAYS},
+	{"flows", "64 interleaved streams, GRO off, 200 bytes", BENCH_RATE, 200, 64, 1, 1, 0, 0,
+	 false, true, OURS | B(KERNEL)},
+	{"fanout", "one stream to 5 outputs, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 5, 1, 0, 0,
+	 true, true, OURS | B(RECV_SEND)},
+	{"latency", "one datagram every millisecond, 1400 bytes", BENCH_LATENCY, 1400, 1, 1, 1, 0,
+	 0, false, true, B(MCR) | B(KERNEL)},
+	{"size-64", "one stream, GRO off, 64 bytes", BENCH_RATE, 64, 1, 1, 1, 0, 0, false, false,
+	 RELAYS},
+	{"size-512", "one stream, GRO off, 512 bytes", BENCH_RATE, 512, 1, 1, 1, 0, 0, false, false,
+	 RELAYS},
+	{"size-8900", "one stream, GRO off, 8900 bytes, MTU 9000", BENCH_RATE, 8900, 1, 1, 1, 0, 0,
+	 false, false, RELAYS},
+	{"gro-64", "one stream, GRO on, 64 bytes", BENCH_RATE, 64, 1, 1, 1, 0, 0, true, false,
+	 OURS | B(KERNEL)},
+	{"fanout-50", "one stream to 50 outputs, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 50, 1, 0,
+	 0, true, false, OURS | B(RECV_SEND)},
+	{"flows-1", "one stream, GRO off, 200 bytes", BENCH_RATE, 200, 1, 1, 1, 0, 0, false, false,
+	 OURS | B(KERNEL)},
+	{"flows-1000", "1000 interleaved streams, GRO off, 200 bytes", BENCH_RATE, 200, 1000, 1, 1,
+	 0, 0, false, false, OURS | B(KERNEL)},
+	{"workers-2", "as flows, 2 workers", BENCH_RATE, 200, 64, 1, 2, 0, 0, false, false, OURS},
+	{"rules-100", "as plain, 100 rules installed", BENCH_RATE, 1400, 1, 1, 1, 99, 0, false,
+	 false, OURS},
+	{"rules-10000", "as plain, 10,000 rules installed", BENCH_RATE, 1400, 1, 1, 1, 9999, 0,
+	 false, false, OURS},
+	{"noise", "as plain, beside 50,000 pps that no rule wants", BENCH_RATE, 1400, 1, 1, 1, 0,
+	 50000, false, false, RELAYS},
+	{"join", "rule added and removed under 20,000 pps", BENCH_JOIN, 200, 1, 1, 1, 0, 0, false,
+	 false, B(MCR) | B(KERNEL)},
+	{"capacity", "groups forwarded at once, 3 datagrams each", BENCH_CAPACITY, 200, 1, 1, 1, 0,
+	 0, false, false, B(MCR)},
 };
 
 const unsigned int bench_n_scenarios = sizeof(bench_scenarios) / sizeof(*bench_scenarios);
+static_assert(sizeof(bench_scenarios) / sizeof(*bench_scenarios) <= BENCH_MAX_SCENARIOS,
+	      "room for the results of every scenario");
 
-const struct bench_gate bench_gates[] = {
-	{"gro", BENCH_MCR, BENCH_KERNEL, 1.1, 0.8},
-	{"gro", BENCH_MCR, BENCH_PER_PACKET, 4, 2.5},
-	{"plain", BENCH_MCR, BENCH_PER_PACKET, 1.4, 1.1},
-	{"plain", BENCH_MCR, BENCH_SOCAT, 4, 2.5},
-	{"flows", BENCH_MCR, BENCH_PER_PACKET, 1.4, 1.1},
-	{"fanout", BENCH_MCR, BENCH_PER_PACKET, 8, 4},
-	{"latency", BENCH_MCR, BENCH_KERNEL, 1.5, 2.5},
-};
+static const char *const names[] = {"mcr", "mcr-per-packet", "recv-send", "socat", "kernel"};
+static_assert(sizeof(names) / sizeof(*names) == BENCH_BACKENDS, "a name for every backend");
 
-const unsigned int bench_n_gates = sizeof(bench_gates) / sizeof(*bench_gates);
-
-const struct bench_scenario *bench_scenario_find(const char *name)
+int bench_scenario_find(const char *name)
 {
 	for (unsigned int i = 0; i < bench_n_scenarios; i++)
-		if (strcmp(bench_scenarios[i].name, name) == 0)
-			return &bench_scenarios[i];
-	return NULL;
+		if (!strcmp(bench_scenarios[i].name, name))
+			return (int)i;
+	return -ENOENT;
+}
+
+const char *bench_backend_name(enum bench_backend id)
+{
+	return names[id];
+}
+
+int bench_backend_find(const char *name)
+{
+	for (int i = 0; i < BENCH_BACKENDS; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return -ENOENT;
 }

@@ -1,29 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* bench_scenario.h - what mcrbench measures, and the ratios it holds the relay to */
+/* What mcrbench measures: relays, and the traffic that each is offered. */
 #ifndef HARNESS_BENCH_SCENARIO_H
 #define HARNESS_BENCH_SCENARIO_H
 
-#include "harness/bench.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum bench_backend {
+	BENCH_MCR,        /* the relay as it comes */
+	BENCH_PER_PACKET, /* the relay without GRO, GSO and gathering */
+	BENCH_RECV_SEND,  /* one io_uring receive and one send per packet (experiments/) */
+	BENCH_SOCAT,
+	BENCH_KERNEL, /* multicast forwarding by smcroute: cannot translate, has no fan-out 1:N */
+	BENCH_BACKENDS
+};
+
+enum bench_kind {
+	BENCH_RATE,     /* highest loss-free rate: RFC 2544, 26.1 */
+	BENCH_LATENCY,  /* latency of a trickle */
+	BENCH_JOIN,     /* group join and leave delay: RFC 3918, 6.1 and 6.2 */
+	BENCH_CAPACITY, /* multicast group capacity: RFC 3918, 7.1 */
+};
 
 /**
- * struct bench_gate - a ratio between two backends in one scenario of one run
- * @target: what the project claims
- * @gate:   below this a run with --check fails; lower than the target by the spread that
- *          short runs on shared machines have
- * For BENCH_LATENCY the ratio is of medians and must not be above.
+ * struct bench_scenario - what is offered
+ * @payload_bytes: of each datagram
+ * @flows:         streams, each to its own port
+ * @fanout:        outputs of each stream
+ * @workers:       of the relay
+ * @idle_rules:    rules installed beside those in use
+ * @noise_pps:     traffic that no rule wants, at the same time
+ * @gro:           UDP GRO on the relay's input
+ * @claimed:       one of those that carry the project's claims: every profile has it
+ * @backends:      bit mask of enum bench_backend
  */
-struct bench_gate {
-	const char *scenario;
-	enum bench_backend_id of, to;
-	double target;
-	double gate;
+struct bench_scenario {
+	const char *name;
+	const char *what;
+	enum bench_kind kind;
+	uint32_t payload_bytes;
+	uint32_t flows;
+	uint32_t fanout;
+	uint32_t workers;
+	uint32_t idle_rules;
+	uint32_t noise_pps;
+	bool gro;
+	bool claimed;
+	unsigned int backends;
 };
+
+#define BENCH_MAX_SCENARIOS 32
 
 extern const struct bench_scenario bench_scenarios[];
 extern const unsigned int bench_n_scenarios;
-extern const struct bench_gate bench_gates[];
-extern const unsigned int bench_n_gates;
 
-const struct bench_scenario *bench_scenario_find(const char *name);
+/** bench_scenario_find() - the index of a scenario, or -ENOENT. */
+int bench_scenario_find(const char *name);
+
+/** bench_backend_name() - as in the table, the JSON and the reference. */
+const char *bench_backend_name(enum bench_backend id);
+
+/** bench_backend_find() - the backend of a name, or -ENOENT. */
+int bench_backend_find(const char *name);
 
 #endif

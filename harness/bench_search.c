@@ -1,93 +1,84 @@
 // SPDX-License-Identifier: MIT
-/*
- * bench_search.c - the highest rate of which nothing is lost and nothing piles up
- *
- * First the rate doubles until a trial loses something or the generator falls behind,
- * then the gap is halved on a logarithmic scale.  A trial that failed, or that the generator could not keep up, is tried a second
- * time before it counts, because one preemption on a shared machine is not a limit.
- */
-#include "harness/bench.h"
+/* The highest rate of which nothing is lost and nothing piles up. */
+#include "harness/bench_search.h"
 
-#include <math.h>
+#define START_PPS 40000.0
+#define LEAST_PPS 500.0
+#define MOST_PPS  8e6
+#define GROW      2.0  /* without a guess */
+#define GROW_NEAR 1.25 /* with one */
+#define KEPT_UP   0.95 /* the generator reached what was asked */
 
-#define START_PPS   20000
-#define RESOLUTION  1.03
-#define KEPT_UP	    0.95 /* the generator reached what was asked */
-#define MOST_PPS    8000000
-/* What arrives after the generator has ended stood in a queue. */
-#define PILE_UP	    1.03
-#define PILE_UP_S   0.010
-
-struct searched {
-	double good_pps;   /* offered */
-	double bad_pps;
-	struct bench_result result;
-};
-
-static bool carried(const struct bench_run *run, const struct bench_trial *t)
+static void note_point(const struct bench_run *run, const struct bench_search *search,
+		       const struct bench_trial *trial)
 {
-	return t->received >= t->sent * run->scenario->fanout && t->sink_drops == 0 &&
-	       t->received_s <= t->sent_s * PILE_UP + PILE_UP_S;
+	struct bench_points *points = search->points;
+
+	if (points && points->n < BENCH_MAX_POINTS)
+		points->points[points->n++] =
+			(struct bench_point){trial->offered_pps, bench_trial_loss(run, trial)};
 }
 
-/* Tries one rate.  Return: 1 when nothing was lost, 0 when something was, negative errno. */
-static int attempt(const struct bench_run *run, double rate_pps, uint32_t ms, struct searched *s,
-		   struct lab_error *error)
+/* Tries one rate.  Return: 1 when it was carried, 0 when not, negative errno. */
+static int attempt(const struct bench_run *run, const struct bench_search *search, double rate_pps,
+		   struct bench_found *found, struct lab_error *error)
 {
 	struct bench_trial t;
+	bool carried = false;
 
 	for (int tries = 0; tries < 2; tries++) {
-		int ret = bench_trial_run(run, (uint64_t)rate_pps, ms, &t, error);
+		int ret = bench_trial_run(run, rate_pps, search->ms, &t, error);
 
 		if (ret < 0)
 			return ret;
-		if (carried(run, &t) && t.offered_pps >= rate_pps * KEPT_UP)
+		note_point(run, search, &t);
+		carried = bench_trial_carried(run, &t);
+		if (carried && t.offered_pps > found->best.offered_pps)
+			found->best = t;
+		if (carried && t.offered_pps >= rate_pps * KEPT_UP)
 			break;
 	}
-	if (!carried(run, &t))
-		return 0;
-	if (t.offered_pps * run->scenario->fanout > s->result.pps) {
-		s->result.pps = t.offered_pps * run->scenario->fanout;
-		s->result.cpu_ns = t.cpu_ns;
-		s->result.p50_us = t.p50_us;
-		s->result.p99_us = t.p99_us;
-	}
-	s->result.limited = t.offered_pps < rate_pps * KEPT_UP;
-	return 1;
+	found->limited = carried && t.offered_pps < rate_pps * KEPT_UP;
+	return carried;
 }
 
-int bench_search(const struct bench_run *run, uint32_t ms, struct bench_result *result,
-		 struct lab_error *error)
+/* Finds one rate that is carried and one that is not, or how far the generator goes. */
+static int bracket(const struct bench_run *run, const struct bench_search *search, double *good_pps,
+		   double *bad_pps, struct bench_found *found, struct lab_error *error)
 {
-	struct searched s = {.good_pps = 0};
-	double rate_pps = START_PPS;
+	double factor = search->guess_pps > 0 ? GROW_NEAR : GROW;
+	double rate_pps = search->guess_pps > 0 ? search->guess_pps : START_PPS;
+
+	while (rate_pps <= MOST_PPS && rate_pps >= LEAST_PPS) {
+		int ret = attempt(run, search, rate_pps, found, error);
+
+		if (ret < 0)
+			return ret;
+		*(ret ? good_pps : bad_pps) = rate_pps;
+		if ((*good_pps > 0 && *bad_pps > 0) || found->limited)
+			break;
+		rate_pps = ret ? rate_pps * factor : rate_pps / factor;
+		/* A guess that was far off, as when the machine is busy: longer steps. */
+		factor = factor * factor < 4 ? factor * factor : 4;
+	}
+	return 0;
+}
+
+int bench_search_run(const struct bench_run *run, const struct bench_search *search,
+		     struct bench_found *found, struct lab_error *error)
+{
+	double good_pps = 0, bad_pps = 0;
 	int ret;
 
-	for (; rate_pps < MOST_PPS; rate_pps *= 2) {
-		ret = attempt(run, rate_pps, ms, &s, error);
-		if (ret < 0)
-			return ret;
-		if (ret == 0) {
-			s.bad_pps = rate_pps;
-			break;
-		}
-		s.good_pps = rate_pps;
-		if (s.result.limited)
-			break;
+	*found = (struct bench_found){.limited = false};
+	ret = bracket(run, search, &good_pps, &bad_pps, found, error);
+	while (ret >= 0 && good_pps > 0 && bad_pps > 0 && !found->limited &&
+	       bad_pps / good_pps > search->resolution) {
+		double rate_pps = (good_pps + bad_pps) / 2;
+
+		ret = attempt(run, search, rate_pps, found, error);
+		if (ret >= 0)
+			*(ret ? &good_pps : &bad_pps) = rate_pps;
 	}
-	while (s.bad_pps > 0 && s.good_pps > 0 && s.bad_pps / s.good_pps > RESOLUTION) {
-		rate_pps = sqrt(s.good_pps * s.bad_pps);
-		ret = attempt(run, rate_pps, ms, &s, error);
-		if (ret < 0)
-			return ret;
-		if (ret == 0) {
-			s.bad_pps = rate_pps;
-			continue;
-		}
-		s.good_pps = rate_pps;
-		if (s.result.limited)
-			break;
-	}
-	*result = s.result;
-	return 0;
+	return ret < 0 ? ret : 0;
 }

@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: MIT
-/*
- * bench_trial.c - one rate for a while, and the search over rates
- *
- * The generator and the sink are the harness's own programs, in their nodes; the sink
- * is a plain kernel UDP socket, and its own drops end a trial as failed, never as the
- * relay's loss.
- */
-#include "harness/bench.h"
+/* One rate offered to a running relay for a while. */
+#include "harness/bench_trial.h"
 
 #include <errno.h>
-#include <math.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include <cJSON.h>
+#include "harness/bench_cpu.h"
 
-#define TOOL_MS	 20000
-#define IDLE_MS	 "400"
-#define MAX_ARGS 40
+#define TOOL_MS      30000
+#define IDLE_MS      200
+#define RCVBUF_BYTES (128u << 20)
+#define MAX_WORDS    48
+#define SINGLE_BELOW 20000.0 /* pps that datagram-at-a-time sending reaches with ease */
+#define SUPER_BYTES  60000u
+#define MOST_SEGMENT 32u
+/* What arrives after the generator has ended stood in a queue. */
+#define PILE_UP   1.03
+#define PILE_UP_S 0.010
 
+/* A command line under construction. */
 struct words {
-	const char *argv[MAX_ARGS];
-	char text[MAX_ARGS][24];
+	const char *argv[MAX_WORDS];
+	char text[MAX_WORDS][24];
 	unsigned int n;
 };
 
@@ -34,190 +35,214 @@ static void word(struct words *w, const char *text)
 	w->argv[w->n] = NULL;
 }
 
-static void number(struct words *w, const char *option, uint64_t value)
+static void option(struct words *w, const char *name, const char *value)
 {
-	word(w, option);
-	snprintf(w->text[w->n], sizeof(w->text[0]), "%llu", (unsigned long long)value);
-	word(w, w->text[w->n]);
+	word(w, name);
+	word(w, value);
+}
+
+static void number(struct words *w, const char *name, double value)
+{
+	snprintf(w->text[w->n], sizeof(w->text[0]), "%.0f", value);
+	option(w, name, w->text[w->n]);
 }
 
 static int spawn(const struct bench_run *run, const char *node, const struct words *w, bool go,
-		 struct proc *proc)
+		 struct proc *proc, struct lab_error *error)
 {
 	struct proc_spec spec = PROC_SPEC_INIT;
+	char log[96];
+	int status;
+	int ret;
 
+	bench_run_path(run, "log", log);
 	spec.argv = w->argv;
 	spec.userns_fd = run->lab.userns_fd;
-	spec.netns_fd = run->lab.netns_fds[topology_node(run->topo, node)];
+	spec.netns_fd = bench_run_node(run, node);
 	spec.ready = true;
 	spec.go = go;
 	spec.capture = true;
-	return proc_spawn(proc, &spec);
+	spec.stderr_path = log; /* that a rate is out of reach is what a search looks for */
+	ret = proc_spawn(proc, &spec);
+	if (!ret)
+		ret = proc_wait_ready(proc, deadline_in_ms(TOOL_MS));
+	if (!ret)
+		return 0;
+	if (proc->pid)
+		proc_stop(proc, SIGKILL, deadline_in_ms(TOOL_MS), &status);
+	return bench_fail(error, -ret, go ? "mcrgen" : "mcrsink");
 }
 
-static void tool_path(const char *name, char path[static 512])
+int bench_start_sink(const struct bench_run *run, uint64_t expect, uint32_t streams,
+		     struct proc *sink, struct lab_error *error)
 {
-	ssize_t n = readlink("/proc/self/exe", path, 400);
-	char *slash;
-
-	path[n > 0 ? n : 0] = '\0';
-	slash = strrchr(path, '/');
-	snprintf(slash ? slash + 1 : path, 100, "%s", name);
-}
-
-static int start_sink(const struct bench_run *run, uint64_t expect, struct proc *sink)
-{
-	const struct bench_scenario *s = run->scenario;
 	struct words w = {0};
 	char path[512];
-	int ret;
 
-	tool_path("mcrsink", path);
+	bench_program("mcrsink", path);
 	word(&w, path);
-	word(&w, "--interface");
-	word(&w, "eth0");
-	word(&w, "--group");
-	word(&w, bench_out_group(run->backend));
+	option(&w, "--interface", "eth0");
+	option(&w, "--group", bench_out_group(run->backend));
 	number(&w, "--port", bench_out_port(run->backend));
-	number(&w, "--flows", s->flows * s->fanout);
-	number(&w, "--count", expect);
-	word(&w, "--idle-ms");
-	word(&w, IDLE_MS);
+	number(&w, "--flows", streams);
+	if (expect) {
+		number(&w, "--count", (double)expect);
+		number(&w, "--idle-ms", IDLE_MS);
+	}
+	/* For when nothing at all arrives. */
+	number(&w, "--timeout-ms", TOOL_MS / 3);
+	number(&w, "--rcvbuf", RCVBUF_BYTES);
+	number(&w, "--ready-fd", PROC_READY_FD);
+	if (run->settings->sink_cpu >= 0)
+		number(&w, "--cpu", run->settings->sink_cpu);
 	word(&w, "--gro");
 	word(&w, "--json");
-	number(&w, "--rcvbuf", 128u << 20);
-	number(&w, "--ready-fd", PROC_READY_FD);
-	ret = spawn(run, "sink", &w, false, sink);
-	if (ret == 0)
-		ret = proc_wait_ready(sink, deadline_in_ms(TOOL_MS));
-	return ret;
+	return spawn(run, "sink", &w, false, sink, error);
 }
 
-/* Datagrams per UDP_SEGMENT send of the generator, so that it is not the limit. */
-static uint32_t gen_segment(const struct bench_scenario *s, uint64_t rate_pps)
+int bench_start_gen(const struct bench_run *run, const struct bench_traffic *traffic,
+		    struct proc *gen, struct lab_error *error)
 {
-	uint32_t most = 60000 / s->payload_bytes;
-
-	if (s->kind == BENCH_LATENCY || (rate_pps && rate_pps < 20000))
-		return 1;
-	if (s->flows > 1)
-		return 1; /* streams interleave datagram by datagram */
-	return most > 32 ? 32 : most;
-}
-
-static int start_gen(const struct bench_run *run, uint64_t rate_pps, uint64_t count,
-		     struct proc *gen)
-{
-	const struct bench_scenario *s = run->scenario;
 	struct words w = {0};
 	char path[512];
-	int ret;
 
-	tool_path("mcrgen", path);
+	bench_program("mcrgen", path);
 	word(&w, path);
-	word(&w, "--interface");
-	word(&w, "eth0");
-	word(&w, "--group");
-	word(&w, BENCH_IN_GROUP);
-	number(&w, "--port", BENCH_IN_PORT);
-	number(&w, "--size", s->payload_bytes);
-	number(&w, "--flows", s->flows);
-	number(&w, "--rate", rate_pps);
-	number(&w, "--count", count);
-	number(&w, "--segment", gen_segment(s, rate_pps));
-	word(&w, "--json");
+	option(&w, "--interface", "eth0");
+	option(&w, "--group", traffic->group);
+	number(&w, "--port", traffic->port);
+	number(&w, "--size", run->scenario->payload_bytes);
+	number(&w, "--flows", traffic->flows);
+	number(&w, "--rate", traffic->rate_pps);
+	number(&w, "--count", (double)traffic->count);
+	number(&w, "--segment", traffic->segment);
 	number(&w, "--ready-fd", PROC_READY_FD);
 	number(&w, "--go-fd", PROC_GO_FD);
-	ret = spawn(run, "gen", &w, true, gen);
-	if (ret == 0)
-		ret = proc_wait_ready(gen, deadline_in_ms(TOOL_MS));
-	return ret;
+	if (run->settings->gen_cpu >= 0)
+		number(&w, "--cpu", run->settings->gen_cpu);
+	if (traffic->flow_groups)
+		word(&w, "--flow-groups");
+	word(&w, "--json");
+	return spawn(run, "gen", &w, true, gen, error);
 }
 
-/* CPU time of the machine that was not idle, in nanoseconds. */
-static double busy_ns(void)
+char *bench_collect(struct proc *proc)
 {
-	unsigned long long v[8] = {0};
-	FILE *f = fopen("/proc/stat", "re");
-	double ticks = 0;
-
-	if (!f)
-		return 0;
-	if (fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3],
-		   &v[4], &v[5], &v[6], &v[7]) == 8)
-		ticks = (double)(v[0] + v[1] + v[2] + v[5] + v[6]);
-	fclose(f);
-	return ticks * 1e9 / (double)sysconf(_SC_CLK_TCK);
-}
-
-/* Reads the report of a tool: its last line of standard output. */
-static cJSON *report(struct proc *proc)
-{
-	cJSON *json = NULL;
 	char *text = NULL;
 	int status;
 
-	if (proc_collect(proc, deadline_in_ms(TOOL_MS), &text) == 0)
-		json = cJSON_Parse(text);
-	free(text);
+	if (!proc->pid)
+		return NULL;
+	proc_collect(proc, deadline_in_ms(TOOL_MS), &text);
 	proc_stop(proc, 0, deadline_in_ms(TOOL_MS), &status);
-	return json;
+	return text;
 }
 
-static double field(const cJSON *json, const char *name)
+/* Datagrams per UDP_SEGMENT send of the generator, so that it is not the limit. */
+static uint32_t gen_segment(const struct bench_scenario *s, double rate_pps)
 {
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+	uint32_t most = SUPER_BYTES / s->payload_bytes;
 
-	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+	/* Several streams interleave datagram by datagram. */
+	if (s->kind != BENCH_RATE || rate_pps < SINGLE_BELOW || s->flows > 1)
+		return 1;
+	return most > MOST_SEGMENT ? MOST_SEGMENT : most;
 }
 
-static void fill(struct bench_trial *t, const cJSON *gen, const cJSON *sink)
+static int fill(struct bench_trial *t, const char *gen_text, const char *sink_text)
 {
-	const cJSON *latency = cJSON_GetObjectItemCaseSensitive(sink, "latency_us");
+	struct report_gen gen;
+	struct report_sink sink;
 
-	t->offered_pps = field(gen, "pps");
-	t->sent = (uint64_t)field(gen, "sent");
-	t->received = (uint64_t)field(sink, "received");
-	t->sink_drops = (uint64_t)field(sink, "sink_drops");
-	t->sent_s = field(gen, "elapsed_s");
-	t->received_s = field(sink, "elapsed_s");
-	t->p50_us = field(latency, "p50");
-	t->p99_us = field(latency, "p99");
+	if (!gen_text || !sink_text || report_read_gen(&gen, gen_text) ||
+	    report_read_sink(&sink, sink_text))
+		return -EPROTO;
+	t->offered_pps = gen.pps;
+	t->sent = gen.sent;
+	t->received = sink.unique;
+	t->sink_drops = sink.sink_drops;
+	t->sent_s = gen.elapsed_s;
+	t->received_s = sink.elapsed_s;
+	t->latency = sink.latency;
+	return 0;
 }
 
-int bench_trial_run(const struct bench_run *run, uint64_t rate_pps, uint32_t ms,
+static int start_noise(const struct bench_run *run, uint32_t ms, struct proc *noise,
+		       struct lab_error *error)
+{
+	const struct bench_traffic traffic = {
+		.rate_pps = run->scenario->noise_pps,
+		.count = (uint64_t)run->scenario->noise_pps * ms / 1000,
+		.flows = 1,
+		.group = BENCH_NOISE_GROUP,
+		.port = BENCH_IN_PORT,
+		.segment = 1,
+	};
+
+	return run->scenario->noise_pps ? bench_start_gen(run, &traffic, noise, error) : 0;
+}
+
+int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 		    struct bench_trial *trial, struct lab_error *error)
 {
-	const uint64_t count = (rate_pps * ms + 999) / 1000;
-	cJSON *gen_report = NULL, *sink_report = NULL;
-	struct proc sink = {0}, gen = {0};
-	double before_ns;
+	const struct bench_scenario *s = run->scenario;
+	const struct bench_traffic traffic = {
+		.rate_pps = rate_pps,
+		.count = (uint64_t)(rate_pps * ms / 1000 + 1),
+		.flows = s->flows,
+		.group = BENCH_IN_GROUP,
+		.port = BENCH_IN_PORT,
+		.segment = gen_segment(s, rate_pps),
+	};
+	struct proc sink = {0}, gen = {0}, noise = {0};
+	double relay_ns, machine_ns;
+	char *gen_text, *sink_text;
 	int ret;
 
+	if (*run->settings->stop)
+		return bench_fail(error, EINTR, "stopped");
 	memset(trial, 0, sizeof(*trial));
-	ret = start_sink(run, count * run->scenario->fanout, &sink);
-	if (ret == 0)
-		ret = start_gen(run, rate_pps, count, &gen);
-	if (ret < 0) {
-		int status;
-
-		if (sink.pid)
-			proc_stop(&sink, SIGKILL, deadline_in_ms(TOOL_MS), &status);
-		snprintf(error->text, sizeof(error->text), "generator or sink: %s", strerror(-ret));
-		return ret;
+	trial->asked_pps = rate_pps;
+	ret = bench_start_sink(run, traffic.count * s->fanout, s->flows * s->fanout, &sink, error);
+	if (!ret)
+		ret = bench_start_gen(run, &traffic, &gen, error);
+	if (!ret)
+		ret = start_noise(run, ms, &noise, error);
+	relay_ns = bench_cpu_tree_ns(run->relay.pid);
+	machine_ns = bench_cpu_machine_ns();
+	if (!ret && noise.pid)
+		proc_go(&noise);
+	if (!ret)
+		proc_go(&gen);
+	gen_text = bench_collect(&gen);
+	sink_text = bench_collect(&sink);
+	relay_ns = bench_cpu_tree_ns(run->relay.pid) - relay_ns;
+	machine_ns = bench_cpu_machine_ns() - machine_ns;
+	free(bench_collect(&noise));
+	if (!ret)
+		ret = fill(trial, gen_text, sink_text);
+	if (ret == -EPROTO)
+		bench_fail(error, EPROTO, "generator or sink gave no report");
+	if (trial->sent) {
+		/* smcrouted's own time is not that of the kernel which forwards. */
+		trial->relay_ns = run->backend == BENCH_KERNEL ? 0 : relay_ns / (double)trial->sent;
+		trial->machine_ns = machine_ns / (double)trial->sent;
 	}
-	before_ns = busy_ns();
-	proc_go(&gen);
-	gen_report = report(&gen);
-	sink_report = report(&sink);
-	if (!gen_report || !sink_report) {
-		snprintf(error->text, sizeof(error->text), "generator or sink gave no report");
-		ret = -EPROTO;
-	} else {
-		fill(trial, gen_report, sink_report);
-		trial->cpu_ns = trial->sent ? (busy_ns() - before_ns) / (double)trial->sent : 0;
-	}
-	cJSON_Delete(gen_report);
-	cJSON_Delete(sink_report);
+	free(gen_text);
+	free(sink_text);
 	return ret;
+}
+
+bool bench_trial_carried(const struct bench_run *run, const struct bench_trial *trial)
+{
+	return trial->received >= trial->sent * run->scenario->fanout && !trial->sink_drops &&
+	       trial->received_s <= trial->sent_s * PILE_UP + PILE_UP_S;
+}
+
+double bench_trial_loss(const struct bench_run *run, const struct bench_trial *trial)
+{
+	double wanted = (double)trial->sent * run->scenario->fanout;
+
+	return wanted > 0 && wanted > (double)trial->received ? 1 - (double)trial->received / wanted
+							      : 0;
 }

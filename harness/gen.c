@@ -9,13 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "harness/gen_socket.h"
 #include "harness/pacer.h"
 #include "harness/wait.h"
 
-#define BATCH_MSGS       64u  /* sends per sendmmsg() */
-#define BATCH_DATAGRAMS  512u /* datagrams per sendmmsg() when each send holds many */
-#define SNDBUF_BYTES     (8 << 20)
-#define HOPELESS         100u /* failures without one success, then give up */
+#define BATCH_MSGS       64u               /* sends per sendmmsg() */
+#define BATCH_DATAGRAMS  512u              /* datagrams per sendmmsg() when each send holds many */
+#define HOPELESS         100u              /* failures without one success, then give up */
+#define TOO_LATE_NS      (100 * NS_PER_MS) /* less is a preemption, not a rate out of reach */
 #define CMSG_SEGMENT_LEN CMSG_SPACE(sizeof(uint16_t))
 
 /* One sendmmsg() under construction; grouped so that a batch is one allocation. */
@@ -31,55 +32,22 @@ struct gen_batch {
 	unsigned int n_datagrams;
 };
 
-static int set_int(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
-}
-
-static int choose_interface(struct gen *gen, bool multicast)
-{
-	const struct ifspec *iface = &gen->config.iface;
-	struct ip_mreqn mreqn = {
-		.imr_ifindex = (int)iface->ifindex,
-		.imr_address = iface->address,
-	};
-
-	if (!multicast)
-		return setsockopt(gen->fd, SOL_SOCKET, SO_BINDTODEVICE, iface->name,
-				  (socklen_t)strlen(iface->name)) < 0
-			       ? -errno
-			       : 0;
-	/* With the interface given the kernel sends to a group without any route. */
-	if (setsockopt(gen->fd, IPPROTO_IP, IP_MULTICAST_IF, &mreqn, sizeof(mreqn)) < 0)
-		return -errno;
-	return set_int(gen->fd, IPPROTO_IP, IP_MULTICAST_TTL, gen->config.ttl);
-}
-
 static int open_socket(struct gen *gen)
 {
 	const struct gen_config *config = &gen->config;
 	bool multicast = IN_MULTICAST(ntohl(config->group.s_addr));
-	struct sockaddr_in local = {
-		.sin_family = AF_INET,
-		.sin_port = htons(config->source_port),
-		.sin_addr = config->iface.address,
+	struct gen_socket spec = {
+		.iface = &config->iface,
+		.source = config->source,
+		.source_port = config->source_port,
+		.to_hosts = !multicast,
+		.ttl = config->ttl,
+		.dscp = config->dscp,
 	};
-	int ret;
 
-	gen->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	gen->fd = gen_socket_open(&spec);
 	if (gen->fd < 0)
-		return -errno;
-	ret = choose_interface(gen, multicast);
-	if (!ret)
-		ret = set_int(gen->fd, IPPROTO_IP, IP_TTL, config->ttl);
-	if (!ret)
-		ret = set_int(gen->fd, IPPROTO_IP, IP_TOS, config->dscp << 2);
-	if (ret)
-		return ret;
-	if (set_int(gen->fd, SOL_SOCKET, SO_SNDBUFFORCE, SNDBUF_BYTES))
-		set_int(gen->fd, SOL_SOCKET, SO_SNDBUF, SNDBUF_BYTES);
-	if (bind(gen->fd, (const struct sockaddr *)&local, sizeof(local)) < 0)
-		return -errno;
+		return gen->fd;
 	/*
 	 * One flow: connecting saves the route look-up of every send.  Not to a unicast address,
 	 * where ICMP errors would come back as failures of sends that had nothing to do with them.
@@ -236,16 +204,20 @@ static uint64_t datagram_limit(const struct gen_config *config)
 	return limit;
 }
 
-static void close_report(struct gen *gen, const struct pacer *pacer)
+static void close_report(struct gen *gen, const struct pacer *pacer, uint64_t issued)
 {
 	struct gen_report *report = &gen->report;
-	/* The last quantum goes out at the start of its interval: that interval is not in elapsed.
-	 */
+	/* The last quantum goes out when its interval begins: the interval is not in elapsed. */
 	uint64_t open = pacer->rate_mpps ? pacer->quantum : 0;
 
 	report->elapsed_ns = mono_ns() - pacer->start_ns;
 	if (report->elapsed_ns && report->sent > open)
 		report->pps = (double)(report->sent - open) * 1e9 / (double)report->elapsed_ns;
+	if (pacer->rate_mpps && issued)
+		report->behind_ns =
+			pacer->start_ns + report->elapsed_ns - pacer_when_ns(pacer, issued - 1);
+	report->too_fast =
+		report->behind_ns > TOO_LATE_NS && report->behind_ns > report->elapsed_ns / 100;
 }
 
 int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
@@ -275,7 +247,7 @@ int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
 		if (!gen->report.sent && gen->report.send_errors >= HOPELESS)
 			break;
 	}
-	close_report(gen, &pacer);
+	close_report(gen, &pacer, issued);
 	if (!gen->report.sent && gen->report.send_errors)
 		return -gen->report.first_error;
 	return 0;

@@ -24,9 +24,10 @@
 
 struct gen_config {
 	struct ifspec iface;
-	struct in_addr group; /* of the first flow; a unicast address is as good */
-	uint16_t port;        /* of the first flow */
-	uint16_t source_port; /* 0: the kernel's choice */
+	struct in_addr group;  /* of the first flow; a unicast address is as good */
+	uint16_t port;         /* of the first flow */
+	struct in_addr source; /* INADDR_ANY: the kernel's choice */
+	uint16_t source_port;  /* 0: the kernel's choice */
 	struct sizespec sizes;
 	uint64_t rate_mpps;   /* thousandths of a datagram a second over all flows; 0: flat out */
 	uint64_t count;       /* 0: no limit */
@@ -45,7 +46,9 @@ struct gen_report {
 	uint64_t send_errors;
 	uint64_t bytes; /* payload */
 	uint64_t elapsed_ns;
-	int first_error; /* errno, 0 when none */
+	uint64_t behind_ns; /* how far the last send was behind the schedule */
+	bool too_fast;      /* the rate asked for could not be reached */
+	int first_error;    /* errno, 0 when none */
 	double pps;
 };
 

@@ -2,11 +2,14 @@
 /* A lab that other processes can find by name: the client's side. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/fdpass.h"
+#include "harness/jsonread.h"
 #include "harness/labhold.h"
 #include "harness/labname.h"
 #include "harness/wait.h"
@@ -37,15 +40,16 @@ static int connect_to(const char *name)
 }
 
 int labhold_ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
-		int fds[static 2], size_t *n_fds)
+		int *fds, size_t *n_fds)
 {
 	size_t length = LABHOLD_ANSWER_SIZE - 1;
 	int fd = connect_to(name);
 	int ret;
 
-	*n_fds = 2;
-	if (fd < 0)
+	if (fd < 0) {
+		*n_fds = 0;
 		return fd;
+	}
 	ret = fdpass_send(fd, request, strlen(request), NULL, 0);
 	if (!ret)
 		ret = wait_readable(fd, deadline_in_ms(ANSWER_MS));
@@ -54,6 +58,70 @@ int labhold_ask(const char *name, const char *request, char answer[static LABHOL
 	close(fd);
 	answer[ret ? 0 : length] = '\0';
 	return !ret && length == 0 ? -ECONNRESET : ret;
+}
+
+static int parse_from(struct topology *topo, int fd)
+{
+	static struct json_error error;
+	struct stat st;
+	char *text;
+	int ret = -EPROTO;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	text = calloc(1, (size_t)st.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	if (pread(fd, text, (size_t)st.st_size, 0) == st.st_size)
+		ret = topology_parse(topo, text, "the lab's topology", &error);
+	free(text);
+	return ret;
+}
+
+void labhold_add_wires(struct topology *topo)
+{
+	for (unsigned int i = 0; i < topo->n_links; i++)
+		topo->links[i].wire = topo->links[i].kind == TOPO_VETH;
+}
+
+static int take_all(struct lab *lab, const struct topology *topo, const int *fds, size_t n_fds)
+{
+	bool with_wires = false;
+
+	for (unsigned int i = 0; i < topo->n_links; i++)
+		with_wires |= topo->links[i].wire;
+	*lab = (struct lab){.topo = topo, .userns_fd = -1, .wires_fd = -1};
+	if (n_fds < topo->n_nodes + with_wires || n_fds > topo->n_nodes + with_wires + 1u)
+		return -EPROTO;
+	if (n_fds == topo->n_nodes + with_wires + 1u)
+		lab->userns_fd = *fds++;
+	for (; lab->n_netns < topo->n_nodes; lab->n_netns++)
+		lab->netns_fds[lab->n_netns] = *fds++;
+	if (with_wires)
+		lab->wires_fd = *fds;
+	return 0;
+}
+
+int labhold_attach(const char *name, struct lab *lab, struct topology *topo)
+{
+	char answer[LABHOLD_ANSWER_SIZE];
+	int fds[FDPASS_MAX];
+	size_t n_fds = FDPASS_MAX;
+	int ret = labhold_ask(name, "all", answer, fds, &n_fds);
+
+	if (ret)
+		return ret;
+	if (n_fds == 0)
+		return -EPERM;
+	ret = parse_from(topo, fds[0]);
+	if (!ret && !strcmp(answer, "all 1"))
+		labhold_add_wires(topo);
+	if (!ret)
+		ret = take_all(lab, topo, fds + 1, n_fds - 1);
+	close(fds[0]);
+	for (size_t i = 1; ret && i < n_fds; i++)
+		close(fds[i]);
+	return ret;
 }
 
 int labhold_wait_gone(const char *name, struct deadline deadline)

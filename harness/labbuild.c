@@ -18,29 +18,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "harness/ethfeature.h"
 #include "harness/fdpass.h"
-#include "harness/rtnl.h"
+#include "harness/impair.h"
+#include "harness/labtun.h"
 
 #define LOOPBACK_INDEX 1
 #define FIRST_INDEX    10
-#define CARRIER_MS     5000
 
-struct builder {
-	const struct topology *topo;
-	struct labbuild_result *result;
-	int fds[TOPO_MAX_NODES + 1]; /* [user namespace,] network namespaces */
-	unsigned int n_fds;
-	unsigned int with_userns; /* 1 when fds starts with a user namespace, else 0 */
-	struct rtnl rtnl[TOPO_MAX_NODES];
-	int ethtool_fds[TOPO_MAX_NODES];
-};
-
-__attribute__((format(printf, 3, 4))) static int fail(struct builder *b, int ret,
-						      const char *format, ...)
+int labbuild_fail(struct labbuild *b, int ret, const char *format, ...)
 {
-	char *text = b->result->error.text;
-	size_t size = sizeof(b->result->error.text);
+	char *text = b->error->text;
+	size_t size = sizeof(b->error->text);
 	va_list args;
 	int used;
 
@@ -81,30 +69,31 @@ static int map_to_root(uid_t uid, gid_t gid)
 }
 
 /* A user namespace is made only where network namespaces cannot be had without one. */
-static int need_userns(struct builder *b)
+static int need_userns(struct labbuild *b)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	int ret;
 
+	b->userns_fd = -1;
 	if (unshare(CLONE_NEWNET) == 0)
 		return 0;
+	b->error->not_permitted = true;
 	if (errno != EPERM)
-		return fail(b, -errno, "cannot make a network namespace");
+		return labbuild_fail(b, -errno, "cannot make a network namespace");
 	if (unshare(CLONE_NEWUSER) < 0)
-		return fail(b, -errno, "cannot make a user namespace, and is not root");
+		return labbuild_fail(b, -errno, "cannot make a user namespace, and is not root");
 	ret = map_to_root(uid, gid);
 	if (ret)
-		return fail(b, ret, "cannot become root in a user namespace");
-	b->fds[0] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	if (b->fds[0] < 0)
-		return fail(b, -errno, "/proc/self/ns/user");
-	b->n_fds = 1;
-	b->with_userns = 1;
+		return labbuild_fail(b, ret, "cannot become root in a user namespace");
+	b->userns_fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	if (b->userns_fd < 0)
+		return labbuild_fail(b, -errno, "/proc/self/ns/user");
+	b->error->not_permitted = false;
 	return 0;
 }
 
-static int set_sysctl(struct builder *b, const struct topo_node *node, const char *name,
+static int set_sysctl(struct labbuild *b, const struct topo_node *node, const char *name,
 		      const char *value)
 {
 	char path[sizeof("/proc/sys/") + TOPO_TEXT_SIZE];
@@ -112,10 +101,11 @@ static int set_sysctl(struct builder *b, const struct topo_node *node, const cha
 
 	snprintf(path, sizeof(path), "/proc/sys/%s", name);
 	ret = write_file(path, value);
-	return ret ? fail(b, ret, "node %s: setting %s to %s", node->name, name, value) : 0;
+	return ret ? labbuild_fail(b, ret, "node %s: setting %s to %s", node->name, name, value)
+		   : 0;
 }
 
-static int set_node_sysctls(struct builder *b, const struct topo_node *node)
+static int set_node_sysctls(struct labbuild *b, const struct topo_node *node)
 {
 	const char rp_filter[] = {(char)('0' + node->rp_filter), '\0'};
 	int ret = set_sysctl(b, node, "net/ipv4/conf/all/rp_filter", rp_filter);
@@ -137,122 +127,89 @@ static int set_node_sysctls(struct builder *b, const struct topo_node *node)
 	return ret;
 }
 
-static int make_node(struct builder *b, unsigned int i)
+int labbuild_open(struct labbuild *b, unsigned int i)
 {
-	const struct topo_node *node = &b->topo->nodes[i];
+	int ret;
+
+	b->ethtool_fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ret = b->ethtool_fds[i] < 0 ? -errno : rtnl_open(&b->rtnl[i]);
+	return ret ? labbuild_fail(b, ret, "netlink") : 0;
+}
+
+static int make_namespace(struct labbuild *b, unsigned int i)
+{
 	int ret;
 
 	if (unshare(CLONE_NEWNET) < 0)
-		return fail(b, -errno, "node %s: cannot make a network namespace", node->name);
-	b->fds[b->n_fds] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (b->fds[b->n_fds] < 0)
-		return fail(b, -errno, "node %s: /proc/self/ns/net", node->name);
-	b->n_fds++;
-	b->ethtool_fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (b->ethtool_fds[i] < 0)
-		return fail(b, -errno, "node %s: cannot open a socket", node->name);
-	ret = rtnl_open(&b->rtnl[i]);
+		return labbuild_fail(b, -errno, "cannot make a network namespace");
+	b->netns_fds[i] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (b->netns_fds[i] < 0)
+		return labbuild_fail(b, -errno, "/proc/self/ns/net");
+	ret = labbuild_open(b, i);
 	if (!ret)
 		ret = rtnl_set_up(&b->rtnl[i], LOOPBACK_INDEX);
-	if (ret)
-		return fail(b, ret, "node %s: netlink", node->name);
-	return set_node_sysctls(b, node);
+	return ret ? labbuild_fail(b, ret, "loopback") : 0;
 }
 
-static int end_index(unsigned int link, unsigned int end)
+static int make_node(struct labbuild *b, unsigned int i)
 {
-	return (int)(FIRST_INDEX + 2 * link + end);
+	int ret = make_namespace(b, i);
+
+	return ret ? ret : set_node_sysctls(b, &b->topo->nodes[i]);
 }
 
-static int bridge_index(const struct builder *b, unsigned int bridge)
+/* Wires have a namespace of their own, in which nothing listens, answers or routes. */
+static int need_wires(struct labbuild *b)
 {
-	return (int)(FIRST_INDEX + 2 * b->topo->n_links + bridge);
+	const unsigned int i = b->topo->n_nodes;
+	int ret;
+
+	for (unsigned int link = 0; link < b->topo->n_links; link++)
+		b->with_wires |= b->topo->links[link].wire;
+	if (!b->with_wires)
+		return 0;
+	ret = make_namespace(b, i);
+	if (!ret && access("/proc/sys/net/ipv6", F_OK) == 0)
+		ret = write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
+	if (!ret)
+		ret = impair_open(&b->wires_nft);
+	return ret ? labbuild_fail(b, ret, "wires") : 0;
 }
 
-static int index_of(const struct builder *b, const struct topo_interface *iface)
+static int make_tun(struct labbuild *b, unsigned int link)
 {
-	for (unsigned int i = 0; i < b->topo->n_links; i++)
-		for (unsigned int end = 0; end < 2; end++)
-			if (iface == &b->topo->links[i].ends[end])
-				return end_index(i, end);
-	for (unsigned int i = 0; i < b->topo->n_bridges; i++)
-		if (iface == &b->topo->bridges[i].self)
-			return bridge_index(b, i);
+	for (unsigned int end = 0; end < 2; end++) {
+		const struct topo_interface *iface = &b->topo->links[link].ends[end];
+		int fd;
+
+		/* The device comes to be in the namespace in which it is opened. */
+		if (setns(b->netns_fds[iface->node], CLONE_NEWNET) < 0)
+			return labbuild_fail(b, -errno, "setns");
+		fd = labtun_open(iface->name, b->first_link_index + (int)(2 * link + end));
+		if (fd < 0) {
+			b->error->not_permitted = fd == -EACCES || fd == -ENOENT || fd == -EPERM;
+			return labbuild_fail(b, fd, "node %s: cannot make %s by /dev/net/tun",
+					     b->topo->nodes[iface->node].name, iface->name);
+		}
+		b->tun_fds[b->n_tun_fds++] = fd;
+	}
 	return 0;
 }
 
-static int set_offloads(struct builder *b, const struct topo_interface *iface)
+/* Before anything else is made, because it moves from node to node. */
+static int make_tuns(struct labbuild *b)
 {
-	/* Uncut UDP_SEGMENT sends would reach the other end as super-datagrams no wire carries. */
-	const struct ethfeature features[] = {
-		{"tx-udp-segmentation", iface->uso},
-		{"rx-gro", true},
-		{"rx-udp-gro-forwarding", true},
-	};
-	size_t n_features = iface->gro ? 3 : 1;
-	int ret = ethfeature_set(b->ethtool_fds[iface->node], iface->name, features, n_features);
-
-	return ret ? fail(b, ret, "node %s: offloads of %s", b->topo->nodes[iface->node].name,
-			  iface->name)
-		   : 0;
-}
-
-static int make_link(struct builder *b, unsigned int i)
-{
-	const struct topo_interface *ends = b->topo->links[i].ends;
-	int ret = rtnl_add_veth(&b->rtnl[ends[0].node], &ends[0], end_index(i, 0), &ends[1],
-				end_index(i, 1), b->fds[b->with_userns + ends[1].node]);
-
-	if (ret)
-		return fail(b, ret, "link %s:%s to %s:%s", b->topo->nodes[ends[0].node].name,
-			    ends[0].name, b->topo->nodes[ends[1].node].name, ends[1].name);
-	ret = set_offloads(b, &ends[0]);
-	return ret ? ret : set_offloads(b, &ends[1]);
-}
-
-static int make_bridge(struct builder *b, unsigned int i)
-{
-	const struct topo_bridge *bridge = &b->topo->bridges[i];
-	struct rtnl *rtnl = &b->rtnl[bridge->self.node];
-	int ret = rtnl_add_bridge(rtnl, &bridge->self, bridge_index(b, i), bridge->snooping);
-
-	for (unsigned int port = 0; port < bridge->n_ports && !ret; port++) {
-		const struct topo_interface *iface =
-			topology_interface(b->topo, bridge->self.node, bridge->ports[port]);
-
-		ret = rtnl_set_master(rtnl, index_of(b, iface), bridge_index(b, i));
-	}
-	return ret ? fail(b, ret, "bridge %s", bridge->self.name) : 0;
-}
-
-static int set_up(struct builder *b, const struct topo_interface *iface)
-{
-	struct rtnl *rtnl = &b->rtnl[iface->node];
-	int index = index_of(b, iface);
 	int ret = 0;
 
-	for (unsigned int i = 0; i < iface->n_addresses && !ret; i++)
-		ret = rtnl_add_address(rtnl, index, &iface->addresses[i]);
-	if (!ret)
-		ret = rtnl_set_up(rtnl, index);
-	return ret ? fail(b, ret, "node %s: address or state of %s",
-			  b->topo->nodes[iface->node].name, iface->name)
-		   : 0;
-}
-
-static int wait_carrier(struct builder *b, const struct topo_interface *iface)
-{
-	int ret = rtnl_wait_running(&b->rtnl[iface->node], index_of(b, iface),
-				    deadline_in_ms(CARRIER_MS));
-
-	return ret ? fail(b, ret, "node %s: carrier of %s", b->topo->nodes[iface->node].name,
-			  iface->name)
-		   : 0;
+	for (unsigned int i = 0; i < b->topo->n_links && !ret; i++)
+		if (b->topo->links[i].kind == TOPO_TUN)
+			ret = make_tun(b, i);
+	return ret;
 }
 
 /* Runs one step for every interface of the lab, bridges last. */
-static int for_each_interface(struct builder *b,
-			      int (*step)(struct builder *, const struct topo_interface *))
+static int for_each_interface(struct labbuild *b,
+			      int (*step)(struct labbuild *, const struct topo_interface *))
 {
 	int ret = 0;
 
@@ -263,53 +220,58 @@ static int for_each_interface(struct builder *b,
 	return ret;
 }
 
-static int make_routes(struct builder *b, unsigned int node_index)
-{
-	const struct topo_node *node = &b->topo->nodes[node_index];
-
-	for (unsigned int i = 0; i < node->n_routes; i++) {
-		const struct topo_route *route = &node->routes[i];
-		const struct topo_interface *iface =
-			topology_interface(b->topo, node_index, route->interface);
-		int ret =
-			rtnl_add_route(&b->rtnl[node_index], route, iface ? index_of(b, iface) : 0);
-
-		if (ret)
-			return fail(b, ret, "node %s: route to %s", node->name, route->to.text);
-	}
-	return 0;
-}
-
-static int build(struct builder *b)
+static int build(struct labbuild *b)
 {
 	const struct topology *topo = b->topo;
 	int ret = need_userns(b);
 
 	for (unsigned int i = 0; i < topo->n_nodes && !ret; i++)
 		ret = make_node(b, i);
-	for (unsigned int i = 0; i < topo->n_links && !ret; i++)
-		ret = make_link(b, i);
-	for (unsigned int i = 0; i < topo->n_bridges && !ret; i++)
-		ret = make_bridge(b, i);
 	if (!ret)
-		ret = for_each_interface(b, set_up);
+		ret = need_wires(b);
+	if (!ret)
+		ret = make_tuns(b);
+	for (unsigned int i = 0; i < topo->n_links && !ret; i++)
+		ret = lablink_make(b, i);
+	for (unsigned int i = 0; i < topo->n_bridges && !ret; i++)
+		ret = lablink_make_bridge(b, i);
+	if (!ret)
+		ret = for_each_interface(b, lablink_set_up);
 	for (unsigned int i = 0; i < topo->n_nodes && !ret; i++)
-		ret = make_routes(b, i);
-	return ret ? ret : for_each_interface(b, wait_carrier);
+		ret = lablink_make_routes(b, i);
+	return ret ? ret : for_each_interface(b, lablink_wait_carrier);
+}
+
+static unsigned int gather_fds(const struct labbuild *b, int *fds)
+{
+	unsigned int n = 0;
+
+	if (b->userns_fd >= 0)
+		fds[n++] = b->userns_fd;
+	for (unsigned int i = 0; i < b->topo->n_nodes + b->with_wires; i++)
+		fds[n++] = b->netns_fds[i];
+	for (unsigned int i = 0; i < b->n_tun_fds; i++)
+		fds[n++] = b->tun_fds[i];
+	return n;
 }
 
 int labbuild_child(const struct topology *topo, int socket)
 {
-	struct labbuild_result result = {0};
-	struct builder *b = calloc(1, sizeof(*b));
+	struct labbuild_result result = {.ret = -ENOMEM};
+	struct labbuild *b = calloc(1, sizeof(*b));
+	int fds[FDPASS_MAX];
+	unsigned int n_fds = 0;
 
-	if (!b) {
-		result.ret = -ENOMEM;
-		return fdpass_send(socket, &result, sizeof(result), NULL, 0) ? 1 : 0;
+	if (b) {
+		b->topo = topo;
+		b->error = &result.error;
+		b->first_link_index = FIRST_INDEX;
+		result.ret = build(b);
+		result.with_userns = b->userns_fd >= 0;
+		result.with_wires = b->with_wires;
+		result.n_tun_fds = b->n_tun_fds;
+		if (!result.ret)
+			n_fds = gather_fds(b, fds);
 	}
-	b->topo = topo;
-	b->result = &result;
-	result.ret = build(b);
-	return fdpass_send(socket, &result, sizeof(result), b->fds, result.ret ? 0 : b->n_fds) ? 1
-											       : 0;
+	return fdpass_send(socket, &result, sizeof(result), fds, n_fds) ? 1 : 0;
 }

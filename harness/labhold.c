@@ -13,6 +13,8 @@
 
 #include "harness/fdpass.h"
 #include "harness/labname.h"
+#include "harness/labtun.h"
+#include "harness/labwatch.h"
 
 #define REQUEST_SIZE 256
 #define BACKLOG      64
@@ -60,6 +62,22 @@ static void answer_node(const struct lab *lab, int client, const char *name)
 	answer(client, "ok", fds, n_fds);
 }
 
+static void answer_all(const struct labhold *hold, int client)
+{
+	const struct lab *lab = hold->lab;
+	int fds[TOPO_MAX_NODES + 3];
+	size_t n_fds = 0;
+
+	fds[n_fds++] = hold->topology_fd;
+	if (lab->userns_fd >= 0)
+		fds[n_fds++] = lab->userns_fd;
+	for (unsigned int i = 0; i < lab->n_netns; i++)
+		fds[n_fds++] = lab->netns_fds[i];
+	if (lab->wires_fd >= 0)
+		fds[n_fds++] = lab->wires_fd;
+	answer(client, hold->all_wires ? "all 1" : "all 0", fds, n_fds);
+}
+
 static void answer_info(const struct lab *lab, int client)
 {
 	char text[LABHOLD_ANSWER_SIZE];
@@ -72,8 +90,9 @@ static void answer_info(const struct lab *lab, int client)
 }
 
 /* Return: whether the lab is to go down. */
-static bool serve_client(const struct lab *lab, int client)
+static bool serve_client(const struct labhold *hold, int client)
 {
+	const struct lab *lab = hold->lab;
 	char request[REQUEST_SIZE];
 	size_t length = sizeof(request) - 1;
 	size_t n_fds = 0;
@@ -88,6 +107,8 @@ static bool serve_client(const struct lab *lab, int client)
 	request[length] = '\0';
 	if (!strncmp(request, "node ", 5))
 		answer_node(lab, client, request + 5);
+	else if (!strcmp(request, "all"))
+		answer_all(hold, client);
 	else if (!strcmp(request, "info"))
 		answer_info(lab, client);
 	else if (!strcmp(request, "down"))
@@ -97,14 +118,14 @@ static bool serve_client(const struct lab *lab, int client)
 	return false;
 }
 
-static bool accept_client(const struct lab *lab, int listen_fd)
+static bool accept_client(const struct labhold *hold)
 {
-	int client = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int client = accept4(hold->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	bool down;
 
 	if (client < 0)
 		return false;
-	down = serve_client(lab, client);
+	down = serve_client(hold, client);
 	if (down)
 		answer(client, "ok", NULL, 0);
 	close(client);
@@ -130,25 +151,45 @@ static bool stdin_closed(void)
 	return read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
 }
 
-int labhold_serve(const struct lab *lab, int listen_fd, bool with_stdin)
+/* Whoever kills a helper gets a lab without it for a moment, not one that can be left behind. */
+static int restart_helper(struct lab *lab, const struct lab_helper *helper)
 {
+	if (helper == &lab->watcher) {
+		labwatch_stop(lab);
+		return labwatch_start(lab);
+	}
+	labtun_stop(lab);
+	return labtun_start(lab);
+}
+
+int labhold_serve(const struct labhold *hold)
+{
+	struct lab *lab = hold->lab;
 	struct pollfd fds[] = {
 		{.fd = open_signals(), .events = POLLIN},
-		{.fd = listen_fd, .events = POLLIN},
-		{.fd = with_stdin ? STDIN_FILENO : -1, .events = POLLIN},
+		{.fd = hold->listen_fd, .events = POLLIN},
+		{.fd = hold->with_stdin ? STDIN_FILENO : -1, .events = POLLIN},
+		{.events = POLLIN},
+		{.events = POLLIN},
 	};
 	int ret = 0;
 
 	if (fds[0].fd < 0)
 		return -errno;
-	for (;;) {
-		if (poll(fds, 3, -1) < 0) {
+	while (!ret) {
+		fds[3].fd = lab->watcher.pid ? lab->watcher.pidfd : -1;
+		fds[4].fd = lab->carrier.pid ? lab->carrier.pidfd : -1;
+		if (poll(fds, sizeof(fds) / sizeof(*fds), -1) < 0) {
 			ret = -errno;
 			break;
 		}
 		if (fds[0].revents || (fds[2].revents && stdin_closed()))
 			break;
-		if (fds[1].revents && accept_client(lab, listen_fd))
+		if (fds[3].revents)
+			ret = restart_helper(lab, &lab->watcher);
+		else if (fds[4].revents)
+			ret = restart_helper(lab, &lab->carrier);
+		else if (fds[1].revents && accept_client(hold))
 			break;
 	}
 	close(fds[0].fd);

@@ -8,9 +8,10 @@
  * Both sides check that the other runs as the same user or as root.
  *
  *   "node NAME"   answers "ok" and descriptors: [user namespace,] network namespace
- *   "info"        answers "PID TOPOLOGY NODE NODE ..."
- *   "down"        answers "ok" and ends the holder
- *   anything wrong answers "error REASON"
+ *   "all"         answers "all W", W being 1 if every link has a wire, and descriptors: the
+ * topology's text, [user namespace,] network namespaces of all nodes[, that of the wires] "info"
+ * answers "PID TOPOLOGY NODE NODE ..." "down"        answers "ok" and ends the holder anything
+ * wrong answers "error REASON"
  */
 #ifndef HARNESS_LABHOLD_H
 #define HARNESS_LABHOLD_H
@@ -33,25 +34,44 @@
  */
 int labhold_listen(const char *name);
 
+/* A lab and how it is held. */
+struct labhold {
+	struct lab *lab; /* helpers of it that die are started again */
+	int listen_fd;   /* from labhold_listen() */
+	bool with_stdin; /* ends on end of file on standard input, too */
+	int topology_fd; /* the text that was parsed, for who asks for it */
+	bool all_wires;  /* every link was given a wire, whatever the text says */
+};
+
 /**
  * labhold_serve() - answer clients until "down", SIGTERM, SIGINT or SIGHUP.
- * @listen_fd: from labhold_listen()
- * @with_stdin: end on end of file on standard input, too
  *
  * Return: 0 or negative errno.
  */
-int labhold_serve(const struct lab *lab, int listen_fd, bool with_stdin);
+int labhold_serve(const struct labhold *hold);
 
 /**
  * labhold_ask() - send a request to the holder of a lab, and read the answer.
  * @answer: filled with NUL-terminated text
- * @fds: filled with up to two descriptors, now the caller's
- * @n_fds: out
+ * @fds: filled with descriptors, now the caller's
+ * @n_fds: in, the room at @fds; out, how many came
  *
  * Return: 0; -ENOENT when no such lab is up; -EPERM when it is another user's; negative errno.
  */
 int labhold_ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
-		int fds[static 2], size_t *n_fds);
+		int *fds, size_t *n_fds);
+
+/**
+ * labhold_attach() - get the topology and the namespaces of a lab that somebody else holds.
+ * @lab: filled; lab_close() is due
+ * @topo: filled
+ *
+ * Return: 0 or negative errno, as labhold_ask().
+ */
+int labhold_attach(const char *name, struct lab *lab, struct topology *topo);
+
+/** labhold_add_wires() - give every link that can have one a wire. */
+void labhold_add_wires(struct topology *topo);
 
 /** labhold_wait_gone() - wait until the lab's name is free.  Return: 0 or -ETIMEDOUT. */
 int labhold_wait_gone(const char *name, struct deadline deadline);

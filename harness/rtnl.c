@@ -13,13 +13,7 @@
 
 #include "harness/topology.h"
 
-#define MESSAGE_BYTES 2048
-#define REPLY_BYTES   16384
-
-union message {
-	struct nlmsghdr header;
-	char bytes[MESSAGE_BYTES];
-};
+#define REPLY_BYTES 16384
 
 static int open_socket(struct mnl_socket **nl, unsigned int groups)
 {
@@ -51,7 +45,7 @@ void rtnl_close(struct rtnl *rtnl)
 	*rtnl = (struct rtnl){0};
 }
 
-static struct nlmsghdr *start(union message *message, uint16_t type, uint16_t flags)
+struct nlmsghdr *rtnl_start(union rtnl_message *message, uint16_t type, uint16_t flags)
 {
 	memset(message, 0, sizeof(*message));
 	mnl_nlmsg_put_header(message);
@@ -60,8 +54,8 @@ static struct nlmsghdr *start(union message *message, uint16_t type, uint16_t fl
 	return &message->header;
 }
 
-/* Sends one request; @callback sees the answer before the acknowledgement, if there is one. */
-static int talk(struct rtnl *rtnl, struct nlmsghdr *request, mnl_cb_t callback, void *data)
+int rtnl_talk(struct rtnl *rtnl, struct nlmsghdr *request,
+	      int (*callback)(const struct nlmsghdr *nlh, void *data), void *data)
 {
 	unsigned int port = mnl_socket_get_portid(rtnl->nl);
 	char reply[REPLY_BYTES];
@@ -99,8 +93,8 @@ static void put_link_header(struct nlmsghdr *nlh, int index)
 int rtnl_add_veth(struct rtnl *rtnl, const struct topo_interface *here, int here_index,
 		  const struct topo_interface *there, int there_index, int there_netns_fd)
 {
-	union message message;
-	struct nlmsghdr *nlh = start(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *info;
 	struct nlattr *data;
 	struct nlattr *peer;
@@ -117,14 +111,14 @@ int rtnl_add_veth(struct rtnl *rtnl, const struct topo_interface *here, int here
 	mnl_attr_nest_end(nlh, peer);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	return talk(rtnl, nlh, NULL, NULL);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
 }
 
 int rtnl_add_bridge(struct rtnl *rtnl, const struct topo_interface *bridge, int index,
 		    bool snooping)
 {
-	union message message;
-	struct nlmsghdr *nlh = start(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	struct nlattr *info;
 	struct nlattr *data;
 
@@ -136,30 +130,69 @@ int rtnl_add_bridge(struct rtnl *rtnl, const struct topo_interface *bridge, int 
 	mnl_attr_put_u8(nlh, IFLA_BR_MCAST_SNOOPING, snooping);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	return talk(rtnl, nlh, NULL, NULL);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
 }
 
 int rtnl_set_master(struct rtnl *rtnl, int index, int bridge_index)
 {
-	union message message;
-	struct nlmsghdr *nlh = start(&message, RTM_NEWLINK, 0);
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWLINK, 0);
 
 	put_link_header(nlh, index);
 	mnl_attr_put_u32(nlh, IFLA_MASTER, (uint32_t)bridge_index);
-	return talk(rtnl, nlh, NULL, NULL);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
 }
 
-int rtnl_set_up(struct rtnl *rtnl, int index)
+static int set_flags(struct rtnl *rtnl, int index, unsigned int flags)
 {
-	union message message;
-	struct nlmsghdr *nlh = start(&message, RTM_NEWLINK, 0);
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWLINK, 0);
 	struct ifinfomsg *ifi;
 
 	put_link_header(nlh, index);
 	ifi = mnl_nlmsg_get_payload(nlh);
-	ifi->ifi_flags = IFF_UP;
+	ifi->ifi_flags = flags;
 	ifi->ifi_change = IFF_UP;
-	return talk(rtnl, nlh, NULL, NULL);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
+}
+
+int rtnl_set_up(struct rtnl *rtnl, int index)
+{
+	return set_flags(rtnl, index, IFF_UP);
+}
+
+int rtnl_set_down(struct rtnl *rtnl, int index)
+{
+	return set_flags(rtnl, index, 0);
+}
+
+int rtnl_set_mtu(struct rtnl *rtnl, int index, uint32_t mtu_bytes)
+{
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWLINK, 0);
+
+	put_link_header(nlh, index);
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu_bytes);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
+}
+
+int rtnl_rename(struct rtnl *rtnl, int index, const char *name)
+{
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWLINK, 0);
+
+	put_link_header(nlh, index);
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
+}
+
+int rtnl_delete(struct rtnl *rtnl, int index)
+{
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_DELLINK, 0);
+
+	put_link_header(nlh, index);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
 }
 
 static size_t address_bytes(const struct topo_address *address)
@@ -169,8 +202,8 @@ static size_t address_bytes(const struct topo_address *address)
 
 int rtnl_add_address(struct rtnl *rtnl, int index, const struct topo_address *address)
 {
-	union message message;
-	struct nlmsghdr *nlh = start(&message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
 
 	ifa->ifa_family = (uint8_t)address->family;
@@ -187,13 +220,73 @@ int rtnl_add_address(struct rtnl *rtnl, int index, const struct topo_address *ad
 		mnl_attr_put_u32(nlh, IFA_BROADCAST,
 				 address_be | htonl(UINT32_MAX >> address->prefix_bits));
 	}
-	return talk(rtnl, nlh, NULL, NULL);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
+}
+
+/* One address that rtnl_flush_addresses() is to remove. */
+struct first_address {
+	int index;
+	bool found;
+	uint8_t prefix_bits;
+	uint32_t address_be;
+};
+
+static int note_first_address(const struct nlmsghdr *nlh, void *data)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	struct first_address *first = data;
+	const struct nlattr *attr;
+
+	if ((int)ifa->ifa_index != first->index || first->found)
+		return MNL_CB_OK;
+	mnl_attr_for_each (attr, nlh, sizeof(*ifa))
+		if (mnl_attr_get_type(attr) == IFA_LOCAL) {
+			first->found = true;
+			first->prefix_bits = ifa->ifa_prefixlen;
+			first->address_be = mnl_attr_get_u32(attr);
+		}
+	return MNL_CB_OK;
+}
+
+static int find_first_address(struct rtnl *rtnl, struct first_address *first)
+{
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_GETADDR, NLM_F_DUMP);
+	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
+
+	ifa->ifa_family = AF_INET;
+	first->found = false;
+	return rtnl_talk(rtnl, nlh, note_first_address, first);
+}
+
+int rtnl_flush_addresses(struct rtnl *rtnl, int index)
+{
+	struct first_address first = {.index = index};
+
+	for (;;) {
+		union rtnl_message message;
+		struct nlmsghdr *nlh;
+		struct ifaddrmsg *ifa;
+		int ret = find_first_address(rtnl, &first);
+
+		if (ret || !first.found)
+			return ret;
+		nlh = rtnl_start(&message, RTM_DELADDR, 0);
+		ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
+		ifa->ifa_family = AF_INET;
+		ifa->ifa_prefixlen = first.prefix_bits;
+		ifa->ifa_index = (uint32_t)index;
+		mnl_attr_put_u32(nlh, IFA_LOCAL, first.address_be);
+		ret = rtnl_talk(rtnl, nlh, NULL, NULL);
+		if (ret)
+			return ret;
+	}
 }
 
 int rtnl_add_route(struct rtnl *rtnl, const struct topo_route *route, int index)
 {
-	union message message;
-	struct nlmsghdr *nlh = start(&message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 
 	rtm->rtm_family = (uint8_t)route->to.family;
@@ -207,7 +300,7 @@ int rtnl_add_route(struct rtnl *rtnl, const struct topo_route *route, int index)
 		mnl_attr_put(nlh, RTA_GATEWAY, address_bytes(&route->via), route->via.bytes);
 	if (index)
 		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)index);
-	return talk(rtnl, nlh, NULL, NULL);
+	return rtnl_talk(rtnl, nlh, NULL, NULL);
 }
 
 static int note_running(const struct nlmsghdr *nlh, void *data)
@@ -221,11 +314,11 @@ static int note_running(const struct nlmsghdr *nlh, void *data)
 
 static int is_running(struct rtnl *rtnl, int index, bool *running)
 {
-	union message message;
-	struct nlmsghdr *nlh = start(&message, RTM_GETLINK, 0);
+	union rtnl_message message;
+	struct nlmsghdr *nlh = rtnl_start(&message, RTM_GETLINK, 0);
 
 	put_link_header(nlh, index);
-	return talk(rtnl, nlh, note_running, running);
+	return rtnl_talk(rtnl, nlh, note_running, running);
 }
 
 int rtnl_wait_running(struct rtnl *rtnl, int index, struct deadline deadline)

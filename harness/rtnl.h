@@ -8,6 +8,7 @@
 #ifndef HARNESS_RTNL_H
 #define HARNESS_RTNL_H
 
+#include <linux/netlink.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,6 +54,21 @@ int rtnl_set_master(struct rtnl *rtnl, int index, int bridge_index);
 /** rtnl_set_up() - bring an interface up. */
 int rtnl_set_up(struct rtnl *rtnl, int index);
 
+/** rtnl_set_down() - take an interface down; its addresses stay, routes through it go. */
+int rtnl_set_down(struct rtnl *rtnl, int index);
+
+/** rtnl_set_mtu() - change the MTU of an interface. */
+int rtnl_set_mtu(struct rtnl *rtnl, int index, uint32_t mtu_bytes);
+
+/** rtnl_rename() - change the name of an interface; it may be up. */
+int rtnl_rename(struct rtnl *rtnl, int index, const char *name);
+
+/** rtnl_delete() - delete an interface, and with it the other end of a veth pair. */
+int rtnl_delete(struct rtnl *rtnl, int index);
+
+/** rtnl_flush_addresses() - take all IPv4 addresses from an interface. */
+int rtnl_flush_addresses(struct rtnl *rtnl, int index);
+
 /** rtnl_add_address() - give an interface an address; no duplicate address detection. */
 int rtnl_add_address(struct rtnl *rtnl, int index, const struct topo_address *address);
 
@@ -65,5 +81,24 @@ int rtnl_add_route(struct rtnl *rtnl, const struct topo_route *route, int index)
  * Return: 0, -ETIMEDOUT, or negative errno.
  */
 int rtnl_wait_running(struct rtnl *rtnl, int index, struct deadline deadline);
+
+#define RTNL_MESSAGE_BYTES 2048
+
+union rtnl_message {
+	struct nlmsghdr header;
+	char bytes[RTNL_MESSAGE_BYTES];
+};
+
+/** rtnl_start() - begin a request; NLM_F_REQUEST and NLM_F_ACK are set besides @flags. */
+struct nlmsghdr *rtnl_start(union rtnl_message *message, uint16_t type, uint16_t flags);
+
+/**
+ * rtnl_talk() - send a request and wait for its acknowledgement.
+ * @callback: sees each answer before it; may be NULL
+ *
+ * Return: 0 or the kernel's negative errno.
+ */
+int rtnl_talk(struct rtnl *rtnl, struct nlmsghdr *request,
+	      int (*callback)(const struct nlmsghdr *nlh, void *data), void *data);
 
 #endif

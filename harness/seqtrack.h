@@ -2,6 +2,10 @@
 /*
  * What the sequence numbers of one flow say: lost, duplicated, reordered.
  *
+ * Reordered is the Type-P-Reordered singleton of RFC 4737, section 3.3: a datagram whose sequence
+ * is below the highest that has arrived before it.  Only its first arrival counts, the others are
+ * duplicates (RFC 5560), and lost is what never arrived (RFC 7680).
+ *
  * One bit per sequence number between the lowest and the highest seen, so the counts are exact
  * however late a datagram comes: 12 MB for a hundred million datagrams.
  */

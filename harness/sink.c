@@ -222,7 +222,7 @@ static int receive(struct sink *sink, uint32_t stream)
 	return n == BATCH;
 }
 
-static int drain(struct sink *sink)
+int sink_drain(struct sink *sink)
 {
 	struct deadline deadline = deadline_in_ms(DRAIN_MS);
 	int ret = 0;
@@ -295,8 +295,8 @@ static int wait_and_handle(struct sink *sink)
 	uint64_t wake_ns = end_ns;
 	int n;
 
-	if (sink->config.per_second && sink->next_second_ns < wake_ns)
-		wake_ns = sink->next_second_ns;
+	if (sink->config.interval_ms && sink->next_interval_ns < wake_ns)
+		wake_ns = sink->next_interval_ns;
 	n = epoll_wait(sink->epoll_fd, events, MAX_EVENTS,
 		       deadline_left_ms((struct deadline){wake_ns}));
 	if (n < 0 && errno != EINTR)
@@ -307,9 +307,9 @@ static int wait_and_handle(struct sink *sink)
 		if (ret)
 			return ret;
 	}
-	if (sink->config.per_second && mono_ns() >= sink->next_second_ns) {
-		sinkreport_second(sink);
-		sink->next_second_ns += NS_PER_S;
+	if (sink->config.interval_ms && mono_ns() >= sink->next_interval_ns) {
+		sinkreport_interval(sink);
+		sink->next_interval_ns += sink->config.interval_ms * NS_PER_MS;
 	}
 	/* Looked at again: what has just arrived may have put the end off. */
 	end_ns = next_end_ns(sink, &end);
@@ -323,10 +323,10 @@ int sink_run(struct sink *sink, int signal_fd)
 	int ret = watch(sink, signal_fd, ID_SIGNAL);
 
 	sink->started_ns = mono_ns();
-	sink->next_second_ns = sink->started_ns + NS_PER_S;
+	sink->next_interval_ns = sink->started_ns + sink->config.interval_ms * NS_PER_MS;
 	while (!ret && sink->end == SINK_RUNNING)
 		ret = wait_and_handle(sink);
-	return ret ? ret : drain(sink);
+	return ret ? ret : sink_drain(sink);
 }
 
 void sink_fini(struct sink *sink)

@@ -21,7 +21,8 @@
 #include "harness/account.h"
 #include "harness/ifspec.h"
 
-#define SINK_MAX_STREAMS 65536u
+#define SINK_MAX_STREAMS    65536u
+#define SINK_MOST_PER_SUPER 128u /* UDP_MAX_SEGMENTS */
 
 struct sink_target {
 	struct in_addr group;
@@ -35,13 +36,13 @@ struct sink_config {
 	struct in_addr source; /* source-specific joins; INADDR_ANY: any source */
 	uint32_t rcvbuf_bytes;
 	bool gro;
-	bool per_second;
-	bool json;          /* per-second lines as JSON */
-	uint64_t count;     /* 0: no limit */
-	int64_t idle_ms;    /* -1: never */
-	int64_t timeout_ms; /* -1: never */
-	int control_fd;     /* -1: none; see sinkcontrol.c */
-	FILE *dump;         /* every payload behind its length, 4 bytes in network order; or NULL */
+	uint64_t interval_ms; /* a line of rate and losses that often; 0: none */
+	bool json;            /* these lines as JSON */
+	uint64_t count;       /* 0: no limit */
+	int64_t idle_ms;      /* -1: never */
+	int64_t timeout_ms;   /* -1: never */
+	int control_fd;       /* -1: none; see sinkcontrol.c */
+	FILE *dump; /* every payload behind its length, 4 bytes in network order; or NULL */
 };
 
 enum sink_end {
@@ -70,8 +71,9 @@ struct sink {
 	uint64_t quiet_ms;       /* silence asked for after count was reached */
 	uint64_t quiet_since_ns; /* silence counts from here if nothing has come since */
 	bool finishing;          /* count was set by the control channel and may be 0 */
-	uint64_t next_second_ns;
-	uint64_t second_count; /* received when the last per-second line was printed */
+	uint64_t next_interval_ns;
+	uint64_t interval_count;    /* received when the last interval's line was printed */
+	uint64_t interval_began_ns; /* when that was */
 	char control_line[64];
 	unsigned int control_length;
 	int epoll_fd;
@@ -94,7 +96,13 @@ int sink_init(struct sink *sink, const struct sink_config *config);
  */
 int sink_run(struct sink *sink, int signal_fd);
 
-/** sink_stream_drops() - datagrams the kernel dropped because this socket's buffer was full. */
+/** sink_drain() - read and count what is queued.  Return: 0 or negative errno. */
+int sink_drain(struct sink *sink);
+
+/**
+ * sink_stream_drops() - what the kernel dropped because this socket's buffer was full: datagrams,
+ * or with gro super-datagrams of up to SINK_MOST_PER_SUPER each.
+ */
 uint64_t sink_stream_drops(const struct sink_stream *stream);
 
 /** sink_fini() - close and free; a half-built object is allowed. */

@@ -64,6 +64,8 @@ static void add_arrivals(cJSON *json, const struct arrivals *arrivals)
 {
 	add(json, "received", arrivals->count);
 	add(json, "bytes", arrivals->bytes);
+	add(json, "first_ns", arrivals->first_ns);
+	add(json, "last_ns", arrivals->last_ns);
 	cJSON_AddNumberToObject(json, "elapsed_s",
 				(double)(arrivals->last_ns - arrivals->first_ns) / 1e9);
 	cJSON_AddNumberToObject(json, "pps", arrivals_pps(arrivals));
@@ -134,6 +136,8 @@ static void add_totals(cJSON *json, const struct sink *sink)
 	add(json, "corrupt", totals.corrupt);
 	add(json, "short", totals.too_short);
 	add(json, "sink_drops", totals.sink_drops);
+	add(json, "sink_drops_most",
+	    totals.sink_drops * (sink->config.gro ? SINK_MOST_PER_SUPER : 1));
 }
 
 char *sinkreport_json(const struct sink *sink)
@@ -189,17 +193,22 @@ void sinkreport_line(const struct sink *sink)
 	free(latency);
 }
 
-void sinkreport_second(struct sink *sink)
+void sinkreport_interval(struct sink *sink)
 {
 	uint64_t received = sink->account.arrivals.count;
-	double at_s = (double)(sink->next_second_ns - sink->started_ns) / 1e9;
+	uint64_t now_ns = mono_ns();
+	uint64_t began_ns = sink->interval_began_ns ? sink->interval_began_ns : sink->started_ns;
+	double pps = (double)(received - sink->interval_count) * 1e9 / (double)(now_ns - began_ns);
+	double at_s = (double)(now_ns - sink->started_ns) / 1e9;
 	struct totals totals = sum_up(sink);
 
-	printf(sink->config.json ? "{\"t_s\": %.0f, \"received\": %" PRIu64 ", \"pps\": %" PRIu64
-				   ", \"lost\": %" PRIu64 ", \"sink_drops\": %" PRIu64 "}\n"
-				 : "%4.0f s: received %" PRIu64 ", %" PRIu64 " pps, lost %" PRIu64
+	printf(sink->config.json ? "{\"t_s\": %.3f, \"received\": %" PRIu64
+				   ", \"pps\": %.0f, \"lost\": %" PRIu64
+				   ", \"sink_drops\": %" PRIu64 "}\n"
+				 : "%8.3f s: received %" PRIu64 ", %.0f pps, lost %" PRIu64
 				   ", sink drops %" PRIu64 "\n",
-	       at_s, received, received - sink->second_count, totals.lost, totals.sink_drops);
+	       at_s, received, pps, totals.lost, totals.sink_drops);
 	fflush(stdout);
-	sink->second_count = received;
+	sink->interval_count = received;
+	sink->interval_began_ns = now_ns;
 }

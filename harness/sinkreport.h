@@ -14,7 +14,7 @@ void sinkreport_free(char *text);
 /** sinkreport_line() - print the report as one line for people. */
 void sinkreport_line(const struct sink *sink);
 
-/** sinkreport_second() - print the line of one second, and start the next. */
-void sinkreport_second(struct sink *sink);
+/** sinkreport_interval() - print the line of one second, and start the next. */
+void sinkreport_interval(struct sink *sink);
 
 #endif

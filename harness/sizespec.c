@@ -5,8 +5,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/payload.h"
+
+#define IMIX "imix"
 
 static int read_size(const char **text, uint32_t *size)
 {
@@ -40,24 +43,46 @@ static int read_range(const char **text, struct sizespec_range *range)
 	return range->high < range->low ? -ERANGE : 0;
 }
 
+static int add_range(struct sizespec *spec, struct sizespec_range range)
+{
+	if (spec->n_ranges == SIZESPEC_MAX_ITEMS)
+		return -ERANGE;
+	spec->ranges[spec->n_ranges++] = range;
+	spec->period += range.high - range.low + 1;
+	if (range.low < spec->min_bytes)
+		spec->min_bytes = range.low;
+	if (range.high > spec->max_bytes)
+		spec->max_bytes = range.high;
+	return 0;
+}
+
+static int add_imix(struct sizespec *spec)
+{
+	static const uint32_t bytes[] = {36, 548, 36, 36, 548, 36, 1472, 36, 548, 36, 548, 36};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < sizeof(bytes) / sizeof(*bytes); i++)
+		ret = add_range(spec, (struct sizespec_range){bytes[i], bytes[i]});
+	return ret;
+}
+
 int sizespec_parse(struct sizespec *spec, const char *text)
 {
 	*spec = (struct sizespec){.min_bytes = UINT32_MAX};
 	for (;;) {
-		struct sizespec_range *range = &spec->ranges[spec->n_ranges];
+		struct sizespec_range range;
 		int ret;
 
-		if (spec->n_ranges == SIZESPEC_MAX_ITEMS)
-			return -ERANGE;
-		ret = read_range(&text, range);
+		if (!strncmp(text, IMIX, strlen(IMIX))) {
+			text += strlen(IMIX);
+			ret = add_imix(spec);
+		} else {
+			ret = read_range(&text, &range);
+			if (!ret)
+				ret = add_range(spec, range);
+		}
 		if (ret)
 			return ret;
-		spec->n_ranges++;
-		spec->period += range->high - range->low + 1;
-		if (range->low < spec->min_bytes)
-			spec->min_bytes = range->low;
-		if (range->high > spec->max_bytes)
-			spec->max_bytes = range->high;
 		if (*text == '\0')
 			return 0;
 		if (*text++ != ',')

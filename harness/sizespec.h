@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Payload sizes as given on a command line: "1400", a list "100,200,1400", or a range "64-1400".
- * Sizes are taken in turn, in the order given, and start over at the end.
+ * Payload sizes as given on a command line: "1400", a list "100,200,1400", a range "64-1400", or
+ * "imix".  Sizes are taken in turn, in the order given, and start over at the end.
+ *
+ * imix stands for seven, four and one IP packets of 64, 576 and 1500 bytes, evenly mixed: payloads
+ * of 36, 548 and 1472 bytes, as IPv4 and UDP headers take 28.
  */
 #ifndef HARNESS_SIZESPEC_H
 #define HARNESS_SIZESPEC_H
@@ -24,12 +27,12 @@ struct sizespec {
 };
 
 /**
- * sizespec_parse() - read a list of sizes and ranges.
+ * sizespec_parse() - read a list of sizes, ranges and imix.
  * @spec: filled on success
  * @text: sizes from 0 to 65507 bytes; a range counts upwards
  *
  * Return: 0; -EINVAL for anything malformed, -ERANGE for a size over 65507, a range that counts
- * down, or more than 64 items.
+ * down, or more than 64 items (imix is twelve).
  */
 int sizespec_parse(struct sizespec *spec, const char *text);
 

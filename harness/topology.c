@@ -47,7 +47,7 @@ static bool is_node_name(const char *name)
 	return true;
 }
 
-static int parse_address(struct topo_address *address, const char *text, bool with_prefix)
+int topology_parse_address(struct topo_address *address, const char *text, bool with_prefix)
 {
 	char copy[sizeof(address->text)];
 	char *slash;
@@ -82,7 +82,7 @@ static int read_address(struct jsonread *r, const cJSON *item, void *target, uns
 	struct topo_interface *iface = target;
 
 	if (!cJSON_IsString(item) ||
-	    parse_address(&iface->addresses[index], item->valuestring, true))
+	    topology_parse_address(&iface->addresses[index], item->valuestring, true))
 		return jsonread_fail(
 			r, "must be an address with its prefix length, such as 10.0.0.1/24");
 	iface->n_addresses = index + 1;
@@ -139,6 +139,19 @@ static int read_at(struct jsonread *r, const cJSON *object, struct topo_interfac
 	return 0;
 }
 
+/* What Ethernet has and a tun device has not. */
+static int refuse_ethernet(struct jsonread *r, const cJSON *item)
+{
+	static const char *const ethernet[] = {"mac", "gro", "uso"};
+
+	for (size_t i = 0; i < sizeof(ethernet) / sizeof(*ethernet); i++)
+		if (cJSON_GetObjectItemCaseSensitive(item, ethernet[i])) {
+			jsonread_enter_key(r, ethernet[i]);
+			return jsonread_fail(r, "a tun device has none");
+		}
+	return 0;
+}
+
 static int read_end(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
 {
 	static const char *const allowed[] = {"at", "addresses", "mac", "mtu", "gro", "uso", NULL};
@@ -159,14 +172,38 @@ static int read_end(struct jsonread *r, const cJSON *item, void *target, unsigne
 		ret = jsonread_bool(r, item, "gro", &iface->gro);
 	if (!ret)
 		ret = jsonread_bool(r, item, "uso", &iface->uso);
+	if (!ret && link->kind == TOPO_TUN)
+		ret = refuse_ethernet(r, item);
 	if (!ret)
 		ret = jsonread_array(r, item, "addresses", TOPO_MAX_ADDRESSES, read_address, iface);
 	return ret;
 }
 
+static int read_kind(struct jsonread *r, const cJSON *object, struct topo_link *link)
+{
+	const char *kind = "veth";
+	int ret = jsonread_text(r, object, "kind", &kind);
+
+	if (!ret)
+		ret = jsonread_bool(r, object, "wire", &link->wire);
+	if (ret)
+		return ret;
+	if (!strcmp(kind, "tun")) {
+		link->kind = TOPO_TUN;
+	} else if (strcmp(kind, "veth")) {
+		jsonread_enter_key(r, "kind");
+		return jsonread_fail(r, "must be veth or tun");
+	}
+	if (link->wire && link->kind == TOPO_TUN) {
+		jsonread_enter_key(r, "wire");
+		return jsonread_fail(r, "a tun link cannot have one");
+	}
+	return 0;
+}
+
 static int read_link(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
 {
-	static const char *const allowed[] = {"ends", "mtu", NULL};
+	static const char *const allowed[] = {"ends", "mtu", "kind", "wire", NULL};
 	struct topology *topo = target;
 	struct topo_link *link = &topo->links[index];
 	uint32_t mtu_bytes = MTU_DEFAULT;
@@ -175,6 +212,8 @@ static int read_link(struct jsonread *r, const cJSON *item, void *target, unsign
 
 	if (!ret)
 		ret = jsonread_number(r, item, "mtu", MTU_MIN, MTU_MAX, &mtu_bytes);
+	if (!ret)
+		ret = read_kind(r, item, link);
 	if (ret)
 		return ret;
 	ends = cJSON_GetObjectItemCaseSensitive(item, "ends");
@@ -190,14 +229,17 @@ static int read_link(struct jsonread *r, const cJSON *item, void *target, unsign
 static int read_port(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
 {
 	struct topo_bridge *bridge = target;
-	const struct topo_interface *iface = NULL;
+	unsigned int end;
+	int link = -ENOENT;
 
 	if (cJSON_IsString(item))
-		iface = topology_interface(topo_of(r), bridge->self.node, item->valuestring);
-	if (!iface)
+		link = topology_link(topo_of(r), bridge->self.node, item->valuestring, &end);
+	if (link < 0)
 		return jsonread_fail(r, "must be an interface of node '%s'",
 				     topo_of(r)->nodes[bridge->self.node].name);
-	snprintf(bridge->ports[index], sizeof(bridge->ports[index]), "%s", iface->name);
+	if (topo_of(r)->links[link].kind == TOPO_TUN)
+		return jsonread_fail(r, "a tun device cannot be a port of a bridge");
+	snprintf(bridge->ports[index], sizeof(bridge->ports[index]), "%s", item->valuestring);
 	bridge->n_ports = index + 1;
 	return 0;
 }
@@ -336,12 +378,12 @@ static int read_route(struct jsonread *r, const cJSON *item, void *target, unsig
 		ret = jsonread_text(r, item, "interface", &interface);
 	if (ret)
 		return ret;
-	if (!to || parse_address(&route->to, to, true))
+	if (!to || topology_parse_address(&route->to, to, true))
 		return jsonread_fail(r, "'to' must be a network, such as 10.0.0.0/8 or 0.0.0.0/0");
 	if (!via && !interface)
 		return jsonread_fail(r, "'via' or 'interface' is needed");
-	if (via &&
-	    (parse_address(&route->via, via, false) || route->via.family != route->to.family))
+	if (via && (topology_parse_address(&route->via, via, false) ||
+		    route->via.family != route->to.family))
 		return jsonread_fail(r, "'via' must be an address of the same family");
 	route->has_via = via;
 	if (interface &&
@@ -373,6 +415,15 @@ static int read_routes(struct jsonread *r, const cJSON *root)
 	return 0;
 }
 
+static unsigned int count_tuns(const struct topology *topo)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < topo->n_links; i++)
+		n += topo->links[i].kind == TOPO_TUN;
+	return n;
+}
+
 static int read_root(struct jsonread *r, const cJSON *root)
 {
 	static const char *const allowed[] = {"name",  "description", "nodes",
@@ -396,6 +447,8 @@ static int read_root(struct jsonread *r, const cJSON *root)
 	ret = read_nodes(r, root);
 	if (!ret)
 		ret = jsonread_array(r, root, "links", TOPO_MAX_LINKS, read_link, topo_of(r));
+	if (!ret && count_tuns(topo_of(r)) > TOPO_MAX_TUNS)
+		ret = jsonread_fail(r, "more than %d links of kind tun", TOPO_MAX_TUNS);
 	if (!ret)
 		ret = jsonread_array(r, root, "bridges", TOPO_MAX_BRIDGES, read_bridge, topo_of(r));
 	return ret ? ret : read_routes(r, root);
@@ -417,30 +470,4 @@ int topology_parse(struct topology *topo, const char *text, const char *file,
 	ret = read_root(&r.json, root);
 	cJSON_Delete(root);
 	return ret;
-}
-
-int topology_node(const struct topology *topo, const char *name)
-{
-	for (unsigned int i = 0; i < topo->n_nodes; i++)
-		if (!strcmp(topo->nodes[i].name, name))
-			return (int)i;
-	return -ENOENT;
-}
-
-static bool is_interface(const struct topo_interface *iface, unsigned int node, const char *name)
-{
-	return iface->node == node && !strcmp(iface->name, name);
-}
-
-const struct topo_interface *topology_interface(const struct topology *topo, unsigned int node,
-						const char *name)
-{
-	for (unsigned int i = 0; i < topo->n_links; i++)
-		for (unsigned int end = 0; end < 2; end++)
-			if (is_interface(&topo->links[i].ends[end], node, name))
-				return &topo->links[i].ends[end];
-	for (unsigned int i = 0; i < topo->n_bridges; i++)
-		if (is_interface(&topo->bridges[i].self, node, name))
-			return &topo->bridges[i].self;
-	return NULL;
 }

@@ -15,6 +15,7 @@
 
 #define TOPO_MAX_NODES     64
 #define TOPO_MAX_LINKS     128
+#define TOPO_MAX_TUNS      16
 #define TOPO_MAX_BRIDGES   16
 #define TOPO_MAX_PORTS     32
 #define TOPO_MAX_ADDRESSES 8
@@ -43,7 +44,14 @@ struct topo_interface {
 	struct topo_address addresses[TOPO_MAX_ADDRESSES];
 };
 
+enum topo_link_kind {
+	TOPO_VETH, /* Ethernet */
+	TOPO_TUN,  /* layer 3: the interfaces carry IP packets without a link header */
+};
+
 struct topo_link {
+	enum topo_link_kind kind;
+	bool wire; /* a stretch of wire between the ends, where impairments happen; see impair.h */
 	struct topo_interface ends[2];
 };
 
@@ -102,6 +110,16 @@ int topology_parse(struct topology *topo, const char *text, const char *file,
 		   struct json_error *error);
 
 /**
+ * topology_read() - find a topology by name or path, and read its text.
+ * @what: as for topology_load()
+ * @text: NUL-terminated, the caller's to free
+ * @path: PATH_MAX bytes, filled with where it was found
+ *
+ * Return: 0, or negative errno with @error filled.
+ */
+int topology_read(const char *what, char **text, char *path, struct json_error *error);
+
+/**
  * topology_load() - read a topology by name or path.
  * @what: a path when it has a '/' or ends in .json; "-" is standard input; else the name of one
  *        of the topologies that come with the harness, looked for in $MCR_TOPOLOGIES and beside
@@ -111,6 +129,14 @@ int topology_parse(struct topology *topo, const char *text, const char *file,
  */
 int topology_load(struct topology *topo, const char *what, struct json_error *error);
 
+/**
+ * topology_parse_address() - read an address.
+ * @with_prefix: whether "/BITS" must follow it, or must not
+ *
+ * Return: 0 or -EINVAL.
+ */
+int topology_parse_address(struct topo_address *address, const char *text, bool with_prefix);
+
 /** topology_node() - index of the node called @name, or -ENOENT. */
 int topology_node(const struct topology *topo, const char *name);
 
@@ -118,7 +144,19 @@ int topology_node(const struct topology *topo, const char *name);
 const struct topo_interface *topology_interface(const struct topology *topo, unsigned int node,
 						const char *name);
 
+/**
+ * topology_link() - the link that an interface is an end of.
+ * @end: filled with which of the two ends it is
+ *
+ * Return: the link's index; -ENOENT for a bridge or for no interface at all.
+ */
+int topology_link(const struct topology *topo, unsigned int node, const char *name,
+		  unsigned int *end);
+
 /** topology_draw() - print the topology in ASCII to standard output. */
 void topology_draw(const struct topology *topo);
+
+/** topology_draw_svg() - print the topology as an SVG picture to standard output. */
+void topology_draw_svg(const struct topology *topo);
 
 #endif

@@ -39,10 +39,14 @@ static void settings(const struct topo_link *link, char out[static LABEL_SIZE])
 				 : a->gro         ? "left"
 						  : "right");
 	if (a->uso || b->uso)
-		snprintf(out + used, LABEL_SIZE - (size_t)used, "  uso %s",
-			 a->uso && b->uso ? "both"
-			 : a->uso         ? "left"
-					  : "right");
+		used += snprintf(out + used, LABEL_SIZE - (size_t)used, "  uso %s",
+				 a->uso && b->uso ? "both"
+				 : a->uso         ? "left"
+						  : "right");
+	if (link->kind == TOPO_TUN)
+		used += snprintf(out + used, LABEL_SIZE - (size_t)used, "  tun");
+	if (link->wire)
+		snprintf(out + used, LABEL_SIZE - (size_t)used, "  wire");
 }
 
 static void draw_links(const struct topology *topo)

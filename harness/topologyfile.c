@@ -51,31 +51,33 @@ static int slurp(FILE *file, char *text)
 	return length == MAX_FILE_BYTES ? -EFBIG : 0;
 }
 
-static int parse_file(struct topology *topo, FILE *file, const char *path, struct json_error *error)
+static int read_file(FILE *file, char **text, const char *path, struct json_error *error)
 {
-	char *text = malloc(MAX_FILE_BYTES + 1);
-	int ret = text ? slurp(file, text) : -ENOMEM;
+	int ret;
 
-	if (ret)
-		snprintf(error->text, sizeof(error->text), "%s: %s", path, strerror(-ret));
-	else
-		ret = topology_parse(topo, text, path, error);
-	free(text);
+	*text = malloc(MAX_FILE_BYTES + 1);
+	ret = *text ? slurp(file, *text) : -ENOMEM;
+	if (!ret)
+		return 0;
+	snprintf(error->text, sizeof(error->text), "%s: %s", path, strerror(-ret));
+	free(*text);
+	*text = NULL;
 	return ret;
 }
 
-int topology_load(struct topology *topo, const char *what, struct json_error *error)
+int topology_read(const char *what, char **text, char *path, struct json_error *error)
 {
 	size_t length = strlen(what);
-	char path[PATH_MAX];
 	FILE *file;
 	int ret;
 
 	*error = (struct json_error){0};
-	if (!strcmp(what, "-"))
-		return parse_file(topo, stdin, "standard input", error);
+	if (!strcmp(what, "-")) {
+		snprintf(path, PATH_MAX, "standard input");
+		return read_file(stdin, text, path, error);
+	}
 	if (strchr(what, '/') || (length > 5 && !strcmp(what + length - 5, ".json"))) {
-		snprintf(path, sizeof(path), "%s", what);
+		snprintf(path, PATH_MAX, "%s", what);
 	} else if (!find_by_name(path, what)) {
 		snprintf(error->text, sizeof(error->text), "there is no topology called '%s'",
 			 what);
@@ -87,7 +89,20 @@ int topology_load(struct topology *topo, const char *what, struct json_error *er
 		snprintf(error->text, sizeof(error->text), "%s: %s", path, strerror(errno));
 		return ret;
 	}
-	ret = parse_file(topo, file, path, error);
+	ret = read_file(file, text, path, error);
 	fclose(file);
+	return ret;
+}
+
+int topology_load(struct topology *topo, const char *what, struct json_error *error)
+{
+	char path[PATH_MAX];
+	char *text;
+	int ret = topology_read(what, &text, path, error);
+
+	if (ret)
+		return ret;
+	ret = topology_parse(topo, text, path, error);
+	free(text);
 	return ret;
 }

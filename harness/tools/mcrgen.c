@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: MIT
 /*
- * mcrgen - send test datagrams to a group or a host, and say what was truly sent.
+ * mcrgen - send test datagrams to a group or a host, or replay a capture, and say what was truly
+ * sent.
  *
  * The payload is described in harness/payload.h, the report in harness/README.md.
  */
-#include <arpa/inet.h>
-#include <cjson/cJSON.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "harness/cli.h"
 #include "harness/gen.h"
+#include "harness/gen_report.h"
+#include "harness/replay.h"
 #include "harness/wait.h"
 
 struct options {
 	struct gen_config config;
 	const char *interface;
 	const char *size;
+	const char *replay;
+	uint64_t speed_milli;
+	uint64_t loops;
+	bool raw;
 	bool payload_min;
 	bool json;
 	uint64_t duration_ms;
@@ -29,9 +32,14 @@ struct options {
 	int go_fd;
 };
 
-static const char usage[] = "mcrgen --interface ADDR|NAME --group A --port P [options]";
+static const char usage[] =
+	"mcrgen --interface ADDR|NAME --group A --port P [options]\n"
+	"       mcrgen --interface ADDR|NAME --replay FILE [--speed F] [--loops N] [options]";
 static const char notes[] =
-	"Without --count and --duration it sends until SIGINT or SIGTERM, then reports.";
+	"Without --count and --duration it sends until SIGINT or SIGTERM, then reports.\n"
+	"Exit status 1: nothing could be sent.  3: the rate asked for could not be reached.";
+
+#define STATUS_TOO_FAST 3
 
 static volatile sig_atomic_t stop;
 
@@ -40,18 +48,47 @@ static void on_signal(int signo)
 	stop = 1;
 }
 
-static void check_options(struct options *opt)
+/* A capture says itself what is sent, and when. */
+static void check_replay(const struct options *opt)
 {
-	if (!opt->interface || !opt->config.group.s_addr || !opt->config.port)
+	const struct gen_config *config = &opt->config;
+
+	if (config->rate_mpps || config->count || opt->duration_ms || config->flows > 1 ||
+	    config->burst > 1 || config->segment > 1 || config->flow_groups || opt->payload_min ||
+	    config->first_flow || opt->size)
+		die("--replay takes what to send, and when, from the file: only --group, --port, "
+		    "--ttl, --dscp, --source-address and --source-port change it");
+	if (opt->raw &&
+	    (config->group.s_addr || config->port || config->source.s_addr || config->source_port))
+		die("--raw sends frames as they were captured, with their own addresses");
+}
+
+static void check_synthetic(struct options *opt)
+{
+	if (opt->raw || opt->loops != 1 || opt->speed_milli != 1000)
+		die("--speed, --loops and --raw need --replay");
+	if (!opt->config.group.s_addr || !opt->config.port)
 		die("--interface, --group and --port are needed; see --help");
 	if (opt->payload_min)
 		opt->size = "32";
+	if (!opt->size)
+		opt->size = "1400";
 	if (sizespec_parse(&opt->config.sizes, opt->size))
 		die("--size: '%s' is not a list of sizes from 0 to %u", opt->size,
 		    PAYLOAD_MAX_BYTES);
+	opt->config.duration_ns = opt->duration_ms * NS_PER_MS;
+}
+
+static void check_options(struct options *opt)
+{
+	if (!opt->interface)
+		die("--interface is needed; see --help");
+	if (opt->replay)
+		check_replay(opt);
+	else
+		check_synthetic(opt);
 	if (ifspec_resolve(&opt->config.iface, opt->interface))
 		die("--interface: no interface has the name or address '%s'", opt->interface);
-	opt->config.duration_ns = opt->duration_ms * NS_PER_MS;
 }
 
 static void parse_options(struct options *opt, int argc, char **argv)
@@ -65,7 +102,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		{"rate", "PPS", CLI_MILLI, &config->rate_mpps,
 		 .help = "datagrams a second over all flows; 0, the default: flat out"},
 		{"size", "SIZES", CLI_TEXT, &opt->size,
-		 .help = "payload bytes: 1400 (default), a list 100,200 or a range 64-1400"},
+		 .help = "payload bytes: 1400 (default), a list 100,200, a range 64-1400, or imix"},
 		{"payload-min", NULL, CLI_FLAG, &opt->payload_min,
 		 .help = "32 bytes: the smallest payload with a sequence number"},
 		{"count", "N", CLI_U64, &config->count, 1, UINT64_MAX, "stop after N datagrams"},
@@ -83,8 +120,18 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		{"dscp", "N", CLI_U8, &config->dscp, 0, 63, "0 unless given"},
 		{"segment", "N", CLI_U32, &config->segment, 1, GEN_MAX_SEGMENT,
 		 "N datagrams of one size a send, cut up by UDP_SEGMENT"},
+		{"source-address", "A", CLI_IPV4, &config->source,
+		 .help = "an address of the interface unless given; any one as root"},
 		{"source-port", "P", CLI_U16, &config->source_port, 1, UINT16_MAX,
 		 "the kernel's choice unless given"},
+		{"replay", "FILE", CLI_TEXT, &opt->replay,
+		 .help = "send the UDP datagrams of a pcap or pcapng file; - is standard input"},
+		{"speed", "FACTOR", CLI_MILLI, &opt->speed_milli,
+		 .help = "of a replay: 1, the default, is the timing of the file; 0: flat out"},
+		{"loops", "N", CLI_U64, &opt->loops, 0, UINT64_MAX,
+		 "replay N times (1); 0: until stopped"},
+		{"raw", NULL, CLI_FLAG, &opt->raw,
+		 .help = "replay whole Ethernet frames as they are, whatever is in them"},
 		{"cpu", "N", CLI_CPU, NULL, .help = "stay on this CPU"},
 		{"json", NULL, CLI_FLAG, &opt->json, .help = "report as JSON"},
 		{"ready-fd", "N", CLI_FD, &opt->ready_fd, .help = "write a byte there when ready"},
@@ -95,7 +142,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 
 	*opt = (struct options){
 		.config = {.flows = 1, .burst = 1, .segment = 1, .ttl = 16},
-		.size = "1400",
+		.speed_milli = 1000,
+		.loops = 1,
 		.ready_fd = -1,
 		.go_fd = -1,
 	};
@@ -103,60 +151,6 @@ static void parse_options(struct options *opt, int argc, char **argv)
 	if (rest < argc)
 		die("unexpected argument '%s'", argv[rest]);
 	check_options(opt);
-}
-
-static cJSON *flow_json(const struct gen *gen, uint32_t i)
-{
-	const struct gen_flow *flow = &gen->flows[i];
-	char text[INET_ADDRSTRLEN];
-	cJSON *json = cJSON_CreateObject();
-
-	inet_ntop(AF_INET, &flow->to.sin_addr, text, sizeof(text));
-	cJSON_AddNumberToObject(json, "flow", (double)gen->config.first_flow + i);
-	cJSON_AddStringToObject(json, "group", text);
-	cJSON_AddNumberToObject(json, "port", ntohs(flow->to.sin_port));
-	cJSON_AddNumberToObject(json, "sent", (double)flow->sent);
-	return json;
-}
-
-static void print_json(const struct gen *gen)
-{
-	const struct gen_report *report = &gen->report;
-	cJSON *json = cJSON_CreateObject();
-	cJSON *flows;
-	char *text;
-
-	cJSON_AddStringToObject(json, "tool", "mcrgen");
-	cJSON_AddNumberToObject(json, "sent", (double)report->sent);
-	cJSON_AddNumberToObject(json, "send_errors", (double)report->send_errors);
-	if (report->first_error)
-		cJSON_AddStringToObject(json, "first_error", strerror(report->first_error));
-	else
-		cJSON_AddNullToObject(json, "first_error");
-	cJSON_AddNumberToObject(json, "bytes", (double)report->bytes);
-	cJSON_AddNumberToObject(json, "elapsed_s", (double)report->elapsed_ns / 1e9);
-	cJSON_AddNumberToObject(json, "pps", report->pps);
-	cJSON_AddNumberToObject(json, "offered_pps", (double)gen->config.rate_mpps / 1000);
-	flows = cJSON_AddArrayToObject(json, "flows");
-	for (uint32_t i = 0; i < gen->config.flows; i++)
-		cJSON_AddItemToArray(flows, flow_json(gen, i));
-	text = cJSON_PrintUnformatted(json);
-	puts(text);
-	cJSON_free(text);
-	cJSON_Delete(json);
-}
-
-static void print_line(const struct gen *gen)
-{
-	const struct gen_report *report = &gen->report;
-
-	printf("sent %" PRIu64 " datagrams in %.3f s: %.0f pps, %.1f Mb/s payload, %" PRIu64
-	       " send errors%s%s\n",
-	       report->sent, (double)report->elapsed_ns / 1e9, report->pps,
-	       report->sent ? report->pps * (double)report->bytes / (double)report->sent * 8 / 1e6
-			    : 0.0,
-	       report->send_errors, report->first_error ? ", first: " : "",
-	       report->first_error ? strerror(report->first_error) : "");
 }
 
 static void wait_for_go(int fd)
@@ -169,28 +163,62 @@ static void wait_for_go(int fd)
 		;
 }
 
+static int send_synthetic(const struct options *opt)
+{
+	static struct gen gen; /* holds the pattern table: too large for the stack */
+	int ret = gen_init(&gen, &opt->config);
+
+	if (ret)
+		die("cannot prepare to send: %s", strerror(-ret));
+	cli_signal_ready(opt->ready_fd);
+	wait_for_go(opt->go_fd);
+	ret = gen_run(&gen, &stop);
+	gen_report_print(&gen, opt->json);
+	if (gen.report.too_fast)
+		fprintf(stderr, "mcrgen: --rate: %.0f pps could not be reached, %.0f were sent\n",
+			(double)opt->config.rate_mpps / 1000, gen.report.pps);
+	if (!ret && gen.report.too_fast)
+		ret = STATUS_TOO_FAST;
+	gen_fini(&gen);
+	return ret < 0 ? 1 : ret;
+}
+
+static int send_replay(const struct options *opt)
+{
+	const struct replay_config config = {
+		.iface = opt->config.iface,
+		.group = opt->config.group,
+		.port = opt->config.port,
+		.source = opt->config.source,
+		.source_port = opt->config.source_port,
+		.ttl = opt->config.ttl,
+		.dscp = opt->config.dscp,
+		.speed_milli = opt->speed_milli,
+		.loops = opt->loops,
+		.raw = opt->raw,
+	};
+	static struct replay replay; /* holds a histogram: too large for the stack */
+	struct replay_error error;
+	int ret = replay_init(&replay, &config, opt->replay, &error);
+
+	if (ret)
+		die("--replay: %s", error.text);
+	cli_signal_ready(opt->ready_fd);
+	wait_for_go(opt->go_fd);
+	ret = replay_run(&replay, &stop);
+	gen_report_replay(&replay, opt->json);
+	replay_fini(&replay);
+	return ret < 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction action = {.sa_handler = on_signal};
-	static struct gen gen; /* holds the pattern table: too large for the stack */
 	struct options opt;
-	int ret;
 
 	parse_options(&opt, argc, argv);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
-
-	ret = gen_init(&gen, &opt.config);
-	if (ret)
-		die("cannot prepare to send: %s", strerror(-ret));
-	cli_signal_ready(opt.ready_fd);
-	wait_for_go(opt.go_fd);
-	ret = gen_run(&gen, &stop);
-	if (opt.json)
-		print_json(&gen);
-	else
-		print_line(&gen);
-	gen_fini(&gen);
-	return ret ? 1 : 0;
+	return opt.replay ? send_replay(&opt) : send_synthetic(&opt);
 }

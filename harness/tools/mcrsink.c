@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "harness/cli.h"
 #include "harness/sink.h"
+#include "harness/sinkceiling.h"
 #include "harness/sinkreport.h"
 
 #define MAX_GROUPS 4096u
@@ -27,13 +29,17 @@ struct options {
 	const char *dump;
 	uint32_t flows;
 	bool flow_groups;
+	bool per_second;
+	bool ceiling;
+	uint32_t ceiling_bytes;
 	uint64_t idle_ms;
 	uint64_t timeout_ms;
 	int ready_fd;
 };
 
 static const char usage[] =
-	"mcrsink --interface ADDR|NAME --group A[,A...] --port P[-P2] [options]";
+	"mcrsink --interface ADDR|NAME --group A[,A...] --port P[-P2] [options]\n"
+	"       mcrsink --ceiling [--size B] [--gro] [--json]";
 static const char notes[] =
 	"Without --count, --idle-ms and --timeout-ms it receives until SIGINT or SIGTERM, counts "
 	"what\n"
@@ -57,7 +63,13 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		{"idle-ms", "N", CLI_U64, &opt->idle_ms, 1, UINT32_MAX,
 		 "end after N ms of silence after the first arrival"},
 		{"timeout-ms", "N", CLI_U64, &opt->timeout_ms, 1, UINT32_MAX, "end after N ms"},
-		{"per-second", NULL, CLI_FLAG, &config->per_second, .help = "a line every second"},
+		{"per-second", NULL, CLI_FLAG, &opt->per_second, .help = "a line every second"},
+		{"interval-ms", "N", CLI_U64, &config->interval_ms, 1, UINT32_MAX,
+		 "a line of rate and losses every N ms"},
+		{"ceiling", NULL, CLI_FLAG, &opt->ceiling,
+		 .help = "measure how fast this sink can be, over loopback, and end"},
+		{"size", "B", CLI_U32, &opt->ceiling_bytes, 32, 1472,
+		 "payload for --ceiling (1400)"},
 		{"json", NULL, CLI_FLAG, &config->json, .help = "report as JSON"},
 		{"dump", "FILE", CLI_TEXT, &opt->dump,
 		 .help = "write every payload behind its length (4 bytes, network order)"},
@@ -78,11 +90,16 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			   .timeout_ms = -1,
 			   .control_fd = -1},
 		.flows = 1,
+		.ceiling_bytes = 1400,
 		.ready_fd = -1,
 	};
 	rest = cli_parse(table, sizeof(table) / sizeof(*table), usage, notes, argc, argv);
 	if (rest < argc)
 		die("unexpected argument '%s'", argv[rest]);
+	if (opt->per_second)
+		config->interval_ms = 1000;
+	if (opt->ceiling)
+		return;
 	if (!opt->interface || !opt->groups || !opt->ports)
 		die("--interface, --group and --port are needed; see --help");
 	if (ifspec_resolve(&config->iface, opt->interface))
@@ -197,6 +214,26 @@ static void print_report(const struct sink *sink)
 	sinkreport_free(text);
 }
 
+static int print_ceiling(const struct options *opt)
+{
+	struct sinkceiling c;
+	int ret = sinkceiling_measure(&c, opt->ceiling_bytes, opt->config.gro,
+				      opt->config.rcvbuf_bytes);
+
+	if (ret)
+		die("--ceiling: %s", strerror(-ret));
+	printf(opt->config.json
+		       ? "{\"tool\": \"mcrsink\", \"ceiling_pps\": {\"median\": %.0f, \"min\": "
+			 "%.0f, "
+			 "\"max\": %.0f}, \"size\": %u, \"per_round\": %u, \"rounds\": %u, "
+			 "\"sink_drops\": %" PRIu64 "}\n"
+		       : "ceiling %.0f pps (%.0f to %.0f) with payloads of %u bytes: %u datagrams "
+			 "in each of %u rounds, sink drops %" PRIu64 "\n",
+	       c.median_pps, c.low_pps, c.high_pps, c.size_bytes, c.per_round, SINKCEILING_ROUNDS,
+	       c.drops);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct sink sink; /* holds the pattern table: too large for the stack */
@@ -206,6 +243,8 @@ int main(int argc, char **argv)
 	int ret;
 
 	parse_options(&opt, argc, argv);
+	if (opt.ceiling)
+		return print_ceiling(&opt);
 	raise_fd_limit();
 	signal_fd = catch_signals();
 	targets = make_targets(&opt, &opt.config.n_targets);

@@ -12,26 +12,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/cli.h"
 #include "harness/jsonread.h"
 #include "harness/lab.h"
+#include "harness/labcmd.h"
 #include "harness/labhold.h"
 #include "harness/wait.h"
 
-#define DOWN_MS 10000
+#define DOWN_MS       10000
+#define NOT_PERMITTED 77 /* the exit status that test runners take for "skipped" */
 
 /* About a megabyte, and one per run of this program. */
 static struct topology topology;
 
+static char *topology_text;
+
 static void load_topology(const char *what)
 {
 	static struct json_error error;
+	static char path[PATH_MAX];
 
-	if (topology_load(&topology, what, &error))
+	if (topology_read(what, &topology_text, path, &error) ||
+	    topology_parse(&topology, topology_text, path, &error))
 		die("%s", error.text);
+}
+
+/* Whoever asks the holder gets the very text that was parsed. */
+static int topology_file(void)
+{
+	size_t length = strlen(topology_text);
+	int fd = memfd_create("topology", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, topology_text, length) != (ssize_t)length)
+		die("topology: %s", strerror(errno));
+	return fd;
 }
 
 static void print_ready(const struct lab *lab, const char *name)
@@ -76,23 +95,26 @@ static void build(struct lab *lab)
 	struct lab_error error;
 	int ret = lab_up(lab, &topology, &error);
 
-	if (ret)
-		die("%s", *error.text ? error.text : strerror(-ret));
+	if (!ret)
+		return;
+	fprintf(stderr, "netlab: %s\n", *error.text ? error.text : strerror(-ret));
+	exit(error.not_permitted ? NOT_PERMITTED : 2);
 }
 
-static int up_foreground(const char *name, pid_t parent)
+static int up_foreground(const char *name, bool all_wires, pid_t parent)
 {
 	struct lab lab;
-	int listen_fd;
+	struct labhold hold = {.lab = &lab, .with_stdin = true, .all_wires = all_wires};
 	int ret;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		return 1;
-	listen_fd = claim(name);
+	hold.listen_fd = claim(name);
+	hold.topology_fd = topology_file();
 	build(&lab);
 	print_ready(&lab, name);
-	ret = labhold_serve(&lab, listen_fd, true);
+	ret = labhold_serve(&hold);
 	lab_down(&lab);
 	return ret ? 1 : 0;
 }
@@ -110,21 +132,23 @@ static void detach(void)
 	dup2(null, STDERR_FILENO);
 }
 
-static int hold_in_background(const char *name, int ready_fd)
+static int hold_in_background(const char *name, bool all_wires, int ready_fd)
 {
-	int listen_fd = claim(name);
 	struct lab lab;
+	struct labhold hold = {.lab = &lab, .all_wires = all_wires};
 	int ret;
 
+	hold.listen_fd = claim(name);
+	hold.topology_fd = topology_file();
 	build(&lab);
 	detach();
 	cli_signal_ready(ready_fd);
-	ret = labhold_serve(&lab, listen_fd, false);
+	ret = labhold_serve(&hold);
 	lab_down(&lab);
 	return ret ? 1 : 0;
 }
 
-static int up_background(const char *name)
+static int up_background(const char *name, bool all_wires)
 {
 	int ready[2];
 	char byte;
@@ -137,11 +161,16 @@ static int up_background(const char *name)
 		die("fork: %s", strerror(errno));
 	if (pid == 0) {
 		close(ready[0]);
-		exit(hold_in_background(name, ready[1]));
+		exit(hold_in_background(name, all_wires, ready[1]));
 	}
 	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		return 1; /* the child has said why */
+	if (read(ready[0], &byte, 1) != 1) {
+		int status;
+
+		/* The child has said why. */
+		return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+									    : 1;
+	}
 	puts(name);
 	return 0;
 }
@@ -151,6 +180,7 @@ static int command_up(int argc, char **argv)
 	const char *topology_name = NULL;
 	const char *name = NULL;
 	bool foreground = false;
+	bool all_wires = false;
 	char own_name[LABHOLD_NAME_SIZE];
 	pid_t parent = getppid();
 	const struct cli_option table[] = {
@@ -158,11 +188,13 @@ static int command_up(int argc, char **argv)
 		 .help = "the topology's name and a number unless given"},
 		{"foreground", NULL, CLI_FLAG, &foreground,
 		 .help = "stay, print a line of JSON, end with standard input or the parent"},
+		{"wires", NULL, CLI_FLAG, &all_wires,
+		 .help = "give every link a wire, so that it can be impaired"},
 	};
 
 	/* Options may stand before and behind the topology. */
 	while (argc > 1) {
-		int used = cli_parse(table, 2, "netlab up TOPOLOGY [options]", NULL, argc, argv);
+		int used = cli_parse(table, 3, "netlab up TOPOLOGY [options]", NULL, argc, argv);
 
 		if (used < argc && topology_name)
 			die("unexpected argument '%s'", argv[used]);
@@ -174,15 +206,17 @@ static int command_up(int argc, char **argv)
 	if (!topology_name)
 		die("which topology?  usage: netlab up TOPOLOGY [--name NAME] [--foreground]");
 	load_topology(topology_name);
+	if (all_wires)
+		labhold_add_wires(&topology);
 	if (!name) {
 		snprintf(own_name, sizeof(own_name), "%s-%d", topology.name, getpid());
 		name = own_name;
 	}
-	return foreground ? up_foreground(name, parent) : up_background(name);
+	return foreground ? up_foreground(name, all_wires, parent) : up_background(name, all_wires);
 }
 
 static void ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
-		int fds[static 2], size_t *n_fds)
+		int *fds, size_t *n_fds)
 {
 	int ret = labhold_ask(name, request, answer, fds, n_fds);
 
@@ -199,7 +233,7 @@ static void enter(const char *name, const char *node)
 	char answer[LABHOLD_ANSWER_SIZE];
 	char request[128];
 	int fds[2] = {-1, -1};
-	size_t n_fds;
+	size_t n_fds = 2;
 	int ret;
 
 	snprintf(request, sizeof(request), "node %s", node);
@@ -235,19 +269,47 @@ static int command_exec(int argc, char **argv)
 	return 1;
 }
 
+static char only_lab_name[LABHOLD_NAME_SIZE];
+static unsigned int n_labs;
+
+static void note_lab(const char *name)
+{
+	char answer[LABHOLD_ANSWER_SIZE];
+	int fds[2];
+	size_t n_fds = 2;
+
+	/* Another user's, or one that goes down at this moment, is not one to go into. */
+	if (labhold_ask(name, "info", answer, fds, &n_fds) || !strncmp(answer, "error ", 6))
+		return;
+	n_labs++;
+	snprintf(only_lab_name, sizeof(only_lab_name), "%s", name);
+}
+
+static const char *only_lab(void)
+{
+	labhold_list(note_lab);
+	if (n_labs == 0)
+		die("no lab is up");
+	if (n_labs > 1)
+		die("%u labs are up; say which: netlab shell LAB NODE", n_labs);
+	return only_lab_name;
+}
+
 static int command_shell(int argc, char **argv)
 {
 	pid_t parent = getppid();
 	char prompt[256];
 	char *shell[] = {getenv("SHELL"), NULL};
+	const char *name;
 
-	if (argc != 3)
-		die("usage: netlab shell LAB NODE");
+	if (argc != 2 && argc != 3)
+		die("usage: netlab shell [LAB] NODE");
+	name = argc == 3 ? argv[1] : only_lab();
 	if (!shell[0])
 		shell[0] = "/bin/sh";
-	snprintf(prompt, sizeof(prompt), "[%s:%s] $ ", argv[1], argv[2]);
+	snprintf(prompt, sizeof(prompt), "[%s:%s] $ ", name, argv[argc - 1]);
 	setenv("PS1", prompt, 1);
-	enter(argv[1], argv[2]);
+	enter(name, argv[argc - 1]);
 	become(shell, parent);
 	return 1;
 }
@@ -256,7 +318,7 @@ static int command_down(int argc, char **argv)
 {
 	char answer[LABHOLD_ANSWER_SIZE];
 	int fds[2];
-	size_t n_fds;
+	size_t n_fds = 2;
 
 	if (argc != 2)
 		die("usage: netlab down LAB");
@@ -270,7 +332,7 @@ static void print_lab(const char *name)
 {
 	char answer[LABHOLD_ANSWER_SIZE];
 	int fds[2];
-	size_t n_fds;
+	size_t n_fds = 2;
 
 	/* One that goes down at this moment, or another user's, is no news. */
 	if (labhold_ask(name, "info", answer, fds, &n_fds) == 0 && strncmp(answer, "error ", 6))
@@ -288,10 +350,24 @@ static int command_list(int argc, char **argv)
 
 static int command_draw(int argc, char **argv)
 {
-	if (argc != 2)
-		die("usage: netlab draw TOPOLOGY");
-	load_topology(argv[1]);
-	topology_draw(&topology);
+	const char *what = NULL;
+	bool svg = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--svg"))
+			svg = true;
+		else if (what)
+			die("unexpected argument '%s'", argv[i]);
+		else
+			what = argv[i];
+	}
+	if (!what)
+		die("usage: netlab draw TOPOLOGY [--svg]");
+	load_topology(what);
+	if (svg)
+		topology_draw_svg(&topology);
+	else
+		topology_draw(&topology);
 	return 0;
 }
 
@@ -300,13 +376,25 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{"up", command_up, "up TOPOLOGY [--name NAME] [--foreground]   bring a lab up"},
+	{"up", command_up, "up TOPOLOGY [--name NAME] [--wires] [--foreground]   bring a lab up"},
 	{"exec", command_exec, "exec LAB NODE [--] COMMAND...   run a command in a node"},
-	{"shell", command_shell, "shell LAB NODE   a shell in a node"},
+	{"shell", command_shell,
+	 "shell [LAB] NODE   a shell in a node; of the only lab, if one is up"},
 	{"down", command_down, "down LAB   take a lab down, with all that runs in it"},
 	{"list", command_list,
 	 "list   the labs that are up: name, pid of the holder, topology, nodes"},
-	{"draw", command_draw, "draw TOPOLOGY   draw a topology"},
+	{"draw", command_draw, "draw TOPOLOGY [--svg]   draw a topology"},
+	{"capture", labcmd_capture,
+	 "capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]   a pcap, until SIGTERM"},
+	{"record", labcmd_record,
+	 "record LAB DIRECTORY   keep the last packets of all links; write them on SIGUSR1"},
+	{"impair", labcmd_impair,
+	 "impair LAB NODE IF loss|every|dup|rate|flap|show|clear ...   what arrives there"},
+	{"fault", labcmd_fault,
+	 "fault LAB NODE VERB ...   what goes wrong in life; alone lists all"},
+	{"check", labcmd_check,
+	 "check --socket-path PATH [--lab LAB --node NODE]   does a relay say and do what it "
+	 "should"},
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))

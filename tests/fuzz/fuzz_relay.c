@@ -7,6 +7,7 @@
  *
  * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c
  * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/frame.c core/limiter.c
+ * Links: core/past.c core/refusal.c core/journal.c
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -5,6 +5,9 @@ Nothing here speaks for the daemon: a rule is the object that stands in a config
 answer is the object that came over the socket.
 """
 
+import contextlib
+import os
+import signal
 import socket
 import struct
 
@@ -76,6 +79,27 @@ def snmp(t, node, counter, path="/proc/net/snmp"):
     rows = [line.split() for line in t.run(node, ["cat", path]).stdout.splitlines()
             if line.startswith(f"{table}:")]
     return int(rows[1][rows[0].index(name)])
+
+
+def state_of_process(pid):
+    """The letter that ps(1) shows: R, S, T when stopped, Z when dead and not yet collected."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+@contextlib.contextmanager
+def held(t, pids):
+    """The processes stand still meanwhile, and find everything at once afterwards."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for pid in pids:
+            t.wait_until(lambda: state_of_process(pid) == "T", 5, f"{pid} stopped")
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):  # killed meanwhile
+                os.kill(pid, signal.SIGCONT)
 
 
 def dumped(path):

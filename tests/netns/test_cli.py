@@ -1,29 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""mcrctl and mcrd as people and scripts use them: commands, tables, log lines, exit statuses.
+"""mcrctl and the log lines as people and scripts use them: commands, tables, exit statuses.
 
     gen ---- eth0  relay  eth1 ---- sink         mcrctl ---- control.sock
 """
 
-import errno
 import json
-import os
 import re
-import shutil
-import signal
-import socket
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, paths, scenario
 
-from support_rules import add, nonzero, output, rule
+from support_rules import add, output, rule
 
-HERE = Path(__file__).resolve().parent
 OK, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
-IO_URING_SETUP = 425
 N = r"(\d+)"
 STATS = re.compile(rf"^\[STATS\] t_ms={N} rx={N} tx={N} matched={N} not_matched={N} rx_err={N} "
                    rf"tx_err={N} buf_exhaust={N}$", re.M)
@@ -36,9 +28,6 @@ FINAL_EGRESS = re.compile(rf"^\[STATS:Egress FINAL\] total: sent={N} submitted={
 def table(text):
     """The rows of a table, without the heading, as lists of words."""
     return [line.split() for line in text.splitlines()[1:] if line.strip()]
-
-
-# mcrctl
 
 
 @scenario("add, list and remove from the command line", topology="chain3")
@@ -161,279 +150,7 @@ def exit_statuses(t):
     t.equal(ctl("list").returncode, UNREACHABLE, "status after the daemon has ended")
 
 
-# Configuration
-
-
-CONFIG = """{
-    // what the studio sends
-    "workers": 1,
-    "steering": {"eth0": "rule"},
-    "rules": [
-        {"name": "camera-1", /* of two */
-         "input": {"interface": "eth0", "group": "239.1.1.1", "port": 5000,
-                   "source": "10.10.1.100"},
-         "outputs": [{"interface": "eth1", "group": "239.2.2.2", "port": 6000, "ttl": 8,
-                      "source_ip": "10.90.1.1", "dscp": 34}],
-         "rate_limit": {"pps": 0, "bps": 0}, "priority": "normal"},
-        {"name": "camera-2", "id": "two",
-         "input": {"interface": "eth0", "group": "239.1.1.2", "port": 5000},
-         "outputs": [{"interface": "eth1", "group": "239.2.2.3", "port": 6000},],
-         "rate_limit": {"pps": 5000}, "priority": "low"},
-    ],
-}
-"""
-
-
-def shapes(relay):
-    """The rules without their counters, in the order of their names."""
-    keep = ("rule_id", "name", "input", "rate_limit", "priority")
-    return sorted(([one.get(key) for key in keep] +
-                   [{key: value for key, value in out.items()
-                     if key in ("interface", "group", "port", "ttl", "ttl_default", "source_ip",
-                                "dscp")} for out in one["outputs"]]
-                   for one in relay.rpc("ListRules")["rules"]), key=lambda shape: shape[1])
-
-
-@scenario("configuration: load, show, save, check", topology="chain3")
-def config_round_trip(t):
-    """What is saved from a running daemon makes another one the same."""
-    relay = t.mcrd("relay")
-    source, saved = t.run_dir / "source.json", t.run_dir / "saved.json"
-    source.write_text(CONFIG)
-    t.equal(relay.ctl("config", "check", "--file", source).returncode, OK, "check")
-    t.equal(relay.rpc("ListRules")["rules"], [], "rules after check")
-    relay.ctl("config", "load", "--file", source)
-    first = shapes(relay)
-    t.equal([one[1] for one in first], ["camera-1", "camera-2"], "rules loaded")
-    t.equal(first[0][5], {"interface": "eth1", "group": "239.2.2.2", "port": 6000, "ttl": 8,
-                          "source_ip": "10.90.1.1", "dscp": 34, "ttl_default": False}, "output")
-    relay.ctl("config", "save", "--file", saved)
-    t.equal(relay.ctl("config", "show").stdout, saved.read_text(), "shown and saved")
-    t.equal([name for name in os.listdir(t.run_dir) if name.startswith("saved")], ["saved.json"],
-            "files left by saving")
-
-    add(t, relay, rule("239.1.1.9", 5000, output("239.2.2.9", 6000)))
-    again = json.loads(relay.ctl("--json", "config", "load", "--file", saved).stdout)
-    t.equal((again["added"], again["unchanged"], again["removed"]), (0, 2, 0), "loaded again")
-    again = json.loads(relay.ctl("--json", "config", "load", "--file", saved, "--replace").stdout)
-    t.equal((again["added"], again["unchanged"], again["removed"]), (0, 2, 1), "with --replace")
-    t.equal(shapes(relay), first, "rules")
-    relay.stop()
-
-    other = t.mcrd("relay", config=saved.read_text(), num_workers=None)
-    t.equal(shapes(other), first, "rules of a daemon started from what was saved")
-    t.equal(len(other.rpc("ListWorkers")["workers"]), 1, "workers, from the configuration")
-    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
-    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=200, size=100)
-    t.clean(sink.finish(200), 200)
-
-
-@scenario("SIGHUP reads the configuration again", topology="chain3")
-def reload(t):
-    """Rules of the new text are there, and a broken text changes nothing."""
-    one = rule("239.1.1.1", 5000, output("239.2.2.2", 6000), name="one")
-    two = rule("239.1.1.2", 5000, output("239.2.2.3", 6000), name="two")
-    relay = t.mcrd("relay", config={"rules": [one]})
-
-    def names():
-        return [shape[1] for shape in shapes(relay)]
-
-    t.equal(names(), ["one"], "rules at the start")
-    relay.config_path.write_text(json.dumps({"rules": [one, two]}))
-    relay.send_signal(signal.SIGHUP)
-    t.wait_until(lambda: names() == ["one", "two"], 5, "both rules")
-    relay.config_path.write_text('{"rules": [}')
-    relay.send_signal(signal.SIGHUP)
-    t.wait_until(lambda: f"{relay.config_path}:1:12" in relay.stderr(), 5,
-                 "the place of the error in the log")
-    t.equal(names(), ["one", "two"], "rules after a broken text")
-
-
-BAD_CONFIGS = [
-    ("not JSON", '{\n  "rules": [\n    oops\n  ]\n}', 3, 5, ""),
-    ("an unknown field", '{\n  "rules": [],\n  "wrokers": 2\n}', 3, None, "wrokers"),
-    ("a wrong type", '{\n  "workers": "two"\n}', 2, None, "workers"),
-    ("a bad port", CONFIG.replace('"port": 6000, "ttl"', '"port": 66000, "ttl"'), 9, None,
-     "rules[0].outputs[0].port"),
-    ("a missing field", CONFIG.replace('"group": "239.1.1.2", ', ""), 13, None,
-     "rules[1].input.group"),
-    ("the same input twice", CONFIG.replace('"239.1.1.2"', '"239.1.1.1"').replace(
-        '"port": 5000,\n                   "source": "10.10.1.100"}', '"port": 5000}'), None, None,
-     "rules[1]"),
-]
-
-
-@scenario("a bad configuration file", topology="chain3")
-def bad_config(t):
-    """File, line, column and field on one line, nothing applied, non-zero status, everywhere."""
-    relay = t.mcrd("relay")
-    path = t.run_dir / "bad.json"
-    for what, text, line, column, field in BAD_CONFIGS:
-        path.write_text(text)
-        place = rf"{re.escape(str(path))}:{line or N}:{column or N}: " + \
-            (rf"{re.escape(field)}[^:]*: " if field else "") + ".+"
-        for command in ("check", "load"):
-            done = relay.ctl("config", command, "--file", path, check=False)
-            t.equal((done.returncode, done.stdout), (REFUSED, ""), f"{what}: config {command}")
-            t.true(re.fullmatch(place + "\n", done.stderr),
-                   f"{what}: config {command} says {done.stderr!r}, not {place}")
-        t.equal(relay.rpc("ListRules")["rules"], [], f"{what}: rules")
-        status, log = refused_start(t, "--config", path)
-        t.equal(status, 1, f"{what}: status of mcrd")
-        t.true(any(re.search(place + "$", one) for one in critical(log)),
-               f"{what}: mcrd says {log!r}")
-    done = relay.ctl("config", "load", "--file", t.run_dir / "none.json", check=False)
-    t.equal(done.returncode, REFUSED, "a file that is not there")
-    t.true(str(t.run_dir / "none.json") in done.stderr, done.stderr)
-
-
-# mcrd
-
-
-def refused_start(t, *args, wrapper=(), program=None, path=None, node="relay"):
-    """mcrd that does not start: its status and log.  Nothing may be left of it."""
-    path = path or t.run_dir / "refused.sock"
-    done = t.run(node, list(wrapper) + [program or paths.program("mcrd"), "--control-socket-path",
-                                        path, "--num-workers", 1] + list(args),
-                 check=False, deadline_s=20)
-    t.equal([name for name in os.listdir(t.run_dir) if name.startswith("refused")], [],
-            "sockets left behind")
-    return done.returncode, done.stderr
-
-
-def critical(log):
-    return [line for line in log.splitlines() if " critical " in line]
-
-
-def one_line(t, log, *words):
-    """Exactly one line says what is wrong, with these words in it."""
-    lines = critical(log)
-    t.equal(len(lines), 1, f"critical lines in {log!r}")
-    for word in words:
-        t.true(word in lines[0], f"{word!r} in {lines[0]!r}")
-
-
-@scenario("missing privilege", topology="chain3")
-def missing_privilege(t):
-    """As an ordinary user: one line that says what to grant."""
-    nobody = t.run_dir / "nobody"
-    nobody.mkdir()
-    nobody.chmod(0o777)
-    program = nobody / "mcrd"
-    shutil.copy(paths.program("mcrd"), program)
-    program.chmod(0o755)
-    status, log = refused_start(t, wrapper=["setpriv", "--reuid=65534", "--regid=65534",
-                                            "--clear-groups", "--inh-caps=-all"],
-                                program=program, path=nobody / "control.sock")
-    t.equal(status, 1, "status")
-    one_line(t, log, "CAP_NET_RAW", "run as root")
-
-
-@scenario("another daemon on the same control socket", topology="chain3")
-def second_instance(t):
-    """The second says so and ends; the first does not notice."""
-    relay = t.mcrd("relay")
-    status, log = refused_start(t, path=relay.socket_path)
-    t.equal(status, 1, "status")
-    one_line(t, log, "another mcrd", str(relay.socket_path), "--control-socket-path")
-    t.true(relay.rpc("Ping")["pong"], "the first one")
-
-
-@scenario("a control socket path that is something else", topology="chain3")
-def not_a_socket(t):
-    """A file is not overwritten; a directory that is not there is named."""
-    path = t.run_dir / "file"
-    path.write_text("precious")
-    status, log = refused_start(t, path=path)
-    t.equal((status, path.read_text()), (1, "precious"), "status, file")
-    one_line(t, log, str(path), "not a socket")
-    status, log = refused_start(t, path=t.run_dir / "missing" / "control.sock")
-    t.equal(status, 1, "status")
-    one_line(t, log, str(t.run_dir / "missing"))
-
-
-@scenario("a kernel that is too old", topology="chain3")
-def old_kernel(t):
-    """It is named, and what is needed."""
-    status, log = refused_start(t, wrapper=["setarch", "--uname-2.6"])
-    t.equal(status, 1, "status")
-    one_line(t, log, "Linux 2.6", "6.1")
-
-
-@scenario("a kernel without io_uring, and one that forbids it", topology="chain3")
-def no_io_uring(t):
-    """One line each, and not the same one."""
-    for number, words in ((errno.ENOSYS, "without io_uring"), (errno.EPERM, "seccomp")):
-        status, log = refused_start(t, wrapper=[sys.executable, f"{HERE}/support_deny.py",
-                                                IO_URING_SETUP, number])
-        t.equal(status, 1, "status")
-        one_line(t, log, "io_uring", words)
-
-
-@scenario("options of mcrd", topology="chain3")
-def options(t):
-    """Wrong ones end with status 2 and a hint; --help and --version with 0."""
-    mcrd = paths.program("mcrd")
-    for args in (["--colour"], ["--num-workers", "0"], ["--num-workers", "many"],
-                 ["--log-format", "xml"], ["--interface", "a-name-that-is-too-long"], ["extra"]):
-        done = t.run("relay", [mcrd] + args, check=False)
-        t.equal((done.returncode, done.stdout), (USAGE, ""), f"status of {args}")
-        t.true("mcrd --help" in done.stderr, f"{args}: {done.stderr!r}")
-    t.true("--control-socket-path" in t.run("relay", [mcrd, "--help"]).stdout, "--help")
-    t.true(t.run("relay", [mcrd, "--version"]).stdout.startswith("mcrd "), "--version")
-
-
-@scenario("input interfaces given on the command line", topology="chain3")
-def given_interfaces(t):
-    """Opened at the start: what arrives is counted although no rule names the interface."""
-    relay = t.mcrd("relay", args=["--interface", "eth0"])
-    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=100, size=100)
-    t.wait_until(lambda: relay.stats()["totals"]["received"] >= 100, 5, "100 received")
-    totals = t.conservation(relay)["totals"]
-    t.equal((totals["received"], nonzero(totals["drops"])), (100, {"not_matched": 100}),
-            "received, drops")
-    add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.2", 6000)))
-    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
-    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=100, size=100)
-    t.clean(sink.finish(100), 100)
-
-
-@scenario("the word supervisor before the options", topology="chain3")
-def supervisor_word(t):
-    """`mcrd supervisor --interface ...` is what older unit files start."""
-    path = t.run_dir / "old.sock"
-    process = t.start("relay", [paths.program("mcrd"), "supervisor", "--interface", "eth0",
-                                "--num-workers", 1, "--control-socket-path", path])
-    mcrctl = [paths.program("mcrctl"), "--socket-path", path, "ping"]
-    t.wait_until(lambda: t.run(None, mcrctl, check=False).returncode == OK, 5, "it answers")
-    t.equal(process.stop(), 0, "status")
-
-
-@scenario("readiness and the end are notified", topology="chain3")
-def notification(t):
-    """READY=1 comes once, when the control socket answers; STOPPING=1 at the end."""
-    path, control = t.run_dir / "notify", t.run_dir / "notified.sock"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(path))
-        listener.settimeout(10)
-        start = time.monotonic()
-        process = t.start("relay", [paths.program("mcrd"), "--num-workers", 2,
-                                    "--control-socket-path", control],
-                          env=paths.environment(NOTIFY_SOCKET=path))
-        t.equal(listener.recv(4096), b"READY=1", "first message")
-        spent_ms = (time.monotonic() - start) * 1000
-        t.equal(t.run(None, [paths.program("mcrctl"), "--socket-path", control,
-                             "ping"]).returncode, OK, "ping at once")
-        t.equal(process.stop(), 0, "status")
-        listener.settimeout(0)
-        rest = []
-        while True:
-            try:
-                rest.append(listener.recv(4096))
-            except BlockingIOError:
-                break
-        t.equal(rest, [b"STOPPING=1"], "messages afterwards")
-        t.note(f"ready after {spent_ms:.0f} ms, program start included")
+# Log lines
 
 
 # Frames of an Ethernet type for experiments (IEEE 802).

@@ -159,6 +159,34 @@ def jumbo(t):
     t.conservation(relay)
 
 
+def class_in_use(t, gro, size):
+    """Which pool of receive buffers a stream draws from, in full-sized frames."""
+    config = {"rules": [rule(IN, 5000, output(OUT, 6000))]}
+    if gro is not None:
+        config["gro"] = {"eth0": gro}
+    relay = t.mcrd("relay", config=config)
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=2000, count=500, size=size)
+    t.clean(sink.finish(500), 500)
+    pools = t.conservation(relay)["workers"][0]["pools"]
+    relay.stop()
+    return [name for name, pool in pools.items() if pool["low"] < pool["buffers"]]
+
+
+@scenario("receive buffers for the MTU", topology="chain3")
+def small_buffers(t):
+    """An input that cannot bring more than its MTU is served from the small buffers."""
+    t.equal(class_in_use(t, False, 1472), ["small"], "pool with GRO off")
+    t.equal(class_in_use(t, None, 1472), ["super"], "pool with GRO as it is, on a virtual wire")
+
+
+@scenario("receive buffers for jumbo frames", topology="jumbo")
+def jumbo_buffers(t):
+    """The same with an MTU of 9000 and the buffers in between."""
+    t.equal(class_in_use(t, False, 8972), ["jumbo"], "pool with GRO off")
+    t.equal(class_in_use(t, True, 8972), ["super"], "pool with GRO on")
+
+
 @scenario("TTL, DSCP and source of each output", topology="chain3")
 def output_options(t):
     """One rule, four outputs: each datagram carries its output's TTL, DSCP and source address."""

@@ -11,6 +11,7 @@ That a sealed worker cannot open a socket, a file or another ring cannot be seen
 experiments/poc_packet_socket_passing and poc_ring_sealed show it.
 """
 
+import json
 import os
 import pwd
 import re
@@ -21,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, scenario
 
-from support_rules import add, output, rule, rules_by_id
+from support_rules import add, held, output, rule, rules_by_id, state_of_process
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CAP_SETGID, CAP_SETUID, CAP_NET_ADMIN, CAP_NET_RAW = 6, 7, 12, 13
@@ -176,12 +177,21 @@ def worker_killed(t):
 @scenario("what arrives while a worker is dead is not lost", topology="chain3")
 def queued(t):
     """The sockets belong to the supervisor and queue: a killed worker's successor reads them."""
-    relay, _, [worker] = started(t, num_workers=1)
-    sink = t.sink("sink", "eth0", OUT, 6000)
-    os.kill(worker, signal.SIGSTOP)  # so that what is sent is in the socket and nowhere else
-    t.gen("gen", "eth0", IN, 5000, count=300, size=200)
-    os.kill(worker, signal.SIGKILL)
-    t.clean(sink.finish(300), 300)
+    relay, _, _ = started(t, num_workers=1)
+    # The successor takes nothing before it has its rules, however many there are.
+    relay.rpc("LoadConfig", {"text": json.dumps({"rules": [
+        rule(f"239.3.{n // 250}.{n % 250}", 5000, output(OUT, 7000)) for n in range(500)]})})
+    for flow in range(3):
+        sink = t.sink("sink", "eth0", OUT, 6000)
+        [worker] = relay.children(WORKER)
+        gen = t.gen_start("gen", "eth0", IN, 5000, hold=True, count=300, size=200,
+                          first_flow=flow)
+        with held(t, [worker]):  # so that what is sent is in the socket and nowhere else
+            gen.finish()
+            os.kill(worker, signal.SIGKILL)
+        t.clean(sink.finish(300), 300, f"stream {flow}")
+        t.wait_until(lambda: relay.rpc("ListWorkers")["workers"][0]["in_sync"], 5, "in sync")
+    t.conservation(relay)
 
 
 @scenario("control that is killed comes back", topology="chain3")
@@ -221,8 +231,8 @@ def supervisor_killed(t):
     relay, control, workers = started(t)
     relay.kill()
     for pid in [control] + workers:
-        t.wait_until(lambda: not os.path.exists(f"/proc/{pid}") or
-                     status(pid)["State"].startswith("Z"), 2, f"the end of {pid}")
+        t.wait_until(lambda: not os.path.exists(f"/proc/{pid}") or state_of_process(pid) == "Z", 2,
+                     f"the end of {pid}")
     # Its sockets are left behind; the next one takes their place.
     t.mcrd("relay", args=["--control-socket-path", relay.socket_path])
     t.equal(relay.rpc("Ping")["pong"], True, "a new daemon answers on the old socket")

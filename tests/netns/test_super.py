@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, scenario
 
-from support_rules import add, dumped, nonzero, output, rule
+from support_rules import add, dumped, held, nonzero, output, rule
 
 HERE = Path(__file__).resolve().parent
 IN, OUT = "239.1.1.1", "239.2.2.2"
@@ -28,15 +28,16 @@ def whole_supers(t):
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
 
 
-def send_plan(t, plan):
+def send_plan(t, plan, hold=False):
     """Send by plan through a relay; what arrives must be what was sent, in order, byte for byte."""
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     arrived, sent = t.run_dir / "arrived", t.run_dir / "sent"
     count = sum(-(-total // segment) for segment, total in plan)
     sink = t.sink("sink", "eth0", OUT, 6000, dump=arrived)
-    t.run("gen", [sys.executable, f"{HERE}/support_super.py", "eth0", IN, 5000, json.dumps(plan),
-                  sent])
+    with held(t, relay.children("--role=worker") if hold else []):
+        t.run("gen", [sys.executable, f"{HERE}/support_super.py", "eth0", IN, 5000,
+                      json.dumps(plan), sent])
     report = sink.finish(count)
     t.equal((report["received"], report["sink_drops"]), (count, 0), "received, sink drops")
     got, expected = dumped(arrived), dumped(sent)
@@ -47,6 +48,7 @@ def send_plan(t, plan):
             (count, count, count, {}), "counted as datagrams: received, matched, sent, drops")
     t.equal(totals["bytes"], sum(total for _, total in plan), "payload bytes")
     t.equal(totals["frames"], len(plan), "frames")
+    return totals
 
 
 @scenario("super-datagrams of equal sizes", topology="gro")
@@ -72,6 +74,36 @@ def mixed_sizes(t):
                   (700, 700 * 40 + 10), (10, 10), (1472, 1472 * 3), (1400, 1401)] * 5)
 
 
+@scenario("gathered while behind, of mixed sizes", topology="gro")
+def gathered(t):
+    """A worker that finds much at once puts it into few sends; sizes and order stay."""
+    whole_supers(t)
+    plan = [(1000, 5000), (1000, 1000), (1000, 999), (1000, 3000), (1000, 3001), (1000, 2000),
+            (1, 1), (1, 1), (1400, 1400), (1400, 1400), (1400, 5), (1400, 1400), (8, 80)] * 10
+    totals = send_plan(t, plan, hold=True)
+    t.true(totals["send_calls"] < len(plan), f"{totals['send_calls']} sends for {len(plan)} "
+           "frames: nothing was gathered")
+    t.note(f"{totals['sent']} datagrams in {totals['frames']} frames, {totals['send_calls']} sends")
+
+
+@scenario("gathered while behind, many streams", topology="chain3")
+def gathered_streams(t):
+    """40 streams of single datagrams, with sizes that change, leave in few sends, each in order."""
+    relay = t.mcrd("relay", config={"rules": [
+        rule(IN, 5000 + n, output(OUT, 6000 + n)) for n in range(40)]})
+    sink = t.sink("sink", "eth0", OUT, 6000, flows=40)
+    gen = t.gen_start("gen", "eth0", IN, 5000, hold=True, flows=40, count=40 * 90,
+                      size="1400,1400,1400,700,1400,64,64,64,64,1")
+    with held(t, relay.children("--role=worker")):
+        gen.finish()
+    report = sink.finish(40 * 90)
+    t.equal((report["received"], report["duplicated"], report["reordered"], report["corrupt"]),
+            (40 * 90, 0, 0, 0), "received, duplicated, reordered, corrupt")
+    totals = t.conservation(relay)["totals"]
+    t.true(totals["send_calls"] < 40 * 90 / 2, f"{totals['send_calls']} sends: nothing gathered")
+    t.note(f"{totals['sent']} datagrams in {totals['send_calls']} sends")
+
+
 @scenario("super-datagrams of 128 datagrams", topology="gro")
 def most_segments(t):
     """As many as this kernel's senders may put into one; older kernels take 64 when it leaves."""
@@ -90,6 +122,23 @@ def gro_off(t):
     t.equal("rx-udp-gro-forwarding: off" in t.run("relay", ["ethtool", "-k", "eth0"]).stdout, True,
             "GRO is off")
     send_plan(t, [(1400, 1400 * 46), (1400, 1400 * 9 + 77), (64, 64 * 60), (900, 900)] * 5)
+
+
+@scenario("super-datagrams that the configuration rules out", topology="chain3")
+def oversize(t):
+    """With `"gro": false` the buffers are those of the MTU; what is larger is dropped."""
+    whole_supers(t)
+    relay = t.mcrd("relay", config={"gro": {"eth0": False},
+                                    "rules": [rule(IN, 5000, output(OUT, 6000))]})
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    plan = [(1400, 14000), (1400, 1400)] * 5
+    t.run("gen", [sys.executable, f"{HERE}/support_super.py", "eth0", IN, 5000, json.dumps(plan),
+                  os.devnull])
+    t.equal(sink.finish(5)["received"], 5, "received: those that fit")
+    totals = t.conservation(relay)["totals"]
+    # A frame that was cut is not looked into, so it counts as one.
+    t.equal((totals["received"], totals["matched"], nonzero(totals["drops"])),
+            (10, 5, {"oversize": 5}), "received, matched, drops")
 
 
 @scenario("super-datagrams that GRO merges", topology="gro")

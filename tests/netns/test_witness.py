@@ -107,6 +107,9 @@ def check_drops(t, rows):
         t.equal(nonzero(delta), {reason: COPIES}, f"{row}: drops")
         t.equal(after["received"] - before["received"], COPIES, f"{row}: received")
         t.equal(after["matched"], 0, f"{row}: matched")
+        # What the prefilter turns away costs no worker anything.
+        t.equal(after["frames"] - before["frames"], 0 if reason == "not_matched" else COPIES,
+                f"{row}: frames that a worker took")
         t.equal(foreign(relay) - foreign_before, COPIES if is_foreign else 0,
                 f"{row}: not IPv4 UDP")
     # What is good still passes, so the rows above were not turned away for want of a rule.

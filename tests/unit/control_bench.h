@@ -58,11 +58,17 @@ struct bench {
 };
 
 static const char *const words[IPC_TYPES] = {
-	[IPC_OPEN_INPUT] = "open-in",   [IPC_CLOSE_INPUT] = "close-in",
-	[IPC_OPEN_OUTPUT] = "open-out", [IPC_CLOSE_OUTPUT] = "close-out",
-	[IPC_SET_FILTER] = "filter",    [IPC_JOIN] = "join",
-	[IPC_LEAVE] = "leave",          [IPC_BIND] = "bind",
-	[IPC_UNBIND] = "unbind",        [IPC_PUBLISH] = "publish",
+	[IPC_OPEN_INPUT] = "open-in",
+	[IPC_CLOSE_INPUT] = "close-in",
+	[IPC_OPEN_OUTPUT] = "open-out",
+	[IPC_CLOSE_OUTPUT] = "close-out",
+	[IPC_SET_FILTER] = "filter",
+	[IPC_JOIN] = "join",
+	[IPC_LEAVE] = "leave",
+	[IPC_BIND] = "bind",
+	[IPC_UNBIND] = "unbind",
+	[IPC_PUBLISH] = "publish",
+	[IPC_RESTART_WORKER] = "restart",
 };
 
 static inline int setup(void **state)
@@ -77,6 +83,7 @@ static inline int setup(void **state)
 	control_super_init(&b->c->super, pair[0]);
 	control_netif_init(&b->c->netif, -1);
 	b->c->rules = ruleset_new();
+	b->c->kept = calloc(1, sizeof(*b->c->kept));
 	b->c->workers = 4;
 	for (int w = 0; w < 4; w++)
 		b->c->worker[w] = (struct control_worker){.running = true, .cpu = w};
@@ -97,6 +104,7 @@ static inline int teardown(void **state)
 	control_reconcile_fini(&b->c->rec);
 	config_fini(&b->c->settings);
 	ruleset_free(b->c->rules);
+	free(b->c->kept);
 	free(b->c);
 	free(b);
 	return 0;
@@ -111,7 +119,8 @@ static inline void set_link(struct bench *b, uint32_t ifindex, const char *name,
 		n->links = realloc(n->links, (n->n_links + 1) * sizeof(*l));
 		l = &n->links[n->n_links++];
 	}
-	*l = (struct netif_link){.ifindex = ifindex, .mtu = 1500, .type = ARPHRD_ETHER, .up = up};
+	*l = (struct netif_link){
+		.serial = ifindex, .ifindex = ifindex, .mtu = 1500, .type = ARPHRD_ETHER, .up = up};
 	strcpy(l->name, name);
 }
 
@@ -207,6 +216,17 @@ static inline void use_settings(struct bench *b, const char *text)
 		fail_msg("%s: %s", cpl.field, cpl.reason);
 	assert_int_equal(control_settings_merge(b->c, &cfg, true), 0);
 	config_fini(&cfg);
+}
+
+/* A page as a worker would write it. */
+static inline struct worker_page *make_page(struct bench *b, unsigned w)
+{
+	struct worker_page *page = calloc(1, sizeof(*page));
+
+	worker_page_init(page);
+	page->state = WORKER_RUNNING;
+	b->c->stats.worker[w] = (struct stats_page){.mem = page, .size_bytes = sizeof(*page)};
+	return page;
 }
 
 #endif

@@ -106,6 +106,7 @@ static inline void add_many(uint32_t n, uint32_t bytes)
 static inline void flush(void)
 {
 	env->rule->head = env->n_items ? 0 : NONE;
+	egress_begin(env->k->egress);
 	egress_rule(env->k->egress, env->rule, env->items);
 	for (uint32_t i = 0; i < env->n_items; i++)
 		bufpool_unref(&env->pool, env->items[i].buffer);

@@ -56,7 +56,7 @@ struct fake_kernel {
 	struct {
 		int sock;
 		const struct msghdr *msg;
-		uint32_t send;
+		struct egress_tag tag;
 	} queued[EGRESS_SENDS];
 	struct fake_send log[FAKE_LOG_MAX];
 	struct fake_datagram got[FAKE_GOT_MAX];
@@ -72,7 +72,7 @@ static inline uint64_t fake_sum(const uint8_t *p, uint32_t len)
 	return h;
 }
 
-static inline void fake_queue(void *ctx, int sock, const struct msghdr *msg, uint32_t send)
+static inline void fake_queue(void *ctx, int sock, const struct msghdr *msg, struct egress_tag tag)
 {
 	struct fake_kernel *k = ctx;
 
@@ -82,7 +82,7 @@ static inline void fake_queue(void *ctx, int sock, const struct msghdr *msg, uin
 	}
 	k->queued[k->n_queued].sock = sock;
 	k->queued[k->n_queued].msg = msg;
-	k->queued[k->n_queued++].send = send;
+	k->queued[k->n_queued++].tag = tag;
 }
 
 static inline void fake_read_control(struct fake_send *s, const struct msghdr *msg)
@@ -164,7 +164,7 @@ static inline void fake_drain(void *ctx)
 		const uint32_t n = k->n_queued;
 
 		for (uint32_t i = 0; i < n; i++)
-			egress_done(k->egress, k->queued[i].send,
+			egress_done(k->egress, k->queued[i].tag.send,
 				    fake_send_one(k, k->queued[i].sock, k->queued[i].msg));
 		if (k->n_queued != n)
 			k->bad = "egress_done() queued a send";

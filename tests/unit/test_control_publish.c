@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_control_publish.c - snapshots, restarts, drift, and configurations as a whole
+ * test_control_publish.c - snapshots, restarts, and configurations as a whole
  *
  * Links: daemon/control_reconcile.c daemon/control_assign.c daemon/control_filter.c
  * Links: daemon/control_join.c daemon/control_publish.c daemon/control_snapshot.c
@@ -63,8 +63,7 @@ static void test_restore(void **state)
 	assert_int_equal(control_restore(b->c, fd, 999999999), 0);
 	close(fd);
 	assert_int_equal(b->c->pub.generation, before.generation);
-	/* The closes are for what the predecessor may have opened and nobody needs. */
-	assert_string_equal(run(b), "open-in open-out publish filter join join close-out close-in");
+	assert_string_equal(run(b), "open-in open-out publish filter join join");
 	assert_string_equal(run(b), "");
 	after = view_of(b);
 	assert_int_equal(after.n_rules, 2);
@@ -81,7 +80,7 @@ static void test_restore(void **state)
 	assert_int_not_equal(ruleset_at(b->c->rules, 2)->slot, ruleset_at(b->c->rules, 1)->slot);
 }
 
-/* The link went away while no control was there: what its predecessor opened is closed. */
+/* The link went away while no control was there: its sockets are not asked for. */
 static void test_restore_without_link(void **state)
 {
 	struct bench *b = *state;
@@ -98,86 +97,8 @@ static void test_restore_without_link(void **state)
 	set_link(b, 3, "out0", true);
 	assert_int_equal(control_restore(b->c, fd, 1), 0);
 	close(fd);
-	assert_string_equal(run(b), "open-out publish close-in close-out close-in");
+	assert_string_equal(run(b), "open-out publish");
 	assert_string_equal(run(b), "");
-}
-
-/* A page as a worker would write it. */
-static struct worker_page *make_page(struct bench *b, unsigned w)
-{
-	struct worker_page *page = calloc(1, sizeof(*page));
-
-	worker_page_init(page);
-	page->state = WORKER_RUNNING;
-	b->c->stats.worker[w] = (struct stats_page){.mem = page, .size_bytes = sizeof(*page)};
-	return page;
-}
-
-static const struct {
-	const char *name;
-	uint64_t generation, hash; /* added to what is right */
-	bool running;
-	uint64_t wait_ns;
-	bool again;
-} drifts[] = {
-	{"in sync", 0, 0, true, 5 * NS_PER_S, false},
-	{"another hash, for half a second", 0, 1, true, NS_PER_S / 2, false},
-	{"another hash", 0, 1, true, NS_PER_S + 1, true},
-	{"an older generation", -1ull, 0, true, NS_PER_S + 1, true},
-	{"a generation that was never published", 5, 0, true, NS_PER_S + 1, true},
-	{"one that shares a place in the history", PUBLISH_HISTORY, 0, true, NS_PER_S + 1, true},
-	{"a worker that does not run", 0, 1, false, 5 * NS_PER_S, false},
-	{"five minutes in sync", 0, 0, true, PUBLISH_RESYNC_NS + 1, true},
-};
-
-static void test_drift(void **state)
-{
-	struct bench *b = *state;
-
-	for (size_t i = 0; i < sizeof(drifts) / sizeof(drifts[0]); i++) {
-		struct worker_page *page = make_page(b, 0);
-		uint64_t now = 1000 * NS_PER_S;
-
-		b->c->workers = 1;
-		b->c->worker[0] = (struct control_worker){.running = drifts[i].running};
-		add_rule(b, "in0", "239.1.1.1", (uint16_t)(5000 + i), "out0");
-		assert_int_equal(control_reconcile(b->c, now), 0);
-		serve(b);
-		page->generation = b->c->pub.generation + drifts[i].generation;
-		page->hash = b->c->pub.history[b->c->pub.generation % PUBLISH_HISTORY].hash[0] +
-			     drifts[i].hash;
-		assert_true(page->hash != 0);
-		b->c->dirty = false;
-		control_publish_check(b->c, now);
-		assert_false(b->c->dirty);
-		control_publish_check(b->c, now + drifts[i].wait_ns);
-		if (b->c->dirty != drifts[i].again || b->c->rec.publish != drifts[i].again)
-			fail_msg("%s", drifts[i].name);
-		free(page);
-		b->c->stats.worker[0].mem = NULL;
-	}
-}
-
-/* A fault long after the publication gets its second, too: the worker may be about to swap. */
-static void test_fresh_drift(void **state)
-{
-	struct bench *b = *state;
-	struct worker_page *page = make_page(b, 0);
-	uint64_t now = 1000 * NS_PER_S;
-
-	b->c->workers = 1;
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
-	assert_int_equal(control_reconcile(b->c, now), 0);
-	serve(b);
-	page->generation = 1;
-	page->hash = b->c->pub.history[1].hash[0] + 1;
-	control_publish_check(b->c, now + 60 * NS_PER_S);
-	assert_false(b->c->dirty);
-	control_publish_check(b->c, now + 61 * NS_PER_S);
-	assert_true(b->c->dirty);
-	assert_int_equal(b->c->pub.repairs, 1);
-	free(page);
-	b->c->stats.worker[0].mem = NULL;
 }
 
 /* A worker that is further than an answer waits for has what the answer is about. */
@@ -260,8 +181,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_expected_hashes),      T(test_restore),
-		T(test_restore_without_link), T(test_drift),
-		T(test_fresh_drift),          T(test_confirmed),
+		T(test_restore_without_link), T(test_confirmed),
 		T(test_load_all_or_nothing),  T(test_load_exchanges_names),
 	};
 

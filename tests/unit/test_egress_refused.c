@@ -4,6 +4,7 @@
  *
  * Links: core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c core/addr.c
  * Links: core/bufpool.c core/arena.c core/counters.c
+ * Links: core/past.c core/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -28,6 +28,13 @@ static const struct {
 	{"5-5", 0, {5, 5, 5, 5, 5, 5}},
 	{"65507", 0, {65507, 65507, 65507, 65507, 65507, 65507}},
 	{"0,0", 0, {0, 0, 0, 0, 0, 0}},
+	{"imix", 0, {36, 548, 36, 36, 548, 36}},
+	{"7,imix", 0, {7, 36, 548, 36, 36, 548}},
+	{"imix,imix,imix,imix,imix", 0, {36, 548, 36, 36, 548, 36}},
+	{"imix,imix,imix,imix,imix,imix", -ERANGE, {0}},
+	{"imi", -EINVAL, {0}},
+	{"imix2", -EINVAL, {0}},
+	{"IMIX", -EINVAL, {0}},
 	{"", -EINVAL, {0}},
 	{",", -EINVAL, {0}},
 	{"1,", -EINVAL, {0}},
@@ -70,6 +77,24 @@ static void test_extremes(void **state)
 	assert_int_equal(spec.period, 13);
 }
 
+static void test_imix_is_seven_four_one(void **state)
+{
+	struct sizespec spec;
+	unsigned int small = 0, medium = 0, large = 0;
+
+	assert_int_equal(sizespec_parse(&spec, "imix"), 0);
+	for (uint64_t n = 0; n < 1200; n++) {
+		uint32_t packet_bytes = sizespec_at(&spec, n) + 28;
+
+		small += packet_bytes == 64;
+		medium += packet_bytes == 576;
+		large += packet_bytes == 1500;
+	}
+	assert_int_equal(small, 700);
+	assert_int_equal(medium, 400);
+	assert_int_equal(large, 100);
+}
+
 static void test_too_many_items(void **state)
 {
 	char text[2 * SIZESPEC_MAX_ITEMS + 3] = "1";
@@ -87,6 +112,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_imix_is_seven_four_one),
 		cmocka_unit_test(test_too_many_items),
 	};
 

@@ -2,7 +2,7 @@
 /*
  * Topologies: what is read, and what is refused, with its line and field.
  *
- * Links: harness/topology.c harness/jsonread.c harness/jsonpath.c
+ * Links: harness/topology.c harness/topologyfind.c harness/jsonread.c harness/jsonpath.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

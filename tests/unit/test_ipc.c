@@ -73,12 +73,15 @@ static const struct {
 	{"unbind", IPC_UNBIND, CTL, 0, BIND},
 	{"publish", IPC_PUBLISH, CTL, 1, PUBLISH},
 	{"refresh", IPC_REFRESH_STATS, CTL, 0},
+	{"restart worker", IPC_RESTART_WORKER, CTL, 0},
+	{"upgrade", IPC_UPGRADE, CTL, 0},
 	{"ready", IPC_READY, true, true, false, false, 0},
 	{"give", IPC_GIVE, false, false, true, true, 1, {.give = {.what = GIFT_ARENA}}},
 	{"start", IPC_START, false, false, true, true, 0, {.start = {.workers = 1}}},
 	{"reply", IPC_REPLY, false, false, true, false, 0, {.reply = {.request = IPC_PIN}}},
 	{"worker state", IPC_WORKER_STATE, false, false, true, false, 0},
 	{"reload", IPC_RELOAD, false, false, true, false, 1},
+	{"upgraded", IPC_UPGRADED, false, false, true, false, 0},
 	{"shutdown", IPC_SHUTDOWN, false, false, true, true, 0},
 	{"input", IPC_INPUT, false, false, false, true, 1, {.input = {.ifindex = 2}}},
 	{"input close", IPC_INPUT_CLOSE, false, false, false, true, 0},
@@ -228,6 +231,11 @@ static void ranges_of_the_rest(void **state)
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.running, 2, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.pid, -1, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.cpu, -2, -ERANGE);
+	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.ending, ENDINGS - 1, 0);
+	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.ending, ENDINGS, -ERANGE);
+	RANGE(IPC_RESTART_WORKER, IPC_FROM_CONTROL, pin.worker, MCR_MAX_WORKERS, -ERANGE);
+	RANGE(IPC_UPGRADED, IPC_TO_CONTROL, upgraded.outcome, UPGRADE_OUTCOMES - 1, 0);
+	RANGE(IPC_UPGRADED, IPC_TO_CONTROL, upgraded.outcome, UPGRADE_OUTCOMES, -ERANGE);
 	RANGE(IPC_INPUT, IPC_TO_WORKER, input.slot, MCR_MAX_IFACES, -ERANGE);
 	RANGE(IPC_INPUT, IPC_TO_WORKER, input.ifindex, 0, -ERANGE);
 	RANGE(IPC_INPUT, IPC_TO_WORKER, input.link, LINK_LAYERS, -ERANGE);

@@ -48,7 +48,7 @@ static void test_plain_methods(void **state)
 		{"GetVersion", METHOD_GET_VERSION, true},   {"Ping", METHOD_PING, true},
 		{"ListRules", METHOD_LIST_RULES, true},     {"GetStats", METHOD_GET_STATS, true},
 		{"ListWorkers", METHOD_LIST_WORKERS, true}, {"SyncRules", METHOD_SYNC_RULES, false},
-		{"GetConfig", METHOD_GET_CONFIG, true},
+		{"GetConfig", METHOD_GET_CONFIG, true},     {"Upgrade", METHOD_UPGRADE, false},
 	};
 
 	for (size_t i = 0; i < N(cases); i++) {

@@ -4,7 +4,7 @@
  *
  * The sockets are replaced by ones that hold twenty memberships, as the kernel's do.
  *
- * Links: daemon/supervisor_join.c core/addr.c
+ * Links: daemon/supervisor_join.c daemon/supervisor_field.c core/ipc.c core/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -180,6 +180,30 @@ static void test_binds(void **state)
 	assert_int_equal(join_remove(&table, &a, true), -ENOENT);
 }
 
+/* What a control asked for and its successor did not is left, and nothing else. */
+static void test_drop_others(void **state)
+{
+	struct ipc_join address = key(5, 0x0a000001, 0);
+
+	address.port = 5000;
+	table.round = 1;
+	assert_int_equal(join_add(&table, &address, true), 0);
+	for (uint32_t i = 0; i < 30; i++)
+		assert_int_equal(add(5, 0xef000000 + i, 0), 0);
+	assert_int_equal(join_drop_others(&table), 0);
+	table.round = 2;
+	for (uint32_t i = 0; i < 10; i++)
+		assert_int_equal(add(5, 0xef000000 + i, 0), 0);
+	assert_int_equal(add(6, 0xef000000, 0), 0);
+	assert_int_equal(leaves, 0);
+	assert_int_equal(join_drop_others(&table), 21);
+	assert_int_equal(leaves, 20);
+	assert_int_equal(join_remove(&table, &address, true), -ENOENT);
+	assert_int_equal(leave(5, 0xef00000a, 0), -ENOENT);
+	assert_int_equal(leave(5, 0xef000009, 0), 0);
+	assert_int_equal(leave(6, 0xef000000, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +212,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_binds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drop_others, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
  * processes are replaced below.  A refused request must change nothing.
  *
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
- * Links: daemon/supervisor_stats.c core/ipc.c core/addr.c core/steer.c
+ * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,6 +36,8 @@ static struct {
 	struct priv_gro_state gro;
 	int gro_sets, gro_error;
 	int started, failed, announced, killed;
+	bool counts[1024]; /* descriptors of counting sockets */
+	uint32_t counted;  /* what each of them counts between two readings */
 } fake;
 
 static int some_fd(void)
@@ -57,7 +59,11 @@ int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum l
 
 int priv_counting_socket(unsigned ifindex)
 {
-	return some_fd();
+	const int fd = some_fd();
+
+	assert_in_range(fd, 0, 1023);
+	fake.counts[fd] = true;
+	return fd;
 }
 
 int priv_set_filter(int sock, const struct sock_fprog *prog)
@@ -68,7 +74,7 @@ int priv_set_filter(int sock, const struct sock_fprog *prog)
 
 int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost)
 {
-	*passed = 10;
+	*passed = fake.counts[sock] ? fake.counted : 10;
 	*lost = 3;
 	return 0;
 }
@@ -127,6 +133,17 @@ void supervisor_announce(struct supervisor *s)
 	fake.announced++;
 }
 
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
+{
+	c->ending = why;
+	fake.killed++;
+}
+
+int upgrade_begin(struct supervisor *s)
+{
+	return -EBUSY;
+}
+
 int child_start(struct supervisor *s, struct child *c)
 {
 	fake.started++;
@@ -161,7 +178,7 @@ static int setup(void **state)
 	sup->iface_page = &page;
 	sup->snapshot_fd = -1;
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
-		sup->input[i].unwanted = sup->input[i].foreign = -1;
+		sup->input[i].ipv4_udp = sup->input[i].foreign = -1;
 		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
 			sup->input[i].sock[k] = sup->output[i].sock[k] = -1;
 	}
@@ -240,6 +257,27 @@ static void test_start(void **state)
 	assert_int_equal(fake.started, 2);
 }
 
+/* Control may have a worker restarted that is there and ready, and no other. */
+static void test_restart_worker(void **state)
+{
+	struct ipc_msg m = {.type = IPC_RESTART_WORKER, .pin = {.worker = 1, .cpu = -1}};
+
+	assert_int_equal(ask(m, -1), -ERANGE);
+	configure(2);
+	assert_int_equal(ask(m, -1), -EALREADY);
+	sup->child[1].ready = true;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(fake.killed, 1);
+	assert_int_equal(sup->child[1].ending, END_DRIFT);
+	assert_int_equal(sup->child[0].ending, END_NONE);
+	m.pin.worker = 2;
+	assert_int_equal(ask(m, -1), -ERANGE);
+	m.pin.worker = MCR_MAX_WORKERS;
+	assert_int_equal(ask(m, -1), -ERANGE);
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_UPGRADE}, -1), -EBUSY);
+	assert_int_equal(fake.killed, 1);
+}
+
 static void test_inputs(void **state)
 {
 	struct ipc_msg bad_ifindex = iface_msg(IPC_OPEN_INPUT, 0, 1);
@@ -264,8 +302,6 @@ static void test_inputs(void **state)
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
 	assert_int_equal(page.slot[0].delivered[1], 14);
 	assert_int_equal(page.slot[0].socket_queue[1], 6);
-	assert_int_equal(page.slot[0].not_matched, 40);
-	assert_int_equal(page.slot[0].not_ipv4_udp, 20);
 	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
 	assert_int_equal(page.slot[0].delivered[0], 21);
 	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
@@ -341,6 +377,45 @@ static void test_outputs(void **state)
 	assert_int_equal(sup->output[0].sock[1], -1);
 }
 
+/* A control that died had opened what its successor asks for otherwise, or not at all. */
+static void test_next_control(void **state)
+{
+	struct ipc_msg ready = {.type = IPC_READY}, other = iface_msg(IPC_OPEN_INPUT, 0, 3);
+	struct ipc_msg smaller = iface_msg(IPC_OPEN_INPUT, 1, 3);
+	uint64_t first[2];
+
+	configure(2);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, i, 3), -1), 0);
+		assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, i, 0), -1), 0);
+	}
+	first[0] = sup->input[0].incarnation;
+	first[1] = sup->input[1].incarnation;
+	sup->round++;
+	/* Another interface has the slot by now: what was open there must not be taken for it. */
+	other.iface.ifindex++;
+	assert_int_equal(ask(other, -1), 0);
+	assert_true(sup->input[0].incarnation > first[0]);
+	assert_int_equal(sup->input[0].iface.ifindex, other.iface.ifindex);
+	other.type = IPC_OPEN_OUTPUT;
+	assert_int_equal(ask(other, -1), 0);
+	assert_int_equal(sup->output[0].ifindex, other.iface.ifindex);
+	/* Buffers that are larger than necessary do. */
+	smaller.iface.mtu--;
+	assert_int_equal(ask(smaller, -1), -EEXIST);
+	assert_int_equal(sup->input[1].incarnation, first[1]);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 2, 3), -1), -EEXIST);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 2, 0), -1), -EEXIST);
+
+	assert_int_equal(ask(ready, -1), 0);
+	assert_true(sup->input[0].incarnation && sup->output[0].incarnation);
+	assert_int_equal(sup->input[1].incarnation, first[1]);
+	assert_int_equal(sup->output[1].incarnation, 0);
+	assert_true(sup->input[2].incarnation && sup->output[2].incarnation);
+	assert_int_equal(sup->input[3].incarnation, 0);
+	assert_int_equal(sup->output[3].sock[1], -1);
+}
+
 static int memory(const void *head, size_t head_len, size_t size, int seals)
 {
 	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -353,25 +428,52 @@ static int memory(const void *head, size_t head_len, size_t size, int seals)
 	return fd;
 }
 
+/* What no rule wants: all IPv4 UDP less what two packet sockets with 10 each took. */
+static void test_unclaimed(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t counted;
+		uint64_t foreign, not_matched;
+	} rows[] = {
+		{"all wanted", 20, 20, 20},
+		{"some unwanted", 25, 45, 50},
+		{"the counting socket was read too early", 17, 62, 67},
+		{"and makes up for it", 23, 85, 90},
+		{"exactly", 21, 106, 112},
+	};
+
+	configure(2);
+	fake.counted = 20;
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	memset(&page.slot[0], 0, sizeof(page.slot[0]));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("  %s\n", rows[i].name);
+		fake.counted = rows[i].counted;
+		assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
+		assert_int_equal(page.slot[0].not_ipv4_udp, rows[i].foreign);
+		assert_int_equal(page.slot[0].not_matched, rows[i].not_matched);
+	}
+}
+
 static void test_filters(void **state)
 {
 	static const struct {
 		const char *name;
-		uint32_t wanted, unwanted;
+		uint32_t n;
 		size_t size;
 		int attach_error, status;
 		uint64_t coarse;
 	} rows[] = {
-		{"exact", 2, 3, 8 + 5 * 8, 0, 0, 0},
-		{"too big for the kernel", 40, 40, 8 + 80 * 8, -ENOMEM, 0, 1},
-		{"refused by the kernel", 40, 40, 8 + 80 * 8, -EINVAL, -EINVAL, 0},
-		{"shorter than announced", 2, 3, 8 + 4 * 8, 0, -EINVAL, 0},
-		{"longer than announced", 2, 3, 8 + 6 * 8, 0, -EINVAL, 0},
-		{"no header", 2, 3, 7, 0, -EINVAL, 0},
-		{"none wanted", 0, 3, 8 + 3 * 8, 0, -EINVAL, 0},
-		{"none unwanted", 3, 0, 8 + 3 * 8, 0, -EINVAL, 0},
-		{"beyond BPF_MAXINSNS", 4097, 1, 8 + 4098 * 8, 0, -EINVAL, 0},
-		{"sum overflows", 0xffffffff, 2, 8 + 8, 0, -EINVAL, 0},
+		{"exact", 5, 8 + 5 * 8, 0, 0, 0},
+		{"too big for the kernel", 80, 8 + 80 * 8, -ENOMEM, 0, 1},
+		{"refused by the kernel", 80, 8 + 80 * 8, -EINVAL, -EINVAL, 0},
+		{"shorter than announced", 5, 8 + 4 * 8, 0, -EINVAL, 0},
+		{"longer than announced", 5, 8 + 6 * 8, 0, -EINVAL, 0},
+		{"no header", 5, 7, 0, -EINVAL, 0},
+		{"none", 0, 8, 0, -EINVAL, 0},
+		{"beyond BPF_MAXINSNS", 4097, 8 + 4097 * 8, 0, -EINVAL, 0},
+		{"size overflows", 0xffffffff, 8 + 8, 0, -EINVAL, 0},
 	};
 	int pair[2], fd;
 
@@ -388,7 +490,7 @@ static void test_filters(void **state)
 	close(pair[0]);
 	close(pair[1]);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct filter_file head = {rows[i].wanted, rows[i].unwanted};
+		struct filter_file head = {.n = rows[i].n};
 		size_t len = rows[i].size < sizeof(head) ? rows[i].size : sizeof(head);
 		int before = fake.filters;
 
@@ -485,10 +587,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restart_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inputs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_buffers_and_gro, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_control, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unclaimed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_joins, setup, teardown),

@@ -29,6 +29,7 @@ static struct supervisor *sup;
 static const struct options no_options;
 static int worker_end, some_fd, killed, states, spawn_done;
 static bool wants_room;
+static enum ipc_ending last_why;
 
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 {
@@ -44,6 +45,12 @@ void child_kill(struct supervisor *s, struct child *c)
 	killed++;
 }
 
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
+{
+	last_why = why;
+	killed++;
+}
+
 void child_hung_up(struct supervisor *s, struct child *c)
 {
 	killed++;
@@ -54,7 +61,7 @@ void child_watch(struct supervisor *s, struct child *c, bool readable, bool writ
 	wants_room = writable;
 }
 
-void control_worker_state(struct supervisor *s, unsigned worker, int exit_status)
+void control_worker_state(struct supervisor *s, unsigned worker)
 {
 	states++;
 }
@@ -200,6 +207,7 @@ static void test_messages(void **state)
 	assert_int_equal(ipc_send(worker_end, &ready, -1), 0);
 	worker_readable(sup, 0);
 	assert_int_equal(killed, 1);
+	assert_int_equal(last_why, END_MESSAGE);
 	assert_int_equal(ipc_send(worker_end, &other, -1), 0);
 	worker_readable(sup, 0);
 	assert_int_equal(killed, 2);

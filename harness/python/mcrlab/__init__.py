@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Scenarios in a lab of network namespaces: see harness/README.md."""
 
+from . import fault
 from .payload import payload
 from .relay import RpcError
 from .runner import main, scenario
 from .scenario import Failure, Skip, wait_until
 
-__all__ = ["Failure", "RpcError", "Skip", "main", "payload", "scenario", "wait_until"]
+__all__ = ["Failure", "RpcError", "Skip", "fault", "main", "payload", "scenario", "wait_until"]

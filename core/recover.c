@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+// recover.c - the reader's side of the journal; recover.h has the mechanism
+#include "core/recover.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/journal.h"
+#include "core/refusal.h"
+#include "core/ring.h"
+#include "core/rule.h"
+#include "core/statpage.h"
+
+/* A completion queue in the arena, checked. */
+struct old_queue {
+	const struct io_uring_cqe *cqes;
+	uint32_t tail;
+};
+
+static bool header_is_sound(const struct arena_header *h)
+{
+	return h->magic == ARENA_MAGIC && h->version == ARENA_VERSION &&
+	       h->size_bytes == WORKER_ARENA_BYTES;
+}
+
+static bool commit_is_sound(const struct arena_commit *c)
+{
+	const uint32_t events = (uint32_t)(c->seen >> 32) - c->first;
+
+	return c->set < 2 && events <= ARENA_EVENTS && c->flush <= events && c->counted <= 1 &&
+	       c->n_past <= ARENA_PAST_MAX && c->n_saved <= ARENA_SAVED_MAX;
+}
+
+/* Does @bytes from @offset on lie in ring memory, aligned for what it holds? */
+static bool in_ring(uint32_t offset, size_t bytes, uint32_t align)
+{
+	return offset % align == 0 && offset <= ARENA_RING_BYTES &&
+	       bytes <= ARENA_RING_BYTES - offset;
+}
+
+static bool find_queue(uint8_t *arena, const struct arena_header *h, unsigned set,
+		       struct old_queue *q)
+{
+	const uint8_t *rings = arena + ARENA_RING_OFFSET(set);
+	struct io_uring_params p;
+
+	if (h->ring[set] != ARENA_RING_HERE)
+		return false;
+	memcpy(&p, h->ring_params[set], sizeof(p));
+	if (p.cq_entries != ARENA_CQ_ENTRIES || !in_ring(p.cq_off.tail, sizeof(uint32_t), 4) ||
+	    !in_ring(p.cq_off.cqes, ARENA_CQ_ENTRIES * sizeof(struct io_uring_cqe), 8))
+		return false;
+	q->cqes = (const void *)(rings + p.cq_off.cqes);
+	q->tail = __atomic_load_n((const uint32_t *)(rings + p.cq_off.tail), __ATOMIC_ACQUIRE);
+	return true;
+}
+
+/* Where to begin, so that no completion is read that another has overwritten. */
+static uint32_t from(const struct old_queue *q, uint32_t position)
+{
+	return q->tail - position > ARENA_CQ_ENTRIES ? q->tail - ARENA_CQ_ENTRIES : position;
+}
+
+static const struct io_uring_cqe *cqe_at(const struct old_queue *q, uint32_t position)
+{
+	return &q->cqes[position % ARENA_CQ_ENTRIES];
+}
+
+/* The buffer that a receive filled, by index over all classes; -1 when it cannot be. */
+static int buffer_of(const struct arena_event *e)
+{
+	const union ring_tag tag = {.u64 = e->tag};
+	const uint32_t bid = e->flags >> IORING_CQE_BUFFER_SHIFT;
+	uint32_t index = 0;
+
+	if (tag.kind != RING_RECV || tag.class >= BUF_CLASSES || tag.slot >= MCR_MAX_IFACES ||
+	    !(e->flags & IORING_CQE_F_BUFFER) || bid >= arena_class(tag.class).buffers)
+		return -1;
+	for (enum buf_class c = BUF_SMALL; c < tag.class; c++)
+		index += arena_class(c).buffers;
+	return (int)(index + bid);
+}
+
+/*
+ * Is it a receive whose buffer nobody else has?  The old receive is over: MORE keeps a
+ * worker from taking the end of it for that of its own.
+ */
+static bool claim(struct recovery *r, struct arena_event *e)
+{
+	const int buffer = buffer_of(e);
+
+	if (buffer < 0 || r->filled[buffer])
+		return false;
+	r->filled[buffer] = true;
+	r->receives++;
+	e->flags |= IORING_CQE_F_MORE;
+	return true;
+}
+
+/* One that cannot be claimed keeps its place, so that the others keep theirs. */
+static void claim_events(struct recovery *r, struct arena_event *events, uint32_t first,
+			 uint32_t tail)
+{
+	for (uint32_t i = first; i != tail; i++) {
+		struct arena_event *e = &events[i % ARENA_EVENTS];
+
+		if (!claim(r, e)) {
+			e->flags = IORING_CQE_F_MORE;
+			e->was.admitted = 0;
+		}
+	}
+}
+
+/* Receives that the last worker had not taken from the queue.  Returns the new tail. */
+static uint32_t add_receives(struct recovery *r, struct arena_event *events,
+			     const struct arena_commit *c, const struct old_queue *q)
+{
+	uint32_t tail = (uint32_t)(c->seen >> 32);
+
+	for (uint32_t i = from(q, (uint32_t)c->seen); i != q->tail; i++) {
+		const struct io_uring_cqe *cqe = cqe_at(q, i);
+		struct arena_event e = {
+			.tag = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
+
+		if (tail - c->first == ARENA_EVENTS)
+			break;
+		if (claim(r, &e))
+			events[tail++ % ARENA_EVENTS] = e;
+	}
+	return tail;
+}
+
+static void add_sends(struct recovery *r, const struct arena_commit *c, const struct old_queue *q)
+{
+	uint32_t n = c->n_past;
+
+	for (uint32_t i = from(q, c->cq); i != q->tail; i++) {
+		const struct io_uring_cqe *cqe = cqe_at(q, i);
+		const union ring_tag tag = {.u64 = cqe->user_data};
+
+		if (tag.kind != RING_SEND)
+			continue;
+		r->sends++;
+		if (refusal_is_final(cqe->res, tag.datagrams))
+			r->ends[n++] = (struct arena_past){tag.unit, tag.datagrams, cqe->res};
+	}
+	r->past.n = past_tidy(r->ends, n);
+}
+
+static void set_counters(struct arena_commit *c, const struct worker_page *page)
+{
+	c->ingress = page->ingress;
+	c->egress = page->egress;
+	c->n_saved = 0;
+}
+
+/* A first commit, which says that there is nothing. */
+static void start_afresh(struct arena_header *h, const struct worker_page *page, struct recovery *r)
+{
+	struct arena_commit *c;
+
+	memset(h, 0, sizeof(*h));
+	h->epoch = ARENA_FIRST_EPOCH;
+	c = arena_commit(h, h->epoch);
+	memset(c, 0, offsetof(struct arena_commit, past));
+	c->set = r->set = 0;
+	set_counters(c, page);
+	h->version = ARENA_VERSION;
+	h->size_bytes = WORKER_ARENA_BYTES;
+	h->starts = 1;
+	__atomic_store_n(&h->magic, ARENA_MAGIC, __ATOMIC_RELEASE);
+}
+
+/* Gives up the events before @first. */
+static void give_up(struct recovery *r, const struct arena_event *events, struct arena_commit *next,
+		    uint32_t first)
+{
+	for (; next->first != first; next->first++) {
+		const int buffer = buffer_of(&events[next->first % ARENA_EVENTS]);
+
+		if (buffer < 0)
+			continue;
+		r->filled[buffer] = false;
+		r->receives--;
+		r->lost++;
+	}
+	next->flush = next->units = next->counted = 0;
+	r->past.n = 0;
+}
+
+/* A ring that the next successor might take for one of ours must not lie there. */
+static void clear_ring(uint8_t *arena, struct arena_header *h, unsigned set)
+{
+	__atomic_store_n(&h->ring[set], ARENA_RING_NONE, __ATOMIC_RELEASE);
+	memset(arena + ARENA_RING_OFFSET(set), 0, ARENA_RING_BYTES);
+}
+
+static void take_over(uint8_t *arena, struct arena_header *h, const struct arena_commit *c,
+		      struct worker_page *page, struct recovery *r)
+{
+	struct arena_commit *next = arena_commit(arena, h->epoch + 1);
+	struct arena_event *events = arena_events(arena);
+	uint32_t tail = (uint32_t)(c->seen >> 32);
+	struct old_queue q;
+
+	memcpy(next, c, offsetof(struct arena_commit, ingress));
+	memcpy(r->ends, c->past, c->n_past * sizeof(r->ends[0]));
+	claim_events(r, events, c->first, tail);
+	if (find_queue(arena, h, c->set, &q)) {
+		tail = add_receives(r, events, c, &q);
+		add_sends(r, c, &q);
+	} else {
+		r->blind = h->ring[c->set] == ARENA_RING_ELSEWHERE;
+		r->past.n = past_tidy(r->ends, c->n_past);
+	}
+	if (r->blind && c->flush)
+		give_up(r, events, next, c->first + c->flush);
+	if (tail != next->first && h->attempts >= RECOVER_ATTEMPTS)
+		give_up(r, events, next, tail);
+
+	r->past.ends = r->ends;
+	r->past.counted = next->units;
+	next->n_past = r->past.n < ARENA_PAST_MAX ? r->past.n : ARENA_PAST_MAX;
+	memcpy(next->past, r->ends, next->n_past * sizeof(r->ends[0]));
+	next->set = r->set = c->set ^ 1;
+	next->cq = 0;
+	next->seen = (uint64_t)tail << 32;
+	set_counters(next, page);
+	clear_ring(arena, h, r->set);
+	__atomic_store_n(&h->epoch, h->epoch + 1, __ATOMIC_RELEASE);
+	h->starts++;
+}
+
+void recover_begin(void *arena, struct worker_page *page, struct recovery *r)
+{
+	struct arena_header *h = arena;
+	struct journal j = {.header = h, .page = page};
+
+	memset(r, 0, sizeof(*r));
+	j.c = arena_commit(arena, h->epoch);
+	if (!header_is_sound(h) || !commit_is_sound(j.c)) {
+		start_afresh(h, page, r);
+		return;
+	}
+	r->predecessor = true;
+	journal_roll_back(&j);
+	take_over(arena, h, j.c, page, r);
+}
+
+uint32_t recover_units(const struct journal *j, uint32_t units[static ARENA_EVENTS])
+{
+	uint8_t priority[ARENA_EVENTS] = {0};
+	uint32_t items = 0, next = 0;
+
+	memset(units, 0, ARENA_EVENTS * sizeof(units[0]));
+	for (uint32_t i = 0; i < j->c->flush; i++) {
+		const struct arena_outcome *was = &journal_event(j, j->c->first + i)->was;
+
+		if (!was->admitted)
+			continue;
+		priority[items] = (uint8_t)was->priority;
+		units[was->head % ARENA_EVENTS] += was->admitted * was->n_outputs;
+		items++;
+	}
+	for (enum rule_priority p = RULE_PRIORITY_HIGH; p < RULE_PRIORITIES; p++) {
+		for (uint32_t i = 0; i < items; i++) {
+			const uint32_t n = units[i];
+
+			/* An item that heads no rule has no datagrams of its own. */
+			if (!n || priority[i] != p)
+				continue;
+			priority[i] = RULE_PRIORITIES;
+			units[i] = next;
+			next += n;
+		}
+	}
+	return j->c->flush;
+}
+
+void recover_attempt(void *arena)
+{
+	struct arena_header *h = arena;
+
+	h->attempts++;
+}
+
+void recover_end(void *arena)
+{
+	struct arena_header *h = arena;
+
+	h->attempts = 0;
+}

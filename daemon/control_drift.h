@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control_drift.h - do the workers have the rules that were published?
+ *
+ * A worker writes generation and hash into its status page; the hash is computed
+ * anew over the live table, so it tells what the worker does and not what it was
+ * told.  What is seen falls into
+ *
+ *   late   an older generation, DRIFT_LATE_NS after the supervisor took a newer one
+ *   wrong  a hash that its generation does not have, or a generation that never was
+ *
+ * and is repaired by steps, each logged once:
+ *
+ *   seen twice -> publish -> publish -> restart the worker, every DRIFT_STEP_NS
+ *
+ * A worker that is in order for DRIFT_CALM_NS begins with the first step again.  One
+ * that is wrong again sooner goes on where it was: a table that does not stay right
+ * is not repaired by publishing.
+ */
+#ifndef DAEMON_CONTROL_DRIFT_H
+#define DAEMON_CONTROL_DRIFT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct control;
+
+#define DRIFT_CHECK_NS 100000000ull
+#define DRIFT_LATE_NS  400000000ull
+#define DRIFT_GRACE_NS 150000000ull /* hash and generation are not written together */
+#define DRIFT_STEP_NS  250000000ull
+#define DRIFT_CALM_NS  10000000000ull
+
+enum drift_kind { DRIFT_NONE, DRIFT_LATE, DRIFT_WRONG };
+
+/**
+ * struct control_drift - a worker that differs, or did lately
+ * @since_ns:    when it was first seen to differ, 0: it does not
+ * @detected_ns: when that was taken for drift, 0: it was not, or is repaired
+ * @step_ns:     when the next step is due
+ * @right_ns:    when it was last seen in order after a repair
+ * @steps:       taken
+ */
+struct control_drift {
+	uint64_t since_ns;
+	uint64_t detected_ns;
+	uint64_t step_ns;
+	uint64_t right_ns;
+	unsigned steps;
+};
+
+/* What the page of worker @w says, against what was published. */
+enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t now_ns);
+
+/* Every DRIFT_CHECK_NS, and when a worker says that it has applied something. */
+void control_drift_check(struct control *c, uint64_t now_ns);
+
+#endif

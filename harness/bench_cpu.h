@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* CPU time that a relay and the machine have used. */
+#ifndef HARNESS_BENCH_CPU_H
+#define HARNESS_BENCH_CPU_H
+
+#include <sys/types.h>
+
+/**
+ * bench_cpu_tree_ns() - CPU time of a process, its descendants and all their threads.
+ *
+ * From schedstat, which counts nanoseconds where stat counts ticks of 10 ms.  Threads that have
+ * ended are not in it.  Work done in softirqs while one of them ran is, as the kernel charges it.
+ *
+ * Return: nanoseconds; 0 when the process is gone.
+ */
+double bench_cpu_tree_ns(pid_t pid);
+
+/** bench_cpu_machine_ns() - time of all CPUs that was not idle; exact to ticks of 10 ms. */
+double bench_cpu_machine_ns(void);
+
+#endif

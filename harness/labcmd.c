@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/* The commands of netlab: what they have in common. */
+#include "harness/labcmd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli.h"
+#include "harness/labhold.h"
+
+#define MAX_MS 3600000
+
+struct lab *labcmd_attach(const char *name)
+{
+	static struct topology topology; /* about a megabyte */
+	static struct lab lab;
+	int ret = labhold_attach(name, &lab, &topology);
+
+	if (ret == -ENOENT)
+		die("no lab called '%s' is up; see netlab list", name);
+	if (ret)
+		die("lab '%s': %s", name, strerror(-ret));
+	return &lab;
+}
+
+unsigned int labcmd_node(const struct lab *lab, const char *name)
+{
+	int node = topology_node(lab->topo, name);
+
+	if (node < 0)
+		die("the lab has no node '%s'; see netlab list", name);
+	return (unsigned int)node;
+}
+
+unsigned int labcmd_end(const struct lab *lab, const char *node, const char *interface,
+			unsigned int *end)
+{
+	int link = topology_link(lab->topo, labcmd_node(lab, node), interface, end);
+
+	if (link < 0)
+		die("no link of the topology ends at %s:%s", node, interface);
+	return (unsigned int)link;
+}
+
+unsigned int labcmd_ms(const char *text)
+{
+	char *unit;
+	double value = strtod(text, &unit);
+
+	if (!strcmp(unit, "s"))
+		value *= 1000;
+	else if (strcmp(unit, "ms"))
+		value = -1;
+	if (unit == text || !(value >= 1 && value <= MAX_MS))
+		die("'%s' is not a time from 1ms to 3600s", text);
+	return (unsigned int)(value + 0.5);
+}

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+"""Endurance: streams, changes and faults for as long as you like; see harness/README.md."""
+
+from .run import LAB, soak
+
+__all__ = ["LAB", "soak"]

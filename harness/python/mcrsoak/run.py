@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""The soak test: twenty streams, a rule change every 50 ms, a fault every second.
+
+    [gen] eth0 ---- in0 [relay] out0 ---- eth0 [sink]    16 streams, whose links are left alone
+    [gen] eth1 ---- in1 [relay] out1 ---- eth1 [sink]     4 streams, whose links go down and up
+
+At the end every datagram that is missing must have been sent while a fault was under way that
+may cost its stream something, and memory and descriptors must be what they were.
+"""
+
+import datetime
+import os
+import random
+import re
+import sys
+import time
+
+from mcrlab import wait_until
+
+from . import ledger
+from .changes import Changes
+from .faults import Faults, now_ns
+
+LAB = {
+    "name": "soak",
+    "nodes": {"gen": {}, "relay": {}, "sink": {}},
+    "links": [{"ends": [{"at": a, "addresses": [x]}, {"at": b, "addresses": [y]}]} for a, x, b, y in (
+        ("gen:eth0", "10.10.1.2/24", "relay:in0", "10.10.1.1/24"),
+        ("gen:eth1", "10.10.2.2/24", "relay:in1", "10.10.2.1/24"),
+        ("relay:out0", "10.90.1.1/24", "sink:eth0", "10.90.1.2/24"),
+        ("relay:out1", "10.90.2.1/24", "sink:eth1", "10.90.2.2/24"))],
+}
+# where: streams, input, group, output, group, sink's interface, first flow number
+SIDES = {"main": (16, "in0", "239.10.0.", "out0", "239.20.0.", "eth0", 0),
+         "side": (4, "in1", "239.11.0.", "out1", "239.21.0.", "eth1", 100)}
+RATE_EACH = 250
+HANG = re.compile(r"^(\S+Z) .*worker \d+ had no heartbeat for (\d+) ms; restart", re.MULTILINE)
+WARM_UP_S = 3
+GROWTH_KB = {"supervisor": 2048, "control": 6144, "worker": 6144}
+
+
+def add_rules(relay):
+    for count, input_name, in_group, out, out_group, _, _ in SIDES.values():
+        for n in range(1, count + 1):
+            relay.rpc("AddRule", {"input": {"interface": input_name, "group": f"{in_group}{n}",
+                                            "port": 5000},
+                                  "outputs": [{"interface": out, "group": f"{out_group}{n}",
+                                               "port": 6000}], "name": f"{input_name}-{n}"})
+
+
+def start_streams(t):
+    """{side: (sink, generator, dump)}"""
+    streams = {}
+    for side, (count, _, in_group, _, out_group, interface, first) in SIDES.items():
+        dump = t.run_dir / f"{side}.dump"
+        sink = t.sink("sink", interface, f"{out_group}1", 6000, flows=count, flow_groups=True,
+                      dump=dump)
+        gen = t.gen_start("gen", interface, f"{in_group}1", 5000, flows=count, flow_groups=True,
+                          first_flow=first, rate=count * RATE_EACH, size=ledger.PAYLOAD_BYTES)
+        streams[side] = (sink, gen, dump)
+    return streams
+
+
+def resources(relay):
+    """Resident memory in KB and number of descriptors of every process."""
+    found = {}
+    everyone = [("supervisor", relay.pid)] + \
+        [("control", pid) for pid in relay.children("--role=control")] + \
+        [(f"worker {one['worker']}", one["pid"]) for one in relay.rpc("ListWorkers")["workers"]]
+    for name, pid in everyone:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            [kb] = [int(line.split()[1]) for line in file if line.startswith("VmRSS:")]
+        found[name] = (kb, len(os.listdir(f"/proc/{pid}/fd")))
+    return found
+
+
+def in_order(relay):
+    """All workers run and have the rules."""
+    try:
+        return all(one["in_sync"] for one in relay.rpc("ListWorkers")["workers"])
+    except Exception:  # control may be away
+        return False
+
+
+def clear(t, relay, changes):
+    """Back to the twenty rules, and to quiet."""
+    t.wait_until(lambda: in_order(relay), 10, "workers in sync")
+    known = set(changes.present.values())
+    there = {one["rule_id"]: one["input"]["group"] for one in relay.rpc("ListRules")["rules"]
+             if one["input"]["group"].startswith("239.50.")}
+    t.equal((set(there.values()) ^ known) - changes.doubtful, set(),
+            "rules there and not known, or known and not there")
+    for rule_id in there:
+        relay.rpc("RemoveRule", {"rule_id": rule_id})
+    t.wait_until(lambda: in_order(relay), 10, "workers in sync")
+
+
+def measured(t, relay):
+    """Resources, once clients and snapshots of before have been let go."""
+    before = {}
+
+    def settled():
+        now = resources(relay)
+        same = {name: fds for name, (_, fds) in now.items()} == \
+            {name: fds for name, (_, fds) in before.items()}
+        before.clear()
+        before.update(now)
+        return same
+    end = time.monotonic() + 0.5
+    t.wait_until(lambda: settled() and time.monotonic() >= end, 10, "descriptors settle")
+    return before
+
+
+def progress(faults, changes, end):
+    if sys.stderr.isatty() or faults.number % 60 == 0:
+        print(f"soak: {faults.number} faults, {changes.count} changes, "
+              f"{max(0, end - time.monotonic()):.0f} s left", file=sys.stderr)
+
+
+def endure(t, relay, faults, changes, seconds):
+    end = time.monotonic() + seconds
+    due = time.monotonic()
+    while time.monotonic() < end:
+        faults.one()
+        if changes.trouble:
+            raise changes.trouble
+        progress(faults, changes, end)
+        due = max(due + 1, time.monotonic())
+        wait_until(lambda: time.monotonic() >= due, 5, "a second has passed")
+
+
+def collect(t, streams):
+    """Every flow, from what was sent and what arrived."""
+    flows = {}
+    for side, (sink, gen, dump) in streams.items():
+        sent = gen.stop()
+        end_ns = now_ns()
+        report = sink.finish(sent["sent"], deadline_s=5)
+        t.equal((report["corrupt"], report["sink_drops"]), (0, 0), f"corrupt, sink drops: {side}")
+        one = ledger.read(dump)
+        for each in sent["flows"]:
+            one.setdefault(each["flow"], ledger.Flow()).finish(each["sent"], end_ns)
+        flows.update(one)
+    return flows
+
+
+def add_hangs(relay, windows, flows):
+    """Workers that the daemon itself ended: on a busy machine one may get no CPU for too long.
+
+    What overflows the socket's queue meanwhile is lost, and counted.
+    """
+    ahead_ns = now_ns() - time.time_ns()
+    count = 0
+    for stamp, heartbeat_ms in HANG.findall(relay.stderr()):
+        at = datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00"))
+        end_ns = int(at.timestamp() * 1e9) + ahead_ns
+        windows.add("worker hung", end_ns - int(heartbeat_ms) * 1_000_000 - 200_000_000,
+                    end_ns + 2_000_000_000, flows)
+        count += 1
+    return count
+
+
+def judge(t, flows, windows, strict):
+    lost, unexplained, repeated, strange = ledger.judge(flows, windows)
+    arrived = sum(flow.next for flow in flows.values())
+    t.note(f"{arrived} datagrams; lost while a fault may cost some: {lost or 'none'}; "
+           f"repeated: {repeated or 'none'}")
+    t.equal(unexplained, [], "lost without a fault that explains it: (flow, sequence, count, ns)")
+    t.equal(strange, 0, "repeated without a worker having been killed")
+    t.true(not strict or not lost.get("worker killed"), f"lost when workers were killed: {lost}")
+
+
+def compare(t, before, after):
+    t.note("memory in KB and descriptors: " + ", ".join(
+        f"{name} {before[name][0]} -> {after[name][0]}, {before[name][1]} -> {after[name][1]}"
+        for name in sorted(before)))
+    t.equal({name: fds for name, (_, fds) in after.items()},
+            {name: fds for name, (_, fds) in before.items()}, "descriptors")
+    for name, (kb, _) in after.items():
+        limit = GROWTH_KB[name.split()[0]]
+        t.true(kb <= before[name][0] + limit,
+               f"memory of {name}: {before[name][0]} KB, at the end {kb}, may grow by {limit}")
+
+
+def soak(t, seconds, seed=None, strict=True):
+    """Run it in a scenario whose topology is LAB.
+
+    strict: SIGKILL of a worker may not cost a datagram.
+    """
+    seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
+    t.note(f"seed {seed}")
+    relay = t.mcrd("relay", num_workers=2)
+    add_rules(relay)
+    windows = ledger.Windows()
+    streams = start_streams(t)
+    warm_up = Changes(relay, seed)
+    warm_up.start()
+    end = time.monotonic() + WARM_UP_S
+    t.wait_until(lambda: time.monotonic() >= end, WARM_UP_S + 1, "warm-up")
+    warm_up.stop()
+    clear(t, relay, warm_up)
+    before = measured(t, relay)
+    changes = Changes(relay, seed + 1)
+    changes.start()
+    faults = Faults(t, relay, seed, windows, *(range(first, first + count) for count, *_, first
+                                               in SIDES.values()))
+    endure(t, relay, faults, changes, seconds)
+    changes.stop()
+    clear(t, relay, changes)
+    after = measured(t, relay)
+    t.note(f"{seconds} s, {changes.count} changes, {changes.reconnected} times reconnected, faults: " +
+           ", ".join(f"{name} {count}" for name, count in sorted(faults.counts.items())))
+    flows = collect(t, streams)
+    hangs = add_hangs(relay, windows, set(flows))
+    if hangs:
+        t.note(f"{hangs} times a worker had no heartbeat for too long, and was restarted")
+    judge(t, flows, windows, strict)
+    t.conservation(relay)
+    for one in relay.rpc("ListWorkers")["workers"]:
+        t.equal(one["drift_detected"], one["drift_repaired"], "drift found and repaired")
+        t.note(f"worker {one['worker']}: {one['worker_restarts']} restarts, "
+               f"{one['drift_repaired']} drifts repaired, {one['health_check_failures']} hangs")
+    compare(t, before, after)

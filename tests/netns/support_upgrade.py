@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""A binary of one's own: a relay that runs from a copy of mcrd, which can be replaced on disk."""
+
+import os
+import re
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+from mcrlab import paths
+
+# What a supervisor must agree on with its successor; see daemon/supervisor_upgrade.c.
+VERSIONS = re.compile(rb"state\d+,ipc\d+,snap\d+,arena\d+,page%zu\0")
+
+
+@contextmanager
+def _own_build(directory):
+    """Programs are taken from `directory`, where mcrd is a copy and the others are links."""
+    build = paths.BUILD
+    (directory / "bin").mkdir(parents=True)
+    for name in os.listdir(build / "bin"):
+        if name != "mcrd":
+            (directory / "bin" / name).symlink_to(build / "bin" / name)
+    shutil.copy(build / "bin" / "mcrd", directory / "bin" / "mcrd")
+    paths.BUILD = directory
+    try:
+        yield directory / "bin" / "mcrd"
+    finally:
+        paths.BUILD = build
+
+
+def own_mcrd(t, node, **options):
+    """A relay, and the path of its binary."""
+    with _own_build(t.run_dir / "build") as binary:
+        return t.mcrd(node, **options), binary
+
+
+def replace(binary, content):
+    """Put other content in place of the binary, as an installation does: rename over it."""
+    new = binary.with_suffix(".new")
+    new.write_bytes(content)
+    new.chmod(0o755)
+    new.rename(binary)
+
+
+def version_of(binary):
+    return subprocess.run([binary, "--version"], capture_output=True, text=True,
+                          check=True).stdout.split()[1]
+
+
+def other_version(binary):
+    """The same program, but for the version that it says it has; and that version."""
+    old = version_of(binary)
+    new = ("next" + "+" * len(old))[:len(old)]
+    content = binary.read_bytes()
+    return content.replace(old.encode() + b"\0", new.encode() + b"\0"), new
+
+
+def other_messages(binary):
+    """The same program, but that it speaks another version of the messages."""
+    content = binary.read_bytes()
+    old = VERSIONS.search(content).group()
+    return content.replace(old, re.sub(rb"ipc\d+", b"ipc9", old))

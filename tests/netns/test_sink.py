@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The sink says exactly what arrived, how late, and what was its own fault.
+
+    [gen] eth0 10.90.1.1/24 ------- [sink] eth0 10.90.1.2/24
+
+Datagrams are made one by one in Python, so every figure is known beforehand.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+# pylint: disable=wrong-import-position
+from mcrlab import main, paths, scenario
+
+GROUP = "239.1.1.1"
+
+
+def send(t, lines):
+    t.python("gen", "import socket, struct, time\n"
+             "from mcrlab import payload\n"
+             "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+             "s.setsockopt(0, socket.IP_MULTICAST_IF, socket.inet_aton('10.90.1.1'))\n"
+             f"send = lambda data: s.sendto(data, ('{GROUP}', 5000))\n" + lines)
+
+
+# The orders of arrival, and by RFC 4737 (section 3.3): reordered, duplicated, lost.
+ORDERS = [
+    ("in order", (0, 1, 2, 3), 0, 0, 0),
+    ("one late", (0, 2, 3, 1, 4), 1, 0, 0),
+    ("two swapped twice", (1, 0, 3, 2), 2, 0, 0),
+    ("backwards", (4, 3, 2, 1, 0), 4, 0, 0),
+    ("a late duplicate is no reordering", (0, 1, 2, 0), 0, 1, 0),
+    ("late, and again", (0, 2, 1, 1), 1, 1, 0),
+    ("a hole", (0, 1, 5), 0, 0, 3),
+    ("a hole partly filled late", (0, 5, 3), 1, 0, 3),
+    ("the highest numbers there are", (2**64 - 1, 2**64 - 2), 1, 0, 0),
+]
+
+
+@scenario("every order of arrival is judged as RFC 4737 does", topology="direct2")
+def orders(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    for flow, (_, sequences, *_) in enumerate(ORDERS):
+        send(t, f"for i in {sequences}: send(payload(i, flow={flow}))\n")
+    report = sink.finish(expect=sum(len(order[1]) for order in ORDERS))
+    found = {flow["flow"]: flow for flow in report["flows"]}
+    for flow, (name, sequences, *expected) in enumerate(ORDERS):
+        one = found[flow]
+        t.equal([one["reordered"], one["duplicated"], one["lost"]], expected, name)
+        t.equal(one["received"], len(sequences), f"{name}: received")
+    for key, column in (("reordered", 2), ("duplicated", 3), ("lost", 4)):
+        t.equal(report[key], sum(order[column] for order in ORDERS), f"{key} in total")
+
+
+@scenario("latency percentiles are right to 1 %", topology="direct2")
+def latency(t):
+    """Send times are put back by 1 s, 10 s, 20 s, 40 s and 60 s, which dwarfs the way itself."""
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    send(t, "now = time.monotonic_ns()\n"
+            "ages = [1] * 500 + [10] * 400 + [20] * 90 + [40] * 9 + [60]\n"
+            "for i, age in enumerate(ages):\n"
+            "  send(payload(i, time_ns=time.monotonic_ns() - age * 10**9))\n")
+    report = sink.finish(expect=1000)
+    t.clean(report, 1000)
+    for name, age_s in (("p50", 1), ("p90", 10), ("p99", 20), ("p99.9", 40), ("max", 60)):
+        # The bucket, and half a second for a machine that is busy.
+        t.between(report["latency_us"][name] / 1e6, age_s, age_s * 1.01 + 0.5, name)
+    t.equal(report["latency_us"], report["flows"][0]["latency_us"], "total and only flow")
+
+
+@scenario("the longest gap is the longest pause", topology="direct2")
+def gap(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    t.gen("gen", "eth0", GROUP, 5000, count=20, rate=20, burst=10, size=100)
+    report = sink.finish(expect=20)
+    t.between(report["longest_gap_ms"], 480, 620, "gap between two bursts half a second apart")
+
+
+@scenario("a line for every interval, whose rates add up", topology="direct2")
+def intervals(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000, interval_ms=100)
+    t.gen("gen", "eth0", GROUP, 5000, count=500, rate=500, size=100)
+    report = sink.finish(expect=500)
+    lines = [json.loads(line) for line in sink.stdout().splitlines()[:-1]]
+    t.true(len(lines) >= 8, f"only {len(lines)} lines")
+    t.equal(report["received"], 500, "received")
+    t.equal(sorted(line["received"] for line in lines), [line["received"] for line in lines],
+            "received never falls")
+    added, before_s = 0, 0
+    for line in lines:
+        added += line["pps"] * (line["t_s"] - before_s)
+        before_s = line["t_s"]
+    t.between(added, lines[-1]["received"] * 0.98 - 2, lines[-1]["received"] * 1.02 + 2,
+              "sum of rate times length")
+
+
+@scenario("own drops are counted in datagrams, or bounded when they are super-datagrams",
+          topology={"nodes": {"gen": {}, "sink": {}},
+                    "links": [{"ends": [{"at": "gen:eth0", "addresses": ["10.90.1.1/24"],
+                                         "uso": True},
+                                        {"at": "sink:eth0", "addresses": ["10.90.1.2/24"]}]}]})
+def own_drops(t):
+    for options in ({}, {"gro": True}):
+        sink = t.sink("sink", "eth0", GROUP, 5000, rcvbuf=200000, **options)
+        sink.send_signal(signal.SIGSTOP)
+        gen = t.gen("gen", "eth0", GROUP, 5000, count=4000, rate=50000, size=1000, segment=40)
+        sink.send_signal(signal.SIGCONT)
+        report = sink.finish(expect=1)
+        missing = gen["sent"] - report["received"]
+        t.true(missing > 1000, f"{options}: only {missing} of {gen['sent']} missing")
+        if options:
+            t.true(report["sink_drops"] < missing <= report["sink_drops_most"],
+                   f"{missing} missing, drops {report['sink_drops']} to {report['sink_drops_most']}")
+        else:
+            t.equal((report["sink_drops"], report["sink_drops_most"]), (missing, missing),
+                    "drops, datagram for datagram")
+
+
+@scenario("source-specific and any-source joins side by side, many groups at once",
+          topology="direct2")
+def joins(t):
+    groups = [f"232.1.{i // 100}.{i % 100}" for i in range(300)]
+    wanted = t.sink("sink", "eth0", groups, 5000, source="10.90.1.1")
+    other = t.sink("sink", "eth0", groups, 5000, source="10.90.1.9")
+    everybody = t.sink("sink", "eth0", groups, 5000)
+    send(t, "for i in range(300):\n"
+            "  s.sendto(payload(0, flow=i), (f'232.1.{i // 100}.{i % 100}', 5000))\n")
+    t.clean(wanted.finish(expect=300), 300)
+    t.clean(everybody.finish(expect=300), 300)
+    t.equal(other.finish()["received"], 0, "received from a source that did not send")
+
+
+@scenario("the sink measures its own ceiling, as any user, and drops nothing at it")
+def ceiling(t):
+    def measure(*options):
+        done = subprocess.run([paths.program("mcrsink"), "--ceiling", "--json", *options],
+                              text=True, capture_output=True, timeout=30, check=False)
+        t.equal((done.returncode, done.stderr), (0, ""), "mcrsink --ceiling")
+        return json.loads(done.stdout)
+    single, gathered = measure(), measure("--gro")
+    for what, report in (("datagrams", single), ("super-datagrams", gathered)):
+        pps = report["ceiling_pps"]
+        t.equal(report["sink_drops"], 0, f"{what}: drops")
+        t.true(0 < pps["min"] <= pps["median"] <= pps["max"], f"{what}: {pps}")
+        t.note(f"{what}: {pps['median']:.0f} pps ({pps['min']:.0f} to {pps['max']:.0f})")
+    t.true(gathered["ceiling_pps"]["max"] > single["ceiling_pps"]["median"],
+           "taking super-datagrams is no faster")
+
+
+@scenario("text for people says the same as JSON for programs", topology="direct2")
+def text(t):
+    argv = [paths.program("mcrsink"), "--interface", "eth0", "--group", GROUP, "--port", "5000",
+            "--count", "10", "--timeout-ms", "10000", "--interval-ms", "50"]
+    people = t.start("sink", argv)
+    # Its first line shows that it has joined: lines come only from the loop that receives.
+    t.wait_until(lambda: "received 0," in people.stdout(), 5, "the first interval")
+    send(t, "for i in (0, 1, 2, 3, 5, 4, 4, 9): send(payload(i))\n"
+            "send(b'short'); send(b'x' * 100)\n")
+    t.equal(people.wait(10), 0, "status")
+    last = people.stdout().splitlines()[-1]
+    for part in ("received 10 ", "in 1 flows", "lost 3,", "duplicated 1,", "reordered 1,",
+                 "corrupt 1,", "sink drops 0", "p99.9"):
+        t.true(part in last, f"no '{part}' in: {last}")
+
+
+if __name__ == "__main__":
+    main()

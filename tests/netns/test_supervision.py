@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Who hangs, dies or lies is restarted alone, soon, and with its reason; the end is always in order.
+
+    gen ---- eth0  relay  eth1 ---- sink
+
+Faults come from outside: signals, and the memory of a process.
+"""
+
+import mmap
+import os
+import re
+import resource
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, paths, scenario
+
+from support_rules import add, output, rule
+
+IN, OUT = "239.1.1.1", "239.2.2.2"
+CONTROL, WORKER = "--role=control", "--role=worker"
+
+
+def workers_of(relay):
+    return relay.rpc("ListWorkers")["workers"]
+
+
+def two_streams(t, relay):
+    """{worker: (input port, output port)}: a stream for each of two workers."""
+    streams = {}
+    for port in range(5000, 5064):
+        if len(streams) == 2:
+            break
+        result = add(t, relay, rule(IN, port, output(OUT, port + 1000)))
+        [one] = [one for one in relay.rpc("ListRules")["rules"]
+                 if one["rule_id"] == result["rule_id"]]
+        if one["workers"][0] in streams:
+            relay.rpc("RemoveRule", {"rule_id": one["rule_id"]})
+        else:
+            streams[one["workers"][0]] = (port, port + 1000)
+    return streams
+
+
+def back(relay, worker, old):
+    """The worker is another process than `old` and has the rules."""
+    one = workers_of(relay)[worker]
+    return one["pid"] not in (0, old) and one["in_sync"]
+
+
+@scenario("a worker that hangs", topology="chain3")
+def worker_hangs(t):
+    """SIGSTOP: found after 400 ms, replaced, with its reason; the other worker's stream is whole."""
+    relay = t.mcrd("relay", num_workers=2)
+    streams = two_streams(t, relay)
+    sinks, gens = {}, {}
+    for worker, (into, out) in streams.items():
+        sinks[worker] = t.sink("sink", "eth0", OUT, out)
+        gens[worker] = t.gen_start("gen", "eth0", IN, into, rate=4000, size=200)
+    t.wait_until(lambda: all(sink.received() >= 500 for sink in sinks.values()), 5, "streams flow")
+    control = relay.children(CONTROL)
+    victim, other = workers_of(relay)[0]["pid"], workers_of(relay)[1]["pid"]
+    began = time.monotonic()
+    os.kill(victim, signal.SIGSTOP)
+    t.wait_until(lambda: not os.path.exists(f"/proc/{victim}"), 5, "the end of the hung worker")
+    took = time.monotonic() - began
+    # The last heartbeat may have been up to 100 ms old when it was stopped.
+    t.between(took, 0.29, 0.5, "time until the hung worker was gone, in s")
+    t.wait_until(lambda: back(relay, 0, victim), 5, "a new worker")
+    had = sinks[0].received()
+    t.wait_until(lambda: sinks[0].received() >= had + 500, 5, "its stream flows again")
+    now = workers_of(relay)
+    t.equal([(one["restarts"], one["health_check_failures"]) for one in now], [(1, 1), (0, 0)],
+            "restarts, failed health checks")
+    match = re.fullmatch(r"had no heartbeat for (\d+) ms", now[0]["last_exit"])
+    t.true(match, f"last exit: {now[0]['last_exit']!r}")
+    t.between(int(match.group(1)), 400, 500, "age of its last heartbeat")
+    t.equal(now[1]["last_exit"], "", "last exit of the other")
+    table = relay.ctl("list-workers").stdout
+    t.true(match.group(0) in table and "LAST EXIT" in table, f"mcrctl list-workers: {table}")
+    t.equal((now[1]["pid"], relay.children(CONTROL)), (other, control), "worker 1 and control")
+    t.true(f"worker 0 {match.group(0)}; restart in 0 ms" in relay.log(), "the reason in the log")
+    sent = gens[1].stop()["sent"]
+    t.clean(sinks[1].finish(sent), sent, "the other worker's stream")
+    gens[0].stop()
+    t.note(f"gone after {took * 1000:.0f} ms")
+
+
+@scenario("a control that hangs", topology="chain3")
+def control_hangs(t):
+    """SIGSTOP: replaced as soon, and no datagram is lost; one that computes is left alone."""
+    relay = t.mcrd("relay", num_workers=1)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
+    [control], worker = relay.children(CONTROL), relay.children(WORKER)
+    began = time.monotonic()
+    os.kill(control, signal.SIGSTOP)
+    t.wait_until(lambda: not os.path.exists(f"/proc/{control}"), 5, "the end of the hung control")
+    took = time.monotonic() - began
+    t.between(took, 0.29, 0.5, "time until the hung control was gone, in s")
+    t.wait_until(lambda: relay.children(CONTROL) not in ([], [control]), 5, "a new control")
+    t.equal(len(relay.rpc("ListRules")["rules"]), 1, "rules")
+    t.true(re.search(r"control had no heartbeat for 4\d\d ms; restart in 0 ms", relay.log()),
+           "the reason in the log")
+    t.equal(relay.children(WORKER), worker, "the worker")
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent)
+    t.conservation(relay)
+    t.note(f"gone after {took * 1000:.0f} ms")
+
+
+@scenario("everybody stands still", topology="chain3")
+def machine_stalls(t):
+    """The whole daemon stopped for a second, as a suspended machine: nobody is restarted for it."""
+    relay = t.mcrd("relay", num_workers=2)
+    everybody = [relay.pid] + relay.children()
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    # Nothing announces that time has passed; a second of it is what the scenario is about.
+    t.wait_until(lambda: time.monotonic() - stopped >= 1, 3, "a second")
+    for pid in reversed(everybody):
+        os.kill(pid, signal.SIGCONT)
+    resumed = time.monotonic()
+    t.wait_until(lambda: time.monotonic() - resumed >= 1, 3, "four health checks")
+    t.equal([relay.pid] + relay.children(), everybody, "processes")
+    t.equal([(one["restarts"], one["last_exit"]) for one in workers_of(relay)], [(0, "")] * 2,
+            "restarts, last exit")
+
+
+@scenario("how a worker ended", topology="chain3")
+def endings(t):
+    """The reason as it was: the signal, and whether a core was written; back-off grows."""
+    relay = t.mcrd("relay", num_workers=1)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    for count, (signo, says) in enumerate(((signal.SIGKILL, "was killed by SIGKILL"),
+                                           (signal.SIGTERM, "was killed by SIGTERM"),
+                                           (signal.SIGABRT, "was killed by SIGABRT")), 1):
+        [one] = workers_of(relay)
+        os.kill(one["pid"], signo)
+        t.wait_until(lambda: back(relay, 0, one["pid"]), 5, f"a new worker after {says}")
+        [now] = workers_of(relay)
+        t.equal((now["restarts"], now["last_exit"].removesuffix(", core dumped"),
+                 now["health_check_failures"]), (count, says, 0), "restarts, last exit, hangs")
+    waits = re.findall(r"worker 0 was killed by \S+(?:, core dumped)?; restart in (\d+) ms",
+                       relay.log())
+    t.equal(waits, ["0", "100", "200"], "waits before the restarts")
+
+
+def with_page_of(relay, worker, change):
+    """Do something to a worker's page, through the descriptor that the supervisor keeps."""
+    fds = sorted(int(fd) for fd in os.listdir(f"/proc/{relay.pid}/fd")
+                 if "mcr-worker-page" in os.readlink(f"/proc/{relay.pid}/fd/{fd}"))
+    with open(f"/proc/{relay.pid}/fd/{fds[worker]}", "r+b") as file:
+        with mmap.mmap(file.fileno(), 4096) as page:
+            change(page)
+
+
+def spoil_all(page):
+    page[:] = os.urandom(len(page))
+
+
+def spoil_state(page):
+    page[48:56] = b"\xff" * 8
+
+
+@scenario("a status page full of garbage", topology="chain3")
+def garbage_in_the_page(t):
+    """Its worker is restarted on a page that is right again; the other's stream is whole."""
+    relay = t.mcrd("relay", num_workers=2)
+    streams = two_streams(t, relay)
+    sink = t.sink("sink", "eth0", OUT, streams[1][1])
+    gen = t.gen_start("gen", "eth0", IN, streams[1][0], rate=4000, size=200)
+    control, other = relay.children(CONTROL), workers_of(relay)[1]["pid"]
+    for count, spoil in enumerate((spoil_all, spoil_state), 1):
+        victim = workers_of(relay)[0]["pid"] if count > 1 else relay.children(WORKER)[0]
+        with_page_of(relay, 0, spoil)
+        t.wait_until(lambda: back(relay, 0, victim), 5, f"a new worker after {spoil.__name__}")
+        now = workers_of(relay)
+        t.equal((now[0]["restarts"], now[0]["health_check_failures"], now[0]["last_exit"]),
+                (count, count, "had a status page that cannot be"), "worker 0")
+    t.equal((workers_of(relay)[1]["pid"], relay.children(CONTROL)), (other, control),
+            "worker 1 and control")
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent)
+
+
+@scenario("a worker that cannot be started", topology="chain3")
+def cannot_start(t):
+    """The others go on, answers say that it is away, and it comes back when it can.
+
+    Its memory does not fit into what the supervisor's children may have from now on.
+    """
+    with open(paths.program("mcrd"), "rb") as file:
+        if b"__asan_init" in file.read():
+            t.skip("the sanitizers need more memory than is left here")
+    relay = t.mcrd("relay", num_workers=2)
+    streams = two_streams(t, relay)
+    sink = t.sink("sink", "eth0", OUT, streams[1][1])
+    gen = t.gen_start("gen", "eth0", IN, streams[1][0], rate=4000, size=200)
+    control, other = relay.children(CONTROL), workers_of(relay)[1]["pid"]
+    limits = resource.prlimit(relay.pid, resource.RLIMIT_AS)
+    resource.prlimit(relay.pid, resource.RLIMIT_AS, (40 << 20, limits[1]))
+    os.kill(workers_of(relay)[0]["pid"], signal.SIGKILL)
+    t.wait_until(lambda: workers_of(relay)[0]["restarts"] >= 3, 5, "three attempts")
+    one = workers_of(relay)[0]
+    t.equal((one["state"], one["in_sync"]), ("not running", False), "worker 0")
+    t.true(re.fullmatch(r"exited with status \d+", one["last_exit"]), one["last_exit"])
+    result = relay.rpc("AddRule", rule("239.4.4.4", 5000, output(OUT, 7000)))
+    t.equal((result["applied"], result["pending"]),
+            (1, [{"worker": 0, "reason": "worker not running"}]), "answer to AddRule")
+    t.equal((workers_of(relay)[1]["pid"], relay.children(CONTROL)), (other, control),
+            "worker 1 and control")
+    resource.prlimit(relay.pid, resource.RLIMIT_AS, limits)
+    t.wait_until(lambda: back(relay, 0, 0), 10, "worker 0 runs again, with all rules")
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent, "the other worker's stream")
+
+
+def stop_and_judge(t, relay, signo=signal.SIGTERM, finals=1):
+    began = time.monotonic()
+    code, log = relay.stop(deadline_s=5, signo=signo)
+    took = time.monotonic() - began
+    t.equal(code, 0, "exit status")
+    t.true(took < 2, f"the end took {took:.2f} s")
+    t.equal(log.count("[STATS:Ingress FINAL]"), finals, "final statistics")
+    t.note(f"ended in {took * 1000:.0f} ms")
+
+
+@scenario("SIGTERM under traffic", topology="chain3")
+def ends_under_traffic(t):
+    """What was received goes out, the final counters say what the sink got, nothing is left."""
+    relay = t.mcrd("relay", num_workers=2)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=1400)
+    t.wait_until(lambda: sink.received() >= 2000, 5, "the stream flows")
+    stop_and_judge(t, relay)
+    gen.stop()
+    report = sink.finish()
+    sent = int(re.search(r"\[STATS:Egress FINAL\] total: sent=(\d+)", relay.log()).group(1))
+    t.clean(report, sent, "what the relay says that it sent")
+
+
+@scenario("SIGTERM with a stopped worker", topology="chain3")
+def ends_with_stopped_worker(t):
+    """It cannot drain; the others do, and it does not hold up the end."""
+    relay = t.mcrd("relay", num_workers=2)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    os.kill(relay.children(WORKER)[0], signal.SIGSTOP)
+    stop_and_judge(t, relay)
+
+
+@scenario("SIGTERM with a stopped control", topology="chain3")
+def ends_with_stopped_control(t):
+    """It cannot say its last words."""
+    relay = t.mcrd("relay", num_workers=1)
+    os.kill(relay.children(CONTROL)[0], signal.SIGSTOP)
+    stop_and_judge(t, relay, finals=0)
+
+
+@scenario("SIGTERM with all children stopped", topology="chain3")
+def ends_with_stopped_children(t):
+    """Each step of the end runs into its deadline, and all of them together take less than 2 s."""
+    relay = t.mcrd("relay", num_workers=2)
+    for pid in relay.children():
+        os.kill(pid, signal.SIGSTOP)
+    stop_and_judge(t, relay, finals=0)
+
+
+@scenario("SIGTERM with all children stopped, twice", topology="chain3")
+def ends_at_second_signal(t):
+    """The second signal waits for nobody."""
+    relay = t.mcrd("relay", num_workers=2)
+    for pid in relay.children():
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    relay.send_signal(signal.SIGTERM)
+    t.wait_until(lambda: "shutting down" in relay.log(), 2, "the first is seen")
+    relay.send_signal(signal.SIGINT)
+    t.wait_until(lambda: not relay.children(WORKER), 2, "the workers are killed")
+    stop_and_judge(t, relay, finals=0)
+    t.between(time.monotonic() - began, 0, 0.9, "sooner than a drain may last, in s")
+
+
+if __name__ == "__main__":
+    main()

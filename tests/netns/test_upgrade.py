@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The daemon goes over to another binary while it relays, and loses nothing by it.
+
+    gen ---- eth0  relay (mcrd, from a binary that is replaced)  eth1 ---- sink
+
+The other binary is the same program with another version in it, or one that must be refused.
+"""
+
+import os
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import RpcError, main, paths, scenario
+from mcrlab.relay import RpcClient
+
+from support_rules import add, memberships, output, rule, rules_by_id
+from support_upgrade import (other_messages, other_version, own_mcrd, replace, version_of)
+
+IN, OUT = "239.1.1.1", "239.2.2.2"
+CONTROL, WORKER = "--role=control", "--role=worker"
+HANGS = "#include <unistd.h>\nint main(void) { for (;;) pause(); }\n"
+
+
+def status(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def rights(pid):
+    found = status(pid)
+    return {name: found[name] for name in
+            ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb",
+             "NoNewPrivs", "Seccomp", "Seccomp_filters", "Name")}
+
+
+def descriptors(pid):
+    return sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0]
+                  for fd in os.listdir(f"/proc/{pid}/fd"))
+
+
+def all_rights(relay):
+    return [rights(pid) for pid in [relay.pid] + relay.children(CONTROL) + relay.children(WORKER)]
+
+
+def settled(t, relay, control):
+    """A control that is not `control` answers, and every worker has the rules."""
+    def holds():
+        try:
+            return (relay.children(CONTROL) not in ([], control) and
+                    all(one["in_sync"] for one in relay.rpc("ListWorkers")["workers"]))
+        except OSError:
+            return False
+    t.wait_until(holds, 5, "the new control answers, workers are in sync")
+
+
+def gro(t):
+    text = t.run("relay", ["ethtool", "-k", "eth0"]).stdout
+    return [line.split()[1] for line in text.splitlines() if "rx-udp-gro-forwarding" in line]
+
+
+@scenario("an upgrade under traffic", topology="chain3", deadline_s=90)
+def under_traffic(t):
+    """Every datagram arrives once and in order; all is as before but the program."""
+    relay, binary = own_mcrd(t, "relay", num_workers=2, config={"gro": {"eth0": True}})
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), name="camera"))
+    for port in range(5001, 5005):
+        add(t, relay, rule("239.3.3.3", port, output(OUT, port)))
+    before, was = rules_by_id(relay), version_of(binary)
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=1400)
+    t.wait_until(lambda: sink.received() >= 5000, 10, "the stream flows")
+    had, opened, children = all_rights(relay), descriptors(relay.pid), relay.children()
+    control = relay.children(CONTROL)
+    content, version = other_version(binary)
+    replace(binary, content)
+
+    answer = relay.rpc("Upgrade", deadline_s=20)
+    t.equal({key: answer[key] for key in ("version", "was", "workers", "rolled")},
+            {"version": version, "was": was, "workers": 2, "rolled": 2}, "answer to Upgrade")
+    settled(t, relay, control)
+    t.equal(set(children) & set(relay.children()), set(), "children of the old program")
+    t.equal(relay.rpc("GetVersion")["version"], version, "version of the new control")
+    for pid in [relay.pid] + relay.children():
+        t.equal(os.readlink(f"/proc/{pid}/exe"), str(binary), "program of each process")
+    t.equal(all_rights(relay), had, "rights of each process")
+    t.equal(descriptors(relay.pid), opened, "descriptors of the supervisor")
+    for one in relay.rpc("ListWorkers")["workers"]:
+        t.equal((one["restarts"], one["health_check_failures"], one["last_exit"]),
+                (0, 0, "made way for a new binary"), "an upgrade is no failure")
+    t.equal(memberships(t, "relay", "eth0"), {IN, "239.3.3.3"}, "memberships")
+    arrived = sink.received()
+    t.wait_until(lambda: sink.received() >= arrived + 5000, 10, "the stream still flows")
+
+    sent = gen.stop()["sent"]
+    report = sink.finish(sent)
+    t.clean(report, sent)
+    t.note(f"{sent} datagrams, upgraded in {answer['elapsed_ms']} ms, longest gap "
+           f"{report['longest_gap_ms']:.1f} ms")
+    shape = ("rule_id", "input", "state", "workers")
+    def shapes(rules):
+        return {key: [one.get("name")] + [one[name] for name in shape]
+                for key, one in rules.items()}
+    t.equal(shapes(rules_by_id(relay)), shapes(before), "rules")
+    camera = next(key for key, one in before.items() if one.get("name") == "camera")
+    counted = {one["rule_id"]: one["matched"] for one in t.conservation(relay)["rules"]}
+    t.equal(counted[camera], sent, "matched, counted throughout")
+    relay.rpc("RemoveRule", {"rule_id": camera})
+    t.equal(memberships(t, "relay", "eth0"), {"239.3.3.3"}, "a membership from before is left")
+    t.equal(gro(t), ["on"], "GRO while it runs")
+    code, _ = relay.stop(deadline_s=3)
+    t.equal((code, gro(t)), (0, ["off"]), "exit status, GRO as it was found before the upgrade")
+
+
+@scenario("upgrade after upgrade", topology="chain3", deadline_s=90)
+def again_and_again(t):
+    """Three in a row, by mcrctl and by signal, to a new binary and to the same: nothing piles up."""
+    relay, binary = own_mcrd(t, "relay", num_workers=2)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=1400)
+    had, opened = all_rights(relay), descriptors(relay.pid)
+
+    control = relay.children(CONTROL)
+    content, version = other_version(binary)
+    replace(binary, content)
+    done = relay.ctl("upgrade")
+    t.true(done.stdout.startswith(f"mcrd {version} runs, was ") and
+           "2 of 2 workers rolled" in done.stdout, f"mcrctl upgrade says: {done.stdout}")
+    settled(t, relay, control)
+
+    control = relay.children(CONTROL)
+    relay.send_signal(signal.SIGUSR2)
+    settled(t, relay, control)
+    control = relay.children(CONTROL)
+    t.equal(relay.rpc("Upgrade")["was"], version, "upgraded to the same")
+    settled(t, relay, control)
+    t.equal(relay.log().count("upgrade done in"), 3, "upgrades in the log")
+    t.equal(all_rights(relay), had, "rights of each process, filters among them")
+    t.equal(descriptors(relay.pid), opened, "descriptors of the supervisor")
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent)
+    t.conservation(relay)
+
+
+@scenario("binaries that are refused", topology="chain3", deadline_s=90)
+def refused(t):
+    """Each with its reason; the old program goes on and nothing was restarted."""
+    relay, binary = own_mcrd(t, "relay", num_workers=1)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
+    children, opened = relay.children(), descriptors(relay.pid)
+    good = binary.read_bytes()
+    source = t.run_dir / "hangs.c"
+    source.write_text(HANGS)
+    t.run(None, ["cc", "-o", t.run_dir / "hangs", source])
+
+    def said(reason, what):
+        error = t.raises(RpcError, relay.rpc, "Upgrade")
+        t.equal(error.code, -32005, f"{what}: code")
+        t.true(reason in error.message, f"{what}: {error.message}")
+        t.equal(relay.children(), children, f"{what}: children")
+
+    binary.unlink()
+    said("No such file or directory", "a binary that is gone")
+    binary.mkdir()
+    said("Permission denied", "a directory")
+    binary.rmdir()
+    for what, content, reason in (
+            ("an empty file", b"", "does not start"),
+            ("the beginning of a binary", good[:16384], "does not start"),
+            ("a script", b"#!/bin/sh\nexit 0\n", "does not start"),
+            ("a program that is content with anything",
+             open("/bin/true", "rb").read(), "does not start: its check exited with status 0"),
+            ("another program", open("/bin/false", "rb").read(), "exited with status 1"),
+            ("one that hangs", (t.run_dir / "hangs").read_bytes(), "did not end within 2 s"),
+            ("other messages", other_messages_of(t, good), "speaks other versions (state")):
+        replace(binary, content)
+        said(reason, what)
+    replace(binary, good)
+    binary.chmod(0o644)
+    said("does not start", "a file that may not be executed")
+    failed = relay.ctl("upgrade", check=False)
+    t.equal((failed.returncode, failed.stdout), (1, ""), "mcrctl upgrade, refused")
+    t.true("does not start" in failed.stderr, f"mcrctl upgrade says: {failed.stderr}")
+    t.equal(relay.log().count("upgrade refused: "), 11, "refusals in the log")
+    t.equal(descriptors(relay.pid), opened, "descriptors of the supervisor")
+    [worker] = relay.rpc("ListWorkers")["workers"]
+    t.equal((worker["restarts"], worker["last_exit"]), (0, ""), "restarts, last exit")
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent)
+    binary.chmod(0o755)
+    control = relay.children(CONTROL)
+    t.equal(relay.rpc("Upgrade")["rolled"], 1, "the good one is taken after all that")
+    settled(t, relay, control)
+
+
+def other_messages_of(t, good):
+    path = t.run_dir / "other"
+    path.write_bytes(good)
+    return other_messages(path)
+
+
+@scenario("two at once", topology="chain3")
+def two_at_once(t):
+    """The second is told that there is one, and the first goes through."""
+    relay, binary = own_mcrd(t, "relay", num_workers=1)
+    source = t.run_dir / "hangs.c"
+    source.write_text(HANGS)
+    t.run(None, ["cc", "-o", t.run_dir / "hangs", source])
+    replace(binary, (t.run_dir / "hangs").read_bytes())
+    with relay.connect() as first:
+        first.raw('{"jsonrpc": "2.0", "id": 7, "method": "Upgrade"}\n')
+        t.wait_until(lambda: "upgrade: checking" in relay.log(), 5, "the first is under way")
+        error = t.raises(RpcError, relay.rpc, "Upgrade")
+        t.equal((error.code, "another upgrade is under way" in error.message), (-32005, True),
+                "the second")
+        answer = first.read()
+        t.equal((answer["id"], "did not end within 2 s" in answer["error"]["message"]), (7, True),
+                "the first")
+
+
+@scenario("an upgrade without root", topology="chain3")
+def without_root(t):
+    """A user with two rights: they go over the exec, and no more than they."""
+    directory = t.run_dir / "own"
+    directory.mkdir()
+    for path in (t.run_dir, directory):
+        path.chmod(0o777)
+    path = directory / "control.sock"
+    rights_wanted = "+net_raw,+net_admin"
+    daemon = t.start("relay", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                               f"--inh-caps={rights_wanted}", f"--ambient-caps={rights_wanted}",
+                               paths.program("mcrd"), "--control-socket-path", path,
+                               "--num-workers", "1"])
+    t.wait_until(lambda: "ready after" in daemon.stderr(), 5, "ready")
+    had = rights(daemon.pid)
+    t.equal((had["CapPrm"], had["CapAmb"]), (f"{3 << 12:016x}", f"{0:016x}"), "rights")
+
+    def ask(method, params=None):
+        with RpcClient(path) as client:
+            client.call("VersionCheck", {"version": "1"})
+            return client.call(method, params)
+    t.equal(ask("Upgrade")["rolled"], 1, "workers rolled")
+    t.wait_until(lambda: "control runs again" in daemon.stderr(), 5, "the new control")
+    t.equal(rights(daemon.pid), had, "rights afterwards")
+    # It opens packet sockets, so that the rights are of use.
+    t.equal(ask("AddRule", rule(IN, 5000, output(OUT, 6000)))["state"], "active", "a rule")
+    t.equal(daemon.stop(deadline_s=3), 0, "exit status")
+
+
+@scenario("stopped in the middle of an upgrade", topology="chain3")
+def stopped_meanwhile(t):
+    """SIGTERM right behind SIGUSR2: in order, with status 0, leaving nothing."""
+    relay, _ = own_mcrd(t, "relay", num_workers=2)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    children = relay.children()
+    relay.send_signal(signal.SIGUSR2)
+    t.wait_until(lambda: set(relay.children(WORKER)) - set(children), 5, "a worker is rolled")
+    code, log = relay.stop(deadline_s=3)
+    t.equal(code, 0, "exit status")
+    t.equal(log.count("[STATS:Ingress FINAL]"), 1, "final statistics")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""A worker that is killed loses nothing: its successor finishes what it had received.
+
+    gen ---- eth0  relay  eth1 ---- sink
+
+Ten SIGKILLs while a stream flows, at whatever the worker happens to be doing.  A daemon takes two
+of them, because it restarts its workers at longer and longer intervals; then the next one does.
+"""
+
+import os
+import re
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, scenario
+
+from support_rules import add, output, rule
+
+IN, OUT = "239.1.1.1", "239.2.2.2"
+WORKER = "--role=worker"
+DAEMONS, KILLS = 5, 2
+FOUND = re.compile(r"the last worker left (\d+) receives unfinished; (\d+) sends")
+
+
+def sanitized(relay):
+    [worker] = relay.children(WORKER)
+    with open(f"/proc/{worker}/maps", "rb") as file:
+        return b"libasan" in file.read()
+
+
+def kill_worker(t, relay):
+    """SIGKILL; returns when its successor relays, as its page in ListWorkers says."""
+    [old] = relay.children(WORKER)
+    os.kill(old, signal.SIGKILL)
+    t.wait_until(lambda: (one := relay.rpc("ListWorkers")["workers"][0])["pid"] not in (0, old) and
+                 one["in_sync"], 10, "a new worker with the rules")
+
+
+def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None):
+    """Kills under one stream each; every datagram arrives, nearly every one once, all in order."""
+    relay = t.mcrd("relay", config={"rules": rules})
+    if sanitized(relay):
+        rate //= 8
+    sink = t.sink("sink", "eth0", OUT, 6000, flows=flows * outputs, rcvbuf=128 << 20)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=rate, size=size, flows=flows, segment=segment)
+    for number in range(KILLS):
+        had = sink.received()
+        # Not in step with anything that the worker does.
+        t.wait_until(lambda: sink.received() >= had + rate * outputs // (5 + number), 20,
+                     "the stream flows")
+        kill_worker(t, relay)
+    had = sink.received()
+    t.wait_until(lambda: sink.received() >= had + rate * outputs // 20, 20, "it flows at the end")
+    sent = gen.stop()["sent"]
+    report = sink.finish(sent * outputs, deadline_s=20)
+    got = {key: report[key] for key in ("unique", "lost", "reordered", "corrupt", "sink_drops")}
+    t.equal(got, {"unique": sent * outputs, "lost": 0, "reordered": 0, "corrupt": 0,
+                  "sink_drops": 0}, "sink")
+    t.between(report["duplicated"], 0, KILLS, "datagrams sent twice")
+    stats = t.conservation(relay)
+    totals = stats["totals"]
+    t.equal((totals["received"], totals["matched"], sum(totals["drops"].values())), (sent, sent, 0),
+            "received, matched, dropped, over all workers")
+    t.equal([[one["sent"] for one in rule["outputs"]] for rule in stats["rules"]],
+            [[rule["matched"]] * outputs for rule in stats["rules"]], "sent by output")
+    t.wait_until(lambda: len(FOUND.findall(relay.log())) == KILLS, 5, "a line about each kill")
+    relay.stop()
+    return {"sent": sent, "repeated": report["duplicated"], "gap_ms": report["longest_gap_ms"],
+            "found": FOUND.findall(relay.log())}
+
+
+def kill_under(t, rules, **traffic):
+    began = time.monotonic()
+    ends = [one_daemon(t, rules, **traffic) for _ in range(DAEMONS)]
+    found = [tuple(map(int, pair)) for one in ends for pair in one["found"]]
+    t.note(f"{len(found)} kills: lost 0 of {sum(one['sent'] for one in ends)}, repeated "
+           f"{sum(one['repeated'] for one in ends)}, longest gap "
+           f"{max(one['gap_ms'] for one in ends):.0f} ms; receives found at a kill "
+           f"{[receives for receives, _ in found]}; {time.monotonic() - began:.0f} s")
+
+
+@scenario("a worker killed under a stream", topology="chain3")
+def plain(t):
+    """80,000 datagrams a second, each a frame of its own."""
+    kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=200, outputs=1)
+
+
+@scenario("a worker killed under super-datagrams", topology="gro")
+def supers(t):
+    """Sixteen datagrams in a frame, in one send each."""
+    t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
+    kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=1000, outputs=1, segment=16)
+
+
+@scenario("a worker killed under fan-out", topology="chain3")
+def fan_out(t):
+    """Three outputs: what went to one of them and not to the others goes there, once."""
+    kill_under(t, [rule(IN, 5000, *[output(OUT, 6000 + n) for n in range(3)])],
+               rate=40000, size=200, outputs=3)
+
+
+@scenario("a worker killed under 64 streams", topology="chain3")
+def streams(t):
+    """64 interleaved streams, each in order."""
+    kill_under(t, [rule(IN, 5000 + n, output(OUT, 6000 + n)) for n in range(64)],
+               rate=60000, size=200, outputs=1, flows=64)
+
+
+if __name__ == "__main__":
+    main()
