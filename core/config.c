@@ -204,7 +204,7 @@ static int read_top(const cJSON *json, struct config *config, struct complaint *
 	static const char *const names[] = {"workers", "per_packet", "steering",
 					    "gro",     "pinning",    "rules"};
 	struct json_object top;
-	uint64_t workers = 0;
+	uint64_t workers = 0, busy_poll_us = 0;
 	int ret;
 
 	ret = json_object_open(&top, json, "", c);
@@ -220,6 +220,11 @@ static int read_top(const cJSON *json, struct config *config, struct complaint *
 	ret = json_get_bool(&top, "per_packet", &config->per_packet);
 	if (ret < 0)
 		return ret;
+	ret = json_get_integer(&top, "busy_poll_us", JSON_OPTIONAL, 0, IPC_BUSY_POLL_MAX_US,
+			       &busy_poll_us);
+	if (ret < 0)
+		return ret;
+	config->busy_poll_us = (unsigned)busy_poll_us;
 	config->ifaces = calloc(MCR_MAX_IFACES, sizeof(*config->ifaces));
 	if (!config->ifaces)
 		return -ENOMEM;

@@ -37,12 +37,15 @@ struct config_iface {
  * struct config - a checked configuration
  * @workers:    0 when not given
  * @per_packet: "per_packet": no GRO, no GSO, no gathering, for benchmarks
+ * @busy_poll_us: "busy_poll_us": how long an idle worker looks for input before it sleeps,
+ *              microseconds, 0..IPC_BUSY_POLL_MAX_US; 0 when not given
  * @ifaces:     every interface that "steering", "gro" or "pinning" names
  * @rules:      checked with rule_check(); ids filled in; no two with the same id
  */
 struct config {
 	unsigned workers;
 	bool per_packet;
+	unsigned busy_poll_us;
 	size_t n_ifaces;
 	struct config_iface *ifaces;
 	size_t n_rules;

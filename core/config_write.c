@@ -125,6 +125,8 @@ static bool write_config(FILE *f, const struct config *c)
 		fprintf(f, "\t\"workers\": %u,\n", c->workers);
 	if (c->per_packet)
 		fputs("\t\"per_packet\": true,\n", f);
+	if (c->busy_poll_us)
+		fprintf(f, "\t\"busy_poll_us\": %u,\n", c->busy_poll_us);
 	if (!write_member(f, "steering", steering_object(c)) ||
 	    !write_member(f, "gro", gro_object(c)) ||
 	    !write_member(f, "pinning", pinning_object(c)))

@@ -170,12 +170,6 @@ void egress_set_segments_max(struct egress *e, uint32_t segments)
 		e->segments_next = segments;
 }
 
-static void count_drop(struct egress *e, struct match_output *o, enum send_drop why, uint32_t n)
-{
-	counter_add(&o->counters->drops[why], n);
-	counter_add(&e->page->egress.drops[why], n);
-}
-
 /*
  * Both sides of the law at once, when the end of a datagram is known: so it holds
  * whenever nothing is in flight, in the midst of a batch as well.
@@ -185,7 +179,8 @@ static void count_end(struct egress *e, struct match_output *o, uint32_t n, uint
 	counter_add(&o->counters->matched, n);
 	counter_add(&e->page->egress.matched, n);
 	if (res < 0) {
-		count_drop(e, o, send_drop_from_errno(-res), n);
+		counter_add(&o->counters->drops[send_drop_from_errno(-res)], n);
+		counter_add(&e->page->egress.drops[send_drop_from_errno(-res)], n);
 		return;
 	}
 	counter_add(&o->counters->sent, n);
@@ -362,9 +357,7 @@ static void send_single(struct egress *e, struct run *r, struct match_output *o,
  */
 static void send_each(struct egress *e, struct run *r, struct match_output *o, uint32_t *unit)
 {
-	struct cursor at = {0, 0};
-
-	for (; at.iov < r->n_iov; ++*unit) {
+	for (struct cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
 		const struct iovec one = step(r, &at);
 		const struct arena_past *end = past_end(&e->past, *unit);
 
@@ -420,21 +413,14 @@ static enum again verdict(struct egress *e, struct send *s, int err)
 		return s->retried ? AGAIN_NO : AGAIN_SAME;
 	if (refusal_is_final(-err, s->datagrams))
 		return AGAIN_NO;
-	switch (err) {
-	case EINVAL:
-		if (s->datagrams > EGRESS_SEGMENTS_OLD)
-			e->segments_next = EGRESS_SEGMENTS_OLD;
-		return AGAIN_SINGLES;
-	case EMSGSIZE:
-		return AGAIN_SINGLES;
-	case EIO:
-	case EOPNOTSUPP:
+	if (err == EINVAL && s->datagrams > EGRESS_SEGMENTS_OLD)
+		e->segments_next = EGRESS_SEGMENTS_OLD;
+	if (err == EIO || err == EOPNOTSUPP) {
 		if (!s->output->no_gso)
 			counter_add(&e->page->gso_fallbacks, 1);
 		s->output->no_gso = true;
-		return AGAIN_SINGLES;
 	}
-	return AGAIN_NO;
+	return AGAIN_SINGLES;
 }
 
 static void set_aside(struct egress *e, struct send *s)

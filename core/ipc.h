@@ -96,9 +96,12 @@ enum buf_class { BUF_SMALL, BUF_JUMBO, BUF_SUPER, BUF_CLASSES };
 /* What precedes the IP header in a frame. */
 enum link_layer { LINK_ETHERNET, LINK_RAW_IP, LINK_LAYERS };
 
+#define IPC_BUSY_POLL_MAX_US 1000000u
+
 struct ipc_configure {
 	uint32_t workers; /* 1..MCR_MAX_WORKERS */
 	uint32_t flags;
+	uint32_t busy_poll_us; /* 0..IPC_BUSY_POLL_MAX_US */
 };
 
 struct ipc_pin {
@@ -117,6 +120,8 @@ struct ipc_start {
 	int32_t cpu;
 	uint32_t flags;
 	uint64_t started_ns; /* CLOCK_MONOTONIC of the supervisor's start */
+	uint32_t busy_poll_us;
+	uint32_t reserved;
 };
 
 struct ipc_iface {

@@ -103,6 +103,11 @@ void journal_commit(struct journal *j, uint32_t cq, uint32_t segments_max)
 {
 	struct arena_commit *next = prepare(j, cq, segments_max);
 
+	/* Small batches use the same few cache lines again and again. */
+	if (!journal_waiting(j)) {
+		j->in = j->tail = 0;
+		next->seen = (uint32_t)next->seen;
+	}
 	next->first = j->in;
 	next->units = 0;
 	next->counted = 0;

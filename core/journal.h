@@ -44,8 +44,8 @@ struct worker_page;
  * struct journal - a worker's hold on its arena
  * @c:    the commit in force
  * @page: status page
- * @tail: events added; numbers run on and wrap, an event lies at its number modulo
- *        ARENA_EVENTS
+ * @tail: events added; numbers run on, and begin at 0 again when none waits.  An event
+ *        lies at its number modulo ARENA_EVENTS
  * @in:   events that the engine has taken
  */
 struct journal {

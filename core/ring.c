@@ -41,7 +41,8 @@ static void params_init(struct io_uring_params *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
-		   IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
+		   IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+		   IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
 	p->cq_entries = ARENA_CQ_ENTRIES;
 }
 
@@ -213,8 +214,18 @@ int ring_wait(struct ring *ring, uint64_t timeout_ns)
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	ret = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &ts, NULL);
+	if (timeout_ns == RING_UNTIL_SIGNAL)
+		ret = io_uring_submit_and_wait(&ring->uring, 1);
+	else
+		ret = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &ts, NULL);
 	return ret >= 0 || ret == -ETIME || ret == -EINTR ? 0 : ret;
+}
+
+bool ring_pending(const struct ring *ring)
+{
+	const unsigned flags = __atomic_load_n(ring->uring.sq.kflags, __ATOMIC_RELAXED);
+
+	return flags & IORING_SQ_TASKRUN || io_uring_cq_ready(&ring->uring);
 }
 
 int ring_submit(struct ring *ring)

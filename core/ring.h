@@ -75,12 +75,21 @@ void ring_fini(struct ring *ring);
  */
 int ring_seal(struct ring *ring, struct bufpool *pool);
 
+#define RING_UNTIL_SIGNAL UINT64_MAX
+
 /**
  * ring_wait() - submit what is queued, and wait for a completion or a time-out
- * @timeout_ns: how long at most
+ * @timeout_ns: how long at most; RING_UNTIL_SIGNAL arms no timer, which saves programming
+ *              and cancelling one for every wait
  * Return: 0, also after a time-out or a signal; else negative errno.
  */
 int ring_wait(struct ring *ring, uint64_t timeout_ns);
+
+/*
+ * Has something completed, or would it if the kernel were entered?  Reads memory only:
+ * for polling without a system call.
+ */
+bool ring_pending(const struct ring *ring);
 
 /* Submits what is queued and runs completions that are due, without waiting. */
 int ring_submit(struct ring *ring);

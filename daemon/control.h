@@ -73,6 +73,7 @@ struct control {
 	bool dirty;
 	bool shutdown;
 	bool per_packet;
+	unsigned busy_poll_us;
 	unsigned workers;
 	struct control_worker worker[MCR_MAX_WORKERS];
 	struct config settings;

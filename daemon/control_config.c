@@ -76,6 +76,7 @@ int control_config_start(struct process *p)
 					       : p->n_cpus;
 		c->workers = c->workers ? c->workers : 1;
 		c->per_packet = cfg.per_packet;
+		c->busy_poll_us = cfg.busy_poll_us;
 	}
 	if (ret == 0 && p->snapshot < 0)
 		ret = control_load(c, &cfg, true, counts, &cpl);

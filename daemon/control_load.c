@@ -185,6 +185,7 @@ char *control_config_text(const struct control *c)
 	struct config cfg = {
 		.workers = c->workers,
 		.per_packet = c->per_packet,
+		.busy_poll_us = c->busy_poll_us,
 		.n_ifaces = c->settings.n_ifaces,
 		.ifaces = c->settings.ifaces,
 		.n_rules = ruleset_count(c->rules),

@@ -277,6 +277,10 @@ static void warn_start_settings(const struct control *c, const struct config *cf
 		cJSON_AddItemToArray(warnings,
 				     cJSON_CreateString("per_packet: counts from the next start "
 							"of mcrd"));
+	if (cfg->busy_poll_us != c->busy_poll_us)
+		cJSON_AddItemToArray(warnings,
+				     cJSON_CreateString("busy_poll_us: counts from the next start "
+							"of mcrd"));
 }
 
 static void method_load_config(struct call *call)

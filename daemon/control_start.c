@@ -87,6 +87,7 @@ static void take_start(struct process *p, const struct ipc_start *start)
 	if (p->restarted) {
 		c->workers = start->workers;
 		c->per_packet = start->flags & IPC_FLAG_PER_PACKET;
+		c->busy_poll_us = start->busy_poll_us;
 	}
 }
 
@@ -162,6 +163,7 @@ void control_start_workers(struct process *p)
 
 	msg.configure.workers = c->workers;
 	msg.configure.flags = c->per_packet ? IPC_FLAG_PER_PACKET : 0;
+	msg.configure.busy_poll_us = c->busy_poll_us;
 	control_super_request(&c->super, &msg, -1, start_reply, c);
 	for (unsigned w = 0; w < c->workers; w++) {
 		msg = (struct ipc_msg){.type = IPC_PIN};

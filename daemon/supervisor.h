@@ -197,6 +197,7 @@ struct supervisor {
 	struct worker worker[MCR_MAX_WORKERS];
 	unsigned workers; /* 0 until IPC_CONFIGURE */
 	uint32_t worker_flags;
+	uint32_t busy_poll_us;
 	bool spawned;       /* IPC_SPAWN was asked for */
 	bool spawn_pending; /* and is not answered yet; control's channel waits */
 	uint32_t spawn_seq;

@@ -77,14 +77,30 @@ static void apply_gro(struct input *in)
 	in->gro_on = now.gro && now.udp_forwarding;
 }
 
+/*
+ * A worker holds its socket until it has come to the message that says otherwise.  What
+ * arrives until then would reach it twice if the interface is being opened anew.
+ */
+static void silence(int sock)
+{
+	struct sock_filter insns[STEER_SMALL_MAX];
+	struct sock_fprog prog = {.filter = insns};
+
+	prog.len = (unsigned short)steer_filter_nothing(insns);
+	if (sock >= 0)
+		priv_set_filter(sock, &prog);
+}
+
 static void close_input_sockets(struct input *in)
 {
 	if (in->gro_changed)
 		priv_gro_set(in->iface.ifindex, &in->gro_found);
 	in->gro_changed = false;
 	in->gro_on = false;
-	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
+		silence(in->sock[i]);
 		close_socket(&in->sock[i]);
+	}
 	close_socket(&in->ipv4_udp);
 	close_socket(&in->foreign);
 	in->incarnation = 0;

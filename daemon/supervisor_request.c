@@ -22,12 +22,16 @@ static int configure(struct supervisor *s, const struct ipc_configure *c)
 	int ret;
 
 	if (s->workers)
-		return s->workers == c->workers && s->worker_flags == c->flags ? 0 : -EALREADY;
+		return s->workers == c->workers && s->worker_flags == c->flags &&
+				       s->busy_poll_us == c->busy_poll_us
+			       ? 0
+			       : -EALREADY;
 	ret = worker_make_memory(s, c->workers);
 	if (ret < 0)
 		return ret;
 	s->workers = c->workers;
 	s->worker_flags = c->flags;
+	s->busy_poll_us = c->busy_poll_us;
 	for (unsigned i = 0; i < s->workers; i++)
 		control_give_page(s, i);
 	return 0;

@@ -40,6 +40,7 @@ struct saved_head {
 	uint32_t version;
 	uint32_t workers;
 	uint32_t worker_flags;
+	uint32_t busy_poll_us;
 	uint32_t filters_rev;
 	uint64_t started_ns;
 	uint64_t upgrade_begun_ns;
@@ -90,6 +91,7 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 				  .version = SUPERVISOR_STATE_VERSION,
 				  .workers = s->workers,
 				  .worker_flags = s->worker_flags,
+				  .busy_poll_us = s->busy_poll_us,
 				  .filters_rev = s->filters_rev,
 				  .started_ns = s->started_ns,
 				  .upgrade_begun_ns = s->upgrade.begun_ns,
@@ -133,6 +135,7 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 		return;
 	s->workers = head->workers;
 	s->worker_flags = head->worker_flags;
+	s->busy_poll_us = head->busy_poll_us;
 	s->filters_rev = head->filters_rev;
 	s->started_ns = head->started_ns;
 	s->upgrade.begun_ns = head->upgrade_begun_ns;

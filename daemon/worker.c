@@ -35,7 +35,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/egress.h"
@@ -45,20 +44,8 @@
 #include "daemon/priv.h"
 #include "daemon/roles.h"
 
-#define TICK_MAX_NS    100000000ull /* heartbeat */
-#define TICK_MIN_NS    10000000ull
-#define HASH_SLICE     256u /* rules hashed in one tick */
-#define HASH_PERIOD_NS 1000000000ull
-#define FULL_PASS      16u          /* receives in one pass that mean "there is more" */
-#define DRAIN_NS       300000000ull /* at most, before exiting */
-
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
+#define FULL_PASS 16u          /* receives in one pass that mean "there is more" */
+#define DRAIN_NS  300000000ull /* at most, before exiting */
 
 /* Gifts of the supervisor. */
 struct gifts {
@@ -177,30 +164,6 @@ static void say_ready(struct worker *w)
 		die(FAC_DATA_PLANE, "cannot reach the supervisor: %s", strerror(-ret));
 }
 
-/* Heartbeat, a slice of the table's hash, and the pools' low marks. */
-static void tick(struct worker *w)
-{
-	const uint32_t rules = w->table ? match_rules(w->table) : 0;
-
-	__atomic_store_n(&w->page->heartbeat_ns, w->now_ns, __ATOMIC_RELAXED);
-	if (w->table && match_hash_step(w->table, HASH_SLICE))
-		__atomic_store_n(&w->page->hash, match_hash(w->table), __ATOMIC_RELAXED);
-	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
-		__atomic_store_n(&w->page->pool_low[c], w->pool.class[c].low, __ATOMIC_RELAXED);
-	if (w->page->gso_fallbacks != w->gso_fallbacks_logged) {
-		w->gso_fallbacks_logged = w->page->gso_fallbacks;
-		log_limited(&w->limit_gso, w->now_ns, SEV_WARNING, FAC_EGRESS,
-			    "the kernel refuses UDP_SEGMENT for %llu outputs: single sends there",
-			    (unsigned long long)w->gso_fallbacks_logged);
-	}
-	w->tick_ns = HASH_PERIOD_NS / (rules / HASH_SLICE + 1);
-	if (w->tick_ns > TICK_MAX_NS)
-		w->tick_ns = TICK_MAX_NS;
-	if (w->tick_ns < TICK_MIN_NS)
-		w->tick_ns = TICK_MIN_NS;
-	w->next_tick_ns = w->now_ns + w->tick_ns;
-}
-
 /* Reaps, and while it is behind reaps again.  Returns the receives handled. */
 static unsigned gather(struct worker *w)
 {
@@ -219,7 +182,7 @@ static unsigned gather(struct worker *w)
 }
 
 /* One turn of the loop; returns the receives handled. */
-static unsigned turn(struct worker *w, uint64_t wait_ns)
+static unsigned turn(struct worker *w, bool may_sleep)
 {
 	unsigned received;
 	int ret;
@@ -228,15 +191,16 @@ static unsigned turn(struct worker *w, uint64_t wait_ns)
 		/* After an empty pool the sockets' queues are full: no wait, and still behind. */
 		if (!w->starved)
 			relay_set_behind(w->relay, false);
-		ret = ring_wait(&w->ring, w->starved ? 0 : wait_ns);
+		ret = may_sleep && !w->starved ? worker_wait(w) : ring_submit(&w->ring);
 		if (ret < 0)
 			die(FAC_DATA_PLANE, "io_uring_enter: %s", strerror(-ret));
 	}
-	w->now_ns = clock_ns();
+	w->now_ns = worker_clock_ns();
 	received = gather(w);
+	if (received)
+		w->active_ns = w->now_ns;
 	worker_flush(w);
-	if (w->now_ns >= w->next_tick_ns)
-		tick(w);
+	worker_tick(w);
 	return received;
 }
 
@@ -253,7 +217,7 @@ static void drain_sockets(struct worker *w)
 	set_state(w, WORKER_DRAINING);
 	do {
 		worker_arm(w);
-	} while ((turn(w, 0) || worker_has_input(w)) && w->now_ns < until_ns);
+	} while ((turn(w, false) || worker_has_input(w)) && w->now_ns < until_ns);
 }
 
 static void run(struct worker *w)
@@ -261,7 +225,7 @@ static void run(struct worker *w)
 	set_state(w, WORKER_RUNNING);
 	while (!w->supervisor_gone && !w->draining) {
 		worker_arm(w);
-		turn(w, w->next_tick_ns > w->now_ns ? w->next_tick_ns - w->now_ns : 0);
+		turn(w, true);
 		if (w->channel_ready)
 			worker_commands(w);
 		worker_finish_last(w);
@@ -292,18 +256,22 @@ int worker_main(unsigned index)
 	w->index = gifts.start.worker;
 	w->cpu = gifts.start.cpu;
 	w->per_packet = gifts.start.flags & IPC_FLAG_PER_PACKET;
+	w->busy_poll_ns = gifts.start.busy_poll_us * 1000ull;
 	w->applied_fd = gifts.applied;
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		w->inputs[i].sock = w->outputs[i] = -1;
 	make(w, &gifts);
+	ret = worker_tick_start();
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot start the tick: %s", strerror(-ret));
 	seal(w);
 	w->page->pid = (uint64_t)getpid();
 	/* Its predecessor's: this one has no table yet. */
 	w->page->generation = w->page->hash = w->page->rules = 0;
 	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
 		w->page->pool_buffers[c] = w->pool.class[c].buffers;
-	w->now_ns = clock_ns();
-	tick(w);
+	w->now_ns = worker_clock_ns();
+	worker_tick(w);
 	say_ready(w);
 	run(w);
 	return 0;

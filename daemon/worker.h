@@ -3,6 +3,7 @@
  * worker.h - the parts of a worker process
  *
  *   worker.c          start-up, sealing, the loop
+ *   worker_wait.c     sleeping, polling, the tick
  *   worker_ring.c     what goes into the ring and what comes out of it
  *   worker_recover.c  what the last worker left behind
  *   worker_command.c  messages of the supervisor: sockets, snapshots, shutdown
@@ -63,7 +64,8 @@ struct worker {
 	struct ring ring;
 	uint64_t now_ns;
 	uint64_t next_tick_ns;
-	uint64_t tick_ns;
+	uint64_t busy_poll_ns;
+	uint64_t active_ns; /* when something was received last */
 	uint64_t gso_fallbacks_logged;
 	struct log_limit limit_recv, limit_gso, limit_command;
 	struct worker_input inputs[MCR_MAX_IFACES];
@@ -116,6 +118,20 @@ void worker_take_over(struct worker *w);
  * received beyond that is handled by worker_reap() like anything received.
  */
 void worker_finish_last(struct worker *w);
+
+/* --- worker_wait.c --- */
+
+/* The clock of everything here, CLOCK_MONOTONIC. */
+uint64_t worker_clock_ns(void);
+
+/* Starts the tick: a signal that ends a sleep.  Before the system calls are sealed. */
+int worker_tick_start(void);
+
+/* Returns when there may be something to do: input, a message, a tick. */
+int worker_wait(struct worker *w);
+
+/* If it is due: heartbeat, a slice of the table's hash, and the pools' low marks. */
+void worker_tick(struct worker *w);
 
 /* --- worker_command.c --- */
 

@@ -250,6 +250,6 @@ void worker_flush(struct worker *w)
 	commit(w);
 	bufpool_commit(&w->pool);
 	if (w->journal.header->attempts && !w->recovery &&
-	    (int32_t)(w->journal.in - w->recovered_until) >= 0)
+	    (!journal_waiting(&w->journal) || (int32_t)(w->journal.in - w->recovered_until) >= 0))
 		recover_end(w->arena);
 }

@@ -39,10 +39,26 @@ static int connect_to(const char *name)
 	return fd;
 }
 
+/* One request and its answer on a connection. */
+static int exchange(int fd, const char *request, char answer[static LABHOLD_ANSWER_SIZE], int *fds,
+		    size_t *n_fds)
+{
+	size_t length = LABHOLD_ANSWER_SIZE - 1;
+	int ret = fdpass_send(fd, request, strlen(request), NULL, 0);
+
+	if (!ret)
+		ret = wait_readable(fd, deadline_in_ms(ANSWER_MS));
+	if (!ret)
+		ret = fdpass_recv(fd, answer, &length, fds, n_fds);
+	if (ret)
+		*n_fds = 0;
+	answer[ret ? 0 : length] = '\0';
+	return !ret && length == 0 ? -ECONNRESET : ret;
+}
+
 int labhold_ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
 		int *fds, size_t *n_fds)
 {
-	size_t length = LABHOLD_ANSWER_SIZE - 1;
 	int fd = connect_to(name);
 	int ret;
 
@@ -50,14 +66,44 @@ int labhold_ask(const char *name, const char *request, char answer[static LABHOL
 		*n_fds = 0;
 		return fd;
 	}
-	ret = fdpass_send(fd, request, strlen(request), NULL, 0);
-	if (!ret)
-		ret = wait_readable(fd, deadline_in_ms(ANSWER_MS));
-	if (!ret)
-		ret = fdpass_recv(fd, answer, &length, fds, n_fds);
+	ret = exchange(fd, request, answer, fds, n_fds);
 	close(fd);
-	answer[ret ? 0 : length] = '\0';
-	return !ret && length == 0 ? -ECONNRESET : ret;
+	return ret;
+}
+
+static int enter_with(const char *answer, const int *fds, size_t n_fds)
+{
+	int ret = strcmp(answer, "ok") ? -EPERM : -EPROTO;
+
+	if (!strncmp(answer, "error the lab has no", 20))
+		ret = -ESRCH;
+	else if (n_fds)
+		ret = lab_enter(n_fds == 2 ? fds[0] : -1, fds[n_fds - 1]);
+	for (size_t i = 0; i < n_fds; i++)
+		close(fds[i]);
+	return ret;
+}
+
+int labhold_enter(const char *name, const char *node)
+{
+	char answer[LABHOLD_ANSWER_SIZE];
+	char request[128];
+	int fds[2];
+	size_t n_fds = 2;
+	int fd = connect_to(name);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	snprintf(request, sizeof(request), "node %s", node);
+	ret = exchange(fd, request, answer, fds, &n_fds);
+	if (!ret)
+		ret = enter_with(answer, fds, n_fds);
+	n_fds = 0;
+	if (!ret)
+		ret = exchange(fd, "entered", answer, NULL, &n_fds);
+	close(fd);
+	return ret;
 }
 
 static int parse_from(struct topology *topo, int fd)

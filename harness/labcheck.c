@@ -39,8 +39,9 @@ static uint64_t sum(const cJSON *object, const char *key)
 	const cJSON *item;
 	uint64_t total = 0;
 
-	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(object, key))
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(object, key)) {
 		total += (uint64_t)item->valuedouble;
+	}
 	return total;
 }
 
@@ -87,8 +88,9 @@ void labcheck_conservation(const struct labcheck_relay *relay, struct labcheck_f
 		check_input(worker, who, faults);
 	}
 	cJSON_ArrayForEach (rule, cJSON_GetObjectItemCaseSensitive(relay->stats, "rules")) {
-		cJSON_ArrayForEach (output, cJSON_GetObjectItemCaseSensitive(rule, "outputs"))
+		cJSON_ArrayForEach (output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
 			check_output(rule, output, faults);
+		}
 	}
 }
 
@@ -100,8 +102,9 @@ static unsigned int rules_of(const cJSON *rules, int worker)
 	const cJSON *number;
 
 	cJSON_ArrayForEach (rule, rules) {
-		cJSON_ArrayForEach (number, cJSON_GetObjectItemCaseSensitive(rule, "workers"))
+		cJSON_ArrayForEach (number, cJSON_GetObjectItemCaseSensitive(rule, "workers")) {
 			n += number->valueint == worker;
+		}
 	}
 	return n;
 }
@@ -140,6 +143,7 @@ void labcheck_agreement(const struct labcheck_relay *relay, struct labcheck_faul
 		labcheck_fault(faults, "agreement: rules are at generation %.0f, workers at %.0f",
 			       labcheck_number(relay->rules, "generation"),
 			       labcheck_number(relay->workers, "generation"));
-	cJSON_ArrayForEach (worker, workers)
+	cJSON_ArrayForEach (worker, workers) {
 		check_worker(relay, worker, faults);
+	}
 }

@@ -72,6 +72,7 @@ static int read_fds(pid_t pid, struct held *held)
 	dir = opendir(directory);
 	if (!dir)
 		return -1;
+	/* cppcheck-suppress readdirCalled */
 	while ((entry = readdir(dir))) {
 		char path[sizeof(directory) + sizeof(entry->d_name) + 1];
 		char target[256];
@@ -176,8 +177,9 @@ static void note_need(const cJSON *rules, const cJSON *rule, struct needed *need
 		needed->unicast += !multicast;
 	}
 	add_name(needed->inputs, &needed->n_inputs, labcheck_text(input, "interface"));
-	cJSON_ArrayForEach (output, cJSON_GetObjectItemCaseSensitive(rule, "outputs"))
+	cJSON_ArrayForEach (output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
 		add_name(needed->outputs, &needed->n_outputs, labcheck_text(output, "interface"));
+	}
 }
 
 static void find_needed(const struct labcheck_relay *relay, struct needed *needed)
@@ -186,11 +188,14 @@ static void find_needed(const struct labcheck_relay *relay, struct needed *neede
 	const cJSON *rule;
 	const cJSON *interface;
 
-	cJSON_ArrayForEach (rule, rules)
+	cJSON_ArrayForEach (rule, rules) {
 		note_need(rules, rule, needed);
+	}
 	/* Inputs that are open without a rule: those that the command line named. */
-	cJSON_ArrayForEach (interface, cJSON_GetObjectItemCaseSensitive(relay->stats, "interfaces"))
+	cJSON_ArrayForEach (interface,
+			    cJSON_GetObjectItemCaseSensitive(relay->stats, "interfaces")) {
 		add_name(needed->inputs, &needed->n_inputs, labcheck_text(interface, "name"));
+	}
 }
 
 static void expect(const char *what, unsigned int is, unsigned int low, unsigned int high,

@@ -24,6 +24,18 @@ struct lab *labcmd_attach(const char *name)
 	return &lab;
 }
 
+void labcmd_enter(const char *lab, const char *node)
+{
+	int ret = labhold_enter(lab, node);
+
+	if (ret == -ENOENT)
+		die("no lab called '%s' is up; see netlab list", lab);
+	if (ret == -ESRCH)
+		die("lab '%s': the lab has no such node '%s'", lab, node);
+	if (ret)
+		die("cannot enter node '%s' of lab '%s': %s", node, lab, strerror(-ret));
+}
+
 unsigned int labcmd_node(const struct lab *lab, const char *name)
 {
 	int node = topology_node(lab->topo, name);

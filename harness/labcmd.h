@@ -22,6 +22,9 @@ int labcmd_record(int argc, char **argv);
  */
 struct lab *labcmd_attach(const char *name);
 
+/** labcmd_enter() - move into a node for as long as the program runs, or die. */
+void labcmd_enter(const char *lab, const char *node);
+
 /** labcmd_node() - the node that the user names, or die.  Return: its index. */
 unsigned int labcmd_node(const struct lab *lab, const char *name);
 

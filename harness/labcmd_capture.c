@@ -9,7 +9,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "harness/cli.h"
 #include "harness/lab.h"
 #include "harness/labcmd.h"
+#include "harness/labhold.h"
 #include "harness/wait.h"
 
 #define SNAPLEN_MAX    65535
@@ -67,11 +70,9 @@ int labcmd_capture(int argc, char **argv)
 	char error[CAPTURE_ERROR_SIZE];
 	struct capture_result result;
 	pid_t parent = getppid();
-	const struct lab *lab;
 	unsigned int n = 0;
 	struct pcap *pcap;
 	int stop_fd;
-	int ret;
 
 	while (argc > 1) {
 		int used = cli_parse(table, 4, "netlab capture LAB NODE IF FILE [options]", NULL,
@@ -86,10 +87,7 @@ int labcmd_capture(int argc, char **argv)
 	}
 	if (n < 4)
 		die("usage: netlab capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]");
-	lab = labcmd_attach(names[0]);
-	ret = lab_enter(lab->userns_fd, lab->netns_fds[labcmd_node(lab, names[1])]);
-	if (ret)
-		die("cannot enter node '%s': %s", names[1], strerror(-ret));
+	labcmd_enter(names[0], names[1]);
 	die_with_parent(parent);
 	stop_fd = open_signals(0);
 	pcap = capture_open(names[2], (int)snaplen_bytes, BUFFER_BYTES, filter, error);
@@ -148,17 +146,35 @@ static void save_all(const struct lab *lab, struct capture_ring *rings, const ch
 	}
 }
 
+static int open_holder(const char *name)
+{
+	char answer[LABHOLD_ANSWER_SIZE];
+	size_t n_fds = 0;
+	int ret = labhold_ask(name, "info", answer, NULL, &n_fds);
+	int fd;
+
+	if (ret)
+		die("no lab called '%s' is up; see netlab list", name);
+	fd = pidfd_open((pid_t)atoi(answer), 0);
+	if (fd < 0)
+		die("lab '%s': %s", name, strerror(errno));
+	return fd;
+}
+
 int labcmd_record(int argc, char **argv)
 {
 	static struct capture_ring rings[TOPO_MAX_LINKS];
-	struct pollfd fds[TOPO_MAX_LINKS + 1];
+	struct pollfd fds[TOPO_MAX_LINKS + 2];
 	struct signalfd_siginfo info;
 	pid_t parent = getppid();
 	const struct lab *lab;
 	unsigned int n;
+	int holder_pidfd;
 
 	if (argc != 3)
 		die("usage: netlab record LAB DIRECTORY");
+	/* The sockets would keep the namespaces of a lab whose holder is gone. */
+	holder_pidfd = open_holder(argv[1]);
 	lab = labcmd_attach(argv[1]);
 	n = lab->topo->n_links;
 	record_all(lab, rings);
@@ -166,16 +182,18 @@ int labcmd_record(int argc, char **argv)
 	for (unsigned int i = 0; i < n; i++)
 		fds[i] = (struct pollfd){.fd = capture_ring_fd(&rings[i]), .events = POLLIN};
 	fds[n] = (struct pollfd){.fd = open_signals(SIGUSR1), .events = POLLIN};
+	fds[n + 1] = (struct pollfd){.fd = holder_pidfd, .events = POLLIN};
 	puts("recording");
 	fflush(stdout);
 	do {
-		if (poll(fds, n + 1, -1) < 0 && errno != EINTR)
+		if (poll(fds, n + 2, -1) < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
 		for (unsigned int i = 0; i < n; i++)
 			if (fds[i].revents && capture_ring_take(&rings[i]) < 0)
 				fds[i].fd = -1; /* the interface is gone; what it had is kept */
-	} while (!fds[n].revents);
-	if (read(fds[n].fd, &info, sizeof(info)) == sizeof(info) && info.ssi_signo == SIGUSR1)
+	} while (!fds[n].revents && !fds[n + 1].revents);
+	if (fds[n].revents && read(fds[n].fd, &info, sizeof(info)) == sizeof(info) &&
+	    info.ssi_signo == SIGUSR1)
 		save_all(lab, rings, argv[2]);
 	return 0;
 }

@@ -34,6 +34,7 @@
 /* What is left of the command line, and where it applies. */
 struct job {
 	const struct lab *lab;
+	const char *lab_name;
 	const char *node_name;
 	unsigned int node;
 	char **args;
@@ -194,11 +195,9 @@ static int do_limit(struct job *job)
 static int stay(const struct job *job, pid_t parent)
 {
 	sigset_t set;
-	int ret = lab_enter(job->lab->userns_fd, job->lab->netns_fds[job->node]);
 	int fd;
 
-	if (ret)
-		die("cannot enter node '%s': %s", job->node_name, strerror(-ret));
+	labcmd_enter(job->lab_name, job->node_name);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		exit(1);
@@ -410,7 +409,12 @@ int labcmd_fault(int argc, char **argv)
 
 		if (strcmp(argv[3], verbs[i].verb))
 			continue;
-		job = (struct job){labcmd_attach(argv[1]), argv[2], 0, argv + 4};
+		job = (struct job){
+			.lab = labcmd_attach(argv[1]),
+			.lab_name = argv[1],
+			.node_name = argv[2],
+			.args = argv + 4,
+		};
 		job.node = labcmd_node(job.lab, argv[2]);
 		ret = verbs[i].run(&job);
 		if (ret)

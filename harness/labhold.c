@@ -46,6 +46,18 @@ static void answer(int client, const char *text, const int *fds, size_t n_fds)
 	fdpass_send(client, text, strlen(text) + 1, fds, n_fds);
 }
 
+/* While a client is on its way into a node nothing else is served, least of all "down". */
+static void wait_entered(int client)
+{
+	char request[REQUEST_SIZE];
+	size_t length = sizeof(request) - 1;
+	size_t n_fds = 0;
+
+	if (wait_readable(client, deadline_in_ms(CLIENT_MS)) == 0 &&
+	    fdpass_recv(client, request, &length, NULL, &n_fds) == 0 && length > 0)
+		answer(client, "ok", NULL, 0);
+}
+
 static void answer_node(const struct lab *lab, int client, const char *name)
 {
 	int node = topology_node(lab->topo, name);
@@ -60,6 +72,7 @@ static void answer_node(const struct lab *lab, int client, const char *name)
 		fds[n_fds++] = lab->userns_fd;
 	fds[n_fds++] = lab->netns_fds[node];
 	answer(client, "ok", fds, n_fds);
+	wait_entered(client);
 }
 
 static void answer_all(const struct labhold *hold, int client)

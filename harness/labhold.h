@@ -7,7 +7,9 @@
  * one message (SOCK_SEQPACKET) and gets one answer, with the descriptors of the node's namespaces.
  * Both sides check that the other runs as the same user or as root.
  *
- *   "node NAME"   answers "ok" and descriptors: [user namespace,] network namespace
+ *   "node NAME"   answers "ok" and descriptors: [user namespace,] network namespace; then waits for
+ *                 "entered", and answers "ok" once more.  Without that a client could enter a lab
+ *                 that has gone down meanwhile, and nobody would know.
  *   "all"         answers "all W", W being 1 if every link has a wire, and descriptors: the
  * topology's text, [user namespace,] network namespaces of all nodes[, that of the wires] "info"
  * answers "PID TOPOLOGY NODE NODE ..." "down"        answers "ok" and ends the holder anything
@@ -60,6 +62,15 @@ int labhold_serve(const struct labhold *hold);
  */
 int labhold_ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
 		int *fds, size_t *n_fds);
+
+/**
+ * labhold_enter() - move the calling thread into a node of a lab that somebody else holds.
+ *
+ * When it returns 0 the caller is one of those whom the end of the lab kills.
+ *
+ * Return: 0; -ESRCH when the lab has no such node; otherwise as labhold_ask() and lab_enter().
+ */
+int labhold_enter(const char *name, const char *node);
 
 /**
  * labhold_attach() - get the topology and the namespaces of a lab that somebody else holds.

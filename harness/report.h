@@ -43,7 +43,7 @@ struct report_gen {
 
 /**
  * report_read_sink() - read what mcrsink --json printed.
- * @text: its standard output; the last line counts, earlier ones are those of --per-second
+ * @text: its standard output; the last line counts, earlier ones are those of intervals
  *
  * Return: 0, or -EBADMSG when a field is missing or is not a number.
  */

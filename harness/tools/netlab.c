@@ -228,23 +228,6 @@ static void ask(const char *name, const char *request, char answer[static LABHOL
 		die("lab '%s': %s", name, answer + 6);
 }
 
-static void enter(const char *name, const char *node)
-{
-	char answer[LABHOLD_ANSWER_SIZE];
-	char request[128];
-	int fds[2] = {-1, -1};
-	size_t n_fds = 2;
-	int ret;
-
-	snprintf(request, sizeof(request), "node %s", node);
-	ask(name, request, answer, fds, &n_fds);
-	if (n_fds == 0)
-		die("lab '%s' sent no namespace", name);
-	ret = n_fds == 2 ? lab_enter(fds[0], fds[1]) : lab_enter(-1, fds[0]);
-	if (ret)
-		die("cannot enter node '%s': %s", node, strerror(-ret));
-}
-
 static void become(char **argv, pid_t parent)
 {
 	/* Set after the namespaces were entered: a change of credentials clears it. */
@@ -264,7 +247,7 @@ static int command_exec(int argc, char **argv)
 		first++;
 	if (argc <= first)
 		die("usage: netlab exec LAB NODE [--] COMMAND...");
-	enter(argv[1], argv[2]);
+	labcmd_enter(argv[1], argv[2]);
 	become(argv + first, parent);
 	return 1;
 }
@@ -309,7 +292,7 @@ static int command_shell(int argc, char **argv)
 		shell[0] = "/bin/sh";
 	snprintf(prompt, sizeof(prompt), "[%s:%s] $ ", name, argv[argc - 1]);
 	setenv("PS1", prompt, 1);
-	enter(name, argv[argc - 1]);
+	labcmd_enter(name, argv[argc - 1]);
 	become(shell, parent);
 	return 1;
 }

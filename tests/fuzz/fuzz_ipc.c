@@ -67,7 +67,15 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 		must(m->reply.status <= 0 && m->reply.request < IPC_TYPES);
 		return;
 	case IPC_WORKER_STATE:
-		must(m->worker.worker < MCR_MAX_WORKERS);
+		must(m->worker.worker < MCR_MAX_WORKERS && m->worker.ending < ENDINGS);
+		return;
+	case IPC_RESTART_WORKER:
+		must(m->pin.worker < MCR_MAX_WORKERS);
+		return;
+	case IPC_UPGRADED:
+		must(m->upgraded.outcome < UPGRADE_OUTCOMES);
+		must(strnlen(m->upgraded.theirs, sizeof(m->upgraded.theirs)) <
+		     sizeof(m->upgraded.theirs));
 		return;
 	case IPC_INPUT:
 		must(m->input.buf_class < BUF_CLASSES && m->input.link < LINK_LAYERS);

@@ -85,6 +85,31 @@ def unchanged(t):
     t.note(f"longest gap {report['longest_gap_ms']:.1f} ms")
 
 
+@scenario("SIGHUP changes how an interface is steered", topology="chain3")
+def steering(t):
+    """Its sockets are made anew: some datagrams are lost meanwhile, none is delivered twice."""
+    rules = {"rules": [KEEP]}
+    relay = t.mcrd("relay", num_workers=2, config=rules)
+    sink = t.sink("sink", "eth0", "239.2.2.1", 6000)
+    gen = t.gen_start("gen", "eth0", "239.1.1.1", 5000, rate=10000, size=200)
+    for number, how in enumerate(("cpu", "rule") * 3, 1):
+        had = sink.received()
+        t.wait_until(lambda: sink.received() > had + 500, 5, "the stream flows")
+        relay.config_path.write_text(json.dumps(rules | {"steering": {"eth0": how}}))
+        had = len(lines(relay, "1 unchanged"))
+        relay.send_signal(signal.SIGHUP)
+        t.wait_until(lambda: len(lines(relay, "1 unchanged")) > had, 5, "reloaded")
+        t.wait_until(lambda: all(one["in_sync"] for one in
+                                 relay.rpc("ListWorkers")["workers"]), 2, "in sync")
+    had = sink.received()
+    t.wait_until(lambda: sink.received() > had + 500, 5, "the stream flows on")
+    sent = gen.stop()["sent"]
+    report = sink.finish(sent, deadline_s=1)
+    t.equal((report["duplicated"], report["corrupt"]), (0, 0), "duplicated, corrupt")
+    t.conservation(relay)
+    t.note(f"{sent - report['unique']} datagrams lost in {number} changes of steering")
+
+
 BAD = (
     ("a syntax error", '{ "rules": [\n  { "name": "keep" ]\n}\n', ":2:20: "),
     ("a wrong value", '{ "rules": [\n  { "input": { "interface": "eth0", "group": "239.1.1.1",\n'

@@ -27,10 +27,13 @@ static int compare(const void *a, const void *b)
 
 static void parts_do_not_overlap(void **state)
 {
-	struct part parts[16];
+	struct part parts[24];
 	size_t n = 0;
 
 	parts[n++] = (struct part){0, sizeof(struct arena_header)};
+	parts[n++] = (struct part){ARENA_EVENTS_OFFSET, ARENA_EVENTS_BYTES};
+	parts[n++] = (struct part){ARENA_COMMIT_OFFSET(0), sizeof(struct arena_commit)};
+	parts[n++] = (struct part){ARENA_COMMIT_OFFSET(1), sizeof(struct arena_commit)};
 	for (unsigned set = 0; set < 2; set++) {
 		parts[n++] = (struct part){ARENA_RING_OFFSET(set), ARENA_RING_BYTES};
 		parts[n++] = (struct part){ARENA_SQES_OFFSET(set), ARENA_SQES_BYTES};

@@ -107,6 +107,33 @@ static void init_offers_every_buffer_once(void **state)
 	}
 }
 
+/* The kernel gets none of them before it was taken and given back. */
+static void filled_ones_are_not_offered(void **state)
+{
+	struct fixture *f = fixture_new(0);
+	static bool filled[BUF_TOTAL_COUNT];
+
+	memset(filled, 0, sizeof(filled));
+	filled[BUF_SMALL_COUNT + 3] = filled[BUF_SMALL_COUNT + 4] = true;
+	bufpool_init_filled(&f->pool, f->arena, 1, filled);
+	memset(f->head, 0, sizeof(f->head));
+	assert_int_equal(visible(f, BUF_SMALL), BUF_SMALL_COUNT);
+	assert_int_equal(visible(f, BUF_JUMBO), BUF_JUMBO_COUNT - 2);
+	while (visible(f, BUF_JUMBO)) {
+		const int bid = kernel_fill(f, BUF_JUMBO);
+
+		assert_true(bid != 3 && bid != 4);
+	}
+	assert_int_equal(bufpool_take(&f->pool, BUF_JUMBO, 3), BUF_SMALL_COUNT + 3);
+	assert_int_equal(bufpool_take(&f->pool, BUF_JUMBO, 3), -EBUSY);
+	assert_int_equal(f->pool.class[BUF_JUMBO].offered, BUF_JUMBO_COUNT - 1);
+	bufpool_unref(&f->pool, BUF_SMALL_COUNT + 3);
+	bufpool_commit(&f->pool);
+	assert_int_equal(f->pool.class[BUF_JUMBO].offered, BUF_JUMBO_COUNT);
+	assert_int_equal(kernel_fill(f, BUF_JUMBO), 3);
+	fixture_free(f);
+}
+
 static void take_refuses(void **state)
 {
 	struct fixture *f = fixture_new(0);
@@ -239,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(init_offers_every_buffer_once),
+		cmocka_unit_test(filled_ones_are_not_offered),
 		cmocka_unit_test(take_refuses),
 		cmocka_unit_test(references),
 		cmocka_unit_test(wraparound),

@@ -9,10 +9,20 @@ from . import paths
 from .process import ProcessError
 
 
-class Lab:
-    """`topology` is the name of one that comes with the harness, a path, or a dict."""
+NOT_PERMITTED = 77  # exit status of `netlab up`
 
-    def __init__(self, topology):
+
+class LabImpossible(ProcessError):
+    """This machine or this user cannot have such a lab."""
+
+
+class Lab:
+    """`topology` is the name of one that comes with the harness, a path, or a dict.
+
+    With `wires` every link can be impaired, not only those whose topology says so.
+    """
+
+    def __init__(self, topology, wires=False):
         self.topology = json.dumps(topology) if isinstance(topology, dict) else str(topology)
         self.is_text = isinstance(topology, dict)
         fd = None
@@ -20,7 +30,8 @@ class Lab:
             fd = os.memfd_create("topology")
             os.write(fd, self.topology.encode())
         what = f"/proc/self/fd/{fd}" if self.is_text else self.topology
-        self.popen = subprocess.Popen([paths.program("netlab"), "up", what, "--foreground"],
+        self.popen = subprocess.Popen([paths.program("netlab"), "up", what, "--foreground"]
+                                      + ["--wires"] * wires,
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, env=paths.environment(),
                                       pass_fds=[fd] if fd is not None else [])
@@ -28,7 +39,10 @@ class Lab:
             os.close(fd)
         line = self.popen.stdout.readline()
         if not line:
-            raise ProcessError(f"netlab up: {self.popen.communicate()[1].strip()}")
+            reason = f"netlab up: {self.popen.communicate()[1].strip()}"
+            if self.popen.returncode == NOT_PERMITTED:
+                raise LabImpossible(reason)
+            raise ProcessError(reason)
         ready = json.loads(line)
         self.name = ready["name"]
         self.pid = ready["pid"]

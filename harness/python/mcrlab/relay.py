@@ -77,6 +77,7 @@ class Relay(Process):
 
     def __init__(self, name, *, lab, node, log_dir, run_dir, num_workers=1, config=None,
                  interface=None, args=(), env=None, ready_s=10):
+        self.node = node
         self.dir = run_dir / name
         self.dir.mkdir(mode=0o755)
         self.socket_path = self.dir / "control.sock"

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Runs the scenarios of a file and prints TAP, the Test Anything Protocol."""
 
+import argparse
 import ctypes
+import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -11,8 +14,10 @@ import time
 import traceback
 from pathlib import Path
 
+from .lab import LabImpossible
 from .scenario import Failure, Scenario, Skip
 
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 _scenarios = []
@@ -22,12 +27,34 @@ class DeadlineError(Exception):
     """The scenario took longer than it may."""
 
 
-def scenario(name, topology=None, deadline_s=60):
-    """Make a function of one argument a scenario."""
+@dataclasses.dataclass(frozen=True)
+class _Declared:
+    """A scenario as its file declares it."""
+
+    name: str
+    function: object
+    topology: object = None
+    deadline_s: int = 60
+    alone: bool = False   # needs the whole machine: nothing runs beside it
+    wires: bool = False   # every link can be impaired
+    root: bool = False    # cannot be done in a user namespace
+    record: bool = True   # keeps packets for a failure, if the runner asks for that
+
+
+def scenario(name, topology=None, deadline_s=60, **declared):
+    """Make a function of one argument a scenario; see _Declared for what else can be said."""
     def register(function):
-        _scenarios.append((name, topology, deadline_s, function))
+        _scenarios.append(_Declared(name, function, topology, deadline_s, **declared))
         return function
     return register
+
+
+def is_root():
+    """Root of the machine, not of a user namespace."""
+    if os.geteuid() != 0:
+        return False
+    with open("/proc/self/uid_map", encoding="ascii") as file:
+        return file.read().split() == ["0", "0", "4294967295"]
 
 
 def _on_alarm(_signo, _frame):
@@ -88,23 +115,47 @@ def _close(t, path, name, run_dir):
     return faults, path
 
 
-def _run(name, topology, deadline_s, function):
+def _wait_for_person(t):
+    """Leave everything as it is until somebody has looked at it."""
+    nodes = " ".join(t.lab.nodes) if t.lab else ""
+    print(f"# kept up: netlab shell {t.lab.name} NODE   ({nodes}); Enter ends it"
+          if t.lab else "# kept as it is; Enter ends it", flush=True)
+    try:
+        sys.stdin.readline()
+    except KeyboardInterrupt:
+        pass
+
+
+def _start(one, run_dir):
+    """Returns (what the scenario is given, None) or (None, error)."""
+    if one.root and not is_root():
+        return None, Skip("needs root")
+    record = one.record and not one.alone and bool(os.environ.get("MCR_PCAP"))
+    try:
+        return Scenario(one.topology, run_dir, wires=one.wires, record=record), None
+    except LabImpossible as error:
+        return None, Skip(error)
+    except Exception as error:  # the lab itself could not be built
+        return None, error
+
+
+def _run(one, keep):
     """Returns (None or error, faults, diagnostics, place of the evidence)."""
     run_dir = Path(tempfile.mkdtemp(prefix="mcrlab-"))
     run_dir.chmod(0o755)
     path = None
     try:
-        try:
-            t = Scenario(topology, run_dir)
-        except Exception as error:  # the lab itself could not be built
+        t, error = _start(one, run_dir)
+        if t is None:
             return error, [], [], None
-        error = None
         try:
-            error = _attempt(t, function, deadline_s)
+            error = _attempt(t, one.function, one.deadline_s)
             if error and not isinstance(error, Skip):
-                path = _keep(t, name, error, run_dir)
+                path = _keep(t, one.name, error, run_dir)
+                if keep:
+                    _wait_for_person(t)
         finally:
-            faults, path = _close(t, path, name, run_dir)
+            faults, path = _close(t, path, one.name, run_dir)
         return error, faults, t.diagnostics, path
     finally:
         _reap()
@@ -146,23 +197,48 @@ def _print_result(number, name, seconds, result):
     return failed
 
 
-def main():
-    """Run the scenarios of the calling file, or those whose name contains argv[1].
+def _arguments():
+    parser = argparse.ArgumentParser(description="Run the scenarios of this file, as TAP.")
+    parser.add_argument("filter", nargs="?", default="", help="part of a scenario's name")
+    parser.add_argument("--list", action="store_true", help="print their names instead")
+    parser.add_argument("--describe", action="store_true", help="the same for programs, as JSON")
+    parser.add_argument("--alone", action="store_true",
+                        help="only those that need the whole machine")
+    parser.add_argument("--shared", action="store_true", help="only those that do not")
+    parser.add_argument("--keep", action="store_true",
+                        help="after a failure leave the lab up until Enter")
+    return parser.parse_args()
 
-    --list prints their names instead.
-    """
-    if sys.argv[1:] == ["--list"]:
-        for name, *_ in _scenarios:
-            print(name)
+
+def _describe(chosen):
+    for one in chosen:
+        print(json.dumps({"name": one.name, "alone": one.alone, "deadline_s": one.deadline_s}))
+
+
+def main():
+    """Run the scenarios of the calling file, or those whose name contains the argument."""
+    arguments = _arguments()
+    chosen = [one for one in _scenarios if arguments.filter in one.name
+              and not (arguments.alone and not one.alone)
+              and not (arguments.shared and one.alone)]
+    if arguments.list:
+        print("".join(f"{one.name}\n" for one in chosen), end="")
         return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if arguments.describe:
+        _describe(chosen)
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    runner = os.environ.pop("MCR_RUNNER", None)
+    if runner is not None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != int(runner):
+            sys.exit(1)
     signal.signal(signal.SIGALRM, _on_alarm)
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    chosen = [one for one in _scenarios if wanted in one[0]]
     failures = 0
-    print(f"1..{len(chosen)}" + ("" if chosen else " # SKIP no scenario of that name"))
-    for number, (name, topology, deadline_s, function) in enumerate(chosen, 1):
+    print(f"1..{len(chosen)}" + ("" if chosen else " # SKIP no scenario of that name"), flush=True)
+    for number, one in enumerate(chosen, 1):
         start = time.monotonic()
-        result = _run(name, topology, deadline_s, function)
-        failures += bool(_print_result(number, name, time.monotonic() - start, result))
+        result = _run(one, arguments.keep)
+        failures += bool(_print_result(number, one.name, time.monotonic() - start, result))
     sys.exit(1 if failures else 0)

@@ -2,12 +2,14 @@
 """What a scenario is given: a lab, and everything that can be done in it."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
 import traceback
 
 from . import paths
+from .capture import Capture
 from .lab import Lab, lab_exists
 from .process import Process, ProcessError, children, command_line, pause
 from .relay import Relay
@@ -37,14 +39,15 @@ def wait_until(predicate, deadline_s, what):
 class Scenario:
     """One run of one scenario.  Everything started is stopped afterwards, last first."""
 
-    def __init__(self, topology, run_dir):
+    def __init__(self, topology, run_dir, wires=False, record=False):
         self.run_dir = run_dir
         self.log_dir = run_dir / "logs"
         self.log_dir.mkdir()
         self.processes = []
         self.diagnostics = []
         self._names = {}
-        self.lab = Lab(topology) if topology is not None else None
+        self.lab = Lab(topology, wires) if topology is not None else None
+        self._recorder = self._start_recorder() if self.lab and record else None
 
     # Starting things
 
@@ -117,6 +120,44 @@ class Scenario:
     def _with_path(source):
         return f"import sys; sys.path.insert(0, {str(paths.REPOSITORY / 'harness/python')!r})\n{source}"
 
+    # Doing harm
+
+    def netlab(self, *args, check=True, deadline_s=30):
+        """Run netlab; returns the CompletedProcess."""
+        return self.run(None, [paths.program("netlab"), *args], check=check, deadline_s=deadline_s)
+
+    def impair(self, node, interface, *what):
+        """Impair what arrives at an end of a link with a wire.
+
+        ("loss", "1%"), ("every", 10), ("dup", "1%"), ("rate", "10mbit"), ("clear",);
+        and on any link ("flap", "100ms", count, "200ms").
+        """
+        self.netlab("impair", self.lab.name, node, interface, *what)
+
+    def impaired(self, node, interface):
+        """What impairments have done so far: lost, every_lost, duplicated, over_rate."""
+        return json.loads(self.netlab("impair", self.lab.name, node, interface, "show").stdout)
+
+    def fault(self, node, verb, *args):
+        """One fault in a node, as of `netlab fault`; returns what it reports, or None."""
+        text = self.netlab("fault", self.lab.name, node, verb, *args).stdout.strip()
+        return json.loads(text) if text else None
+
+    def fault_start(self, node, verb, *args, deadline_s=10):
+        """A fault that goes on until stop(): hog, stall-client, flood-client."""
+        process = self.start(None, [paths.program("netlab"), "fault", self.lab.name, node, verb,
+                                    *args])
+        self.wait_until(lambda: process.stdout().startswith("ready\n") or not process.running,
+                        deadline_s, f"{verb} ready")
+        self.true(process.running, f"{verb}: {process.stderr().strip()}")
+        return process
+
+    def capture(self, node, interface, count=None, expression=None):
+        """A pcap of an interface, from now until finish()."""
+        return self._keep(Capture(self._name(f"capture-{node}"), interface, lab=self.lab,
+                                  node=node, log_dir=self.log_dir, count=count,
+                                  expression=expression))
+
     # Judging
 
     def note(self, text):
@@ -172,11 +213,40 @@ class Scenario:
         except Failure:
             raise Failure("conservation: " + "; ".join(found)) from None
 
+    def check(self, relay, deadline_s=3):
+        """All that netlab check looks at: conservation, agreement, memberships, descriptors."""
+        done = self.netlab("check", "--socket-path", relay.socket_path, "--lab", self.lab.name,
+                           "--node", relay.node, "--deadline-ms", int(deadline_s * 1000),
+                           check=False, deadline_s=deadline_s + 20)
+        if done.returncode != 0:
+            raise Failure("; ".join((done.stdout + done.stderr).strip().splitlines()))
+
     # The end
+
+    def _start_recorder(self):
+        """Keeps the last packets of every link in memory, for save()."""
+        recorder = subprocess.Popen([paths.program("netlab"), "record", self.lab.name,
+                                     str(self.log_dir)], stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, env=paths.environment())
+        recorder.stdout.readline()
+        return recorder
+
+    def _stop_recorder(self, signo):
+        if self._recorder is None:
+            return
+        self._recorder.send_signal(signo)
+        try:
+            self._recorder.wait(10)
+        except subprocess.TimeoutExpired:
+            self._recorder.kill()
+            self._recorder.wait()
+        self._recorder.stdout.close()
+        self._recorder = None
 
     def close(self):
         """Stop everything, last first; returns what was wrong, as a list of texts."""
         faults = []
+        self._stop_recorder(signal.SIGTERM)
         for process in reversed(self.processes):
             faults += self._stop(process)
         faults += self._leftovers()
@@ -214,6 +284,15 @@ class Scenario:
         except Failure:
             return [f"left behind: process {pid} {line}" for pid, line in left().items()]
 
+    def _save_counters(self, directory, node):
+        """What a node's kernel has counted, and what it has joined."""
+        script = "ip -s -s address; ip route; cat /proc/net/snmp /proc/net/igmp /proc/net/mcfilter"
+        try:
+            text = self.run(node, ["sh", "-c", script], check=False, deadline_s=5).stdout
+        except Exception as problem:  # pylint: disable=broad-except
+            text = f"{problem}\n"
+        (directory / f"{node}.counters").write_text(text)
+
     def save(self, directory, error):
         """Keep what helps to understand a failure."""
         for relay in self.processes:
@@ -223,8 +302,11 @@ class Scenario:
                 except Exception as problem:  # whatever a failed daemon does
                     text = f"GetStats: {problem}"
                 (directory / f"{relay.name}.stats").write_text(text + "\n")
+        self._stop_recorder(signal.SIGUSR1)
         if self.lab:
             (directory / "topology").write_text(self.lab.drawing())
+            for node in self.lab.nodes:
+                self._save_counters(directory, node)
         (directory / "failure").write_text("".join(traceback.format_exception(error)))
 
 

@@ -16,6 +16,7 @@ import sys
 import time
 
 from mcrlab import wait_until
+from mcrlab.process import command_line
 
 from . import ledger
 from .changes import Changes
@@ -62,11 +63,13 @@ def start_streams(t):
 
 
 def resources(relay):
-    """Resident memory in KB and number of descriptors of every process."""
+    """Resident memory in KB and number of descriptors of every process.
+
+    Without asking the daemon: each question would be a descriptor of control.
+    """
     found = {}
     everyone = [("supervisor", relay.pid)] + \
-        [("control", pid) for pid in relay.children("--role=control")] + \
-        [(f"worker {one['worker']}", one["pid"]) for one in relay.rpc("ListWorkers")["workers"]]
+        [(command_line(pid)[0].removeprefix("mcrd: "), pid) for pid in relay.children()]
     for name, pid in everyone:
         with open(f"/proc/{pid}/status", encoding="ascii") as file:
             [kb] = [int(line.split()[1]) for line in file if line.startswith("VmRSS:")]
