@@ -76,6 +76,15 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Rewritten only when the version changes, so that only then version.o is rebuilt.
+$(BUILD)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+.PHONY: FORCE
+FORCE:
+
+$(call obj,daemon/version.c): $(BUILD)/version
 $(call obj,daemon/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
 
 $(BUILD)/libcore.a: $(call obj,$(CORE_SRCS))
@@ -202,6 +211,19 @@ fuzz: deps-test
 fuzz-bins: $(FUZZ_BINS)
 
 .PHONY: bench
+# A regression gate: ratios of this run against the committed reference.
+.PHONY: bench-check
+bench-check: deps-test
+	@$(SUB) -s -j$$(nproc) all experiments
+	@$(BUILD)/bin/mcrbench --profile quick --check
+
+# Faults for MINUTES under traffic; nothing may be lost that is not explained.
+MINUTES ?= 30
+.PHONY: soak
+soak: deps-test
+	@$(SUB) -s -j$$(nproc) all
+	@MCR_BUILD=$(BUILD_ABS) harness/soak $(MINUTES)
+
 bench: deps-test
 	@$(SUB) -s -j$$(nproc) all experiments
 	@MCR_BUILD=$(BUILD_ABS) $(BUILD)/bin/mcrbench $(BENCH_ARGS)

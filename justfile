@@ -27,3 +27,11 @@ fuzz SECONDS='600':
 # ratios between relays, measured in turn in one run
 bench *ARGS:
     @make --no-print-directory bench BENCH_ARGS='{{ARGS}}'
+
+# the regression gate on those ratios
+bench-check:
+    @make --no-print-directory bench-check
+
+# faults under traffic for MINUTES
+soak MINUTES='30':
+    @make --no-print-directory soak MINUTES={{MINUTES}}

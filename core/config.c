@@ -201,7 +201,7 @@ static int read_rules(const struct json_object *top, struct config *config)
 
 static int read_top(const cJSON *json, struct config *config, struct complaint *c)
 {
-	static const char *const names[] = {"workers", "per_packet", "steering",
+	static const char *const names[] = {"workers", "per_packet", "busy_poll_us", "steering",
 					    "gro",     "pinning",    "rules"};
 	struct json_object top;
 	uint64_t workers = 0, busy_poll_us = 0;

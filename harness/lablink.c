@@ -6,6 +6,7 @@
  * the namespace of the wires, where nftables hand every frame from one port to the other.
  */
 #include <errno.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,7 +235,21 @@ static int mend_end(struct labbuild *b, const struct topo_interface *iface)
 	return lablink_set_up(b, iface);
 }
 
-static int visit(struct labbuild *b, const struct lab *lab)
+/* Of a link with a wire each end is a pair of its own, and one may still be there. */
+static int clear_away(struct labbuild *b, unsigned int node, const struct topo_interface *ends)
+{
+	int ret = 0;
+
+	for (unsigned int end = 0; end < 2 && !ret; end++) {
+		unsigned int index = ends[end].node == node ? if_nametoindex(ends[end].name) : 0;
+
+		if (index)
+			ret = rtnl_delete(&b->rtnl[node], (int)index);
+	}
+	return ret ? labbuild_fail(b, ret, "what is left of the link") : 0;
+}
+
+static int visit(struct labbuild *b, const struct lab *lab, unsigned int link)
 {
 	const unsigned int n = b->topo->n_nodes;
 	int ret = 0;
@@ -244,6 +259,8 @@ static int visit(struct labbuild *b, const struct lab *lab)
 		if (setns(lab->netns_fds[i], CLONE_NEWNET) < 0)
 			return labbuild_fail(b, -errno, "setns");
 		ret = labbuild_open(b, i);
+		if (!ret)
+			ret = clear_away(b, i, b->topo->links[link].ends);
 	}
 	if (ret || lab->wires_fd < 0)
 		return ret;
@@ -266,7 +283,7 @@ int lablink_recreate(const struct lab *lab, unsigned int link, struct lab_error 
 	b->error = error;
 	/* A new index each time, as in life; milliseconds do not come round within a lab's life. */
 	b->first_link_index = FIRST_MENDED_INDEX + (int)(mono_ns() / NS_PER_MS % 400000) * 5000;
-	ret = visit(b, lab);
+	ret = visit(b, lab, link);
 	if (!ret)
 		ret = lablink_make(b, link);
 	for (unsigned int end = 0; end < 2 && !ret; end++)

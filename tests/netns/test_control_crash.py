@@ -76,7 +76,7 @@ def under_traffic(t):
     """Rules, names, ids, states, counters, memberships and sockets are those of before."""
     relay = t.mcrd("relay", num_workers=2)
     add(t, relay, rule(IN, 5000, output(OUT, 6000, ttl=7, dscp=34), name="camera", id="my-own-id",
-                       priority="high", rate_limit={"pps": 50000, "bps": 0}))
+                       priority="high", rate_limit={"pps": 5000000, "bps": 0}))
     add(t, relay, rule("239.1.1.2", 5000, output("239.2.2.2", 6000), source="10.10.1.100"))
     relay.rpc("AddRule", rule("239.1.1.3", 5000, output("239.2.2.3", 6000, "nowhere"), name="later"))
     sink = t.sink("sink", "eth0", OUT, 6000)
@@ -106,7 +106,7 @@ def under_traffic(t):
     t.equal(rules_by_id(relay)["my-own-id"]["matched"], sent, "matched, counted throughout")
     t.equal(relay.rpc("AddRule", {**rule(IN, 5000, output(OUT, 6000, ttl=7, dscp=34)),
                                   "name": "camera", "id": "my-own-id", "priority": "high",
-                                  "rate_limit": {"pps": 50000, "bps": 0}})["result"], "unchanged",
+                                  "rate_limit": {"pps": 5000000, "bps": 0}})["result"], "unchanged",
             "the same rule added again")
     t.equal(relay.rpc("GetConfig")["text"].count('"later"'), 1, "the unresolved rule")
     t.conservation(relay)

@@ -102,6 +102,7 @@ def corrupted_destination(t):
     before = workers(relay)
     pid = before[owner]["pid"]
     t.gen("gen", "eth0", "239.1.1.2", 5000, rate=5000, count=500, size=200)
+    t.wait_until(lambda: sink.received() == 500, 5, "what was sent before has arrived")
     t.equal(fault.corrupt_destination(pid, "239.2.2.2", 6000, "eth1", "239.2.2.9"), 1, "copies")
     spent = repaired(t, relay, time.monotonic(), owner, before[owner])
     t.gen("gen", "eth0", "239.1.1.2", 5000, rate=5000, count=500, size=200, first_flow=1)

@@ -98,6 +98,34 @@ def by_cpu(t):
     t.conservation(relay)
 
 
+def sleeps(pid):
+    """How often the process has given up its CPU of its own accord."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as status:
+        return next(int(line.split()[1]) for line in status
+                    if line.startswith("voluntary_ctxt_switches"))
+
+
+@scenario("busy polling", topology="chain3")
+def busy_polling(t):
+    """With busy_poll_us a worker stays awake between datagrams; without, it sleeps after each."""
+    slept = {}
+    for poll_us in (0, 100000):
+        relay = t.mcrd("relay", config={"busy_poll_us": poll_us, "rules": rules()})
+        text = relay.rpc("GetConfig")["text"]
+        t.equal("busy_poll_us" in text, poll_us > 0, "busy_poll_us in the configuration")
+        worker = relay.rpc("ListWorkers")["workers"][0]["pid"]
+        sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+        before = sleeps(worker)
+        t.gen("gen", "eth0", "239.1.1.0", 5000, rate=1000, count=1000, size=200)
+        slept[poll_us] = sleeps(worker) - before
+        t.clean(sink.finish(1000), 1000, f"busy_poll_us {poll_us}")
+        t.conservation(relay)
+        relay.stop()
+    t.true(slept[0] > 300, f"only {slept[0]} sleeps without")
+    t.true(slept[100000] < 50, f"{slept[100000]} sleeps in spite of it")
+    t.note(f"sleeps during 1,000 datagrams: {slept[0]} without, {slept[100000]} with")
+
+
 @scenario("an interface pinned to the worker of one CPU", topology="chain3")
 def pinned(t):
     """The other worker has no rule of that interface and gets nothing of its traffic."""

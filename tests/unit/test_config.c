@@ -26,7 +26,7 @@
 
 static const char full[] =
 	"{ // everything\n"
-	"  \"workers\": 2, \"per_packet\": true,\n"
+	"  \"workers\": 2, \"per_packet\": true, \"busy_poll_us\": 250,\n"
 	"  \"steering\": {\"eth0\": \"rule\", \"eth1.5\": \"cpu\"},\n"
 	"  \"gro\": {\"eth0\": true, \"eth2\": false},\n"
 	"  \"pinning\": {\"eth0\": [0, 1], \"eth3\": []},\n"
@@ -52,6 +52,7 @@ static void check_full(const struct config *c)
 
 	assert_int_equal(c->workers, 2);
 	assert_true(c->per_packet);
+	assert_int_equal(c->busy_poll_us, 250);
 	assert_int_equal(c->n_ifaces, 4);
 	i = config_find_iface(c, "eth0");
 	assert_non_null(i);
@@ -173,6 +174,9 @@ static const struct {
 	{"workers negative", "{\"workers\": -1}", 1, 2, "workers", "not -1"},
 	{"workers null", "{\"workers\": null}", 1, 2, "workers", "not null"},
 	{"per_packet 1", "{\"per_packet\": 1}", 1, 2, "per_packet", "must be true or false"},
+	{"busy_poll_us negative", "{\"busy_poll_us\": -1}", 1, 2, "busy_poll_us", "not -1"},
+	{"busy_poll_us beyond a second", "{\"busy_poll_us\": 1000001}", 1, 2, "busy_poll_us",
+	 "from 0 to 1000000"},
 	{"steering list", "{\"steering\": []}", 1, 2, "steering", "must be an object"},
 	{"steering value", "{\"steering\":\n{\"eth0\": \"hash\"}}", 2, 2, "steering.eth0",
 	 "must be \"rule\" or \"cpu\", not \"hash\""},
