@@ -88,10 +88,10 @@ $(call obj,daemon/version.c): $(BUILD)/version
 $(call obj,daemon/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
 
 $(BUILD)/libcore.a: $(call obj,$(CORE_SRCS))
-	$(call say,AR,$@)$(AR) rcs $@ $^
+	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
 
 $(BUILD)/libharness.a: $(call obj,$(HARNESS_SRCS))
-	$(call say,AR,$@)$(AR) rcs $@ $^
+	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
 
 $(BUILD)/bin/mcrd: $(call obj,daemon/mcrd.c $(DAEMON_SRCS)) $(BUILD)/libcore.a
 	@mkdir -p $(@D)

@@ -26,17 +26,19 @@ static uint64_t newer_taken_ns(const struct control_publish *p, uint64_t g)
 	return 0;
 }
 
-enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t now_ns)
+enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t *heartbeat_ns)
 {
 	const struct control_publish *p = &c->pub;
 	const struct published *had;
 	struct worker_summary s;
 	uint64_t taken_ns;
+	int ret = control_stats_worker(c, w, &s);
 
+	*heartbeat_ns = s.heartbeat_ns;
 	/* Before the first publication there is nothing to compare with. */
 	if (!p->first)
 		return DRIFT_NONE;
-	if (control_stats_worker(c, w, &s) < 0 || s.generation > p->generation)
+	if (ret < 0 || s.generation > p->generation)
 		return DRIFT_WRONG;
 	had = &p->history[s.generation % PUBLISH_HISTORY];
 	if (s.generation && had->generation == s.generation && had->hash[w] != s.hash)
@@ -47,7 +49,7 @@ enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t
 	/* One that has just started is given as long. */
 	if (taken_ns < c->worker[w].running_ns)
 		taken_ns = c->worker[w].running_ns;
-	return now_ns > taken_ns + DRIFT_LATE_NS ? DRIFT_LATE : DRIFT_NONE;
+	return s.heartbeat_ns > taken_ns + DRIFT_LATE_NS ? DRIFT_LATE : DRIFT_NONE;
 }
 
 static void in_order(struct control *c, unsigned w, uint64_t now_ns)
@@ -112,7 +114,8 @@ static void repair(struct control *c, unsigned w, uint64_t now_ns)
 static void check_worker(struct control *c, unsigned w, uint64_t now_ns)
 {
 	struct control_drift *d = &c->worker[w].drift;
-	enum drift_kind kind = control_drift_look(c, w, now_ns);
+	uint64_t heartbeat_ns;
+	enum drift_kind kind = control_drift_look(c, w, &heartbeat_ns);
 
 	if (!c->worker[w].running) {
 		d->since_ns = 0; /* what it has is seen when it is back */
@@ -124,7 +127,7 @@ static void check_worker(struct control *c, unsigned w, uint64_t now_ns)
 	}
 	if (!d->since_ns)
 		d->since_ns = now_ns;
-	if (now_ns - d->since_ns < DRIFT_GRACE_NS || now_ns < d->step_ns)
+	if (now_ns - d->since_ns < DRIFT_GRACE_NS || heartbeat_ns < d->step_ns)
 		return;
 	if (!d->detected_ns) {
 		d->detected_ns = now_ns;

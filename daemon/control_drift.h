@@ -6,12 +6,16 @@
  * anew over the live table, so it tells what the worker does and not what it was
  * told.  What is seen falls into
  *
- *   late   an older generation, DRIFT_LATE_NS after the supervisor took a newer one
+ *   late   an older generation, and a heartbeat DRIFT_LATE_NS after the supervisor
+ *          took a newer one
  *   wrong  a hash that its generation does not have, or a generation that never was
  *
  * and is repaired by steps, each logged once:
  *
  *   seen twice -> publish -> publish -> restart the worker, every DRIFT_STEP_NS
+ *
+ * Only heartbeats count: a worker that is stopped or gets no CPU has not failed to do
+ * what it was told, and who hangs is the supervisor's business.
  *
  * A worker that is in order for DRIFT_CALM_NS begins with the first step again.  One
  * that is wrong again sooner goes on where it was: a table that does not stay right
@@ -26,9 +30,9 @@
 struct control;
 
 #define DRIFT_CHECK_NS 100000000ull
-#define DRIFT_LATE_NS  400000000ull
+#define DRIFT_LATE_NS  300000000ull
 #define DRIFT_GRACE_NS 150000000ull /* hash and generation are not written together */
-#define DRIFT_STEP_NS  250000000ull
+#define DRIFT_STEP_NS  200000000ull
 #define DRIFT_CALM_NS  10000000000ull
 
 enum drift_kind { DRIFT_NONE, DRIFT_LATE, DRIFT_WRONG };
@@ -37,7 +41,7 @@ enum drift_kind { DRIFT_NONE, DRIFT_LATE, DRIFT_WRONG };
  * struct control_drift - a worker that differs, or did lately
  * @since_ns:    when it was first seen to differ, 0: it does not
  * @detected_ns: when that was taken for drift, 0: it was not, or is repaired
- * @step_ns:     when the next step is due
+ * @step_ns:     when the next step is due, if its heartbeat is younger
  * @right_ns:    when it was last seen in order after a repair
  * @steps:       taken
  */
@@ -49,8 +53,11 @@ struct control_drift {
 	unsigned steps;
 };
 
-/* What the page of worker @w says, against what was published. */
-enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t now_ns);
+/**
+ * control_drift_look() - what the page of worker @w says, against what was published
+ * @heartbeat_ns: filled with the worker's heartbeat
+ */
+enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t *heartbeat_ns);
 
 /* Every DRIFT_CHECK_NS, and when a worker says that it has applied something. */
 void control_drift_check(struct control *c, uint64_t now_ns);

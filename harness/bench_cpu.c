@@ -19,6 +19,7 @@ static double process_ns(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
+	// cppcheck-suppress readdirCalled
 	while (dir && (entry = readdir(dir))) {
 		unsigned long long ns;
 		FILE *file;
@@ -59,6 +60,7 @@ double bench_cpu_tree_ns(pid_t pid)
 	DIR *dir = opendir("/proc");
 	struct dirent *entry;
 
+	// cppcheck-suppress readdirCalled
 	while (dir && (entry = readdir(dir)))
 		if (isdigit((unsigned char)*entry->d_name) && parent_of(entry->d_name) == pid)
 			total_ns += bench_cpu_tree_ns((pid_t)atoi(entry->d_name));

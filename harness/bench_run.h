@@ -20,9 +20,9 @@
 
 /* Streams go to consecutive ports of one group, and so do their outputs. */
 #define BENCH_IN_GROUP    "239.1.1.1"
-#define BENCH_IN_PORT     5000
+#define BENCH_IN_PORT     5000u
 #define BENCH_OUT_GROUP   "239.2.2.2"
-#define BENCH_OUT_PORT    6000
+#define BENCH_OUT_PORT    6000u
 #define BENCH_SOURCE      "10.20.0.2"
 #define BENCH_NOISE_GROUP "239.66.0.1"
 /* Rules that see no traffic, and the groups of a capacity run, begin here. */

@@ -60,7 +60,8 @@ static int make_room(struct loading *load, uint32_t length)
 	}
 	if (file->n_bytes + length > REPLAY_MAX_BYTES)
 		return -E2BIG;
-	while (file->n_bytes + length > load->room_bytes) {
+	/* There is a buffer even for payloads of no bytes. */
+	while (!file->bytes || file->n_bytes + length > load->room_bytes) {
 		size_t room = load->room_bytes ? load->room_bytes * 2 : FIRST_BYTES;
 		uint8_t *bytes = realloc(file->bytes, room);
 

@@ -103,7 +103,8 @@ def corrupted_destination(t):
     pid = before[owner]["pid"]
     t.gen("gen", "eth0", "239.1.1.2", 5000, rate=5000, count=500, size=200)
     t.wait_until(lambda: sink.received() == 500, 5, "what was sent before has arrived")
-    t.equal(fault.corrupt_destination(pid, "239.2.2.2", 6000, "eth1", "239.2.2.9"), 1, "copies")
+    t.true(fault.corrupt_destination(pid, "239.2.2.2", 6000, "eth1", "239.2.2.9") >= 1,
+           "the output is in the worker's memory")
     spent = repaired(t, relay, time.monotonic(), owner, before[owner])
     t.gen("gen", "eth0", "239.1.1.2", 5000, rate=5000, count=500, size=200, first_flow=1)
     t.clean(sink.finish(1000), 1000)

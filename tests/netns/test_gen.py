@@ -7,6 +7,8 @@
 What is on the wire is read by a packet socket; what arrives is judged by the sink.
 """
 
+import json
+import resource
 import sys
 from collections import Counter
 from pathlib import Path
@@ -115,17 +117,25 @@ def too_fast(t):
     t.true('"rate_reached":true' in done.stdout, done.stdout)
 
 
-@scenario("UDP_SEGMENT carries a million datagrams a second", topology="direct2")
+@scenario("UDP_SEGMENT carries a million datagrams in a second of one processor", topology="direct2")
 def million(t):
-    """Best of three: other tests may have the processors."""
-    best = {}
+    """Of its own time: other tests may have the processors as well.  Best of three."""
+    if b"__asan_init" in Path(paths.program("mcrgen")).read_bytes():
+        t.skip("built with sanitizers, which cost more than half of the rate")
+
+    def rate(*args):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = mcrgen(t, "--group", GROUP, "--port", "5000", "--duration", "0.5", "--json", *args)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        report = json.loads(done.stdout)
+        t.equal(report["send_errors"], 0, "send errors")
+        return report["sent"] / (after.ru_utime - before.ru_utime +
+                                 after.ru_stime - before.ru_stime)
     for size, segment in ((1400, 44), (200, 64)):
-        best[size] = max(t.gen("gen", "eth0", GROUP, 5000, duration=0.5, size=size,
-                               segment=segment)["pps"] for _ in range(3))
-    t.note(f"flat out: {best} pps by payload size")
-    single = t.gen("gen", "eth0", GROUP, 5000, duration=0.5)["pps"]
-    t.note(f"datagram at a time: {single:.0f} pps")
-    t.true(max(best.values()) >= 1e6, f"{best}")
+        best = max(rate("--size", size, "--segment", segment) for _ in range(3))
+        t.note(f"{size} bytes, {segment} a send: {best:.0f} datagrams in a second of CPU time")
+        t.true(best >= 1e6, f"{size} bytes: {best}")
+    t.note(f"one by one: {rate('--size', 1400):.0f}")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,17 @@ static const struct {
 	 DRIFT_LATE_NS + MS, DRIFT_LATE},
 };
 
+static enum drift_kind look(struct bench *b, struct worker_page *page, uint64_t heartbeat_ns)
+{
+	uint64_t seen_ns;
+	enum drift_kind kind;
+
+	page->heartbeat_ns = heartbeat_ns;
+	kind = control_drift_look(b->c, 0, &seen_ns);
+	assert_true(seen_ns == heartbeat_ns);
+	return kind;
+}
+
 static void test_look(void **state)
 {
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
@@ -82,7 +93,7 @@ static void test_look(void **state)
 		}
 		page->generation = b->c->pub.generation + looks[i].generation;
 		page->hash += looks[i].hash;
-		if (control_drift_look(b->c, 0, now + looks[i].age_ns) != looks[i].kind)
+		if (look(b, page, now + looks[i].age_ns) != looks[i].kind)
 			fail_msg("%s", looks[i].name);
 		end(b, page);
 	}
@@ -100,21 +111,21 @@ static void test_not_taken(void **state)
 	b->c->rec.publish = true;
 	run(b);
 	assert_int_equal(b->c->pub.generation, 2);
-	assert_int_equal(control_drift_look(b->c, 0, now + 60 * NS_PER_S), DRIFT_NONE);
+	assert_int_equal(look(b, page, now + 60 * NS_PER_S), DRIFT_NONE);
 	/* But it is published again. */
 	assert_true(b->c->rec.failed);
 	b->refuse = 0;
 	assert_string_equal(run(b), "publish");
-	assert_int_equal(control_drift_look(b->c, 0, now + 60 * NS_PER_S), DRIFT_LATE);
+	assert_int_equal(look(b, page, now + 60 * NS_PER_S), DRIFT_LATE);
 	/* One that has just been started is given its time. */
 	b->c->worker[0].running_ns = now + 60 * NS_PER_S - DRIFT_LATE_NS;
-	assert_int_equal(control_drift_look(b->c, 0, now + 60 * NS_PER_S), DRIFT_NONE);
-	assert_int_equal(control_drift_look(b->c, 0, now + 60 * NS_PER_S + 1), DRIFT_LATE);
+	assert_int_equal(look(b, page, now + 60 * NS_PER_S), DRIFT_NONE);
+	assert_int_equal(look(b, page, now + 60 * NS_PER_S + 1), DRIFT_LATE);
 	end(b, page);
 }
 
 /* What a check makes control ask of the supervisor. */
-static const char *step(struct bench *b, uint64_t now_ns)
+static const char *check(struct bench *b, uint64_t now_ns)
 {
 	control_drift_check(b->c, now_ns);
 	if (!b->c->dirty)
@@ -122,6 +133,37 @@ static const char *step(struct bench *b, uint64_t now_ns)
 	b->c->dirty = false;
 	assert_int_equal(control_reconcile(b->c, now_ns), 0);
 	return serve(b);
+}
+
+static const char *step(struct bench *b, uint64_t now_ns)
+{
+	struct worker_page *page = (void *)(uintptr_t)b->c->stats.worker[0].mem;
+
+	page->heartbeat_ns = now_ns;
+	return check(b, now_ns);
+}
+
+/* A worker that does not run has not failed to do what it was told. */
+static void test_no_heartbeat(void **state)
+{
+	struct bench *b = *state;
+	uint64_t now;
+	struct worker_page *page = begin(b, &now);
+
+	page->heartbeat_ns = now;
+	b->c->rec.publish = true;
+	run(b);
+	b->c->pub.at_ns = now;
+	assert_string_equal(check(b, now + NS_PER_S), "");
+	assert_string_equal(check(b, now + 2 * NS_PER_S), "");
+	page->hash++;
+	now += 3 * NS_PER_S;
+	assert_string_equal(step(b, now), "");
+	now += DRIFT_GRACE_NS;
+	assert_string_equal(step(b, now), "publish");
+	assert_string_equal(check(b, now + NS_PER_S), "");
+	assert_string_equal(step(b, now + NS_PER_S), "publish");
+	end(b, page);
 }
 
 static void test_steps(void **state)
@@ -219,7 +261,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_look),     T(test_not_taken), T(test_steps),
+		T(test_look),     T(test_not_taken), T(test_steps),  T(test_no_heartbeat),
 		T(test_flapping), T(test_moment),    T(test_resync),
 	};
 
