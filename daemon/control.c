@@ -139,7 +139,8 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 
 	if (s->worker >= c->workers)
 		return;
-	/* Why is in the supervisor's line; that one which is rolled is away for a moment is no news. */
+	/* Why is in the supervisor's line; that one which is rolled is away for a moment is no
+	 * news. */
 	if (w->running && !s->running && s->ending != END_UPGRADE)
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u does not run", s->worker);
 	if (!w->running && s->running)

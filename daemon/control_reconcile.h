@@ -91,8 +91,8 @@ uint32_t control_output_slot(const struct control *c, const char *name);
 
 /*
  * The state of a rule: unresolved when its input interface, or for every output the
- * interface or its source_ip, is missing; else paused when its input interface or every output interface that exists
- * is down (not IFF_UP and IFF_RUNNING); else active.
+ * interface or its source_ip, is missing; else paused when its input interface or every output
+ * interface that exists is down (not IFF_UP and IFF_RUNNING); else active.
  */
 enum rule_state control_rule_state(const struct control *c, const struct rule *r);
 

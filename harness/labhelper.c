@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -47,6 +49,37 @@ static void keep_only(const struct lab *lab, int owner_pidfd)
 	close_all_but(keep, n);
 }
 
+/*
+ * The name in ps.  The command line is that of the owner, whom nobody is to mistake this for; it is
+ * overwritten where it lies, which fields 48 and 49 of stat say.
+ */
+static void take_name(const char *name)
+{
+	FILE *file = fopen("/proc/self/stat", "re");
+	unsigned long start = 0;
+	unsigned long end = 0;
+	char text[1024] = "";
+	char *word = NULL;
+
+	prctl(PR_SET_NAME, name);
+	if (file && fgets(text, sizeof(text), file))
+		word = strrchr(text, ')');
+	if (file)
+		fclose(file);
+	/* Behind the name in brackets stands field 3. */
+	for (unsigned int field = 3; word && field <= 49; field++) {
+		word = strchr(word + 1, ' ');
+		if (word && field == 48)
+			start = strtoul(word, NULL, 10);
+		else if (word && field == 49)
+			end = strtoul(word, NULL, 10);
+	}
+	if (end <= start)
+		return;
+	memset((void *)start, 0, end - start);
+	memcpy((void *)start, name, strnlen(name, end - start - 1));
+}
+
 static void ignore_terminal(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
@@ -70,7 +103,7 @@ int labhelper_start(struct lab_helper *helper, const struct lab *lab, const char
 	helper->pid = fork();
 	if (helper->pid == 0) {
 		setsid();
-		prctl(PR_SET_NAME, name);
+		take_name(name);
 		ignore_terminal();
 		keep_only(lab, owner_pidfd);
 		serve(lab, owner_pidfd);

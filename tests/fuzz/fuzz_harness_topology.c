@@ -2,7 +2,7 @@
 /*
  * Topologies from arbitrary text: refused with a place inside the text, or complete.
  *
- * Links: harness/topology.c harness/jsonread.c harness/jsonpath.c
+ * Links: harness/topology.c harness/topologyfind.c harness/jsonread.c harness/jsonpath.c
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -63,8 +63,8 @@ def lines(relay, *words):
 
 
 def report(t, what, spent):
-    t.note(f"{what}: repaired {len(spent)} times, after median {statistics.median(spent) * 1000:.0f}"
-           f" ms, worst {max(spent) * 1000:.0f} ms")
+    t.note(f"{what}: repaired {len(spent)} times, after median "
+           f"{statistics.median(spent) * 1000:.0f} ms, worst {max(spent) * 1000:.0f} ms")
 
 
 @scenario("a rule corrupted in a worker's memory", topology="chain3")
@@ -143,7 +143,7 @@ def change_unseen(relay, group):
 
 @scenario("a command that is lost", topology="chain3")
 def lost_command(t):
-    """The worker is late, which publishing again repairs; the client is told what is not applied."""
+    """The worker is late, which publishing again repairs; the client is told what is pending."""
     relay = t.mcrd("relay", num_workers=1)
     add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000)))
     spent = []

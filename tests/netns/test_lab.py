@@ -286,6 +286,14 @@ def carrier_killed(t):
     t.clean(sink.finish(100), 100)
 
 
+@scenario("a helper is not to be mistaken for the holder", topology="direct2")
+def names(t):
+    watcher = wait_until(lambda: helper(t.lab.pid, "lab-watcher"), 5, "the watcher")
+    t.wait_until(lambda: command_line(watcher)[:1] == ["lab-watcher"], 5, "its name")
+    t.true("up" not in command_line(watcher), "nothing is left of the holder's command line")
+    t.true("up" in command_line(t.lab.pid), "the holder keeps its own")
+
+
 @scenario("whoever enters a lab while it goes down is not left behind")
 def race(t):
     for round_number in range(5):

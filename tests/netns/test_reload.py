@@ -50,7 +50,7 @@ def descriptors(relay):
 
 @scenario("SIGHUP keeps what has not changed", topology="chain3")
 def unchanged(t):
-    """Stream, counters, slots and memberships of an unchanged rule go on; the rest follows the file."""
+    """Stream, counters, memberships of an unchanged rule go on; the rest follows the file."""
     relay = t.mcrd("relay", num_workers=2, config={"rules": [KEEP, CHANGE, GO]})
     sinks = {group: t.sink("sink", "eth0", group, 6000)
              for group in ("239.2.2.1", "239.2.2.2", "239.2.2.4", "239.2.2.9")}
@@ -87,7 +87,7 @@ def unchanged(t):
 
 @scenario("SIGHUP changes how an interface is steered", topology="chain3")
 def steering(t):
-    """Its sockets are made anew: some datagrams are lost meanwhile, none is delivered twice."""
+    """Its sockets are made anew: some datagrams are lost meanwhile, none arrives twice."""
     rules = {"rules": [KEEP]}
     relay = t.mcrd("relay", num_workers=2, config=rules)
     sink = t.sink("sink", "eth0", "239.2.2.1", 6000)

@@ -25,7 +25,8 @@ from .faults import Faults, now_ns
 LAB = {
     "name": "soak",
     "nodes": {"gen": {}, "relay": {}, "sink": {}},
-    "links": [{"ends": [{"at": a, "addresses": [x]}, {"at": b, "addresses": [y]}]} for a, x, b, y in (
+    "links": [{"ends": [{"at": a, "addresses": [x]}, {"at": b, "addresses": [y]}]}
+              for a, x, b, y in (
         ("gen:eth0", "10.10.1.2/24", "relay:in0", "10.10.1.1/24"),
         ("gen:eth1", "10.10.2.2/24", "relay:in1", "10.10.2.1/24"),
         ("relay:out0", "10.90.1.1/24", "sink:eth0", "10.90.1.2/24"),
@@ -211,8 +212,8 @@ def soak(t, seconds, seed=None, strict=True):
     changes.stop()
     clear(t, relay, changes)
     after = measured(t, relay)
-    t.note(f"{seconds} s, {changes.count} changes, {changes.reconnected} times reconnected, faults: " +
-           ", ".join(f"{name} {count}" for name, count in sorted(faults.counts.items())))
+    t.note(f"{seconds} s, {changes.count} changes, {changes.reconnected} times reconnected, "
+           "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(faults.counts.items())))
     flows = collect(t, streams)
     hangs = add_hangs(relay, windows, set(flows))
     if hangs:
