@@ -110,7 +110,7 @@ static int read_pinning(const struct json_object *o, const char *name, struct co
 	if (ret < 0)
 		return ret;
 	i->n_cpus = 0;
-	cJSON_ArrayForEach (item, array) {
+	cJSON_ArrayForEach(item, array) {
 		if (!cJSON_IsNumber(item) || item->valuedouble != (double)item->valueint ||
 		    item->valueint < 0 || item->valueint >= CPU_SETSIZE)
 			return json_refuse(o, name, "must hold CPU numbers from 0 to %d",
@@ -136,7 +136,7 @@ static int read_ifaces(const struct json_object *top, const char *name, struct c
 
 	if (ret <= 0)
 		return ret;
-	cJSON_ArrayForEach (item, o.json) {
+	cJSON_ArrayForEach(item, o.json) {
 		i = iface(&o, config, item->string);
 		if (!i)
 			return -EINVAL;
@@ -190,7 +190,7 @@ static int read_rules(const struct json_object *top, struct config *config)
 	config->rules = calloc(n, sizeof(*config->rules));
 	set = ruleset_new();
 	ret = config->rules && set ? 0 : -ENOMEM;
-	cJSON_ArrayForEach (item, array) {
+	cJSON_ArrayForEach(item, array) {
 		if (ret < 0)
 			break;
 		ret = read_rule(top, item, set, config);

@@ -23,31 +23,31 @@ enum drop_reason {
 	DROP_NOT_MATCHED,      /* no rule wants it (turned away by the prefilter, or here) */
 	DROP_SOCKET_QUEUE,     /* the packet socket's queue was full: the worker was too slow */
 	DROP_NOT_IPV4_UDP,     /* passed a coarse prefilter, but is not untagged IPv4 UDP */
-	DROP_FRAGMENT,	       /* an IP fragment; there is no reassembly */
-	DROP_TRUNCATED,	       /* a header or the payload ends beyond the frame */
+	DROP_FRAGMENT,         /* an IP fragment; there is no reassembly */
+	DROP_TRUNCATED,        /* a header or the payload ends beyond the frame */
 	DROP_BAD_LENGTH,       /* a length field contradicts another */
 	DROP_BAD_IP_CHECKSUM,  /* RFC 1071 */
 	DROP_BAD_UDP_CHECKSUM, /* RFC 768; zero means none and is valid */
-	DROP_OVERSIZE,	       /* larger than the receive buffer of its interface */
+	DROP_OVERSIZE,         /* larger than the receive buffer of its interface */
 	DROP_RATE_LIMITED,     /* beyond the rule's rate limit */
-	DROP_SHED,	       /* low priority, given up because the worker is behind */
+	DROP_SHED,             /* low priority, given up because the worker is behind */
 	DROP_REASONS
 };
 
 enum send_drop {
-	SEND_DROP_WOULD_BLOCK,	/* EAGAIN: the egress socket's buffer was full */
-	SEND_DROP_QUEUE_FULL,	/* ENOBUFS: the interface's queue was full */
+	SEND_DROP_WOULD_BLOCK,  /* EAGAIN: the egress socket's buffer was full */
+	SEND_DROP_QUEUE_FULL,   /* ENOBUFS: the interface's queue was full */
 	SEND_DROP_NO_INTERFACE, /* output interface missing or down (ENODEV, ENETDOWN) */
-	SEND_DROP_UNREACHABLE,	/* no route or no neighbour (ENETUNREACH, EHOSTUNREACH) */
-	SEND_DROP_REFUSED,	/* a filter or policy said no (EPERM, EACCES, ECONNREFUSED) */
-	SEND_DROP_NO_SOURCE,	/* the source address is not this host's (EINVAL, EADDRNOTAVAIL) */
-	SEND_DROP_TOO_BIG,	/* EMSGSIZE */
-	SEND_DROP_OTHER,	/* any other errno */
+	SEND_DROP_UNREACHABLE,  /* no route or no neighbour (ENETUNREACH, EHOSTUNREACH) */
+	SEND_DROP_REFUSED,      /* a filter or policy said no (EPERM, EACCES, ECONNREFUSED) */
+	SEND_DROP_NO_SOURCE,    /* the source address is not this host's (EINVAL, EADDRNOTAVAIL) */
+	SEND_DROP_TOO_BIG,      /* EMSGSIZE */
+	SEND_DROP_OTHER,        /* any other errno */
 	SEND_DROPS
 };
 
 const char *drop_reason_name(enum drop_reason r); /* "not_matched" ... */
-const char *send_drop_name(enum send_drop r);	  /* "would_block" ... */
+const char *send_drop_name(enum send_drop r);     /* "would_block" ... */
 
 /* Which reason a failed send has; @err is a positive errno. */
 enum send_drop send_drop_from_errno(int err);

@@ -74,7 +74,7 @@ int json_object_only(const struct json_object *o, const char *const *names, size
 	const cJSON *item;
 	size_t used = 0;
 
-	cJSON_ArrayForEach (item, o->json) {
+	cJSON_ArrayForEach(item, o->json) {
 		if (is_one_of(item->string, names, n))
 			continue;
 		for (size_t i = 0; i < n && used < sizeof(known); i++)

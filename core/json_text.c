@@ -54,13 +54,13 @@ static int check_names(const cJSON *object, struct complaint *c)
 
 	if (!object->child || !object->child->next)
 		return 0;
-	cJSON_ArrayForEach (item, object)
+	cJSON_ArrayForEach(item, object)
 		n++;
 	sorted = malloc(n * sizeof(*sorted));
 	if (!sorted)
 		return -ENOMEM;
 	n = 0;
-	cJSON_ArrayForEach (item, object)
+	cJSON_ArrayForEach(item, object)
 		sorted[n++] = item;
 	qsort(sorted, n, sizeof(*sorted), by_name);
 	for (size_t i = 1; i < n; i++) {
@@ -86,7 +86,7 @@ static int check_tree(const cJSON *json, struct complaint *c)
 		ret = check_names(json, c);
 	if (ret < 0)
 		return ret;
-	cJSON_ArrayForEach (item, json) {
+	cJSON_ArrayForEach(item, json) {
 		ret = check_tree(item, c);
 		if (ret < 0) {
 			if (item->string)

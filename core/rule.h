@@ -19,8 +19,8 @@ struct complaint;
 enum rule_priority { RULE_PRIORITY_HIGH, RULE_PRIORITY_NORMAL, RULE_PRIORITY_LOW, RULE_PRIORITIES };
 
 enum rule_state {
-	RULE_ACTIVE,	 /* input and at least one output interface are there and up */
-	RULE_PAUSED,	 /* an interface it needs is down */
+	RULE_ACTIVE,     /* input and at least one output interface are there and up */
+	RULE_PAUSED,     /* an interface it needs is down */
 	RULE_UNRESOLVED, /* an interface it needs does not exist */
 	RULE_STATES
 };
@@ -109,8 +109,8 @@ bool rule_same_action(const struct rule *a, const struct rule *b);
  */
 uint8_t rule_output_ttl(const struct rule_output *output);
 
-const char *rule_state_name(enum rule_state s);	      /* "active" ... */
+const char *rule_state_name(enum rule_state s);       /* "active" ... */
 const char *rule_priority_name(enum rule_priority p); /* "high" ... */
-int rule_priority_parse(const char *text);	      /* enum rule_priority, or -EINVAL */
+int rule_priority_parse(const char *text);            /* enum rule_priority, or -EINVAL */
 
 #endif

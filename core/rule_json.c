@@ -115,7 +115,7 @@ static int get_outputs(const struct json_object *rule, struct rule *r)
 	r->outputs = calloc(n, sizeof(*r->outputs));
 	if (!r->outputs)
 		return -ENOMEM;
-	cJSON_ArrayForEach (item, array) {
+	cJSON_ArrayForEach(item, array) {
 		snprintf(path, sizeof(path), "%s%soutputs[%u]", rule->path,
 			 rule->path[0] ? "." : "", r->n_outputs);
 		ret = json_object_open(&o, item, path, rule->c);

@@ -44,11 +44,11 @@ struct worker_page {
 	uint64_t magic;
 	uint64_t size_bytes;
 	/* Control compares these with what it published (drift). */
-	uint64_t generation; /* of the snapshot in use, written after the swap */
-	uint64_t hash;	     /* recomputed over the live table, once a second and after a swap */
-	uint64_t rules;	     /* rules in the live table */
+	uint64_t generation;   /* of the snapshot in use, written after the swap */
+	uint64_t hash;         /* recomputed over the live table, once a second and after a swap */
+	uint64_t rules;        /* rules in the live table */
 	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, at least every 100 ms */
-	uint64_t state;	       /* enum worker_state */
+	uint64_t state;        /* enum worker_state */
 	uint64_t pid;
 	uint64_t gso_fallbacks; /* outputs for which the kernel refused UDP_SEGMENT */
 	uint64_t send_retries;
@@ -56,7 +56,7 @@ struct worker_page {
 	struct ingress_counters ingress;
 	struct egress_counters egress;
 	uint64_t pool_buffers[3]; /* small, jumbo, super */
-	uint64_t pool_low[3];	  /* least free buffers seen */
+	uint64_t pool_low[3];     /* least free buffers seen */
 	struct rule_slot rule[MCR_MAX_RULES];
 	struct output_slot output[MCR_MAX_OUTPUTS];
 };
@@ -88,7 +88,7 @@ struct iface_page {
 /* Of control, which has nothing else to say this way, and of all that follow it. */
 struct heartbeat_page {
 	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, at least every 100 ms; 0: not yet */
-	uint64_t reloads; /* how often an IPC_RELOAD was dealt with, well or badly */
+	uint64_t reloads;      /* how often an IPC_RELOAD was dealt with, well or badly */
 	/* Control's own counters, which outlive it here; nobody else looks at them. */
 	uint64_t drift_detected[MCR_MAX_WORKERS];
 	uint64_t drift_repaired[MCR_MAX_WORKERS];

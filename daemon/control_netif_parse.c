@@ -64,7 +64,7 @@ int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out)
 	out->type = ifi->ifi_type;
 	out->up = (ifi->ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
 	out->supers = ifi->ifi_type == ARPHRD_LOOPBACK;
-	mnl_attr_for_each (a, nlh, sizeof(*ifi)) {
+	mnl_attr_for_each(a, nlh, sizeof(*ifi)) {
 		const char *text;
 
 		switch (mnl_attr_get_type(a)) {
@@ -101,7 +101,7 @@ int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out)
 		return -EBADMSG;
 	if (ifa->ifa_family != AF_INET)
 		return -EAFNOSUPPORT;
-	mnl_attr_for_each (a, nlh, sizeof(*ifa)) {
+	mnl_attr_for_each(a, nlh, sizeof(*ifa)) {
 		if (mnl_attr_get_type(a) == IFA_ADDRESS && !attr_u32(a, &address))
 			return -EBADMSG;
 		if (mnl_attr_get_type(a) == IFA_LOCAL && !attr_u32(a, &local))

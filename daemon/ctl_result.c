@@ -32,7 +32,7 @@ const char *ctl_nonzero(const cJSON *object, char buf[static CTL_LIST_MAX])
 	const cJSON *item;
 	size_t used = 0;
 
-	cJSON_ArrayForEach (item, object) {
+	cJSON_ArrayForEach(item, object) {
 		if (!item->string || !cJSON_IsNumber(item) || item->valuedouble == 0)
 			continue;
 		used += (size_t)snprintf(buf + used, CTL_LIST_MAX - used, "%s%s %.0f",
@@ -53,10 +53,10 @@ void ctl_print_applied(const cJSON *result)
 	printf("generation %.0f applied on %.0f of %.0f workers\n",
 	       ctl_number(result, "generation"), ctl_number(result, "applied"),
 	       ctl_number(result, "workers"));
-	cJSON_ArrayForEach (item, ctl_member(result, "pending"))
+	cJSON_ArrayForEach(item, ctl_member(result, "pending"))
 		printf("pending on worker %.0f: %s\n", ctl_number(item, "worker"),
 		       ctl_text(item, "reason"));
-	cJSON_ArrayForEach (item, ctl_member(result, "warnings"))
+	cJSON_ArrayForEach(item, ctl_member(result, "warnings"))
 		if (cJSON_IsString(item))
 			ctl_say("warning: %s", item->valuestring);
 }

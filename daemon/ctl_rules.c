@@ -81,7 +81,7 @@ static void rule_rows(struct table *t, const cJSON *rule)
 	char drops[CTL_LIST_MAX];
 	bool first = true;
 
-	cJSON_ArrayForEach (output, ctl_member(rule, "outputs")) {
+	cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
 		table_cell(t, "%s", first ? id[0] ? id : ctl_text(rule, "id") : "");
 		table_cell(t, "%s", first ? ctl_text(rule, "name") : "");
 		table_cell(t, "%s", first ? ctl_text(rule, "state") : "");
@@ -109,7 +109,7 @@ enum ctl_status ctl_list(const struct ctl *ctl)
 	ret = ctl_simple_call(ctl, "ListRules", NULL, &reply, &done);
 	if (!done) {
 		table_init(&t, headers, sizeof(headers) / sizeof(headers[0]));
-		cJSON_ArrayForEach (rule, ctl_member(reply.result, "rules"))
+		cJSON_ArrayForEach(rule, ctl_member(reply.result, "rules"))
 			rule_rows(&t, rule);
 		table_print(&t, "no rules");
 	}

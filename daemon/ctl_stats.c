@@ -14,7 +14,7 @@ static void print_drops(const char *title, const cJSON *drops)
 	bool any = false;
 
 	printf("%s:", title);
-	cJSON_ArrayForEach (item, drops) {
+	cJSON_ArrayForEach(item, drops) {
 		if (!item->string || ctl_number(drops, item->string) == 0)
 			continue;
 		printf("%s  %-18s %20.0f", any ? "" : "\n", item->string,
@@ -63,7 +63,7 @@ static void print_workers(const cJSON *workers)
 	struct table t;
 
 	table_init(&t, headers, N(headers));
-	cJSON_ArrayForEach (worker, workers) {
+	cJSON_ArrayForEach(worker, workers) {
 		for (size_t i = 0; i < N(numbers); i++)
 			table_cell(&t, "%.0f", ctl_number(worker, numbers[i]));
 		table_cell(&t, "%s", ctl_nonzero(ctl_member(worker, "drops"), list));
@@ -81,7 +81,7 @@ static void print_interfaces(const cJSON *interfaces)
 	struct table t;
 
 	table_init(&t, headers, N(headers));
-	cJSON_ArrayForEach (i, interfaces) {
+	cJSON_ArrayForEach(i, interfaces) {
 		table_cell(&t, "%s", ctl_text(i, "name"));
 		table_cell(&t, "%.0f", ctl_number(i, "delivered"));
 		table_cell(&t, "%.0f", ctl_number(i, "socket_queue"));
@@ -99,7 +99,7 @@ static void rule_rows(struct table *t, const cJSON *rule)
 	const cJSON *output;
 	bool first = true;
 
-	cJSON_ArrayForEach (output, ctl_member(rule, "outputs")) {
+	cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
 		table_cell(t, "%s", first ? ctl_text(rule, "rule_id") : "");
 		table_cell(t, "%s", first ? ctl_text(rule, "name") : "");
 		if (first) {
@@ -129,7 +129,7 @@ static void print_rules(const cJSON *rules)
 	struct table t;
 
 	table_init(&t, headers, N(headers));
-	cJSON_ArrayForEach (rule, rules)
+	cJSON_ArrayForEach(rule, rules)
 		rule_rows(&t, rule);
 	putchar('\n');
 	table_print(&t, "no rules");

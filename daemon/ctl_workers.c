@@ -23,7 +23,7 @@ enum ctl_status ctl_list_workers(const struct ctl *ctl)
 	ret = ctl_simple_call(ctl, "ListWorkers", NULL, &reply, &done);
 	if (!done) {
 		table_init(&t, headers, sizeof(headers) / sizeof(headers[0]));
-		cJSON_ArrayForEach (w, ctl_member(reply.result, "workers")) {
+		cJSON_ArrayForEach(w, ctl_member(reply.result, "workers")) {
 			cpu = ctl_member(w, "cpu");
 			table_cell(&t, "%.0f", ctl_number(w, "worker"));
 			table_cell(&t, "%.0f", ctl_number(w, "pid"));

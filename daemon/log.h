@@ -4,8 +4,8 @@
  *
  * A line is one write(2) to descriptor 2, so lines of several processes never mix.
  *   text:  2026-01-31T12:00:00.123Z warning Ingress[worker 0]: message
- *   json:  {"time":..., "severity":"warning", "facility":"Ingress", "process":"worker 0", "message":...}
- * Nothing is logged per packet; warnings that traffic can cause go through
+ *   json:  {"time":..., "severity":"warning", "facility":"Ingress", "process":"worker 0",
+ * "message":...} Nothing is logged per packet; warnings that traffic can cause go through
  * log_limited(), which lets one line per call site through every ten seconds.
  */
 #ifndef DAEMON_LOG_H
@@ -71,7 +71,6 @@ void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum
 		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* Logs at critical and exits with status 1; for main files only. */
-void die(enum log_facility f, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3), noreturn));
+void die(enum log_facility f, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
 
 #endif

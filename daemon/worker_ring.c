@@ -157,7 +157,7 @@ static void walk(struct worker *w)
 	struct io_uring_cqe *cqe;
 	unsigned head, seen = 0;
 
-	io_uring_for_each_cqe (u, head, cqe) {
+	io_uring_for_each_cqe(u, head, cqe) {
 		const union ring_tag tag = {.u64 = cqe->user_data};
 
 		seen++;

@@ -96,7 +96,7 @@ int bench_gates_parse(struct bench_gates *gates, const char *text, const char *p
 	*gates = (struct bench_gates){0};
 	if (ret)
 		snprintf(error->text, sizeof(error->text), "no JSON object with a list 'ratios'");
-	cJSON_ArrayForEach (item, list) {
+	cJSON_ArrayForEach(item, list) {
 		struct lab_error inner;
 
 		if (gates->n == BENCH_MAX_GATES) {

@@ -67,7 +67,7 @@ static void put_extra(cJSON *config, const cJSON *extra)
 {
 	const cJSON *member;
 
-	cJSON_ArrayForEach (member, extra) {
+	cJSON_ArrayForEach(member, extra) {
 		cJSON_DeleteItemFromObjectCaseSensitive(config, member->string);
 		cJSON_AddItemToObject(config, member->string, cJSON_Duplicate(member, true));
 	}

@@ -232,7 +232,7 @@ static int note_qdisc(const struct nlmsghdr *nlh, void *data)
 
 	if (tcm->tcm_ifindex != found->port_index || tcm->tcm_handle != TBF_HANDLE)
 		return MNL_CB_OK;
-	mnl_attr_for_each (attr, nlh, sizeof(*tcm))
+	mnl_attr_for_each(attr, nlh, sizeof(*tcm))
 		if (mnl_attr_get_type(attr) == TCA_STATS2)
 			note_queue(attr, found);
 	return MNL_CB_OK;

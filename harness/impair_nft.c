@@ -350,7 +350,7 @@ static int note_rule(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
+	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attr) == NFTA_RULE_EXPRESSIONS)
 			find_counter(attr, data);
 	return MNL_CB_OK;

@@ -48,7 +48,7 @@ int jsonread_object(struct jsonread *r, const cJSON *object, const char *const *
 
 	if (!cJSON_IsObject(object))
 		return jsonread_fail(r, "must be an object");
-	cJSON_ArrayForEach (member, object) {
+	cJSON_ArrayForEach(member, object) {
 		const char *const *name = allowed;
 
 		while (*name && strcmp(*name, member->string))
@@ -121,7 +121,7 @@ int jsonread_array(struct jsonread *r, const cJSON *object, const char *key, uns
 	jsonread_enter_key(r, key);
 	if (!cJSON_IsArray(array))
 		return jsonread_fail(r, "must be an array");
-	cJSON_ArrayForEach (item, array) {
+	cJSON_ArrayForEach(item, array) {
 		int ret;
 
 		jsonread_enter_index(r, i);

@@ -39,7 +39,7 @@ static uint64_t sum(const cJSON *object, const char *key)
 	const cJSON *item;
 	uint64_t total = 0;
 
-	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(object, key)) {
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key)) {
 		total += (uint64_t)item->valuedouble;
 	}
 	return total;
@@ -81,14 +81,14 @@ void labcheck_conservation(const struct labcheck_relay *relay, struct labcheck_f
 	const cJSON *output;
 
 	check_input(cJSON_GetObjectItemCaseSensitive(relay->stats, "totals"), "totals", faults);
-	cJSON_ArrayForEach (worker, cJSON_GetObjectItemCaseSensitive(relay->stats, "workers")) {
+	cJSON_ArrayForEach(worker, cJSON_GetObjectItemCaseSensitive(relay->stats, "workers")) {
 		char who[32];
 
 		snprintf(who, sizeof(who), "worker %.0f", labcheck_number(worker, "worker"));
 		check_input(worker, who, faults);
 	}
-	cJSON_ArrayForEach (rule, cJSON_GetObjectItemCaseSensitive(relay->stats, "rules")) {
-		cJSON_ArrayForEach (output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
+	cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(relay->stats, "rules")) {
+		cJSON_ArrayForEach(output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
 			check_output(rule, output, faults);
 		}
 	}
@@ -101,8 +101,8 @@ static unsigned int rules_of(const cJSON *rules, int worker)
 	const cJSON *rule;
 	const cJSON *number;
 
-	cJSON_ArrayForEach (rule, rules) {
-		cJSON_ArrayForEach (number, cJSON_GetObjectItemCaseSensitive(rule, "workers")) {
+	cJSON_ArrayForEach(rule, rules) {
+		cJSON_ArrayForEach(number, cJSON_GetObjectItemCaseSensitive(rule, "workers")) {
 			n += number->valueint == worker;
 		}
 	}
@@ -143,7 +143,7 @@ void labcheck_agreement(const struct labcheck_relay *relay, struct labcheck_faul
 		labcheck_fault(faults, "agreement: rules are at generation %.0f, workers at %.0f",
 			       labcheck_number(relay->rules, "generation"),
 			       labcheck_number(relay->workers, "generation"));
-	cJSON_ArrayForEach (worker, workers) {
+	cJSON_ArrayForEach(worker, workers) {
 		check_worker(relay, worker, faults);
 	}
 }

@@ -150,7 +150,7 @@ static bool is_first(const cJSON *rules, const cJSON *rule, bool with_port)
 {
 	const cJSON *other;
 
-	cJSON_ArrayForEach (other, rules) {
+	cJSON_ArrayForEach(other, rules) {
 		if (other == rule)
 			return true;
 		if (!strcmp(labcheck_text(other, "state"), "active") &&
@@ -177,7 +177,7 @@ static void note_need(const cJSON *rules, const cJSON *rule, struct needed *need
 		needed->unicast += !multicast;
 	}
 	add_name(needed->inputs, &needed->n_inputs, labcheck_text(input, "interface"));
-	cJSON_ArrayForEach (output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
+	cJSON_ArrayForEach(output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
 		add_name(needed->outputs, &needed->n_outputs, labcheck_text(output, "interface"));
 	}
 }
@@ -188,12 +188,12 @@ static void find_needed(const struct labcheck_relay *relay, struct needed *neede
 	const cJSON *rule;
 	const cJSON *interface;
 
-	cJSON_ArrayForEach (rule, rules) {
+	cJSON_ArrayForEach(rule, rules) {
 		note_need(rules, rule, needed);
 	}
 	/* Inputs that are open without a rule: those that the command line named. */
-	cJSON_ArrayForEach (interface,
-			    cJSON_GetObjectItemCaseSensitive(relay->stats, "interfaces")) {
+	cJSON_ArrayForEach(interface,
+			   cJSON_GetObjectItemCaseSensitive(relay->stats, "interfaces")) {
 		add_name(needed->inputs, &needed->n_inputs, labcheck_text(interface, "name"));
 	}
 }

@@ -87,7 +87,7 @@ static void note_rules(const struct labcheck_relay *relay, struct memberships *a
 {
 	const cJSON *rule;
 
-	cJSON_ArrayForEach (rule, cJSON_GetObjectItemCaseSensitive(relay->rules, "rules")) {
+	cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(relay->rules, "rules")) {
 		const cJSON *input = cJSON_GetObjectItemCaseSensitive(rule, "input");
 
 		if (!strcmp(labcheck_text(rule, "state"), "active") &&

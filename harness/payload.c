@@ -42,11 +42,10 @@ void payload_header_fill(struct payload_header *header, const struct payload_inf
 	header->check_be = htobe32(check_of(info, length));
 }
 
-enum payload_verdict payload_read(const struct payload_pattern *pattern, const uint8_t *bytes,
-				  size_t length, struct payload_info *info)
+enum payload_verdict payload_read_header(const uint8_t *bytes, size_t length,
+					 struct payload_info *info)
 {
 	struct payload_header header;
-	size_t body_bytes;
 
 	if (length < sizeof(header))
 		return PAYLOAD_SHORT;
@@ -54,14 +53,21 @@ enum payload_verdict payload_read(const struct payload_pattern *pattern, const u
 	info->flow = be32toh(header.flow_be);
 	info->seq = be64toh(header.seq_be);
 	info->sent_ns = be64toh(header.time_ns_be);
-	body_bytes = length - sizeof(header);
-
 	if (be32toh(header.magic_be) != PAYLOAD_MAGIC || be32toh(header.length_be) != length ||
 	    length > PAYLOAD_MAX_BYTES ||
 	    be32toh(header.check_be) != check_of(info, (uint32_t)length))
 		return PAYLOAD_CORRUPT;
-	if (memcmp(bytes + sizeof(header), payload_body(pattern, info->flow, info->seq),
-		   body_bytes))
-		return PAYLOAD_CORRUPT;
 	return PAYLOAD_GOOD;
+}
+
+enum payload_verdict payload_read(const struct payload_pattern *pattern, const uint8_t *bytes,
+				  size_t length, struct payload_info *info)
+{
+	const enum payload_verdict verdict = payload_read_header(bytes, length, info);
+
+	if (verdict == PAYLOAD_GOOD &&
+	    memcmp(bytes + PAYLOAD_HEADER_BYTES, payload_body(pattern, info->flow, info->seq),
+		   length - PAYLOAD_HEADER_BYTES))
+		return PAYLOAD_CORRUPT;
+	return verdict;
 }

@@ -82,4 +82,12 @@ void payload_header_fill(struct payload_header *header, const struct payload_inf
 enum payload_verdict payload_read(const struct payload_pattern *pattern, const uint8_t *bytes,
 				  size_t length, struct payload_info *info);
 
+/**
+ * payload_read_header() - the same by the header alone; the body is neither there nor looked at.
+ * @bytes: PAYLOAD_HEADER_BYTES of them, or @length if that is less
+ * @length: of the whole payload
+ */
+enum payload_verdict payload_read_header(const uint8_t *bytes, size_t length,
+					 struct payload_info *info);
+
 #endif

@@ -239,7 +239,7 @@ static int note_first_address(const struct nlmsghdr *nlh, void *data)
 
 	if ((int)ifa->ifa_index != first->index || first->found)
 		return MNL_CB_OK;
-	mnl_attr_for_each (attr, nlh, sizeof(*ifa))
+	mnl_attr_for_each(attr, nlh, sizeof(*ifa))
 		if (mnl_attr_get_type(attr) == IFA_LOCAL) {
 			first->found = true;
 			first->prefix_bits = ifa->ifa_prefixlen;

@@ -295,7 +295,7 @@ static int read_sysctls(struct jsonread *r, const cJSON *object, struct topo_nod
 	if (!cJSON_IsObject(sysctls) || cJSON_GetArraySize(sysctls) > TOPO_MAX_SYSCTLS)
 		return jsonread_fail(r, "must be an object of at most %d settings",
 				     TOPO_MAX_SYSCTLS);
-	cJSON_ArrayForEach (item, sysctls) {
+	cJSON_ArrayForEach(item, sysctls) {
 		int ret;
 
 		jsonread_enter_key(r, item->string);
@@ -344,7 +344,7 @@ static int read_nodes(struct jsonread *r, const cJSON *root)
 		return jsonread_fail(r, "must be an object with at least one node");
 	if (cJSON_GetArraySize(nodes) > TOPO_MAX_NODES)
 		return jsonread_fail(r, "more than %d nodes", TOPO_MAX_NODES);
-	cJSON_ArrayForEach (item, nodes) {
+	cJSON_ArrayForEach(item, nodes) {
 		int ret;
 
 		jsonread_enter_key(r, item->string);
@@ -401,7 +401,7 @@ static int read_routes(struct jsonread *r, const cJSON *root)
 	unsigned int i = 0;
 
 	jsonread_enter_key(r, "nodes");
-	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(root, "nodes")) {
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "nodes")) {
 		int ret;
 
 		jsonread_enter_key(r, item->string);

@@ -169,7 +169,7 @@ static void uring_case(void)
 	}
 	io_uring_submit(&ring);
 	ready = io_uring_cq_ready(&ring);
-	io_uring_for_each_cqe (&ring, head, cqe) {
+	io_uring_for_each_cqe(&ring, head, cqe) {
 		ok += cqe->res == 1000;
 		again += cqe->res == -EAGAIN;
 		other += cqe->res != 1000 && cqe->res != -EAGAIN;

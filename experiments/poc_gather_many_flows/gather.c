@@ -117,7 +117,7 @@ static void reap(void)
 			io_uring_get_events(&w.ring);
 		if (!io_uring_cq_ready(&w.ring))
 			return;
-		io_uring_for_each_cqe (&w.ring, head, cqe) {
+		io_uring_for_each_cqe(&w.ring, head, cqe) {
 			if (w.batch_len == w.limit)
 				break;
 			n++;

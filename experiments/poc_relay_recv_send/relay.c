@@ -203,7 +203,7 @@ static void run(struct relay *r)
 			errno = -ret;
 			poc_must(-1, "io_uring_enter");
 		}
-		io_uring_for_each_cqe (&r->ring, head, cqe) {
+		io_uring_for_each_cqe(&r->ring, head, cqe) {
 			int slot = (int)(uint32_t)cqe->user_data;
 
 			n++;

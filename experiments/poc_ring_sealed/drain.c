@@ -89,7 +89,7 @@ static void forward(struct io_uring *ring, struct io_uring_buf_ring *buffers, in
 		bool rearm = false;
 
 		io_uring_submit_and_wait(ring, 1);
-		io_uring_for_each_cqe (ring, head, cqe) {
+		io_uring_for_each_cqe(ring, head, cqe) {
 			unsigned int id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
 			struct io_uring_sqe *sqe;
 

@@ -133,7 +133,7 @@ static void parse_options(struct options *opt, int argc, char **argv)
 	};
 	int rest;
 
-	*opt = (struct options){.profile = "quick", .sink_cpu = ANY_CPU};
+	*opt = (struct options){.profile = "quick", .sink_cpu = "0"};
 	rest = cli_parse(table, sizeof(table) / sizeof(*table), usage, notes, argc, argv);
 	if (rest < argc)
 		die("unexpected argument '%s'", argv[rest]);

@@ -57,6 +57,20 @@ def orders(t):
         t.equal(report[key], sum(order[column] for order in ORDERS), f"{key} in total")
 
 
+@scenario("looking at heads only counts the same", topology="direct2")
+def heads(t):
+    """Every order again, then super-datagrams: the same counts by the header of each receive."""
+    sink = t.sink("sink", "eth0", GROUP, 5000, heads=True)
+    for flow, (_, sequences, *_) in enumerate(ORDERS):
+        send(t, f"for i in {sequences}: send(payload(i, flow={flow}))\n")
+    report = sink.finish(expect=sum(len(order[1]) for order in ORDERS))
+    for key, column in (("reordered", 2), ("duplicated", 3), ("lost", 4)):
+        t.equal(report[key], sum(order[column] for order in ORDERS), f"{key} in total")
+    supers = t.sink("sink", "eth0", GROUP, 5001, heads=True, gro=True)
+    t.gen("gen", "eth0", GROUP, 5001, rate=20000, count=6400, size=1000, segment=32)
+    t.clean(supers.finish(6400), 6400, "super-datagrams")
+
+
 @scenario("latency percentiles are right to 1 %", topology="direct2")
 def latency(t):
     """Send times are put back by 1 s, 10 s, 20 s, 40 s and 60 s, which dwarfs the way itself."""

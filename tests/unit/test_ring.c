@@ -337,7 +337,7 @@ static void more_than_the_queue_holds(void **state)
 		sqe->user_data = i;
 	}
 	assert_int_equal(ring_submit(&f->ring), 0);
-	io_uring_for_each_cqe (&f->ring.uring, head, cqe) {
+	io_uring_for_each_cqe(&f->ring.uring, head, cqe) {
 		assert_int_equal(cqe->user_data, n++);
 		good += cqe->res == 1;
 		blocked += cqe->res == -EAGAIN; /* the peer's queue is short */
