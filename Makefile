@@ -169,7 +169,8 @@ deps-lint:
 # The dependency targets install pkg-config and headers: what is built afterwards
 # needs a fresh make, which sees them.
 SUB := $(MAKE) --no-print-directory
-PROVE := prove --timer --exec ''
+# The state is kept so that `prove --exec '' --state=failed` repeats what failed.
+PROVE := prove --timer --state=save --exec ''
 NETNS_TESTS := $(sort $(wildcard tests/netns/test_*.py))
 FILTER ?=
 
@@ -253,7 +254,7 @@ install: all
 
 .PHONY: clean
 clean:
-	rm -rf build build-san build-clang build-san-clang
+	rm -rf build build-san build-clang build-san-clang .prove
 
 .PHONY: help
 help:
