@@ -45,7 +45,11 @@ def gone(pid):
 def helper(holder, name):
     """A helper process of a lab's holder, by the name that ps shows."""
     for pid in children(holder):
-        if Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == name:
+        try:
+            comm = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended since it was listed
+        if comm.strip() == name:
             return pid
     return None
 
@@ -281,6 +285,14 @@ def carrier_killed(t):
     os.kill(first, signal.SIGKILL)
     t.wait_until(lambda: helper(t.lab.pid, "lab-carrier") not in (None, first), 5, "a new carrier")
     t.run("relay", ["sh", "-c", "echo 0 | tee /proc/sys/net/ipv4/conf/*/rp_filter"])
+    # It has a name before it carries anything.
+    probe = t.sink("relay", "tun0", GROUP, 5001)
+
+    def passes():
+        t.gen("gen", "tun0", GROUP, 5001, count=1)
+        return probe.received()
+
+    t.wait_until(passes, 5, "a packet to pass")
     sink = t.sink("relay", "tun0", GROUP, 5000)
     t.gen("gen", "tun0", GROUP, 5000, count=100, rate=5000)
     t.clean(sink.finish(100), 100)
