@@ -15,7 +15,10 @@
  *   EAGAIN, ENOBUFS, all else  dropped and counted, nothing waits
  *
  * What is sent again goes in the order in which it failed, every run whole before the
- * next: runs of one flow that are refused together keep their order.
+ * next.  What follows a run of its rule could still be taken where the run is refused, and
+ * overtake it: so nothing is queued behind a run until its interface has taken one of
+ * its kind.  Order within a flow is lost only where the kernel changes its mind in the
+ * midst of a batch, for that batch, and where a stale error strikes.
  */
 #include "core/egress.h"
 
@@ -26,33 +29,15 @@
 #include <string.h>
 
 #include "core/bufpool.h"
-#include "core/frame.h"
+#include "core/outlet.h"
 #include "core/past.h"
 #include "core/refusal.h"
+#include "core/run.h"
 #include "core/statpage.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
-
-#define NONE UINT32_MAX
-
-struct run {
-	struct iovec iov[EGRESS_RUN_IOV];
-	uint32_t buffers[EGRESS_RUN_IOV];
-	uint32_t n_iov;
-	uint32_t segment_bytes;
-	uint32_t bytes;
-	uint32_t datagrams;
-	uint32_t refs;
-	uint32_t next_free;
-};
-
-/* Where the next datagram of a run begins. */
-struct cursor {
-	uint32_t iov;
-	uint32_t offset;
-};
 
 enum again { AGAIN_NO, AGAIN_SAME, AGAIN_SINGLES };
 
@@ -85,7 +70,7 @@ struct egress {
 	struct past past;
 	uint32_t free_send, free_run;
 	uint32_t again_head, again_tail;
-	int sockets[MCR_MAX_IFACES];
+	struct outlet outlets[MCR_MAX_IFACES];
 	struct send sends[EGRESS_SENDS];
 	struct run runs[EGRESS_RUNS];
 };
@@ -102,13 +87,13 @@ struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 	e->io = *io;
 	e->per_packet = per_packet;
 	e->segments_max = e->segments_next = EGRESS_SEGMENTS_MAX;
-	e->again_head = e->again_tail = NONE;
+	e->again_head = e->again_tail = CHAIN_END;
 	for (uint32_t i = 0; i < EGRESS_SENDS; i++)
-		e->sends[i].next = i + 1 < EGRESS_SENDS ? i + 1 : NONE;
+		e->sends[i].next = i + 1 < EGRESS_SENDS ? i + 1 : CHAIN_END;
 	for (uint32_t i = 0; i < EGRESS_RUNS; i++)
-		e->runs[i].next_free = i + 1 < EGRESS_RUNS ? i + 1 : NONE;
+		e->runs[i].next_free = i + 1 < EGRESS_RUNS ? i + 1 : CHAIN_END;
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
-		e->sockets[i] = -1;
+		e->outlets[i].sock = -1;
 	return e;
 }
 
@@ -120,7 +105,7 @@ void egress_free(struct egress *e)
 void egress_set_socket(struct egress *e, uint32_t iface, int sock)
 {
 	if (iface < MCR_MAX_IFACES)
-		e->sockets[iface] = sock;
+		e->outlets[iface] = (struct outlet){.sock = sock};
 }
 
 uint32_t egress_in_flight(const struct egress *e)
@@ -189,9 +174,17 @@ static void count_end(struct egress *e, struct match_output *o, uint32_t n, uint
 	counter_add(&e->page->egress.bytes, bytes);
 }
 
-static int socket_of(const struct egress *e, const struct match_output *o)
+/* NULL for one without an interface. */
+static struct outlet *outlet_of(struct egress *e, const struct match_output *o)
 {
-	return o->rec.iface < MCR_MAX_IFACES ? e->sockets[o->rec.iface] : -1;
+	return o->rec.iface < MCR_MAX_IFACES ? &e->outlets[o->rec.iface] : NULL;
+}
+
+static int socket_of(struct egress *e, const struct match_output *o)
+{
+	const struct outlet *l = outlet_of(e, o);
+
+	return l ? l->sock : -1;
 }
 
 /* --- runs --- */
@@ -200,9 +193,9 @@ static struct run *run_take(struct egress *e)
 {
 	struct run *r;
 
-	if (e->free_run == NONE)
+	if (e->free_run == CHAIN_END)
 		e->io.drain(e->io.ctx);
-	assert(e->free_run != NONE);
+	assert(e->free_run != CHAIN_END);
 	r = &e->runs[e->free_run];
 	e->free_run = r->next_free;
 	r->n_iov = 0;
@@ -222,25 +215,17 @@ static void run_put(struct egress *e, struct run *r)
 	e->free_run = (uint32_t)(r - e->runs);
 }
 
-static void run_add(struct egress *e, struct run *r, const struct egress_item *item)
+/* Takes the chain's items from @i on, as many as one send can carry. */
+static struct run *run_make(struct egress *e, const struct egress_item *items, uint32_t *i)
 {
-	bufpool_ref(e->pool, item->buffer);
-	r->iov[r->n_iov] = (struct iovec){(void *)(uintptr_t)item->payload, item->payload_bytes};
-	r->buffers[r->n_iov++] = item->buffer;
-	r->bytes += item->payload_bytes;
-	r->datagrams += item->datagrams;
-}
+	struct run *r = run_take(e);
 
-/* May @item follow in the run?  The run ends on a whole segment, or is empty. */
-static bool run_takes(const struct egress *e, const struct run *r, const struct egress_item *item)
-{
-	if (r->n_iov == 0)
-		return true;
-	return r->n_iov < EGRESS_RUN_IOV && r->bytes == r->datagrams * r->segment_bytes &&
-	       item->payload_bytes > 0 && item->payload_bytes + r->bytes <= FRAME_PAYLOAD_MAX &&
-	       item->datagrams + r->datagrams <= e->segments_max &&
-	       (item->segment_bytes == r->segment_bytes ||
-		(item->datagrams == 1 && item->payload_bytes < r->segment_bytes));
+	r->segment_bytes = items[*i].segment_bytes;
+	for (; *i != CHAIN_END && run_takes(r, &items[*i], e->segments_max); *i = items[*i].next) {
+		bufpool_ref(e->pool, items[*i].buffer);
+		run_append(r, &items[*i]);
+	}
+	return r;
 }
 
 /* --- sends --- */
@@ -250,9 +235,9 @@ static struct send *send_take(struct egress *e, struct match_output *o, struct r
 {
 	struct send *s;
 
-	if (e->free_send == NONE || (e->taken_units >= EGRESS_UNITS && !e->retrying))
+	if (e->free_send == CHAIN_END || (e->taken_units >= EGRESS_UNITS && !e->retrying))
 		e->io.drain(e->io.ctx);
-	assert(e->free_send != NONE);
+	assert(e->free_send != CHAIN_END);
 	s = &e->sends[e->free_send];
 	e->free_send = s->next;
 	e->taken++;
@@ -322,22 +307,6 @@ static void send_whole(struct egress *e, struct run *r, struct match_output *o)
 	e->unit += r->datagrams;
 }
 
-/* The datagram at @at, and @at at the next one. */
-static struct iovec step(const struct run *r, struct cursor *at)
-{
-	const struct iovec *iov = &r->iov[at->iov];
-	const size_t room = iov->iov_len - at->offset;
-	const struct iovec one = {
-		.iov_base = (uint8_t *)iov->iov_base + at->offset,
-		.iov_len = room < r->segment_bytes ? room : r->segment_bytes,
-	};
-
-	at->offset += (uint32_t)one.iov_len;
-	if (at->offset == iov->iov_len)
-		*at = (struct cursor){at->iov + 1, 0};
-	return one;
-}
-
 static void send_single(struct egress *e, struct run *r, struct match_output *o, struct iovec one,
 			uint32_t unit)
 {
@@ -357,8 +326,8 @@ static void send_single(struct egress *e, struct run *r, struct match_output *o,
  */
 static void send_each(struct egress *e, struct run *r, struct match_output *o, uint32_t *unit)
 {
-	for (struct cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
-		const struct iovec one = step(r, &at);
+	for (struct run_cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
+		const struct iovec one = run_step(r, &at);
 		const struct arena_past *end = past_end(&e->past, *unit);
 
 		if (*unit < e->past.counted)
@@ -372,7 +341,8 @@ static void send_each(struct egress *e, struct run *r, struct match_output *o, u
 	}
 }
 
-static void send_run(struct egress *e, struct run *r, struct match_output *o)
+/* Return: may it be refused as a whole, and what comes after it be taken? */
+static bool send_run(struct egress *e, struct run *r, struct match_output *o)
 {
 	if (past_touches(&e->past, e->unit, r->datagrams)) {
 		send_each(e, r, o, &e->unit);
@@ -383,23 +353,27 @@ static void send_run(struct egress *e, struct run *r, struct match_output *o)
 		   (!e->per_packet && !o->no_gso && r->datagrams <= e->segments_max &&
 		    r->segment_bytes <= o->payload_max)) {
 		send_whole(e, r, o);
+		return outlet_may_refuse(outlet_of(e, o), r->datagrams, r->segment_bytes);
 	} else {
 		send_each(e, r, o, &e->unit);
 	}
+	return false;
 }
 
 void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_item *items)
 {
+	bool doubtful = false;
 	uint32_t i = rule->head;
 
-	while (i != NONE) {
-		struct run *r = run_take(e);
+	while (i != CHAIN_END) {
+		struct run *r;
 
-		r->segment_bytes = items[i].segment_bytes;
-		for (; i != NONE && run_takes(e, r, &items[i]); i = items[i].next)
-			run_add(e, r, &items[i]);
+		if (doubtful)
+			e->io.drain(e->io.ctx);
+		doubtful = false;
+		r = run_make(e, items, &i);
 		for (uint32_t o = 0; o < rule->rec.n_outputs; o++)
-			send_run(e, r, &rule->outputs[o]);
+			doubtful |= send_run(e, r, &rule->outputs[o]);
 		run_put(e, r);
 	}
 }
@@ -413,6 +387,7 @@ static enum again verdict(struct egress *e, struct send *s, int err)
 		return s->retried ? AGAIN_NO : AGAIN_SAME;
 	if (refusal_is_final(-err, s->datagrams))
 		return AGAIN_NO;
+	outlet_refused(outlet_of(e, s->output));
 	if (err == EINVAL && s->datagrams > EGRESS_SEGMENTS_OLD)
 		e->segments_next = EGRESS_SEGMENTS_OLD;
 	if (err == EIO || err == EOPNOTSUPP) {
@@ -427,8 +402,8 @@ static void set_aside(struct egress *e, struct send *s)
 {
 	const uint32_t index = (uint32_t)(s - e->sends);
 
-	s->next = NONE;
-	if (e->again_tail == NONE)
+	s->next = CHAIN_END;
+	if (e->again_tail == CHAIN_END)
 		e->again_head = index;
 	else
 		e->sends[e->again_tail].next = index;
@@ -457,6 +432,8 @@ void egress_done(struct egress *e, uint32_t send, int res)
 	case AGAIN_NO:
 		break;
 	}
+	if (res >= 0)
+		outlet_took(outlet_of(e, s->output), s->datagrams, s->run->segment_bytes);
 	count_end(e, s->output, s->datagrams, s->bytes, res);
 	send_put(e, s);
 }
@@ -477,11 +454,11 @@ static void split_send(struct egress *e, struct send *s)
 bool egress_retry(struct egress *e)
 {
 	uint32_t i = e->again_head;
-	const bool any = i != NONE, nested = e->retrying;
+	const bool any = i != CHAIN_END, nested = e->retrying;
 
-	e->again_head = e->again_tail = NONE;
+	e->again_head = e->again_tail = CHAIN_END;
 	e->retrying = true;
-	while (i != NONE) {
+	while (i != CHAIN_END) {
 		struct send *s = &e->sends[i];
 
 		i = s->next;

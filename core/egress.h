@@ -62,7 +62,7 @@ struct egress_io {
 
 /**
  * struct egress_item - one received (super-)datagram of the batch
- * @next: next item of the same rule, or UINT32_MAX
+ * @next: next item of the same rule, or CHAIN_END
  * @unit: in a replay, of the first item of a rule: number of its first datagram
  */
 struct egress_item {

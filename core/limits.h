@@ -16,4 +16,7 @@
 /* An interface, rule or output that has no slot. */
 #define MCR_NO_SLOT UINT32_MAX
 
+/* Ends a chain of array indices. */
+#define CHAIN_END UINT32_MAX
+
 #endif

@@ -19,8 +19,6 @@
 #include "core/rule.h"
 #include "core/statpage.h"
 
-#define NONE UINT32_MAX
-
 static_assert(RELAY_BATCH_ITEMS >= BUF_TOTAL_COUNT,
 	      "every item holds a buffer, so the batch cannot overflow");
 
@@ -78,10 +76,10 @@ static void append(struct relay *r, struct match_rule *rule, const struct frame_
 		.segment_bytes = view->segment_bytes,
 		.datagrams = view->datagrams,
 		.buffer = buffer,
-		.next = NONE,
+		.next = CHAIN_END,
 		.unit = unit,
 	};
-	if (rule->head == NONE) {
+	if (rule->head == CHAIN_END) {
 		rule->head = at;
 		r->active[rule->rec.priority][r->n_active[rule->rec.priority]++] = rule;
 	} else {
@@ -235,7 +233,7 @@ void relay_flush(struct relay *r)
 			if (r->replay)
 				egress_number(r->egress, r->items[rule->head].unit);
 			egress_rule(r->egress, rule, r->items);
-			rule->head = rule->tail = NONE;
+			rule->head = rule->tail = CHAIN_END;
 		}
 		r->n_active[p] = 0;
 	}

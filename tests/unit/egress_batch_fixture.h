@@ -16,7 +16,6 @@
 #define GROUP     0xef010101u
 #define PORT      6000
 #define MAX_ITEMS 4000u
-#define NONE      UINT32_MAX
 
 struct env {
 	void *arena;
@@ -81,7 +80,7 @@ static inline void add(uint32_t bytes, uint32_t segment)
 	assert_true(buffer >= 0 && env->n_items < MAX_ITEMS);
 	*next = (*next + 1) % arena_class(class).buffers;
 	payload = bufpool_data(&env->pool, (uint32_t)buffer);
-	*item = (struct egress_item){payload, bytes, segment, 0, (uint32_t)buffer, NONE};
+	*item = (struct egress_item){payload, bytes, segment, 0, (uint32_t)buffer, CHAIN_END};
 	do {
 		const uint32_t n = bytes - at > segment ? segment : bytes - at;
 
@@ -105,7 +104,7 @@ static inline void add_many(uint32_t n, uint32_t bytes)
 /* What a flush does: the rule's sends, then the batch's own references. */
 static inline void flush(void)
 {
-	env->rule->head = env->n_items ? 0 : NONE;
+	env->rule->head = env->n_items ? 0 : CHAIN_END;
 	egress_begin(env->k->egress);
 	egress_rule(env->k->egress, env->rule, env->items);
 	for (uint32_t i = 0; i < env->n_items; i++)
