@@ -10,11 +10,13 @@
  *           A >= g[mid] ? right half : left half
  *           ...
  *     leaf: A == g ? next : refuse
- *           A = X; A == 0 ? accept (no port to be seen: a fragment, or cut short)
- *           A == port ? accept : ... : refuse
+ *           A = X; A == port ? accept : ...
+ *           A == 0 ? accept (no port to be seen: a fragment, or cut short) : refuse
  *
- * Conditional jumps of classic BPF reach 255 instructions, unconditional ones reach
- * everywhere; a search node whose left half is larger than that takes one of each.
+ * Conditional jumps of classic BPF reach 255 instructions, and forward only;
+ * unconditional ones reach everywhere.  So the lower part of the tree is cut into blocks
+ * of that size, each with its own two returns at its end; above them a search node takes
+ * two instructions.
  *
  * A load beyond the frame ends a program with 0, "no".  A frame cut short in the UDP
  * header is to be counted as truncated, and one that a counting program cannot read must
@@ -117,8 +119,8 @@ static void emit_port(struct writer *w, enum link_layer link)
 	emit_stmt(w, BPF_MISC | BPF_TAX, 0);
 }
 
-/* One group and its ports, all of wants[0..n). */
-static void emit_leaf(struct writer *w, const struct steer_want *wants, size_t n)
+/* One group with more ports than a block has room for, all of wants[0..n). */
+static void emit_long_leaf(struct writer *w, const struct steer_want *wants, size_t n)
 {
 	/* Ports that one accept instruction can serve: jumps reach 255. */
 	enum { CHUNK = 200 };
@@ -154,17 +156,77 @@ static size_t group_end(const struct steer_want *wants, size_t i, size_t n)
 	return i;
 }
 
-/* Binary search over wants[0..n), sorted; A holds the group. */
-static void emit_search(struct writer *w, const struct steer_want *wants, size_t n)
+/* Where the second half of the groups begins; 0 when there is only one. */
+static size_t middle(const struct steer_want *wants, size_t n)
 {
 	size_t mid = group_end(wants, n / 2, n);
-	unsigned node, left;
 
 	if (mid == n) /* the middle group is the last: split before it */
 		for (mid = n / 2; mid > 0 && wants[mid - 1].group == wants[mid].group; mid--)
 			;
+	return mid;
+}
+
+/* Jump targets of a block. */
+struct returns {
+	unsigned refuse, accept;
+};
+
+/* How far the next instruction has to jump to @target. */
+static uint8_t jump(const struct writer *w, unsigned target)
+{
+	return (uint8_t)(target - w->n - 1);
+}
+
+static void emit_leaf(struct writer *w, const struct steer_want *wants, size_t n,
+		      const struct returns *to)
+{
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 0, jump(w, to->refuse), wants[0].group);
+	emit_stmt(w, BPF_MISC | BPF_TXA, 0);
+	for (size_t i = 0; i < n; i++)
+		emit(w, BPF_JMP | BPF_JEQ | BPF_K, jump(w, to->accept), 0, wants[i].port);
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, jump(w, to->accept), jump(w, to->refuse), 0);
+}
+
+/* Instructions of emit_tree(): three and its ports for each group, and the nodes between. */
+static size_t tree_size(const struct steer_want *wants, size_t n)
+{
+	size_t groups = 0;
+
+	for (size_t i = 0; i < n; i = group_end(wants, i, n))
+		groups++;
+	return n + 4 * groups - 1;
+}
+
+static void emit_tree(struct writer *w, const struct steer_want *wants, size_t n,
+		      const struct returns *to)
+{
+	const size_t mid = middle(wants, n);
+
 	if (mid == 0) {
-		emit_leaf(w, wants, n);
+		emit_leaf(w, wants, n, to);
+		return;
+	}
+	emit(w, BPF_JMP | BPF_JGE | BPF_K, (uint8_t)tree_size(wants, mid), 0, wants[mid].group);
+	emit_tree(w, wants, mid, to);
+	emit_tree(w, wants + mid, n - mid, to);
+}
+
+/* Binary search over wants[0..n), sorted; A holds the group. */
+static void emit_search(struct writer *w, const struct steer_want *wants, size_t n)
+{
+	const size_t mid = middle(wants, n), size = tree_size(wants, n);
+	const struct returns to = {w->n + size, w->n + size + 1};
+	unsigned node;
+
+	if (size < UINT8_MAX) {
+		emit_tree(w, wants, n, &to);
+		emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
+		emit_stmt(w, BPF_RET | BPF_K, RET_WHOLE);
+		return;
+	}
+	if (mid == 0) {
+		emit_long_leaf(w, wants, n);
 		return;
 	}
 	node = w->n;
@@ -173,8 +235,7 @@ static void emit_search(struct writer *w, const struct steer_want *wants, size_t
 	emit_search(w, wants, mid);
 	if (w->full)
 		return;
-	left = w->n - node - 2;
-	w->prog[node + 1].k = left;
+	w->prog[node + 1].k = w->n - node - 2;
 	emit_search(w, wants + mid, n - mid);
 }
 

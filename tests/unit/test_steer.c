@@ -173,12 +173,14 @@ static void exact_programs(void **state)
 		unsigned groups, ports;
 		bool exact;
 	} sizes[] = {
-		{0, 0, true},     {1, 1, true},    {2, 1, true},     {3, 1, true},
-		{50, 1, true},    {300, 1, true},  {450, 1, true},   {700, 1, false},
-		{1, 199, true},   {1, 200, true},  {1, 201, true},   {1, 400, true},
-		{1, 401, true},   {1, 450, true},  {2, 450, true},   {3, 201, true},
-		{50, 3, true},    {1, 3900, true}, {1, 4090, false}, {50, 450, false},
-		{5000, 1, false}, {40, 80, true},
+		{0, 0, true},    {1, 1, true},     {2, 1, true},     {3, 1, true},
+		{50, 1, true},   {300, 1, true},   {450, 1, true},   {780, 1, true},
+		{1, 199, true},  {1, 200, true},   {1, 201, true},   {1, 400, true},
+		{1, 401, true},  {1, 450, true},   {2, 450, true},   {3, 201, true},
+		{50, 3, true},   {1, 3900, true},  {1, 4090, false}, {50, 450, false},
+		{850, 1, false}, {5000, 1, false}, {40, 80, true},   {51, 1, true},
+		{52, 1, true},   {1, 251, true},   {1, 252, true},   {2, 124, true},
+		{2, 123, true},  {150, 20, true},
 	};
 	static struct steer_want wants[50 * 450];
 
@@ -377,7 +379,7 @@ static void attach(int sock, struct sock_filter *prog, unsigned n, const char *w
 static void kernel_accepts(void **state)
 {
 	static const unsigned sizes[][2] = {{0, 0},   {1, 1},   {3, 1},   {50, 1},
-					    {1, 450}, {300, 1}, {450, 1}, {700, 1}};
+					    {1, 450}, {300, 1}, {450, 1}, {780, 1}};
 	static struct steer_want wants[1000];
 	struct sock_filter small[STEER_SMALL_MAX];
 	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
