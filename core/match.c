@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hash.h"
 #include "core/statpage.h"
 
 #define EMPTY         UINT32_MAX
@@ -40,11 +41,11 @@ struct match_table {
 
 static uint32_t mix(uint32_t iface, uint32_t source_be, uint32_t group_be, uint16_t port)
 {
-	uint64_t h = (uint64_t)group_be << 32 | source_be;
+	uint64_t h = hash_word(HASH_SEED, (uint64_t)group_be << 32 | source_be);
 
-	h ^= (uint64_t)iface << 17 ^ (uint64_t)port << 40;
-	h *= 0x9e3779b97f4a7c15ull;
-	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 20);
+	/* Streams are numbered in row, so every bit of the key must reach the low ones. */
+	h = hash_word(h, (uint64_t)iface << 16 | port);
+	return (uint32_t)h;
 }
 
 static bool entry_is(const struct index_entry *e, uint32_t iface, uint32_t source_be,

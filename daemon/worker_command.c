@@ -152,14 +152,24 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 	}
 }
 
+/*
+ * A table is the one thing that takes time, so one turn of the loop builds at most one:
+ * between two of them datagrams pass, and the heartbeat goes on.  What is left in the
+ * channel wakes the loop again.
+ */
 void worker_commands(struct worker *w)
 {
 	struct ipc_msg m;
 	int fd, ret;
 
 	w->channel_ready = false;
-	while ((ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd)) == 1)
-		command(w, &m, fd);
+	do {
+		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
+		if (ret == 1)
+			command(w, &m, fd);
+	} while (ret == 1 && m.type != IPC_SNAPSHOT);
+	if (ret == 1)
+		return;
 	if (ret == 0)
 		w->supervisor_gone = true;
 	else if (ret != -EAGAIN)

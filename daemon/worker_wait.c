@@ -21,7 +21,7 @@
 #include "daemon/worker.h"
 
 #define TICK_US    50000u /* at most half of what the heartbeat promises */
-#define HASH_TICKS 16u    /* the whole table is hashed in so many ticks, under a second */
+#define HASH_TICKS 8u     /* the whole table is hashed in so many ticks, under half a second */
 #define HASH_LEAST 64u    /* rules a tick */
 
 uint64_t worker_clock_ns(void)
