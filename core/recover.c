@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/journal.h"
 #include "core/refusal.h"
@@ -154,12 +155,35 @@ static void set_counters(struct arena_commit *c, const struct worker_page *page)
 	c->n_saved = 0;
 }
 
+static void renew(uint8_t *from, size_t bytes)
+{
+	/* Memory that is no file's has had no other owner. */
+	if (madvise(from, bytes, MADV_REMOVE) < 0)
+		memset(from, 0, bytes);
+}
+
+/*
+ * Other pages for a set of rings.  The kernel takes a ring apart some time after its
+ * worker is gone, and completes its receives (ECANCELED) on the way; when workers die in
+ * quick succession that may be after the second next has begun.  What it still writes
+ * goes to the pages that it holds, which then nobody else has.
+ */
+static void renew_rings(uint8_t *arena, struct arena_header *h, unsigned set)
+{
+	/* The next successor must not take anything there for a ring of ours. */
+	__atomic_store_n(&h->ring[set], ARENA_RING_NONE, __ATOMIC_RELEASE);
+	renew(arena + ARENA_RING_OFFSET(set), ARENA_ROUND(ARENA_RING_BYTES));
+	renew(arena + ARENA_SQES_OFFSET(set), ARENA_ROUND(ARENA_SQES_BYTES));
+	renew(arena + ARENA_BUFRING_OFFSET(set), ARENA_BUFRING_SET_BYTES);
+}
+
 /* A first commit, which says that there is nothing. */
 static void start_afresh(struct arena_header *h, const struct worker_page *page, struct recovery *r)
 {
 	struct arena_commit *c;
 
 	memset(h, 0, sizeof(*h));
+	renew_rings((uint8_t *)h, h, 0);
 	h->epoch = ARENA_FIRST_EPOCH;
 	c = arena_commit(h, h->epoch);
 	memset(c, 0, offsetof(struct arena_commit, past));
@@ -186,13 +210,6 @@ static void give_up(struct recovery *r, const struct arena_event *events, struct
 	}
 	next->flush = next->units = next->counted = 0;
 	r->past.n = 0;
-}
-
-/* A ring that the next successor might take for one of ours must not lie there. */
-static void clear_ring(uint8_t *arena, struct arena_header *h, unsigned set)
-{
-	__atomic_store_n(&h->ring[set], ARENA_RING_NONE, __ATOMIC_RELEASE);
-	memset(arena + ARENA_RING_OFFSET(set), 0, ARENA_RING_BYTES);
 }
 
 static void take_over(uint8_t *arena, struct arena_header *h, const struct arena_commit *c,
@@ -226,7 +243,7 @@ static void take_over(uint8_t *arena, struct arena_header *h, const struct arena
 	next->cq = 0;
 	next->seen = (uint64_t)tail << 32;
 	set_counters(next, page);
-	clear_ring(arena, h, r->set);
+	renew_rings(arena, h, r->set);
 	__atomic_store_n(&h->epoch, h->epoch + 1, __ATOMIC_RELEASE);
 	h->starts++;
 }

@@ -15,6 +15,9 @@
  *
  * What was received beyond that batch waits in the journal like anything received.
  *
+ * The kernel holds a dead worker's ring for a while, and completes its receives there.  So
+ * a set of rings is never used again on the same pages (tests/unit/test_recover_ring.c).
+ *
  * Nothing read is trusted: indices are masked or checked, lengths are bounded, and a
  * buffer that two events claim belongs to the first.  A record that cannot be is as good
  * as none.

@@ -6,6 +6,7 @@
 
 Ten SIGKILLs while a stream flows, at whatever the worker happens to be doing.  A daemon takes two
 of them, because it restarts its workers at longer and longer intervals; then the next one does.
+A worker that hangs is killed as well, when its heartbeat has been missing for 400 ms.
 """
 
 import os
@@ -31,16 +32,16 @@ def sanitized(relay):
         return b"libasan" in file.read()
 
 
-def kill_worker(t, relay):
-    """SIGKILL; returns when its successor relays, as its page in ListWorkers says."""
+def end_worker(t, relay, signo):
+    """Returns when its successor relays, as its page in ListWorkers says."""
     [old] = relay.children(WORKER)
-    os.kill(old, signal.SIGKILL)
+    os.kill(old, signo)
     t.wait_until(lambda: (one := relay.rpc("ListWorkers")["workers"][0])["pid"] not in (0, old) and
                  one["in_sync"], 10, "a new worker with the rules")
 
 
-def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None):
-    """Kills under one stream each; every datagram arrives, nearly every one once, all in order."""
+def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None, signo=signal.SIGKILL):
+    """Workers end under a stream; every datagram arrives, nearly every one once, in order."""
     relay = t.mcrd("relay", config={"rules": rules})
     if sanitized(relay):
         rate //= 8
@@ -51,7 +52,7 @@ def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None):
         # Not in step with anything that the worker does.
         t.wait_until(lambda: sink.received() >= had + rate * outputs // (5 + number), 20,
                      "the stream flows")
-        kill_worker(t, relay)
+        end_worker(t, relay, signo)
     had = sink.received()
     t.wait_until(lambda: sink.received() >= had + rate * outputs // 20, 20, "it flows at the end")
     sent = gen.stop()["sent"]
@@ -93,6 +94,13 @@ def supers(t):
     """Sixteen datagrams in a frame, in one send each."""
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=1000, outputs=1, segment=16)
+
+
+@scenario("a worker that hangs under a stream", topology="chain3")
+def hangs(t):
+    """SIGSTOP: what arrives until it is killed waits in the socket, and nothing is sent twice."""
+    kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=10000, size=1400, outputs=1,
+               signo=signal.SIGSTOP)
 
 
 @scenario("a worker killed under fan-out", topology="chain3")
