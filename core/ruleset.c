@@ -84,7 +84,7 @@ static int find_place(const struct ruleset *s, struct rule *want, struct ruleset
 	/* A made id is no request to replace the rule that happens to bear it. */
 	if (same_id != NULL && same_id != same_input && (same_input != NULL || !id_given)) {
 		complain(c, "id", "%s belongs to another rule, with another input", want->id);
-		return -EEXIST;
+		return -ENOTUNIQ;
 	}
 	*place = same_id != NULL ? same_id : same_input;
 	return 0;
@@ -124,7 +124,7 @@ static int check_name(const struct ruleset *s, const struct rule *want,
 	if (other == NULL || other == place)
 		return 0;
 	complain(c, "name", "\"%s\" is taken by rule %s", want->name, other->entry.rule.id);
-	return -EEXIST;
+	return -ENOTUNIQ;
 }
 
 static int check_room(const struct ruleset *s, const struct rule *want,

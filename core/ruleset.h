@@ -49,10 +49,11 @@ enum ruleset_result { RULESET_UNCHANGED, RULESET_ADDED, RULESET_REPLACED };
  * Adding the same rule twice changes nothing and succeeds.  A replaced rule keeps
  * its place and slot and gets a new incarnation: its counters start again.
  *
- * Return: an enum ruleset_result; -EINVAL (rule_check()); -EEXIST when the id, the
- * name or the input is taken by a rule that differs and @replace is false (or when
- * id and input belong to two different rules); -ELOOP when the set would relay in a
- * circle, the reason names every hop; -ENOSPC when a limit is reached; -ENOMEM.
+ * Return: an enum ruleset_result; -EINVAL (rule_check()); -EEXIST when the id or the
+ * input is that of a rule that differs, which @replace would replace; -ENOTUNIQ when the
+ * name is another rule's, or id and input belong to two different rules; -ELOOP when the
+ * set would relay in a circle, the reason names every hop; -ENOSPC when a limit is
+ * reached; -ENOMEM.
  */
 int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
 		const struct ruleset_entry **out, struct complaint *c);

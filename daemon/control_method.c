@@ -75,7 +75,7 @@ static void refuse_rule(struct call *call, int ret, const char *prefix, struct c
 
 	if (ret == -ENOMEM)
 		code = RPC_INTERNAL_ERROR;
-	else if (ret == -EEXIST || ret == -ELOOP)
+	else if (ret == -EEXIST || ret == -ENOTUNIQ || ret == -ELOOP)
 		code = RPC_CONFLICT;
 	else if (ret == -ENOSPC)
 		code = RPC_LIMIT;
@@ -139,6 +139,15 @@ static void method_ping(struct call *call)
 	finish(call, result);
 }
 
+/* The refusal of a rule that stands in the way of another: what replace would do about it. */
+static void offer_to_replace(struct complaint *cpl, const char *what)
+{
+	const size_t len = strlen(cpl->reason);
+
+	snprintf(cpl->reason + len, sizeof(cpl->reason) - len,
+		 "; \"replace\" (mcrctl: --replace) %s", what);
+}
+
 static void method_add_rule(struct call *call)
 {
 	static const char *const words[] = {
@@ -153,6 +162,8 @@ static void method_add_rule(struct call *call)
 
 	ret = ruleset_add(call->c->rules, &call->req.add_rule.rule, call->req.add_rule.replace, &e,
 			  &cpl);
+	if (ret == -EEXIST)
+		offer_to_replace(&cpl, "puts the new rule in its place");
 	if (ret < 0) {
 		refuse_rule(call, ret, "params", &cpl);
 		return;
@@ -291,6 +302,8 @@ static void method_load_config(struct call *call)
 	struct control_wait *w;
 	int ret = control_load(call->c, cfg, call->req.config.replace, counts, &cpl);
 
+	if ((ret == -EEXIST || ret == -ENOTUNIQ) && !call->req.config.replace)
+		offer_to_replace(&cpl, "makes the rules exactly those of the configuration");
 	if (ret < 0) {
 		refuse_rule(call, ret, "", &cpl);
 		return;
@@ -341,7 +354,8 @@ static void dispatch(struct call *call, int error, const struct complaint *cpl)
 		refuse(call, RPC_VERSION_MISMATCH, "method", "VersionCheck must come first");
 	} else if (call->client->read_only && !method_read_only(call->req.method)) {
 		refuse(call, RPC_READ_ONLY, "method",
-		       "%s changes something and is not answered on the status socket",
+		       "%s changes something: the control socket serves it, the status socket does "
+		       "not",
 		       method_name(call->req.method));
 	} else if (call->client->hup && !first && method_read_only(call->req.method)) {
 		/* Nobody is there to read it, and making it would keep others waiting. */

@@ -62,6 +62,24 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 	}
 }
 
+/* Who should serve the rule and cannot: an active rule may still relay nothing. */
+static void show_rule_pending(const struct control *c, uint64_t mask, cJSON *json)
+{
+	cJSON *pending = cJSON_AddArrayToObject(json, "pending");
+
+	for (; mask; mask &= mask - 1) {
+		const unsigned w = (unsigned)__builtin_ctzll(mask);
+		cJSON *o;
+
+		if (c->worker[w].running)
+			continue;
+		o = cJSON_CreateObject();
+		cJSON_AddNumberToObject(o, "worker", w);
+		cJSON_AddStringToObject(o, "reason", "worker not running");
+		cJSON_AddItemToArray(pending, o);
+	}
+}
+
 static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 {
 	cJSON *json = rule_to_json(&e->rule);
@@ -74,6 +92,7 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 	control_stats_rule(c, e, &n);
 	cJSON_AddStringToObject(json, "rule_id", e->rule.id);
 	cJSON_AddStringToObject(json, "state", rule_state_name(control_rule_state(c, &e->rule)));
+	show_rule_pending(c, mask, json);
 	workers = cJSON_AddArrayToObject(json, "workers");
 	for (; mask; mask &= mask - 1)
 		cJSON_AddItemToArray(workers, cJSON_CreateNumber(__builtin_ctzll(mask)));
@@ -260,7 +279,6 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t now_ns)
 	control_json_u64(o, "rules", s.rules);
 	control_json_u64(o, "heartbeat_age_ms",
 			 now_ns > s.heartbeat_ns ? (now_ns - s.heartbeat_ns) / NS_PER_MS : 0);
-	control_json_u64(o, "restarts", worker->restarts);
 	cJSON_AddStringToObject(
 		o, "last_exit",
 		ending_text(worker->ending, worker->exit_status, worker->ending_ms, last));

@@ -120,9 +120,16 @@ void ctl_reply_fini(struct ctl_reply *r);
 enum ctl_status ctl_call(const struct ctl *ctl, const char *method, struct cJSON *params,
 			 struct ctl_reply *reply);
 
-/* ctl_call(), prints a refusal and, with --json, the result; *done says that nothing is left. */
-enum ctl_status ctl_simple_call(const struct ctl *ctl, const char *method, struct cJSON *params,
-				struct ctl_reply *reply, bool *done);
+/* Prints a result for people. */
+typedef void ctl_print_fn(const struct cJSON *result);
+
+/* Prints what ctl_call() brought: a refusal, the result as it came with --json, else by @print. */
+void ctl_report(const struct ctl *ctl, enum ctl_status status, const struct ctl_reply *reply,
+		ctl_print_fn *print);
+
+/* ctl_call() and ctl_report(): all that most commands are. */
+enum ctl_status ctl_run(const struct ctl *ctl, const char *method, struct cJSON *params,
+			ctl_print_fn *print);
 
 /* --- results (ctl_result.c): what is missing in one reads as 0 or "" --- */
 

@@ -193,24 +193,21 @@ static bool add_texts(cJSON *rule, const struct ctl *ctl)
 	return true;
 }
 
+static void print_added(const cJSON *result)
+{
+	printf("rule %s %s, %s\n", ctl_text(result, "rule_id"), ctl_text(result, "result"),
+	       ctl_text(result, "state"));
+	ctl_print_applied(result);
+}
+
 enum ctl_status ctl_add(const struct ctl *ctl)
 {
 	cJSON *rule = cJSON_CreateObject();
-	struct ctl_reply reply;
-	enum ctl_status ret;
-	bool done;
 
 	if (!add_texts(rule, ctl) || !add_input(rule, ctl) || !add_outputs(rule, ctl) ||
 	    !add_limits(rule, ctl)) {
 		cJSON_Delete(rule);
 		return CTL_USAGE;
 	}
-	ret = ctl_simple_call(ctl, "AddRule", rule, &reply, &done);
-	if (!done) {
-		printf("rule %s %s, %s\n", ctl_text(reply.result, "rule_id"),
-		       ctl_text(reply.result, "result"), ctl_text(reply.result, "state"));
-		ctl_print_applied(reply.result);
-	}
-	ctl_reply_fini(&reply);
-	return ret;
+	return ctl_run(ctl, "AddRule", rule, print_added);
 }

@@ -12,6 +12,7 @@
 #include "daemon/ctl.h"
 
 #define WORDS_MAX 64
+#define LIST_MAX  128
 
 void ctl_say(const char *fmt, ...)
 {
@@ -24,14 +25,6 @@ void ctl_say(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
-static void hint(const struct ctl *ctl)
-{
-	if (ctl->command)
-		fprintf(stderr, "Try 'mcrctl help %s'.\n", ctl->command->words);
-	else
-		fputs("Try 'mcrctl help'.\n", stderr);
-}
-
 enum ctl_status ctl_usage_error(const struct ctl *ctl, const char *option, const char *fmt, ...)
 {
 	char reason[COMPLAINT_REASON_MAX];
@@ -40,8 +33,8 @@ enum ctl_status ctl_usage_error(const struct ctl *ctl, const char *option, const
 	va_start(args, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, args);
 	va_end(args);
-	ctl_say("%s: %s", option, reason);
-	hint(ctl);
+	ctl_say("%s: %s (see 'mcrctl help%s%s')", option, reason, ctl->command ? " " : "",
+		ctl->command ? ctl->command->words : "");
 	return CTL_USAGE;
 }
 
@@ -123,11 +116,27 @@ static bool find_command(struct ctl *ctl, const struct ctl_command *commands, co
 	return false;
 }
 
+/* "show, check, ..." for the @len bytes "config"; nothing for what begins no command. */
+static const char *second_words(const struct ctl_command *commands, const char *words, size_t len,
+				char list[static LIST_MAX])
+{
+	size_t used = 0;
+
+	list[0] = '\0';
+	for (; commands->words; commands++)
+		if (strncmp(commands->words, words, len) == 0 && commands->words[len] == ' ' &&
+		    used < LIST_MAX)
+			used += (size_t)snprintf(list + used, LIST_MAX - used, "%s%s",
+						 used ? ", " : "", commands->words + len + 1);
+	return list;
+}
+
 /* @words: those that stood before, "help" excepted. */
 static enum ctl_status parse_word(struct ctl *ctl, const struct ctl_command *commands,
 				  char words[static WORDS_MAX], const char *word)
 {
 	size_t used = strlen(words);
+	char list[LIST_MAX];
 
 	if (ctl->command)
 		return ctl_usage_error(ctl, word, "unexpected argument");
@@ -135,11 +144,14 @@ static enum ctl_status parse_word(struct ctl *ctl, const struct ctl_command *com
 		ctl->help = true;
 		return CTL_OK;
 	}
-	if (snprintf(words + used, WORDS_MAX - used, "%s%s", used ? " " : "", word) >=
-		    (int)(WORDS_MAX - used) ||
-	    !find_command(ctl, commands, words))
+	if (snprintf(words + used, WORDS_MAX - used, "%s%s", used ? " " : "", word) <
+		    (int)(WORDS_MAX - used) &&
+	    find_command(ctl, commands, words))
+		return CTL_OK;
+	if (!used)
 		return ctl_usage_error(ctl, word, "unknown command");
-	return CTL_OK;
+	return ctl_usage_error(ctl, word, "is none of the commands that %.*s has: %s", (int)used,
+			       words, second_words(commands, words, used, list));
 }
 
 static enum ctl_status check_required(const struct ctl *ctl)
@@ -155,7 +167,7 @@ static enum ctl_status check_required(const struct ctl *ctl)
 enum ctl_status ctl_args_parse(struct ctl *ctl, int argc, char **argv,
 			       const struct ctl_command *commands)
 {
-	char words[WORDS_MAX] = "";
+	char words[WORDS_MAX] = "", list[LIST_MAX];
 	enum ctl_status ret;
 
 	memset(ctl, 0, sizeof(*ctl));
@@ -172,10 +184,9 @@ enum ctl_status ctl_args_parse(struct ctl *ctl, int argc, char **argv,
 		return CTL_OK;
 	if (!ctl->command) {
 		if (words[0])
-			ctl_say("%s: which of its commands?", words);
-		else
-			ctl_say("a command is missing");
-		hint(ctl);
+			return ctl_usage_error(ctl, words, "one of its commands is missing: %s",
+					       second_words(commands, words, strlen(words), list));
+		ctl_say("a command is missing (see 'mcrctl help')");
 		return CTL_USAGE;
 	}
 	return check_required(ctl);

@@ -62,7 +62,8 @@ enum ctl_status ctl_config_check(const struct ctl *ctl)
 		if (ctl->json)
 			printf("{\"rules\":%zu,\"workers\":%u}\n", config.n_rules, config.workers);
 		else
-			printf("%s: valid, %zu rules\n", file, config.n_rules);
+			printf("%s: valid, %zu rule%s\n", file, config.n_rules,
+			       config.n_rules == 1 ? "" : "s");
 		config_fini(&config);
 	}
 	free(text);
@@ -157,17 +158,14 @@ enum ctl_status ctl_config_load(const struct ctl *ctl)
 	return ret;
 }
 
+static void print_text(const cJSON *result)
+{
+	fputs(ctl_text(result, "text"), stdout);
+}
+
 enum ctl_status ctl_config_show(const struct ctl *ctl)
 {
-	struct ctl_reply reply;
-	enum ctl_status ret;
-	bool done;
-
-	ret = ctl_simple_call(ctl, "GetConfig", NULL, &reply, &done);
-	if (!done)
-		fputs(ctl_text(reply.result, "text"), stdout);
-	ctl_reply_fini(&reply);
-	return ret;
+	return ctl_run(ctl, "GetConfig", NULL, print_text);
 }
 
 enum ctl_status ctl_config_save(const struct ctl *ctl)
@@ -175,11 +173,11 @@ enum ctl_status ctl_config_save(const struct ctl *ctl)
 	const char *file = ctl_value(ctl, "--file"), *text;
 	struct ctl_reply reply;
 	enum ctl_status ret;
-	bool done;
 
 	if (!file)
 		return ctl_config_show(ctl);
-	ret = ctl_simple_call(ctl, "GetConfig", NULL, &reply, &done);
+	ret = ctl_call(ctl, "GetConfig", NULL, &reply);
+	ctl_report(ctl, ret, &reply, NULL);
 	if (ret == CTL_OK) {
 		text = ctl_text(reply.result, "text");
 		if (!file_replace(file, text, strlen(text)))

@@ -280,21 +280,31 @@ void ctl_reply_fini(struct ctl_reply *r)
 	memset(r, 0, sizeof(*r));
 }
 
-enum ctl_status ctl_simple_call(const struct ctl *ctl, const char *method, cJSON *params,
-				struct ctl_reply *reply, bool *done)
+void ctl_report(const struct ctl *ctl, enum ctl_status status, const struct ctl_reply *reply,
+		ctl_print_fn *print)
 {
-	enum ctl_status ret = ctl_call(ctl, method, params, reply);
 	const char *field = reply->refusal.field;
 
-	*done = true;
-	/* On a command line there are no params. */
+	/* On a command line there are no params, and the method is not the user's choice. */
 	if (strncmp(field, "params.", 7) == 0)
 		field += 7;
-	if (ret == CTL_REFUSED)
+	else if (strcmp(field, "method") == 0)
+		field = "";
+	if (status == CTL_REFUSED)
 		ctl_say("%s%s%s", field, field[0] ? ": " : "", reply->refusal.reason);
-	else if (ret == CTL_OK && ctl->json)
+	else if (status == CTL_OK && ctl->json)
 		puts(reply->text ? reply->text : "{}");
-	else
-		*done = ret != CTL_OK;
+	else if (status == CTL_OK && print)
+		print(reply->result);
+}
+
+enum ctl_status ctl_run(const struct ctl *ctl, const char *method, cJSON *params,
+			ctl_print_fn *print)
+{
+	struct ctl_reply reply;
+	enum ctl_status ret = ctl_call(ctl, method, params, &reply);
+
+	ctl_report(ctl, ret, &reply, print);
+	ctl_reply_fini(&reply);
 	return ret;
 }

@@ -12,41 +12,33 @@ const struct ctl_option ctl_remove_options[] = {
 	{NULL},
 };
 
+static void print_removed(const cJSON *result)
+{
+	printf("rule %s removed\n", ctl_text(result, "rule_id"));
+	ctl_print_applied(result);
+}
+
 enum ctl_status ctl_remove(const struct ctl *ctl)
 {
 	const char *id = ctl_value(ctl, "--rule-id"), *name = ctl_value(ctl, "--name");
-	cJSON *params = cJSON_CreateObject();
-	struct ctl_reply reply;
-	enum ctl_status ret;
-	bool done;
+	cJSON *params;
 
-	if (!id == !name) {
-		cJSON_Delete(params);
-		return ctl_usage_error(ctl, "remove", "needs either --rule-id or --name");
-	}
+	if (!id == !name)
+		return ctl_usage_error(ctl, "remove", "needs --rule-id or --name, and not both");
+	params = cJSON_CreateObject();
 	cJSON_AddStringToObject(params, id ? "rule_id" : "name", id ? id : name);
-	ret = ctl_simple_call(ctl, id ? "RemoveRule" : "RemoveRuleByName", params, &reply, &done);
-	if (!done) {
-		printf("rule %s removed\n", ctl_text(reply.result, "rule_id"));
-		ctl_print_applied(reply.result);
-	}
-	ctl_reply_fini(&reply);
-	return ret;
+	return ctl_run(ctl, id ? "RemoveRule" : "RemoveRuleByName", params, print_removed);
+}
+
+static void print_published(const cJSON *result)
+{
+	printf("%.0f rules published again\n", ctl_number(result, "rules"));
+	ctl_print_applied(result);
 }
 
 enum ctl_status ctl_sync(const struct ctl *ctl)
 {
-	struct ctl_reply reply;
-	enum ctl_status ret;
-	bool done;
-
-	ret = ctl_simple_call(ctl, "SyncRules", NULL, &reply, &done);
-	if (!done) {
-		printf("%.0f rules published again\n", ctl_number(reply.result, "rules"));
-		ctl_print_applied(reply.result);
-	}
-	ctl_reply_fini(&reply);
-	return ret;
+	return ctl_run(ctl, "SyncRules", NULL, print_published);
 }
 
 static void input_cell(struct table *t, const cJSON *input)
@@ -84,7 +76,10 @@ static void rule_rows(struct table *t, const cJSON *rule)
 	cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
 		table_cell(t, "%s", first ? id[0] ? id : ctl_text(rule, "id") : "");
 		table_cell(t, "%s", first ? ctl_text(rule, "name") : "");
-		table_cell(t, "%s", first ? ctl_text(rule, "state") : "");
+		table_cell(t, "%s%s", first ? ctl_text(rule, "state") : "",
+			   first && cJSON_GetArraySize(ctl_member(rule, "pending")) > 0
+				   ? ", worker away"
+				   : "");
 		if (first)
 			input_cell(t, ctl_member(rule, "input"));
 		else
@@ -96,23 +91,20 @@ static void rule_rows(struct table *t, const cJSON *rule)
 	}
 }
 
-enum ctl_status ctl_list(const struct ctl *ctl)
+static void print_list(const cJSON *result)
 {
 	static const char *const headers[] = {"ID",  "NAME",     "STATE", "INPUT",     "OUTPUT",
 					      "TTL", ">MATCHED", ">SENT", "SEND DROPS"};
-	struct ctl_reply reply;
 	const cJSON *rule;
-	enum ctl_status ret;
 	struct table t;
-	bool done;
 
-	ret = ctl_simple_call(ctl, "ListRules", NULL, &reply, &done);
-	if (!done) {
-		table_init(&t, headers, sizeof(headers) / sizeof(headers[0]));
-		cJSON_ArrayForEach(rule, ctl_member(reply.result, "rules"))
-			rule_rows(&t, rule);
-		table_print(&t, "no rules");
-	}
-	ctl_reply_fini(&reply);
-	return ret;
+	table_init(&t, headers, sizeof(headers) / sizeof(headers[0]));
+	cJSON_ArrayForEach(rule, ctl_member(result, "rules"))
+		rule_rows(&t, rule);
+	table_print(&t, "no rules");
+}
+
+enum ctl_status ctl_list(const struct ctl *ctl)
+{
+	return ctl_run(ctl, "ListRules", NULL, print_list);
 }

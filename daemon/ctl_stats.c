@@ -135,19 +135,15 @@ static void print_rules(const cJSON *rules)
 	table_print(&t, "no rules");
 }
 
+static void print_stats(const cJSON *result)
+{
+	print_totals(result);
+	print_workers(ctl_member(result, "workers"));
+	print_interfaces(ctl_member(result, "interfaces"));
+	print_rules(ctl_member(result, "rules"));
+}
+
 enum ctl_status ctl_stats(const struct ctl *ctl)
 {
-	struct ctl_reply reply;
-	enum ctl_status ret;
-	bool done;
-
-	ret = ctl_simple_call(ctl, "GetStats", NULL, &reply, &done);
-	if (!done) {
-		print_totals(reply.result);
-		print_workers(ctl_member(reply.result, "workers"));
-		print_interfaces(ctl_member(reply.result, "interfaces"));
-		print_rules(ctl_member(reply.result, "rules"));
-	}
-	ctl_reply_fini(&reply);
-	return ret;
+	return ctl_run(ctl, "GetStats", NULL, print_stats);
 }

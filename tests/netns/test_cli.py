@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-from mcrlab import main, paths, scenario
+from mcrlab import RpcError, main, paths, scenario
 
 from support_rules import add, output, rule
 
 OK, REFUSED, USAGE, UNREACHABLE = 0, 1, 2, 3
+CONFLICT = -32002
 N = r"(\d+)"
 STATS = re.compile(rf"^\[STATS\] t_ms={N} rx={N} tx={N} matched={N} not_matched={N} rx_err={N} "
                    rf"tx_err={N} buf_exhaust={N}$", re.M)
@@ -65,6 +66,38 @@ def add_list_remove(t):
     relay.ctl("remove", "--rule-id", rows[0][0])
     t.equal(relay.rpc("ListRules")["rules"], [], "rules after both were removed")
     t.equal(relay.ctl("list").stdout, "no rules\n", "the empty list")
+
+
+@scenario("a rule that differs is refused with the way to replace it", topology="chain3")
+def refused_without_replace(t):
+    """The error names replace and --replace where that would do, and only there."""
+    relay = t.mcrd("relay")
+    camera = rule("239.1.1.1", 5000, output("239.2.2.2", 6000), id="cam", name="camera")
+    add(t, relay, camera)
+    where = ("--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port", "5000",
+             "--outputs", "239.2.2.9:6009:eth1")
+    way = '; "replace" (mcrctl: --replace) puts the new rule in its place'
+    done = relay.ctl("add", *where, check=False)
+    t.equal((done.returncode, done.stdout, done.stderr),
+            (REFUSED, "", "mcrctl: input: is taken by rule cam, which has other outputs, limits or "
+             f"priority{way}\n"), "other outputs")
+    for what, one, field, replaceable in (
+            ("another id", dict(camera, id="other"), "input", True),
+            ("another input", rule("239.1.1.2", 5000, output("239.2.2.2", 6000), id="cam"), "id",
+             True),
+            ("another name", dict(camera, name="mine"), "name", True),
+            ("a name that is taken", rule("239.1.1.2", 5000, output("239.2.2.2", 6000),
+                                          name="camera"), "name", False)):
+        error = t.raises(RpcError, relay.rpc, "AddRule", one)
+        t.equal((error.code, error.data["field"], error.data["reason"].endswith(way)),
+                (CONFLICT, f"params.{field}", replaceable), f"{what}: {error}")
+    error = t.raises(RpcError, relay.rpc, "LoadConfig",
+                     {"text": json.dumps({"rules": [dict(camera, name="mine")]})})
+    t.equal((error.data["field"], error.data["reason"].split("; ")[1:]),
+            ("rules[0].name", ['"replace" (mcrctl: --replace) makes the rules exactly those of the '
+                               'configuration']), "a configuration with a rule that differs")
+    relay.ctl("add", *where, "--replace")
+    t.true("239.2.2.9:6009" in relay.ctl("list").stdout, "replaced")
 
 
 @scenario("results as JSON", topology="chain3")
@@ -132,7 +165,8 @@ def exit_statuses(t):
                "5000", "--outputs", "239.1.1.1:5000:eth0")
     t.equal((done.returncode, done.stdout), (REFUSED, ""), "a loop")
     t.true(re.match(r"mcrctl: \S*outputs\[0\]: .+\n$", done.stderr), f"a loop: {done.stderr!r}")
-    for args in ([], ["make-coffee"], ["add"], ["remove"], ["list", "--colour"],
+    for args in ([], ["make-coffee"], ["config"], ["config", "shw"], ["add"], ["remove"],
+                 ["list", "--colour"], ["list", "all"], ["--colour", "list"], ["add", "--replace=1"],
                  ["remove", "--rule-id", "a", "--name", "b"], ["remove", "--rule-id"],
                  ["add", "--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port",
                   "5000", "--outputs", "239.2.2.2:6000"],
@@ -140,7 +174,18 @@ def exit_statuses(t):
                   "many", "--outputs", "239.2.2.2:6000:eth1"]):
         done = ctl(*args)
         t.equal((done.returncode, done.stdout), (USAGE, ""), f"status of {args}")
-        t.true(done.stderr.startswith("mcrctl: "), f"{args}: {done.stderr!r}")
+        t.true(re.fullmatch(r"mcrctl: .+ \(see 'mcrctl help.*'\)\n", done.stderr),
+               f"{args}: one line that says where to look: {done.stderr!r}")
+    t.true("show, check, load, save" in ctl("config").stderr, "the commands of config")
+    t.true("show, check, load, save" in ctl("config", "shw").stderr, "a slip after config")
+    add_one = ["--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port", "5000",
+               "--outputs", "239.2.2.2:6000:eth1"]
+    status = relay.socket_path.parent / "status.sock"
+    done = t.run(None, [paths.program("mcrctl"), "--socket-path", str(status), "add", *add_one],
+                 check=False)
+    t.equal((done.returncode, done.stderr),
+            (REFUSED, "mcrctl: AddRule changes something: the control socket serves it, the status "
+             "socket does not\n"), "a change on the status socket")
     t.equal(ctl("help").returncode, OK, "help")
     path = str(t.run_dir / "nothing.sock")
     done = t.run(None, [paths.program("mcrctl"), "--socket-path", path, "ping"], check=False)
@@ -163,7 +208,7 @@ for _ in range(int(sys.argv[1])):
 """
 
 
-@scenario("lines for log scrapers", topology="chain3")
+@scenario("lines for log scrapers", topology="chain3", alone=True)
 def statistics_lines(t):
     """[STATS] once per interval and the FINAL lines, to the letter, with the right totals."""
     relay = t.mcrd("relay", num_workers=2, env={"MCR_STATS_INTERVAL_MS": 200})

@@ -169,7 +169,7 @@ def worker_killed(t):
                  "another worker, with the rules")
     flows(t, relay, 1)
     [now] = relay.rpc("ListWorkers")["workers"]
-    t.equal((now["restarts"], now["rules"]), (1, 1), "restarts, rules")
+    t.equal((now["worker_restarts"], now["rules"]), (1, 1), "restarts, rules")
     t.equal(rights(now["pid"])["Bnd"], 0, "the new worker is sealed as well")
     t.equal(t.conservation(relay)["rules"][0]["matched"], 2000, "matched, by both workers")
 

@@ -72,7 +72,7 @@ def worker_hangs(t):
     had = sinks[0].received()
     t.wait_until(lambda: sinks[0].received() >= had + 500, 5, "its stream flows again")
     now = workers_of(relay)
-    t.equal([(one["restarts"], one["health_check_failures"]) for one in now], [(1, 1), (0, 0)],
+    t.equal([(one["worker_restarts"], one["health_check_failures"]) for one in now], [(1, 1), (0, 0)],
             "restarts, failed health checks")
     match = re.fullmatch(r"had no heartbeat for (\d+) ms", now[0]["last_exit"])
     t.true(match, f"last exit: {now[0]['last_exit']!r}")
@@ -127,7 +127,7 @@ def machine_stalls(t):
     resumed = time.monotonic()
     t.wait_until(lambda: time.monotonic() - resumed >= 1, 3, "four health checks")
     t.equal([relay.pid] + relay.children(), everybody, "processes")
-    t.equal([(one["restarts"], one["last_exit"]) for one in workers_of(relay)], [(0, "")] * 2,
+    t.equal([(one["worker_restarts"], one["last_exit"]) for one in workers_of(relay)], [(0, "")] * 2,
             "restarts, last exit")
 
 
@@ -143,7 +143,7 @@ def endings(t):
         os.kill(one["pid"], signo)
         t.wait_until(lambda: back(relay, 0, one["pid"]), 5, f"a new worker after {says}")
         [now] = workers_of(relay)
-        t.equal((now["restarts"], now["last_exit"].removesuffix(", core dumped"),
+        t.equal((now["worker_restarts"], now["last_exit"].removesuffix(", core dumped"),
                  now["health_check_failures"]), (count, says, 0), "restarts, last exit, hangs")
     waits = re.findall(r"worker 0 was killed by \S+(?:, core dumped)?; restart in (\d+) ms",
                        relay.log())
@@ -180,7 +180,7 @@ def garbage_in_the_page(t):
         with_page_of(relay, 0, spoil)
         t.wait_until(lambda: back(relay, 0, victim), 5, f"a new worker after {spoil.__name__}")
         now = workers_of(relay)
-        t.equal((now[0]["restarts"], now[0]["health_check_failures"], now[0]["last_exit"]),
+        t.equal((now[0]["worker_restarts"], now[0]["health_check_failures"], now[0]["last_exit"]),
                 (count, count, "had a status page that cannot be"), "worker 0")
     t.equal((workers_of(relay)[1]["pid"], relay.children(CONTROL)), (other, control),
             "worker 1 and control")
@@ -205,7 +205,7 @@ def cannot_start(t):
     limits = resource.prlimit(relay.pid, resource.RLIMIT_AS)
     resource.prlimit(relay.pid, resource.RLIMIT_AS, (40 << 20, limits[1]))
     os.kill(workers_of(relay)[0]["pid"], signal.SIGKILL)
-    t.wait_until(lambda: workers_of(relay)[0]["restarts"] >= 3, 5, "three attempts")
+    t.wait_until(lambda: workers_of(relay)[0]["worker_restarts"] >= 3, 5, "three attempts")
     one = workers_of(relay)[0]
     t.equal((one["state"], one["in_sync"]), ("not running", False), "worker 0")
     t.true(re.fullmatch(r"exited with status \d+", one["last_exit"]), one["last_exit"])

@@ -46,11 +46,11 @@ static const struct {
 	{"other name, replace", "r1", "new", IN_A, OUT_A, NULL, true, false, RULESET_REPLACED},
 	{"other input", "r1", "cam", IN_B, OUT_A, NULL, false, false, -EEXIST, "id"},
 	{"other input, replace", "r1", "cam", IN_B, OUT_A, NULL, true, false, RULESET_REPLACED},
-	{"taken name", "r3", "cam", IN_B, OUT_A, NULL, false, false, -EEXIST, "name"},
-	{"taken name, replace", "r3", "cam", IN_B, OUT_A, NULL, true, false, -EEXIST, "name"},
+	{"taken name", "r3", "cam", IN_B, OUT_A, NULL, false, false, -ENOTUNIQ, "name"},
+	{"taken name, replace", "r3", "cam", IN_B, OUT_A, NULL, true, false, -ENOTUNIQ, "name"},
 	{"another rule", "", "", IN_B, OUT_A, NULL, false, false, RULESET_ADDED},
-	{"id and input of two", "r1", "", IN_B, OUT_A, NULL, true, true, -EEXIST, "id"},
-	{"rename to a taken name", "r1", "mic", IN_A, OUT_A, NULL, true, true, -EEXIST, "name"},
+	{"id and input of two", "r1", "", IN_B, OUT_A, NULL, true, true, -ENOTUNIQ, "id"},
+	{"rename to a taken name", "r1", "mic", IN_A, OUT_A, NULL, true, true, -ENOTUNIQ, "name"},
 	{"bad rule", "r3", "", "eth0 0.0.0.0:1", OUT_A, NULL, true, false, -EINVAL, "input.group"},
 	{"own input", "", "", IN_B, IN_B, NULL, true, false, -ELOOP, "outputs[0]"},
 };
@@ -119,7 +119,7 @@ static void made_id_does_not_replace_a_stranger(void **state)
 	assert_int_equal(strlen(id), 16);
 	/* The rule with that id gets another input; then the first one comes again. */
 	assert_int_equal(add(s, rule(id, "", IN_B, OUT_A, NULL), true, NULL), RULESET_REPLACED);
-	assert_int_equal(add(s, rule("", "", IN_A, OUT_A, NULL), true, NULL), -EEXIST);
+	assert_int_equal(add(s, rule("", "", IN_A, OUT_A, NULL), true, NULL), -ENOTUNIQ);
 	assert_int_equal(add(s, rule("mine", "", IN_A, OUT_A, NULL), false, NULL), RULESET_ADDED);
 	ruleset_free(s);
 }
