@@ -124,34 +124,38 @@ static void copy_owned(void *to, const volatile void *from, size_t len_bytes,
 	memset(to, 0, len_bytes);
 }
 
+static int check_slot(const volatile void *page, size_t mapped_bytes, uint32_t slot, uint32_t slots)
+{
+	const int ret = check_worker_page(page, mapped_bytes);
+
+	if (ret < 0)
+		return ret;
+	return slot < slots ? 0 : -ERANGE;
+}
+
 int statpage_read_rule(const volatile void *page, size_t size_bytes, uint32_t slot,
 		       uint64_t incarnation, struct rule_counters *out)
 {
-	const volatile struct worker_page *p = page;
-	int ret;
+	const int ret = check_slot(page, size_bytes, slot, MCR_MAX_RULES);
+	const volatile struct rule_slot *from;
 
-	ret = check_worker_page(page, size_bytes);
 	if (ret < 0)
 		return ret;
-	if (slot >= MCR_MAX_RULES)
-		return -ERANGE;
-	copy_owned(out, &p->rule[slot].c, sizeof(*out), &p->rule[slot].incarnation, incarnation);
+	from = &((const volatile struct worker_page *)page)->rule[slot];
+	copy_owned(out, &from->c, sizeof(*out), &from->incarnation, incarnation);
 	return 0;
 }
 
 int statpage_read_output(const volatile void *page, size_t size_bytes, uint32_t slot,
 			 uint64_t incarnation, struct egress_counters *out)
 {
-	const volatile struct worker_page *p = page;
-	int ret;
+	const int ret = check_slot(page, size_bytes, slot, MCR_MAX_OUTPUTS);
+	const volatile struct output_slot *from;
 
-	ret = check_worker_page(page, size_bytes);
 	if (ret < 0)
 		return ret;
-	if (slot >= MCR_MAX_OUTPUTS)
-		return -ERANGE;
-	copy_owned(out, &p->output[slot].c, sizeof(*out), &p->output[slot].incarnation,
-		   incarnation);
+	from = &((const volatile struct worker_page *)page)->output[slot];
+	copy_owned(out, &from->c, sizeof(*out), &from->incarnation, incarnation);
 	return 0;
 }
 

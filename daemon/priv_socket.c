@@ -38,7 +38,8 @@
 #define INPUT_RCVBUF_BYTES   (64 << 20)
 #define OUTPUT_SNDBUF_BYTES  (16 << 20)
 #define NETLINK_RCVBUF_BYTES (4 << 20)
-#define LISTEN_BACKLOG       64
+/* So many clients wait to be answered or refused, as far as net.core.somaxconn allows. */
+#define LISTEN_BACKLOG 1024
 
 static int set_int(int sock, int level, int option, int value)
 {

@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import RpcError, main, scenario
+from mcrlab.fault import stopped
 
 from support_rules import add, output, rule
 
@@ -327,6 +328,35 @@ def many_connections(t):
                 t.equal(error.code, LIMIT, "code while the places are not yet free")
                 return False
         t.wait_until(has_place, 5, "a place for a new client")
+
+
+def next_line(sock):
+    """What the daemon says to a connection of a thousand, within five seconds."""
+    sock.settimeout(5)
+    with sock.makefile("rb") as lines:
+        return json.loads(lines.readline())
+
+
+@scenario("1,000 connections at one instant", topology="chain3")
+def connections_at_once(t):
+    """All find room in the queue while control stands still; then each is answered or refused."""
+    with streaming(t) as relay, contextlib.ExitStack() as stack:
+        [control] = relay.children("--role=control")
+        crowd = [stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                 for _ in range(1000)]
+        with stopped(control):
+            for sock in crowd:
+                sock.setblocking(False)
+                sock.connect(str(relay.socket_path))  # BlockingIOError: the queue is full
+                sock.send((request("VersionCheck", {"version": "1"}) + "\n").encode())
+        answers = [next_line(sock) for sock in crowd]
+        refused = [one["error"]["code"] for one in answers if "error" in one]
+        t.equal(set(refused), {LIMIT}, "codes of those that were refused")
+        t.equal([one for one in answers if "result" in one and one["result"]["version"] != "1"],
+                [], "answers that are none")
+        t.between(len(answers) - len(refused), 1, CLIENTS, "connections that were answered")
+        t.equal(relay.children("--role=control"), [control], "control")
+        t.note(f"{len(answers) - len(refused)} answered, {len(refused)} refused")
 
 
 @scenario("clients that never read", topology="chain3")
