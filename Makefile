@@ -117,7 +117,7 @@ $(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
 
 # Fuzzers need clang's libFuzzer and always run with the sanitizers on.
 define fuzz_rule
-$(BUILD)/fuzz/$(notdir $(1:.c=)): $(1) $(call unit_links,$(1)) $(wildcard core/*.h)
+$(BUILD)/fuzz/$(notdir $(1:.c=)): $(1) $(call unit_links,$(1)) $(wildcard core/*.h tests/fuzz/*.h)
 	@mkdir -p $$(@D)
 	$$(call say,FUZZ,$$@)clang -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O1 -g -DMCR_SANITIZED=1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
@@ -229,6 +229,12 @@ bench: deps-test
 	@$(SUB) -s -j$$(nproc) all experiments
 	@MCR_BUILD=$(BUILD_ABS) $(BUILD)/bin/mcrbench $(BENCH_ARGS)
 
+# What each fault costs under traffic: lost, repeated, longest gap, repair time.
+.PHONY: bench-faults
+bench-faults: deps-test
+	@$(SUB) -s -j$$(nproc) all
+	@MCR_BUILD=$(BUILD_ABS) harness/bench-faults $(BENCH_ARGS)
+
 C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 
 .PHONY: check
@@ -262,6 +268,6 @@ help:
 	@echo 'sudo make test              build and run every test (SAN=1: with sanitizers)'
 	@echo 'sudo make netns-test FILTER=text   namespace tests whose name contains the text'
 	@echo 'make all                    build/bin/{mcrd,mcrctl,netlab,mcrgen,mcrsink,mcrbench}'
-	@echo 'make unit-test | fuzz | bench | check | format | install | clean'
+	@echo 'make unit-test | fuzz | bench | bench-faults | soak | check | format | install | clean'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -219,6 +219,14 @@ void join_fini(struct join_table *t)
 			t->bucket[i] = m->next;
 			release(t, m);
 		}
+	/* A helper goes with its last member; one whose members could not be read has none. */
+	while (t->helpers) {
+		struct helper *h = t->helpers;
+
+		t->helpers = h->next;
+		close(h->fd);
+		free(h);
+	}
 }
 
 /* --- over an exec --- */

@@ -115,6 +115,18 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 	state_put_fd(w, s->snapshot_fd);
 }
 
+/* What control may publish is what may be there, and its file holds all of it. */
+static bool snapshot_is_valid(const struct saved_head *head, int fd)
+{
+	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_PUBLISH, .has_fd = 1}, out;
+	struct stat st;
+
+	m.publish = head->snapshot;
+	return fd < 0 ||
+	       (fstat(fd, &st) == 0 && (uint64_t)st.st_size == head->snapshot.size_bytes &&
+		ipc_parse(&m, sizeof(m), 1, IPC_FROM_CONTROL, &out) == 0);
+}
+
 static void restore_head(struct supervisor *s, struct state_reader *r, struct saved_head *head)
 {
 	state_get(r, head, sizeof(*head));
@@ -131,6 +143,7 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	s->iface_page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct iface_page));
 	s->heartbeat_fd = state_need_fd(r, FD_MEMORY, sizeof(struct heartbeat_page));
 	s->snapshot_fd = state_get_fd(r, FD_MEMORY, 0);
+	state_check(r, snapshot_is_valid(head, s->snapshot_fd));
 	if (r->error)
 		return;
 	s->workers = head->workers;
@@ -194,7 +207,8 @@ static void restore_child(struct child *c, struct state_reader *r)
 			       saved.started_ns <= now_ns &&
 			       saved.restart_ns <= now_ns + PLAN_MAX_NS &&
 			       saved.overdue_ns <= now_ns + PLAN_MAX_NS);
-	state_check(r, (saved.pid > 0) == (pidfd >= 0) && (channel < 0 || pidfd >= 0));
+	state_check(r, saved.pid >= 0 && (saved.pid > 0) == (pidfd >= 0) &&
+			       (channel < 0 || pidfd >= 0));
 	state_check(r, pidfd < 0 || is_our_child(saved.pid, pidfd));
 	c->pidfd = pidfd;
 	c->channel = channel;
@@ -424,8 +438,9 @@ int state_restore(struct supervisor *s, int fd)
 	void *mem = MAP_FAILED;
 	int ret = 0;
 
-	if (fd <= STDERR_FILENO || (fcntl(fd, F_GET_SEALS) & STATE_SEALS) != STATE_SEALS ||
-	    fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > STATE_MAX_BYTES)
+	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX ||
+	    (fcntl(fd, F_GET_SEALS) & STATE_SEALS) != STATE_SEALS || fstat(fd, &st) < 0 ||
+	    st.st_size <= 0 || st.st_size > STATE_MAX_BYTES)
 		return -EBADMSG;
 	mem = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	r.claimed = calloc(1, STATE_FD_MAX / 8);
@@ -435,6 +450,7 @@ int state_restore(struct supervisor *s, int fd)
 	}
 	r.at = mem;
 	r.left = (size_t)st.st_size;
+	r.claimed[fd / 8] |= (uint8_t)(1u << fd % 8); /* closed below, so no field's */
 	restore_all(s, &r);
 	ret = r.error;
 	if (ret == 0)

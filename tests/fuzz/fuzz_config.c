@@ -17,8 +17,7 @@
 #include "core/complaint.h"
 #include "core/config.h"
 #include "core/json_text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void check_place(const char *text, size_t size, const struct complaint *c)
 {

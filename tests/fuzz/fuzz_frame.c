@@ -12,15 +12,8 @@
 #include <string.h>
 
 #include "core/frame.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/frame_fixture.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)           \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 /* Makes the checksums right wherever the lengths allow it. */
 static void repair(uint8_t *frame, size_t len, size_t link_bytes)

@@ -10,8 +10,7 @@
 
 #include "harness/jsonread.h"
 #include "harness/topology.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void check_complete(const struct topology *topo)
 {

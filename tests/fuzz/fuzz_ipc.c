@@ -15,8 +15,7 @@
 
 #include "core/ipc.h"
 #include "core/snapshot.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void must(bool promise)
 {

@@ -15,8 +15,7 @@
 #include <string.h>
 
 #include "daemon/control_netif.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void check(const struct control_netif *n)
 {

@@ -15,17 +15,10 @@
 
 #include "core/bufpool.h"
 #include "core/relay.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/egress_fixture.h"
 #include "tests/unit/frame_fixture.h"
 #include "tests/unit/table_fixture.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)           \
-	do {                      \
-		if (!(condition)) \
-			abort();  \
-	} while (0)
 
 #define STEP_BYTES 5
 #define STEPS_MAX  150

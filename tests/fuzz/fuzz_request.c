@@ -14,8 +14,7 @@
 
 #include "core/complaint.h"
 #include "core/request.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* An answer is one line of JSON whatever the client put into its id or its fields. */
 static void check_line(char *line)

@@ -13,8 +13,7 @@
 #include <string.h>
 
 #include "core/statpage.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void must(int promise)
 {

@@ -28,15 +28,11 @@
 #include "daemon/notify.h"
 #include "daemon/supervisor.h"
 #include "tests/unit/hostile_child.h"
+#include "tests/unit/priv_fake.h"
 
 #define DEADLINE_MS 10000
 
 /* --- what needs rights, or a machine that has everything --- */
-
-static int some_fd(void)
-{
-	return open("/dev/null", O_RDWR | O_CLOEXEC);
-}
 
 int check_kernel(void)
 {
@@ -111,67 +107,6 @@ int priv_kill(int pidfd, int sig, const struct priv_identity *id)
 int priv_netlink_socket(void)
 {
 	return some_fd();
-}
-
-int priv_packet_socket(unsigned ifindex)
-{
-	return some_fd();
-}
-
-int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
-{
-	return 0;
-}
-
-int priv_counting_socket(unsigned ifindex)
-{
-	return some_fd();
-}
-
-int priv_set_filter(int sock, const struct sock_fprog *prog)
-{
-	return 0;
-}
-
-int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost)
-{
-	*passed = *lost = 0;
-	return 0;
-}
-
-int priv_egress_socket(unsigned ifindex)
-{
-	return some_fd();
-}
-
-int priv_helper_socket(void)
-{
-	return some_fd();
-}
-
-int priv_join(int sock, const struct ipc_join *j)
-{
-	return 0;
-}
-
-int priv_leave(int sock, const struct ipc_join *j)
-{
-	return 0;
-}
-
-int priv_bind_unread(const struct ipc_join *j)
-{
-	return some_fd();
-}
-
-int priv_gro_get(unsigned ifindex, struct priv_gro_state *st)
-{
-	return -EOPNOTSUPP;
-}
-
-int priv_gro_set(unsigned ifindex, const struct priv_gro_state *st)
-{
-	return 0;
 }
 
 /* --- one daemon --- */

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A relay's answers from arbitrary text: whatever they are, the check notes faults of one line.
+ *
+ * The input is three JSON texts, a line each: statistics, rules, workers.
+ *
+ * Links: harness/labcheck.c
+ */
+#include <string.h>
+
+#include "harness/labcheck.h"
+#include "tests/fuzz/fuzz.h"
+
+static cJSON *next_line(char **rest)
+{
+	const char *line = strsep(rest, "\n");
+
+	return line ? cJSON_Parse(line) : NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct labcheck_faults faults;
+	struct labcheck_relay relay;
+	char *text = malloc(size + 1);
+	char *rest = text;
+
+	if (!text)
+		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	relay.stats = next_line(&rest);
+	relay.rules = next_line(&rest);
+	relay.workers = next_line(&rest);
+	faults.n = 0;
+	labcheck_conservation(&relay, &faults);
+	labcheck_agreement(&relay, &faults);
+	/* Without a worker nothing can agree. */
+	MUST(faults.n || relay.workers);
+	for (unsigned int i = 0; i < faults.n && i < LABCHECK_MAX_FAULTS; i++) {
+		size_t length = strlen(faults.texts[i]);
+
+		MUST(length > 0 && length < LABCHECK_TEXT_SIZE);
+		MUST(!strchr(faults.texts[i], '\n'));
+	}
+	cJSON_Delete(relay.stats);
+	cJSON_Delete(relay.rules);
+	cJSON_Delete(relay.workers);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What stands on a command line of the harness, from arbitrary text: sizes, percentages, rates,
+ * addresses and names of labs are refused, or within their bounds.
+ *
+ * Links: harness/sizespec.c harness/impair_text.c harness/labname.c harness/topology.c
+ * Links: harness/topologyfind.c harness/jsonread.c harness/jsonpath.c
+ */
+#include <string.h>
+
+#include "harness/impair.h"
+#include "harness/impair_text.h"
+#include "harness/labname.h"
+#include "harness/payload.h"
+#include "harness/sizespec.h"
+#include "harness/topology.h"
+#include "tests/fuzz/fuzz.h"
+
+static void check_sizes(const char *text)
+{
+	struct sizespec spec;
+
+	if (sizespec_parse(&spec, text))
+		return;
+	MUST(spec.n_ranges >= 1 && spec.n_ranges <= SIZESPEC_MAX_ITEMS);
+	MUST(spec.period >= spec.n_ranges);
+	MUST(spec.min_bytes <= spec.max_bytes && spec.max_bytes <= PAYLOAD_MAX_BYTES);
+	for (uint64_t i = 0; i < 100; i++) {
+		uint32_t size = sizespec_at(&spec, i);
+
+		MUST(size >= spec.min_bytes && size <= spec.max_bytes);
+		MUST(size == sizespec_at(&spec, i + spec.period));
+	}
+}
+
+static void check_impairments(const char *text)
+{
+	uint32_t millionths;
+	uint64_t bytes_per_s;
+
+	if (impair_parse_percent(text, &millionths) == 0)
+		MUST(millionths <= IMPAIR_MILLION);
+	if (impair_parse_rate(text, &bytes_per_s) == 0)
+		MUST(bytes_per_s == 0 || (bytes_per_s >= 1000 && bytes_per_s <= UINT32_MAX));
+}
+
+static void check_address(const char *text, bool with_prefix)
+{
+	struct topo_address address;
+
+	if (topology_parse_address(&address, text, with_prefix))
+		return;
+	MUST(address.family == AF_INET || address.family == AF_INET6);
+	MUST(address.prefix_bits <= (address.family == AF_INET ? 32 : 128));
+	MUST(!strcmp(address.text, text));
+	MUST(!strchr(text, '/') == !with_prefix);
+}
+
+static void check_name(const char *text)
+{
+	struct labname_address address;
+
+	if (labname_address(&address, text))
+		return;
+	MUST(address.length <= sizeof(address.sun));
+	MUST(address.sun.sun_path[0] == '\0' && !strpbrk(text, "/ \n"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	if (!text)
+		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	check_sizes(text);
+	check_impairments(text);
+	check_address(text, false);
+	check_address(text, true);
+	check_name(text);
+	free(text);
+	return 0;
+}

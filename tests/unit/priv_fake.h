@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * priv_fake.h - the supervisor's sockets and interface settings, without the rights for them
+ *
+ * Every call that makes or changes a socket succeeds with a descriptor of no use, unless
+ * @fake says otherwise; GRO is a variable.  Define the functions once: include it in one
+ * file of a program, after cmocka.h.
+ */
+#ifndef TESTS_UNIT_PRIV_FAKE_H
+#define TESTS_UNIT_PRIV_FAKE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/steer.h"
+#include "daemon/priv.h"
+
+/* What the replaced calls were asked for, and what they answer. */
+static struct {
+	int packet_sockets, fail_packet_socket_at;
+	int filters, filter_error; /* of a program of more than STEER_SMALL_MAX instructions */
+	struct priv_gro_state gro;
+	int gro_sets, gro_error;
+	bool counts[1024]; /* descriptors of counting sockets */
+	uint32_t counted;  /* what each of them counts between two readings */
+} fake;
+
+static int some_fd(void)
+{
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+int priv_packet_socket(unsigned ifindex)
+{
+	if (++fake.packet_sockets == fake.fail_packet_socket_at)
+		return -ENODEV;
+	return some_fd();
+}
+
+int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
+{
+	return 0;
+}
+
+int priv_counting_socket(unsigned ifindex)
+{
+	const int fd = some_fd();
+
+	assert_in_range(fd, 0, 1023);
+	fake.counts[fd] = true;
+	return fd;
+}
+
+int priv_set_filter(int sock, const struct sock_fprog *prog)
+{
+	fake.filters++;
+	return prog->len > STEER_SMALL_MAX ? fake.filter_error : 0;
+}
+
+int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost)
+{
+	*passed = fake.counts[sock] ? fake.counted : 10;
+	*lost = 3;
+	return 0;
+}
+
+int priv_egress_socket(unsigned ifindex)
+{
+	return some_fd();
+}
+
+int priv_helper_socket(void)
+{
+	return some_fd();
+}
+
+int priv_join(int sock, const struct ipc_join *j)
+{
+	return 0;
+}
+
+int priv_leave(int sock, const struct ipc_join *j)
+{
+	return 0;
+}
+
+int priv_bind_unread(const struct ipc_join *j)
+{
+	return some_fd();
+}
+
+int priv_gro_get(unsigned ifindex, struct priv_gro_state *st)
+{
+	*st = fake.gro;
+	return 0;
+}
+
+int priv_gro_set(unsigned ifindex, const struct priv_gro_state *st)
+{
+	fake.gro_sets++;
+	if (fake.gro_error)
+		return fake.gro_error;
+	fake.gro = *st;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_supervisor_iface.c - inputs and outputs, opened and closed as control asks for them
+ *
+ * A refused request must change nothing, and what is closed leaves nothing behind.
+ *
+ * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
+ * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/request_bench.h"
+
+static void test_inputs(void **state)
+{
+	struct ipc_msg bad_ifindex = iface_msg(IPC_OPEN_INPUT, 0, 1);
+	uint64_t first;
+
+	bad_ifindex.iface.ifindex = 0;
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), -ERANGE); /* no workers */
+	configure(2);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, MCR_MAX_IFACES, 1), -1), -ERANGE);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 0), -1), -ERANGE);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 4), -1), -ERANGE);
+	assert_int_equal(ask(bad_ifindex, -1), -ERANGE);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), -ENOENT);
+	assert_int_equal(fake.packet_sockets, 0);
+
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	first = sup->input[0].incarnation;
+	assert_true(first != 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), -EEXIST);
+	assert_int_equal(sup->input[0].incarnation, first);
+	/* Opening reads the counters once, and this reads them again. */
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
+	assert_int_equal(page.slot[0].delivered[1], 14);
+	assert_int_equal(page.slot[0].socket_queue[1], 6);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_int_equal(page.slot[0].delivered[0], 21);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	assert_true(sup->input[0].incarnation > first);
+}
+
+static void test_input_undone(void **state)
+{
+	configure(3);
+	fake.fail_packet_socket_at = 3;
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 1, 7), -1), -ENODEV);
+	assert_int_equal(sup->input[1].incarnation, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(sup->input[1].sock[i], -1);
+}
+
+static void test_buffers_and_gro(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t mtu;
+		bool found, fraglist, supers;
+		enum ipc_gro gro;
+		int error;
+		enum buf_class expect;
+		bool on;
+		int sets; /* until the input is closed */
+	} rows[] = {
+		{"ethernet", 1500, false, false, false, GRO_LEAVE, 0, BUF_SMALL, false, 0},
+		{"largest small", 2024, false, false, false, GRO_LEAVE, 0, BUF_SMALL, false, 0},
+		{"one more", 2025, false, false, false, GRO_LEAVE, 0, BUF_JUMBO, false, 0},
+		{"largest jumbo", 9192, false, false, false, GRO_LEAVE, 0, BUF_JUMBO, false, 0},
+		{"beyond jumbo", 9193, false, false, false, GRO_LEAVE, 0, BUF_SUPER, false, 0},
+		{"GRO found on", 1500, true, false, false, GRO_LEAVE, 0, BUF_SUPER, true, 0},
+		{"switched on", 1500, false, false, false, GRO_ON, 0, BUF_SUPER, true, 2},
+		{"on already", 1500, true, false, false, GRO_ON, 0, BUF_SUPER, true, 0},
+		{"may not", 1500, false, false, false, GRO_ON, -EPERM, BUF_SMALL, false, 1},
+		{"switched off", 1500, true, false, false, GRO_OFF, 0, BUF_SMALL, false, 2},
+		{"may not, off", 1500, true, false, false, GRO_OFF, -EPERM, BUF_SUPER, true, 1},
+		{"supers", 1500, false, false, true, GRO_LEAVE, 0, BUF_SUPER, false, 0},
+		{"supers, off", 1500, false, false, true, GRO_OFF, 0, BUF_SMALL, false, 0},
+		{"fraglist", 1500, false, true, false, GRO_OFF, 0, BUF_SUPER, false, 0},
+	};
+
+	configure(1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+
+		print_message("  %s\n", rows[i].name);
+		fake.gro = (struct priv_gro_state){rows[i].found, rows[i].found, rows[i].fraglist};
+		fake.gro_error = rows[i].error;
+		fake.gro_sets = 0;
+		m.iface.mtu = rows[i].mtu;
+		m.iface.supers = rows[i].supers;
+		m.iface.gro = rows[i].gro;
+		assert_int_equal(ask(m, -1), 0);
+		assert_int_equal(sup->input[0].buf_class, rows[i].expect);
+		assert_int_equal(reply_value, rows[i].on);
+		assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+		assert_int_equal(fake.gro_sets, rows[i].sets);
+		assert_int_equal(fake.gro.udp_forwarding, rows[i].found);
+	}
+}
+
+static void test_outputs(void **state)
+{
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), -EINVAL);
+	configure(2);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_OUTPUT, 0, 0), -1), -ENOENT);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), -EEXIST);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_OUTPUT, 0, 0), -1), 0);
+	assert_int_equal(sup->output[0].sock[1], -1);
+}
+
+/* A control that died had opened what its successor asks for otherwise, or not at all. */
+static void test_next_control(void **state)
+{
+	struct ipc_msg ready = {.type = IPC_READY}, other = iface_msg(IPC_OPEN_INPUT, 0, 3);
+	struct ipc_msg smaller = iface_msg(IPC_OPEN_INPUT, 1, 3);
+	uint64_t first[2];
+
+	configure(2);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, i, 3), -1), 0);
+		assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, i, 0), -1), 0);
+	}
+	first[0] = sup->input[0].incarnation;
+	first[1] = sup->input[1].incarnation;
+	sup->round++;
+	/* Another interface has the slot by now: what was open there must not be taken for it. */
+	other.iface.ifindex++;
+	assert_int_equal(ask(other, -1), 0);
+	assert_true(sup->input[0].incarnation > first[0]);
+	assert_int_equal(sup->input[0].iface.ifindex, other.iface.ifindex);
+	other.type = IPC_OPEN_OUTPUT;
+	assert_int_equal(ask(other, -1), 0);
+	assert_int_equal(sup->output[0].ifindex, other.iface.ifindex);
+	/* Buffers that are larger than necessary do. */
+	smaller.iface.mtu--;
+	assert_int_equal(ask(smaller, -1), -EEXIST);
+	assert_int_equal(sup->input[1].incarnation, first[1]);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 2, 3), -1), -EEXIST);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 2, 0), -1), -EEXIST);
+
+	assert_int_equal(ask(ready, -1), 0);
+	assert_true(sup->input[0].incarnation && sup->output[0].incarnation);
+	assert_int_equal(sup->input[1].incarnation, first[1]);
+	assert_int_equal(sup->output[1].incarnation, 0);
+	assert_true(sup->input[2].incarnation && sup->output[2].incarnation);
+	assert_int_equal(sup->input[3].incarnation, 0);
+	assert_int_equal(sup->output[3].sock[1], -1);
+}
+
+/* What no rule wants: all IPv4 UDP less what two packet sockets with 10 each took. */
+static void test_unclaimed(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t counted;
+		uint64_t foreign, not_matched;
+	} rows[] = {
+		{"all wanted", 20, 20, 20},
+		{"some unwanted", 25, 45, 50},
+		{"the counting socket was read too early", 17, 62, 67},
+		{"and makes up for it", 23, 85, 90},
+		{"exactly", 21, 106, 112},
+	};
+
+	configure(2);
+	fake.counted = 20;
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	memset(&page.slot[0], 0, sizeof(page.slot[0]));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("  %s\n", rows[i].name);
+		fake.counted = rows[i].counted;
+		assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
+		assert_int_equal(page.slot[0].not_ipv4_udp, rows[i].foreign);
+		assert_int_equal(page.slot[0].not_matched, rows[i].not_matched);
+	}
+}
+
+static void test_filters(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t n;
+		size_t size;
+		int attach_error, status;
+		uint64_t coarse;
+	} rows[] = {
+		{"exact", 5, 8 + 5 * 8, 0, 0, 0},
+		{"too big for the kernel", 80, 8 + 80 * 8, -ENOMEM, 0, 1},
+		{"refused by the kernel", 80, 8 + 80 * 8, -EINVAL, -EINVAL, 0},
+		{"shorter than announced", 5, 8 + 4 * 8, 0, -EINVAL, 0},
+		{"longer than announced", 5, 8 + 6 * 8, 0, -EINVAL, 0},
+		{"no header", 5, 7, 0, -EINVAL, 0},
+		{"none", 0, 8, 0, -EINVAL, 0},
+		{"beyond BPF_MAXINSNS", 4097, 8 + 4097 * 8, 0, -EINVAL, 0},
+		{"size overflows", 0xffffffff, 8 + 8, 0, -EINVAL, 0},
+	};
+	int pair[2], fd;
+
+	configure(1);
+	fd = memory(NULL, 0, 64, 0);
+	assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), fd), -ENOENT);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	/* Without a descriptor the message is not one. */
+	assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), -1), -EBADMSG);
+	/* Reading a pipe would block for ever. */
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), pair[0]), -EPERM);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct filter_file head = {.n = rows[i].n};
+		size_t len = rows[i].size < sizeof(head) ? rows[i].size : sizeof(head);
+		int before = fake.filters;
+
+		print_message("  %s\n", rows[i].name);
+		fake.filter_error = rows[i].attach_error;
+		fd = memory(&head, len, rows[i].size, 0);
+		assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), fd), rows[i].status);
+		assert_int_equal(reply_value, rows[i].coarse);
+		if (rows[i].status && !rows[i].attach_error)
+			assert_int_equal(fake.filters, before);
+		close(fd);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_inputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_input_undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_buffers_and_gro, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_outputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_control, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unclaimed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
