@@ -32,6 +32,10 @@ bench *ARGS:
 bench-check:
     @make --no-print-directory bench-check
 
+# what each fault costs under traffic
+bench-faults *ARGS:
+    @make --no-print-directory bench-faults BENCH_ARGS='{{ARGS}}'
+
 # faults under traffic for MINUTES
 soak MINUTES='30':
     @make --no-print-directory soak MINUTES={{MINUTES}}

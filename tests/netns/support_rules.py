@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Rules as literal JSON, and the few questions that many scenarios ask a relay and its kernel.
+"""The few questions that many scenarios ask a relay, its kernel and its sinks.
 
-Nothing here speaks for the daemon: a rule is the object that stands in a configuration file, an
-answer is the object that came over the socket.
+Rules are made by mcrlab.rules, whose names are here as well: one import for a test.
 """
 
 import contextlib
@@ -11,30 +10,11 @@ import signal
 import socket
 import struct
 
+from mcrlab.rules import add, memberships, output, rule, rules_by_id
 
-def output(group, port, interface="eth1", **more):
-    """One output; `more` is ttl, dscp, source_ip."""
-    return {"interface": interface, "group": group, "port": port, **more}
-
-
-def rule(group, port, *outputs, interface="eth0", source=None, **more):
-    """One rule; `more` is id, name, rate_limit, priority."""
-    where = {"interface": interface, "group": group, "port": port}
-    if source is not None:
-        where["source"] = source
-    return {"input": where, "outputs": list(outputs), **more}
-
-
-def add(t, relay, one, **more):
-    """AddRule, active and applied everywhere when this returns; its result."""
-    result = relay.rpc("AddRule", {**one, **more})
-    t.equal((result["state"], result["applied"], result["pending"], result["warnings"]),
-            ("active", result["workers"], [], []), "answer to AddRule")
-    return result
-
-
-def rules_by_id(relay):
-    return {one["rule_id"]: one for one in relay.rpc("ListRules")["rules"]}
+__all__ = ["add", "drops", "dumped", "flow_sequence_time", "group_at", "held", "interface_stats",
+           "memberships", "nonzero", "output", "per_stream", "rule", "rules_by_id", "snmp",
+           "state_of_process"]
 
 
 def drops(relay):
@@ -59,18 +39,6 @@ def group_at(first, offset):
     """The group `offset` above `first`."""
     number = struct.unpack("!I", socket.inet_aton(first))[0] + offset
     return socket.inet_ntoa(struct.pack("!I", number))
-
-
-def memberships(t, node, interface):
-    """The groups that the kernel of a node has joined on an interface, but for 224.0.0.1."""
-    found, current = set(), None
-    for line in t.run(node, ["cat", "/proc/net/igmp"]).stdout.splitlines()[1:]:
-        fields = line.split()
-        if not line.startswith("\t"):
-            current = fields[1]
-        elif current == interface:
-            found.add(socket.inet_ntoa(struct.pack("=I", int(fields[0], 16))))
-    return found - {"224.0.0.1"}
 
 
 def snmp(t, node, counter, path="/proc/net/snmp"):

@@ -114,7 +114,7 @@ def counted_while_changing(t):
 def plug(t, name, node, address, peer_node, peer_address):
     """A new wire into the running lab, named the same at both ends."""
     t.run(node, ["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}-peer"])
-    t.run(node, ["ip", "link", "set", f"{name}-peer", "netns", t.lab.nodes[peer_node]])
+    t.move(node, f"{name}-peer", peer_node)
     t.run(peer_node, ["ip", "link", "set", f"{name}-peer", "name", name])
     for where, own in ((peer_node, peer_address), (node, address)):
         t.run(where, ["ip", "address", "add", own, "dev", name])

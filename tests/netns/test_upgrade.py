@@ -13,10 +13,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrlab import RpcError, main, paths, scenario
+from mcrlab.binary import dies_in, other_messages, other_version, own_mcrd, replace, version_of
 from mcrlab.relay import RpcClient
 
 from support_rules import add, memberships, output, rule, rules_by_id
-from support_upgrade import (other_messages, other_version, own_mcrd, replace, version_of)
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CONTROL, WORKER = "--role=control", "--role=worker"
@@ -87,7 +87,7 @@ def under_traffic(t):
     t.equal(all_rights(relay), had, "rights of each process")
     t.equal(descriptors(relay.pid), opened, "descriptors of the supervisor")
     for one in relay.rpc("ListWorkers")["workers"]:
-        t.equal((one["restarts"], one["health_check_failures"], one["last_exit"]),
+        t.equal((one["worker_restarts"], one["health_check_failures"], one["last_exit"]),
                 (0, 0, "made way for a new binary"), "an upgrade is no failure")
     t.equal(memberships(t, "relay", "eth0"), {IN, "239.3.3.3"}, "memberships")
     arrived = sink.received()
@@ -115,7 +115,7 @@ def under_traffic(t):
 
 @scenario("upgrade after upgrade", topology="chain3", deadline_s=90)
 def again_and_again(t):
-    """Three in a row, by mcrctl and by signal, to a new binary and to the same: nothing piles up."""
+    """Three in a row, by mcrctl and by signal, to another binary and the same: nothing piles up."""
     relay, binary = own_mcrd(t, "relay", num_workers=2)
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)
@@ -176,7 +176,7 @@ def refused(t):
              open("/bin/true", "rb").read(), "does not start: its check exited with status 0"),
             ("another program", open("/bin/false", "rb").read(), "exited with status 1"),
             ("one that hangs", (t.run_dir / "hangs").read_bytes(), "did not end within 2 s"),
-            ("other messages", other_messages_of(t, good), "speaks other versions (state")):
+            ("other messages", other_messages(good), "speaks other versions (state")):
         replace(binary, content)
         said(reason, what)
     replace(binary, good)
@@ -188,7 +188,7 @@ def refused(t):
     t.equal(relay.log().count("upgrade refused: "), 11, "refusals in the log")
     t.equal(descriptors(relay.pid), opened, "descriptors of the supervisor")
     [worker] = relay.rpc("ListWorkers")["workers"]
-    t.equal((worker["restarts"], worker["last_exit"]), (0, ""), "restarts, last exit")
+    t.equal((worker["worker_restarts"], worker["last_exit"]), (0, ""), "restarts, last exit")
     sent = gen.stop()["sent"]
     t.clean(sink.finish(sent), sent)
     binary.chmod(0o755)
@@ -197,10 +197,86 @@ def refused(t):
     settled(t, relay, control)
 
 
-def other_messages_of(t, good):
-    path = t.run_dir / "other"
-    path.write_bytes(good)
-    return other_messages(path)
+def stream_of_each(t, relay):
+    """{worker: (input port, output port)}: a stream for each of two workers."""
+    found = {}
+    for port in range(5000, 5064):
+        rule_id = add(t, relay, rule(IN, port, output(OUT, port + 1000)))["rule_id"]
+        [worker] = rules_by_id(relay)[rule_id]["workers"]
+        if worker in found:
+            relay.rpc("RemoveRule", {"rule_id": rule_id})
+        found.setdefault(worker, (port, port + 1000))
+        if len(found) == 2:
+            return found
+    return t.fail("two ports of different workers")
+
+
+@scenario("a new worker that does not start", topology="chain3", deadline_s=90)
+def worker_does_not_start(t):
+    """The check passes, the first worker rolled dies at its start: the roll ends there.
+
+    The other worker goes on as it is and loses nothing; everyone says what is missing, and the
+    binary of before brings all of it back.
+    """
+    relay, binary = own_mcrd(t, "relay", num_workers=2)
+    streams = stream_of_each(t, relay)
+    sinks = {n: t.sink("sink", "eth0", OUT, out) for n, (_, out) in streams.items()}
+    gens = {n: t.gen_start("gen", "eth0", IN, into, rate=4000, size=200)
+            for n, (into, _) in streams.items()}
+    t.wait_until(lambda: all(sink.received() >= 500 for sink in sinks.values()), 5, "streams flow")
+    good, was = binary.read_bytes(), workers_of(relay)
+    replace(binary, dies_in(binary, "worker_main"))
+
+    error = t.raises(RpcError, relay.rpc, "Upgrade", deadline_s=20)
+    t.equal((error.code, error.message),
+            (-32005, "worker 0 of the new binary does not start; 0 workers were rolled, the others "
+             "go on as they are"), "the answer")
+    t.equal(len(lines(relay, "upgrade stopped: worker 0", "does not start")), 1, "lines in the log")
+    t.true(lines(relay, "worker 0 exited with status 3"), "the log says how it ended")
+    dead, alive = workers_of(relay)
+    t.equal((alive["pid"], alive["worker_restarts"], alive["last_exit"], alive["in_sync"]),
+            (was[1]["pid"], 0, "", True), "the other worker")
+    t.equal((dead["last_exit"], dead["in_sync"]), ("exited with status 3", False), "worker 0")
+    t.true(dead["state"] in ("not running", "starting") and dead["worker_restarts"] >= 1,
+           f"worker 0: {dead['state']}, restarts {dead['worker_restarts']}")
+    table = relay.ctl("list-workers").stdout
+    t.true("exited with status 3" in table, f"mcrctl list-workers says why: {table}")
+
+    # What is added now is not applied where there is nobody.
+    answer = relay.rpc("AddRule", rule("239.3.3.3", 5999, output(OUT, 7999)))
+    t.equal((answer["workers"], answer["applied"]), (2, 1), "workers, applied")
+    nobody = [{"worker": 0, "reason": "worker not running"}]
+    t.equal(answer["pending"], nobody, "pending")
+    t.equal({one["workers"][0]: one["pending"] for one in relay.rpc("ListRules")["rules"]
+             if one["input"]["port"] != 5999}, {0: nobody, 1: []}, "pending, of each one's rule")
+    t.wait_until(lambda: workers_of(relay)[0]["worker_restarts"] >= dead["worker_restarts"] + 2, 5,
+                 "it is tried again")
+    had = sinks[1].received()
+    t.wait_until(lambda: sinks[1].received() >= had + 500, 5, "the other stream flows")
+
+    # The binary of before: the worker comes back when its turn is, with every rule.
+    replace(binary, good)
+    relay.rpc("Upgrade", deadline_s=20)
+    t.wait_until(lambda: all(one["in_sync"] for one in workers_of(relay)), 10, "all workers run")
+    had = sinks[0].received()
+    t.wait_until(lambda: sinks[0].received() >= had + 500, 5, "its stream flows again")
+    t.equal([one["pending"] for one in relay.rpc("ListRules")["rules"]], [[]] * 3, "rules")
+    sent = {n: gen.stop()["sent"] for n, gen in gens.items()}
+    t.clean(sinks[1].finish(sent[1]), sent[1], "the stream of the other worker")
+    report = sinks[0].finish(0, quiet_ms=200)
+    t.equal((report["reordered"], report["corrupt"]), (0, 0), "order and content of its stream")
+    drops = t.conservation(relay)["totals"]["drops"]
+    t.equal(sent[0] - report["unique"], drops["socket_queue"], "lost is what its queue dropped")
+    t.note(f"worker 0 away for {report['longest_gap_ms']:.0f} ms: {drops['socket_queue']} of "
+           f"{sent[0]} datagrams overflowed its queue")
+
+
+def workers_of(relay):
+    return relay.rpc("ListWorkers")["workers"]
+
+
+def lines(relay, *words):
+    return [line for line in relay.stderr().splitlines() if all(word in line for word in words)]
 
 
 @scenario("two at once", topology="chain3")

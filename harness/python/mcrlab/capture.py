@@ -37,14 +37,18 @@ class Capture(Process):
         return packets(self.path)
 
 
-def packets(path):
-    """The packets of a pcap file, as a list of bytes."""
+def records(path):
+    """The packets of a pcap file: (seconds, bytes) of each."""
     data = path.read_bytes()
     if len(data) < 24 or struct.unpack_from("=I", data)[0] != MAGIC:
         raise ValueError(f"{path} is not a pcap file of this machine")
-    found, at = [], 24
+    at = 24
     while at < len(data):
-        length = struct.unpack_from("=I", data, at + 8)[0]
-        found.append(data[at + 16:at + 16 + length])
+        seconds, micros, length = struct.unpack_from("=III", data, at)
+        yield seconds + micros / 1e6, data[at + 16:at + 16 + length]
         at += 16 + length
-    return found
+
+
+def packets(path):
+    """The packets of a pcap file, as a list of bytes."""
+    return [packet for _, packet in records(path)]

@@ -124,8 +124,9 @@ def limit_memory(pid):
     """
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         ids = {line.split()[0]: line.split()[1] for line in file if line[:4] in ("Uid:", "Gid:")}
-    subprocess.run(["setpriv", f"--reuid={ids['Uid:']}", f"--regid={ids['Gid:']}",
-                    "--clear-groups", "prlimit", f"--pid={pid}", "--as=1"], check=True)
+    become = [] if os.geteuid() == int(ids["Uid:"]) else \
+        ["setpriv", f"--reuid={ids['Uid:']}", f"--regid={ids['Gid:']}", "--clear-groups"]
+    subprocess.run(become + ["prlimit", f"--pid={pid}", "--as=1"], check=True)
 
 
 # A worker's live table: struct match_rule and struct match_output begin with these records

@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 from . import paths
@@ -79,6 +80,11 @@ class Lab:
             self.popen.kill()
             self.popen.wait()
             raise ProcessError("netlab did not end within 10 s, was killed") from None
+        else:
+            # A scenario may have killed it; what it has to say is about anything else.
+            said = self.popen.stderr.read().strip()
+            if said or self.popen.returncode not in (0, -signal.SIGKILL):
+                raise ProcessError(f"netlab: status {self.popen.returncode}: {said}")
         finally:
             self.popen.stdout.close()
             self.popen.stderr.close()

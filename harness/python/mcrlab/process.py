@@ -2,12 +2,22 @@
 """Processes with a ready handshake, a log, and an end that has a deadline."""
 
 import os
+import re
 import select
 import signal
 import subprocess
 import time
 
 from . import paths
+
+
+SANITIZER = re.compile(r"(ERROR|WARNING): \w*Sanitizer|: runtime error:")
+
+
+def sanitizer_report(text):
+    """The beginning of what a sanitizer has written; empty when it has written nothing."""
+    match = SANITIZER.search(text)
+    return text[match.start():][:500] if match else ""
 
 
 class ProcessError(Exception):
@@ -92,6 +102,11 @@ class Process:
             self.popen.wait()
             raise ProcessError(f"{self.name}: did not end within {deadline_s} s, was killed")
         return status
+
+    def faults(self):
+        """What is wrong with how it lived, as a list of texts."""
+        report = sanitizer_report(self.stderr())
+        return [f"{self.name}: the sanitizer reports: {report}"] if report else []
 
     def close(self):
         """Make sure that it is gone, whatever happened before."""

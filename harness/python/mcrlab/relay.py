@@ -3,16 +3,12 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 
 from . import paths
 from .process import Process, ProcessError, children, command_line
-
-SANITIZER = re.compile(r"(ERROR|WARNING): \w*Sanitizer|: runtime error:")
-
 
 class RpcError(Exception):
     """An error the daemon answered: code, message, data."""
@@ -166,12 +162,9 @@ class Relay(Process):
 
     def faults(self):
         """What is wrong with how it lived and ended, as a list of texts."""
-        found = []
+        found = super().faults()
         if self.returncode != self._expected:
             found.append(f"{self.name}: ended with status {self.returncode}, not {self._expected}")
-        match = SANITIZER.search(self.log())
-        if match:
-            found.append(f"{self.name}: the sanitizer reports: {self.log()[match.start():][:500]}")
         left = sorted(os.listdir(self.dir)) if self.dir.exists() else []
         if self._expected == 0:
             left = [name for name in left if name.endswith(".sock")]

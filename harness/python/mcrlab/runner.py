@@ -37,7 +37,7 @@ class _Declared:
     deadline_s: int = 60
     alone: bool = False   # needs the whole machine: nothing runs beside it
     wires: bool = False   # every link can be impaired
-    root: bool = False    # cannot be done in a user namespace
+    root: object = False  # cannot be done in a user namespace; a text says why
     record: bool = True   # keeps packets for a failure, if the runner asks for that
 
 
@@ -110,6 +110,9 @@ def _close(t, path, name, run_dir):
         signal.alarm(0)
     if faults and not path:
         path = _artifacts(name)
+        (path / "failure").write_text("".join(f"{fault}\n" for fault in faults))
+        if t.lab:
+            (path / "topology").write_text(t.lab.drawing())
     if path:
         shutil.copytree(run_dir / "logs", path, dirs_exist_ok=True)
     return faults, path
@@ -129,7 +132,7 @@ def _wait_for_person(t):
 def _start(one, run_dir):
     """Returns (what the scenario is given, None) or (None, error)."""
     if one.root and not is_root():
-        return None, Skip("needs root")
+        return None, Skip("needs root" if one.root is True else f"needs root: {one.root}")
     record = one.record and not one.alone and bool(os.environ.get("MCR_PCAP"))
     try:
         return Scenario(one.topology, run_dir, wires=one.wires, record=record), None
@@ -199,7 +202,7 @@ def _print_result(number, name, seconds, result):
 
 def _arguments():
     parser = argparse.ArgumentParser(description="Run the scenarios of this file, as TAP.")
-    parser.add_argument("filter", nargs="?", default="", help="part of a scenario's name")
+    parser.add_argument("filter", nargs="*", help="part of a scenario's name")
     parser.add_argument("--list", action="store_true", help="print their names instead")
     parser.add_argument("--describe", action="store_true", help="the same for programs, as JSON")
     parser.add_argument("--alone", action="store_true",
@@ -207,7 +210,9 @@ def _arguments():
     parser.add_argument("--shared", action="store_true", help="only those that do not")
     parser.add_argument("--keep", action="store_true",
                         help="after a failure leave the lab up until Enter")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.filter = " ".join(arguments.filter)
+    return arguments
 
 
 def _describe(chosen):

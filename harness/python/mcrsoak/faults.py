@@ -5,6 +5,7 @@ A process that was killed is left alone for a minute and some seconds: the daemo
 that dies more often for broken and waits longer and longer before it starts it again.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from mcrlab import fault, wait_until
 
 MARGIN_NS = 50_000_000
 KILL_AGAIN_AFTER = 63  # faults, and so seconds
+PATIENCE_S = 60  # a busy machine may give a process no CPU for many seconds
 CONTROL, WORKER = "--role=control", "--role=worker"
 
 FLOOD = r"""
@@ -40,6 +42,12 @@ def now_ns():
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
+def kill(pid):
+    """SIGKILL; the daemon itself may have been faster."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 class Faults:
     """Injects them and notes the time in which each may cost datagrams, and whose."""
 
@@ -52,6 +60,7 @@ class Faults:
         self.side_flows = set(side_flows)
         self.number = 0
         self.counts = {}
+        self.longest_back_s = 0
         self._killed = {}
 
     def _may_kill(self, who):
@@ -77,7 +86,7 @@ class Faults:
         def there():
             one = self.relay_workers()
             return one and one[number]["state"] == "running" and one[number]["pid"]
-        return wait_until(there, 10, f"worker {number} runs")
+        return wait_until(there, PATIENCE_S, f"worker {number} runs")
 
     def relay_workers(self):
         """ListWorkers, or None while control is away."""
@@ -91,9 +100,9 @@ class Faults:
         pid = self._worker(number)
         self._killed[number] = self.number
         start_ns = now_ns()
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
         wait_until(lambda: (all_of := self.relay_workers()) and all_of[number]["pid"] != pid and
-                   all_of[number]["in_sync"], 10, f"worker {number} is back")
+                   all_of[number]["in_sync"], PATIENCE_S, f"worker {number} is back")
         self.windows.add("worker killed", start_ns - MARGIN_NS, now_ns() + MARGIN_NS,
                          self.every_flow)
 
@@ -105,23 +114,23 @@ class Faults:
     def kill_control(self, _which, _length_s, _allowed):
         self._killed["control"] = self.number
         [pid] = self._control()
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
 
     def stop_control(self, _which, length_s, _allowed):
         [pid] = self._control()
         self._stopped(pid, length_s)
 
     def _control(self):
-        return wait_until(lambda: self.relay.children(CONTROL), 10, "control runs")
+        return wait_until(lambda: self.relay.children(CONTROL), PATIENCE_S, "control runs")
 
     @staticmethod
     def _stopped(pid, length_s):
         end = time.monotonic() + length_s
         with fault.stopped(pid):
-            wait_until(lambda: time.monotonic() >= end, 2, "the stop is over")
+            wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "the stop is over")
 
     def flood(self, _which, _length_s, _allowed):
-        self.t.python(None, FLOOD, str(self.relay.socket_path))
+        self.t.python(None, FLOOD, str(self.relay.socket_path), deadline_s=PATIENCE_S)
 
     def side_link(self, which, length_s, _allowed):
         """Of the side streams; their input or their output."""
@@ -133,9 +142,20 @@ class Faults:
 
     def _down_and_up(self, node, device, length_s):
         start_ns, end = now_ns(), time.monotonic() + length_s
-        self.t.run(node, ["ip", "link", "set", device, "down"])
-        wait_until(lambda: time.monotonic() >= end, 2, "the link was down for long enough")
-        self.t.run(node, ["ip", "link", "set", device, "up"])
-        # Rules are back within a second.
+        self.t.run(node, ["ip", "link", "set", device, "down"], deadline_s=PATIENCE_S)
+        wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "the link was down long enough")
+        self.t.run(node, ["ip", "link", "set", device, "up"], deadline_s=PATIENCE_S)
+        up_s = time.monotonic()
+        wait_until(self._in_order, PATIENCE_S, "every rule is active, every worker has it")
+        self.longest_back_s = max(self.longest_back_s, time.monotonic() - up_s)
+        # An event of the link may still be on its way, and take the rule away once more.
         self.windows.add("side link down", start_ns - MARGIN_NS, now_ns() + 1_000_000_000,
                          self.side_flows)
+
+    def _in_order(self):
+        workers = self.relay_workers()
+        try:
+            return workers and all(one["in_sync"] for one in workers) and all(
+                one["state"] == "active" for one in self.relay.rpc("ListRules")["rules"])
+        except Exception:  # whatever a dying control does to a connection
+            return False

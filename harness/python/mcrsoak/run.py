@@ -9,6 +9,7 @@ may cost its stream something, and memory and descriptors must be what they were
 """
 
 import datetime
+import json
 import os
 import random
 import re
@@ -16,11 +17,12 @@ import sys
 import time
 
 from mcrlab import wait_until
+from mcrlab.machine import machine
 from mcrlab.process import command_line
 
 from . import ledger
 from .changes import Changes
-from .faults import Faults, now_ns
+from .faults import PATIENCE_S, Faults, now_ns
 
 LAB = {
     "name": "soak",
@@ -36,7 +38,8 @@ LAB = {
 SIDES = {"main": (16, "in0", "239.10.0.", "out0", "239.20.0.", "eth0", 0),
          "side": (4, "in1", "239.11.0.", "out1", "239.21.0.", "eth1", 100)}
 RATE_EACH = 250
-HANG = re.compile(r"^(\S+Z) .*worker \d+ had no heartbeat for (\d+) ms; restart", re.MULTILINE)
+LIFE = re.compile(r"^(\S+Z) .*\[supervisor\]: (worker \d+) "
+                  r"(?:had no heartbeat for (\d+) ms; restart|runs again)", re.MULTILINE)
 WARM_UP_S = 3
 GROWTH_KB = {"supervisor": 2048, "control": 6144, "worker": 6144}
 
@@ -88,15 +91,16 @@ def in_order(relay):
 
 def clear(t, relay, changes):
     """Back to the twenty rules, and to quiet."""
-    t.wait_until(lambda: in_order(relay), 10, "workers in sync")
+    t.wait_until(lambda: in_order(relay), PATIENCE_S, "workers in sync")
     known = set(changes.present.values())
-    there = {one["rule_id"]: one["input"]["group"] for one in relay.rpc("ListRules")["rules"]
+    there = {one["rule_id"]: one["input"]["group"]
+             for one in relay.rpc("ListRules", deadline_s=PATIENCE_S)["rules"]
              if one["input"]["group"].startswith("239.50.")}
     t.equal((set(there.values()) ^ known) - changes.doubtful, set(),
             "rules there and not known, or known and not there")
     for rule_id in there:
-        relay.rpc("RemoveRule", {"rule_id": rule_id})
-    t.wait_until(lambda: in_order(relay), 10, "workers in sync")
+        relay.rpc("RemoveRule", {"rule_id": rule_id}, deadline_s=PATIENCE_S)
+    t.wait_until(lambda: in_order(relay), PATIENCE_S, "workers in sync")
 
 
 def measured(t, relay):
@@ -104,14 +108,18 @@ def measured(t, relay):
     before = {}
 
     def settled():
-        now = resources(relay)
+        try:
+            now = resources(relay)
+        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
+            return False  # one has just ended
         same = {name: fds for name, (_, fds) in now.items()} == \
             {name: fds for name, (_, fds) in before.items()}
         before.clear()
         before.update(now)
         return same
     end = time.monotonic() + 0.5
-    t.wait_until(lambda: settled() and time.monotonic() >= end, 10, "descriptors settle")
+    t.wait_until(lambda: settled() and time.monotonic() >= end and len(before) == 4, PATIENCE_S,
+                 "descriptors settle")
     return before
 
 
@@ -130,16 +138,34 @@ def endure(t, relay, faults, changes, seconds):
             raise changes.trouble
         progress(faults, changes, end)
         due = max(due + 1, time.monotonic())
-        wait_until(lambda: time.monotonic() >= due, 5, "a second has passed")
+        wait_until(lambda: time.monotonic() >= due, PATIENCE_S, "a second has passed")
 
 
-def collect(t, streams):
+def at_rest(t, relay, streams):
+    """What was sent has gone through: for a second nothing has moved."""
+    seen = []
+
+    def moved():
+        now = [sink.received() for sink, _, _ in streams.values()]
+        now.append(relay.stats()["totals"]["sent"])
+        seen.append(now)
+        until = time.monotonic() + 1
+        wait_until(lambda: time.monotonic() >= until, PATIENCE_S, "a second has passed")
+        return len(seen) < 2 or seen[-2] != now
+    t.wait_until(lambda: not moved(), PATIENCE_S, "all that was sent has gone through")
+
+
+def collect(t, relay, streams, result):
     """Every flow, from what was sent and what arrived."""
     flows = {}
-    for side, (sink, gen, dump) in streams.items():
-        sent = gen.stop()
-        end_ns = now_ns()
-        report = sink.finish(sent["sent"], deadline_s=5)
+    reports = {side: gen.stop(deadline_s=PATIENCE_S) for side, (_, gen, _) in streams.items()}
+    end_ns = now_ns()
+    at_rest(t, relay, streams)
+    for side, (sink, _, dump) in streams.items():
+        sent, report = reports[side], sink.finish(0, deadline_s=PATIENCE_S)
+        for name, count in (("sent", sent["sent"]), ("received", report["received"]),
+                            ("corrupt", report["corrupt"]), ("sink_drops", report["sink_drops"])):
+            result["datagrams"][name] = result["datagrams"].get(name, 0) + count
         t.equal((report["corrupt"], report["sink_drops"]), (0, 0), f"corrupt, sink drops: {side}")
         one = ledger.read(dump)
         for each in sent["flows"]:
@@ -151,33 +177,43 @@ def collect(t, streams):
 def add_hangs(relay, windows, flows):
     """Workers that the daemon itself ended: on a busy machine one may get no CPU for too long.
 
-    What overflows the socket's queue meanwhile is lost, and counted.
+    What overflows the socket's queue until the next one runs is lost, and counted.
     """
     ahead_ns = now_ns() - time.time_ns()
-    count = 0
-    for stamp, heartbeat_ms in HANG.findall(relay.stderr()):
+    away, count = {}, 0
+    for stamp, who, heartbeat_ms in LIFE.findall(relay.stderr()):
         at = datetime.datetime.fromisoformat(stamp.replace("Z", "+00:00"))
-        end_ns = int(at.timestamp() * 1e9) + ahead_ns
-        windows.add("worker hung", end_ns - int(heartbeat_ms) * 1_000_000 - 200_000_000,
-                    end_ns + 2_000_000_000, flows)
-        count += 1
+        at_ns = int(at.timestamp() * 1e9) + ahead_ns
+        if heartbeat_ms:
+            away.setdefault(who, at_ns - int(heartbeat_ms) * 1_000_000 - 200_000_000)
+            count += 1
+        elif who in away:
+            windows.add("worker hung", away.pop(who), at_ns + 2_000_000_000, flows)
     return count
 
 
-def judge(t, flows, windows, strict):
+def judge(t, flows, windows, strict, result):
     lost, unexplained, repeated, strange = ledger.judge(flows, windows)
-    arrived = sum(flow.next for flow in flows.values())
-    t.note(f"{arrived} datagrams; lost while a fault may cost some: {lost or 'none'}; "
-           f"repeated: {repeated or 'none'}")
+    result["lost"] = {"by_cause": lost, "unexplained": sum(count for *_, count, _ in unexplained)}
+    result["repeated"] = {"by_cause": repeated, "unexplained": strange}
+    datagrams = result["datagrams"]
+    t.note(f"{datagrams['sent']} datagrams sent, {datagrams['received']} received; lost while a "
+           f"fault may cost some: {lost or 'none'}, otherwise {result['lost']['unexplained']}; "
+           f"repeated: {repeated or 'none'}, otherwise {strange}")
     t.equal(unexplained, [], "lost without a fault that explains it: (flow, sequence, count, ns)")
     t.equal(strange, 0, "repeated without a worker having been killed")
     t.true(not strict or not lost.get("worker killed"), f"lost when workers were killed: {lost}")
 
 
-def compare(t, before, after):
-    t.note("memory in KB and descriptors: " + ", ".join(
-        f"{name} {before[name][0]} -> {after[name][0]}, {before[name][1]} -> {after[name][1]}"
-        for name in sorted(before)))
+def compare(t, before, after, result):
+    result["processes"] = {
+        name: {"memory_kb": {"before": before[name][0], "after": after[name][0]},
+               "descriptors": {"before": before[name][1], "after": after[name][1]}}
+        for name in sorted(before)}
+    for name, one in result["processes"].items():
+        t.note(f"{name}: memory {one['memory_kb']['before']} KB, at the end "
+               f"{one['memory_kb']['after']}; descriptors {one['descriptors']['before']}, "
+               f"at the end {one['descriptors']['after']}")
     t.equal({name: fds for name, (_, fds) in after.items()},
             {name: fds for name, (_, fds) in before.items()}, "descriptors")
     for name, (kb, _) in after.items():
@@ -186,23 +222,67 @@ def compare(t, before, after):
                f"memory of {name}: {before[name][0]} KB, at the end {kb}, may grow by {limit}")
 
 
-def soak(t, seconds, seed=None, strict=True):
+def told(t, result, faults, changes, seconds):
+    """What was done to the relay."""
+    result["changes"] = {"made": changes.count, "reconnected": changes.reconnected}
+    result["faults"] = dict(sorted(faults.counts.items()))
+    result["kills"] = {name.removeprefix("kill_"): count
+                       for name, count in result["faults"].items() if name.startswith("kill_")}
+    result["longest_link_recovery_ms"] = round(faults.longest_back_s * 1000, 1)
+    t.note(f"{seconds:g} s, {changes.count} changes, {changes.reconnected} times reconnected; "
+           f"{faults.number} faults: " +
+           ", ".join(f"{name} {count}" for name, count in result["faults"].items()) +
+           f"; after a link its rules were back within {result['longest_link_recovery_ms']:g} ms")
+
+
+def told_of_workers(t, result, relay, hangs):
+    """What the daemon says became of its workers."""
+    result["hangs"] = hangs
+    result["workers"] = []
+    for one in relay.rpc("ListWorkers")["workers"]:
+        t.equal(one["drift_detected"], one["drift_repaired"], "drift found and repaired")
+        t.note(f"worker {one['worker']}: {one['worker_restarts']} restarts, "
+               f"{one['drift_repaired']} drifts repaired, {one['health_check_failures']} hangs")
+        result["workers"].append({name: one[name] for name in (
+            "worker", "worker_restarts", "drift_repaired", "health_check_failures")})
+
+
+def soak(t, seconds, seed=None, strict=True, json_path=None):
     """Run it in a scenario whose topology is LAB.
 
-    strict: SIGKILL of a worker may not cost a datagram.
+    strict: SIGKILL of a worker may not cost a datagram.  What is known at the end is written to
+    json_path even when it is a failure.
     """
     seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
+    result = {"tool": "soak", "seed": seed, "seconds": seconds, "machine": machine(),
+              "datagrams": {}}
     t.note(f"seed {seed}")
+    try:
+        run(t, seconds, seed, strict, result)
+        result["passed"] = True
+    finally:
+        if json_path:
+            with open(json_path, "w", encoding="utf-8") as file:
+                json.dump({"passed": False, **result}, file, indent=1)
+                file.write("\n")
+
+
+def warm_up(t, relay, seed):
+    """Changes that make every process as large as it gets; then back to the twenty rules."""
+    changes = Changes(relay, seed)
+    changes.start()
+    end = time.monotonic() + WARM_UP_S
+    t.wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "warm-up")
+    changes.stop()
+    clear(t, relay, changes)
+
+
+def run(t, seconds, seed, strict, result):
     relay = t.mcrd("relay", num_workers=2)
     add_rules(relay)
     windows = ledger.Windows()
     streams = start_streams(t)
-    warm_up = Changes(relay, seed)
-    warm_up.start()
-    end = time.monotonic() + WARM_UP_S
-    t.wait_until(lambda: time.monotonic() >= end, WARM_UP_S + 1, "warm-up")
-    warm_up.stop()
-    clear(t, relay, warm_up)
+    warm_up(t, relay, seed)
     before = measured(t, relay)
     changes = Changes(relay, seed + 1)
     changes.start()
@@ -212,16 +292,12 @@ def soak(t, seconds, seed=None, strict=True):
     changes.stop()
     clear(t, relay, changes)
     after = measured(t, relay)
-    t.note(f"{seconds} s, {changes.count} changes, {changes.reconnected} times reconnected, "
-           "faults: " + ", ".join(f"{name} {count}" for name, count in sorted(faults.counts.items())))
-    flows = collect(t, streams)
+    told(t, result, faults, changes, seconds)
+    flows = collect(t, relay, streams, result)
     hangs = add_hangs(relay, windows, set(flows))
     if hangs:
         t.note(f"{hangs} times a worker had no heartbeat for too long, and was restarted")
-    judge(t, flows, windows, strict)
-    t.conservation(relay)
-    for one in relay.rpc("ListWorkers")["workers"]:
-        t.equal(one["drift_detected"], one["drift_repaired"], "drift found and repaired")
-        t.note(f"worker {one['worker']}: {one['worker_restarts']} restarts, "
-               f"{one['drift_repaired']} drifts repaired, {one['health_check_failures']} hangs")
-    compare(t, before, after)
+    judge(t, flows, windows, strict, result)
+    t.conservation(relay, deadline_s=PATIENCE_S)
+    told_of_workers(t, result, relay, hangs)
+    compare(t, before, after, result)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""A lab for a program that is no test: what goes wrong, there or at the end, is an error."""
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from .process import ProcessError
+from .scenario import Scenario
+
+
+@contextlib.contextmanager
+def session(topology, wires=False):
+    """What a scenario is given, for as long as the block runs; see harness/README.md.
+
+    After an error the logs are kept, and it says where.
+    """
+    run_dir = Path(tempfile.mkdtemp(prefix="mcrlab-"))
+    run_dir.chmod(0o755)
+    try:
+        t = Scenario(topology, run_dir, wires=wires)
+        try:
+            yield t
+        except BaseException as error:
+            t.close()
+            if isinstance(error, Exception):
+                kept = tempfile.mkdtemp(prefix="mcr-failure-")
+                shutil.copytree(t.log_dir, kept, dirs_exist_ok=True)
+                error.args = (f"{error} (logs are in {kept})",)
+            raise
+        faults = t.close()
+        if faults:
+            raise ProcessError("; ".join(faults))
+    finally:
+        shutil.rmtree(run_dir)

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""bench-faults measures what it says: its JSON, and its arithmetic where the losses are known.
+
+    [gen] eth0 ------- eth0 [relay] eth1 ------- eth0 [sink]
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrfaults import streams
+from mcrlab import main, paths, scenario
+
+BENCH = paths.REPOSITORY / "harness/bench-faults"
+RATE, SIZE = 5000, 200
+
+
+def bench(*args):
+    return subprocess.run([BENCH, *map(str, args)], capture_output=True, text=True, timeout=100,
+                          env=paths.environment(MCR_BUILD=paths.BUILD), check=False)
+
+
+@scenario("one of each kind, once", deadline_s=120)
+def once(t):
+    """The table has a row for each event; the JSON every trial, the machine and the seed."""
+    path = t.run_dir / "faults.json"
+    chosen = {"streams": ("none", "worker-kill", "control-kill"), "drift": ("rule-corrupted",),
+              "links": ("link-down", "mtu")}
+    names = [name for group in chosen.values() for name in group]
+    done = bench("--times", 1, "--rate", RATE, "--seed", 7, "--json", path,
+                 *(word for name in names for word in ("--event", name)))
+    t.equal(done.returncode, 0, f"status; {done.stderr}")
+    rows = [line.split(":")[0] for line in done.stdout.splitlines() if ": " in line]
+    t.equal([name for name in rows if name in names], names, "rows of the tables")
+    found = json.loads(path.read_text())
+    t.equal({kind: tuple(found[kind]) for kind in chosen}, chosen, "what was measured")
+    t.equal((found["seed"], found["times"], found["rate_pps"], found["size_bytes"]),
+            (7, 1, RATE, 1400), "seed, times, rate, size")
+    t.true(found["command"].startswith("bench-faults --times 1"), found["command"])
+    t.equal(found["machine"]["kernel"], os.uname().release, "kernel")
+    t.true(str(paths.REPOSITORY) not in path.read_text(), "no path of this machine")
+    for name, one in found["streams"].items():
+        [trial] = one["trials"]
+        t.equal((one["lost"], trial["lost"], trial["relay_received"]),
+                ({"median": 0, "worst": 0}, 0, trial["sent"]), f"lost, received: {name}")
+        t.between(trial["sent"], RATE // 2, RATE * 30, f"sent: {name}")
+        t.true(0 < trial["longest_gap_ms"], f"longest gap: {name}")
+    t.between(found["drift"]["rule-corrupted"]["repair_ms"]["worst"], 100, 2000, "repair")
+    t.equal([trial["of"] for trial in found["links"]["link-down"]["trials"]], ["input", "output"],
+            "a link is an input once, and an output once")
+    t.true(0 < found["links"]["link-down"]["recovery_ms"]["worst"] <= 1000, "recovery")
+    t.equal((found["links"]["mtu"]["lost"]["worst"], found["links"]["mtu"]["steady"]["lost"]),
+            (0, 0), "lost when the MTU changes, by the stream and by the other")
+
+
+@scenario("what is unknown is refused")
+def unknown(t):
+    done = bench("--event", "worker-kissed")
+    t.equal((done.returncode, done.stdout), (2, ""), "status, output")
+    t.true("worker-kissed" in done.stderr and "worker-kill" in done.stderr, done.stderr)
+    for words in (("--times", 0), ("--rate", 0), ("--size", 31)):
+        t.equal(bench(*words).returncode, 2, f"status of {words}")
+
+
+@scenario("what the network loses is found, to the datagram", topology="chain3", wires=True)
+def loses(t):
+    """The relay sends what the sink never gets: lost, and none of it the sink's."""
+    def event(t, _relay, _binary):
+        t.impair("sink", "eth0", "every", 10)
+        streams.pass_time(0.2)
+        return {"impaired": t.impaired("sink", "eth0")["every_lost"]}
+    one = streams.trial(t, event, RATE, SIZE, random.Random(1))
+    lost = t.impaired("sink", "eth0")["every_lost"]
+    t.true(lost >= 50, f"some were lost: {lost}")
+    t.equal((one["lost"], one["sink_dropped"], one["repeated"], one["relay_drops"]),
+            (lost, 0, 0, {}), "lost, dropped by the sink, repeated, dropped by the relay")
+    t.equal(one["relay_sent"] - one["received"], lost, "it went out of the relay")
+
+
+@scenario("what the network repeats is found", topology="chain3", wires=True)
+def repeats(t):
+    def event(t, _relay, _binary):
+        t.impair("sink", "eth0", "dup", "20%")
+        streams.pass_time(0.2)
+        return {}
+    one = streams.trial(t, event, RATE, SIZE, random.Random(1))
+    again = t.impaired("sink", "eth0")["duplicated"]
+    t.true(again >= 50, f"some came twice: {again}")
+    t.equal((one["lost"], one["repeated"]), (0, again), "lost, repeated")
+
+
+@scenario("what the sink drops is the sink's")
+def sinks_own(t):
+    """It is not among the lost, however it came about."""
+    stats = {"totals": {"received": 1000, "sent": 1000, "drops": {"a": 0}, "send_drops": {"b": 0}}}
+    report = {"unique": 890, "received": 893, "duplicated": 3, "reordered": 0, "corrupt": 0,
+              "longest_gap_ms": 1.0}
+    for drops, expected in ((0, (110, 0)), (100, (10, 100)), (110, (0, 110)), (111, (0, 110))):
+        one = streams.account({"sent": 1000, "pps": 1.0}, {**report, "sink_drops": drops}, stats)
+        t.equal((one["lost"], one["sink_dropped"]), expected, f"with {drops} drops of the sink")
+
+
+if __name__ == "__main__":
+    main()
