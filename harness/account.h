@@ -8,6 +8,7 @@
 #ifndef HARNESS_ACCOUNT_H
 #define HARNESS_ACCOUNT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,7 @@ struct account_stream {
 };
 
 struct account {
+	bool headers_only; /* a damaged body is not looked for: cheaper */
 	struct payload_pattern pattern;
 	struct arrivals arrivals;
 	struct account_stream *streams; /* owned, n_streams of them */
@@ -66,20 +68,6 @@ void account_fini(struct account *account);
  */
 int account_datagram(struct account *account, uint32_t stream, const uint8_t *bytes, size_t length,
 		     uint64_t now_ns);
-
-/**
- * account_heads() - count the datagrams of one receive by the header of the first.
- * @header: the first PAYLOAD_HEADER_BYTES of the payload as received, untrusted
- * @length: of all datagrams together
- * @segment: of each but the last, 1 to @length
- *
- * The others are taken to follow it in sequence: what is lost, repeated or out of order within
- * one receive is not seen, nor is a damaged body.
- *
- * Return: 0 or -ENOMEM.
- */
-int account_heads(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
-		  size_t segment, uint64_t now_ns);
 
 /** arrivals_pps() - average rate between the first and the last arrival. */
 double arrivals_pps(const struct arrivals *arrivals);

@@ -36,7 +36,7 @@ struct sink_config {
 	struct in_addr source; /* source-specific joins; INADDR_ANY: any source */
 	uint32_t rcvbuf_bytes;
 	bool gro;
-	bool heads;           /* look at the first header of each receive only */
+	bool headers;         /* judge the header of each datagram only, not its body */
 	uint64_t interval_ms; /* a line of rate and losses that often; 0: none */
 	bool json;            /* these lines as JSON */
 	uint64_t count;       /* 0: no limit */

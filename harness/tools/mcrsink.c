@@ -75,8 +75,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		 .help = "write every payload behind its length (4 bytes, network order)"},
 		{"rcvbuf", "B", CLI_U32, &config->rcvbuf_bytes, 1, INT32_MAX / 2,
 		 "receive buffer of each stream (16777216)"},
-		{"heads", NULL, CLI_FLAG, &config->heads,
-		 .help = "look at the first header of each receive only: cheaper"},
+		{"headers", NULL, CLI_FLAG, &config->headers,
+		 .help = "judge the header of each datagram only, not its body: cheaper"},
 		{"gro", NULL, CLI_FLAG, &config->gro,
 		 .help = "take super-datagrams (UDP_GRO); sink drops count these"},
 		{"cpu", "N", CLI_CPU, NULL, .help = "stay on this CPU"},
@@ -175,8 +175,6 @@ static struct sink_target *make_targets(const struct options *opt, uint32_t *n_t
 
 static void open_dump(struct options *opt)
 {
-	if (opt->dump && opt->config.heads)
-		die("--dump: not with --heads, which does not read what it would write");
 	if (!opt->dump)
 		return;
 	opt->config.dump = fopen(opt->dump, "wbe");

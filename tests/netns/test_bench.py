@@ -39,7 +39,7 @@ def bench(t, *args, deadline_s=100, **more):
     return done
 
 
-@scenario("figures, JSON and charts agree", deadline_s=120)
+@scenario("figures, JSON and charts agree", deadline_s=120, alone=True)
 def results(t):
     out, svg = t.run_dir / "out.json", t.run_dir / "svg"
     done = bench(t, "--scenario", "plain,latency", "--rounds", 2, "--trial-ms", 100, "--json", out,
@@ -74,7 +74,7 @@ def results(t):
                   f"length of the bar of {name}")
 
 
-@scenario("join and leave delay are measured from the request on", deadline_s=120)
+@scenario("join and leave delay are measured from the request on", deadline_s=120, alone=True)
 def join(t):
     out = t.run_dir / "out.json"
     done = bench(t, "--scenario", "join", "--rounds", 1, "--json", out)
@@ -89,7 +89,7 @@ def join(t):
 GATED = ["--scenario", "gro", "--profile", "smoke", "--trial-ms", "150", "--check"]
 
 
-@scenario("the gate passes, and is missed when the relay is slowed down", deadline_s=240)
+@scenario("the gate passes, and is missed when the relay is slowed down", deadline_s=240, alone=True)
 def gate(t):
     done = bench(t, *GATED)
     t.equal(done.returncode, 0, f"status of the relay as it is: {done.stdout}{done.stderr}")

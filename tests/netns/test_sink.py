@@ -15,7 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario
+from mcrlab import main, paths, payload, scenario
+
+from support_lab import one_line
 
 GROUP = "239.1.1.1"
 
@@ -38,6 +40,8 @@ ORDERS = [
     ("late, and again", (0, 2, 1, 1), 1, 1, 0),
     ("a hole", (0, 1, 5), 0, 0, 3),
     ("a hole partly filled late", (0, 5, 3), 1, 0, 3),
+    ("holes all over", tuple(n for n in range(1000) if n % 10 != 3), 0, 0, 100),
+    ("all at once", (0, 1, 1, 2, 4, 3, 5, 5, 5, 9, 7, 6, 8), 4, 3, 0),
     ("the highest numbers there are", (2**64 - 1, 2**64 - 2), 1, 0, 0),
 ]
 
@@ -57,16 +61,16 @@ def orders(t):
         t.equal(report[key], sum(order[column] for order in ORDERS), f"{key} in total")
 
 
-@scenario("looking at heads only counts the same", topology="direct2")
-def heads(t):
-    """Every order again, then super-datagrams: the same counts by the header of each receive."""
-    sink = t.sink("sink", "eth0", GROUP, 5000, heads=True)
+@scenario("judging headers only counts the same", topology="direct2")
+def headers(t):
+    """Every order again, then super-datagrams: the same counts by the header of each."""
+    sink = t.sink("sink", "eth0", GROUP, 5000, headers=True)
     for flow, (_, sequences, *_) in enumerate(ORDERS):
         send(t, f"for i in {sequences}: send(payload(i, flow={flow}))\n")
     report = sink.finish(expect=sum(len(order[1]) for order in ORDERS))
     for key, column in (("reordered", 2), ("duplicated", 3), ("lost", 4)):
         t.equal(report[key], sum(order[column] for order in ORDERS), f"{key} in total")
-    supers = t.sink("sink", "eth0", GROUP, 5001, heads=True, gro=True)
+    supers = t.sink("sink", "eth0", GROUP, 5001, headers=True, gro=True)
     t.gen("gen", "eth0", GROUP, 5001, rate=20000, count=6400, size=1000, segment=32)
     t.clean(supers.finish(6400), 6400, "super-datagrams")
 
@@ -180,6 +184,73 @@ def text(t):
     for part in ("received 10 ", "in 1 flows", "lost 3,", "duplicated 1,", "reordered 1,",
                  "corrupt 1,", "sink drops 0", "p99.9"):
         t.true(part in last, f"no '{part}' in: {last}")
+
+
+@scenario("a source-specific sink hears its source alone", topology="direct2")
+def source_specific(t):
+    wanted = t.sink("sink", "eth0", "232.1.1.1", 5000, source="10.90.1.1")
+    other = t.sink("sink", "eth0", "232.1.1.1", 5000, source="10.90.1.77")
+    t.gen("gen", "eth0", "232.1.1.1", 5000, count=100, rate=5000)
+    t.clean(wanted.finish(expect=100), 100)
+    t.equal(other.finish()["received"], 0, "received from a source not asked for")
+
+
+@scenario("one wrong byte anywhere is corrupt", topology="direct2")
+def corruption(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    send(t, "good = payload(5, size=200)\n"
+            "for at in range(200):\n"
+            "  bad = bytearray(good); bad[at] ^= 0x10; send(bytes(bad))\n"
+            "send(good); send(good[:-1]); send(good + b'x'); send(b'no header of ours' * 4)\n")
+    report = sink.finish(expect=204)
+    t.equal((report["received"], report["unique"], report["corrupt"]), (204, 1, 203),
+            "received, unique, corrupt")
+
+
+@scenario("the dump holds every payload, byte for byte", topology="direct2")
+def dump(t):
+    path = t.run_dir / "dump"
+    sink = t.sink("sink", "eth0", GROUP, 5000, dump=path)
+    send(t, "for i in range(50): send(payload(i, size=i * 20, time_ns=i))\n")
+    t.equal(sink.finish(expect=50)["received"], 50, "received")
+    expected = b"".join(len(one).to_bytes(4, "big") + one for one in
+                        (payload(i, size=i * 20, time_ns=i) for i in range(50)))
+    t.equal(path.read_bytes() == expected, True, "dump is what was sent")
+
+
+@scenario("SIGTERM makes the sink count what is queued, and report", topology="direct2")
+def drain(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    sink.send_signal(signal.SIGSTOP)
+    t.gen("gen", "eth0", GROUP, 5000, count=500, rate=50000, size=100)
+    sink.send_signal(signal.SIGTERM)
+    sink.send_signal(signal.SIGCONT)
+    t.equal(sink.wait(10), 0, "exit status")
+    report = json.loads(sink.stdout())
+    t.clean(report, 500)
+    t.equal(report["end"], "signal", "end")
+
+
+BAD = [
+    # arguments beside --interface, --group and --port; what the one line must say
+    (("--interface", "eth9"), "no interface has the name or address 'eth9'"),
+    (("--group", "239.1.1.300"), "--group: '239.1.1.300' is not an IPv4 address"),
+    (("--group", "10.99.0.1"), "cannot receive on eth0: Cannot assign requested address"),
+    (("--port", "70000"), "--port: '70000' is not a number from 1 to 65535"),
+    (("--port", "65535", "--flows", "2"), "--flows: port 65535 and 1 more are beyond 65535"),
+    (("--dump", "/nonesuch/x"), "--dump: /nonesuch/x: No such file"),
+    (("--dump", "/dev/null", "--heads"), "--dump: not with --heads"),
+    (("--control-fd", "99"), "--control-fd: file descriptor 99 is not open"),
+    (("now",), "unexpected argument 'now'"),
+]
+
+
+@scenario("bad input is one clear line", topology="direct2")
+def bad_input(t):
+    for args, message in BAD:
+        done = t.run("sink", [paths.program("mcrsink"), "--interface", "eth0", "--group", GROUP,
+                              "--port", "5000", "--timeout-ms", "1", *args], check=False)
+        one_line(t, done, 2, message, " ".join(args))
 
 
 if __name__ == "__main__":
