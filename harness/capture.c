@@ -22,7 +22,7 @@ struct pcap *capture_open(const char *interface, int snaplen_bytes, int buffer_b
 			  const char *filter, char *error)
 {
 	char errbuf[PCAP_ERRBUF_SIZE] = "";
-	struct bpf_program program;
+	struct bpf_program program = {0};
 	pcap_t *pcap = pcap_create(interface, errbuf);
 	bool failed;
 

@@ -70,9 +70,13 @@ int fault_link_delete(const char *interface);
 int fault_link_rename(const char *interface, const char *name);
 int fault_link_readdress(const char *interface, const struct topo_address *address);
 
-/** fault_hog() - use up a CPU; does not return before @stop_fd is readable.  Return: 0 or -errno.
+/**
+ * fault_hog() - use up a CPU; does not return before @stop_fd is readable.
+ * @ready: called once it has begun
+ *
+ * Return: 0 or negative errno.
  */
-int fault_hog(unsigned int cpu, int stop_fd, int ready_fd);
+int fault_hog(unsigned int cpu, int stop_fd, void (*ready)(void));
 
 /** fault_cpu_of() - the only CPU a process may run on.  Return: it, or -ENOTUNIQ, or -errno. */
 int fault_cpu_of(pid_t pid);
@@ -89,11 +93,11 @@ struct fault_client_result {
  * @flood: send requests as fast as the socket takes them; otherwise half a request, and silence.
  *         Answers are never read.
  * @stop_fd: end when it is readable; it ends by itself when the daemon closes the connection
- * @ready_fd: gets a byte when connected and the first bytes are sent
+ * @ready: called when connected and the first bytes are sent
  *
  * Return: 0 with @result filled, or negative errno.
  */
-int fault_client(const char *path, bool flood, int stop_fd, int ready_fd,
+int fault_client(const char *path, bool flood, int stop_fd, void (*ready)(void),
 		 struct fault_client_result *result);
 
 #endif

@@ -8,7 +8,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "harness/cli.h"
 #include "harness/fault.h"
 
 static const char greeting[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"VersionCheck\","
@@ -60,7 +59,7 @@ static int flood_once(int fd, size_t *at, struct fault_client_result *result)
 	return 0;
 }
 
-int fault_client(const char *path, bool flood, int stop_fd, int ready_fd,
+int fault_client(const char *path, bool flood, int stop_fd, void (*ready)(void),
 		 struct fault_client_result *result)
 {
 	int fd = connect_to(path);
@@ -73,7 +72,7 @@ int fault_client(const char *path, bool flood, int stop_fd, int ready_fd,
 		return fd;
 	push(fd, greeting, sizeof(greeting) - 1, result);
 	push(fd, request, at, result);
-	cli_signal_ready(ready_fd);
+	ready();
 	while (!result->closed) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			break;

@@ -17,6 +17,7 @@
 
 #define CHUNK_BYTES (1 << 20)
 #define PATTERN_MAX 4096
+#define MAP_MAX     (1ull << 36) /* larger is reserved, not used: the shadow of a sanitizer */
 
 struct search {
 	int mem_fd;
@@ -107,7 +108,7 @@ static int search_maps(struct search *search, FILE *file, enum fault_maps maps)
 		int ret;
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &from, &to, rights) != 3 ||
-		    rights[0] != 'r' || rights[1] != 'w')
+		    rights[0] != 'r' || rights[1] != 'w' || to - from > MAP_MAX)
 			continue;
 		shared = rights[3] == 's';
 		if ((maps == FAULT_MAPS_PRIVATE && shared) ||

@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "harness/cli.h"
 #include "harness/fault.h"
 #include "harness/lab.h"
 #include "harness/labproc.h"
@@ -102,7 +101,7 @@ int fault_cpu_of(pid_t pid)
 	return -ENOTUNIQ;
 }
 
-int fault_hog(unsigned int cpu, int stop_fd, int ready_fd)
+int fault_hog(unsigned int cpu, int stop_fd, void (*ready)(void))
 {
 	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
 	cpu_set_t set;
@@ -111,7 +110,7 @@ int fault_hog(unsigned int cpu, int stop_fd, int ready_fd)
 	CPU_SET(cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) < 0)
 		return -errno;
-	cli_signal_ready(ready_fd);
+	ready();
 	while (poll(&stop, 1, 0) == 0)
 		for (volatile unsigned int i = 0; i < 1000000; i++)
 			;

@@ -2,7 +2,9 @@
 /* Where in a JSON text a value stands.  Every function here takes well-formed JSON. */
 #include "harness/jsonpath.h"
 
+#include <cjson/cJSON.h>
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,17 +42,29 @@ static const char *skip_value(const char *p)
 	return p;
 }
 
+/* @quoted is a key as it stands in the text, where it may be written with escapes. */
+static bool is_key(const char *quoted, size_t length, const char *key)
+{
+	cJSON *string;
+	bool same;
+
+	if (!memchr(quoted, '\\', length))
+		return strlen(key) + 2 == length && !memcmp(quoted + 1, key, length - 2);
+	string = cJSON_ParseWithLength(quoted, length);
+	same = cJSON_IsString(string) && !strcmp(string->valuestring, key);
+	cJSON_Delete(string);
+	return same;
+}
+
 /* Return: the member's key, and in @value its value; NULL when the object has no such member. */
 static const char *find_key(const char *p, const char *key, const char **value)
 {
-	size_t length = strlen(key);
-
 	for (p = skip_space(p + 1); *p == '"'; p = skip_space(p)) {
 		const char *name = p;
 
 		p = skip_string(p);
 		*value = skip_space(skip_space(p) + 1);
-		if ((size_t)(p - name) == length + 2 && !strncmp(name + 1, key, length))
+		if (is_key(name, (size_t)(p - name), key))
 			return name;
 		p = skip_space(skip_value(*value));
 		if (*p == ',')

@@ -2,6 +2,7 @@
 /* Reading JSON into typed structs, with errors that say where. */
 #include "harness/jsonread.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,11 @@ static int report(struct jsonread *r, size_t offset, const char *reason)
 	r->error->line = jsonpath_line(r->text, offset);
 	snprintf(r->error->text, sizeof(r->error->text), "%s:%u: %s%s%s", r->file, r->error->line,
 		 r->error->field, *r->error->field ? ": " : "", reason);
+	/* Names and values are quoted as they stand in the file; an error is one line all the same.
+	 */
+	for (char *p = r->error->text; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			*p = '?';
 	return -EINVAL;
 }
 

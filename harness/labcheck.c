@@ -2,21 +2,30 @@
 /* A running relay, checked: what it says of itself. */
 #include "harness/labcheck.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_COUNT 9007199254740992.0 /* 2^53: beyond it not every number has a double */
+
 void labcheck_fault(struct labcheck_faults *faults, const char *format, ...)
 {
 	va_list args;
+	char *text;
 
 	if (faults->n++ >= LABCHECK_MAX_FAULTS)
 		return;
+	text = faults->texts[faults->n - 1];
 	va_start(args, format);
-	vsnprintf(faults->texts[faults->n - 1], LABCHECK_TEXT_SIZE, format, args);
+	vsnprintf(text, LABCHECK_TEXT_SIZE, format, args);
 	va_end(args);
+	/* It may quote what the relay has said, and is one line all the same. */
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
 }
 
 double labcheck_number(const cJSON *object, const char *key)
@@ -33,6 +42,17 @@ const char *labcheck_text(const cJSON *object, const char *key)
 	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
+/* What a relay says is not trusted: no count is negative, or more than a double can say. */
+static uint64_t as_count(double value)
+{
+	return value >= 0 && value < MAX_COUNT ? (uint64_t)value : UINT64_MAX;
+}
+
+static uint64_t count(const cJSON *object, const char *key)
+{
+	return as_count(labcheck_number(object, key));
+}
+
 /* All counters of an object together. */
 static uint64_t sum(const cJSON *object, const char *key)
 {
@@ -40,15 +60,15 @@ static uint64_t sum(const cJSON *object, const char *key)
 	uint64_t total = 0;
 
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key)) {
-		total += (uint64_t)item->valuedouble;
+		total += as_count(item->valuedouble);
 	}
 	return total;
 }
 
 static void check_input(const cJSON *counters, const char *who, struct labcheck_faults *faults)
 {
-	uint64_t received = (uint64_t)labcheck_number(counters, "received");
-	uint64_t matched = (uint64_t)labcheck_number(counters, "matched");
+	uint64_t received = count(counters, "received");
+	uint64_t matched = count(counters, "matched");
 	uint64_t drops = sum(counters, "drops");
 
 	if (!cJSON_GetObjectItemCaseSensitive(counters, "received"))
@@ -62,8 +82,8 @@ static void check_input(const cJSON *counters, const char *who, struct labcheck_
 
 static void check_output(const cJSON *rule, const cJSON *output, struct labcheck_faults *faults)
 {
-	uint64_t matched = (uint64_t)labcheck_number(output, "matched");
-	uint64_t sent = (uint64_t)labcheck_number(output, "sent");
+	uint64_t matched = count(output, "matched");
+	uint64_t sent = count(output, "sent");
 	uint64_t drops = sum(output, "send_drops");
 
 	if (matched != sent + drops)
@@ -84,7 +104,7 @@ void labcheck_conservation(const struct labcheck_relay *relay, struct labcheck_f
 	cJSON_ArrayForEach(worker, cJSON_GetObjectItemCaseSensitive(relay->stats, "workers")) {
 		char who[32];
 
-		snprintf(who, sizeof(who), "worker %.0f", labcheck_number(worker, "worker"));
+		snprintf(who, sizeof(who), "worker %" PRIu64, count(worker, "worker"));
 		check_input(worker, who, faults);
 	}
 	cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(relay->stats, "rules")) {
@@ -95,7 +115,7 @@ void labcheck_conservation(const struct labcheck_relay *relay, struct labcheck_f
 }
 
 /* How many rules say that this worker holds them. */
-static unsigned int rules_of(const cJSON *rules, int worker)
+static unsigned int rules_of(const cJSON *rules, uint64_t worker)
 {
 	unsigned int n = 0;
 	const cJSON *rule;
@@ -103,7 +123,7 @@ static unsigned int rules_of(const cJSON *rules, int worker)
 
 	cJSON_ArrayForEach(rule, rules) {
 		cJSON_ArrayForEach(number, cJSON_GetObjectItemCaseSensitive(rule, "workers")) {
-			n += number->valueint == worker;
+			n += as_count(number->valuedouble) == worker;
 		}
 	}
 	return n;
@@ -114,20 +134,24 @@ static void check_worker(const struct labcheck_relay *relay, const cJSON *worker
 {
 	const cJSON *rules = cJSON_GetObjectItemCaseSensitive(relay->rules, "rules");
 	double published = labcheck_number(relay->workers, "generation");
-	int number = (int)labcheck_number(worker, "worker");
-	unsigned int held = (unsigned int)labcheck_number(worker, "rules");
+	uint64_t number = count(worker, "worker");
+	uint64_t held = count(worker, "rules");
 
 	if (strcmp(labcheck_text(worker, "state"), "running"))
-		labcheck_fault(faults, "agreement: worker %d is %s", number,
+		labcheck_fault(faults, "agreement: worker %" PRIu64 " is %s", number,
 			       labcheck_text(worker, "state"));
 	if (labcheck_number(worker, "generation") != published)
-		labcheck_fault(faults, "agreement: worker %d is at generation %.0f of %.0f", number,
-			       labcheck_number(worker, "generation"), published);
+		labcheck_fault(faults,
+			       "agreement: worker %" PRIu64 " is at generation %.0f of %.0f",
+			       number, labcheck_number(worker, "generation"), published);
 	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(worker, "in_sync")))
-		labcheck_fault(faults, "agreement: worker %d: hash %s is not that of its rules",
+		labcheck_fault(faults,
+			       "agreement: worker %" PRIu64 ": hash %s is not that of its rules",
 			       number, labcheck_text(worker, "hash"));
 	if (held != rules_of(rules, number))
-		labcheck_fault(faults, "agreement: worker %d holds %u rules, should hold %u",
+		labcheck_fault(faults,
+			       "agreement: worker %" PRIu64 " holds %" PRIu64
+			       " rules, should hold %u",
 			       number, held, rules_of(rules, number));
 }
 

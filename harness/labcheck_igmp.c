@@ -144,7 +144,7 @@ static void note_sources(struct memberships *all, FILE *file)
 
 static int open_probe(void)
 {
-	const struct if_nameindex *list = if_nameindex();
+	struct if_nameindex *list = if_nameindex();
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	for (const struct if_nameindex *one = list; one && one->if_index; one++) {
@@ -158,6 +158,8 @@ static int open_probe(void)
 		/* An interface that cannot has no memberships of others either. */
 		setsockopt(fd, IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, &request, sizeof(request));
 	}
+	if (list)
+		if_freenameindex(list);
 	return fd;
 }
 

@@ -173,6 +173,9 @@ int labcmd_record(int argc, char **argv)
 
 	if (argc != 3)
 		die("usage: netlab record LAB DIRECTORY");
+	/* When it is needed it is too late to say so. */
+	if (access(argv[2], W_OK | X_OK) < 0)
+		die("%s: %s", argv[2], strerror(errno));
 	/* The sockets would keep the namespaces of a lab whose holder is gone. */
 	holder_pidfd = open_holder(argv[1]);
 	lab = labcmd_attach(argv[1]);

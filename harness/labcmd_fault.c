@@ -211,15 +211,10 @@ static int stay(const struct job *job, pid_t parent)
 	return fd;
 }
 
-/* Ready is said on standard output. */
-static int ready_fd(void)
+static void say_ready(void)
 {
-	int fd;
-
-	fputs("ready", stdout);
+	puts("ready");
 	fflush(stdout);
-	fd = dup(STDOUT_FILENO); /* the line ends when it is so */
-	return fd;
 }
 
 static int do_hog(struct job *job)
@@ -238,7 +233,7 @@ static int do_hog(struct job *job)
 			return cpu;
 	}
 	no_more(job);
-	return fault_hog((unsigned int)cpu, stay(job, parent), ready_fd());
+	return fault_hog((unsigned int)cpu, stay(job, parent), say_ready);
 }
 
 static int be_client(struct job *job, bool flood)
@@ -249,7 +244,7 @@ static int be_client(struct job *job, bool flood)
 	int ret;
 
 	no_more(job);
-	ret = fault_client(path, flood, stay(job, parent), ready_fd(), &result);
+	ret = fault_client(path, flood, stay(job, parent), say_ready, &result);
 	if (!ret)
 		printf("{\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"closed\":%s}\n",
 		       result.requests, result.bytes, result.closed ? "true" : "false");
@@ -421,5 +416,5 @@ int labcmd_fault(int argc, char **argv)
 			die("%s: %s", argv[3], strerror(-ret));
 		return 0;
 	}
-	die("there is no fault '%s'\n" USAGE, argv[3]);
+	die("there is no fault '%s'; netlab fault lists them", argv[3]);
 }

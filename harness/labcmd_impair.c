@@ -11,6 +11,7 @@
 
 #include "harness/cli.h"
 #include "harness/impair.h"
+#include "harness/impair_text.h"
 #include "harness/lab.h"
 #include "harness/labcmd.h"
 #include "harness/rtnl.h"
@@ -36,34 +37,23 @@ struct job {
 
 static uint64_t read_percent(const char *text)
 {
-	char *end;
-	double percent = strtod(text, &end);
+	uint32_t millionths = 0;
+	int ret = impair_parse_percent(text, &millionths);
 
-	if (end == text || (strcmp(end, "%") && percent != 0) || !(percent >= 0 && percent <= 100))
-		die("'%s' is not a percentage from 0%% to 100%%", text);
-	if (percent > 0 && percent * 10000 < 1)
+	if (ret == -ERANGE)
 		die("'%s' is less than one in a million", text);
-	return (uint64_t)(percent * 10000 + 0.5);
+	if (ret)
+		die("'%s' is not a percentage from 0%% to 100%%", text);
+	return millionths;
 }
 
-/* Bits a second; returns bytes. */
 static uint64_t read_rate(const char *text)
 {
-	static const struct {
-		const char *unit;
-		double factor;
-	} units[] = {{"bit", 1}, {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}, {"", 0}};
-	char *end;
-	double value = strtod(text, &end);
+	uint64_t bytes_per_s = 0;
 
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units) && end != text; i++)
-		if (!strcmp(end, units[i].unit)) {
-			double bytes = value * units[i].factor / 8;
-
-			if ((value == 0) || (bytes >= 1000 && bytes <= UINT32_MAX))
-				return (uint64_t)bytes;
-		}
-	die("'%s' is not a rate from 8kbit to 34gbit", text);
+	if (impair_parse_rate(text, &bytes_per_s))
+		die("'%s' is not a rate from 8kbit to 34gbit", text);
+	return bytes_per_s;
 }
 
 static int set(void *arg)
@@ -133,6 +123,9 @@ static void read_amount(struct job *job, int argc, char **argv)
 {
 	bool is_flap = !strcmp(job->kind, "flap");
 
+	if (!is_flap && strcmp(job->kind, "loss") && strcmp(job->kind, "every") &&
+	    strcmp(job->kind, "dup") && strcmp(job->kind, "rate"))
+		die("there is no impairment '%s'; netlab impair lists them", job->kind);
 	if (argc < 6 || (argc > 6 && !is_flap) || argc > 8)
 		die(USAGE);
 	if (!strcmp(job->kind, "loss") || !strcmp(job->kind, "dup"))
@@ -141,10 +134,8 @@ static void read_amount(struct job *job, int argc, char **argv)
 		job->amount = cli_u64("every", argv[5], 0, UINT32_MAX);
 	else if (!strcmp(job->kind, "rate"))
 		job->amount = read_rate(argv[5]);
-	else if (is_flap)
-		job->down_ms = labcmd_ms(argv[5]);
 	else
-		die("there is no impairment '%s'\n" USAGE, job->kind);
+		job->down_ms = labcmd_ms(argv[5]);
 	job->count = argc > 6 ? (unsigned int)cli_u64("flap", argv[6], 1, 100000) : 1;
 	job->up_ms = argc > 7 ? labcmd_ms(argv[7]) : job->down_ms;
 }

@@ -31,8 +31,10 @@ static bool is_interface_name(const char *name)
 	if (!*name || strlen(name) >= IF_NAMESIZE || !strcmp(name, ".") || !strcmp(name, "..") ||
 	    !strcmp(name, "lo") || !strcmp(name, "all") || !strcmp(name, "default"))
 		return false;
+	/* The kernel takes a '%' for a pattern of names; the rest is for those who read drawings.
+	 */
 	for (; *name; name++)
-		if (*name == '/' || *name == ':' || isspace((unsigned char)*name))
+		if (!isalnum((unsigned char)*name) && !strchr("-_.@+", *name))
 			return false;
 	return true;
 }
@@ -440,6 +442,11 @@ static int read_root(struct jsonread *r, const cJSON *root)
 	}
 	if (!ret)
 		ret = jsonread_text(r, root, "description", &description);
+	for (const char *p = description; !ret && *p; p++)
+		if (iscntrl((unsigned char)*p)) {
+			jsonread_enter_key(r, "description");
+			ret = jsonread_fail(r, "must be one line of text");
+		}
 	if (ret)
 		return ret;
 	snprintf(topo_of(r)->name, sizeof(topo_of(r)->name), "%s", name);

@@ -400,6 +400,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < N_COMMANDS; i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
+	if (argc > 1)
+		die("there is no command '%s'; see netlab --help", argv[1]);
 	print_usage(stderr);
 	return 2;
 }

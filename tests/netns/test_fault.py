@@ -98,11 +98,12 @@ def corrupt(t):
 def limits(t):
     program = t.start("sink", ["sleep", "1000"])
     t.wait_until(lambda: program.pid in [pid for pid, _ in t.lab.inhabitants()], 5, "program")
-    t.fault("sink", "limit", "pid", program.pid, "nofile", 17)
-    t.fault("sink", "limit", "pid", program.pid, "as", 123456789)
+    for name, amount in (("nofile", 17), ("as", 123456789), ("data", 65536), ("memlock", 4096)):
+        t.fault("sink", "limit", "pid", program.pid, name, amount)
     lines = Path(f"/proc/{program.pid}/limits").read_text(encoding="ascii").splitlines()
     soft = {line[:26].strip(): line[26:].split()[0] for line in lines}
-    t.equal((soft["Max open files"], soft["Max address space"]), ("17", "123456789"), "limits")
+    t.equal((soft["Max open files"], soft["Max address space"], soft["Max data size"],
+             soft["Max locked memory"]), ("17", "123456789", "65536", "4096"), "limits")
 
 
 @scenario("a hog uses up the CPU of a worker, and forwarding goes on", topology="chain3")

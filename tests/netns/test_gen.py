@@ -4,11 +4,12 @@
 
     [gen] eth0 10.90.1.1/24 ------- [sink] eth0 10.90.1.2/24
 
-What is on the wire is read by a packet socket; what arrives is judged by the sink.
+What is on the wire is captured; what arrives is judged by the sink.
 """
 
 import json
 import resource
+import socket
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,31 +18,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
 from mcrlab import main, paths, scenario
 
+from support_lab import one_line
+
 GROUP = "239.1.1.1"
 
-# A line for every UDP packet: source, TTL, DSCP, IP length.
-SNIFFER = """
-import socket
-s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
-s.bind(("eth0", 0x0800))
-s.setsockopt(socket.SOL_SOCKET, 33, 8 << 20)
-print("ready", flush=True)
-while True:
-    p = s.recv(65536)
-    if p[9] == 17:
-        print(socket.inet_ntoa(p[12:16]), p[8], p[1] >> 2, p[2] << 8 | p[3], flush=True)
-"""
+# With uso on its end the generator's super-datagrams leave uncut.
+UNCUT = {"nodes": {"gen": {}, "sink": {}},
+         "links": [{"ends": [{"at": "gen:eth0", "addresses": ["10.90.1.1/24"], "uso": True},
+                             {"at": "sink:eth0", "addresses": ["10.90.1.2/24"]}]}]}
 
 
-def sniffer(t):
-    capture = t.python_start("sink", SNIFFER)
-    t.wait_until(lambda: "ready" in capture.stdout(), 5, "sniffer ready")
-    return capture
-
-
-def on_wire(t, capture, count):
-    t.wait_until(lambda: len(capture.stdout().splitlines()) > count, 10, f"{count} on the wire")
-    return [line.split() for line in capture.stdout().splitlines()[1:]]
+def headers(capture):
+    """Of each packet captured: source, TTL, DSCP, IP length."""
+    for packet in capture.finish():
+        ip = packet[14:]
+        yield socket.inet_ntoa(ip[12:16]), ip[8], ip[1] >> 2, ip[2] << 8 | ip[3]
 
 
 def mcrgen(t, *args):
@@ -51,11 +42,11 @@ def mcrgen(t, *args):
 
 @scenario("imix is seven, four and one packets of 64, 576 and 1500 bytes", topology="direct2")
 def imix(t):
-    capture = sniffer(t)
+    capture = t.capture("sink", "eth0", count=1200, expression="udp")
     sink = t.sink("sink", "eth0", GROUP, 5000)
     t.gen("gen", "eth0", GROUP, 5000, count=1200, rate=5000, size="imix")
     t.clean(sink.finish(expect=1200), 1200)
-    sizes = Counter(int(line[3]) for line in on_wire(t, capture, 1200))
+    sizes = Counter(length for *_, length in headers(capture))
     t.equal(sizes, {64: 700, 576: 400, 1500: 100}, "packets by IP length")
 
 
@@ -63,37 +54,53 @@ def imix(t):
           topology="direct2")
 def header(t):
     for options, expected in (
-            ({}, ["10.90.1.1", "16", "0", "128"]),
-            ({"ttl": 3, "dscp": 46}, ["10.90.1.1", "3", "46", "128"]),
-            ({"source_address": "10.90.1.1", "ttl": 255}, ["10.90.1.1", "255", "0", "128"]),
-            ({"source_address": "10.66.0.9", "dscp": 63}, ["10.66.0.9", "16", "63", "128"])):
-        capture = sniffer(t)
+            ({}, ("10.90.1.1", 16, 0, 128)),
+            ({"ttl": 3, "dscp": 46}, ("10.90.1.1", 3, 46, 128)),
+            ({"source_address": "10.90.1.1", "ttl": 255}, ("10.90.1.1", 255, 0, 128)),
+            ({"source_address": "10.66.0.9", "dscp": 63}, ("10.66.0.9", 16, 63, 128))):
+        capture = t.capture("sink", "eth0", count=10, expression="udp")
         t.gen("gen", "eth0", GROUP, 5000, count=10, rate=1000, size=100, **options)
-        t.equal(on_wire(t, capture, 10), [expected] * 10, f"{options}")
-        capture.stop()
+        t.equal(list(headers(capture)), [expected] * 10, f"{options}")
 
 
-@scenario("a source that cannot be had is one clear line", topology="direct2")
-def bad_source(t):
-    for address in ("224.1.1.1", "255.255.255.255"):
-        done = mcrgen(t, "--group", GROUP, "--port", "5000", "--count", "1", "--source-address",
-                      address)
-        t.equal((done.returncode, done.stdout), (2, ""), f"{address}: status and output")
-        t.equal(done.stderr, "mcrgen: cannot prepare to send: Cannot assign requested address\n",
-                f"{address}: message")
+BAD = [
+    # arguments beside --group, --port and --count; what the one line must say
+    (("--interface", "eth9"), "no interface has the name or address 'eth9'"),
+    (("--interface", "10.90.1.9"), "no interface has the name or address '10.90.1.9'"),
+    (("--group", "239.1.1.300"), "--group: '239.1.1.300' is not an IPv4 address"),
+    (("--port", "0"), "--port: '0' is not a number from 1 to 65535"),
+    (("--size", "70000"), "--size: '70000' is not a list of sizes"),
+    (("--rate", "fast"), "--rate: 'fast' is not a number"),
+    (("--ttl", "0"), "--ttl: '0' is not a number from 1 to 255"),
+    (("--dscp", "64"), "--dscp: '64' is not a number from 0 to 63"),
+    (("--source-address", "224.1.1.1"), "cannot prepare to send: Cannot assign requested address"),
+    (("--source-address", "255.255.255.255"), "cannot prepare to send: Cannot assign"),
+    (("--ready-fd", "99"), "--ready-fd: file descriptor 99 is not open"),
+    (("--colour", "red"), "no option --colour"),
+    (("now",), "unexpected argument 'now'"),
+]
 
 
-@scenario("one datagram a second is one datagram a second", topology="direct2")
+@scenario("bad input is one clear line, and nothing is sent", topology="direct2")
+def bad_input(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    for args, message in BAD:
+        done = mcrgen(t, "--group", GROUP, "--port", "5000", "--count", "1", *args)
+        one_line(t, done, 2, message, " ".join(args))
+    t.equal(sink.finish()["received"], 0, "received")
+
+
+@scenario("one datagram a second is one datagram a second", topology="direct2", alone=True)
 def slowest(t):
     sink = t.sink("sink", "eth0", GROUP, 5000)
-    gen = t.gen("gen", "eth0", GROUP, 5000, count=3, rate=1)
-    report = sink.finish(expect=3)
-    t.clean(report, 3)
+    gen = t.gen("gen", "eth0", GROUP, 5000, count=2, rate=1)
+    report = sink.finish(expect=2)
+    t.clean(report, 2)
     t.between(gen["pps"], 0.99, 1.01, "pps sent")
     t.between(report["longest_gap_ms"], 990, 1010, "longest gap")
 
 
-@scenario("bursts leave together at the same average rate", topology="direct2")
+@scenario("bursts leave together at the same average rate", topology="direct2", alone=True)
 def bursts(t):
     sink = t.sink("sink", "eth0", GROUP, 5000)
     gen = t.gen("gen", "eth0", GROUP, 5000, count=1000, rate=1000, burst=100, size=100)
@@ -117,15 +124,16 @@ def too_fast(t):
     t.true('"rate_reached":true' in done.stdout, done.stdout)
 
 
-@scenario("UDP_SEGMENT carries a million datagrams in a second of one processor", topology="direct2")
+@scenario("UDP_SEGMENT carries a million datagrams in a second of one processor",
+          topology="direct2", alone=True)
 def million(t):
-    """Of its own time: other tests may have the processors as well.  Best of three."""
+    """Of its own time, best of three."""
     if b"__asan_init" in Path(paths.program("mcrgen")).read_bytes():
         t.skip("built with sanitizers, which cost more than half of the rate")
 
     def rate(*args):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = mcrgen(t, "--group", GROUP, "--port", "5000", "--duration", "0.5", "--json", *args)
+        done = mcrgen(t, "--group", GROUP, "--port", "5000", "--duration", "0.25", "--json", *args)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         report = json.loads(done.stdout)
         t.equal(report["send_errors"], 0, "send errors")
@@ -136,6 +144,66 @@ def million(t):
         t.note(f"{size} bytes, {segment} a send: {best:.0f} datagrams in a second of CPU time")
         t.true(best >= 1e6, f"{size} bytes: {best}")
     t.note(f"one by one: {rate('--size', 1400):.0f}")
+
+
+@scenario("sizes are taken in turn, and sizes without room for a header are counted",
+          topology="direct2")
+def sizes(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    t.gen("gen", "eth0", GROUP, 5000, count=60, rate=2000, size="0,1,31,32,33,1472")
+    report = sink.finish(expect=60)
+    t.equal(report["received"], 60, "received")
+    t.equal(report["short"], 30, "short")
+    t.equal(report["unique"], 30, "with a sequence number")
+    t.equal(report["corrupt"], 0, "corrupt")
+    t.equal(report["bytes"], 10 * (0 + 1 + 31 + 32 + 33 + 1472), "bytes")
+
+
+@scenario("UDP_SEGMENT puts single datagrams on the wire, each with its own sequence",
+          topology="direct2")
+def segments(t):
+    capture = t.capture("sink", "eth0", count=1000, expression="udp")
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    t.gen("gen", "eth0", GROUP, 5000, count=1000, rate=10000, size=200, segment=40)
+    t.clean(sink.finish(expect=1000), 1000)
+    t.equal({length for *_, length in headers(capture)}, {228}, "IP lengths on the wire")
+
+
+@scenario("with uso the same sends stay whole, so the check above can fail", topology=UNCUT)
+def segments_uncut(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000, gro=True)
+    before = rx_packets(t)
+    t.gen("gen", "eth0", GROUP, 5000, count=1000, rate=10000, size=200, segment=40)
+    t.clean(sink.finish(expect=1000), 1000)
+    t.between(rx_packets(t) - before, 25, 40, "frames on the wire")
+
+
+def rx_packets(t):
+    links = json.loads(t.run("sink", ["ip", "-s", "-j", "link", "show", "eth0"]).stdout)
+    return links[0]["stats64"]["rx"]["packets"]
+
+
+@scenario("the generator keeps its rate within 1 %", topology="direct2", alone=True)
+def pacing(t):
+    for rate, count in ((100, 50), (1000, 1000), (20000, 20000)):
+        sink = t.sink("sink", "eth0", GROUP, 5000)
+        gen = t.gen("gen", "eth0", GROUP, 5000, rate=rate, count=count, size=200)
+        report = sink.finish(expect=count)
+        t.clean(report, count)
+        t.note(f"{rate} pps asked: {gen['pps']:.1f} sent, {report['pps']:.1f} received")
+        t.between(gen["pps"], rate * 0.99, rate * 1.01, f"pps sent for {rate}")
+        t.between(report["pps"], rate * 0.99, rate * 1.01, f"pps received for {rate}")
+
+
+@scenario("a duration at a rate is a number of datagrams; SIGTERM ends early and honestly",
+          topology="direct2")
+def durations(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    t.equal(t.gen("gen", "eth0", GROUP, 5000, rate=500, duration=0.5)["sent"], 250, "sent")
+    gen = t.gen_start("gen", "eth0", GROUP, 5000, rate=1000)
+    t.wait_until(lambda: sink.received() >= 350, 10, "100 more datagrams")
+    sent = gen.stop()["sent"]
+    t.equal(sink.finish(expect=250 + sent)["received"], 250 + sent, "received")
 
 
 if __name__ == "__main__":

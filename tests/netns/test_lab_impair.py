@@ -114,7 +114,7 @@ def direction(t):
     t.equal(sink.finish()["received"], 0, "received the other way")
 
 
-@scenario("a rate cap lets just that much through", topology="direct2", wires=True)
+@scenario("a rate cap lets just that much through", topology="direct2", wires=True, alone=True)
 def rate(t):
     t.impair("sink", "eth0", "rate", "20mbit")
     report = stream(t, count=4000, rate=4000, size=1400)  # 46 Mbit/s for a second

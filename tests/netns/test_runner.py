@@ -5,6 +5,9 @@
     run --directory D --- D/test_a.py, D/test_b.py ...   made here, for each question
 """
 
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +18,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
 from mcrlab import main, paths, scenario, wait_until
+from mcrlab.lab import lab_exists
 from mcrlab.process import command_line
+
+from support_lab import gone, netlab
 
 RUN = Path(__file__).resolve().parent / "run"
 
@@ -66,6 +72,8 @@ def lines(t):
     done = run(t, "it holds")
     t.equal((done.returncode, done.stdout.splitlines()[-1]), (0, "1 passed, 0 failed, 0 skipped"),
             "one alone")
+    t.equal(run(t, "it", "holds").stdout.splitlines()[-1], "1 passed, 0 failed, 0 skipped",
+            "the same in two words")
 
 
 @scenario("after a failure there are drawing, logs, counters and pcaps, and their place is printed")
@@ -197,15 +205,79 @@ def late(t):
     t.between(time.monotonic() - start, 2, 15, "seconds")
 
 
-@scenario("what needs root is skipped without it, and says so", root=True)
-def without_root(t):
-    write(t, "rights", "@scenario('needs it', root=True)\ndef needs(t): pass\n"
-          "@scenario('does not')\ndef does_not(t): pass\n")
-    done = subprocess.run(["unshare", "--user", "--map-root-user", RUN, "--directory",
-                           t.run_dir / "tests"], text=True, capture_output=True, timeout=30,
-                          check=False, env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept"))
-    t.equal(done.stdout.splitlines()[-1], "1 passed, 0 failed, 1 skipped", done.stdout + done.stderr)
-    t.true("(needs root)" in done.stdout, done.stdout)
+# After a failure
+
+def read_until(stream, pattern, deadline_s=30):
+    """The match in what the runner prints, a line at a time."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        line = stream.readline()
+        match = re.search(pattern, line)
+        if match or not line:
+            return match
+    return None
+
+
+def look_around(name, node, command):
+    """What a person sees who goes into a node: netlab shell on a terminal."""
+    ours, theirs = pty.openpty()
+    shell = subprocess.Popen([paths.program("netlab"), "shell", name, node], stdin=theirs,
+                             stdout=theirs, stderr=theirs,
+                             env=paths.environment(SHELL="/bin/sh"))
+    os.close(theirs)
+    os.write(ours, f"{command}; exit\n".encode())
+    text = b""
+    try:
+        while data := os.read(ours, 4096):
+            text += data
+    except OSError:  # the other end of a terminal has closed
+        pass
+    os.close(ours)
+    shell.wait(10)
+    return text.decode(errors="replace")
+
+
+@scenario("with --keep a lab that failed stays up with all that runs in it, until Enter")
+def kept_up(t):
+    write(t, "mixed", MIXED)
+    runner = subprocess.Popen([RUN, "--keep", "--directory", t.run_dir / "tests"], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept"))
+    try:
+        match = read_until(runner.stdout, r"^# kept up: netlab shell (\S+) NODE +\((.*)\); Enter")
+        t.true(match, "it does not say what is kept up")
+        name, nodes = match.groups()
+        t.equal(nodes, "gen relay sink", "nodes")
+        t.true(lab_exists(name), "the lab is not up")
+        # The program that the scenario had started is there, and so is a person who looks.
+        text = look_around(name, "relay", "ip -o -4 address show eth1")
+        t.true("10.90.1.1/24" in text and f"[{name}:relay]" in text, text)
+        node = netlab("exec", name, "relay", "--", "readlink", "/proc/self/ns/net").stdout.strip()
+        program = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+                   if command_line(pid) == ["sleep", "1000"]
+                   and os.readlink(f"/proc/{pid}/ns/net") == node]
+        t.equal(len(program), 1, "programs that the scenario had started, still there")
+        runner.stdin.write("\n")
+        runner.stdin.flush()
+        rest = runner.stdout.read()
+        t.equal(runner.wait(30), 1, "status")
+    finally:
+        runner.kill()
+        runner.wait()
+        runner.stdin.close()
+        runner.stdout.close()
+    t.true(f"kept: {t.run_dir / 'kept'}" in rest, rest)
+    t.equal(rest.splitlines()[-1], "1 passed, 1 failed, 1 skipped", "last line")
+    t.wait_until(lambda: gone(program[0]), 5, "the program gone")
+    t.equal(lab_exists(name), False, "the lab is still up")
+
+
+@scenario("without anybody to press Enter --keep does not wait")
+def keep_unattended(t):
+    write(t, "mixed", MIXED)
+    done = run(t, "--keep")
+    t.equal((done.returncode, done.stdout.splitlines()[-1]), (1, "1 passed, 1 failed, 1 skipped"),
+            "status, last line")
 
 
 if __name__ == "__main__":

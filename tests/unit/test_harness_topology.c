@@ -67,6 +67,13 @@ static const struct {
 	 "links[0].ends[0].at"},
 	{"interface name empty", AB "\"links\": [{\"ends\": [{\"at\": \"a:\"}, {}]}]}", 1,
 	 "links[0].ends[0].at"},
+	{"interface name that the kernel takes for a pattern",
+	 AB "\"links\": [{\"ends\": [{\"at\": \"a:eth%d\"}, {}]}]}", 1, "links[0].ends[0].at"},
+	{"interface name with a tag", AB "\"links\": [{\"ends\": [{\"at\": \"a:<b>\"}, {}]}]}", 1,
+	 "links[0].ends[0].at"},
+	{"description of two lines", "{\"description\":\n\"a\\nb\", \"nodes\": {\"a\": {}}}", 1,
+	 "description"},
+	{"field of two lines", "{\n\"a\\nb\": 1}", 2, "a\nb"},
 	{"loopback", AB "\"links\": [{\"ends\": [{\"at\": \"a:lo\"}, {}]}]}", 1,
 	 "links[0].ends[0].at"},
 	{"link to itself", AB "\"links\": [{\"ends\": [{\"at\": \"a:e\"},\n{\"at\": \"a:e\"}]}]}",
@@ -118,7 +125,7 @@ static void test_malformed(void **state)
 		if (error.line != malformed[i].line || strcmp(error.field, malformed[i].field))
 			fail_msg("%s: line %u, field '%s' (%s)", malformed[i].name, error.line,
 				 error.field, error.text);
-		if (strncmp(error.text, "file:", 5))
+		if (strncmp(error.text, "file:", 5) || strchr(error.text, '\n'))
 			fail_msg("%s: message '%s'", malformed[i].name, error.text);
 	}
 }

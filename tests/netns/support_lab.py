@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of labs share: netlab's command line, and who is still there."""
+
+import subprocess
+from pathlib import Path
+
+from mcrlab import paths
+from mcrlab.process import children
+
+
+def netlab(*args, deadline_s=20, **options):
+    """netlab to its end, whatever its status."""
+    return subprocess.run([paths.program("netlab"), *map(str, args)], text=True,
+                          capture_output=True, timeout=deadline_s, env=paths.environment(),
+                          check=False, **options)
+
+
+def gone(pid):
+    """Has the process ended?"""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def helper(holder, name):
+    """A helper process of a lab's holder, by the name that ps shows."""
+    for pid in children(holder):
+        try:
+            comm = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended since it was listed
+        if comm.strip() == name:
+            return pid
+    return None
+
+
+def one_line(t, done, status, message, what):
+    """It has failed in the way that is promised: this status, this one line, and nothing else."""
+    t.equal((done.returncode, done.stdout), (status, ""), f"{what}: status and output")
+    t.equal(len(done.stderr.splitlines()), 1, f"{what}: lines in {done.stderr!r}")
+    t.true(message in done.stderr, f"{what}: {done.stderr.strip()}")
