@@ -100,6 +100,48 @@ static void note_arrival(struct arrivals *arrivals, size_t bytes, uint64_t now_n
 	arrivals->bytes += bytes;
 }
 
+static void note_arrivals(struct arrivals *arrivals, uint64_t n, size_t bytes, uint64_t now_ns)
+{
+	note_arrival(arrivals, bytes, now_ns);
+	arrivals->count += n - 1;
+}
+
+int account_first(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
+		  size_t segment, uint64_t now_ns)
+{
+	const uint64_t n = (length + segment - 1) / segment;
+	struct account_stream *per_stream = &account->streams[stream];
+	struct account_flow *flow;
+	struct payload_info info;
+
+	note_arrivals(&account->arrivals, n, length, now_ns);
+	per_stream->received += n;
+	switch (payload_read_header(header, length < segment ? length : segment, &info)) {
+	case PAYLOAD_SHORT:
+		per_stream->too_short += n;
+		return 0;
+	case PAYLOAD_CORRUPT:
+		per_stream->corrupt += n;
+		return 0;
+	case PAYLOAD_GOOD:
+		break;
+	}
+	flow = find_flow(account, stream, info.flow);
+	if (!flow)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < n; i++) {
+		int ret = seqtrack_add(&flow->seqs, info.seq + i);
+
+		if (ret == -ERANGE)
+			per_stream->corrupt++;
+		else if (ret)
+			return ret;
+	}
+	note_arrivals(&flow->arrivals, n, length, now_ns);
+	hist_add(&flow->latency, now_ns > info.sent_ns ? now_ns - info.sent_ns : 0);
+	return 0;
+}
+
 static enum payload_verdict judge(const struct account *account, const uint8_t *bytes,
 				  size_t length, struct payload_info *info)
 {

@@ -69,6 +69,20 @@ void account_fini(struct account *account);
 int account_datagram(struct account *account, uint32_t stream, const uint8_t *bytes, size_t length,
 		     uint64_t now_ns);
 
+/**
+ * account_first() - count the datagrams of one receive by the header of the first.
+ * @header: the first PAYLOAD_HEADER_BYTES of the payload as received, untrusted
+ * @length: of all datagrams together
+ * @segment: of each but the last, 1 to @length
+ *
+ * The others are taken to follow it in sequence: what is lost, repeated or out of order within
+ * one receive is not seen, nor is a damaged body.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int account_first(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
+		  size_t segment, uint64_t now_ns);
+
 /** arrivals_pps() - average rate between the first and the last arrival. */
 double arrivals_pps(const struct arrivals *arrivals);
 

@@ -17,11 +17,7 @@
 #define MAX_WORDS    48
 #define SINGLE_BELOW 20000.0 /* pps that datagram-at-a-time sending reaches with ease */
 #define SUPER_BYTES  60000u
-/*
- * A packet of 17 page fragments is the most that GRO builds of single frames without a list of
- * packets (MAX_SKB_FRAGS): longer bursts would measure what few receivers see.
- */
-#define MOST_SEGMENT 16u
+#define MOST_SEGMENT 24u
 /* What arrives after the generator has ended stood in a queue. */
 #define PILE_UP   1.03
 #define PILE_UP_S 0.010
@@ -100,8 +96,11 @@ int bench_start_sink(const struct bench_run *run, uint64_t expect, uint32_t stre
 	if (run->settings->sink_cpu >= 0)
 		number(&w, "--cpu", run->settings->sink_cpu);
 	word(&w, "--gro");
-	/* A receiver takes every byte out of the kernel.  Judging them all would be the tester's. */
-	word(&w, "--headers");
+	/*
+	 * A receiver takes every byte out of the kernel.  Judging them all would be the tester's,
+	 * and with a fan-out so would taking them: those are many receivers, on other machines.
+	 */
+	word(&w, run->scenario->fanout > 1 ? "--first" : "--headers");
 	word(&w, "--json");
 	return spawn(run, "sink", &w, false, sink, error);
 }

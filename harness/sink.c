@@ -101,7 +101,9 @@ static int make_buffers(struct sink *sink)
 	if (!buffers)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < BATCH; i++) {
-		buffers->iovs[i] = (struct iovec){buffers->bytes[i], BUFFER_BYTES};
+		buffers->iovs[i] =
+			(struct iovec){buffers->bytes[i],
+				       sink->config.first ? PAYLOAD_HEADER_BYTES : BUFFER_BYTES};
 		buffers->msgs[i].msg_hdr.msg_iov = &buffers->iovs[i];
 		buffers->msgs[i].msg_hdr.msg_iovlen = 1;
 		if (sink->config.gro)
@@ -188,6 +190,8 @@ static int count_message(struct sink *sink, uint32_t stream, struct mmsghdr *msg
 	size_t segment = sink->config.gro ? segment_bytes(&msg->msg_hdr, length) : length;
 	int ret;
 
+	if (sink->config.first && length)
+		return account_first(&sink->account, stream, bytes, length, segment, now_ns);
 	do {
 		size_t n = length < segment ? length : segment;
 
@@ -208,7 +212,8 @@ static int receive(struct sink *sink, uint32_t stream)
 	if (sink->config.gro)
 		for (unsigned int i = 0; i < BATCH; i++)
 			buffers->msgs[i].msg_hdr.msg_controllen = sizeof(buffers->control[i]);
-	n = recvmmsg(sink->streams[stream].fd, buffers->msgs, BATCH, MSG_DONTWAIT, NULL);
+	n = recvmmsg(sink->streams[stream].fd, buffers->msgs, BATCH,
+		     MSG_DONTWAIT | (sink->config.first ? MSG_TRUNC : 0), NULL);
 	now_ns = mono_ns();
 	if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED))
 		return 0;

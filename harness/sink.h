@@ -37,6 +37,7 @@ struct sink_config {
 	uint32_t rcvbuf_bytes;
 	bool gro;
 	bool headers;         /* judge the header of each datagram only, not its body */
+	bool first;           /* take the first header of each receive only */
 	uint64_t interval_ms; /* a line of rate and losses that often; 0: none */
 	bool json;            /* these lines as JSON */
 	uint64_t count;       /* 0: no limit */

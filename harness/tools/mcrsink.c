@@ -77,6 +77,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		 "receive buffer of each stream (16777216)"},
 		{"headers", NULL, CLI_FLAG, &config->headers,
 		 .help = "judge the header of each datagram only, not its body: cheaper"},
+		{"first", NULL, CLI_FLAG, &config->first,
+		 .help = "take the first header of each receive only, the rest is not read"},
 		{"gro", NULL, CLI_FLAG, &config->gro,
 		 .help = "take super-datagrams (UDP_GRO); sink drops count these"},
 		{"cpu", "N", CLI_CPU, NULL, .help = "stay on this CPU"},
@@ -175,6 +177,8 @@ static struct sink_target *make_targets(const struct options *opt, uint32_t *n_t
 
 static void open_dump(struct options *opt)
 {
+	if (opt->dump && opt->config.first)
+		die("--dump: not with --first, which does not read what it would write");
 	if (!opt->dump)
 		return;
 	opt->config.dump = fopen(opt->dump, "wbe");
