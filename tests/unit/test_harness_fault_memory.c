@@ -67,8 +67,10 @@ static void begin(const size_t *places, unsigned int n)
 	assert_true(child >= 0);
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (unsigned int i = 0; i < n; i++)
-			memcpy(area + places[i], pattern, LENGTH);
+		/* A byte at a time: a register that held it all might be saved to the stack. */
+		for (unsigned int i = 0; i < n * LENGTH; i++)
+			*(volatile unsigned char *)(area + places[i / LENGTH] + i % LENGTH) =
+				pattern[i % LENGTH];
 		if (write(ready[1], "", 1) != 1)
 			_exit(1);
 		for (;;)
