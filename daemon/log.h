@@ -4,8 +4,9 @@
  *
  * A line is one write(2) to descriptor 2, so lines of several processes never mix.
  *   text:  2026-01-31T12:00:00.123Z warning Ingress[worker 0]: message
- *   json:  {"time":..., "severity":"warning", "facility":"Ingress", "process":"worker 0",
- * "message":...} Nothing is logged per packet; warnings that traffic can cause go through
+ *   json:  {"time":..., "severity":"warning", "facility":"Ingress", "process":"worker 0", ...}
+ *
+ * Nothing is logged per packet; warnings that traffic can cause go through
  * log_limited(), which lets one line per call site through every ten seconds.
  */
 #ifndef DAEMON_LOG_H
