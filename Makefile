@@ -172,7 +172,8 @@ SUB := $(MAKE) --no-print-directory
 # The state is kept so that `prove --exec '' --state=failed` repeats what failed.
 PROVE := prove --timer --state=save --exec ''
 NETNS_TESTS := $(sort $(wildcard tests/netns/test_*.py))
-FILTER ?=
+# By the environment, so that the shell takes it as it is.
+export FILTER ?=
 
 .PHONY: demo
 demo: deps-demo
@@ -200,7 +201,7 @@ unit-bins: $(UNIT_BINS)
 .PHONY: netns-test
 netns-test: deps-test
 	@$(SUB) -s -j$$(nproc) all experiments
-	@MCR_BUILD=$(BUILD_ABS) tests/netns/run $(FILTER)
+	@MCR_BUILD=$(BUILD_ABS) tests/netns/run $${FILTER:+"$$FILTER"}
 
 .PHONY: fuzz
 fuzz: FUZZ_SECONDS = 600

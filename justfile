@@ -10,7 +10,7 @@ test:
 
 # namespace tests whose name contains FILTER
 netns-test FILTER='':
-    @make --no-print-directory netns-test FILTER='{{FILTER}}'
+    @make --no-print-directory netns-test FILTER={{quote(FILTER)}}
 
 # a live stream between namespaces, with numbers
 demo:
