@@ -47,6 +47,7 @@
  * @ending:     why it is being ended; END_NONE: it is not, or it ends by itself
  * @last_...:   how its last process ended, see struct ipc_worker_state
  * @cpu_ns:     CPU time it had used when it was last looked at, at @looked_ns
+ * @silent_cpu_ns: CPU time it has used since its heartbeat was found too old
  */
 struct child {
 	char name[16];
@@ -61,7 +62,7 @@ struct child {
 	int last_status;
 	unsigned last_ms;
 	unsigned health_check_failures;
-	uint64_t cpu_ns, looked_ns;
+	uint64_t cpu_ns, looked_ns, silent_cpu_ns;
 	unsigned restarts;
 	unsigned backoff_ms;
 	uint64_t started_ns;

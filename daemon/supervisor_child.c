@@ -194,7 +194,7 @@ static void forget_process(struct child *c)
 	c->overdue_ns = 0;
 	c->ending = END_NONE;
 	c->ending_ms = 0;
-	c->cpu_ns = c->looked_ns = 0;
+	c->cpu_ns = c->looked_ns = c->silent_cpu_ns = 0;
 }
 
 /* Return: milliseconds until then. */

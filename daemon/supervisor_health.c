@@ -9,9 +9,10 @@
  * A heartbeat says little when the whole machine stood still: a tick for which the
  * supervisor itself was late does not count.
  *
- * Nor does it when the child could not run: who is runnable and hardly gets the CPU is
- * starved, not hung, and a restart would only cost more of what is short.  That is
- * believed for two seconds.
+ * Nor does it when the child could not run: who is runnable and hardly gets the CPU
+ * (busier neighbours, a cgroup's quota) is starved, not hung, and a restart would only
+ * cost more of what is short.  That is believed until it has used as much CPU time
+ * without a heartbeat as a hang may last.
  *
  * A worker must always turn its loop.  Control may have something large to compute,
  * such as 16,384 rules; what tells that from a hang is whether it uses the CPU.  A
@@ -35,7 +36,6 @@
 #define LATE_NS          (250 * NS_PER_MS)
 #define BUSY_LIMIT_NS    (10000 * NS_PER_MS)
 #define CLOCK_SLACK_NS   (1000 * NS_PER_MS) /* more than this ahead of us is not a time */
-#define STARVED_LIMIT_NS (2000 * NS_PER_MS)
 #define WORKED_NS        (1 * NS_PER_MS)
 
 /**
@@ -98,9 +98,17 @@ static struct use look_at(struct child *c, uint64_t now_ns)
 	return use;
 }
 
-static bool is_starved(const struct use *use, uint64_t silent_ns)
+/* The look before was at most 250 ms ago and the heartbeat is older: all of it is since. */
+static bool is_starved(struct child *c, const struct use *use, uint64_t cpu_limit_ns)
 {
-	return use->runnable && use->cpu_ns < use->time_ns / 4 && silent_ns < STARVED_LIMIT_NS;
+	c->silent_cpu_ns += use->cpu_ns;
+	return use->runnable && use->cpu_ns < use->time_ns / 4 && c->silent_cpu_ns < cpu_limit_ns;
+}
+
+static void has_beaten(struct supervisor *s, struct child *c, uint64_t heartbeat_ns)
+{
+	c->silent_cpu_ns = 0;
+	look_again(s, heartbeat_ns);
 }
 
 static void say_starved(const struct child *c, uint64_t silent_ns, uint64_t now_ns)
@@ -125,8 +133,8 @@ static void check_worker(struct supervisor *s, unsigned worker, uint64_t now_ns)
 	    page.heartbeat_ns > now_ns + CLOCK_SLACK_NS)
 		child_end(s, c, END_PAGE, 0);
 	else if (page.heartbeat_ns + LIMIT_NS >= now_ns)
-		look_again(s, page.heartbeat_ns);
-	else if (is_starved(&use, now_ns - page.heartbeat_ns))
+		has_beaten(s, c, page.heartbeat_ns);
+	else if (is_starved(c, &use, LIMIT_NS))
 		say_starved(c, now_ns - page.heartbeat_ns, now_ns);
 	else
 		child_end(s, c, END_HANG, age_ms(now_ns, page.heartbeat_ns));
@@ -145,8 +153,8 @@ static void check_control(struct supervisor *s, uint64_t now_ns)
 	if (beat_ns > now_ns + CLOCK_SLACK_NS)
 		child_end(s, c, END_PAGE, 0);
 	else if (beat_ns + LIMIT_NS >= now_ns)
-		look_again(s, beat_ns);
-	else if (is_starved(&use, now_ns - beat_ns))
+		has_beaten(s, c, beat_ns);
+	else if (is_starved(c, &use, BUSY_LIMIT_NS))
 		say_starved(c, now_ns - beat_ns, now_ns);
 	else if (use.cpu_ns < WORKED_NS || beat_ns + BUSY_LIMIT_NS < now_ns)
 		child_end(s, c, END_HANG, age_ms(now_ns, beat_ns));

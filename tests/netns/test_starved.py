@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Who hardly gets the CPU is slow, not hung: a restart would cost more of what is short.
+
+    gen ---- eth0  relay  eth1 ---- sink
+
+A control group of the test's takes the CPU away, as a container's quota does.
+"""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, scenario
+
+from support_cgroup import cpu_quota
+from support_rules import add, output, rule
+
+IN, OUT = "239.1.1.1", "239.2.2.2"
+
+
+@scenario("a worker that hardly gets the CPU", topology="chain3", deadline_s=90,
+          root="a control group for it")
+def worker_starves(t):
+    """Silent for seconds, it is left alone: every datagram is sent or counted, a new rule comes in."""
+    relay = t.mcrd("relay", num_workers=1)
+    worker = lambda: relay.rpc("ListWorkers")["workers"][0]
+    pid = worker()["pid"]
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink, late = t.sink("sink", "eth0", OUT, 6000), t.sink("sink", "eth0", OUT, 6001)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=200)
+    with cpu_quota(t, pid, quota_us=1000, period_us=1_000_000):
+        t.wait_until(lambda: worker()["heartbeat_age_ms"] > 2500, 60, "seconds without a heartbeat")
+        relay.rpc("AddRule", rule(IN, 5001, output(OUT, 6001)))
+    t.wait_until(lambda: worker()["heartbeat_age_ms"] < 300, 10, "a heartbeat")
+    gen.stop()
+    now = worker()
+    t.equal((now["pid"], now["worker_restarts"], now["health_check_failures"]), (pid, 0, 0),
+            "process, restarts, failed health checks")
+    t.true("worker 0 hardly gets the CPU: no heartbeat for 4" in relay.log(), "it is in the log")
+    t.wait_until(lambda: worker()["in_sync"], 5, "it has the new rule")
+    t.gen("gen", "eth0", IN, 5001, rate=5000, count=1000, size=200)
+    t.clean(late.finish(1000), 1000, "the new rule's stream, once it has the CPU again")
+    t.conservation(relay)
+    sent = relay.rpc("GetStats")["totals"]["sent"] - 1000
+    report = sink.finish(sent)
+    t.equal(report["received"] + report["sink_drops"], sent, "arrived of what the relay says it sent")
+
+
+main()
