@@ -90,33 +90,38 @@ static struct account_flow *find_flow(struct account *account, uint32_t stream, 
 	return flow;
 }
 
-static void note_arrival(struct arrivals *arrivals, size_t bytes, uint64_t now_ns)
+/* @n datagrams of @bytes together. */
+static void note_arrivals(struct arrivals *arrivals, uint64_t n, size_t bytes, uint64_t now_ns)
 {
-	if (arrivals->count++ == 0)
+	if (arrivals->count == 0)
 		arrivals->first_ns = now_ns;
 	else if (now_ns - arrivals->last_ns > arrivals->gap_ns)
 		arrivals->gap_ns = now_ns - arrivals->last_ns;
 	arrivals->last_ns = now_ns;
+	arrivals->count += n;
 	arrivals->bytes += bytes;
 }
 
-static void note_arrivals(struct arrivals *arrivals, uint64_t n, size_t bytes, uint64_t now_ns)
+static void note_flow(struct account_flow *flow, uint64_t n, size_t bytes, uint64_t sent_ns,
+		      uint64_t now_ns)
 {
-	note_arrival(arrivals, bytes, now_ns);
-	arrivals->count += n - 1;
+	note_arrivals(&flow->arrivals, n, bytes, now_ns);
+	hist_add(&flow->latency, now_ns > sent_ns ? now_ns - sent_ns : 0);
 }
 
-int account_first(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
-		  size_t segment, uint64_t now_ns)
+/*
+ * Counts @n datagrams of a stream by the verdict on the first; @info holds when it is good.
+ * Return: 0 with their flow, NULL when they tell none; or -ENOMEM.
+ */
+static int classify(struct account *account, uint32_t stream, uint64_t n,
+		    enum payload_verdict verdict, const struct payload_info *info,
+		    struct account_flow **flow)
 {
-	const uint64_t n = (length + segment - 1) / segment;
 	struct account_stream *per_stream = &account->streams[stream];
-	struct account_flow *flow;
-	struct payload_info info;
 
-	note_arrivals(&account->arrivals, n, length, now_ns);
+	*flow = NULL;
 	per_stream->received += n;
-	switch (payload_read_header(header, length < segment ? length : segment, &info)) {
+	switch (verdict) {
 	case PAYLOAD_SHORT:
 		per_stream->too_short += n;
 		return 0;
@@ -126,59 +131,57 @@ int account_first(struct account *account, uint32_t stream, const uint8_t *heade
 	case PAYLOAD_GOOD:
 		break;
 	}
-	flow = find_flow(account, stream, info.flow);
-	if (!flow)
-		return -ENOMEM;
-	for (uint64_t i = 0; i < n; i++) {
-		int ret = seqtrack_add(&flow->seqs, info.seq + i);
+	*flow = find_flow(account, stream, info->flow);
+	return *flow ? 0 : -ENOMEM;
+}
 
+int account_first(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
+		  size_t segment, uint64_t now_ns)
+{
+	const uint64_t n = (length + segment - 1) / segment;
+	struct account_flow *flow;
+	struct payload_info info;
+	enum payload_verdict verdict;
+	int ret;
+
+	note_arrivals(&account->arrivals, n, length, now_ns);
+	verdict = payload_read_header(header, length < segment ? length : segment, &info);
+	ret = classify(account, stream, n, verdict, &info, &flow);
+	if (!flow)
+		return ret;
+	for (uint64_t i = 0; i < n; i++) {
+		ret = seqtrack_add(&flow->seqs, info.seq + i);
 		if (ret == -ERANGE)
-			per_stream->corrupt++;
+			account->streams[stream].corrupt++;
 		else if (ret)
 			return ret;
 	}
-	note_arrivals(&flow->arrivals, n, length, now_ns);
-	hist_add(&flow->latency, now_ns > info.sent_ns ? now_ns - info.sent_ns : 0);
+	note_flow(flow, n, length, info.sent_ns, now_ns);
 	return 0;
-}
-
-static enum payload_verdict judge(const struct account *account, const uint8_t *bytes,
-				  size_t length, struct payload_info *info)
-{
-	return account->headers_only ? payload_read_header(bytes, length, info)
-				     : payload_read(&account->pattern, bytes, length, info);
 }
 
 int account_datagram(struct account *account, uint32_t stream, const uint8_t *bytes, size_t length,
 		     uint64_t now_ns)
 {
-	struct account_stream *per_stream = &account->streams[stream];
 	struct account_flow *flow;
 	struct payload_info info;
+	enum payload_verdict verdict;
 	int ret;
 
-	note_arrival(&account->arrivals, length, now_ns);
-	per_stream->received++;
-	switch (judge(account, bytes, length, &info)) {
-	case PAYLOAD_SHORT:
-		per_stream->too_short++;
-		return 0;
-	case PAYLOAD_CORRUPT:
-		per_stream->corrupt++;
-		return 0;
-	case PAYLOAD_GOOD:
-		break;
-	}
-	flow = find_flow(account, stream, info.flow);
+	note_arrivals(&account->arrivals, 1, length, now_ns);
+	verdict = account->headers_only ? payload_read_header(bytes, length, &info)
+					: payload_read(&account->pattern, bytes, length, &info);
+	ret = classify(account, stream, 1, verdict, &info, &flow);
 	if (!flow)
-		return -ENOMEM;
+		return ret;
 	ret = seqtrack_add(&flow->seqs, info.seq);
-	if (ret == -ERANGE)
-		per_stream->corrupt++;
+	if (ret == -ERANGE) {
+		account->streams[stream].corrupt++;
+		return 0;
+	}
 	if (ret)
-		return ret == -ERANGE ? 0 : ret;
-	note_arrival(&flow->arrivals, length, now_ns);
-	hist_add(&flow->latency, now_ns > info.sent_ns ? now_ns - info.sent_ns : 0);
+		return ret;
+	note_flow(flow, 1, length, info.sent_ns, now_ns);
 	return 0;
 }
 
