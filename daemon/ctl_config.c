@@ -70,8 +70,10 @@ enum ctl_status ctl_config_check(const struct ctl *ctl)
 	return ret < 0 ? CTL_REFUSED : CTL_OK;
 }
 
-/* Would @text fit into one request?  Escaped, a quote takes two bytes, a control character up to
- * six. */
+/*
+ * Would @text fit into one request?  Escaped, a quote takes two bytes, a control character
+ * up to six.
+ */
 static bool fits(const char *text)
 {
 	const size_t envelope = 256;

@@ -22,9 +22,8 @@
 #include "daemon/ctl.h"
 
 #define ANSWER_MS 10000
-#define ANSWER_MAX_BYTES                                                        \
-	(256u * 1024u * 1024u) /* 16384 rules with all counters take some 60 MB \
-				*/
+/* 16384 rules with all counters take some 60 MB. */
+#define ANSWER_MAX_BYTES (256u * 1024u * 1024u)
 
 /* A connection, and what was received on it and not yet taken. */
 struct connection {

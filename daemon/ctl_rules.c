@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/ctl.h"
+#include "daemon/ctl_columns.h"
 #include "daemon/ctl_table.h"
 
 const struct ctl_option ctl_remove_options[] = {
@@ -41,15 +42,30 @@ enum ctl_status ctl_sync(const struct ctl *ctl)
 	return ctl_run(ctl, "SyncRules", NULL, print_published);
 }
 
-static void input_cell(struct table *t, const cJSON *input)
+/* The id that was given to the rule, or else the one it got. */
+static void cell_id(struct table *t, const cJSON *rule, const char *member)
 {
+	const char *id = ctl_text(rule, member);
+
+	table_cell(t, "%s", id[0] ? id : ctl_text(rule, "id"));
+}
+
+static void cell_state(struct table *t, const cJSON *rule, const char *member)
+{
+	table_cell(t, "%s%s", ctl_text(rule, member),
+		   cJSON_GetArraySize(ctl_member(rule, "pending")) > 0 ? ", worker away" : "");
+}
+
+static void cell_input(struct table *t, const cJSON *rule, const char *member)
+{
+	const cJSON *input = ctl_member(rule, member);
 	const char *source = ctl_text(input, "source");
 
 	table_cell(t, "%s:%.0f %s%s%s", ctl_text(input, "group"), ctl_number(input, "port"),
 		   ctl_text(input, "interface"), source[0] ? " from " : "", source);
 }
 
-static void output_cells(struct table *t, const cJSON *output)
+static void cell_output(struct table *t, const cJSON *output, const char *member)
 {
 	const char *source = ctl_text(output, "source_ip");
 	double dscp = ctl_number(output, "dscp");
@@ -57,51 +73,32 @@ static void output_cells(struct table *t, const cJSON *output)
 
 	if (dscp != 0)
 		snprintf(dscp_text, sizeof(dscp_text), " dscp %.0f", dscp);
-	table_cell(t, "%s:%.0f %s%s%s%s", ctl_text(output, "group"), ctl_number(output, "port"),
+	table_cell(t, "%s:%.0f %s%s%s%s", ctl_text(output, member), ctl_number(output, "port"),
 		   ctl_text(output, "interface"), source[0] ? " as " : "", source, dscp_text);
-	table_cell(t, "%.0f%s", ctl_number(output, "ttl"),
-		   cJSON_IsTrue(ctl_member(output, "ttl_default")) ? " (default)" : "");
-	table_cell(t, "%.0f", ctl_number(output, "matched"));
-	table_cell(t, "%.0f", ctl_number(output, "sent"));
 }
 
-/* One row per output; the rule's own columns only in the first. */
-static void rule_rows(struct table *t, const cJSON *rule)
+static void cell_ttl(struct table *t, const cJSON *output, const char *member)
 {
-	const char *id = ctl_text(rule, "rule_id");
-	const cJSON *output;
-	char drops[CTL_LIST_MAX];
-	bool first = true;
-
-	cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
-		table_cell(t, "%s", first ? id[0] ? id : ctl_text(rule, "id") : "");
-		table_cell(t, "%s", first ? ctl_text(rule, "name") : "");
-		table_cell(t, "%s%s", first ? ctl_text(rule, "state") : "",
-			   first && cJSON_GetArraySize(ctl_member(rule, "pending")) > 0
-				   ? ", worker away"
-				   : "");
-		if (first)
-			input_cell(t, ctl_member(rule, "input"));
-		else
-			table_cell(t, "%s", "");
-		output_cells(t, output);
-		table_cell(t, "%s", ctl_nonzero(ctl_member(output, "send_drops"), drops));
-		table_end_row(t);
-		first = false;
-	}
+	table_cell(t, "%.0f%s", ctl_number(output, member),
+		   cJSON_IsTrue(ctl_member(output, "ttl_default")) ? " (default)" : "");
 }
 
 static void print_list(const cJSON *result)
 {
-	static const char *const headers[] = {"ID",  "NAME",     "STATE", "INPUT",     "OUTPUT",
-					      "TTL", ">MATCHED", ">SENT", "SEND DROPS"};
-	const cJSON *rule;
-	struct table t;
+	static const struct ctl_column of_rule[] = {
+		{"ID", "rule_id", cell_id},
+		{"NAME", "name", cell_text},
+		{"STATE", "state", cell_state},
+		{"INPUT", "input", cell_input},
+		{NULL},
+	};
+	static const struct ctl_column of_output[] = {
+		{"OUTPUT", "group", cell_output},           {"TTL", "ttl", cell_ttl},
+		{">MATCHED", "matched", cell_number},       {">SENT", "sent", cell_number},
+		{"SEND DROPS", "send_drops", cell_nonzero}, {NULL},
+	};
 
-	table_init(&t, headers, sizeof(headers) / sizeof(headers[0]));
-	cJSON_ArrayForEach(rule, ctl_member(result, "rules"))
-		rule_rows(&t, rule);
-	table_print(&t, "no rules");
+	columns_print_outputs(ctl_member(result, "rules"), of_rule, of_output);
 }
 
 enum ctl_status ctl_list(const struct ctl *ctl)

@@ -4,9 +4,8 @@
 #include <stdio.h>
 
 #include "daemon/ctl.h"
+#include "daemon/ctl_columns.h"
 #include "daemon/ctl_table.h"
-
-#define N(array) (sizeof(array) / sizeof((array)[0]))
 
 static void print_drops(const char *title, const cJSON *drops)
 {
@@ -52,87 +51,63 @@ static void print_totals(const cJSON *result)
 
 static void print_workers(const cJSON *workers)
 {
-	static const char *const headers[] = {">WORKER", ">RECEIVED", ">FRAMES", ">MATCHED",
-					      ">COPIES", ">SENT",     ">CALLS",  ">EXHAUSTED",
-					      "DROPS",   "SEND DROPS"};
-	static const char *const numbers[] = {"worker",     "received",       "frames",
-					      "matched",    "egress_matched", "sent",
-					      "send_calls", "buf_exhaust"};
-	char list[CTL_LIST_MAX];
-	const cJSON *worker;
-	struct table t;
+	static const struct ctl_column columns[] = {
+		{">WORKER", "worker", cell_number},
+		{">RECEIVED", "received", cell_number},
+		{">FRAMES", "frames", cell_number},
+		{">MATCHED", "matched", cell_number},
+		{">COPIES", "egress_matched", cell_number},
+		{">SENT", "sent", cell_number},
+		{">CALLS", "send_calls", cell_number},
+		{">EXHAUSTED", "buf_exhaust", cell_number},
+		{"DROPS", "drops", cell_nonzero},
+		{"SEND DROPS", "send_drops", cell_nonzero},
+		{NULL},
+	};
 
-	table_init(&t, headers, N(headers));
-	cJSON_ArrayForEach(worker, workers) {
-		for (size_t i = 0; i < N(numbers); i++)
-			table_cell(&t, "%.0f", ctl_number(worker, numbers[i]));
-		table_cell(&t, "%s", ctl_nonzero(ctl_member(worker, "drops"), list));
-		table_cell(&t, "%s", ctl_nonzero(ctl_member(worker, "send_drops"), list));
-	}
 	putchar('\n');
-	table_print(&t, "no workers");
+	columns_print(workers, columns, "no workers");
 }
 
 static void print_interfaces(const cJSON *interfaces)
 {
-	static const char *const headers[] = {"INPUT INTERFACE", ">DELIVERED", ">SOCKET QUEUE",
-					      ">NOT MATCHED", ">NOT IPV4 UDP"};
-	const cJSON *i;
-	struct table t;
+	static const struct ctl_column columns[] = {
+		{"INPUT INTERFACE", "name", cell_text},
+		{">DELIVERED", "delivered", cell_number},
+		{">SOCKET QUEUE", "socket_queue", cell_number},
+		{">NOT MATCHED", "not_matched", cell_number},
+		{">NOT IPV4 UDP", "not_ipv4_udp", cell_number},
+		{NULL},
+	};
 
-	table_init(&t, headers, N(headers));
-	cJSON_ArrayForEach(i, interfaces) {
-		table_cell(&t, "%s", ctl_text(i, "name"));
-		table_cell(&t, "%.0f", ctl_number(i, "delivered"));
-		table_cell(&t, "%.0f", ctl_number(i, "socket_queue"));
-		table_cell(&t, "%.0f", ctl_number(i, "not_matched"));
-		table_cell(&t, "%.0f", ctl_number(i, "not_ipv4_udp"));
-	}
 	putchar('\n');
-	table_print(&t, "no input interfaces");
+	columns_print(interfaces, columns, "no input interfaces");
 }
 
-/* One row per output; the rule's own columns only in the first. */
-static void rule_rows(struct table *t, const cJSON *rule)
+static void cell_address(struct table *t, const cJSON *output, const char *member)
 {
-	char list[CTL_LIST_MAX];
-	const cJSON *output;
-	bool first = true;
-
-	cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
-		table_cell(t, "%s", first ? ctl_text(rule, "rule_id") : "");
-		table_cell(t, "%s", first ? ctl_text(rule, "name") : "");
-		if (first) {
-			table_cell(t, "%.0f", ctl_number(rule, "matched"));
-			table_cell(t, "%.0f", ctl_number(rule, "rate_limited"));
-			table_cell(t, "%.0f", ctl_number(rule, "shed"));
-		} else {
-			for (int i = 0; i < 3; i++)
-				table_cell(t, "%s", "");
-		}
-		table_cell(t, "%s:%.0f %s", ctl_text(output, "group"), ctl_number(output, "port"),
-			   ctl_text(output, "interface"));
-		table_cell(t, "%.0f", ctl_number(output, "matched"));
-		table_cell(t, "%.0f", ctl_number(output, "sent"));
-		table_cell(t, "%.0f", ctl_number(output, "bytes"));
-		table_cell(t, "%s", ctl_nonzero(ctl_member(output, "send_drops"), list));
-		first = false;
-	}
+	table_cell(t, "%s:%.0f %s", ctl_text(output, member), ctl_number(output, "port"),
+		   ctl_text(output, "interface"));
 }
 
 static void print_rules(const cJSON *rules)
 {
-	static const char *const headers[] = {"RULE",   "NAME",      ">MATCHED", ">LIMITED",
-					      ">SHED",  "OUTPUT",    ">COPIES",  ">SENT",
-					      ">BYTES", "SEND DROPS"};
-	const cJSON *rule;
-	struct table t;
+	static const struct ctl_column of_rule[] = {
+		{"RULE", "rule_id", cell_text},       {"NAME", "name", cell_text},
+		{">MATCHED", "matched", cell_number}, {">LIMITED", "rate_limited", cell_number},
+		{">SHED", "shed", cell_number},       {NULL},
+	};
+	static const struct ctl_column of_output[] = {
+		{"OUTPUT", "group", cell_address},
+		{">COPIES", "matched", cell_number},
+		{">SENT", "sent", cell_number},
+		{">BYTES", "bytes", cell_number},
+		{"SEND DROPS", "send_drops", cell_nonzero},
+		{NULL},
+	};
 
-	table_init(&t, headers, N(headers));
-	cJSON_ArrayForEach(rule, rules)
-		rule_rows(&t, rule);
 	putchar('\n');
-	table_print(&t, "no rules");
+	columns_print_outputs(rules, of_rule, of_output);
 }
 
 static void print_stats(const cJSON *result)

@@ -24,6 +24,11 @@ struct table {
 	char **cells;
 };
 
+/**
+ * table_init() - begin a table
+ * @headers: borrowed until table_print(), one per column
+ * @columns: 1..TABLE_COLUMNS_MAX
+ */
 void table_init(struct table *t, const char *const *headers, unsigned columns);
 
 /* Adds the next cell. */

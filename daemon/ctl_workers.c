@@ -4,47 +4,60 @@
 #include <stdio.h>
 
 #include "daemon/ctl.h"
+#include "daemon/ctl_columns.h"
 #include "daemon/ctl_table.h"
 #include "daemon/version.h"
 
 #define UPGRADE_MS 180000
 
-static void worker_cells(struct table *t, const cJSON *w)
+static void cell_cpu(struct table *t, const cJSON *worker, const char *member)
 {
-	const cJSON *cpu = ctl_member(w, "cpu");
-	const char *last = ctl_text(w, "last_exit");
+	const cJSON *cpu = ctl_member(worker, member);
 
-	table_cell(t, "%.0f", ctl_number(w, "worker"));
-	table_cell(t, "%.0f", ctl_number(w, "pid"));
 	if (cJSON_IsNumber(cpu) && cpu->valueint >= 0)
 		table_cell(t, "%d", cpu->valueint);
 	else
 		table_cell(t, "any");
-	table_cell(t, "%s", ctl_text(w, "state"));
-	table_cell(t, "%.0f", ctl_number(w, "rules"));
-	table_cell(t, "%s", cJSON_IsTrue(ctl_member(w, "in_sync")) ? "yes" : "no");
-	table_cell(t, "%.0f", ctl_number(w, "generation"));
-	table_cell(t, "%s", ctl_text(w, "hash"));
-	table_cell(t, "%.0f ms ago", ctl_number(w, "heartbeat_age_ms"));
-	table_cell(t, "%.0f", ctl_number(w, "worker_restarts"));
-	table_cell(t, "%.0f", ctl_number(w, "health_check_failures"));
-	table_cell(t, "%.0f", ctl_number(w, "drift_detected"));
-	table_cell(t, "%.0f", ctl_number(w, "drift_repaired"));
+}
+
+static void cell_yes_no(struct table *t, const cJSON *worker, const char *member)
+{
+	table_cell(t, "%s", cJSON_IsTrue(ctl_member(worker, member)) ? "yes" : "no");
+}
+
+static void cell_age(struct table *t, const cJSON *worker, const char *member)
+{
+	table_cell(t, "%.0f ms ago", ctl_number(worker, member));
+}
+
+static void cell_exit(struct table *t, const cJSON *worker, const char *member)
+{
+	const char *last = ctl_text(worker, member);
+
 	table_cell(t, "%s", last[0] ? last : "-");
 }
 
 static void print_workers(const cJSON *result)
 {
-	static const char *const headers[] = {
-		">WORKER", ">PID",       ">CPU",      "STATE", ">RULES", "IN SYNC",   ">GENERATION",
-		"HASH",    ">HEARTBEAT", ">RESTARTS", ">HUNG", ">DRIFT", ">REPAIRED", "LAST EXIT"};
-	const cJSON *w;
-	struct table t;
+	static const struct ctl_column columns[] = {
+		{">WORKER", "worker", cell_number},
+		{">PID", "pid", cell_number},
+		{">CPU", "cpu", cell_cpu},
+		{"STATE", "state", cell_text},
+		{">RULES", "rules", cell_number},
+		{"IN SYNC", "in_sync", cell_yes_no},
+		{">GENERATION", "generation", cell_number},
+		{"HASH", "hash", cell_text},
+		{">HEARTBEAT", "heartbeat_age_ms", cell_age},
+		{">RESTARTS", "worker_restarts", cell_number},
+		{">HUNG", "health_check_failures", cell_number},
+		{">DRIFT", "drift_detected", cell_number},
+		{">REPAIRED", "drift_repaired", cell_number},
+		{"LAST EXIT", "last_exit", cell_exit},
+		{NULL},
+	};
 
-	table_init(&t, headers, sizeof(headers) / sizeof(headers[0]));
-	cJSON_ArrayForEach(w, ctl_member(result, "workers"))
-		worker_cells(&t, w);
-	table_print(&t, "no workers");
+	columns_print(ctl_member(result, "workers"), columns, "no workers");
 }
 
 enum ctl_status ctl_list_workers(const struct ctl *ctl)
