@@ -51,8 +51,9 @@ struct send {
 	uint32_t datagrams;
 	uint32_t bytes;
 	bool retried;
-	bool singles;  /* set aside to be sent datagram by datagram */
-	uint32_t next; /* in the free list or the again list */
+	bool singles;    /* set aside to be sent datagram by datagram */
+	uint32_t next;   /* in the free list or the again list */
+	uint32_t outlet; /* where it goes out, whatever becomes of the output meanwhile */
 };
 
 struct egress {
@@ -174,17 +175,12 @@ static void count_end(struct egress *e, struct match_output *o, uint32_t n, uint
 	counter_add(&e->page->egress.bytes, bytes);
 }
 
-/* NULL for one without an interface. */
+/* NULL for one whose interface has no socket. */
 static struct outlet *outlet_of(struct egress *e, const struct match_output *o)
 {
-	return o->rec.iface < MCR_MAX_IFACES ? &e->outlets[o->rec.iface] : NULL;
-}
+	struct outlet *l = o->rec.iface < MCR_MAX_IFACES ? &e->outlets[o->rec.iface] : NULL;
 
-static int socket_of(struct egress *e, const struct match_output *o)
-{
-	const struct outlet *l = outlet_of(e, o);
-
-	return l ? l->sock : -1;
+	return l && l->sock >= 0 ? l : NULL;
 }
 
 /* --- runs --- */
@@ -230,8 +226,8 @@ static struct run *run_make(struct egress *e, const struct egress_item *items, u
 
 /* --- sends --- */
 
-static struct send *send_take(struct egress *e, struct match_output *o, struct run *r,
-			      uint32_t unit)
+static struct send *send_take(struct egress *e, struct match_output *o, struct outlet *l,
+			      struct run *r, uint32_t unit)
 {
 	struct send *s;
 
@@ -242,6 +238,7 @@ static struct send *send_take(struct egress *e, struct match_output *o, struct r
 	e->free_send = s->next;
 	e->taken++;
 	s->output = o;
+	s->outlet = (uint32_t)(l - e->outlets);
 	s->run = r;
 	s->unit = unit;
 	s->retried = false;
@@ -274,7 +271,7 @@ static void queue(struct egress *e, struct send *s)
 	};
 
 	e->in_flight++;
-	e->io.queue(e->io.ctx, socket_of(e, s->output), &s->msg, tag);
+	e->io.queue(e->io.ctx, e->outlets[s->outlet].sock, &s->msg, tag);
 }
 
 /* The output's own control messages, and the segment size. */
@@ -293,9 +290,9 @@ static void attach_segment(struct send *s, uint32_t segment_bytes)
 	s->msg.msg_controllen = used + CMSG_SPACE(sizeof(segment));
 }
 
-static void send_whole(struct egress *e, struct run *r, struct match_output *o)
+static void send_whole(struct egress *e, struct run *r, struct match_output *o, struct outlet *l)
 {
-	struct send *s = send_take(e, o, r, e->unit);
+	struct send *s = send_take(e, o, l, r, e->unit);
 
 	s->msg.msg_iov = r->iov;
 	s->msg.msg_iovlen = r->n_iov;
@@ -307,10 +304,10 @@ static void send_whole(struct egress *e, struct run *r, struct match_output *o)
 	e->unit += r->datagrams;
 }
 
-static void send_single(struct egress *e, struct run *r, struct match_output *o, struct iovec one,
-			uint32_t unit)
+static void send_single(struct egress *e, struct run *r, struct match_output *o, struct outlet *l,
+			struct iovec one, uint32_t unit)
 {
-	struct send *s = send_take(e, o, r, unit);
+	struct send *s = send_take(e, o, l, r, unit);
 
 	s->one = one;
 	s->msg.msg_iov = &s->one;
@@ -326,6 +323,8 @@ static void send_single(struct egress *e, struct run *r, struct match_output *o,
  */
 static void send_each(struct egress *e, struct run *r, struct match_output *o, uint32_t *unit)
 {
+	struct outlet *l = outlet_of(e, o);
+
 	for (struct run_cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
 		const struct iovec one = run_step(r, &at);
 		const struct arena_past *end = past_end(&e->past, *unit);
@@ -334,26 +333,28 @@ static void send_each(struct egress *e, struct run *r, struct match_output *o, u
 			continue;
 		if (end)
 			count_end(e, o, 1, (uint32_t)one.iov_len, end->res);
-		else if (socket_of(e, o) < 0)
+		else if (!l)
 			count_end(e, o, 1, 0, -ENODEV);
 		else
-			send_single(e, r, o, one, *unit);
+			send_single(e, r, o, l, one, *unit);
 	}
 }
 
 /* Return: may it be refused as a whole, and what comes after it be taken? */
 static bool send_run(struct egress *e, struct run *r, struct match_output *o)
 {
+	struct outlet *l = outlet_of(e, o);
+
 	if (past_touches(&e->past, e->unit, r->datagrams)) {
 		send_each(e, r, o, &e->unit);
-	} else if (socket_of(e, o) < 0) {
+	} else if (!l) {
 		count_end(e, o, r->datagrams, 0, -ENODEV);
 		e->unit += r->datagrams;
 	} else if (r->datagrams == 1 ||
 		   (!e->per_packet && !o->no_gso && r->datagrams <= e->segments_max &&
 		    r->segment_bytes <= o->payload_max)) {
-		send_whole(e, r, o);
-		return outlet_may_refuse(outlet_of(e, o), r->datagrams, r->segment_bytes);
+		send_whole(e, r, o, l);
+		return outlet_may_refuse(l, r->datagrams, r->segment_bytes);
 	} else {
 		send_each(e, r, o, &e->unit);
 	}
@@ -387,7 +388,7 @@ static enum again verdict(struct egress *e, struct send *s, int err)
 		return s->retried ? AGAIN_NO : AGAIN_SAME;
 	if (refusal_is_final(-err, s->datagrams))
 		return AGAIN_NO;
-	outlet_refused(outlet_of(e, s->output));
+	outlet_refused(&e->outlets[s->outlet]);
 	if (err == EINVAL && s->datagrams > EGRESS_SEGMENTS_OLD)
 		e->segments_next = EGRESS_SEGMENTS_OLD;
 	if (err == EIO || err == EOPNOTSUPP) {
@@ -433,7 +434,7 @@ void egress_done(struct egress *e, uint32_t send, int res)
 		break;
 	}
 	if (res >= 0)
-		outlet_took(outlet_of(e, s->output), s->datagrams, s->run->segment_bytes);
+		outlet_took(&e->outlets[s->outlet], s->datagrams, s->run->segment_bytes);
 	count_end(e, s->output, s->datagrams, s->bytes, res);
 	send_put(e, s);
 }

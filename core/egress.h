@@ -62,8 +62,13 @@ struct egress_io {
 
 /**
  * struct egress_item - one received (super-)datagram of the batch
- * @next: next item of the same rule, or CHAIN_END
- * @unit: in a replay, of the first item of a rule: number of its first datagram
+ * @payload:       borrowed from @buffer
+ * @payload_bytes: of all its datagrams, 0..65507
+ * @segment_bytes: of each but the last, which may be shorter
+ * @datagrams:     1 or more
+ * @buffer:        index in the pool; the batch holds a reference
+ * @next:          next item of the same rule, or CHAIN_END
+ * @unit:          in a replay, of the first item of a rule: number of its first datagram
  */
 struct egress_item {
 	const uint8_t *payload;
@@ -79,17 +84,26 @@ struct egress; /* large, heap */
 
 /**
  * egress_new() - all memory that sending ever takes
- * @pool: where buffers go back to
- * @page: counters
- * @io:   copied
+ * @pool:       where buffers go back to; borrowed until egress_free()
+ * @page:       counters; borrowed likewise
+ * @io:         copied
  * @per_packet: one send per datagram, never UDP_SEGMENT
+ *
  * Return: NULL when out of memory.
  */
 struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 			  const struct egress_io *io, bool per_packet);
+
+/* Only when it is settled; NULL is allowed. */
 void egress_free(struct egress *e);
 
-/* The socket that sends through interface slot @iface; -1 when there is none. */
+/**
+ * egress_set_socket() - say which socket sends through an interface
+ * @iface: slot; MCR_MAX_IFACES and above are ignored
+ * @sock:  borrowed; -1 for none: what is to go there is dropped and counted
+ *
+ * Only while nothing is in flight.  What is known of the last socket is forgotten.
+ */
 void egress_set_socket(struct egress *e, uint32_t iface, int sock);
 
 /**
@@ -122,25 +136,31 @@ void egress_begin(struct egress *e);
 
 /**
  * egress_number() - the next datagram handed over has this number
+ * @unit: counted from egress_begin()
+ *
  * Numbers run on by themselves: one for each datagram and output, in the order in which
  * they are sent, however they are grouped into sends.
  */
 void egress_number(struct egress *e, uint32_t unit);
+
+/* Number of the next datagram. */
 uint32_t egress_unit(const struct egress *e);
 
 /**
  * egress_set_past() - what a predecessor has finished is not to be sent again
- * @past: copied, but not its list, which must stay until the next call.  egress_rule()
- *        counts each datagram as it ended when it comes to it
+ * @past: copied, but not its list, which must stay until the next call
+ *
+ * egress_rule() counts each datagram as it ended when it comes to it.
  */
 void egress_set_past(struct egress *e, const struct past *past);
 
-/*
- * Largest number of segments that the kernel takes, for this batch and for the next; what
- * cannot be is not set.
- */
+/* Largest number of segments that the kernel takes, for this batch. */
 uint32_t egress_segments_max(const struct egress *e);
+
+/* The same for the next batch: what this one has learnt. */
 uint32_t egress_segments_next(const struct egress *e);
+
+/* Sets that of the next batch; neither EGRESS_SEGMENTS_OLD nor EGRESS_SEGMENTS_MAX: ignored. */
 void egress_set_segments_max(struct egress *e, uint32_t segments);
 
 #endif

@@ -281,6 +281,28 @@ static void what_is_proven_costs_nothing(void **state)
 	stop();
 }
 
+/* A proven interface that refuses after all is in doubt again from the next batch on. */
+static void a_refusal_ends_the_proof(void **state)
+{
+	uint32_t first;
+
+	start("proof ended", 1, false);
+	add_many(10, 1000);
+	flush();
+	env->k->payload_max = 900;
+	for (unsigned batch = 0; batch < 2; batch++) {
+		first = env->k->n_got;
+		add_many(5, 1000);
+		add(1200, 1200);
+		flush();
+		assert_int_equal(env->k->n_got, first + 6);
+		/* What is refused in the midst of a batch may be overtaken there, but only there.
+		 */
+		assert_int_equal(env->k->got[batch ? first + 5 : first].bytes, 1200);
+	}
+	stop();
+}
+
 /* Every send fails at once and has to be sent again, while none is free. */
 static void out_of_sends_while_refused(void **state)
 {
@@ -342,6 +364,7 @@ int main(void)
 		cmocka_unit_test(limit_stays),
 		cmocka_unit_test(nothing_overtakes_a_refused_run),
 		cmocka_unit_test(what_is_proven_costs_nothing),
+		cmocka_unit_test(a_refusal_ends_the_proof),
 		cmocka_unit_test(out_of_sends_while_refused),
 		cmocka_unit_test(nothing_leaks),
 	};
