@@ -185,9 +185,10 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 		iface_close_input(s, iface->slot);
 	in->iface = *iface;
 	in->round = s->round;
-	ret = open_packet_sockets(in);
+	/* In this order, or what is counted exceeds what there was: see supervisor_stats.c. */
+	ret = open_counting_sockets(in);
 	if (ret == 0)
-		ret = open_counting_sockets(in);
+		ret = open_packet_sockets(in);
 	if (ret < 0) {
 		close_input_sockets(in);
 		return ret;

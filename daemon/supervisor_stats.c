@@ -3,8 +3,12 @@
  * supervisor_stats.c - what the kernel counted, into the interface page
  *
  * Frames that no rule wants are all untagged IPv4 UDP less what passed the prefilters.
- * The counting socket is read first: frames that arrive before the others are read make
- * the difference too small, never too large, and the next reading makes up for it.
+ * A frame comes to the workers' socket first and to the counting one last, because the
+ * kernel serves packet sockets in the reverse of the order in which they were made, also
+ * after the link was down (experiment poc_unread_counting_socket).  The counting socket is
+ * read first.  So frames that are under way make the difference too small, never too
+ * large, and the next reading makes up for it; a count that was too large could not be
+ * taken back.
  *
  * PACKET_STATISTICS are 32 bits wide and start over with each reading; here they
  * are added up in 64 bits.  Nobody else writes the page, so plain addition and a

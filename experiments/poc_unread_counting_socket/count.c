@@ -14,6 +14,7 @@
 #define ROUNDS   9
 #define BATCHES  30
 #define BATCH    1000
+#define FLOOD_MS 700 /* for each order */
 
 /* Accepts UDP to port 5000 with @wanted, everything else with its complement. */
 static void port_filter(int fd, bool wanted)
@@ -164,9 +165,97 @@ static void cost_case(void)
 	close(fd);
 }
 
+/* Accepts everything, and takes its time, so that the frame's way to the next socket is long. */
+static void slow_filter(int fd)
+{
+	static struct sock_filter insns[BPF_MAXINSNS];
+
+	for (unsigned int i = 0; i + 1 < BPF_MAXINSNS; i++)
+		insns[i] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0);
+	insns[BPF_MAXINSNS - 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0x40000);
+	poc_attach_filter(fd, insns, BPF_MAXINSNS);
+}
+
+static void *flood(void *stop)
+{
+	struct sockaddr_in to = poc_addr("239.1.1.1", 5000);
+	int fd = poc_egress_socket("gen0");
+
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED))
+		poc_send(fd, "wanted", 6, &to);
+	close(fd);
+	return NULL;
+}
+
+/*
+ * Both sockets accept all frames.  All that @minuend has counted, less what @subtrahend has
+ * when it is read next: how often is that more than nothing?
+ */
+static unsigned int excesses(int minuend, int subtrahend, unsigned int *readings)
+{
+	uint64_t end_ns = poc_now_ns() + FLOOD_MS * 1000000ull;
+	unsigned int found = 0;
+	bool stop = false;
+	int64_t more = 0;
+	pthread_t sender;
+
+	poc_packet_stats(minuend);
+	poc_packet_stats(subtrahend);
+	pthread_create(&sender, NULL, flood, &stop);
+	for (*readings = 0; poc_now_ns() < end_ns; ++*readings) {
+		more += poc_packet_stats(minuend).tp_packets;
+		more -= poc_packet_stats(subtrahend).tp_packets;
+		found += more > 0;
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	pthread_join(sender, NULL);
+	more += poc_packet_stats(minuend).tp_packets;
+	more -= poc_packet_stats(subtrahend).tp_packets;
+	poc_check(more == 0, "at the end both have counted the same (difference %lld)",
+		  (long long)more);
+	return found;
+}
+
+static void set_link(const char *state)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "ip link set in0 %s", state);
+	poc_must(system(command) == 0 ? 0 : -1, command);
+}
+
+/*
+ * A frame comes to the sockets one after the other.  The one that counts everything may be
+ * read first only if frames come to it last.
+ */
+static void order_case(void)
+{
+	int first = poc_packet_socket("in0", ETH_P_ALL, 0);
+	int second = poc_packet_socket("in0", ETH_P_ALL, 0);
+	unsigned int readings, found;
+
+	slow_filter(first);
+	found = excesses(second, first, &readings);
+	poc_check(found > 0, "made last, so frames come to it first: ahead in %u of %u readings",
+		  found, readings);
+	poc_attach_filter(first, &(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0x40000), 1);
+	slow_filter(second);
+	found = excesses(first, second, &readings);
+	poc_check(found == 0, "made first, so frames come to it last: ahead in %u of %u readings",
+		  found, readings);
+	set_link("down");
+	set_link("up");
+	found = excesses(first, second, &readings);
+	poc_check(found == 0, "the same after the link was down: ahead in %u of %u readings", found,
+		  readings);
+	close(first);
+	close(second);
+}
+
 int main(int argc, char **argv)
 {
 	exact_case();
+	order_case();
 	super_case();
 	cost_case();
 	return poc_status();
