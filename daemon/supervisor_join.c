@@ -210,6 +210,10 @@ unsigned join_drop_others(struct join_table *t)
 	return n;
 }
 
+/*
+ * The newest socket first, and no membership by itself: the kernel looks for each one in
+ * a list that begins with the newest.  16,384 of them take 20 ms so, 5 s the other way.
+ */
 void join_fini(struct join_table *t)
 {
 	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
@@ -217,9 +221,10 @@ void join_fini(struct join_table *t)
 			struct membership *m = t->bucket[i];
 
 			t->bucket[i] = m->next;
-			release(t, m);
+			if (m->bind)
+				close(m->bound_fd);
+			free(m);
 		}
-	/* A helper goes with its last member; one whose members could not be read has none. */
 	while (t->helpers) {
 		struct helper *h = t->helpers;
 
@@ -315,10 +320,11 @@ static void restore_membership(struct join_table *t, struct helper *h, struct st
 	*at = m;
 }
 
+/* At the end, so that the newest stays the first. */
 static void restore_helper(struct join_table *t, struct state_reader *r)
 {
+	struct helper **at = &t->helpers, *h;
 	struct saved_helper saved;
-	struct helper *h;
 	int fd;
 
 	state_get(r, &saved, sizeof(saved));
@@ -330,12 +336,13 @@ static void restore_helper(struct join_table *t, struct state_reader *r)
 		state_bad(r);
 		return;
 	}
-	*h = (struct helper){.next = t->helpers,
-			     .fd = fd,
+	*h = (struct helper){.fd = fd,
 			     .ifindex = saved.ifindex,
 			     .source_specific = saved.source_specific,
 			     .full = saved.full};
-	t->helpers = h;
+	while (*at)
+		at = &(*at)->next;
+	*at = h;
 	for (uint32_t i = 0; i < saved.members && !r->error; i++)
 		restore_membership(t, h, r);
 }
