@@ -182,19 +182,63 @@ static void note_need(const cJSON *rules, const cJSON *rule, struct needed *need
 	}
 }
 
+/* Was the relay started with "--interface @name"? */
+static bool is_argument(const char *args, size_t length, const char *name)
+{
+	static const char option[] = "--interface";
+	bool next = false;
+
+	for (size_t at = 0; at < length; at += strlen(args + at) + 1) {
+		const char *word = args + at;
+
+		if (next && !strcmp(word, name))
+			return true;
+		next = !strcmp(word, option);
+		if (!strncmp(word, option, sizeof(option) - 1) && word[sizeof(option) - 1] == '=' &&
+		    !strcmp(word + sizeof(option), name))
+			return true;
+	}
+	return false;
+}
+
+/* Ends in two zeros whatever there is.  Return: bytes, the last zero not counted. */
+static size_t read_arguments(pid_t pid, char *args, size_t size)
+{
+	char path[64];
+	size_t length;
+	FILE *file;
+
+	memset(args, 0, size);
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	length = fread(args, 1, size - 2, file);
+	fclose(file);
+	return length;
+}
+
 static void find_needed(const struct labcheck_relay *relay, struct needed *needed)
 {
 	const cJSON *rules = cJSON_GetObjectItemCaseSensitive(relay->rules, "rules");
 	const cJSON *rule;
 	const cJSON *interface;
+	char args[4096];
+	size_t length = read_arguments(relay->pid, args, sizeof(args));
 
 	cJSON_ArrayForEach(rule, rules) {
 		note_need(rules, rule, needed);
 	}
-	/* Inputs that are open without a rule: those that the command line named. */
+	/*
+	 * Inputs that are open without a rule: those that the command line named, if they exist.
+	 * The statistics also list those that were open once.
+	 */
 	cJSON_ArrayForEach(interface,
 			   cJSON_GetObjectItemCaseSensitive(relay->stats, "interfaces")) {
-		add_name(needed->inputs, &needed->n_inputs, labcheck_text(interface, "name"));
+		const char *name = labcheck_text(interface, "name");
+
+		if (is_argument(args, length, name))
+			add_name(needed->inputs, &needed->n_inputs, name);
 	}
 }
 

@@ -216,6 +216,23 @@ def check_memberships(t):
     t.check(relay)
 
 
+@scenario("the check knows inputs that are closed, and those without a rule", topology="chain3")
+def check_inputs(t):
+    """An input's sockets go with its last rule, unless the command line names the interface."""
+    for interface, sockets in ((None, 0), ("eth0", 3)):
+        relay = t.mcrd("relay", interface=interface)
+        added = relay.rpc("AddRule", rule("239.1.1.1", 5000, output("239.2.2.2", 6000)))
+        t.check(relay)
+        relay.rpc("RemoveRule", {"rule_id": added["rule_id"]})
+        t.equal([one["name"] for one in relay.stats()["interfaces"]], ["eth0"],
+                "what statistics tell of")
+        held = lambda: len(t.run("relay", ["cat", "/proc/net/packet"]).stdout.splitlines()) - 1
+        # A worker lets go of a closed input when it comes to the message.
+        t.wait_until(lambda n=sockets: held() == n, 2, f"{sockets} packet sockets")
+        t.check(relay)
+        relay.stop()
+
+
 WORKER = {"worker": 0, "state": "running", "generation": 7, "hash": "ab", "in_sync": True,
           "rules": 0}
 COUNTERS = {"received": 10, "matched": 7, "drops": {"not_matched": 2, "shed": 1}}
