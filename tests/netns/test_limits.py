@@ -101,5 +101,34 @@ def shedding(t):
     t.note(f"{low['shed']} of 2500 datagrams of low priority shed")
 
 
+@scenario("an output that takes less than it is given", topology="fanout3")
+def full_output(t):
+    """What its queue refuses is counted there, one by one; the other outputs get everything.
+
+    The burst is larger than any send: a smaller one makes tbf cut sends and drop parts unseen.
+    """
+    t.run("relay", ["tc", "qdisc", "add", "dev", "eth1", "root", "tbf", "rate", "4mbit",
+                    "burst", "70kb", "limit", "140kb"])
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, *[output(OUT, 6000, f"eth{n}") for n in (1, 2, 3)]))
+    slow, *others = [t.sink(f"sink{n}", "eth0", OUT, 6000) for n in (1, 2, 3)]
+    t.gen("gen", "eth0", IN, 5000, rate=5000, count=3000, size=1000)
+    for sink in others:
+        t.clean(sink.finish(3000), 3000, sink.name)
+    stats = t.conservation(relay)
+    [one] = stats["rules"]
+    t.equal([(out["interface"], out["matched"]) for out in one["outputs"]],
+            [("eth1", 3000), ("eth2", 3000), ("eth3", 3000)], "matched")
+    full, *rest = one["outputs"]
+    t.equal([(out["sent"], nonzero(out["send_drops"])) for out in rest], [(3000, {})] * 2,
+            "sent and drops of the other outputs")
+    t.true(full["sent"] > 0 and full["sent"] < 3000, f"{full['sent']} of 3000 were taken")
+    t.equal(nonzero(full["send_drops"]), {"queue_full": 3000 - full["sent"]}, "drops")
+    report = slow.finish(full["sent"])
+    t.equal((report["received"], report["duplicated"], report["reordered"], report["corrupt"]),
+            (full["sent"], 0, 0, 0), "received, duplicated, reordered, corrupt behind it")
+    t.note(f"{full['sent']} of 3000 taken")
+
+
 if __name__ == "__main__":
     main()
