@@ -9,6 +9,16 @@
 #include "daemon/control.h"
 #include "daemon/log.h"
 
+/* Who does not run has no channel that could be full. */
+static uint64_t running_workers(const struct control *c)
+{
+	uint64_t mask = 0;
+
+	for (unsigned w = 0; w < c->workers; w++)
+		mask |= (uint64_t)c->worker[w].running << w;
+	return mask;
+}
+
 static void published_reply(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
 {
 	struct control *c = ctx;
@@ -19,16 +29,16 @@ static void published_reply(void *ctx, const struct ipc_msg *request, int status
 	if (request->publish.generation != c->pub.generation)
 		return; /* overtaken */
 	c->pub.error = status;
-	c->pub.busy = status < 0 ? 0 : value;
+	c->pub.busy = status < 0 ? 0 : value & running_workers(c);
 	if (status < 0) {
 		log_msg(SEV_ERROR, FAC_RULE_DISPATCH, "generation %" PRIu64 " not published: %s",
 			request->publish.generation, strerror(-status));
 		c->rec.publish = true;
 		c->rec.failed = true; /* the next tick tries again */
-	} else if (value) {
+	} else if (c->pub.busy) {
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
 			"generation %" PRIu64 ": worker busy, mask %#" PRIx64,
-			request->publish.generation, value);
+			request->publish.generation, c->pub.busy);
 	}
 }
 

@@ -218,6 +218,8 @@ int child_start(struct supervisor *s, struct child *c)
 	int ret;
 
 	c->restart_ns = 0;
+	/* Of this attempt: a process of which there is none is not healthy. */
+	c->started_ns = supervisor_now_ns();
 	ret = spawn(s, c);
 	if (ret < 0) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s cannot be started: %s", c->name,
@@ -231,7 +233,6 @@ int child_start(struct supervisor *s, struct child *c)
 		forget_process(c);
 		return ret;
 	}
-	c->started_ns = supervisor_now_ns();
 	if (c->index == CONTROL_INDEX) {
 		c->overdue_ns = c->started_ns + CONTROL_LIMIT_NS;
 		control_begin(s);
@@ -278,7 +279,20 @@ void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsig
 	child_kill(s, c);
 }
 
-static void restart_or_fail(struct supervisor *s, struct child *c, const char *how)
+static void plan_and_say(struct supervisor *s, struct child *c, const char *how)
+{
+	const int cpu = c->index == CONTROL_INDEX ? -1 : s->worker[c->index].cpu;
+	char core[24] = "";
+
+	if (cpu >= 0)
+		snprintf(core, sizeof(core), ", CPU %d", cpu);
+	log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s; restart in %u ms%s", c->name, how,
+		plan_restart(c), core);
+	c->restarts++;
+}
+
+/* @made_way: it was asked to go for a new binary */
+static void restart_or_fail(struct supervisor *s, struct child *c, const char *how, bool made_way)
 {
 	bool worker = c->index != CONTROL_INDEX;
 
@@ -294,12 +308,13 @@ static void restart_or_fail(struct supervisor *s, struct child *c, const char *h
 		supervisor_fail(s);
 		return;
 	}
-	if (c->last_ending == END_UPGRADE) {
-		c->restart_ns = supervisor_now_ns(); /* it did nothing wrong */
+	if (made_way) {
+		c->restart_ns = supervisor_now_ns(); /* it was to end */
+		if (c->last_ending != END_UPGRADE)
+			log_msg(SEV_WARNING, FAC_SUPERVISOR,
+				"%s %s while it made way for a new binary", c->name, how);
 	} else {
-		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s; restart in %u ms", c->name, how,
-			plan_restart(c));
-		c->restarts++;
+		plan_and_say(s, c, how);
 	}
 	if (worker)
 		control_worker_state(s, c->index);
@@ -307,7 +322,10 @@ static void restart_or_fail(struct supervisor *s, struct child *c, const char *h
 
 static void remember_end(struct child *c, int status)
 {
-	c->last_ending = c->ending == END_NONE ? END_ITSELF : c->ending;
+	/* Who crashes when asked to go has not done what was asked. */
+	bool itself = c->ending == END_NONE || (c->ending == END_UPGRADE && status != 0);
+
+	c->last_ending = itself ? END_ITSELF : c->ending;
 	c->last_status = status;
 	c->last_ms = c->ending_ms;
 	if (c->last_ending == END_HANG || c->last_ending == END_PAGE)
@@ -316,6 +334,7 @@ static void remember_end(struct child *c, int status)
 
 void child_exited(struct supervisor *s, struct child *c)
 {
+	bool made_way = c->ending == END_UPGRADE;
 	char how[ENDING_TEXT_MAX];
 	int status = 0;
 
@@ -329,7 +348,7 @@ void child_exited(struct supervisor *s, struct child *c)
 		s->channel_parked = false;
 	}
 	if (s->phase == PHASE_RUN)
-		restart_or_fail(s, c, how);
+		restart_or_fail(s, c, how, made_way);
 	else if (status != 0)
 		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while shutting down", c->name, how);
 }

@@ -163,7 +163,9 @@ static void conclude(struct supervisor *s, struct ipc_upgraded how)
 		strncpy(how.theirs, mcr_version, sizeof(how.theirs) - 1);
 	upgrade_abandon(s); /* first: whoever is answered finds it over */
 	msg.upgraded = how;
-	control_send(s, &msg, -1);
+	/* One that has started meanwhile is the new program, and owes nobody an answer. */
+	if (!done || s->child[CONTROL_INDEX].pid == s->upgrade.control)
+		control_send(s, &msg, -1);
 }
 
 static void refuse(struct supervisor *s, enum ipc_upgrade_outcome outcome, int detail)

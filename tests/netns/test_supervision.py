@@ -133,7 +133,7 @@ def machine_stalls(t):
 
 @scenario("how a worker ended", topology="chain3")
 def endings(t):
-    """The reason as it was: the signal, and whether a core was written; back-off grows."""
+    """The reason as it was: the signal, whether a core was written, and which CPU; back-off grows."""
     relay = t.mcrd("relay", num_workers=1)
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     for count, (signo, says) in enumerate(((signal.SIGKILL, "was killed by SIGKILL"),
@@ -148,6 +148,10 @@ def endings(t):
     waits = re.findall(r"worker 0 was killed by \S+(?:, core dumped)?; restart in (\d+) ms",
                        relay.log())
     t.equal(waits, ["0", "100", "200"], "waits before the restarts")
+    [cpu] = {one["cpu"] for one in workers_of(relay)}
+    cores = re.findall(r"worker 0 was killed by .*; restart in \d+ ms, CPU (\d+)$", relay.log(),
+                       re.MULTILINE)
+    t.equal(cores, [str(cpu)] * 3, "the core on which it ran, in the log")
 
 
 def with_page_of(relay, worker, change):
@@ -212,6 +216,7 @@ def cannot_start(t):
     result = relay.rpc("AddRule", rule("239.4.4.4", 5000, output(OUT, 7000)))
     t.equal((result["applied"], result["pending"]),
             (1, [{"worker": 0, "reason": "worker not running"}]), "answer to AddRule")
+    t.true("worker busy" not in relay.log(), "the log calls a worker busy that does not run")
     t.equal((workers_of(relay)[1]["pid"], relay.children(CONTROL)), (other, control),
             "worker 1 and control")
     resource.prlimit(relay.pid, resource.RLIMIT_AS, limits)

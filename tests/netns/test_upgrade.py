@@ -298,7 +298,7 @@ def two_at_once(t):
                 "the first")
 
 
-@scenario("an upgrade without root", topology="chain3")
+@scenario("an upgrade without root", topology="chain3", root="more than one user")
 def without_root(t):
     """A user with two rights: they go over the exec, and no more than they."""
     directory = t.run_dir / "own"
@@ -325,6 +325,68 @@ def without_root(t):
     # It opens packet sockets, so that the rights are of use.
     t.equal(ask("AddRule", rule(IN, 5000, output(OUT, 6000)))["state"], "active", "a rule")
     t.equal(daemon.stop(deadline_s=3), 0, "exit status")
+
+
+@scenario("a worker that crashes when it is asked to make way", topology="chain3")
+def crashes_on_its_way(t):
+    """The upgrade goes through, nothing is lost, and how it ended is said."""
+    relay, binary = own_mcrd(t, "relay", num_workers=2)
+    streams = stream_of_each(t, relay)
+    sinks = {n: t.sink("sink", "eth0", OUT, out) for n, (_, out) in streams.items()}
+    gens = {n: t.gen_start("gen", "eth0", IN, into, rate=4000, size=200)
+            for n, (into, _) in streams.items()}
+    t.wait_until(lambda: all(sink.received() >= 500 for sink in sinks.values()), 5, "streams flow")
+    replace(binary, other_version(binary)[0])
+    victim = workers_of(relay)[0]["pid"]
+    os.kill(victim, signal.SIGSTOP)
+    relay.send_signal(signal.SIGUSR2)
+    t.wait_until(lambda: len(lines(relay, "children run as")) == 2, 5, "the new supervisor")
+    relay.stats()  # it has gone round its loop: the worker is asked
+    os.kill(victim, signal.SIGABRT)
+    os.kill(victim, signal.SIGCONT)
+    t.wait_until(lambda: lines(relay, "upgrade done in", "2 of 2 workers rolled"), 5, "the end")
+    t.wait_until(lambda: len(lines(relay, "control runs again")) == 1, 5, "the new control")
+    t.wait_until(lambda: all(one["in_sync"] for one in workers_of(relay)), 5, "workers in sync")
+    t.equal([(one["worker_restarts"], one["last_exit"].removesuffix(", core dumped"))
+             for one in workers_of(relay)],
+            [(0, "was killed by SIGABRT"), (0, "made way for a new binary")], "restarts, last exit")
+    t.equal(len(lines(relay, "worker 0 was killed by SIGABRT",
+                      "while it made way for a new binary")), 1, "lines in the log")
+    for n, gen in gens.items():
+        sent = gen.stop()["sent"]
+        report = sinks[n].finish(sent)
+        t.equal((report["unique"], report["reordered"], report["corrupt"]), (sent, 0, 0),
+                f"the stream of worker {n}")
+    t.conservation(relay)
+
+
+@scenario("control is killed in the middle of an upgrade", topology="chain3")
+def control_dies_meanwhile(t):
+    """Its successor is the new program already: it is not restarted a second time."""
+    relay, binary = own_mcrd(t, "relay", num_workers=2)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
+    old, [control] = relay.children(WORKER), relay.children(CONTROL)
+    replace(binary, other_version(binary)[0])
+    # The last one to be rolled does not finish before it is found to hang.
+    os.kill(workers_of(relay)[1]["pid"], signal.SIGSTOP)
+    relay.send_signal(signal.SIGUSR2)
+    t.wait_until(lambda: set(relay.children(WORKER)) - set(old), 5, "the first is rolled")
+    os.kill(control, signal.SIGKILL)
+    t.wait_until(lambda: relay.children(CONTROL) not in ([], [control]), 5, "another control")
+    [successor] = relay.children(CONTROL)
+    t.wait_until(lambda: lines(relay, "upgrade done in"), 5, "the end of the upgrade")
+    settled(t, relay, [control])
+    # The supervisor's loop has been round: it has answered a request since.
+    relay.stats()
+    t.equal(relay.children(CONTROL), [successor], "the control that runs")
+    t.equal(len(lines(relay, "warning Supervisor[supervisor]: control ")), 1,
+            "warnings about a control")
+    sent = gen.stop()["sent"]
+    report = sink.finish(sent)
+    t.equal((report["unique"], report["reordered"], report["corrupt"]), (sent, 0, 0), "stream")
+    t.conservation(relay)
 
 
 @scenario("stopped in the middle of an upgrade", topology="chain3")

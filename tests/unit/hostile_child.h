@@ -50,6 +50,7 @@ enum act {
 	ACT_READY_TWICE,
 	ACT_HANG,
 	ACT_HANG_BEATEN,
+	ACT_SPIN,
 	ACT_PAGE_MAGIC,
 	ACT_PAGE_SIZE,
 	ACT_PAGE_STATE,
@@ -157,7 +158,9 @@ static void child_spoil_page(enum act act)
 {
 	struct worker_page *p = child_page;
 
-	if (act == ACT_PAGE_MAGIC)
+	if (!p) /* control, of whose page only the time is looked at */
+		child_beat->heartbeat_ns += FAR_AHEAD_NS;
+	else if (act == ACT_PAGE_MAGIC)
 		p->magic ^= 1;
 	else if (act == ACT_PAGE_SIZE)
 		p->size_bytes++;
@@ -238,6 +241,10 @@ static void child_act(enum act act)
 	case ACT_HANG_BEATEN: /* the last heartbeat may be one that has not come yet */
 		child_alive();
 		break;
+	case ACT_SPIN:
+		child_alive();
+		for (;;)
+			__asm__ volatile("");
 	case ACT_PAGE_MAGIC:
 	case ACT_PAGE_SIZE:
 	case ACT_PAGE_STATE:

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -183,6 +184,35 @@ static unsigned times(const char *text)
 	return n;
 }
 
+static unsigned usual_fds; /* of a daemon whose children all behave */
+
+static unsigned count_fds(void)
+{
+	char path[64];
+	unsigned n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)daemon_pid);
+	d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* Nothing that came from a child stays, and nothing of its process. */
+static void expect_usual_fds(void)
+{
+	int64_t end_ms = now_ms() + DEADLINE_MS;
+
+	while (count_fds() != usual_fds) {
+		if (now_ms() >= end_ms)
+			fail_msg("%u descriptors, should be %u:\n%s", count_fds(), usual_fds, said);
+		hear(20);
+	}
+}
+
 /* SIGTERM: in order, with status 0, and with nobody left. */
 static void end(void)
 {
@@ -237,6 +267,8 @@ static const struct row {
 		{"an exit", ACT_EXIT, NULL, "exited with status 3"},
 		{"a signal", ACT_SIGNAL, NULL, "was killed by SIGSEGV"},
 		{"no heartbeat", ACT_HANG, NULL, "had no heartbeat for 4"},
+		{"a heartbeat of tomorrow", ACT_PAGE_FUTURE, NULL,
+		 "had a status page that cannot be"},
 },
   worker_rows[] = {
 	  {"shorter than a message", ACT_SHORT, "(Bad message)", "sent what it may not",
@@ -257,6 +289,7 @@ static const struct row {
 	  {"an exit", ACT_EXIT, NULL, "exited with status 3", END_ITSELF},
 	  {"a signal", ACT_SIGNAL, NULL, "was killed by SIGSEGV", END_ITSELF},
 	  {"no heartbeat", ACT_HANG_BEATEN, NULL, "had no heartbeat for 4", END_HANG, 1},
+	  {"a loop without end", ACT_SPIN, NULL, "had no heartbeat for ", END_HANG, 1},
 	  {"a page of another kind", ACT_PAGE_MAGIC, NULL, "had a status page that cannot be",
 	   END_PAGE, 1},
 	  {"a page of another size", ACT_PAGE_SIZE, NULL, "had a status page that cannot be",
@@ -291,6 +324,7 @@ static void test_control(void **state)
 		expect_ended("control", row);
 		expect("test: control is served again\n");
 		expect("control runs again");
+		expect_usual_fds();
 		assert_int_equal(times("; restart in "), 1);
 		assert_int_equal(times("test: control starts"), 2);
 		assert_int_equal(times("test: worker0 starts"), 1);
@@ -315,6 +349,7 @@ static void test_worker(void **state)
 		expect(text);
 		expect("test: control is served all along\n");
 		expect("worker 0 runs again");
+		expect_usual_fds();
 		assert_int_equal(times("; restart in "), 1);
 		assert_int_equal(times("test: control starts"), 1);
 		assert_int_equal(times("test: worker0 starts"), 2);
@@ -333,6 +368,7 @@ static void test_nobody(void **state)
 		hear(100);
 	assert_int_equal(times(" starts\n"), 3);
 	assert_int_equal(times("restart"), 0);
+	usual_fds = count_fds();
 	end();
 }
 

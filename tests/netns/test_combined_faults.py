@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Several things go wrong at once: streams are whole, nothing is left over, accounts agree.
+
+    gen ---- eth0  relay  eth1 ---- sink
+                     |
+          supervisor --- control, worker 0, worker 1
+"""
+
+import os
+import random
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import fault, main, scenario
+from mcrlab.process import ProcessError
+
+from support_rules import add, memberships, output, rule, rules_by_id, state_of_process
+
+IN, OUT = "239.1.1.1", "239.2.2.2"
+CONTROL, WORKER = "--role=control", "--role=worker"
+CHANNEL = 3
+EXTRA = "239.7.7.7"
+
+
+def descriptors(pid):
+    return sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0]
+                  for fd in os.listdir(f"/proc/{pid}/fd"))
+
+
+def workers_of(relay):
+    """What ListWorkers says; nothing while control is away."""
+    try:
+        return relay.rpc("ListWorkers")["workers"]
+    except (OSError, ProcessError):
+        return []
+
+
+class Streams:
+    """A relay with two workers, a stream for each, and what is to be as before in the end."""
+
+    def __init__(self, t, rate=5000):
+        self.t = t
+        self.relay = t.mcrd("relay", num_workers=2)
+        ports = {}
+        for port in range(5000, 5064):
+            rule_id = add(t, self.relay, rule(IN, port, output(OUT, port + 1000)))["rule_id"]
+            [worker] = rules_by_id(self.relay)[rule_id]["workers"]
+            if worker in ports:
+                self.relay.rpc("RemoveRule", {"rule_id": rule_id})
+            ports.setdefault(worker, port)
+            if len(ports) == 2:
+                break
+        self.sinks = {n: t.sink("sink", "eth0", OUT, port + 1000) for n, port in ports.items()}
+        self.gens = {n: t.gen_start("gen", "eth0", IN, port, rate=rate, size=200)
+                     for n, port in ports.items()}
+        self.flow()
+        self.before = descriptors(self.relay.pid)
+
+    def flow(self):
+        had = {n: sink.received() for n, sink in self.sinks.items()}
+        self.t.wait_until(lambda: all(sink.received() >= had[n] + 300
+                                      for n, sink in self.sinks.items()), 10, "streams flow")
+
+    def settle(self):
+        """Two workers with the rules, and a control that says so."""
+        self.t.wait_until(lambda: len(self.relay.children()) == 3 and
+                          [one["in_sync"] for one in workers_of(self.relay)] == [True, True], 15,
+                          "control answers, both workers have the rules")
+
+    def kill(self, *roles):
+        pids = [pid for role in roles for pid in self.relay.children(role)]
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return pids
+
+    def end(self, kills, groups=()):
+        """Nothing lost, a send repeated for each kill at most, nothing left of the dead."""
+        t, relay = self.t, self.relay
+        self.settle()
+        self.flow()
+        total = 0
+        for n, gen in self.gens.items():
+            sent = gen.stop()["sent"]
+            report = self.sinks[n].finish(sent)
+            t.equal({key: report[key] for key in ("unique", "lost", "reordered", "corrupt")},
+                    {"unique": sent, "lost": 0, "reordered": 0, "corrupt": 0},
+                    f"stream of worker {n}")
+            t.between(report["duplicated"], 0, kills, "datagrams sent twice")
+            total += sent
+        totals = t.conservation(relay)["totals"]
+        t.equal((totals["received"], totals["matched"], sum(totals["drops"].values())),
+                (total, total, 0), "received, matched, dropped")
+        t.equal(memberships(t, "relay", "eth0"), {IN, *groups}, "memberships")
+        t.equal([pid for pid in relay.children() if state_of_process(pid) == "Z"], [], "zombies")
+        t.equal(descriptors(relay.pid), self.before, "descriptors of the supervisor")
+        t.check(relay)
+
+
+@scenario("all children are killed at once", topology="chain3")
+def all_at_once(t):
+    """Three times, the later ones while restarts wait."""
+    streams = Streams(t)
+    for _ in range(3):
+        streams.kill(CONTROL, WORKER)
+        streams.settle()
+    streams.end(kills=6)
+
+
+@scenario("control is killed while both workers wait to be restarted", topology="chain3")
+def control_and_back_off(t):
+    """A rule that is added meanwhile is said to be pending, and theirs when they are back."""
+    streams = Streams(t)
+    for wait in (0, 100, 200):
+        old = streams.kill(WORKER)
+        line = f"restart in {wait} ms"
+        t.wait_until(lambda said=line: streams.relay.stderr().count(said) >= 2, 5, line)
+        if wait < 200:
+            t.wait_until(lambda had=old: len(streams.relay.children(WORKER)) == 2 and
+                         not set(had) & set(streams.relay.children(WORKER)), 5, "new workers")
+    [control] = streams.kill(CONTROL)
+    t.wait_until(lambda: streams.relay.children(CONTROL) not in ([], [control]) and
+                 workers_of(streams.relay), 5, "another control")
+    answer = streams.relay.rpc("AddRule", rule(EXTRA, 5000, output(OUT, 7000)))
+    # How far the workers are by now is a matter of milliseconds.
+    t.equal((answer["result"], answer["applied"] + len(answer["pending"])), ("added", 2),
+            "result, workers that have it or of which it is said why not")
+    streams.settle()
+    t.equal([one["pending"] for one in streams.relay.rpc("ListRules")["rules"]], [[]] * 3,
+            "pending when all are back")
+    streams.end(kills=6, groups=(EXTRA,))
+
+
+@scenario("an interface is deleted while all children are away", topology="chain3")
+def interface_and_children(t):
+    """Its rule is unresolved, its sockets and membership are gone, the others' streams are whole."""
+    streams = Streams(t)
+    relay = streams.relay
+    t.run("relay", ["ip", "link", "add", "extra", "type", "veth", "peer", "name", "other"])
+    for name in ("extra", "other"):
+        t.run("relay", ["ip", "link", "set", name, "up"])
+    wanted = rule(EXTRA, 5000, output(OUT, 7000))
+    wanted["input"]["interface"] = "extra"
+    rule_id = add(t, relay, wanted)["rule_id"]
+    t.true(len(descriptors(relay.pid)) > len(streams.before), "the interface has sockets")
+    with fault.stopped(relay.pid):
+        streams.kill(CONTROL, WORKER)
+        t.run("relay", ["ip", "link", "del", "extra"])
+    streams.settle()
+    t.equal(rules_by_id(relay)[rule_id]["state"], "unresolved", "state")
+    streams.end(kills=2)
+
+
+# What a child may not send, through the channel of the real one.
+HOSTILE = (
+    ("too short", bytes(13), 0),
+    ("too long", bytes(4096), 0),
+    ("noise", b"\xa5" * 64, 0),
+    ("descriptors", bytes(64), 100),
+)
+
+
+@scenario("hostile messages under traffic", topology="chain3", deadline_s=60)
+def hostile(t):
+    """The child whose channel it is ends, for that reason; no stream loses anything by it."""
+    streams = Streams(t)
+    relay = streams.relay
+    for number, (what, data, fds) in enumerate(HOSTILE, 1):
+        for role in (CONTROL, WORKER):
+            pid = relay.children(role)[0]
+            with fault.take_descriptor(pid, CHANNEL) as channel:
+                socket.send_fds(channel, [data], [2] * fds)
+            t.wait_until(lambda gone=pid: not os.path.exists(f"/proc/{gone}"), 5,
+                         f"{what}: the end of {role}")
+            streams.settle()
+        t.equal(relay.stderr().count("sent what it may not; restart in"), 2 * number,
+                f"{what}: restarts in the log")
+    streams.end(kills=len(HOSTILE))
+
+
+@scenario("SIGTERM at any moment of an upgrade", topology="chain3", deadline_s=60)
+def end_during_upgrade(t):
+    """It ends in order within two seconds, after one signal or two, and leaves nothing."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    t.note(f"seed {seed}")
+    chance = random.Random(seed)
+    for number in range(12):
+        relay = t.mcrd("relay", num_workers=2)
+        add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+        children = set(relay.children())
+        relay.send_signal(signal.SIGUSR2)
+        until = time.monotonic() + chance.uniform(0, 0.04)
+        while time.monotonic() < until:
+            children |= set(relay.children())
+        began = time.monotonic()
+        if number % 2:
+            relay.send_signal(signal.SIGTERM)
+        status, _ = relay.stop(deadline_s=3)
+        t.equal(status, 0, "exit status")
+        t.true(time.monotonic() - began < 2, "within two seconds")
+        t.equal([pid for pid in children if os.path.exists(f"/proc/{pid}")], [], "processes")
+        t.equal(memberships(t, "relay", "eth0"), set(), "memberships")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_supervisor_child.c - how long a child that ended waits for its next start
+ *
+ * Time is a variable of the test; the processes are real and end at once.
+ *
+ * Links: daemon/supervisor_child.c daemon/ending.c daemon/log.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/supervisor.h"
+
+#define NS_PER_MS 1000000ull
+#define MINUTE_NS (60000 * NS_PER_MS)
+
+static struct supervisor *sup;
+static struct child *worker;
+static uint64_t now_ns;
+
+/* --- the rest of the supervisor --- */
+
+uint64_t supervisor_now_ns(void)
+{
+	return now_ns;
+}
+
+void supervisor_fail(struct supervisor *s)
+{
+	fail();
+}
+
+void control_begin(struct supervisor *s)
+{
+}
+
+void control_worker_state(struct supervisor *s, unsigned index)
+{
+}
+
+void control_spawn_done(struct supervisor *s, int status, uint64_t value)
+{
+}
+
+void worker_begin(struct supervisor *s, unsigned index)
+{
+}
+
+int priv_kill(int pidfd, int sig, const struct priv_identity *id)
+{
+	return 0;
+}
+
+static int setup(void **state)
+{
+	sup = calloc(1, sizeof(*sup));
+	sup->announced = true;
+	sup->epoll = -1;
+	worker = &sup->child[0];
+	child_init(worker, 0);
+	now_ns = 1000 * MINUTE_NS;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(sup);
+	return 0;
+}
+
+/* A process that was started @lived_ns ago exits now.  Return: milliseconds to the next start. */
+static unsigned wait_after(uint64_t lived_ns)
+{
+	siginfo_t info;
+
+	worker->pid = fork();
+	if (worker->pid == 0)
+		_exit(3);
+	assert_true(worker->pid > 0);
+	worker->started_ns = now_ns - lived_ns;
+	assert_int_equal(waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOWAIT), 0);
+	child_exited(sup, worker);
+	assert_int_equal(worker->pid, 0);
+	assert_true(worker->restart_ns >= now_ns);
+	return (unsigned)((worker->restart_ns - now_ns) / NS_PER_MS);
+}
+
+static void test_waits(void **state)
+{
+	static const unsigned expect_ms[] = {0,    100,   200,   400,   800,   1600, 3200,
+					     6400, 12800, 25600, 30000, 30000, 30000};
+
+	for (unsigned i = 0; i < sizeof(expect_ms) / sizeof(expect_ms[0]); i++) {
+		assert_int_equal(wait_after(NS_PER_MS), expect_ms[i]);
+		assert_int_equal(worker->restarts, i + 1);
+		assert_int_equal(WEXITSTATUS(worker->last_status), 3);
+		now_ns = worker->restart_ns;
+	}
+}
+
+static void test_healthy_minute(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t lived_ns;
+		unsigned expect_ms;
+	} rows[] = {
+		{"first", 1, 0},
+		{"second", 1, 100},
+		{"almost a minute", MINUTE_NS - 1, 200},
+		{"a minute", MINUTE_NS, 0},
+		{"the one after", 1, 100},
+		{"an hour", 60 * MINUTE_NS, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("  %s\n", rows[i].name);
+		assert_int_equal(wait_after(rows[i].lived_ns), rows[i].expect_ms);
+	}
+}
+
+/* No descriptor is left for its channel; the time without it is not one of health. */
+static void test_start_that_fails(void **state)
+{
+	static const unsigned expect_ms[] = {100, 200, 400, 800};
+	struct rlimit was, none;
+
+	assert_int_equal(wait_after(60 * MINUTE_NS), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (unsigned i = 0; i < sizeof(expect_ms) / sizeof(expect_ms[0]); i++) {
+		uint64_t next_ns = child_timers(sup, now_ns);
+
+		assert_int_equal(worker->pid, 0);
+		assert_int_equal((next_ns - now_ns) / NS_PER_MS, expect_ms[i]);
+		now_ns = next_ns;
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_int_equal(worker->restarts, 1);
+}
+
+/* One that runs and never becomes ready is ended after ten seconds, for that reason. */
+static void test_never_ready(void **state)
+{
+	siginfo_t info;
+
+	worker->pid = fork();
+	if (worker->pid == 0)
+		for (;;)
+			pause();
+	assert_true(worker->pid > 0);
+	worker->started_ns = now_ns;
+	worker->overdue_ns = now_ns + 10000 * NS_PER_MS;
+	assert_true(child_timers(sup, now_ns + 10000 * NS_PER_MS - 1) == worker->overdue_ns);
+	assert_int_equal(worker->ending, END_NONE);
+	now_ns += 10000 * NS_PER_MS;
+	assert_true(child_timers(sup, now_ns) == UINT64_MAX);
+	assert_int_equal(worker->ending, END_LATE);
+	assert_int_equal(kill(worker->pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOWAIT), 0);
+	child_exited(sup, worker);
+	assert_int_equal(worker->last_ending, END_LATE);
+	assert_int_equal(worker->last_ms, 10000);
+	assert_int_equal(worker->restarts, 1);
+	assert_true(worker->restart_ns == now_ns);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_healthy_minute, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_start_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_never_ready, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
