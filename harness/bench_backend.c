@@ -2,10 +2,12 @@
 /* The relays that MCR is compared with: starting each, and knowing that it is ready. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/bench_program.h"
 #include "harness/bench_run.h"
 
 #define NET_FILE_MAX 65536
@@ -41,15 +43,14 @@ static int wait_for_text(const struct bench_run *run, const char *file, const ch
 static int start_recv_send(struct bench_run *run, struct lab_error *error)
 {
 	char program[512], in_port[8], out_port[8], outputs[8];
-	const char *argv[] = {program, "eth0",   BENCH_IN_GROUP, in_port, "eth1",
-			      "",      out_port, outputs,        NULL};
+	const char *argv[] = {program,         "eth0",   BENCH_IN_GROUP, in_port, "eth1",
+			      BENCH_OUT_GROUP, out_port, outputs,        NULL};
 	int ret;
 
-	bench_program("../experiments/poc_relay_recv_send/relay", program);
+	bench_program(BENCH_RECV_SEND_PROGRAM, program);
 	snprintf(in_port, sizeof(in_port), "%u", BENCH_IN_PORT);
 	snprintf(out_port, sizeof(out_port), "%u", BENCH_OUT_PORT);
 	snprintf(outputs, sizeof(outputs), "%u", run->scenario->fanout);
-	argv[5] = BENCH_OUT_GROUP;
 	ret = bench_run_spawn(run, argv, true);
 	if (ret)
 		return bench_fail(error, -ret, "recv-send (make experiments)");
@@ -65,7 +66,8 @@ static int start_socat(struct bench_run *run, struct lab_error *error)
 
 	snprintf(from, sizeof(from), "UDP4-RECV:%u,ip-add-membership=%s:eth0,rcvbuf=4194304",
 		 BENCH_IN_PORT, BENCH_IN_GROUP);
-	snprintf(to, sizeof(to), "UDP4-DATAGRAM:%s:%u,ip-multicast-if=10.90.1.1,ip-multicast-ttl=8",
+	snprintf(to, sizeof(to),
+		 "UDP4-DATAGRAM:%s:%u,ip-multicast-if=" BENCH_OUT_ADDRESS ",ip-multicast-ttl=8",
 		 BENCH_OUT_GROUP, BENCH_OUT_PORT);
 	snprintf(listening, sizeof(listening), ":%04X ", BENCH_IN_PORT);
 	ret = bench_run_spawn(run, argv, false);
@@ -147,6 +149,8 @@ int bench_kernel_route(struct bench_run *run, const char *verb, struct lab_error
 		return bench_fail(error, -ret, "smcroutectl");
 	ret = proc_wait(&ctl, deadline_in_ms(CTL_MS), &status);
 	if (ret)
-		proc_stop(&ctl, 9, deadline_in_ms(CTL_MS), &status);
-	return ret || status ? bench_fail(error, EPROTO, "smcroutectl") : 0;
+		proc_stop(&ctl, SIGKILL, deadline_in_ms(CTL_MS), &status);
+	if (!ret && status)
+		ret = -EPROTO;
+	return ret ? bench_fail(error, -ret, "smcroutectl") : 0;
 }

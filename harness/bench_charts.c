@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a bench says: charts. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,14 +10,18 @@
 #include "harness/bench_report.h"
 #include "harness/chart.h"
 
-#define PATH_BYTES   512
 #define N_PERCENTILE 5
 
+/* Return: NULL with errno set. */
 static FILE *open_chart(const char *directory, const struct bench_scenario *s, const char *kind)
 {
-	char path[PATH_BYTES];
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s/%s-%s.svg", directory, s->name, kind);
 
-	snprintf(path, sizeof(path), "%.400s/%s-%s.svg", directory, s->name, kind);
+	if (n < 0 || (size_t)n >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
 	return fopen(path, "we");
 }
 
@@ -124,8 +129,8 @@ int bench_report_charts(const struct bench_results *results, const char *directo
 {
 	int ret = mkdir(directory, 0777) < 0 && errno != EEXIST ? -errno : 0;
 
-	for (unsigned int i = 0; i < bench_n_scenarios && !ret; i++) {
-		const struct bench_scenario *s = &bench_scenarios[i];
+	for (unsigned int i = 0; i < results->set.n && !ret; i++) {
+		const struct bench_scenario *s = &results->set.scenarios[i];
 		const struct bench_series *row = results->series[i];
 
 		ret = chart_rate(directory, s, row);

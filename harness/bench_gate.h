@@ -15,6 +15,8 @@
 
 /**
  * struct bench_gate - a ratio of medians
+ * @scenario:  index in bench_scenarios
+ * @of, @to:   the median of the one over that of the other
  * @reference: measured on an idle machine
  * @tolerance: share of it that may be missing, 0 to 1
  * @lower:     less is better: the gate is reference / (1 - tolerance), and else
@@ -56,8 +58,10 @@ int bench_gates_parse(struct bench_gates *gates, const char *text, const char *p
 /**
  * bench_gates_load() - read a reference from a file (bench_gatefile.c).
  * @path: NULL: $MCR_BENCH_REFERENCE, or the one that comes with the harness
+ * @profile, @gates: as bench_gates_parse()
+ * @error: filled on failure; begins with the path
  *
- * Return: as bench_gates_parse(), or what reading failed with.
+ * Return: as bench_gates_parse(); -EFBIG above 256 KiB; -EIO; -ENOMEM; what open(2) fails with.
  */
 int bench_gates_load(struct bench_gates *gates, const char *path, const char *profile,
 		     struct lab_error *error);
@@ -65,7 +69,11 @@ int bench_gates_load(struct bench_gates *gates, const char *path, const char *pr
 /** bench_gate_limit() - the ratio that just passes. */
 double bench_gate_limit(const struct bench_gate *gate);
 
-/** bench_gate_judge() - @of and @to are the series of the two relays in the gate's scenario. */
+/**
+ * bench_gate_judge() - hold one ratio to its gate.
+ * @of, @to: the series of the two relays in the gate's scenario
+ * @ratio: filled; 0 when there is none
+ */
 enum bench_verdict bench_gate_judge(const struct bench_gate *gate, const struct bench_series *of,
 				    const struct bench_series *to, double *ratio);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "harness/bench_gate.h"
+#include "harness/bench_program.h"
 
 #define MAX_FILE_BYTES (256 << 10)
 
@@ -29,28 +30,43 @@ static void find_file(char path[static PATH_MAX])
 	snprintf(path, PATH_MAX, "%s", configured ? configured : "harness/bench-reference.json");
 }
 
+/* Return: 0 with @text filled and NUL-terminated; negative errno. */
+static int read_file(const char *path, char text[static MAX_FILE_BYTES + 1])
+{
+	FILE *file = fopen(path, "re");
+	size_t n;
+	int ret = 0;
+
+	if (!file)
+		return -errno;
+	n = fread(text, 1, MAX_FILE_BYTES + 1, file);
+	if (ferror(file) || !n)
+		ret = -EIO;
+	else if (n > MAX_FILE_BYTES)
+		ret = -EFBIG;
+	else
+		text[n] = '\0';
+	fclose(file);
+	return ret;
+}
+
 int bench_gates_load(struct bench_gates *gates, const char *path, const char *profile,
 		     struct lab_error *error)
 {
-	char *text = calloc(1, MAX_FILE_BYTES + 1);
+	char *text = malloc(MAX_FILE_BYTES + 1);
 	struct lab_error inner = {""};
 	char found[PATH_MAX];
-	FILE *file;
-	int ret = 0;
+	int ret;
 
 	if (path)
 		snprintf(found, sizeof(found), "%s", path);
 	else
 		find_file(found);
-	file = fopen(found, "re");
-	if (!text || !file || !fread(text, 1, MAX_FILE_BYTES, file))
-		ret = text && !file ? -errno : -EIO;
+	ret = text ? read_file(found, text) : -ENOMEM;
 	if (ret)
 		snprintf(inner.text, sizeof(inner.text), "%s", strerror(-ret));
 	else
 		ret = bench_gates_parse(gates, text, profile, &inner);
-	if (file)
-		fclose(file);
 	free(text);
 	if (ret)
 		snprintf(error->text, sizeof(error->text), "%.100s: %.140s", found, inner.text);

@@ -16,7 +16,6 @@
 #define BEFORE_MS        100
 #define BETWEEN_MS       300
 #define JOIN_TRAFFIC_MS  1000
-#define TOOL_MS          10000
 #define MEMBER_MS        2000
 #define CAPACITY_PPS     20000.0
 #define CAPACITY_REPEATS 3u
@@ -130,11 +129,15 @@ int bench_join_run(struct bench_run *run, struct bench_delays *delays, struct la
 		ret = bench_start_gen(run, &traffic, &gen, error);
 	if (!ret)
 		ret = add_and_remove(run, &gen, &at, error);
+	if (ret) {
+		bench_abandon(&gen);
+		bench_abandon(&sink);
+		return ret;
+	}
 	free(bench_collect(&gen));
-	if (sink.pid)
-		kill(sink.pid, SIGTERM);
+	kill(sink.pid, SIGTERM);
 	text = bench_collect(&sink);
-	if (!ret && read_arrivals(text, &first_ns, &last_ns))
+	if (read_arrivals(text, &first_ns, &last_ns))
 		ret = bench_fail(error, EPROTO, "nothing arrived while the rule was there");
 	free(text);
 	if (ret)
@@ -170,11 +173,14 @@ int bench_capacity_try(const struct bench_run *run, struct lab_error *error)
 
 	if (!ret)
 		ret = bench_start_gen(run, &traffic, &gen, error);
-	if (!ret)
-		proc_go(&gen);
+	if (ret) {
+		bench_abandon(&sink);
+		return ret;
+	}
+	proc_go(&gen);
 	free(bench_collect(&gen));
 	text = bench_collect(&sink);
-	if (!ret && (!text || report_read_sink(&report, text)))
+	if (!text || report_read_sink(&report, text))
 		ret = bench_fail(error, EPROTO, "the sink gave no report");
 	free(text);
 	return ret ? ret : report.unique == traffic.count;

@@ -25,13 +25,16 @@ struct bench_delays {
  * bench_join_run() - add and remove the rule of a run once, under traffic.
  * @run: started with no_rule
  *
- * Return: 0; -EOPNOTSUPP when rules of this relay cannot be changed; other negative errno.
+ * Return: 0; -EOPNOTSUPP when rules of this relay cannot be changed; -EPROTO when nothing arrived,
+ * or did before there was a rule; other negative errno; @error is filled with all but the first.
  */
 int bench_join_run(struct bench_run *run, struct bench_delays *delays, struct lab_error *error);
 
-/** bench_capacity_try() - is every datagram of every group of a run forwarded?  Return: 1, 0 or
- * negative errno.
+/**
+ * bench_capacity_try() - is every datagram of every group of a run forwarded?
  * @run: started with groups
+ *
+ * Return: 1 for yes, 0 for no; negative errno with @error filled.
  */
 int bench_capacity_try(const struct bench_run *run, struct lab_error *error);
 

@@ -13,10 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "harness/bench_control.h"
+#include "harness/bench_program.h"
 #include "harness/bench_run.h"
 
 #define RULES_A_LOAD 5000u /* a message to the daemon may be 1 MiB long */
-#define ANSWER_MAX   65536
 #define ASK_AGAIN_MS 20
 
 static cJSON *endpoint(const char *interface, const char *group, uint32_t port)
@@ -107,104 +108,6 @@ static int write_config(const struct bench_run *run)
 	return ret;
 }
 
-/* --- the control socket --- */
-
-static int send_all(int fd, const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		ssize_t n = send(fd, text, left, MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text += n;
-			left -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-/*
- * Reads one line.  Return: 0 for a result, 1 for one that says that a worker has yet to take the
- * rules; negative errno with @error filled.
- */
-static int read_answer(int fd, struct lab_error *error)
-{
-	char *text = malloc(ANSWER_MAX);
-	size_t length = 0;
-	int ret = text ? 0 : -ENOMEM;
-
-	while (!ret && (!length || text[length - 1] != '\n')) {
-		ssize_t n = -1;
-
-		ret = wait_readable(fd, deadline_in_ms(BENCH_READY_MS));
-		if (!ret)
-			n = read(fd, text + length, ANSWER_MAX - 1 - length);
-		if (!ret && n <= 0)
-			ret = -EPIPE;
-		length += n > 0 ? (size_t)n : 0;
-	}
-	if (ret) {
-		bench_fail(error, -ret, "control socket of mcrd");
-	} else {
-		text[length - 1] = '\0';
-		if (strstr(text, "\"error\"")) {
-			snprintf(error->text, sizeof(error->text), "mcrd answers %.200s", text);
-			ret = -EPROTO;
-		} else if (strstr(text, "\"in_sync\":false")) {
-			ret = 1;
-		}
-	}
-	free(text);
-	return ret;
-}
-
-static int call(int fd, const char *method, cJSON *params, struct lab_error *error)
-{
-	cJSON *request = cJSON_CreateObject();
-	char *text;
-	int ret;
-
-	cJSON_AddStringToObject(request, "jsonrpc", "2.0");
-	cJSON_AddNumberToObject(request, "id", 1);
-	cJSON_AddStringToObject(request, "method", method);
-	cJSON_AddItemToObject(request, "params", params);
-	text = cJSON_PrintUnformatted(request);
-	ret = send_all(fd, text);
-	if (!ret)
-		ret = send_all(fd, "\n");
-	ret = ret ? bench_fail(error, -ret, method) : read_answer(fd, error);
-	cJSON_free(text);
-	cJSON_Delete(request);
-	return ret;
-}
-
-static int open_control(const struct bench_run *run, struct lab_error *error)
-{
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	cJSON *version = cJSON_CreateObject();
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int ret;
-
-	bench_run_path(run, "control.sock", to.sun_path);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0) {
-		ret = bench_fail(error, errno, "control socket of mcrd");
-		cJSON_Delete(version);
-		goto fail;
-	}
-	cJSON_AddStringToObject(version, "version", "1");
-	ret = call(fd, "VersionCheck", version, error);
-	if (ret)
-		goto fail;
-	return fd;
-fail:
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 static int load_rules(int fd, uint32_t first, uint32_t n, uint32_t port, struct lab_error *error)
 {
 	cJSON *config = cJSON_CreateObject(), *params = cJSON_CreateObject();
@@ -219,7 +122,7 @@ static int load_rules(int fd, uint32_t first, uint32_t n, uint32_t port, struct 
 	cJSON_AddStringToObject(params, "text", text);
 	cJSON_free(text);
 	cJSON_Delete(config);
-	return call(fd, "LoadConfig", params, error);
+	return bench_control_call(fd, "LoadConfig", params, error);
 }
 
 /* Thousands of rules may take the workers longer than control waits with its answer. */
@@ -228,7 +131,7 @@ static int wait_applied(const struct bench_run *run, int fd, struct lab_error *e
 	struct deadline deadline = deadline_in_ms(BENCH_READY_MS);
 	int ret;
 
-	while ((ret = call(fd, "ListWorkers", cJSON_CreateObject(), error)) == 1) {
+	while ((ret = bench_control_call(fd, "ListWorkers", cJSON_CreateObject(), error)) == 1) {
 		if (deadline_passed(deadline))
 			return bench_fail(error, ETIMEDOUT, "workers have not taken the rules");
 		if (wait_readable(run->relay.pidfd, deadline_in_ms(ASK_AGAIN_MS)) == 0)
@@ -246,13 +149,13 @@ static int load_groups(const struct bench_run *run, struct lab_error *error)
 
 	if (!n)
 		return 0;
-	fd = open_control(run, error);
+	fd = bench_control_open(run, error);
 	if (fd < 0)
 		return fd;
-	for (uint32_t first = 0; first < n && !ret; first += RULES_A_LOAD)
+	for (uint32_t first = 0; first < n && ret >= 0; first += RULES_A_LOAD)
 		ret = load_rules(fd, first, n - first < RULES_A_LOAD ? n - first : RULES_A_LOAD,
 				 BENCH_IN_PORT, error);
-	if (!ret)
+	if (ret >= 0)
 		ret = wait_applied(run, fd, error);
 	close(fd);
 	return ret;
@@ -262,8 +165,8 @@ static int spawn_and_wait(struct bench_run *run, struct lab_error *error)
 {
 	char mcrd[512], config[96], control[96], workers[12];
 	struct sockaddr_un ready = {.sun_family = AF_UNIX};
-	const char *argv[] = {mcrd,    "--config",      "config", "--control-socket-path",
-			      control, "--num-workers", workers,  NULL};
+	const char *argv[] = {mcrd,    "--config",      config,  "--control-socket-path",
+			      control, "--num-workers", workers, NULL};
 	int sock, ret;
 
 	bench_program("mcrd", mcrd);
@@ -271,7 +174,6 @@ static int spawn_and_wait(struct bench_run *run, struct lab_error *error)
 	bench_run_path(run, "control.sock", control);
 	bench_run_path(run, "notify", ready.sun_path);
 	snprintf(workers, sizeof(workers), "%u", run->scenario->workers);
-	argv[2] = config;
 	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (sock < 0 || bind(sock, (const struct sockaddr *)&ready, sizeof(ready)) < 0) {
 		ret = bench_fail(error, errno, "readiness socket");
@@ -306,14 +208,14 @@ int bench_mcr_start(struct bench_run *run, struct lab_error *error)
 static int with_control(struct bench_run *run, const char *method, cJSON *params,
 			struct lab_error *error)
 {
-	int fd = open_control(run, error);
+	int fd = bench_control_open(run, error);
 	int ret;
 
 	if (fd < 0) {
 		cJSON_Delete(params);
 		return fd;
 	}
-	ret = call(fd, method, params, error);
+	ret = bench_control_call(fd, method, params, error);
 	close(fd);
 	return ret < 0 ? ret : 0;
 }

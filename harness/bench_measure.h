@@ -7,7 +7,7 @@
 
 /**
  * struct bench_plan - how thorough a bench is
- * @trial_ms:     length of a trial
+ * @trial_ms:     length of a trial, 50 to 60000
  * @resolution:   of the search, as struct bench_search
  * @load_latency: also measure latency at 10, 50 and 90 % of the rate found
  */
@@ -22,7 +22,7 @@ struct bench_plan {
  * @series: what was measured in earlier rounds guides the search
  * @started: filled: whether the relay got ready, so that the fault is not its own start
  *
- * Return: 0; -ENOENT when the relay is not installed; other negative errno with @error filled.
+ * Return: 0; -EINTR when stopped; other negative errno; @error is filled with either.
  */
 int bench_measure(const struct bench_scenario *scenario, enum bench_backend backend,
 		  const struct bench_settings *settings, const struct bench_plan *plan,

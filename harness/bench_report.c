@@ -1,38 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* What a bench says: table and JSON. */
+/* What a bench says: the table. */
 #include "harness/bench_report.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
-struct machine {
-	struct utsname kernel;
-	long cpus;
-	double memory_gb;
-	char cpu[80];
-};
+#include "harness/bench_machine.h"
 
-static void describe(struct machine *machine)
-{
-	FILE *file = fopen("/proc/cpuinfo", "re");
-	char line[256];
-
-	*machine = (struct machine){.cpu = "unknown"};
-	uname(&machine->kernel);
-	machine->cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	machine->memory_gb =
-		(double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGE_SIZE) / (1 << 30);
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "model name : %79[^\n]", machine->cpu) == 1)
-			break;
-	if (file)
-		fclose(file);
-}
-
-/* --- table --- */
+#define LIMITED "; the generator could not offer more"
 
 static void print_rate(const struct bench_series *s, const char *name)
 {
@@ -48,7 +22,7 @@ static void print_rate(const struct bench_series *s, const char *name)
 	printf(" %.0f ns per datagram", bench_series_spread(s, BENCH_Q_MACHINE_NS).median);
 	if (half.n)
 		printf(", at half the rate p50 %.1f p99 %.1f us", half.median, half99.median);
-	printf("%s\n", s->limited ? "; the generator could not offer more" : "");
+	printf("%s\n", s->limited ? LIMITED : "");
 }
 
 static void print_latency(const struct bench_series *s, const char *name)
@@ -102,30 +76,6 @@ static void print_series(const struct bench_scenario *scenario, enum bench_backe
 	}
 }
 
-static bool measured(const struct bench_series *series)
-{
-	for (int q = 0; q < BENCH_QUANTITIES; q++)
-		if (series->n[q])
-			return true;
-	return false;
-}
-
-static bool scenario_measured(const struct bench_results *results, unsigned int i)
-{
-	for (int b = 0; b < BENCH_BACKENDS; b++)
-		if (measured(&results->series[i][b]))
-			return true;
-	return false;
-}
-
-static enum bench_verdict judge(const struct bench_results *results, const struct bench_gate *gate,
-				double *ratio)
-{
-	const struct bench_series *row = results->series[gate->scenario];
-
-	return bench_gate_judge(gate, &row[gate->of], &row[gate->to], ratio);
-}
-
 static void print_gate(const struct bench_gate *gate, enum bench_verdict verdict, double ratio,
 		       bool check)
 {
@@ -136,6 +86,8 @@ static void print_gate(const struct bench_gate *gate, enum bench_verdict verdict
 	       bench_backend_name(gate->to));
 	if (verdict != BENCH_UNKNOWN)
 		printf("%6.2f", ratio);
+	else
+		printf("%6s", "-");
 	printf("  (reference %.2f", gate->reference);
 	if (check)
 		printf("; gate: at %s %.2f: %s", gate->lower ? "most" : "least",
@@ -143,159 +95,84 @@ static void print_gate(const struct bench_gate *gate, enum bench_verdict verdict
 	printf(")\n");
 }
 
-static unsigned int print_gates(const struct bench_results *results)
+static void print_gates(const struct bench_results *results)
 {
-	unsigned int missed = 0;
+	const char *head = "\nratios of medians, this run\n";
 
 	for (unsigned int i = 0; i < results->gates.n; i++) {
 		const struct bench_gate *gate = &results->gates.gates[i];
 		enum bench_verdict verdict;
 		double ratio;
 
-		if (!scenario_measured(results, gate->scenario))
+		if (!bench_results_shows(results, gate))
 			continue;
-		verdict = judge(results, gate, &ratio);
+		printf("%s", head);
+		head = "";
+		verdict = bench_results_judge(results, gate, &ratio);
 		print_gate(gate, verdict, ratio, results->check);
-		missed += results->check && verdict == BENCH_MISSED;
 	}
-	return missed;
 }
 
-unsigned int bench_report_print(const struct bench_results *results)
+/* How MCR stands beside every other relay; @head stands above the first line there is. */
+static bool print_burst(const struct bench_results *results, unsigned int i, const char *head)
 {
-	struct machine machine;
+	const struct bench_series *row = results->series[i];
+	bool limited = row[BENCH_MCR].limited;
+	bool any = false;
 
-	describe(&machine);
+	for (int b = 0; b < BENCH_BACKENDS; b++) {
+		double ratio = bench_results_rate_ratio(results, i, b);
+
+		if (b == BENCH_MCR || !(ratio > 0))
+			continue;
+		if (!any)
+			printf("%s  %-14s ", head, results->set.scenarios[i].name);
+		printf("%smcr / %s %5.2f", any ? ", " : "", bench_backend_name(b), ratio);
+		limited = limited || row[b].limited;
+		any = true;
+	}
+	if (any)
+		printf("%s\n", limited ? LIMITED : "");
+	return any;
+}
+
+static void print_sweep(const struct bench_results *results)
+{
+	const char *head = "\nratios of median rates by burst, this run\n";
+
+	for (unsigned int i = 0; i < results->set.n; i++)
+		if (print_burst(results, i, head))
+			head = "";
+}
+
+static void print_head(const struct bench_results *results)
+{
+	struct bench_machine machine;
+
+	bench_machine_describe(&machine);
 	printf("%s\nLinux %s %s, %ld CPUs (%s), %.0f GB; profile %s: %u rounds, trials of %u ms; "
 	       "median (least to most)\n",
 	       results->command, machine.kernel.release, machine.kernel.machine, machine.cpus,
 	       machine.cpu, machine.memory_gb, results->profile, results->rounds,
 	       results->trial_ms);
-	for (unsigned int i = 0; i < bench_n_scenarios; i++) {
-		if (!scenario_measured(results, i))
-			continue;
-		printf("\n%s: %s\n", bench_scenarios[i].name, bench_scenarios[i].what);
-		for (int b = 0; b < BENCH_BACKENDS; b++)
-			print_series(&bench_scenarios[i], b, &results->series[i][b]);
-	}
-	printf("\nratios of medians, this run\n");
-	return print_gates(results);
-}
-
-/* --- JSON --- */
-
-static void add_spread(cJSON *json, const struct bench_series *s, enum bench_quantity quantity)
-{
-	struct bench_spread spread = bench_series_spread(s, quantity);
-	cJSON *item;
-
-	if (!spread.n)
-		return;
-	item = cJSON_AddObjectToObject(json, bench_quantity_name(quantity));
-	cJSON_AddNumberToObject(item, "median", spread.median);
-	cJSON_AddNumberToObject(item, "min", spread.low);
-	cJSON_AddNumberToObject(item, "max", spread.high);
-	cJSON_AddItemToObject(item, "rounds",
-			      cJSON_CreateDoubleArray(s->values[quantity], (int)spread.n));
-}
-
-static void add_series(cJSON *json, const struct bench_series *s)
-{
-	cJSON *points;
-
-	for (int q = 0; q < BENCH_QUANTITIES; q++)
-		add_spread(json, s, q);
-	cJSON_AddBoolToObject(json, "generator_limited", s->limited);
-	points = cJSON_AddArrayToObject(json, "offered_pps_and_loss");
-	for (unsigned int i = 0; i < s->points.n; i++) {
-		const double pair[] = {s->points.points[i].offered_pps, s->points.points[i].loss};
-
-		cJSON_AddItemToArray(points, cJSON_CreateDoubleArray(pair, 2));
-	}
-}
-
-static cJSON *scenario_json(const struct bench_results *results, unsigned int i)
-{
-	const struct bench_scenario *s = &bench_scenarios[i];
-	cJSON *json = cJSON_CreateObject();
-	cJSON *backends;
-
-	cJSON_AddStringToObject(json, "name", s->name);
-	cJSON_AddStringToObject(json, "what", s->what);
-	cJSON_AddNumberToObject(json, "payload_bytes", s->payload_bytes);
-	cJSON_AddNumberToObject(json, "flows", s->flows);
-	cJSON_AddNumberToObject(json, "fanout", s->fanout);
-	cJSON_AddNumberToObject(json, "workers", s->workers);
-	cJSON_AddNumberToObject(json, "idle_rules", s->idle_rules);
-	cJSON_AddNumberToObject(json, "noise_pps", s->noise_pps);
-	cJSON_AddBoolToObject(json, "gro", s->gro);
-	backends = cJSON_AddObjectToObject(json, "backends");
 	for (int b = 0; b < BENCH_BACKENDS; b++)
-		if (measured(&results->series[i][b]))
-			add_series(cJSON_AddObjectToObject(backends, bench_backend_name(b)),
-				   &results->series[i][b]);
-	return json;
+		if (*results->left_out[b])
+			printf("left out: %s (%s)\n", bench_backend_name(b), results->left_out[b]);
 }
 
-static cJSON *gate_json(const struct bench_results *results, const struct bench_gate *gate)
+void bench_report_print(const struct bench_results *results)
 {
-	static const char *const verdicts[] = {"passed", "missed", "not measured"};
-	cJSON *json = cJSON_CreateObject();
-	double ratio;
-	enum bench_verdict verdict = judge(results, gate, &ratio);
+	print_head(results);
+	for (unsigned int i = 0; i < results->set.n; i++) {
+		const struct bench_scenario *scenario = &results->set.scenarios[i];
 
-	cJSON_AddStringToObject(json, "scenario", bench_scenarios[gate->scenario].name);
-	cJSON_AddStringToObject(json, "quantity", bench_quantity_name(gate->quantity));
-	cJSON_AddStringToObject(json, "of", bench_backend_name(gate->of));
-	cJSON_AddStringToObject(json, "to", bench_backend_name(gate->to));
-	cJSON_AddNumberToObject(json, "ratio", ratio);
-	cJSON_AddNumberToObject(json, "reference", gate->reference);
-	cJSON_AddNumberToObject(json, "gate", bench_gate_limit(gate));
-	cJSON_AddStringToObject(json, "verdict", verdicts[verdict]);
-	return json;
-}
-
-static cJSON *results_json(const struct bench_results *results)
-{
-	cJSON *json = cJSON_CreateObject();
-	cJSON *list, *item;
-	struct machine machine;
-
-	describe(&machine);
-	cJSON_AddStringToObject(json, "tool", "mcrbench");
-	cJSON_AddStringToObject(json, "command", results->command);
-	item = cJSON_AddObjectToObject(json, "machine");
-	cJSON_AddStringToObject(item, "kernel", machine.kernel.release);
-	cJSON_AddStringToObject(item, "architecture", machine.kernel.machine);
-	cJSON_AddStringToObject(item, "cpu", machine.cpu);
-	cJSON_AddNumberToObject(item, "cpus", (double)machine.cpus);
-	cJSON_AddNumberToObject(item, "memory_gb", machine.memory_gb);
-	cJSON_AddStringToObject(json, "profile", results->profile);
-	cJSON_AddNumberToObject(json, "rounds", results->rounds);
-	cJSON_AddNumberToObject(json, "trial_ms", results->trial_ms);
-	list = cJSON_AddArrayToObject(json, "scenarios");
-	for (unsigned int i = 0; i < bench_n_scenarios; i++)
-		if (scenario_measured(results, i))
-			cJSON_AddItemToArray(list, scenario_json(results, i));
-	list = cJSON_AddArrayToObject(json, "ratios");
-	for (unsigned int i = 0; i < results->gates.n; i++)
-		if (scenario_measured(results, results->gates.gates[i].scenario))
-			cJSON_AddItemToArray(list, gate_json(results, &results->gates.gates[i]));
-	return json;
-}
-
-int bench_report_json(const struct bench_results *results, const char *path)
-{
-	cJSON *json = results_json(results);
-	char *text = cJSON_Print(json);
-	FILE *file = fopen(path, "we");
-	int ret = file ? 0 : -errno;
-
-	if (!ret && (!text || fputs(text, file) < 0 || fputc('\n', file) < 0))
-		ret = -EIO;
-	if (file && fclose(file) && !ret)
-		ret = -errno;
-	cJSON_free(text);
-	cJSON_Delete(json);
-	return ret;
+		if (!bench_results_measured(results, i))
+			continue;
+		printf("\n%s: %s\n", scenario->name, scenario->what);
+		for (int b = 0; b < BENCH_BACKENDS; b++)
+			print_series(scenario, b, &results->series[i][b]);
+	}
+	if (results->set.sweep)
+		print_sweep(results);
+	print_gates(results);
 }

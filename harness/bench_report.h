@@ -1,37 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* What a bench says: a table, JSON and charts, of all that was measured in this run. */
+/*
+ * What a bench says: a table, JSON and charts, of all that was measured in this run, and which
+ * relays were left out.
+ */
 #ifndef HARNESS_BENCH_REPORT_H
 #define HARNESS_BENCH_REPORT_H
 
-#include "harness/bench_gate.h"
+#include "harness/bench_results.h"
+
+/** bench_report_print() - the table, to standard output (bench_report.c). */
+void bench_report_print(const struct bench_results *results);
 
 /**
- * struct bench_results - everything of a run
- * @command: as it was typed
- * @gates:   the ratios that are shown
- * @check:   and whether they are judged
+ * bench_report_json() - write the results to a file (bench_json.c).
+ *
+ * Return: 0; -EIO; negative errno when the file cannot be made or closed.
  */
-struct bench_results {
-	const char *command;
-	const char *profile;
-	unsigned int rounds;
-	uint32_t trial_ms;
-	bool check;
-	struct bench_gates gates;
-	struct bench_series series[BENCH_MAX_SCENARIOS][BENCH_BACKENDS];
-};
-
-/** bench_report_print() - the table.  Return: how many gates were missed. */
-unsigned int bench_report_print(const struct bench_results *results);
-
-/** bench_report_json() - write the results to a file.  Return: 0 or negative errno. */
 int bench_report_json(const struct bench_results *results, const char *path);
 
 /**
  * bench_report_charts() - write charts into a directory, which is made if need be: for every
- * scenario SCENARIO-rate.svg, SCENARIO-loss.svg and SCENARIO-latency.svg, as far as measured.
+ * scenario SCENARIO-rate.svg, SCENARIO-loss.svg and SCENARIO-latency.svg, as far as measured
+ * (bench_charts.c).
  *
- * Return: 0 or negative errno.
+ * Return: 0; -ENAMETOOLONG; -EIO; negative errno when a file cannot be made or closed.
  */
 int bench_report_charts(const struct bench_results *results, const char *directory);
 

@@ -42,16 +42,6 @@ void bench_run_path(const struct bench_run *run, const char *name, char path[sta
 	snprintf(path, 96, "%s/%s", run->dir, name);
 }
 
-void bench_program(const char *name, char path[static 512])
-{
-	ssize_t n = readlink("/proc/self/exe", path, 400);
-	char *slash;
-
-	path[n > 0 ? n : 0] = '\0';
-	slash = strrchr(path, '/');
-	snprintf(slash ? slash + 1 : path, 100, "%s", name);
-}
-
 int bench_run_spawn(struct bench_run *run, const char *const *argv, bool capture)
 {
 	struct proc_spec spec = PROC_SPEC_INIT;
@@ -94,7 +84,8 @@ static int make_topology(struct bench_run *run, struct lab_error *error)
 		 "\"forwarding\": true}, \"sink\": {\"rp_filter\": 0}}, \"links\": [{%s"
 		 "\"ends\": [{\"at\": \"gen:eth0\", \"addresses\": [\"" BENCH_SOURCE "/24\"]},"
 		 "{\"at\": \"relay:eth0\", \"addresses\": [\"10.20.0.1/24\"], \"gro\": %s}]},{%s"
-		 "\"ends\": [{\"at\": \"relay:eth1\", \"addresses\": [\"10.90.1.1/24\"], "
+		 "\"ends\": [{\"at\": \"relay:eth1\", \"addresses\": [\"" BENCH_OUT_ADDRESS
+		 "/24\"], "
 		 "\"uso\": true}, {\"at\": \"sink:eth0\", \"addresses\": [\"10.90.1.2/24\"]}]}]}",
 		 mtu, gro ? "true" : "false", mtu);
 	run->topo = malloc(sizeof(*run->topo));

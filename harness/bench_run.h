@@ -24,6 +24,7 @@
 #define BENCH_OUT_GROUP   "239.2.2.2"
 #define BENCH_OUT_PORT    6000u
 #define BENCH_SOURCE      "10.20.0.2"
+#define BENCH_OUT_ADDRESS "10.90.1.1" /* the relay's, towards the sink */
 #define BENCH_NOISE_GROUP "239.66.0.1"
 /* Rules that see no traffic, and the groups of a capacity run, begin here. */
 #define BENCH_IDLE_GROUP 0xef0a0000u /* 239.10.0.0 */
@@ -32,8 +33,8 @@
 /**
  * struct bench_settings - how a whole bench is run
  * @gen_cpu, @sink_cpu: where generator and sink stay; -1: where the scheduler puts them
- * @stop:              set by a signal: end after the trial that runs, and clean up
- * @mcr_extra:          members put over those of MCR's configuration, or NULL; not for per-packet
+ * @stop:      set by a signal: end after the trial that runs, and clean up
+ * @mcr_extra: members put over those of MCR's configuration, or NULL; not for per-packet
  */
 struct bench_settings {
 	int gen_cpu;
@@ -42,6 +43,7 @@ struct bench_settings {
 	const cJSON *mcr_extra;
 };
 
+/* Made by bench_run_start() out of its first five members; they are borrowed. */
 struct bench_run {
 	const struct bench_scenario *scenario;
 	const struct bench_settings *settings;
@@ -61,7 +63,8 @@ struct bench_run {
  *       bench_run_stop() is due even after an error
  * @error: filled on failure, one line
  *
- * Return: 0; -ENOENT when the backend is not installed; -EINTR when stopped; other negative errno.
+ * Return: 0; -EINTR when stopped; -ETIMEDOUT or -ECHILD when the relay does not get ready; other
+ * negative errno of what could not be made or started.
  */
 int bench_run_start(struct bench_run *run, struct lab_error *error);
 
@@ -74,23 +77,29 @@ int bench_run_node(const struct bench_run *run, const char *node);
 /** bench_run_path() - the path of a file in the run's directory. */
 void bench_run_path(const struct bench_run *run, const char *name, char path[static 96]);
 
-/** bench_run_spawn() - start a program in the relay's node.  Return: as proc_spawn(). */
+/**
+ * bench_run_spawn() - start a program in the relay's node, as the relay.
+ * @capture: its standard output is read by us
+ *
+ * Return: as proc_spawn().
+ */
 int bench_run_spawn(struct bench_run *run, const char *const *argv, bool capture);
-
-/** bench_program() - the path of a program that was built beside this one. */
-void bench_program(const char *name, char path[static 512]);
 
 /** bench_fail() - fill @error with "what: strerror"; returns -@err. */
 int bench_fail(struct lab_error *error, int err, const char *what);
 
-/** bench_out_group() - what the sink joins: the kernel cannot translate. */
+/** bench_out_group(), bench_out_port() - what the sink joins: the kernel cannot translate. */
 const char *bench_out_group(enum bench_backend id);
 uint16_t bench_out_port(enum bench_backend id);
 
-/** bench_mcr_start() - start mcrd and wait until it is ready (bench_mcr.c). */
+/**
+ * bench_mcr_start() - start mcrd and wait until it is ready (bench_mcr.c).
+ *
+ * Return: 0; negative errno with @error filled.
+ */
 int bench_mcr_start(struct bench_run *run, struct lab_error *error);
 
-/** bench_rival_start() - the same for every other relay (bench_backend.c). */
+/** bench_rival_start() - the same for every other relay (bench_backend.c); -EINVAL for MCR. */
 int bench_rival_start(struct bench_run *run, struct lab_error *error);
 
 /**
@@ -102,7 +111,7 @@ int bench_rival_start(struct bench_run *run, struct lab_error *error);
 int bench_rule_add(struct bench_run *run, struct lab_error *error);
 int bench_rule_remove(struct bench_run *run, struct lab_error *error);
 
-/* What the two above call, by backend. */
+/* What the two above call, by backend.  @verb: of smcroutectl, "add" or "remove". */
 int bench_mcr_rule_add(struct bench_run *run, struct lab_error *error);
 int bench_mcr_rule_remove(struct bench_run *run, struct lab_error *error);
 int bench_kernel_route(struct bench_run *run, const char *verb, struct lab_error *error);

@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
+#define SINGLE_BELOW 20000.0 /* pps that datagram-at-a-time sending reaches with ease */
+#define SUPER_BYTES  60000u  /* of one send: UDP takes less than 64 KiB */
+#define USUAL_BURST  24u
+
 #define B(id)  (1u << BENCH_##id)
 #define RELAYS (B(MCR) | B(PER_PACKET) | B(RECV_SEND) | B(SOCAT) | B(KERNEL))
 #define OURS   (B(MCR) | B(PER_PACKET))
@@ -61,6 +65,22 @@ int bench_scenario_find(const char *name)
 		if (!strcmp(bench_scenarios[i].name, name))
 			return (int)i;
 	return -ENOENT;
+}
+
+bool bench_scenario_has_bursts(const struct bench_scenario *scenario)
+{
+	/* Several streams interleave datagram by datagram; a trickle has one at a time. */
+	return scenario->kind == BENCH_RATE && scenario->flows == 1;
+}
+
+uint32_t bench_scenario_burst(const struct bench_scenario *scenario, double rate_pps)
+{
+	const uint32_t wanted = scenario->burst ? scenario->burst : USUAL_BURST;
+	const uint32_t most = SUPER_BYTES / scenario->payload_bytes;
+
+	if (!bench_scenario_has_bursts(scenario) || (!scenario->burst && rate_pps < SINGLE_BELOW))
+		return 1;
+	return wanted < most ? wanted : most;
 }
 
 const char *bench_backend_name(enum bench_backend id)

@@ -25,6 +25,8 @@ enum bench_kind {
 
 /**
  * struct bench_scenario - what is offered
+ * @name:          unique; a scenario of a sweep is its origin's, "@" and the burst asked for
+ * @what:          one line for people
  * @payload_bytes: of each datagram
  * @flows:         streams, each to its own port
  * @fanout:        outputs of each stream
@@ -34,10 +36,11 @@ enum bench_kind {
  * @gro:           UDP GRO on the relay's input
  * @claimed:       one of those that carry the project's claims: every profile has it
  * @backends:      bit mask of enum bench_backend
+ * @burst:         datagrams that the generator hands over at a time, as asked for; 0: the usual
  */
 struct bench_scenario {
-	const char *name;
-	const char *what;
+	char name[24];
+	char what[104];
 	enum bench_kind kind;
 	uint32_t payload_bytes;
 	uint32_t flows;
@@ -48,15 +51,28 @@ struct bench_scenario {
 	bool gro;
 	bool claimed;
 	unsigned int backends;
+	uint32_t burst;
 };
 
 #define BENCH_MAX_SCENARIOS 32
+#define BENCH_FULL_PPS      1e6 /* a rate at which every scenario uses its burst */
 
 extern const struct bench_scenario bench_scenarios[];
 extern const unsigned int bench_n_scenarios;
 
 /** bench_scenario_find() - the index of a scenario, or -ENOENT. */
 int bench_scenario_find(const char *name);
+
+/** bench_scenario_has_bursts() - can its datagrams be handed over several at a time? */
+bool bench_scenario_has_bursts(const struct bench_scenario *scenario);
+
+/**
+ * bench_scenario_burst() - datagrams that the generator hands over at a time (UDP_SEGMENT).
+ * @rate_pps: offered; the usual burst is for rates that need it, one that was asked for is not
+ *
+ * Return: 1 or more; as many as asked for, or as 60,000 bytes hold.
+ */
+uint32_t bench_scenario_burst(const struct bench_scenario *scenario, double rate_pps);
 
 /** bench_backend_name() - as in the table, the JSON and the reference. */
 const char *bench_backend_name(enum bench_backend id);

@@ -36,6 +36,14 @@ void bench_series_latency(struct bench_series *series, enum bench_quantity p50,
 	bench_series_add(series, p50 + 4, latency->max_us);
 }
 
+bool bench_series_any(const struct bench_series *series)
+{
+	for (int q = 0; q < BENCH_QUANTITIES; q++)
+		if (series->n[q])
+			return true;
+	return false;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const double x = *(const double *)a, y = *(const double *)b;

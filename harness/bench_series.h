@@ -39,12 +39,12 @@ enum bench_quantity {
 	BENCH_QUANTITIES
 };
 
+/* Of one relay in one scenario; all zero to begin with. */
 struct bench_series {
 	unsigned int n[BENCH_QUANTITIES];
 	double values[BENCH_QUANTITIES][BENCH_MAX_ROUNDS];
 	struct bench_points points;
 	bool limited; /* in some round the generator could not offer more */
-	bool absent;  /* not installed */
 };
 
 /* Median, least and most of some values. */
@@ -55,14 +55,21 @@ struct bench_spread {
 	double high;
 };
 
+/** bench_quantity_name() - as in the JSON and the reference; it ends with the unit. */
 const char *bench_quantity_name(enum bench_quantity quantity);
 
 /** bench_series_add() - one value; beyond BENCH_MAX_ROUNDS it is not kept. */
 void bench_series_add(struct bench_series *series, enum bench_quantity quantity, double value);
 
-/** bench_series_latency() - five values, the first of which is @p50. */
+/**
+ * bench_series_latency() - five values, from the median to the most.
+ * @p50: the first of the five quantities
+ */
 void bench_series_latency(struct bench_series *series, enum bench_quantity p50,
 			  const struct report_latency *latency);
+
+/** bench_series_any() - has any quantity a value? */
+bool bench_series_any(const struct bench_series *series);
 
 /** bench_series_spread() - over the rounds; all zero when there is no value. */
 struct bench_spread bench_series_spread(const struct bench_series *series,

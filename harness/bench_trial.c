@@ -10,14 +10,12 @@
 #include <string.h>
 
 #include "harness/bench_cpu.h"
+#include "harness/bench_program.h"
 
 #define TOOL_MS      30000
 #define IDLE_MS      200
 #define RCVBUF_BYTES (128u << 20)
 #define MAX_WORDS    48
-#define SINGLE_BELOW 20000.0 /* pps that datagram-at-a-time sending reaches with ease */
-#define SUPER_BYTES  60000u
-#define MOST_SEGMENT 24u
 /* What arrives after the generator has ended stood in a queue. */
 #define PILE_UP   1.03
 #define PILE_UP_S 0.010
@@ -135,23 +133,21 @@ char *bench_collect(struct proc *proc)
 {
 	char *text = NULL;
 	int status;
+	int ret;
 
 	if (!proc->pid)
 		return NULL;
-	proc_collect(proc, deadline_in_ms(TOOL_MS), &text);
-	proc_stop(proc, 0, deadline_in_ms(TOOL_MS), &status);
+	ret = proc_collect(proc, deadline_in_ms(TOOL_MS), &text);
+	proc_stop(proc, ret ? SIGKILL : 0, deadline_in_ms(TOOL_MS), &status);
 	return text;
 }
 
-/* Datagrams per UDP_SEGMENT send of the generator, so that it is not the limit. */
-static uint32_t gen_segment(const struct bench_scenario *s, double rate_pps)
+void bench_abandon(struct proc *proc)
 {
-	uint32_t most = SUPER_BYTES / s->payload_bytes;
+	int status;
 
-	/* Several streams interleave datagram by datagram. */
-	if (s->kind != BENCH_RATE || rate_pps < SINGLE_BELOW || s->flows > 1)
-		return 1;
-	return most > MOST_SEGMENT ? MOST_SEGMENT : most;
+	if (proc->pid)
+		proc_stop(proc, SIGKILL, deadline_in_ms(TOOL_MS), &status);
 }
 
 static int fill(struct bench_trial *t, const char *gen_text, const char *sink_text)
@@ -197,7 +193,7 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 		.flows = s->flows,
 		.group = BENCH_IN_GROUP,
 		.port = BENCH_IN_PORT,
-		.segment = gen_segment(s, rate_pps),
+		.segment = bench_scenario_burst(s, rate_pps),
 	};
 	struct proc sink = {0}, gen = {0}, noise = {0};
 	double relay_ns, machine_ns;
@@ -213,20 +209,25 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 		ret = bench_start_gen(run, &traffic, &gen, error);
 	if (!ret)
 		ret = start_noise(run, ms, &noise, error);
+	if (ret) {
+		/* Whoever waits for a word to go, or for datagrams, would wait long. */
+		bench_abandon(&noise);
+		bench_abandon(&gen);
+		bench_abandon(&sink);
+		return ret;
+	}
 	relay_ns = bench_cpu_tree_ns(run->relay.pid);
 	machine_ns = bench_cpu_machine_ns();
-	if (!ret && noise.pid)
+	if (noise.pid)
 		proc_go(&noise);
-	if (!ret)
-		proc_go(&gen);
+	proc_go(&gen);
 	gen_text = bench_collect(&gen);
 	sink_text = bench_collect(&sink);
 	relay_ns = bench_cpu_tree_ns(run->relay.pid) - relay_ns;
 	machine_ns = bench_cpu_machine_ns() - machine_ns;
 	free(bench_collect(&noise));
-	if (!ret)
-		ret = fill(trial, gen_text, sink_text);
-	if (ret == -EPROTO)
+	ret = fill(trial, gen_text, sink_text);
+	if (ret)
 		bench_fail(error, EPROTO, "generator or sink gave no report");
 	if (trial->sent) {
 		/* smcrouted's own time is not that of the kernel which forwards. */

@@ -11,134 +11,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "harness/bench_measure.h"
+#include "harness/bench_options.h"
+#include "harness/bench_program.h"
 #include "harness/bench_report.h"
 #include "harness/cli.h"
 
 #define SECOND_LOOKS 2 /* further rounds for a scenario that misses a gate */
-#define ANY_CPU      "any"
-
-struct profile {
-	const char *name;
-	unsigned int rounds;
-	struct bench_plan plan;
-	bool all; /* every scenario, not only those that carry claims */
-};
-
-static const struct profile profiles[] = {
-	{"smoke", 1, {250, 1.15, false}, false},
-	{"quick", 3, {500, 1.05, false}, false},
-	{"full", 3, {1000, 1.03, true}, true},
-};
-
-struct options {
-	const char *profile;
-	const char *scenarios;
-	const char *json;
-	const char *svg;
-	const char *reference;
-	const char *mcr_extra;
-	const char *gen_cpu;
-	const char *sink_cpu;
-	uint32_t rounds;
-	uint32_t trial_ms;
-	bool check;
-	bool list;
-};
 
 struct bench {
+	struct bench_options opt;
 	struct bench_results results;
-	struct bench_settings settings;
-	struct bench_plan plan;
-	bool selected[BENCH_MAX_SCENARIOS];
-	bool absent[BENCH_BACKENDS];
 };
-
-static const char usage[] = "mcrbench [options]";
-static const char notes[] =
-	"Exit status 1: something could not be measured, or with --check a ratio missed its gate.";
 
 static volatile sig_atomic_t stop;
 
 static void on_signal(int signo)
 {
 	stop = 1;
-}
-
-static const struct profile *find_profile(const char *name)
-{
-	for (unsigned int i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
-		if (!strcmp(profiles[i].name, name))
-			return &profiles[i];
-	die("--profile: '%s' is none of smoke, quick, full", name);
-}
-
-static void select_scenarios(struct bench *bench, const struct profile *profile, const char *names)
-{
-	char *list = names ? strdup(names) : NULL;
-	char *rest = list;
-	char *name;
-
-	for (unsigned int i = 0; i < bench_n_scenarios; i++)
-		bench->selected[i] = !names && (profile->all || bench_scenarios[i].claimed);
-	while ((name = strsep(&rest, ","))) {
-		int found = bench_scenario_find(name);
-
-		if (found < 0)
-			die("--scenario: there is no '%s'; --list shows them", name);
-		bench->selected[found] = true;
-	}
-	free(list);
-}
-
-static int read_cpu(const char *option, const char *text)
-{
-	if (!strcmp(text, ANY_CPU))
-		return -1;
-	return (int)cli_u64(option, text, 0, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN) - 1);
-}
-
-static void print_list(void)
-{
-	for (unsigned int i = 0; i < bench_n_scenarios; i++)
-		printf("%-12s %s%s\n", bench_scenarios[i].name, bench_scenarios[i].what,
-		       bench_scenarios[i].claimed ? "" : " (full)");
-	exit(0);
-}
-
-static void parse_options(struct options *opt, int argc, char **argv)
-{
-	const struct cli_option table[] = {
-		{"profile", "NAME", CLI_TEXT, &opt->profile,
-		 .help = "smoke (a minute), quick (default) or full (every scenario)"},
-		{"scenario", "A[,B...]", CLI_TEXT, &opt->scenarios, .help = "only these"},
-		{"list", NULL, CLI_FLAG, &opt->list, .help = "show the scenarios and end"},
-		{"rounds", "N", CLI_U32, &opt->rounds, 1, BENCH_MAX_ROUNDS,
-		 "in place of the profile's"},
-		{"trial-ms", "N", CLI_U32, &opt->trial_ms, 50, 60000, "in place of the profile's"},
-		{"json", "FILE", CLI_TEXT, &opt->json, .help = "write everything measured"},
-		{"svg", "DIR", CLI_TEXT, &opt->svg, .help = "write charts"},
-		{"check", NULL, CLI_FLAG, &opt->check,
-		 .help = "hold the ratios to the reference; status 1 when one is missed"},
-		{"reference", "FILE", CLI_TEXT, &opt->reference,
-		 .help = "in place of harness/bench-reference.json"},
-		{"mcr-config-extra", "JSON", CLI_TEXT, &opt->mcr_extra,
-		 .help = "members put over the configuration of mcr, not of mcr-per-packet"},
-		{"gen-cpu", "N|any", CLI_TEXT, &opt->gen_cpu,
-		 .help = "where the generator stays (the last CPU)"},
-		{"sink-cpu", "N|any", CLI_TEXT, &opt->sink_cpu,
-		 .help = "where the sink stays (any)"},
-	};
-	int rest;
-
-	*opt = (struct options){.profile = "quick", .sink_cpu = "0"};
-	rest = cli_parse(table, sizeof(table) / sizeof(*table), usage, notes, argc, argv);
-	if (rest < argc)
-		die("unexpected argument '%s'", argv[rest]);
-	if (opt->list)
-		print_list();
 }
 
 /* The options as typed; the program's place on this machine is nobody's business. */
@@ -158,89 +48,113 @@ static const char *join_words(int argc, char **argv)
 	return text;
 }
 
-static void set_up(struct bench *bench, const struct options *opt)
+static void leave_out(struct bench_results *results, enum bench_backend backend, const char *why)
 {
-	const struct profile *profile = find_profile(opt->profile);
-	struct lab_error error = {""};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	snprintf(results->left_out[backend], sizeof(results->left_out[backend]), "%s", why);
+	fprintf(stderr, "mcrbench: %s is left out: %s\n", bench_backend_name(backend), why);
+}
 
-	bench->settings.stop = &stop;
-	bench->plan = profile->plan;
-	if (opt->trial_ms)
-		bench->plan.trial_ms = opt->trial_ms;
-	bench->results.profile = profile->name;
-	bench->results.rounds = opt->rounds ? opt->rounds : profile->rounds;
-	bench->results.trial_ms = bench->plan.trial_ms;
-	bench->results.check = opt->check;
-	/* Worker 0 has CPU 0: the generator, which is heavier than the sink, gets the other end. */
-	bench->settings.gen_cpu = opt->gen_cpu ? read_cpu("gen-cpu", opt->gen_cpu)
-				  : cpus > 1   ? (int)cpus - 1
-					       : -1;
-	bench->settings.sink_cpu = read_cpu("sink-cpu", opt->sink_cpu);
-	select_scenarios(bench, profile, opt->scenarios);
-	if (opt->mcr_extra) {
-		bench->settings.mcr_extra = cJSON_Parse(opt->mcr_extra);
-		if (!cJSON_IsObject(bench->settings.mcr_extra))
-			die("--mcr-config-extra: '%s' is not a JSON object", opt->mcr_extra);
+/* Known before anything is measured, so that nobody waits for half of the relays. */
+static void find_absent(struct bench_results *results)
+{
+	unsigned int backends = bench_set_backends(&results->set);
+
+	for (int b = 0; b < BENCH_BACKENDS; b++) {
+		const char *program = backends & 1u << b ? bench_program_missing(b) : NULL;
+		char why[128];
+
+		if (!program)
+			continue;
+		backends &= ~(1u << b);
+		snprintf(why, sizeof(why), "%s: %s", program, strerror(ENOENT));
+		leave_out(results, b, why);
 	}
+	if (!backends)
+		die("none of the relays to be measured is installed");
+}
+
+static void load_gates(struct bench_results *results, const char *reference)
+{
+	struct lab_error error = {""};
+	unsigned int n = 0;
+
 	/* Without a check the ratios are only a help for the reader. */
-	if (bench_gates_load(&bench->results.gates, opt->reference, profile->name, &error) &&
-	    (opt->check || opt->reference))
+	if (bench_gates_load(&results->gates, reference, results->profile, &error) &&
+	    (results->check || reference))
 		die("--check: %s", error.text);
+	for (unsigned int i = 0; i < results->gates.n; i++)
+		n += bench_results_can_judge(results, &results->gates.gates[i]);
+	if (results->check && !n)
+		die("--check: no ratio of the reference is between two relays that are measured");
+}
+
+static void set_up(struct bench *bench, int argc, char **argv)
+{
+	struct bench_results *results = &bench->results;
+
+	bench_options_parse(&bench->opt, argc, argv);
+	bench->opt.settings.stop = &stop;
+	results->command = join_words(argc, argv);
+	results->profile = bench->opt.profile;
+	results->rounds = bench->opt.rounds;
+	results->trial_ms = bench->opt.plan.trial_ms;
+	results->check = bench->opt.check;
+	results->set = bench->opt.set;
+	results->series = calloc(results->set.n, sizeof(*results->series));
+	if (!results->series)
+		die("out of memory");
+	find_absent(results);
+	load_gates(results, bench->opt.reference);
 }
 
 /* Return: 0, also when a rival is left out; -1 when the run is of no use. */
-static int measure(struct bench *bench, unsigned int scenario, enum bench_backend backend)
+static int measure(struct bench *bench, unsigned int i, enum bench_backend backend)
 {
+	const struct bench_scenario *scenario = &bench->results.set.scenarios[i];
 	struct lab_error error = {""};
 	bool started;
-	int ret;
 
-	if (!(bench_scenarios[scenario].backends & 1u << backend) || bench->absent[backend])
+	if (!(scenario->backends & 1u << backend) || *bench->results.left_out[backend])
 		return 0;
-	ret = bench_measure(&bench_scenarios[scenario], backend, &bench->settings, &bench->plan,
-			    &bench->results.series[scenario][backend], &started, &error);
-	if (!ret)
+	if (!bench_measure(scenario, backend, &bench->opt.settings, &bench->opt.plan,
+			   &bench->results.series[i][backend], &started, &error))
 		return 0;
 	if (!started && !stop && backend != BENCH_MCR && backend != BENCH_PER_PACKET) {
-		bench->absent[backend] = true;
-		fprintf(stderr, "mcrbench: %s is left out: %s\n", bench_backend_name(backend),
-			error.text);
+		leave_out(&bench->results, backend, error.text);
 		return 0;
 	}
-	fprintf(stderr, "mcrbench: %s, %s: %s\n", bench_scenarios[scenario].name,
-		bench_backend_name(backend), error.text);
+	fprintf(stderr, "mcrbench: %s, %s: %s\n", scenario->name, bench_backend_name(backend),
+		error.text);
 	return -1;
 }
 
 static int measure_round(struct bench *bench, const char *round,
-			 const bool selected[static BENCH_MAX_SCENARIOS])
+			 const bool selected[static BENCH_MAX_SET])
 {
-	for (unsigned int i = 0; i < bench_n_scenarios; i++) {
+	for (unsigned int i = 0; i < bench->results.set.n; i++) {
 		if (!selected[i])
 			continue;
 		for (int b = 0; b < BENCH_BACKENDS; b++)
 			if (measure(bench, i, b))
 				return -1;
-		fprintf(stderr, "%s: %s done\n", round, bench_scenarios[i].name);
+		fprintf(stderr, "%s: %s done\n", round, bench->results.set.scenarios[i].name);
 	}
 	return 0;
 }
 
-static bool find_missed(const struct bench *bench, bool selected[static BENCH_MAX_SCENARIOS])
+static bool find_missed(const struct bench_results *results, bool selected[static BENCH_MAX_SET])
 {
 	bool any = false;
 
-	memset(selected, 0, BENCH_MAX_SCENARIOS * sizeof(*selected));
-	for (unsigned int i = 0; i < bench->results.gates.n; i++) {
-		const struct bench_gate *gate = &bench->results.gates.gates[i];
-		const struct bench_series *row = bench->results.series[gate->scenario];
+	memset(selected, 0, BENCH_MAX_SET * sizeof(*selected));
+	for (unsigned int i = 0; i < results->gates.n; i++) {
+		const struct bench_gate *gate = &results->gates.gates[i];
 		double ratio;
 
-		if (!bench->selected[gate->scenario] ||
-		    bench_gate_judge(gate, &row[gate->of], &row[gate->to], &ratio) != BENCH_MISSED)
+		if (bench_results_judge(results, gate, &ratio) != BENCH_MISSED)
 			continue;
-		selected[gate->scenario] = true;
+		selected[bench_set_find(&results->set, bench_scenarios[gate->scenario].name)] =
+			true;
 		any = true;
 	}
 	return any;
@@ -248,45 +162,61 @@ static bool find_missed(const struct bench *bench, bool selected[static BENCH_MA
 
 static int measure_all(struct bench *bench)
 {
-	bool selected[BENCH_MAX_SCENARIOS];
+	bool selected[BENCH_MAX_SET];
 	char round[32];
 
+	memset(selected, true, sizeof(selected));
 	for (unsigned int i = 0; i < bench->results.rounds; i++) {
 		snprintf(round, sizeof(round), "round %u of %u", i + 1, bench->results.rounds);
-		if (measure_round(bench, round, bench->selected))
+		if (measure_round(bench, round, selected))
 			return -1;
 	}
 	/* A gate missed in a short run on a busy machine deserves more rounds, not a verdict. */
 	for (int i = 0; bench->results.check && i < SECOND_LOOKS; i++)
-		if (find_missed(bench, selected) &&
+		if (find_missed(&bench->results, selected) &&
 		    measure_round(bench, "looked at again", selected))
 			return -1;
 	return 0;
 }
 
+/* Return: true when it was written or was not to be. */
+static bool write_out(int (*write_to)(const struct bench_results *results, const char *path),
+		      const struct bench_results *results, const char *path)
+{
+	int ret = path ? write_to(results, path) : 0;
+
+	if (ret)
+		fprintf(stderr, "mcrbench: %s: %s\n", path, strerror(-ret));
+	return !ret;
+}
+
+/* Return: did every gate that has figures pass, and has any? */
+static bool passes(const struct bench_results *results)
+{
+	if (bench_results_count(results, BENCH_MISSED))
+		return false;
+	if (bench_results_count(results, BENCH_PASSED))
+		return true;
+	fprintf(stderr, "mcrbench: --check: no ratio could be judged\n");
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	const struct sigaction action = {.sa_handler = on_signal};
-	static struct bench bench; /* holds every value measured: too large for the stack */
-	struct options opt;
-	unsigned int missed;
-	int ret;
+	static struct bench bench; /* too large for the stack */
+	const struct bench_results *results = &bench.results;
+	bool good;
 
-	parse_options(&opt, argc, argv);
+	set_up(&bench, argc, argv);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	set_up(&bench, &opt);
-	bench.results.command = join_words(argc, argv);
 	if (measure_all(&bench))
 		return 1;
-	missed = bench_report_print(&bench.results);
-	ret = opt.json ? bench_report_json(&bench.results, opt.json) : 0;
-	if (ret)
-		fprintf(stderr, "mcrbench: %s: %s\n", opt.json, strerror(-ret));
-	if (!ret && opt.svg) {
-		ret = bench_report_charts(&bench.results, opt.svg);
-		if (ret)
-			fprintf(stderr, "mcrbench: %s: %s\n", opt.svg, strerror(-ret));
-	}
-	return missed || ret ? 1 : 0;
+	bench_report_print(results);
+	good = write_out(bench_report_json, results, bench.opt.json);
+	good = write_out(bench_report_charts, results, bench.opt.svg) && good;
+	good = bench_results_complete(results) && good;
+	good = (!results->check || passes(results)) && good;
+	return good ? 0 : 1;
 }

@@ -10,6 +10,7 @@ fast path is measured against.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,12 +32,35 @@ def environment(t, **more):
             "MCR_BENCH_REFERENCE": str(paths.REPOSITORY / "harness/bench-reference.json"), **more}
 
 
-def bench(t, *args, deadline_s=100, **more):
-    done = subprocess.run([paths.program("mcrbench"), *map(str, args)], text=True,
+def bench(t, *args, program=None, deadline_s=100, **more):
+    done = subprocess.run([program or paths.program("mcrbench"), *map(str, args)], text=True,
                           capture_output=True, timeout=deadline_s, check=False,
                           env=environment(t, **more))
     t.equal([path.name for path in (t.run_dir / "t").iterdir()], [], "files left behind")
     return done
+
+
+def installation(t, **programs):
+    """A bench with only these programs: NAME="bin" or "sbin", where it is installed."""
+    root = t.run_dir / "installed"
+    for name, place in {**programs, "mcrbench": "bin"}.items():
+        (root / place).mkdir(parents=True, exist_ok=True)
+        # A program looks for others beside the file that it is, wherever links to it are.
+        shutil.copy(paths.program(name), root / place / name)
+    return root / "bin/mcrbench"
+
+
+def reference(t, **ratios):
+    """Gates of plain, mcr to each of these, that an ordinary run is far from: 0.01 is passed."""
+    path = t.run_dir / "reference.json"
+    path.write_text(json.dumps({"tolerance": {"quick": 0.5}, "ratios": [
+        {"scenario": "plain", "of": "mcr", "to": relay.replace("_", "-"), "quantity": "rate_pps",
+         "reference": ratio} for relay, ratio in ratios.items()]}))
+    return path
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @scenario("figures, JSON and charts agree", deadline_s=120, alone=True)
@@ -45,10 +69,12 @@ def results(t):
     done = bench(t, "--scenario", "plain,latency", "--rounds", 2, "--trial-ms", 100, "--json", out,
                  "--svg", svg)
     t.equal(done.returncode, 0, f"status: {done.stderr}")
-    report = json.loads(out.read_text(encoding="utf-8"))
+    report = read(out)
     t.equal([one["name"] for one in report["scenarios"]], ["plain", "latency"], "scenarios")
     t.equal((report["rounds"], report["trial_ms"]), (2, 100), "rounds and trial")
     t.equal(report["machine"]["kernel"], os.uname().release, "kernel")
+    t.equal(report["left_out"], [], "left out")
+    t.equal([one["burst"] for one in report["scenarios"]], [24, 1], "bursts")
     plain = report["scenarios"][0]["backends"]
     t.equal(set(plain) >= {"mcr", "mcr-per-packet"}, True, f"backends: {set(plain)}")
     for name, one in plain.items():
@@ -79,7 +105,7 @@ def join(t):
     out = t.run_dir / "out.json"
     done = bench(t, "--scenario", "join", "--rounds", 1, "--json", out)
     t.equal(done.returncode, 0, f"status: {done.stderr}")
-    mcr = json.loads(out.read_text(encoding="utf-8"))["scenarios"][0]["backends"]["mcr"]
+    mcr = read(out)["scenarios"][0]["backends"]["mcr"]
     for quantity in ("join_ms", "leave_ms", "member_ms"):
         t.equal(len(mcr[quantity]["rounds"]), 5, f"{quantity}: values")
         t.between(mcr[quantity]["min"], 0, 500, quantity)
@@ -102,15 +128,121 @@ def gate(t):
     t.note(missed[-1].strip())
 
 
-@scenario("a relay that is not installed is left out in one line", deadline_s=120)
-def absent(t):
-    done = bench(t, "--scenario", "plain", "--rounds", 1, "--trial-ms", 50, PATH="/nonexistent")
+@scenario("only the relays that are named run, and only their gates count", deadline_s=120,
+          alone=True)
+def backends(t):
+    out = t.run_dir / "out.json"
+    gates = reference(t, socat=0.01, mcr_per_packet=1000)
+    done = bench(t, "--scenario", "plain", "--backend", "mcr,socat", "--rounds", 1,
+                 "--trial-ms", 50, "--check", "--reference", gates, "--json", out)
+    t.equal(done.returncode, 0, f"status: {done.stdout}{done.stderr}")
+    report = read(out)
+    t.equal(set(report["scenarios"][0]["backends"]), {"mcr", "socat"}, "relays")
+    t.equal(report["left_out"], [], "left out")
+    t.true("left out" not in done.stdout + done.stderr, done.stdout + done.stderr)
+    t.equal({one["to"]: one["verdict"] for one in report["ratios"]},
+            {"mcr-per-packet": "not measured", "socat": "passed"}, "verdicts")
+    done = bench(t, "--scenario", "plain", "--backend", "mcr,socat", "--rounds", 1,
+                 "--trial-ms", 50, "--check", "--reference", reference(t, socat=1000))
+    t.equal(done.returncode, 1, f"status with a gate that is missed: {done.stdout}{done.stderr}")
+    t.equal(done.stdout.count("MISSED"), 1, done.stdout)
+
+
+@scenario("a sweep of burst sizes sends what it says, and has a ratio for each", deadline_s=120,
+          alone=True)
+def bursts(t):
+    program = installation(t, mcrd="bin", mcrsink="bin", mcrgen="bin")
+    generator, log = program.parent / "mcrgen", t.run_dir / "segments"
+    generator.rename(program.parent / "mcrgen.real")
+    generator.write_text(f'#!/bin/sh\necho "$*" | sed "s/.*--segment //; s/ .*//" >>{log}\n'
+                         'exec "$0.real" "$@"\n')
+    generator.chmod(0o755)
+    out, svg = t.run_dir / "out.json", t.run_dir / "svg"
+    done = bench(t, "--scenario", "gro,plain", "--burst", "8,64", "--backend", "mcr,kernel",
+                 "--rounds", 2, "--trial-ms", 50, "--json", out, "--svg", svg, program=program)
     t.equal(done.returncode, 0, f"status: {done.stderr}")
-    said = [line for line in done.stderr.splitlines() if "left out" in line]
-    t.equal(said, ["mcrbench: socat is left out: socat: No such file or directory",
-                   "mcrbench: kernel is left out: smcrouted: No such file or directory"],
+    report = read(out)
+    names = ["gro@8", "gro@64", "plain@8", "plain@64"]
+    t.equal([(one["name"], one["burst"]) for one in report["scenarios"]],
+            list(zip(names, [8, 42, 8, 42])), "scenarios and what fits into a send of each")
+    t.equal([line for line in done.stderr.splitlines() if "done" in line],
+            [f"round {i} of 2: {name} done" for i in (1, 2) for name in names], "turns")
+    sent = log.read_text(encoding="utf-8").split()
+    changes = [size for size, before in zip(sent, [None] + sent) if size != before]
+    t.equal(changes, ["8", "42"] * 4, "bursts of the generator, in turn")
+    table = done.stdout.split("ratios of median rates by burst, this run\n")[1].splitlines()
+    t.equal(len(table), len(names), f"one line for each size: {table}")
+    for name, line, ratio, one in zip(names, table, report["rate_by_burst"],
+                                      report["scenarios"], strict=True):
+        t.equal((ratio["scenario"], ratio["of"], ratio["to"]), (name, "mcr", "kernel"), "ratio of")
+        rates = {relay: of["rate_pps"]["median"] for relay, of in one["backends"].items()}
+        t.between(ratio["ratio"], rates["mcr"] / rates["kernel"] - 0.001,
+                  rates["mcr"] / rates["kernel"] + 0.001, f"ratio of {name}")
+        limited = any(of["generator_limited"] for of in one["backends"].values())
+        t.equal(ratio["generator_limited"], limited, f"{name}: is it the generator's limit?")
+        t.equal(line, f"  {name:<14} mcr / kernel {ratio['ratio']:5.2f}"
+                + ("; the generator could not offer more" if limited else ""), "line")
+    t.equal({path.name for path in svg.iterdir()},
+            {f"{name}-{kind}.svg" for name in names for kind in ("rate", "loss")}, "charts")
+
+
+@scenario("a relay that is not installed is named at once and in the report, and is no pass",
+          deadline_s=120, alone=True)
+def absent(t):
+    out = t.run_dir / "out.json"
+    gates = reference(t, socat=1000, mcr_per_packet=0.01)
+    done = bench(t, "--scenario", "plain", "--rounds", 1, "--trial-ms", 50, "--check",
+                 "--reference", gates, "--json", out, PATH="/nonexistent")
+    t.equal(done.returncode, 1, f"status: {done.stdout}{done.stderr}")
+    t.equal(done.stderr.splitlines()[:2],
+            ["mcrbench: socat is left out: socat: No such file or directory",
+             "mcrbench: kernel is left out: smcrouted: No such file or directory"], "left out")
+    t.equal(done.stdout.splitlines()[2:4],
+            ["left out: socat (socat: No such file or directory)",
+             "left out: kernel (smcrouted: No such file or directory)"], "in the table")
+    report = read(out)
+    t.equal(report["left_out"],
+            [{"backend": "socat", "reason": "socat: No such file or directory"},
+             {"backend": "kernel", "reason": "smcrouted: No such file or directory"}], "in JSON")
+    t.true(set(report["scenarios"][0]["backends"]) >= {"mcr", "mcr-per-packet"}, "the others")
+    # What was measured is well: it is the absence that makes the status.
+    t.equal({one["to"]: one["verdict"] for one in report["ratios"]},
+            {"mcr-per-packet": "passed", "socat": "not measured"}, "verdicts")
+
+
+@scenario("without MCR the others are measured", deadline_s=60)
+def no_mcr(t):
+    program = installation(t, mcrsink="bin", mcrgen="bin")
+    out = t.run_dir / "out.json"
+    done = bench(t, "--scenario", "plain", "--rounds", 1, "--trial-ms", 50, "--json", out,
+                 program=program)
+    t.equal(done.returncode, 1, f"status: {done.stderr}")
+    report = read(out)
+    t.equal([one["backend"] for one in report["left_out"]], ["mcr", "mcr-per-packet", "recv-send"],
             "left out")
-    t.true("  mcr " in done.stdout and "socat" not in done.stdout.split("ratios")[0], done.stdout)
+    t.equal(set(report["scenarios"][0]["backends"]), {"socat", "kernel"}, "relays")
+
+
+@scenario("as it is installed, with the daemon in sbin", deadline_s=60)
+def installed(t):
+    program = installation(t, mcrd="sbin", mcrsink="bin", mcrgen="bin")
+    done = bench(t, "--scenario", "plain", "--backend", "mcr", "--rounds", 1, "--trial-ms", 50,
+                 program=program)
+    t.equal(done.returncode, 0, f"status: {done.stderr}")
+    t.true("\n  mcr  " in done.stdout, done.stdout)
+
+
+@scenario("nothing to measure with is one line, without delay", deadline_s=60)
+def nothing(t):
+    done = bench(t, "--backend", "socat", PATH="/nonexistent")
+    t.equal((done.returncode, done.stdout, done.stderr.splitlines()),
+            (2, "", ["mcrbench: socat is left out: socat: No such file or directory",
+                     "mcrbench: none of the relays to be measured is installed"]), "no relay")
+    program = installation(t, mcrd="bin", mcrsink="bin")
+    # Well below the time that a sink waits for a first datagram.
+    done = bench(t, "--scenario", "plain", "--backend", "mcr", program=program, deadline_s=8)
+    t.equal((done.returncode, done.stdout, done.stderr),
+            (1, "", "mcrbench: plain, mcr: mcrgen: No such file or directory\n"), "no generator")
 
 
 @scenario("SIGTERM ends it, and nothing is left behind", deadline_s=60)
@@ -135,6 +267,19 @@ BAD = [
     (["--gen-cpu", "9999"], "--gen-cpu: '9999' is not a number"),
     (["--mcr-config-extra", "{"], "--mcr-config-extra: '{' is not a JSON object"),
     (["--check", "--reference", "/nonexistent"], "--check: /nonexistent: No such file"),
+    (["--backend", "mcr,cat"],
+     "--backend: 'cat' is none of mcr, mcr-per-packet, recv-send, socat, kernel"),
+    (["--scenario", "gro,latency", "--backend", "mcr,socat"],
+     "--backend: no scenario that is measured can use 'socat'"),
+    (["--scenario", "plain,latency", "--backend", "socat"],
+     "--scenario: none of socat can carry 'latency'"),
+    (["--check", "--backend", "kernel"],
+     "--check: no ratio of the reference is between two relays that are measured"),
+    (["--check", "--scenario", "join"], "--check: no ratio of the reference is between"),
+    (["--check", "--scenario", "gro", "--burst", "24"], "--check: no ratio of the reference is"),
+    (["--burst", "8,65"], "--burst: '65' is not a number from 1 to 64"),
+    (["--scenario", "gro,flows", "--burst", "8"], "--burst: 'flows' has no bursts"),
+    (["--svg"], "--svg needs a value"),
     (["extra"], "unexpected argument 'extra'"),
 ]
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine that a bench ran on. */
+#ifndef HARNESS_BENCH_MACHINE_H
+#define HARNESS_BENCH_MACHINE_H
+
+#include <sys/utsname.h>
+
+struct bench_machine {
+	struct utsname kernel;
+	long cpus; /* online */
+	double memory_gb;
+	char cpu[80]; /* model, or "unknown" */
+};
+
+/** bench_machine_describe() - fill @machine from uname(2), sysconf(3) and /proc/cpuinfo. */
+void bench_machine_describe(struct bench_machine *machine);
+
+#endif
