@@ -30,13 +30,13 @@
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
-#define NS_PER_MS        1000000ull
-#define CHECK_NS         (250 * NS_PER_MS)
-#define LIMIT_NS         (400 * NS_PER_MS)
-#define LATE_NS          (250 * NS_PER_MS)
-#define BUSY_LIMIT_NS    (10000 * NS_PER_MS)
-#define CLOCK_SLACK_NS   (1000 * NS_PER_MS) /* more than this ahead of us is not a time */
-#define WORKED_NS        (1 * NS_PER_MS)
+#define NS_PER_MS      1000000ull
+#define CHECK_NS       (250 * NS_PER_MS)
+#define LIMIT_NS       (400 * NS_PER_MS)
+#define LATE_NS        (250 * NS_PER_MS)
+#define BUSY_LIMIT_NS  (10000 * NS_PER_MS)
+#define CLOCK_SLACK_NS (1000 * NS_PER_MS) /* more than this ahead of us is not a time */
+#define WORKED_NS      (1 * NS_PER_MS)
 
 /**
  * struct use - what a child did since it was last looked at

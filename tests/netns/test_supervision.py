@@ -16,7 +16,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
-from mcrlab import main, paths, scenario
+from mcrlab import fault, main, paths, scenario
 
 from support_rules import add, output, rule
 
@@ -86,6 +86,40 @@ def worker_hangs(t):
     t.clean(sinks[1].finish(sent), sent, "the other worker's stream")
     gens[0].stop()
     t.note(f"gone after {took * 1000:.0f} ms")
+
+
+LOOPS = {"x86_64": b"\xeb\xfe", "aarch64": b"\x00\x00\x00\x14"}  # a jump to itself
+
+
+@scenario("a worker that loops", topology="chain3")
+def worker_loops(t):
+    """It uses the CPU and turns no more: replaced as one that stands still, without a loss."""
+    if os.uname().machine not in LOOPS:
+        t.skip("no instruction for this machine")
+    relay = t.mcrd("relay", num_workers=1)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=4000, size=200)
+    t.wait_until(lambda: sink.received() >= 500, 5, "the stream flows")
+    [victim] = relay.children(WORKER)
+    with fault.stopped(victim):
+        with open(f"/proc/{victim}/syscall", encoding="ascii") as file:
+            at = int(file.read().split()[-1], 16)
+        fault.poke(victim, at, LOOPS[os.uname().machine])
+    t.wait_until(lambda: back(relay, 0, victim), 5, "a new worker")
+    [now] = workers_of(relay)
+    t.equal((now["worker_restarts"], now["health_check_failures"]), (1, 1),
+            "restarts, failed health checks")
+    t.true(re.fullmatch(r"had no heartbeat for \d+ ms", now["last_exit"]), now["last_exit"])
+    had = sink.received()
+    t.wait_until(lambda: sink.received() >= had + 500, 5, "the stream flows again")
+    sent = gen.stop()["sent"]
+    report = sink.finish(sent)
+    t.equal((report["unique"], report["lost"], report["reordered"], report["corrupt"]),
+            (sent, 0, 0, 0), "stream")
+    t.between(report["duplicated"], 0, 1, "datagrams sent twice")
+    t.conservation(relay)
+    t.note(f"{now['last_exit']}, longest gap {report['longest_gap_ms']:.0f} ms")
 
 
 @scenario("a control that hangs", topology="chain3")

@@ -14,6 +14,7 @@
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "core/steer.h"
 #include "daemon/priv.h"
@@ -21,6 +22,7 @@
 /* What the replaced calls were asked for, and what they answer. */
 static struct {
 	int packet_sockets, fail_packet_socket_at;
+	char made[16];             /* a letter for each socket of an input: p(acket), c(ounting) */
 	int filters, filter_error; /* of a program of more than STEER_SMALL_MAX instructions */
 	struct priv_gro_state gro;
 	int gro_sets, gro_error;
@@ -33,8 +35,15 @@ static int some_fd(void)
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+static void note_made(const char *letter)
+{
+	if (strlen(fake.made) + 1 < sizeof(fake.made))
+		strcat(fake.made, letter);
+}
+
 int priv_packet_socket(unsigned ifindex)
 {
+	note_made("p");
 	if (++fake.packet_sockets == fake.fail_packet_socket_at)
 		return -ENODEV;
 	return some_fd();
@@ -50,6 +59,7 @@ int priv_counting_socket(unsigned ifindex)
 	const int fd = some_fd();
 
 	assert_in_range(fd, 0, 1023);
+	note_made("c");
 	fake.counts[fd] = true;
 	return fd;
 }
