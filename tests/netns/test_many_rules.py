@@ -23,12 +23,13 @@ from mcrlab import fault, main, scenario
 
 from support_rules import add, group_at, output, rule
 
-WORKER = "--role=worker"
+CONTROL, WORKER = "--role=control", "--role=worker"
 RULES_MAX = 16384
 ADDED = 10
 AT_ONCE = 4000  # as many as fit into one message
 HEARTBEAT_OFFSET = 40  # struct worker_page
 HANG_MS = 400
+END_MS = 1000
 BUILD_MS = 100  # CPU time for 16,384 rules; a table whose keys collide takes three times that
 
 
@@ -142,6 +143,26 @@ def largest_is_killed(t):
     took_ms = (time.monotonic() - began) * 1000
     t.equal(counters(relay), {**NOTHING, "worker_restarts": 1}, "counters")
     t.note(f"in force again after {took_ms:.0f} ms")
+
+
+@scenario("the end with the largest table", topology="chain3", deadline_s=120)
+def largest_ends(t):
+    """16,384 memberships are given up within a second, an upgrade before it or not.
+
+    The kernel finds a membership by going through a list: the order matters.
+    """
+    for upgrades in (0, 1):
+        relay = t.mcrd("relay", num_workers=1)
+        load(t, relay, RULES_MAX)
+        for _ in range(upgrades):
+            control = relay.children(CONTROL)
+            relay.rpc("Upgrade", deadline_s=20)
+            t.wait_until(lambda: relay.children(CONTROL) not in ([], control), 5, "a new control")
+        began = time.monotonic()
+        relay.stop()
+        took_ms = (time.monotonic() - began) * 1000
+        t.between(took_ms, 0, END_MS, f"time until the end after {upgrades} upgrades, in ms")
+        t.note(f"after {upgrades} upgrades: ended in {took_ms:.0f} ms")
 
 
 @scenario("a rule of 4,000 corrupted in a worker's memory", topology="chain3", deadline_s=120)
