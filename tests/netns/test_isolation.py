@@ -71,8 +71,8 @@ def started(t, num_workers=2):
     return relay, control, workers
 
 
-@scenario("users and rights", topology="chain3")
-def users_and_rights(t):
+@scenario("rights", topology="chain3")
+def rights_of_each(t):
     """The supervisor keeps four rights; no child has any, or a way to get one."""
     relay, control, workers = started(t)
     t.equal(rights(relay.pid), {"Inh": 0, "Prm": SUPERVISOR_RIGHTS, "Eff": SUPERVISOR_RIGHTS,
@@ -82,6 +82,17 @@ def users_and_rights(t):
         t.equal(rights(pid), {**nothing, "Bnd": 0}, "rights of a worker")
     # Only CAP_SETPCAP could empty control's bounding set; no_new_privs makes it unreachable.
     t.equal(rights(control), {**nothing, "Bnd": SUPERVISOR_RIGHTS}, "rights of control")
+    for pid in [relay.pid, control] + workers:
+        t.equal((status(pid)["NoNewPrivs"], status(pid)["Seccomp"]), ("1", "2"),
+                "no_new_privs, seccomp filter")
+    for pid in [control] + workers:
+        t.equal(status(pid)["Seccomp_filters"], "2", "the supervisor's filter and its own")
+
+
+@scenario("users", topology="chain3", root="more than one user")
+def users(t):
+    """Children are an ordinary user, in one group that is not root's, and cannot be looked into."""
+    _, control, workers = started(t)
     uid = str(children_user())
     for pid in [control] + workers:
         found = status(pid)
@@ -89,11 +100,6 @@ def users_and_rights(t):
         t.equal(len(set(found["Gid"].split())), 1, "groups differ")
         t.true("0" not in found["Gid"].split(), "group is root's")
         t.equal(found["Groups"].split(), [], "supplementary groups")
-    for pid in [relay.pid, control] + workers:
-        t.equal((status(pid)["NoNewPrivs"], status(pid)["Seccomp"]), ("1", "2"),
-                "no_new_privs, seccomp filter")
-    for pid in [control] + workers:
-        t.equal(status(pid)["Seccomp_filters"], "2", "the supervisor's filter and its own")
         t.equal(os.stat(f"/proc/{pid}/environ").st_uid, 0, "dumpable: owner of its /proc files")
 
 

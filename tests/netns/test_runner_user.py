@@ -81,7 +81,9 @@ def ordinary_user(t):
     t.equal((done.returncode, failed), (0, 0), done.stdout + done.stderr)
     t.equal(len(reasons), skipped, f"skipped with a reason: {done.stdout}")
     t.equal([reason for reason in reasons if "/dev/net/tun: Permission denied" not in reason
-             and not reason.startswith("needs root")], [], "reasons of another kind")
+             and not reason.startswith("needs root")
+             and not reason.endswith("receive buffer of a sink without root")], [],
+            "reasons of another kind")
     t.true(passed >= 15, done.stdout)
     t.equal(left, [], "left in its temporary directory")
     t.note(f"{passed} passed, {skipped} skipped: {sorted(set(reasons))}")

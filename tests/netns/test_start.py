@@ -23,7 +23,7 @@ OK, USAGE = 0, 2
 IO_URING_SETUP = 425
 
 
-@scenario("missing privilege", topology="chain3")
+@scenario("missing privilege", topology="chain3", root="more than one user")
 def missing_privilege(t):
     """As an ordinary user: one line that says what to grant."""
     nobody = t.run_dir / "nobody"

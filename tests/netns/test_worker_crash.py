@@ -23,6 +23,7 @@ from support_rules import add, output, rule
 IN, OUT = "239.1.1.1", "239.2.2.2"
 WORKER = "--role=worker"
 DAEMONS, KILLS = 5, 2
+ROOT = "receive buffers beyond net.core.rmem_max, in which the stream waits meanwhile"
 FOUND = re.compile(r"the last worker left (\d+) receives unfinished; (\d+) sends")
 
 
@@ -83,34 +84,34 @@ def kill_under(t, rules, **traffic):
            f"{[receives for receives, _ in found]}; {time.monotonic() - began:.0f} s")
 
 
-@scenario("a worker killed under a stream", topology="chain3")
+@scenario("a worker killed under a stream", topology="chain3", root=ROOT)
 def plain(t):
     """80,000 datagrams a second, each a frame of its own."""
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=200, outputs=1)
 
 
-@scenario("a worker killed under super-datagrams", topology="gro")
+@scenario("a worker killed under super-datagrams", topology="gro", root=ROOT)
 def supers(t):
     """Sixteen datagrams in a frame, in one send each."""
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=1000, outputs=1, segment=16)
 
 
-@scenario("a worker that hangs under a stream", topology="chain3")
+@scenario("a worker that hangs under a stream", topology="chain3", root=ROOT)
 def hangs(t):
     """SIGSTOP: what arrives until it is killed waits in the socket, and nothing is sent twice."""
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=10000, size=1400, outputs=1,
                signo=signal.SIGSTOP)
 
 
-@scenario("a worker killed under fan-out", topology="chain3")
+@scenario("a worker killed under fan-out", topology="chain3", root=ROOT)
 def fan_out(t):
     """Three outputs: what went to one of them and not to the others goes there, once."""
     kill_under(t, [rule(IN, 5000, *[output(OUT, 6000 + n) for n in range(3)])],
                rate=40000, size=200, outputs=3)
 
 
-@scenario("a worker killed under 64 streams", topology="chain3")
+@scenario("a worker killed under 64 streams", topology="chain3", root=ROOT)
 def streams(t):
     """64 interleaved streams, each in order."""
     kill_under(t, [rule(IN, 5000 + n, output(OUT, 6000 + n)) for n in range(64)],

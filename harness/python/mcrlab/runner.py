@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 from .lab import LabImpossible
+from .rights import is_root
 from .scenario import Failure, Scenario, Skip
 
 PR_SET_PDEATHSIG = 1
@@ -47,14 +48,6 @@ def scenario(name, topology=None, deadline_s=60, **declared):
         _scenarios.append(_Declared(name, function, topology, deadline_s, **declared))
         return function
     return register
-
-
-def is_root():
-    """Root of the machine, not of a user namespace."""
-    if os.geteuid() != 0:
-        return False
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        return file.read().split() == ["0", "0", "4294967295"]
 
 
 def _on_alarm(_signo, _frame):

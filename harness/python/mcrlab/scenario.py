@@ -13,6 +13,7 @@ from .capture import Capture
 from .lab import Lab, lab_exists
 from .process import Process, ProcessError, children, command_line, pause
 from .relay import Relay
+from .rights import is_root
 from .traffic import Gen, Sink
 
 
@@ -202,9 +203,18 @@ class Scenario:
         return wait_until(predicate, deadline_s, what)
 
     def clean(self, report, received, what="sink"):
-        """Exactly this many datagrams, each once, in order and whole."""
+        """Exactly this many datagrams, each once, in order and whole.
+
+        Without root a sink's receive buffer is a few milliseconds of traffic.  Where a busy machine
+        let just that overflow, the scenario is skipped: what was to be judged is not known.
+        """
         got = {key: report[key] for key in
                ("received", "lost", "duplicated", "reordered", "corrupt", "sink_drops")}
+        known = got["received"] + got["sink_drops"] == received and got["corrupt"] == 0 and \
+            got["duplicated"] == 0 and got["reordered"] == 0
+        if got["sink_drops"] and known and not is_root():
+            self.skip(f"{what}: {got['sink_drops']} datagrams overflowed the small receive buffer "
+                      "of a sink without root")
         self.equal(got, {"received": received, "lost": 0, "duplicated": 0, "reordered": 0,
                          "corrupt": 0, "sink_drops": 0}, what)
 
