@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import RpcError, main, scenario
 from mcrlab.fault import stopped
+from mcrlab.relay import FREED_AT_ONCE
 
 from support_rules import add, output, rule
 
@@ -28,16 +29,10 @@ MIB = 1 << 20
 CLIENTS = 64  # served at one time on each socket; see daemon/control_client.h
 
 
-# Without this the address sanitizer keeps what is freed, up to 256 MB, and memory says nothing.
-SANITIZER = {"ASAN_OPTIONS": ":".join(filter(None, (
-    os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=0", "thread_local_quarantine_size_kb=0",
-    "allocator_release_to_os_interval_ms=0")))}
-
-
 @contextlib.contextmanager
 def streaming(t, num_workers=1):
     """A relay under load; at the end all that was sent must have arrived."""
-    relay = t.mcrd("relay", num_workers=num_workers, env=SANITIZER)
+    relay = t.mcrd("relay", num_workers=num_workers, env=FREED_AT_ONCE)
     add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.2", 6000), name="stream"))
     sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
     gen = t.gen_start("gen", "eth0", "239.1.1.1", 5000, rate=20000, size=200)

@@ -193,15 +193,19 @@ def loss_is_told(t):
     t.equal(demo.process.wait(40), 1, "exit status")
     t.true("FAILED" in demo.output() and "PASSED" not in demo.output(), "the verdict")
     match = re.search(r"camera-1: ([\d,]+) lost; 50,000 sent, but ([\d,]+) received\.  The relay "
-                      r"received 50,000, matched ([\d,]+), sent ([\d,]+); its drops: rate_limited "
-                      r"([\d,]+)\n", demo.process.stderr())
+                      r"received 50,000, matched ([\d,]+), sent ([\d,]+); its drops: (.+)\n",
+                      demo.process.stderr())
     t.true(match, f"what was lost, and where: {demo.process.stderr()[-1000:]}")
-    lost, received, matched, sent, limited = (int(one.replace(",", "")) for one in match.groups())
-    t.true(limited > 0, "the limit was felt")
-    t.equal(received + limited, 50000, "received and held back by the limit")
+    lost, received, matched, sent = (int(one.replace(",", "")) for one in match.groups()[:4])
+    # On a busy machine the queue of a socket may overflow as well.
+    drops = {reason: int(count.replace(",", ""))
+             for reason, count in re.findall(r"(\w+) ([\d,]*\d)", match[5])}
+    t.true(drops.get("rate_limited", 0) > 0, "the limit was felt")
+    dropped = sum(drops.values())
+    t.equal(received + dropped, 50000, "received and dropped")
     t.equal((matched, sent), (received, received), "matched and sent by the relay")
     # Behind the last one received there is no hole to see.
-    t.true(0 < lost <= limited, f"{lost} holes in the sequence, {limited} not sent on")
+    t.true(0 < lost <= dropped, f"{lost} holes in the sequence, {dropped} not sent on")
     live = re.findall(r"^ +5 +50,000 +([\d,]+) +([\d,]+) +([\d,]+)$", demo.output(), re.MULTILINE)
     t.equal([[int(one.replace(",", "")) for one in line] for line in live],
             [[received, received, lost]], "the last live line")

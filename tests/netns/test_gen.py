@@ -96,8 +96,9 @@ def slowest(t):
     gen = t.gen("gen", "eth0", GROUP, 5000, count=2, rate=1)
     report = sink.finish(expect=2)
     t.clean(report, 2)
-    t.between(gen["pps"], 0.99, 1.01, "pps sent")
-    t.between(report["longest_gap_ms"], 990, 1010, "longest gap")
+    # A busy machine may wake it up late, never early.
+    t.between(gen["pps"], 0.9, 1.01, "pps sent")
+    t.between(report["longest_gap_ms"], 990, 1110, "longest gap")
 
 
 @scenario("bursts leave together at the same average rate", topology="direct2", alone=True)
@@ -192,7 +193,10 @@ def pacing(t):
         t.clean(report, count)
         t.note(f"{rate} pps asked: {gen['pps']:.1f} sent, {report['pps']:.1f} received")
         t.between(gen["pps"], rate * 0.99, rate * 1.01, f"pps sent for {rate}")
-        t.between(report["pps"], rate * 0.99, rate * 1.01, f"pps received for {rate}")
+        # What came late at one end of the stream is not the generator's doing.
+        late = report["latency_us"]["max"] / 1e6 / report["elapsed_s"]
+        t.between(report["pps"], rate * (0.99 - late), rate * (1.01 + late),
+                  f"pps received for {rate}")
 
 
 @scenario("a duration at a rate is a number of datagrams; SIGTERM ends early and honestly",

@@ -19,6 +19,7 @@ import time
 from mcrlab import wait_until
 from mcrlab.machine import machine
 from mcrlab.process import command_line
+from mcrlab.relay import FREED_AT_ONCE
 
 from . import ledger
 from .changes import Changes
@@ -278,7 +279,7 @@ def warm_up(t, relay, seed):
 
 
 def run(t, seconds, seed, strict, result):
-    relay = t.mcrd("relay", num_workers=2)
+    relay = t.mcrd("relay", num_workers=2, env=FREED_AT_ONCE)
     add_rules(relay)
     windows = ledger.Windows()
     streams = start_streams(t)
