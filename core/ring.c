@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core/bufpool.h"
+#include "core/clock.h"
 
 #ifndef IORING_SETUP_NO_MMAP
 #define IORING_SETUP_NO_MMAP (1U << 14) /* io_uring_setup(2), Linux 6.5 */
@@ -208,8 +209,8 @@ int ring_seal(struct ring *ring, struct bufpool *pool)
 int ring_wait(struct ring *ring, uint64_t timeout_ns)
 {
 	struct __kernel_timespec ts = {
-		.tv_sec = (long long)(timeout_ns / 1000000000u),
-		.tv_nsec = (long long)(timeout_ns % 1000000000u),
+		.tv_sec = (long long)(timeout_ns / NS_PER_S),
+		.tv_nsec = (long long)(timeout_ns % NS_PER_S),
 	};
 	struct io_uring_cqe *cqe;
 	int ret;

@@ -19,9 +19,11 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "core/clock.h"
 #include "core/config.h"
 #include "daemon/control_client.h"
 #include "daemon/control_drift.h"
+#include "daemon/control_iface.h"
 #include "daemon/control_netif.h"
 #include "daemon/control_publish.h"
 #include "daemon/control_reconcile.h"
@@ -31,9 +33,6 @@
 #include "daemon/control_wait.h"
 
 struct ruleset;
-
-#define NS_PER_MS 1000000ull
-#define NS_PER_S  1000000000ull
 
 /**
  * struct control_worker - what the supervisor last said about a worker

@@ -27,13 +27,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/clock.h"
+
 struct control;
 
-#define DRIFT_CHECK_NS 100000000ull
-#define DRIFT_LATE_NS  300000000ull
-#define DRIFT_GRACE_NS 150000000ull /* hash and generation are not written together */
-#define DRIFT_STEP_NS  200000000ull
-#define DRIFT_CALM_NS  10000000000ull
+#define DRIFT_CHECK_NS (100 * NS_PER_MS)
+#define DRIFT_LATE_NS  (300 * NS_PER_MS)
+#define DRIFT_GRACE_NS (150 * NS_PER_MS) /* hash and generation are not written together */
+#define DRIFT_STEP_NS  (200 * NS_PER_MS)
+#define DRIFT_CALM_NS  (10 * NS_PER_S)
 
 enum drift_kind { DRIFT_NONE, DRIFT_LATE, DRIFT_WRONG };
 

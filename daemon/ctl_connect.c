@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/json_text.h"
 #include "core/request.h"
 #include "daemon/ctl.h"
@@ -39,7 +40,7 @@ static int64_t now_ms(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / (int64_t)NS_PER_MS;
 }
 
 static void say_unreachable(const char *path, int err)

@@ -17,9 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+
 #define LINE_BYTES    2048
 #define MESSAGE_BYTES 1024
-#define LIMIT_NS      10000000000ull
+#define LIMIT_NS      (10 * NS_PER_S)
 
 static const char *const severity_names[] = {"emergency", "alert",  "critical", "error",
 					     "warning",   "notice", "info",     "debug"};
@@ -95,7 +97,7 @@ static void format_time(char *buf, size_t size)
 	gmtime_r(&now.tv_sec, &tm);
 	snprintf(buf, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900,
 		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 now.tv_nsec / 1000000);
+		 now.tv_nsec / (long)NS_PER_MS);
 }
 
 /* A log that cannot be written has nobody to be told. */

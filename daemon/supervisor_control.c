@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/statpage.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
@@ -25,6 +26,7 @@
  */
 #define BUDGET_MAX   200000u
 #define BUDGET_PER_S 20000u
+#define REFILL_NS    (BUDGET_MAX / BUDGET_PER_S * NS_PER_S) /* from nothing to the most */
 
 static struct child *control(struct supervisor *s)
 {
@@ -157,9 +159,12 @@ static void serve(struct supervisor *s, const struct ipc_msg *m, int fd)
 
 static void refill_budget(struct supervisor *s)
 {
-	uint64_t now_ns = supervisor_now_ns();
-	uint64_t more = (now_ns - s->budget_ns) * BUDGET_PER_S / 1000000000u;
+	uint64_t now_ns = supervisor_now_ns(), since_ns = now_ns - s->budget_ns, more;
 
+	/* A silence of days multiplied is more than 64 bits hold. */
+	if (since_ns > REFILL_NS)
+		since_ns = REFILL_NS;
+	more = since_ns * BUDGET_PER_S / NS_PER_S;
 	if (more == 0)
 		return;
 	s->budget = more > BUDGET_MAX - s->budget ? BUDGET_MAX : s->budget + (unsigned)more;

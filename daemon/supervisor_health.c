@@ -27,15 +27,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
-#define NS_PER_MS      1000000ull
 #define CHECK_NS       (250 * NS_PER_MS)
 #define LIMIT_NS       (400 * NS_PER_MS)
 #define LATE_NS        (250 * NS_PER_MS)
-#define BUSY_LIMIT_NS  (10000 * NS_PER_MS)
-#define CLOCK_SLACK_NS (1000 * NS_PER_MS) /* more than this ahead of us is not a time */
+#define BUSY_LIMIT_NS  (10 * NS_PER_S)
+#define CLOCK_SLACK_NS (1 * NS_PER_S) /* more than this ahead of us is not a time */
 #define WORKED_NS      (1 * NS_PER_MS)
 
 /**
@@ -87,7 +87,7 @@ static struct use look_at(struct child *c, uint64_t now_ns)
 
 	if (clock_getcpuclockid(c->pid, &clock) != 0 || clock_gettime(clock, &used) < 0)
 		return use;
-	cpu_ns = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	cpu_ns = (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
 	if (c->looked_ns) {
 		use.cpu_ns = cpu_ns - c->cpu_ns;
 		use.time_ns = now_ns - c->looked_ns;

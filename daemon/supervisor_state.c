@@ -26,14 +26,14 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/snapshot.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
 #define STATE_MAGIC     0x3154535245504d55ull
 #define STATE_MAX_BYTES (64u << 20)
-#define STATE_SEALS     (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
-#define PLAN_MAX_NS     60000000000ull /* nothing is planned further ahead */
+#define PLAN_MAX_NS     (60 * NS_PER_S) /* nothing is planned further ahead */
 
 struct saved_head {
 	uint64_t magic;
@@ -203,7 +203,7 @@ static void restore_child(struct child *c, struct state_reader *r)
 	pidfd = state_get_fd(r, FD_ANONYMOUS, 0);
 	channel = state_get_fd(r, FD_CHANNEL, 0);
 	state_check(r, saved.ready <= 1 && saved.ending < ENDINGS && saved.last_ending < ENDINGS &&
-			       saved.backoff_ms <= PLAN_MAX_NS / 1000000 &&
+			       saved.backoff_ms <= PLAN_MAX_NS / NS_PER_MS &&
 			       saved.started_ns <= now_ns &&
 			       saved.restart_ns <= now_ns + PLAN_MAX_NS &&
 			       saved.overdue_ns <= now_ns + PLAN_MAX_NS);
@@ -362,7 +362,7 @@ static int seal_state(const struct state_writer *w)
 			goto failed;
 		done += n > 0 ? (size_t)n : 0;
 	}
-	if (fcntl(fd, F_ADD_SEALS, STATE_SEALS) < 0 || fcntl(fd, F_SETFD, 0) < 0)
+	if (fcntl(fd, F_ADD_SEALS, IPC_SEALS) < 0 || fcntl(fd, F_SETFD, 0) < 0)
 		goto failed;
 	return fd;
 failed:
@@ -439,7 +439,7 @@ int state_restore(struct supervisor *s, int fd)
 	int ret = 0;
 
 	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX ||
-	    (fcntl(fd, F_GET_SEALS) & STATE_SEALS) != STATE_SEALS || fstat(fd, &st) < 0 ||
+	    (fcntl(fd, F_GET_SEALS) & IPC_SEALS) != IPC_SEALS || fstat(fd, &st) < 0 ||
 	    st.st_size <= 0 || st.st_size > STATE_MAX_BYTES)
 		return -EBADMSG;
 	mem = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/egress.h"
 #include "core/recover.h"
 #include "core/relay.h"
@@ -23,7 +24,7 @@
 #include "daemon/roles.h"
 #include "daemon/worker.h"
 
-#define REARM_AFTER_ERROR_NS 100000000ull
+#define REARM_AFTER_ERROR_NS (100 * NS_PER_MS)
 
 /* The link layer rides in the serial's lowest bit, so that late completions still parse. */
 static uint32_t input_index(const struct worker_input *in)
