@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// arena.c - offsets into the memory of a worker
+/* arena.c - offsets into the memory of a worker */
 #include "core/arena.h"
 
 struct arena_class arena_class(enum buf_class class)

@@ -214,4 +214,10 @@ static inline struct arena_commit *arena_commit(void *arena, uint64_t epoch)
 	return (struct arena_commit *)((uint8_t *)arena + ARENA_COMMIT_OFFSET(epoch & 1));
 }
 
+/* Where the next event of the journal goes. */
+static inline uint32_t arena_commit_tail(const struct arena_commit *c)
+{
+	return (uint32_t)(c->seen >> 32);
+}
+
 #endif

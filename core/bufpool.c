@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// bufpool.c - ownership of receive buffers; bufpool.h has the states
+/* bufpool.c - ownership of receive buffers; bufpool.h has the states */
 #include "core/bufpool.h"
 
 #include <assert.h>

@@ -65,12 +65,22 @@ void bufpool_init_filled(struct bufpool *pool, void *arena, unsigned set,
  */
 int bufpool_take(struct bufpool *pool, enum buf_class class, uint32_t bid);
 
+/**
+ * bufpool_ref() - one more reference to a buffer that is held
+ * @index: as bufpool_take() gave it
+ */
 void bufpool_ref(struct bufpool *pool, uint32_t index);
+
+/**
+ * bufpool_unref() - give a reference up; the last one returns the buffer
+ * @index: held; the kernel sees that it is back with the next bufpool_commit()
+ */
 void bufpool_unref(struct bufpool *pool, uint32_t index);
 
 /* Makes returned buffers visible to the kernel. */
 void bufpool_commit(struct bufpool *pool);
 
+/* Its first byte; class[bufpool_class_of(@index)].buffer_bytes follow. */
 uint8_t *bufpool_data(const struct bufpool *pool, uint32_t index);
 
 /* Which class does the buffer belong to? */

@@ -21,6 +21,7 @@
 #define CORE_IPC_H
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -97,6 +98,15 @@ enum buf_class { BUF_SMALL, BUF_JUMBO, BUF_SUPER, BUF_CLASSES };
 enum link_layer { LINK_ETHERNET, LINK_RAW_IP, LINK_LAYERS };
 
 #define IPC_BUSY_POLL_MAX_US 1000000u
+
+/* What is mapped by its receiver must not change once it has been checked (fcntl(2)). */
+#define IPC_SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+/* Mask of workers 0..@workers-1. */
+static inline uint64_t worker_mask_all(unsigned workers)
+{
+	return workers >= MCR_MAX_WORKERS ? UINT64_MAX : (1ull << workers) - 1;
+}
 
 struct ipc_configure {
 	uint32_t workers; /* 1..MCR_MAX_WORKERS */
@@ -212,6 +222,9 @@ enum ipc_upgrade_outcome {
 	UPGRADE_WORKER,   /* a new worker did not start: its number in detail */
 	UPGRADE_OUTCOMES
 };
+
+/* In which a new binary must have shown that it starts. */
+#define UPGRADE_CHECK_S 2
 
 /**
  * struct ipc_upgraded - how an upgrade ended

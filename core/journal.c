@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// journal.c - the writer's side of the journal; journal.h has the mechanism
+/* journal.c - the writer's side of the journal; journal.h has the mechanism */
 #include "core/journal.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ void journal_open(struct journal *j, void *arena, struct worker_page *page)
 	j->events = arena_events(arena);
 	j->c = arena_commit(arena, j->header->epoch);
 	j->page = page;
-	j->tail = (uint32_t)(j->c->seen >> 32);
+	j->tail = arena_commit_tail(j->c);
 	j->in = j->c->first;
 }
 

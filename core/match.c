@@ -184,7 +184,7 @@ static void build_rule(struct match_table *t, const struct snapshot_view *view,
 	r->rec = *rec;
 	r->rec.first_output = t->n_outputs;
 	r->outputs = &t->outputs[t->n_outputs];
-	r->head = r->tail = EMPTY;
+	r->head = r->tail = CHAIN_END;
 	take_slot(&slot->incarnation, rec->incarnation, &slot->c, sizeof(slot->c));
 	r->counters = &slot->c;
 	for (uint32_t i = 0; i < rec->n_outputs; i++) {

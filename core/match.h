@@ -60,7 +60,7 @@ struct match_bucket {
  * struct match_rule - one rule
  * @rec:        what the snapshot says; covered by the hash
  * @outputs:    rec.n_outputs of them
- * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or UINT32_MAX
+ * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or CHAIN_END
  * @saved_epoch: commit for which its counters are in the journal (core/journal.c)
  */
 struct match_rule {
@@ -86,13 +86,17 @@ struct worker_page;
  */
 struct match_table *match_build(const struct snapshot_view *view, unsigned worker,
 				struct worker_page *page, const struct match_table *old);
+/* NULL: nothing to free. */
 void match_free(struct match_table *t);
 
 /* The rule that takes it, or NULL. Addresses in network order, port in host order. */
 struct match_rule *match_lookup(const struct match_table *t, uint32_t iface, uint32_t source_be,
 				uint32_t group_be, uint16_t port);
 
+/* How many rules it has: those of its worker. */
 uint32_t match_rules(const struct match_table *t);
+
+/* Of the snapshot that it was built from. */
 uint64_t match_generation(const struct match_table *t);
 
 /**
@@ -105,6 +109,8 @@ uint64_t match_generation(const struct match_table *t);
  * Return: true when a pass is complete; match_hash() is then that of this pass.
  */
 bool match_hash_step(struct match_table *t, uint32_t n);
+
+/* Of the last complete pass; match_build() makes the first. */
 uint64_t match_hash(const struct match_table *t);
 
 #endif

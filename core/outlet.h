@@ -4,8 +4,7 @@
  *
  * Whether UDP_SEGMENT works shows when it is tried, and depends on the device (checksum
  * offload), its MTU and the kernel's number of segments.  So what counts is the largest
- * send that was taken since one was refused.  NULL stands for no interface: a live table
- * may be damaged while a send is under way.
+ * send that was taken since one was refused.
  */
 #ifndef CORE_OUTLET_H
 #define CORE_OUTLET_H
@@ -33,13 +32,12 @@ static inline bool outlet_may_refuse(const struct outlet *l, uint32_t datagrams,
 {
 	const uint32_t enough = datagrams > EGRESS_SEGMENTS_OLD ? EGRESS_SEGMENTS_OLD + 1 : 1;
 
-	return l && datagrams > 1 &&
-	       (l->segments_taken < enough || l->payload_taken < segment_bytes);
+	return datagrams > 1 && (l->segments_taken < enough || l->payload_taken < segment_bytes);
 }
 
 static inline void outlet_took(struct outlet *l, uint32_t datagrams, uint32_t segment_bytes)
 {
-	if (!l || datagrams == 1)
+	if (datagrams == 1)
 		return;
 	if (l->segments_taken < datagrams)
 		l->segments_taken = (uint16_t)datagrams;
@@ -49,8 +47,7 @@ static inline void outlet_took(struct outlet *l, uint32_t datagrams, uint32_t se
 
 static inline void outlet_refused(struct outlet *l)
 {
-	if (l)
-		l->segments_taken = l->payload_taken = 0;
+	l->segments_taken = l->payload_taken = 0;
 }
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// past.c - look-up in the list of what is finished
+/* past.c - look-up in the list of what is finished */
 #include "core/past.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// recover.c - the reader's side of the journal; recover.h has the mechanism
+/* recover.c - the reader's side of the journal; recover.h has the mechanism */
 #include "core/recover.h"
 
 #include <stddef.h>
@@ -26,7 +26,7 @@ static bool header_is_sound(const struct arena_header *h)
 
 static bool commit_is_sound(const struct arena_commit *c)
 {
-	const uint32_t events = (uint32_t)(c->seen >> 32) - c->first;
+	const uint32_t events = arena_commit_tail(c) - c->first;
 
 	return c->set < 2 && events <= ARENA_EVENTS && c->flush <= events && c->counted <= 1 &&
 	       c->n_past <= ARENA_PAST_MAX && c->n_saved <= ARENA_SAVED_MAX;
@@ -116,7 +116,7 @@ static void claim_events(struct recovery *r, struct arena_event *events, uint32_
 static uint32_t add_receives(struct recovery *r, struct arena_event *events,
 			     const struct arena_commit *c, const struct old_queue *q)
 {
-	uint32_t tail = (uint32_t)(c->seen >> 32);
+	uint32_t tail = arena_commit_tail(c);
 
 	for (uint32_t i = from(q, (uint32_t)c->seen); i != q->tail; i++) {
 		const struct io_uring_cqe *cqe = cqe_at(q, i);
@@ -217,7 +217,7 @@ static void take_over(uint8_t *arena, struct arena_header *h, const struct arena
 {
 	struct arena_commit *next = arena_commit(arena, h->epoch + 1);
 	struct arena_event *events = arena_events(arena);
-	uint32_t tail = (uint32_t)(c->seen >> 32);
+	uint32_t tail = arena_commit_tail(c);
 	struct old_queue q;
 
 	memcpy(next, c, offsetof(struct arena_commit, ingress));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// refusal.c - what an errno of sendmsg(2) says about the datagrams; egress.c has the reasons
+/* refusal.c - what an errno of sendmsg(2) says about the datagrams; egress.c has the reasons */
 #include "core/refusal.h"
 
 #include <errno.h>

@@ -213,7 +213,10 @@ uint32_t relay_gathered(const struct relay *r)
 
 bool relay_full(const struct relay *r)
 {
-	/* One pass of a ring brings at most as many frames as it has sockets times 32. */
+	/*
+	 * A pass of the ring brings at most 32 frames of each socket: the kernel's
+	 * MULTISHOT_MAX_RETRY (experiments/poc_gather_many_flows).
+	 */
 	return r->gathered >= RELAY_GATHER_DATAGRAMS || r->n_items > RELAY_BATCH_ITEMS / 2 ||
 	       (r->journal && !journal_has_room(r->journal));
 }

@@ -139,8 +139,7 @@ size_t snapshot_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs);
  *
  * Usage: snapshot_begin(), then snapshot_add_iface() for each interface, then for
  * each rule snapshot_add_rule() followed by its snapshot_add_output()s, then
- * snapshot_finish(), which computes the hash.  Every add returns -ENOSPC when the
- * counts given to snapshot_begin() are exceeded.
+ * snapshot_finish(), which computes the hash.
  */
 struct snapshot_writer {
 	struct snapshot_header *header;
@@ -154,9 +153,14 @@ struct snapshot_writer {
 /* @mem must be at least snapshot_size() bytes, zeroed, 8-byte aligned. */
 void snapshot_begin(struct snapshot_writer *w, void *mem, uint32_t n_ifaces, uint32_t n_rules,
 		    uint32_t n_outputs);
+/* Return: 0; -ENOSPC when as many interfaces as announced are there. */
 int snapshot_add_iface(struct snapshot_writer *w, const struct snapshot_iface *iface);
-/* @rule: first_output and n_outputs are overwritten by the writer. */
+/*
+ * @rule: first_output and n_outputs are overwritten by the writer.
+ * Return: 0; -ENOSPC when as many rules as announced are there.
+ */
 int snapshot_add_rule(struct snapshot_writer *w, const struct snapshot_rule *rule);
+/* Of the rule added last.  Return: 0; -ENOSPC when as many outputs as announced are there. */
 int snapshot_add_output(struct snapshot_writer *w, const struct snapshot_output *output);
 /* Return: 0, or -EINVAL when fewer were added than announced. */
 int snapshot_finish(struct snapshot_writer *w, uint64_t generation);

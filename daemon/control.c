@@ -139,8 +139,10 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 
 	if (s->worker >= c->workers)
 		return;
-	/* Why is in the supervisor's line; that one which is rolled is away for a moment is no
-	 * news. */
+	/*
+	 * Why is in the supervisor's line.  One that is rolled is away for a moment, which
+	 * is no news.
+	 */
 	if (w->running && !s->running && s->ending != END_UPGRADE)
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u does not run", s->worker);
 	if (!w->running && s->running)
@@ -398,9 +400,11 @@ static void init(struct process *p)
 	control_super_init(&c->super, CHILD_CHANNEL_FD);
 	control_waits_init(&c->waits);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (c->epoll < 0)
+		die(FAC_CONTROL_SOCKET, "epoll_create1: %s", strerror(errno));
 	c->rules = ruleset_new();
-	if (c->epoll < 0 || !c->rules)
-		die(FAC_CONTROL_SOCKET, "cannot start: %s", strerror(errno));
+	if (!c->rules)
+		die(FAC_RULE_DISPATCH, "out of memory");
 	control_clients_init(&c->clients, c->epoll, control_method_line, c);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_assign.c - which workers serve a rule, its state, and what is amiss with it
+/* control_assign.c - which workers serve a rule, its state, and what is amiss with it */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,11 +8,6 @@
 #include "core/steer.h"
 #include "daemon/control.h"
 
-static uint64_t all_workers(const struct control *c)
-{
-	return c->workers >= 64 ? UINT64_MAX : (1ull << c->workers) - 1;
-}
-
 uint64_t control_iface_workers(const struct control *c, const char *name, bool *found)
 {
 	const struct config_iface *s = config_find_iface(&c->settings, name);
@@ -20,7 +15,7 @@ uint64_t control_iface_workers(const struct control *c, const char *name, bool *
 
 	*found = true;
 	if (!s || !s->n_cpus)
-		return all_workers(c);
+		return worker_mask_all(c->workers);
 	for (unsigned w = 0; w < c->workers; w++) {
 		for (unsigned i = 0; i < s->n_cpus; i++) {
 			if (s->cpus[i] == c->worker[w].cpu)
@@ -28,7 +23,7 @@ uint64_t control_iface_workers(const struct control *c, const char *name, bool *
 		}
 	}
 	*found = mask != 0;
-	return mask ? mask : all_workers(c);
+	return mask ? mask : worker_mask_all(c->workers);
 }
 
 /* The k-th set bit of a mask, from the lowest. */
@@ -47,7 +42,7 @@ uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 
 	/* Without its interface a rule has no steering yet: any worker may hold it. */
 	if (control_iface_slot(c, r->input.interface) == MCR_NO_SLOT)
-		return all_workers(c);
+		return worker_mask_all(c->workers);
 	mask = control_iface_workers(c, r->input.interface, &found);
 	if (s && s->steering == STEER_CPU)
 		return mask;

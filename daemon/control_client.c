@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// control_client.c - who is connected: places, events, time limits
+/* control_client.c - who is connected: places, events, time limits */
 #include "daemon/control_client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -221,11 +222,20 @@ bool control_clients_work(struct control_clients *cs, uint64_t now_ns)
 	return more;
 }
 
+static void refuse_late(struct control_clients *cs, struct client *cl, const char *what,
+			uint64_t limit_ns, uint64_t now_ns)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "%s did not come within %llu seconds", what,
+		 (unsigned long long)(limit_ns / NS_PER_S));
+	control_clients_refuse(cs, cl, RPC_LIMIT, "", why, now_ns);
+}
+
 void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *cl = cs->place[i];
-		const char *why = NULL;
 
 		if (!cl)
 			continue;
@@ -239,14 +249,12 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 			client_close(cs, cl);
 			continue;
 		}
-		if (!cl->closing && !cl->hello && now_ns - cl->connected_ns > CLIENT_HELLO_NS)
-			why = "VersionCheck did not come within 5 seconds";
-		else if (!cl->closing && cl->half_ns && now_ns - cl->half_ns > CLIENT_HALF_LINE_NS)
-			why = "the rest of a line did not come within 30 seconds";
 		if (cl->draining && now_ns - cl->drain_ns > CLIENT_DRAIN_NS)
 			cl->draining = false;
-		if (why)
-			control_clients_refuse(cs, cl, RPC_LIMIT, "", why, now_ns);
+		if (!cl->closing && !cl->hello && now_ns - cl->connected_ns > CLIENT_HELLO_NS)
+			refuse_late(cs, cl, "VersionCheck", CLIENT_HELLO_NS, now_ns);
+		else if (!cl->closing && cl->half_ns && now_ns - cl->half_ns > CLIENT_HALF_LINE_NS)
+			refuse_late(cs, cl, "the rest of a line", CLIENT_HALF_LINE_NS, now_ns);
 		client_settle(cs, cl, now_ns);
 	}
 }

@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/clock.h"
+
 #define CLIENTS_PER_LISTENER  64
 #define CLIENTS_MAX           (2 * CLIENTS_PER_LISTENER)
 #define CLIENTS_INPUT_MAX     (16u << 20) /* bytes, over all clients */
@@ -26,12 +28,12 @@
 #define CLIENTS_OUTPUT_MAX    (32u << 20) /* bytes, over all clients */
 #define CLIENT_LINES_PER_TURN 16
 #define CLIENT_ANSWERS_MAX    64 /* not yet finished, of one client */
-#define CLIENT_HELLO_NS       5000000000ull
-#define CLIENT_HALF_LINE_NS   30000000000ull
-#define CLIENT_STALL_NS       10000000000ull
-#define CLIENT_IDLE_EVICT_NS  60000000000ull /* gives way when the place is needed */
-#define CLIENT_MUTE_EVICT_NS  1000000000ull  /* the same, before VersionCheck */
-#define CLIENT_DRAIN_NS       2000000000ull
+#define CLIENT_HELLO_NS       (5 * NS_PER_S)
+#define CLIENT_HALF_LINE_NS   (30 * NS_PER_S)
+#define CLIENT_STALL_NS       (10 * NS_PER_S)
+#define CLIENT_IDLE_EVICT_NS  (60 * NS_PER_S) /* gives way when the place is needed */
+#define CLIENT_MUTE_EVICT_NS  (1 * NS_PER_S)  /* the same, before VersionCheck */
+#define CLIENT_DRAIN_NS       (2 * NS_PER_S)
 
 struct client;
 struct control_clients;

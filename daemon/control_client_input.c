@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_client_input.c - bytes to lines
+/* control_client_input.c - bytes to lines */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

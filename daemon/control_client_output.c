@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_client_output.c - answers in order, and what the socket takes of them
+/* control_client_output.c - answers in order, and what the socket takes of them */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

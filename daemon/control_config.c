@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_config.c - the configuration file, at start and when it is read again
+/* control_config.c - the configuration file, at start and when it is read again */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

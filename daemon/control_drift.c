@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_drift.c - compare the workers' tables with what was published, and repair
+/* control_drift.c - compare the workers' tables with what was published, and repair */
 #include "daemon/control_drift.h"
 
 #include <errno.h>

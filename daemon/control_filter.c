@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_filter.c - the prefilter of each input, made from what its rules want
+/* control_filter.c - the prefilter of each input, made from what its rules want */
 #include "daemon/control_filter.h"
 
 #include <errno.h>

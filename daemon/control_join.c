@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_join.c - the memberships and bound addresses that inputs need
+/* control_join.c - the memberships and bound addresses that inputs need */
 #include "daemon/control_join.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_load.c - take a whole configuration into the running state, or nothing of it
+/* control_load.c - take a whole configuration into the running state, or nothing of it */
 #include "daemon/control_load.h"
 
 #include <errno.h>

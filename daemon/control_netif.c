@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_netif.c - what links and addresses this host has: dumps, events, the table
+/* control_netif.c - what links and addresses this host has: dumps, events, the table */
 #include "daemon/control_netif.h"
 
 #include <errno.h>

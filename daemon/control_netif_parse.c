@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_netif_parse.c - one netlink message to one struct (rtnetlink(7))
+/* control_netif_parse.c - one netlink message to one struct (rtnetlink(7)) */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>

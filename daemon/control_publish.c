@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_publish.c - hand the rules to the workers, and know who has them
+/* control_publish.c - hand the rules to the workers, and know who has them */
 #include "daemon/control_publish.h"
 
 #include <inttypes.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// control_reconcile.c - make what is equal to what should be
+/* control_reconcile.c - make what is equal to what should be */
 #include "daemon/control_reconcile.h"
 
 #include <errno.h>
-#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +11,6 @@
 #include "daemon/control_filter.h"
 #include "daemon/log.h"
 
-#define MTU_MIN 68 /* RFC 791; what the messages to the supervisor admit */
-#define MTU_MAX 65536
-
 void control_reconcile_fini(struct control_reconcile *r)
 {
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
@@ -22,136 +18,14 @@ void control_reconcile_fini(struct control_reconcile *r)
 	control_joins_fini(&r->joins);
 }
 
-/* --- interfaces: what exists --- */
-
-static uint32_t link_mtu(const struct netif_link *l)
-{
-	return l->mtu < MTU_MIN ? MTU_MIN : l->mtu > MTU_MAX ? MTU_MAX : l->mtu;
-}
-
-static enum link_layer link_layer(const struct netif_link *l)
-{
-	return l->type == ARPHRD_ETHER || l->type == ARPHRD_LOOPBACK ? LINK_ETHERNET : LINK_RAW_IP;
-}
-
-/* Take over what a link looks like now; workers are told when they need to know. */
-static void iface_update(struct control *c, struct rec_iface *f, const struct netif_link *l)
-{
-	uint32_t mtu = link_mtu(l);
-
-	if (f->mtu != mtu || f->up != l->up || strcmp(f->name, l->name) != 0)
-		c->rec.publish = true;
-	f->serial = l->serial;
-	f->ifindex = l->ifindex;
-	f->mtu = mtu;
-	f->up = l->up;
-	f->supers = l->supers;
-	f->link = link_layer(l);
-	memcpy(f->name, l->name, sizeof(f->name));
-}
-
-struct leaving {
-	struct control *c;
-	const struct rec_iface *f;
-};
-
-static void leave(struct control *c, const struct control_join *e)
-{
-	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
-
-	control_super_request(&c->super, &msg, -1, NULL, NULL);
-}
-
-static bool leave_on(void *ctx, struct control_join *e)
-{
-	const struct leaving *l = ctx;
-
-	if (e->key.ifindex != l->f->ifindex)
-		return true;
-	if (e->held)
-		leave(l->c, e);
-	return false;
-}
-
-static void ifaces_update(struct control *c)
-{
-	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
-		struct rec_iface *f = &c->rec.iface[i];
-		const struct netif_link *l;
-
-		f->want_in = false;
-		f->want_out = false;
-		if (!f->used)
-			continue;
-		l = control_netif_by_index(&c->netif, f->ifindex);
-		if (l && f->serial && l->serial != f->serial) {
-			/* Another interface by now: what the first one had joined is lost. */
-			control_joins_each(&c->rec.joins, leave_on, &(struct leaving){c, f});
-			l = NULL;
-		}
-		if (l && !f->gone) {
-			iface_update(c, f, l);
-		} else if (!f->gone) {
-			log_msg(SEV_NOTICE, FAC_NETWORK, "interface %s has gone", f->name);
-			f->gone = true;
-			c->rec.publish = true;
-		}
-	}
-}
-
-uint32_t control_iface_slot(const struct control *c, const char *name)
-{
-	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
-		const struct rec_iface *f = &c->rec.iface[i];
-
-		if (f->used && !f->gone && !strcmp(f->name, name))
-			return i;
-	}
-	return MCR_NO_SLOT;
-}
-
-uint32_t control_output_slot(const struct control *c, const char *name)
-{
-	uint32_t slot = control_iface_slot(c, name);
-
-	return slot != MCR_NO_SLOT && c->rec.iface[slot].up ? slot : MCR_NO_SLOT;
-}
-
-/* The interface of that name, with a slot; NULL when it does not exist or no slot is left. */
-static struct rec_iface *iface_need(struct control *c, const char *name)
-{
-	static struct log_limit full;
-	uint32_t slot = control_iface_slot(c, name);
-	const struct netif_link *l;
-
-	if (slot != MCR_NO_SLOT)
-		return &c->rec.iface[slot];
-	l = control_netif_by_name(&c->netif, name);
-	if (!l)
-		return NULL;
-	for (slot = 0; slot < MCR_MAX_IFACES && c->rec.iface[slot].used; slot++)
-		;
-	if (slot == MCR_MAX_IFACES) {
-		log_limited(&full, control_now_ns(), SEV_WARNING, FAC_NETWORK,
-			    "no slot left for interface %s", name);
-		c->rec.failed = true;
-		return NULL;
-	}
-	c->rec.iface[slot] = (struct rec_iface){.used = true};
-	iface_update(c, &c->rec.iface[slot], l);
-	log_msg(SEV_INFO, FAC_NETWORK, "interface %s is ifindex %u, slot %u", name, l->ifindex,
-		slot);
-	return &c->rec.iface[slot];
-}
-
 /* --- what rules ask for --- */
 
 static int mark_rule(struct control *c, const struct rule *r)
 {
-	struct rec_iface *in = iface_need(c, r->input.interface);
+	struct rec_iface *in = control_iface_need(c, r->input.interface);
 
 	for (unsigned i = 0; i < r->n_outputs; i++) {
-		struct rec_iface *out = iface_need(c, r->outputs[i].interface);
+		struct rec_iface *out = control_iface_need(c, r->outputs[i].interface);
 
 		if (out)
 			out->want_out = true;
@@ -172,10 +46,10 @@ static int mark_wanted(struct control *c)
 {
 	int ret = 0;
 
-	ifaces_update(c);
+	control_ifaces_update(c);
 	control_joins_unmark(&c->rec.joins);
 	for (unsigned i = 0; i < c->n_interfaces; i++) {
-		struct rec_iface *f = iface_need(c, c->interfaces[i]);
+		struct rec_iface *f = control_iface_need(c, c->interfaces[i]);
 
 		if (f)
 			f->want_in = true;
@@ -349,12 +223,19 @@ static bool join_wanted(void *ctx, struct control_join *e)
 	return true;
 }
 
+void control_join_leave(struct control *c, const struct control_join *e)
+{
+	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
+
+	control_super_request(&c->super, &msg, -1, NULL, NULL);
+}
+
 static bool leave_unwanted(void *ctx, struct control_join *e)
 {
 	if (e->wanted)
 		return true;
 	if (e->held)
-		leave(ctx, e);
+		control_join_leave(ctx, e);
 	return false;
 }
 

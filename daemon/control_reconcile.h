@@ -17,10 +17,6 @@
  *
  * A restarted control asks for everything once, and the supervisor drops what was not
  * asked for, so that nothing is left of changes that the last control had begun.
- *
- * An interface gets a slot when a rule first names it and it exists, and keeps it as
- * long as its ifindex lives, also under another name.  Deleted and created again it
- * is another interface: the new one gets another slot before the old one is closed.
  */
 #ifndef DAEMON_CONTROL_RECONCILE_H
 #define DAEMON_CONTROL_RECONCILE_H
@@ -80,14 +76,8 @@ int control_reconcile(struct control *c, uint64_t now_ns);
 
 void control_reconcile_fini(struct control_reconcile *r);
 
-/* The slot of the interface of that name; MCR_NO_SLOT when it does not exist. */
-uint32_t control_iface_slot(const struct control *c, const char *name);
-
-/*
- * The same for an output; MCR_NO_SLOT also while it is down.  A device without carrier
- * takes what is sent and drops it unseen (experiments/poc_egress_recverr).
- */
-uint32_t control_output_slot(const struct control *c, const char *name);
+/* Ask the supervisor to leave or unbind; the answer changes nothing. */
+void control_join_leave(struct control *c, const struct control_join *e);
 
 /*
  * The state of a rule: unresolved when its input interface, or for every output the

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_snapshot.c - rules to a snapshot, and a snapshot back to rules
+/* control_snapshot.c - rules to a snapshot, and a snapshot back to rules */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -124,8 +124,10 @@ ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
 		const struct snapshot_rule *r = &w.rules[i];
 		uint64_t h = snapshot_hash_rule(r, &w.outputs[r->first_output]);
 
-		/* One hash per rule for all its workers: snapshot_hash_worker() for each would
-		 * hash every rule once more. */
+		/*
+		 * One hash per rule for all its workers: snapshot_hash_worker() for each would
+		 * hash every rule once more.
+		 */
 		for (uint64_t mask = r->worker_mask; mask; mask &= mask - 1)
 			hash[__builtin_ctzll(mask)] += h;
 	}
@@ -155,8 +157,7 @@ int control_memfd(const char *name, const void *mem, size_t size_bytes)
 	if (fd < 0)
 		return -errno;
 	ret = write_all(fd, mem, size_bytes);
-	if (ret == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	if (ret == 0 && fcntl(fd, F_ADD_SEALS, IPC_SEALS | F_SEAL_SEAL) < 0)
 		ret = -errno;
 	if (ret < 0) {
 		close(fd);
@@ -172,7 +173,7 @@ int control_memfd(const char *name, const void *mem, size_t size_bytes)
 static void restore_settings(const struct control *c, const struct snapshot_iface *s,
 			     struct config_iface *set)
 {
-	uint64_t all = c->workers >= 64 ? UINT64_MAX : (1ull << c->workers) - 1;
+	uint64_t all = worker_mask_all(c->workers);
 	uint64_t mask = s->worker_mask & all;
 
 	memset(set, 0, sizeof(*set));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_start.c - what the supervisor gives, giving up rights, starting the workers
+/* control_start.c - what the supervisor gives, giving up rights, starting the workers */
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>

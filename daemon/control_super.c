@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_super.c - control's requests to the supervisor
+/* control_super.c - control's requests to the supervisor */
 #include "daemon/control_super.h"
 
 #include <errno.h>

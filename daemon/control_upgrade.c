@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_upgrade.c - Upgrade: asked for, and answered when it has ended
+/* control_upgrade.c - Upgrade: asked for, and answered when it has ended */
 #include "daemon/control_upgrade.h"
 
 #include <cjson/cJSON.h>
@@ -38,7 +38,8 @@ static void refuse(struct control *c, const struct ipc_upgraded *how, uint64_t n
 		break;
 	case UPGRADE_TIMEOUT:
 		complain(&cpl, "",
-			 "the binary on disk does not start: its check did not end within 2 s");
+			 "the binary on disk does not start: its check did not end within %d s",
+			 UPGRADE_CHECK_S);
 		break;
 	case UPGRADE_VERSIONS:
 		complain(&cpl, "", "the binary on disk speaks other versions (%s): restart mcrd",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_wait.c - answers that wait for the supervisor and the workers
+/* control_wait.c - answers that wait for the supervisor and the workers */
 #include "daemon/control_wait.h"
 
 #include <cjson/cJSON.h>

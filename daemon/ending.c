@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ending.c - why a child process ended, in words
+/* ending.c - why a child process ended, in words */
 #include "daemon/ending.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// notify.c - sd_notify(3) in one datagram
+/* notify.c - sd_notify(3) in one datagram */
 #include "daemon/notify.h"
 
 #include <errno.h>

@@ -101,13 +101,27 @@ static int add_common(scmp_filter_ctx ctx)
 	return ret;
 }
 
+/* A filter under which all fails but the common calls and @calls.  @ctx: filled, or NULL. */
+static int deny_but(scmp_filter_ctx *ctx, const int *calls, size_t n)
+{
+	int ret;
+
+	*ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	if (!*ctx)
+		return -ENOMEM;
+	ret = add_common(*ctx);
+	return ret < 0 ? ret : add_rules(*ctx, SCMP_ACT_ALLOW, calls, n);
+}
+
+/* @ctx: taken, may be NULL.  @ret: what making it returned; it is loaded when that is 0. */
 static int load(scmp_filter_ctx ctx, int ret)
 {
 	if (ret == 0)
 		ret = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (ret == 0)
 		ret = seccomp_load(ctx);
-	seccomp_release(ctx);
+	if (ctx)
+		seccomp_release(ctx);
 	return ret;
 }
 
@@ -123,27 +137,17 @@ int priv_seal_syscalls_supervisor(void)
 
 int priv_seal_syscalls_control(void)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int ret;
+	scmp_filter_ctx ctx;
+	int ret = deny_but(&ctx, control_allowed, COUNT(control_allowed));
 
-	if (!ctx)
-		return -ENOMEM;
-	ret = add_common(ctx);
-	if (ret == 0)
-		ret = add_rules(ctx, SCMP_ACT_ALLOW, control_allowed, COUNT(control_allowed));
 	return load(ctx, ret);
 }
 
 int priv_seal_syscalls_worker(void)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int ret;
+	scmp_filter_ctx ctx;
+	int ret = deny_but(&ctx, worker_allowed, COUNT(worker_allowed));
 
-	if (!ctx)
-		return -ENOMEM;
-	ret = add_common(ctx);
-	if (ret == 0)
-		ret = add_rules(ctx, SCMP_ACT_ALLOW, worker_allowed, COUNT(worker_allowed));
 	if (ret == 0) /* packets leave through the ring only */
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1,
 				       SCMP_A0(SCMP_CMP_EQ, CHILD_CHANNEL_FD));

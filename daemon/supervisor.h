@@ -2,7 +2,8 @@
 /*
  * supervisor.h - what the supervisor knows, shared by its own files only
  *
- *   supervisor.c          start, event loop, signals, shutdown
+ *   supervisor.c          event loop, signals, shutdown
+ *   supervisor_start.c    what is made, taken over and given up before the loop
  *   supervisor_check.c    prerequisites, each with its one clear line
  *   supervisor_child.c    fork, exec, kill, reap, restart with back-off
  *   supervisor_health.c   heartbeats: who hangs
@@ -34,6 +35,9 @@
 
 #define CONTROL_INDEX MCR_MAX_WORKERS /* workers are 0..MCR_MAX_WORKERS-1 */
 #define CHILDREN      (MCR_MAX_WORKERS + 1)
+
+/* Status of a process whose exec failed, as a shell has it. */
+#define EXIT_CANNOT_EXEC 126
 
 /**
  * struct child - one child process
@@ -230,6 +234,7 @@ struct supervisor {
 };
 
 /* --- supervisor.c --- */
+/* CLOCK_MONOTONIC. */
 uint64_t supervisor_now_ns(void);
 /* A start that cannot succeed: one line has been logged, the loop ends. */
 void supervisor_fail(struct supervisor *s);
@@ -240,9 +245,31 @@ void supervisor_announce(struct supervisor *s);
 #define EVENT_SIGNALS (2 * CHILDREN)
 #define EVENT_CHECKER (2 * CHILDREN + 1)
 
+/* --- supervisor_start.c --- */
+/* No interface has a socket, which is -1 and not the 0 of fresh memory. */
+static inline void supervisor_no_sockets(struct supervisor *s)
+{
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
+		s->input[i].ipv4_udp = s->input[i].foreign = -1;
+		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
+			s->input[i].sock[k] = s->output[i].sock[k] = -1;
+	}
+}
+/* Owns nothing yet; free() it.  @options: borrowed for its life.  NULL: out of memory. */
+struct supervisor *supervisor_new(const struct options *options);
+/*
+ * Everything before the loop: as a first program, which starts control at the end, or
+ * (options->resume_fd) as the successor of one.  Return: 0; a negative errno, and a line
+ * has been logged.
+ */
+int supervisor_start(struct supervisor *s);
+
 /* --- supervisor_check.c: each logs its line and returns a negative errno --- */
+/* -ENOSYS: the kernel is older than 6.1. */
 int check_kernel(void);
+/* May we have a ring at all? */
 int check_io_uring(void);
+/* Names those of --interface that do not exist; never fails, for they may come. */
 int check_interfaces(const struct options *options);
 /* The configuration file, open for reading; must be a regular file. */
 int check_open_config(const char *path);
@@ -252,9 +279,11 @@ int check_open_listeners(struct supervisor *s);
 int check_status_path(struct supervisor *s);
 
 /* --- supervisor_child.c --- */
+/* @c: filled, with its name; @index: as in struct supervisor, CONTROL_INDEX for control. */
 void child_init(struct child *c, unsigned index);
 /* Starts it now and watches it.  Return: 0 or a negative errno. */
 int child_start(struct supervisor *s, struct child *c);
+/* SIGKILL, and not a word more from it; child_exited() follows.  It may have ended already. */
 void child_kill(struct supervisor *s, struct child *c);
 /* The same, and why; the first reason counts.  @ms: see struct ipc_worker_state. */
 void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms);
@@ -276,9 +305,13 @@ int child_reader_fd(int fd);
 /* --- supervisor_control.c --- */
 /* Sends to control; kills it when it does not take it, so that it starts afresh. */
 void control_send(struct supervisor *s, struct ipc_msg *msg, int fd);
+/* First messages of a fresh control; a restarted one gets what its predecessor left. */
 void control_begin(struct supervisor *s);
+/* Serves what has come, a bounded number of requests; ends a control that misbehaves. */
 void control_readable(struct supervisor *s);
+/* That worker's status page, to read. */
 void control_give_page(struct supervisor *s, unsigned worker);
+/* How that worker is. */
 void control_worker_state(struct supervisor *s, unsigned worker);
 /* Answers the pending IPC_SPAWN. */
 void control_spawn_done(struct supervisor *s, int status, uint64_t value);
@@ -290,6 +323,7 @@ int worker_make_memory(struct supervisor *s, unsigned workers);
 int worker_map_page(struct worker *w);
 /* First messages of a fresh worker; forgets what its predecessor was given. */
 void worker_begin(struct supervisor *s, unsigned worker);
+/* Takes its IPC_READY; ends a worker that says anything else. */
 void worker_readable(struct supervisor *s, unsigned worker);
 /*
  * Bring a worker up to date: close, open, then the snapshot.  Never blocks; what does
@@ -304,6 +338,7 @@ uint64_t worker_sync_all(struct supervisor *s);
 uint64_t health_check(struct supervisor *s, uint64_t now_ns);
 
 /* --- supervisor_upgrade.c --- */
+/* Nothing is under way; s->exe: the path that we were started from. */
 void upgrade_init(struct supervisor *s);
 /* Begin; how it goes is logged and told to control.  Return: 0; -EBUSY: one is under way. */
 int upgrade_begin(struct supervisor *s);
@@ -343,12 +378,16 @@ int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64
 /* --- supervisor_iface.c: 0 or a negative errno --- */
 /*
  * A slot that the last control opened otherwise is opened anew.
- * -EEXIST (it is open as asked for), -ERANGE (no such worker), -ENETDOWN, errno of the calls. */
+ * -EEXIST (it is open as asked for), -ERANGE (no such worker), -ENETDOWN, errno of the calls.
+ */
 int iface_open_input(struct supervisor *s, const struct ipc_iface *iface);
+/* -ENOENT when it is not open. */
 int iface_close_input(struct supervisor *s, unsigned slot);
 /* *coarse: the kernel refused the exact programs for their size. */
 int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse);
+/* -EEXIST (it is open), -EINVAL (no workers yet), errno of the calls. */
 int iface_open_output(struct supervisor *s, const struct ipc_iface *iface);
+/* -ENOENT when it is not open. */
 int iface_close_output(struct supervisor *s, unsigned slot);
 /* Close what an earlier control asked for and this one did not.  Return: how many. */
 unsigned iface_drop_others(struct supervisor *s);
@@ -362,14 +401,18 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind);
 int join_remove(struct join_table *t, const struct ipc_join *j, bool bind);
 /* Leave what an earlier control asked for and this one did not.  Return: how many. */
 unsigned join_drop_others(struct join_table *t);
+/* Closes everything, which leaves every group.  @t: may be zeroed. */
 void join_fini(struct join_table *t);
 struct state_writer;
 struct state_reader;
+/* The part of the state that is the memberships; errors stick to @w and @r. */
 void join_save(const struct join_table *t, struct state_writer *w);
 void join_restore(struct join_table *t, struct state_reader *r);
 
 /* --- supervisor_stats.c --- */
+/* Reads what the kernel counted for every input since the last time, which resets it. */
 void stats_refresh(struct supervisor *s);
+/* The same for one. */
 void stats_refresh_input(struct supervisor *s, unsigned slot);
 
 #endif

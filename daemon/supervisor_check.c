@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// supervisor_check.c - what must be there before the daemon can start, one clear line each
+/* supervisor_check.c - what must be there before the daemon can start, one clear line each */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

@@ -25,15 +25,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS   30000
-#define HEALTHY_NS       60000000000ull
-#define START_LIMIT_NS   10000000000ull /* from start to IPC_READY, for workers */
-#define CONTROL_LIMIT_NS 30000000000ull /* the same for control, which waits for them */
+#define HEALTHY_NS       (60 * NS_PER_S)
+#define START_LIMIT_NS   (10 * NS_PER_S) /* from start to IPC_READY, for workers */
+#define CONTROL_LIMIT_NS (30 * NS_PER_S) /* the same for control, which waits for them */
 #define CHANNEL_BYTES    (1 << 20)
 
 void child_init(struct child *c, unsigned index)
@@ -147,13 +148,13 @@ static void run_child(int channel, char *const argv[])
 	if (channel == CHILD_CHANNEL_FD)
 		fcntl(channel, F_SETFD, 0);
 	else if (dup2(channel, CHILD_CHANNEL_FD) < 0)
-		_exit(126);
+		_exit(EXIT_CANNOT_EXEC);
 	close_range(CHILD_CHANNEL_FD + 1, ~0u, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv("/proc/self/exe", argv);
 	dprintf(STDERR_FILENO, "mcrd: exec /proc/self/exe: %s\n", strerror(errno));
-	_exit(126);
+	_exit(EXIT_CANNOT_EXEC);
 }
 
 static int spawn(struct supervisor *s, struct child *c)
@@ -206,7 +207,7 @@ static unsigned plan_restart(struct child *c)
 	if (now_ns - c->started_ns >= HEALTHY_NS)
 		c->backoff_ms = 0;
 	wait_ms = c->backoff_ms;
-	c->restart_ns = now_ns + wait_ms * 1000000ull;
+	c->restart_ns = now_ns + wait_ms * NS_PER_MS;
 	c->backoff_ms = wait_ms ? wait_ms * 2 : BACKOFF_FIRST_MS;
 	if (c->backoff_ms > BACKOFF_MAX_MS)
 		c->backoff_ms = BACKOFF_MAX_MS;
@@ -364,7 +365,7 @@ uint64_t child_timers(struct supervisor *s, uint64_t now_ns)
 			plan_restart(c);
 		if (c->overdue_ns && now_ns >= c->overdue_ns) {
 			c->overdue_ns = 0;
-			child_end(s, c, END_LATE, (unsigned)((now_ns - c->started_ns) / 1000000));
+			child_end(s, c, END_LATE, (unsigned)((now_ns - c->started_ns) / NS_PER_MS));
 		}
 		if (c->restart_ns && c->restart_ns < next_ns)
 			next_ns = c->restart_ns;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// supervisor_field.c - single fields and descriptors of the state that outlives an exec
+/* supervisor_field.c - single fields and descriptors of the state that outlives an exec */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/hash.h"
 #include "daemon/supervisor.h"
 #include "daemon/supervisor_state.h"
 
@@ -54,16 +55,13 @@ static struct ipc_join make_key(const struct ipc_join *j, bool bind)
 	return key;
 }
 
-/* FNV-1a; who can choose the keys is control, which may have as many as it likes anyway. */
+/* Who can choose the keys is control, which may have as many as it likes anyway. */
 static struct membership **find(struct join_table *t, const struct ipc_join *key, bool bind)
 {
-	const unsigned char *p = (const unsigned char *)key;
+	uint64_t hash = hash_final(hash_bytes(HASH_SEED, key, sizeof(*key)));
 	struct membership **at;
-	uint32_t hash = 2166136261u;
 
-	for (size_t i = 0; i < sizeof(*key); i++)
-		hash = (hash ^ p[i]) * 16777619u;
-	for (at = &t->bucket[(hash ^ hash >> 16) % JOIN_BUCKETS]; *at; at = &(*at)->next)
+	for (at = &t->bucket[hash % JOIN_BUCKETS]; *at; at = &(*at)->next)
 		if ((*at)->bind == bind && !memcmp(&(*at)->key, key, sizeof(*key)))
 			break;
 	return at;

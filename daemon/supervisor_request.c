@@ -76,11 +76,10 @@ static int spawn(struct supervisor *s, uint64_t *value)
  */
 static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, uint64_t *value)
 {
-	const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 	int have = fcntl(*fd, F_GET_SEALS);
 	struct stat st;
 
-	if (have < 0 || (have & seals) != seals)
+	if (have < 0 || (have & IPC_SEALS) != IPC_SEALS)
 		return -EPERM;
 	if (fstat(*fd, &st) < 0)
 		return -errno;

@@ -31,17 +31,20 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/snapshot.h"
 #include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 
-#define CHECK_NS 2000000000ull
-#define DRAIN_NS 1000000000ull /* for a worker to finish */
-#define LEAVE_NS 500000000ull  /* for control to answer and go */
+#define CHECK_NS      (UPGRADE_CHECK_S * NS_PER_S)
+#define ROLL_DRAIN_NS (1 * NS_PER_S)    /* for a worker to finish */
+#define LEAVE_NS      (500 * NS_PER_MS) /* for control to answer and go */
 
-#define ANSWER_MAX (sizeof(((struct ipc_upgraded *)0)->theirs))
+#define ARGUMENTS_MAX 64  /* of the command line that the new program gets, with its NULL */
+#define SENTENCE_MAX  128 /* of an outcome, beside the binary's path */
+#define ANSWER_MAX    (sizeof(((struct ipc_upgraded *)0)->theirs))
 
 #define TEXT(x)  #x
 #define VALUE(x) TEXT(x)
@@ -113,10 +116,10 @@ static void describe(const struct supervisor *s, const struct ipc_upgraded *how,
 	own_versions(ours);
 	switch ((enum ipc_upgrade_outcome)how->outcome) {
 	case UPGRADE_DONE:
-		snprintf(
-			buf, size, "done in %llu ms: %s, was %s; %u of %u workers rolled",
-			(unsigned long long)((supervisor_now_ns() - s->upgrade.begun_ns) / 1000000),
-			mcr_version, s->upgrade.from, how->rolled, s->workers);
+		snprintf(buf, size, "done in %llu ms: %s, was %s; %u of %u workers rolled",
+			 (unsigned long long)((supervisor_now_ns() - s->upgrade.begun_ns) /
+					      NS_PER_MS),
+			 mcr_version, s->upgrade.from, how->rolled, s->workers);
 		return;
 	case UPGRADE_NO_FILE:
 		snprintf(buf, size, "%s: %s", s->exe, strerror(-how->detail));
@@ -126,7 +129,8 @@ static void describe(const struct supervisor *s, const struct ipc_upgraded *how,
 			 ending_text(END_ITSELF, how->detail, 0, text));
 		return;
 	case UPGRADE_TIMEOUT:
-		snprintf(buf, size, "%s does not start: its check did not end within 2 s", s->exe);
+		snprintf(buf, size, "%s does not start: its check did not end within %d s", s->exe,
+			 UPGRADE_CHECK_S);
 		return;
 	case UPGRADE_VERSIONS:
 		snprintf(buf, size, "%s speaks %s, this mcrd %s", s->exe, how->theirs, ours);
@@ -150,7 +154,7 @@ static void conclude(struct supervisor *s, struct ipc_upgraded how)
 {
 	struct ipc_msg msg = {.type = IPC_UPGRADED};
 	bool done = how.outcome == UPGRADE_DONE;
-	char text[4096 + 128];
+	char text[sizeof(s->exe) + SENTENCE_MAX];
 
 	how.rolled = (uint16_t)s->upgrade.rolled;
 	describe(s, &how, text, sizeof(text));
@@ -190,7 +194,7 @@ static _Noreturn void run_checker(const struct upgrade *u, int answer)
 	if (priv_carry_rights() == 0 && dup2(answer, STDOUT_FILENO) >= 0)
 		syscall(SYS_execveat, u->exe_fd, "", argv, environ, AT_EMPTY_PATH);
 	dprintf(STDERR_FILENO, "mcrd: exec of the binary on disk: %s\n", strerror(errno));
-	_exit(126);
+	_exit(EXIT_CANNOT_EXEC);
 }
 
 static int start_checker(struct supervisor *s)
@@ -249,14 +253,14 @@ int upgrade_begin(struct supervisor *s)
 
 static int become_binary(struct supervisor *s)
 {
-	char **argv = s->options->argv, *again[64], resume[32];
+	char **argv = s->options->argv, *again[ARGUMENTS_MAX], resume[32];
 	unsigned n = 0, at = 0;
 	int fd = state_save(s), ret = fd < 0 ? fd : priv_carry_rights();
 
 	snprintf(resume, sizeof(resume), "%s%d", ARG_RESUME, fd);
 	again[at++] = argv[0];
 	again[at++] = resume;
-	while (argv[++n] && at < 63)
+	while (argv[++n] && at < ARGUMENTS_MAX - 1)
 		again[at++] = argv[n];
 	again[at] = NULL;
 	if (argv[n])
@@ -335,14 +339,14 @@ static bool roll_worker(struct supervisor *s, struct child *c, uint64_t now_ns)
 		u->told = true;
 		u->pid = c->pid;
 		u->restarts = c->restarts;
-		u->deadline_ns = now_ns + DRAIN_NS;
+		u->deadline_ns = now_ns + ROLL_DRAIN_NS;
 		ask_to_go(s, c);
 		return false;
 	}
 	if (c->pid == u->pid) {
 		if (now_ns >= u->deadline_ns) {
 			log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s does not finish; killed", c->name);
-			u->deadline_ns = now_ns + DRAIN_NS;
+			u->deadline_ns = now_ns + ROLL_DRAIN_NS;
 			child_kill(s, c);
 		}
 		return false;

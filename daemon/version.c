@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// version.c - the only object that changes when the version does
+/* version.c - the only object that changes when the version does */
 #include "daemon/version.h"
 
 #ifndef MCR_VERSION

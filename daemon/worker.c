@@ -37,6 +37,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/egress.h"
 #include "core/match.h"
 #include "core/relay.h"
@@ -44,8 +45,8 @@
 #include "daemon/priv.h"
 #include "daemon/roles.h"
 
-#define FULL_PASS 16u          /* receives in one pass that mean "there is more" */
-#define DRAIN_NS  300000000ull /* at most, before exiting */
+#define FULL_PASS        16u               /* receives in one pass that mean "there is more" */
+#define SOCKETS_DRAIN_NS (300 * NS_PER_MS) /* at most, before exiting */
 
 /* Gifts of the supervisor. */
 struct gifts {
@@ -212,7 +213,7 @@ static void set_state(struct worker *w, enum worker_state state)
 /* What the sockets still hold goes out; what arrives from now on may be anybody's. */
 static void drain_sockets(struct worker *w)
 {
-	const uint64_t until_ns = w->now_ns + DRAIN_NS;
+	const uint64_t until_ns = w->now_ns + SOCKETS_DRAIN_NS;
 
 	set_state(w, WORKER_DRAINING);
 	do {

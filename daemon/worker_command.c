@@ -21,8 +21,6 @@
 #include "daemon/roles.h"
 #include "daemon/worker.h"
 
-#define SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
-
 static void close_input(struct worker *w, uint32_t slot)
 {
 	struct worker_input *in = &w->inputs[slot];
@@ -62,7 +60,7 @@ static int map_sealed(int fd, uint64_t size_bytes, void **mem)
 	int seals;
 
 	seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0 || (seals & SEALS) != SEALS)
+	if (seals < 0 || (seals & IPC_SEALS) != IPC_SEALS)
 		return -EPERM;
 	if (fstat(fd, &st) < 0)
 		return -errno;

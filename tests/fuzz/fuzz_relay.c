@@ -78,7 +78,6 @@ static int refuse(struct fake_kernel *k, const struct fake_send *s)
 
 static void world_make(void)
 {
-
 	w.arena = aligned_alloc(ARENA_PAGE, WORKER_ARENA_BYTES);
 	w.page = calloc(1, sizeof(*w.page));
 	w.k = fake_new();
@@ -90,13 +89,7 @@ static void world_make(void)
 /* A fresh engine for each input: what it has learnt of the kernel would stay otherwise. */
 static void engine_make(bool per_packet)
 {
-	struct egress_io io = {w.k, fake_queue, fake_drain};
-
-	w.k->egress = egress_new(&w.pool, w.page, &io, per_packet);
-	MUST(w.k->egress);
-	egress_set_socket(w.k->egress, 0, 10);
-	egress_set_socket(w.k->egress, 1, 11);
-	egress_set_socket(w.k->egress, TABLE_BIG_IFACE, 13);
+	MUST(fake_attach(w.k, &w.pool, w.page, per_packet, TABLE_IFACES));
 	w.relay = relay_new(&w.pool, w.k->egress, w.page);
 	MUST(w.relay);
 }

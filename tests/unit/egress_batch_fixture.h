@@ -46,7 +46,6 @@ static inline void start(const char *case_name, uint32_t n_outputs, bool per_pac
 {
 	const struct table_rule rule = {
 		.group = GROUP, .port = 5000, .n_outputs = n_outputs, .outputs = outputs};
-	struct egress_io io = {NULL, fake_queue, fake_drain};
 
 	name = case_name;
 	env = calloc(1, sizeof(*env));
@@ -60,11 +59,7 @@ static inline void start(const char *case_name, uint32_t n_outputs, bool per_pac
 	assert_non_null(env->table);
 	env->rule = table_find(env->table, &rule);
 	env->n_outputs = n_outputs;
-	io.ctx = env->k;
-	env->k->egress = egress_new(&env->pool, env->page, &io, per_packet);
-	assert_non_null(env->k->egress);
-	for (uint32_t i = 0; i < TABLE_IFACES; i++)
-		egress_set_socket(env->k->egress, i, 100 + (int)i);
+	assert_true(fake_attach(env->k, &env->pool, env->page, per_packet, TABLE_IFACES));
 }
 
 /* Adds an item of @bytes payload in segments of @segment to the batch. */

@@ -181,4 +181,16 @@ static inline struct fake_kernel *fake_new(void)
 	return k;
 }
 
+/* An engine that sends to @k; interfaces 0 to @ifaces - 1 have sockets.  false: out of memory. */
+static inline bool fake_attach(struct fake_kernel *k, struct bufpool *pool,
+			       struct worker_page *page, bool per_packet, uint32_t ifaces)
+{
+	const struct egress_io io = {k, fake_queue, fake_drain};
+
+	k->egress = egress_new(pool, page, &io, per_packet);
+	for (uint32_t i = 0; k->egress && i < ifaces; i++)
+		egress_set_socket(k->egress, i, 100 + (int)i);
+	return k->egress;
+}
+
 #endif

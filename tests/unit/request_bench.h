@@ -80,11 +80,7 @@ static int setup(void **state)
 	sup = calloc(1, sizeof(*sup));
 	sup->iface_page = &page;
 	sup->snapshot_fd = -1;
-	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
-		sup->input[i].ipv4_udp = sup->input[i].foreign = -1;
-		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
-			sup->input[i].sock[k] = sup->output[i].sock[k] = -1;
-	}
+	supervisor_no_sockets(sup);
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, channel);
 }
 

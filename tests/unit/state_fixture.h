@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "daemon/supervisor.h"
 
 #define WORKERS 2u
@@ -37,7 +38,7 @@ uint64_t supervisor_now_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 int worker_map_page(struct worker *w)
@@ -123,11 +124,7 @@ static struct supervisor *supervisor_fresh(void)
 		s->child[i] = (struct child){.index = i, .pidfd = -1, .channel = -1};
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		s->worker[i].cpu = s->worker[i].page_fd = s->worker[i].arena_fd = -1;
-	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
-		s->input[i].ipv4_udp = s->input[i].foreign = -1;
-		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
-			s->input[i].sock[k] = s->output[i].sock[k] = -1;
-	}
+	supervisor_no_sockets(s);
 	s->notify = s->config_fd = s->snapshot_fd = -1;
 	return s;
 }

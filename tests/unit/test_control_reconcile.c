@@ -2,7 +2,8 @@
 /*
  * test_control_reconcile.c - what is asked of the supervisor, in which order, and how often
  *
- * Links: daemon/control_reconcile.c daemon/control_assign.c daemon/control_filter.c
+ * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
+ * Links: daemon/control_filter.c
  * Links: daemon/control_join.c daemon/control_publish.c daemon/control_snapshot.c
  * Links: daemon/control_stats.c daemon/control_super.c daemon/control_netif.c
  * Links: daemon/control_netif_parse.c daemon/control_load.c

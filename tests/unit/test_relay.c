@@ -66,8 +66,6 @@ static struct env *env;
 
 static int start(void **state)
 {
-	struct egress_io io = {NULL, fake_queue, fake_drain};
-
 	env = calloc(1, sizeof(*env));
 	assert_non_null(env);
 	env->arena = aligned_alloc(ARENA_PAGE, WORKER_ARENA_BYTES);
@@ -75,13 +73,10 @@ static int start(void **state)
 	env->k = fake_new();
 	assert_true(env->arena && env->page && env->k);
 	bufpool_init(&env->pool, env->arena, 0);
-	io.ctx = env->k;
-	env->k->egress = egress_new(&env->pool, env->page, &io, false);
+	assert_true(fake_attach(env->k, &env->pool, env->page, false, TABLE_IFACES));
 	env->relay = relay_new(&env->pool, env->k->egress, env->page);
 	env->table = table_build(rules, RULES, 1, env->page, NULL);
-	assert_true(env->k->egress && env->relay && env->table);
-	for (uint32_t i = 0; i < TABLE_IFACES; i++)
-		egress_set_socket(env->k->egress, i, 100 + (int)i);
+	assert_true(env->relay && env->table);
 	assert_null(relay_swap(env->relay, env->table));
 	return 0;
 }

@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "daemon/supervisor.h"
 
-#define NS_PER_MS 1000000ull
 #define MINUTE_NS (60000 * NS_PER_MS)
 
 static struct supervisor *sup;

@@ -9,7 +9,8 @@
  * so, end and restart that child alone, and go on serving the others; then it must still
  * end in order.  Only what needs rights is replaced: sockets, seals, prerequisites.
  *
- * Links: daemon/supervisor.c daemon/supervisor_child.c daemon/supervisor_control.c
+ * Links: daemon/supervisor.c daemon/supervisor_start.c daemon/supervisor_child.c
+ * Links: daemon/supervisor_control.c
  * Links: daemon/supervisor_worker.c daemon/supervisor_request.c daemon/supervisor_iface.c
  * Links: daemon/supervisor_join.c daemon/supervisor_stats.c daemon/supervisor_health.c
  * Links: daemon/supervisor_upgrade.c daemon/supervisor_state.c daemon/supervisor_field.c
@@ -26,6 +27,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "core/clock.h"
 #include "daemon/notify.h"
 #include "daemon/supervisor.h"
 #include "tests/unit/hostile_child.h"
@@ -161,7 +163,7 @@ static void hear(int timeout_ms)
 
 static int64_t now_ms(void)
 {
-	return (int64_t)(supervisor_now_ns() / 1000000);
+	return (int64_t)(supervisor_now_ns() / NS_PER_MS);
 }
 
 static void expect(const char *text)
