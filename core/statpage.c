@@ -8,6 +8,7 @@
 #include "core/statpage.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 static_assert(sizeof(struct worker_page) % sizeof(uint64_t) == 0, "pages hold 64-bit words only");
@@ -159,10 +160,19 @@ int statpage_read_output(const volatile void *page, size_t size_bytes, uint32_t 
 	return 0;
 }
 
+static bool before_is_possible(const struct iface_slot_stats *s)
+{
+	return s->before.delivered <= s->all.delivered &&
+	       s->before.socket_queue <= s->all.socket_queue &&
+	       s->before.not_matched <= s->all.not_matched &&
+	       s->before.not_ipv4_udp <= s->all.not_ipv4_udp;
+}
+
 int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t slot,
 			struct iface_slot_stats *out)
 {
 	const volatile struct iface_page *p = page;
+	const volatile struct iface_slot_stats *from;
 	int ret;
 
 	ret = check_page(page, size_bytes, STATPAGE_IFACE_MAGIC, sizeof(struct iface_page));
@@ -170,6 +180,16 @@ int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t s
 		return ret;
 	if (slot >= MCR_MAX_IFACES)
 		return -ERANGE;
-	copy_words(out, &p->slot[slot], sizeof(*out));
+	from = &p->slot[slot];
+	out->ifindex = __atomic_load_n(&from->ifindex, __ATOMIC_ACQUIRE);
+	copy_words(&out->before, &from->before, sizeof(out->before));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	copy_words(&out->all, &from->all, sizeof(out->all));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	/* It changes hands just now, or never was what it should be: all is nobody's. */
+	if (load(&from->ifindex) != out->ifindex || !before_is_possible(out))
+		out->ifindex = 0;
+	if (!out->ifindex)
+		out->before = out->all;
 	return 0;
 }

@@ -8,7 +8,9 @@
  * written by the supervisor alone, from PACKET_STATISTICS of the sockets it owns.
  *
  * Values are 64-bit, each written whole by one writer and read with relaxed
- * loads; a reader may see one counter a little ahead of another, never a torn one.
+ * loads: never a torn one.  A worker writes them one after the other, so a copy may have
+ * a datagram received and not yet matched; the law tells such a copy, and whoever answers
+ * with it reads again (control_stats_settled()).  Writers pay nothing for it.
  * Reading a page: statpage_read_worker() and friends copy the wanted part out and
  * check it, because a compromised worker may write anything at any time.
  */
@@ -62,21 +64,31 @@ struct worker_page {
 };
 
 /**
- * struct iface_slot_stats - what the kernel says about one input interface
- * @ifindex:       0 when the slot was never used
- * @delivered:     frames put into the workers' packet sockets, per worker
- * @socket_queue:  frames lost because that queue was full, per worker
- * @not_matched:   frames the prefilter turned away, not_ipv4_udp included
+ * struct iface_counts - what the kernel says about the frames of an input interface
+ * @delivered:     put into the workers' packet sockets
+ * @socket_queue:  lost because that queue was full
+ * @not_matched:   turned away by the prefilter, not_ipv4_udp included
  * @not_ipv4_udp:  those of them that were not untagged IPv4 UDP
+ */
+struct iface_counts {
+	uint64_t delivered;
+	uint64_t socket_queue;
+	uint64_t not_matched;
+	uint64_t not_ipv4_udp;
+};
+
+/**
+ * struct iface_slot_stats - a slot of input interfaces, one device after the other
+ * @ifindex: of the last device; 0 when the slot was never used
+ * @all:     of all devices that had the slot; only grows, so the sum over slots does
+ * @before:  what @all was when the last device got the slot; the rest is its own
  *
- * A slot keeps counting when its interface is closed and opened again.
+ * A device that is closed and opened again in its slot goes on counting.
  */
 struct iface_slot_stats {
 	uint64_t ifindex;
-	uint64_t delivered[MCR_MAX_WORKERS];
-	uint64_t socket_queue[MCR_MAX_WORKERS];
-	uint64_t not_matched;
-	uint64_t not_ipv4_udp;
+	struct iface_counts all;
+	struct iface_counts before;
 };
 
 struct iface_page {
@@ -97,6 +109,27 @@ struct heartbeat_page {
 /* For the writer: prepare a fresh, zeroed page; or make one valid again, counters as they are. */
 void worker_page_init(struct worker_page *p);
 void iface_page_init(struct iface_page *p);
+
+/*
+ * iface_page_take() - the slot goes to the device @ifindex; no change when it has it already
+ *
+ * A reader that sees the new ifindex sees the new @before.  The counters themselves go on:
+ * were they set to zero, a total read meanwhile would go backwards.
+ */
+static inline void iface_page_take(struct iface_page *p, uint32_t slot, uint32_t ifindex)
+{
+	struct iface_slot_stats *s = &p->slot[slot];
+	const uint64_t *all = (const uint64_t *)&s->all;
+	uint64_t *before = (uint64_t *)&s->before;
+
+	if (s->ifindex == ifindex)
+		return;
+	__atomic_store_n(&s->ifindex, 0, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE); /* nobody's while @before changes */
+	for (size_t i = 0; i < sizeof(s->all) / sizeof(*all); i++)
+		__atomic_store_n(&before[i], all[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&s->ifindex, ifindex, __ATOMIC_RELEASE);
+}
 
 /**
  * struct worker_summary - the fixed part of a worker page, copied out and checked
@@ -137,7 +170,35 @@ int statpage_read_rule(const volatile void *page, size_t size_bytes, uint32_t sl
 		       uint64_t incarnation, struct rule_counters *out);
 int statpage_read_output(const volatile void *page, size_t size_bytes, uint32_t slot,
 			 uint64_t incarnation, struct egress_counters *out);
+
+/**
+ * statpage_read_iface() - copy one slot of the interface page
+ * @slot: slot of the interface
+ *
+ * @out->before is never more than @out->all, and belongs to @out->ifindex.
+ *
+ * Return: 0; -EBADMSG as above; -ERANGE when @slot is out of range.
+ */
 int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t slot,
 			struct iface_slot_stats *out);
+
+/* What the device in the slot has counted, without those before it. */
+static inline struct iface_counts iface_counts_own(const struct iface_slot_stats *s)
+{
+	return (struct iface_counts){
+		.delivered = s->all.delivered - s->before.delivered,
+		.socket_queue = s->all.socket_queue - s->before.socket_queue,
+		.not_matched = s->all.not_matched - s->before.not_matched,
+		.not_ipv4_udp = s->all.not_ipv4_udp - s->before.not_ipv4_udp,
+	};
+}
+
+static inline void iface_counts_add(struct iface_counts *to, const struct iface_counts *from)
+{
+	to->delivered += from->delivered;
+	to->socket_queue += from->socket_queue;
+	to->not_matched += from->not_matched;
+	to->not_ipv4_udp += from->not_ipv4_udp;
+}
 
 #endif

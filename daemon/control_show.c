@@ -116,33 +116,30 @@ cJSON *control_show_rules(const struct control *c)
 
 /* --- GetStats --- */
 
-static void show_totals(const struct control *c, cJSON *json)
+static void show_totals(const struct stats_totals *t, cJSON *o)
 {
-	cJSON *o = cJSON_AddObjectToObject(json, "totals");
-	struct stats_totals t;
-
-	control_stats_totals(c, &t);
-	control_json_u64(o, "received", t.ingress.received);
-	control_json_u64(o, "matched", t.ingress.matched);
-	control_json_u64(o, "bytes", t.ingress.bytes);
-	control_json_u64(o, "frames", t.ingress.frames);
-	add_drops(o, &t.ingress);
-	control_json_u64(o, "buf_exhaust", t.ingress.buf_exhaust);
-	control_json_u64(cJSON_AddObjectToObject(o, "egress"), "matched", t.egress.matched);
-	control_json_u64(o, "sent", t.egress.sent);
-	control_json_u64(o, "bytes_sent", t.egress.bytes);
-	control_json_u64(o, "send_calls", t.egress.calls);
-	add_send_drops(o, &t.egress, true);
+	control_json_u64(o, "received", t->ingress.received);
+	control_json_u64(o, "matched", t->ingress.matched);
+	control_json_u64(o, "bytes", t->ingress.bytes);
+	control_json_u64(o, "frames", t->ingress.frames);
+	add_drops(o, &t->ingress);
+	control_json_u64(o, "buf_exhaust", t->ingress.buf_exhaust);
+	control_json_u64(cJSON_AddObjectToObject(o, "egress"), "matched", t->egress.matched);
+	control_json_u64(o, "sent", t->egress.sent);
+	control_json_u64(o, "bytes_sent", t->egress.bytes);
+	control_json_u64(o, "send_calls", t->egress.calls);
+	add_send_drops(o, &t->egress, true);
 }
 
-static cJSON *show_worker_stats(const struct control *c, unsigned w)
+static cJSON *show_worker_stats(const struct control *c, unsigned w, struct stats_totals *t)
 {
 	static const char *const pool_names[] = {"small", "jumbo", "super"};
 	cJSON *o = cJSON_CreateObject();
 	struct worker_summary s;
 	cJSON *pools;
 
-	control_stats_worker(c, w, &s);
+	control_stats_settled(c, w, &s);
+	stats_totals_add_worker(t, &s);
 	cJSON_AddNumberToObject(o, "worker", w);
 	control_json_u64(o, "received", s.ingress.received);
 	control_json_u64(o, "frames", s.ingress.frames);
@@ -163,41 +160,63 @@ static cJSON *show_worker_stats(const struct control *c, unsigned w)
 	return o;
 }
 
+static bool is_in_use(const struct control *c, uint64_t ifindex)
+{
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
+		if (c->rec.iface[i].used && c->rec.iface[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* NULL for a device that is no more, or whose counters are in another slot by now. */
 static const char *iface_name(const struct control *c, uint32_t slot, uint64_t ifindex)
 {
 	const struct rec_iface *f = &c->rec.iface[slot];
 	const struct netif_link *l;
 
+	if (!ifindex || ifindex > INT32_MAX)
+		return NULL;
 	if (f->used && f->ifindex == ifindex)
 		return f->name;
-	l = ifindex <= INT32_MAX ? control_netif_by_index(&c->netif, (uint32_t)ifindex) : NULL;
-	return l ? l->name : "";
+	l = is_in_use(c, ifindex) ? NULL : control_netif_by_index(&c->netif, (uint32_t)ifindex);
+	return l ? l->name : NULL;
 }
 
-static void show_ifaces(const struct control *c, cJSON *json)
+static void add_iface_counts(cJSON *o, const struct iface_counts *n)
+{
+	control_json_u64(o, "delivered", n->delivered);
+	control_json_u64(o, "socket_queue", n->socket_queue);
+	control_json_u64(o, "not_matched", n->not_matched);
+	control_json_u64(o, "not_ipv4_udp", n->not_ipv4_udp);
+}
+
+/* What is not in a row is in the remainder: together they are what the totals have. */
+static void show_ifaces(const struct control *c, cJSON *json, struct stats_totals *t)
 {
 	cJSON *ifaces = cJSON_AddArrayToObject(json, "interfaces");
+	struct iface_counts closed = {0};
 
 	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++) {
 		struct iface_slot_stats s;
-		uint64_t delivered = 0, queue = 0;
+		struct iface_counts own;
+		const char *name;
 		cJSON *o;
 
-		if (control_stats_iface(c, slot, &s) < 0 || !s.ifindex)
+		if (control_stats_iface(c, slot, &s) < 0)
 			continue;
-		for (unsigned w = 0; w < MCR_MAX_WORKERS; w++) {
-			delivered += s.delivered[w];
-			queue += s.socket_queue[w];
-		}
+		stats_totals_add_iface(t, &s);
+		name = iface_name(c, slot, s.ifindex);
+		iface_counts_add(&closed, name ? &s.before : &s.all);
+		if (!name)
+			continue;
+		own = iface_counts_own(&s);
 		o = cJSON_CreateObject();
-		cJSON_AddStringToObject(o, "name", iface_name(c, slot, s.ifindex));
+		cJSON_AddStringToObject(o, "name", name);
 		control_json_u64(o, "ifindex", s.ifindex);
-		control_json_u64(o, "delivered", delivered);
-		control_json_u64(o, "socket_queue", queue);
-		control_json_u64(o, "not_matched", s.not_matched);
-		control_json_u64(o, "not_ipv4_udp", s.not_ipv4_udp);
+		add_iface_counts(o, &own);
 		cJSON_AddItemToArray(ifaces, o);
 	}
+	add_iface_counts(cJSON_AddObjectToObject(json, "closed_interfaces"), &closed);
 }
 
 static cJSON *show_output_stats(const struct control *c, const struct ruleset_entry *e, unsigned i)
@@ -240,15 +259,18 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 cJSON *control_show_stats(const struct control *c, uint64_t now_ns)
 {
 	cJSON *json = cJSON_CreateObject();
-	cJSON *list;
+	struct stats_totals t = {0};
+	cJSON *totals, *list;
 
 	control_json_u64(json, "uptime_ms", (now_ns - c->started_ns) / NS_PER_MS);
 	control_json_u64(json, "generation", c->pub.generation);
-	show_totals(c, json);
+	/* Every page is read once, so that the totals are the sums of what follows. */
+	totals = cJSON_AddObjectToObject(json, "totals");
 	list = cJSON_AddArrayToObject(json, "workers");
 	for (unsigned w = 0; w < c->workers; w++)
-		cJSON_AddItemToArray(list, show_worker_stats(c, w));
-	show_ifaces(c, json);
+		cJSON_AddItemToArray(list, show_worker_stats(c, w, &t));
+	show_ifaces(c, json, &t);
+	show_totals(&t, totals);
 	list = cJSON_AddArrayToObject(json, "rules");
 	for (size_t i = 0; i < ruleset_count(c->rules); i++)
 		cJSON_AddItemToArray(list, show_rule_stats(c, ruleset_at(c->rules, i)));

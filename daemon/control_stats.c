@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/ruleset.h"
@@ -16,6 +18,11 @@
 
 #define INTERVAL_DEFAULT_MS 10000
 #define INTERVAL_MAX_MS     86400000
+
+/* control_stats_settled(): so many readings at once, then so many with pauses. */
+#define SETTLE_READINGS 32
+#define SETTLE_PAUSES   16
+#define SETTLE_PAUSE_NS 50000 /* and the kernel's timer slack of 50 us */
 
 int control_stats_map(struct stats_page *p, int fd)
 {
@@ -48,6 +55,29 @@ int control_stats_worker(const struct control *c, unsigned w, struct worker_summ
 
 	if (ret < 0)
 		memset(out, 0, sizeof(*out));
+	return ret;
+}
+
+/* Lets a worker that waits for this CPU finish its datagram. */
+static void step_aside(void)
+{
+	const struct timespec a_moment = {.tv_nsec = SETTLE_PAUSE_NS};
+
+	ppoll(NULL, 0, &a_moment, NULL);
+}
+
+int control_stats_settled(const struct control *c, unsigned w, struct worker_summary *out)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < SETTLE_READINGS + SETTLE_PAUSES; i++) {
+		ret = control_stats_worker(c, w, out);
+		if (ret < 0 || (ingress_counters_balance(&out->ingress) &&
+				egress_counters_balance(&out->egress)))
+			break;
+		if (i >= SETTLE_READINGS)
+			step_aside();
+	}
 	return ret;
 }
 
@@ -93,29 +123,32 @@ void control_stats_output(const struct control *c, const struct ruleset_entry *e
 	}
 }
 
+void stats_totals_add_worker(struct stats_totals *t, const struct worker_summary *s)
+{
+	ingress_counters_add(&t->ingress, &s->ingress);
+	egress_counters_add(&t->egress, &s->egress);
+}
+
+void stats_totals_add_iface(struct stats_totals *t, const struct iface_slot_stats *s)
+{
+	t->ingress.drops[DROP_SOCKET_QUEUE] += s->all.socket_queue;
+	t->ingress.drops[DROP_NOT_MATCHED] += s->all.not_matched;
+	t->ingress.received += s->all.socket_queue + s->all.not_matched;
+	t->iface_not_ipv4_udp += s->all.not_ipv4_udp;
+}
+
 void control_stats_totals(const struct control *c, struct stats_totals *t)
 {
 	struct worker_summary s;
 	struct iface_slot_stats f;
 
 	memset(t, 0, sizeof(*t));
-	for (unsigned w = 0; w < c->workers; w++) {
-		if (control_stats_worker(c, w, &s) < 0)
-			continue;
-		ingress_counters_add(&t->ingress, &s.ingress);
-		egress_counters_add(&t->egress, &s.egress);
-	}
-	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++) {
-		if (control_stats_iface(c, slot, &f) < 0)
-			continue;
-		for (unsigned w = 0; w < MCR_MAX_WORKERS; w++) {
-			t->ingress.drops[DROP_SOCKET_QUEUE] += f.socket_queue[w];
-			t->ingress.received += f.socket_queue[w];
-		}
-		t->ingress.drops[DROP_NOT_MATCHED] += f.not_matched;
-		t->ingress.received += f.not_matched;
-		t->iface_not_ipv4_udp += f.not_ipv4_udp;
-	}
+	for (unsigned w = 0; w < c->workers; w++)
+		if (control_stats_settled(c, w, &s) == 0)
+			stats_totals_add_worker(t, &s);
+	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++)
+		if (control_stats_iface(c, slot, &f) == 0)
+			stats_totals_add_iface(t, &f);
 }
 
 static uint64_t send_errors(const struct egress_counters *e)

@@ -50,11 +50,28 @@ int control_stats_map(struct stats_page *p, int fd);
 int control_stats_worker(const struct control *c, unsigned w, struct worker_summary *out);
 int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out);
 
+/**
+ * control_stats_settled() - a worker's counters between two datagrams
+ * @w:   worker
+ * @out: filled; zeroed on failure
+ *
+ * Reads until both halves of the law hold in the copy, at most about 2 ms: a worker that
+ * was stopped in the midst of a datagram, or writes nonsense, delays an answer no longer.
+ * What is there then is taken as it is.
+ *
+ * Return: 0 or -EBADMSG.
+ */
+int control_stats_settled(const struct control *c, unsigned w, struct worker_summary *out);
+
 /* Sums over all workers. */
 void control_stats_rule(const struct control *c, const struct ruleset_entry *e,
 			struct rule_counters *out);
 void control_stats_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
 			  struct egress_counters *out);
+
+/* Totals are sums of one reading each: of every worker, and of every slot of interfaces. */
+void stats_totals_add_worker(struct stats_totals *t, const struct worker_summary *s);
+void stats_totals_add_iface(struct stats_totals *t, const struct iface_slot_stats *s);
 void control_stats_totals(const struct control *c, struct stats_totals *t);
 
 /* Interval from MCR_STATS_INTERVAL_MS, the first line one interval from now. */

@@ -352,7 +352,7 @@ void upgrade_abandon(struct supervisor *s);
 void upgrade_resumed(struct supervisor *s);
 
 /* --- supervisor_state.c --- */
-#define SUPERVISOR_STATE_VERSION 1
+#define SUPERVISOR_STATE_VERSION 2
 /*
  * Everything that must outlive an exec, sealed; the descriptors named in it lose
  * close-on-exec.  Return: descriptor or negative errno.

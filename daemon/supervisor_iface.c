@@ -196,6 +196,7 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 	apply_gro(in);
 	in->buf_class = choose_buffers(in);
 	in->incarnation = ++s->next_incarnation;
+	iface_page_take(s->iface_page, iface->slot, iface->ifindex);
 	stats_refresh_input(s, iface->slot);
 	worker_sync_all(s);
 	return 0;

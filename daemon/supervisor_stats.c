@@ -16,39 +16,28 @@
  */
 #include "daemon/supervisor.h"
 
-static void store(uint64_t *to, uint64_t value)
-{
-	__atomic_store_n(to, value, __ATOMIC_RELAXED);
-}
-
-static void add(uint64_t *to, uint64_t n)
-{
-	store(to, *to + n);
-}
-
 void stats_refresh_input(struct supervisor *s, unsigned slot)
 {
-	struct iface_slot_stats *to = &s->iface_page->slot[slot];
+	struct iface_counts *to = &s->iface_page->slot[slot].all;
 	struct input *in = &s->input[slot];
 	uint32_t passed, lost;
 
-	store(&to->ifindex, in->iface.ifindex);
 	/* Nobody reads the counting sockets: what passed their filter is the count. */
 	if (priv_packet_stats(in->foreign, &passed, &lost) == 0) {
-		add(&to->not_matched, passed);
-		add(&to->not_ipv4_udp, passed);
+		counter_add(&to->not_matched, passed);
+		counter_add(&to->not_ipv4_udp, passed);
 	}
 	if (priv_packet_stats(in->ipv4_udp, &passed, &lost) == 0)
 		in->unclaimed += passed;
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		if (in->sock[i] < 0 || priv_packet_stats(in->sock[i], &passed, &lost) < 0)
 			continue;
-		add(&to->delivered[i], passed - lost);
-		add(&to->socket_queue[i], lost);
+		counter_add(&to->delivered, passed - lost);
+		counter_add(&to->socket_queue, lost);
 		in->unclaimed -= passed;
 	}
 	if (in->unclaimed > 0) {
-		add(&to->not_matched, (uint64_t)in->unclaimed);
+		counter_add(&to->not_matched, (uint64_t)in->unclaimed);
 		in->unclaimed = 0;
 	}
 }

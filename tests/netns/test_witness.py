@@ -202,6 +202,112 @@ def read_under_way(t):
     t.note(f"{readings} readings")
 
 
+def interfaces_of(stats):
+    return {one["name"]: one for one in stats["interfaces"]}
+
+
+def not_accounted(stats):
+    """What is wrong with one answer to GetStats: the law for each worker, sums for the totals."""
+    totals, found = stats["totals"], []
+    workers = [(f"worker {one['worker']}", one) for one in stats["workers"]]
+    for name, one in [("totals", totals), *workers]:
+        if one["received"] != one["matched"] + sum(one["drops"].values()):
+            found.append(f"{name}: received is not matched and drops: {one}")
+        matched = one["egress"]["matched"] if name == "totals" else one["egress_matched"]
+        if matched != one["sent"] + sum(one["send_drops"].values()):
+            found.append(f"{name}: egress matched is not sent and send drops: {one}")
+    kernel = [*stats["interfaces"], stats["closed_interfaces"]]
+    unseen = sum(one["not_matched"] + one["socket_queue"] for one in kernel)
+    if totals["received"] != sum(one["received"] for one in stats["workers"]) + unseen:
+        found.append(f"totals: not the sum of workers and interfaces: {stats}")
+    return found
+
+
+@scenario("every answer obeys the law while a stream flows", topology="chain3", alone=True)
+def law_under_way(t):
+    """Also one that is read while a worker is in the midst of a datagram."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), output("239.2.2.3", 6000)))
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=50000, size=200, count=200000)
+    answers, last = 0, 0
+    with relay.connect() as client:
+        while gen.running:
+            stats = client.call("GetStats")
+            t.equal(not_accounted(stats), [], f"answer {answers}")
+            t.true(stats["totals"]["received"] >= last, f"answer {answers}: received went back")
+            last = stats["totals"]["received"]
+            answers += 1
+    gen.finish()
+    t.true(answers > 300, f"only {answers} answers")
+    t.conservation(relay)
+    t.note(f"{answers} answers")
+
+
+@scenario("each interface shows what it counted itself", topology="chain3")
+def own_counters(t):
+    """A slot goes from one interface to the next; its counters stay in the totals alone."""
+    relay = t.mcrd("relay")
+    first = add(t, relay, rule(IN, 5000, output(OUT, 6000)))["rule_id"]
+    for row, _ in FORWARDED:
+        send(t, row)
+    send(t, "unmatched group")
+    own = COPIES * len(FORWARDED)
+    t.wait_until(lambda: (interface_stats(relay, "eth0")["delivered"] == own
+                          and interface_stats(relay, "eth0")["not_matched"] >= COPIES),
+                 5, "counted for eth0")
+    relay.rpc("RemoveRule", {"rule_id": first})
+    before = relay.stats()
+    t.equal(list(interfaces_of(before)), ["eth0"], "a closed input is listed while it exists")
+    # With another output than before, so that eth1 gets the slot that eth0 had.
+    add(t, relay, rule("239.1.1.9", 5000, output(OUT, 6000, interface="eth0"), interface="eth1"))
+    after = relay.stats()
+    rows = interfaces_of(after)
+    t.equal(list(rows), ["eth1"], "interfaces")
+    t.equal((rows["eth1"]["delivered"], rows["eth1"]["socket_queue"]), (0, 0), "eth1")
+    t.true(rows["eth1"]["not_matched"] < before["interfaces"][0]["not_matched"], "eth1 not matched")
+    t.true(after["closed_interfaces"]["delivered"] == own, f"{after['closed_interfaces']}")
+    t.equal(not_accounted(after), [], "the law")
+    t.true(after["totals"]["received"] >= before["totals"]["received"], "totals went back")
+
+    # The same after control, and then the supervisor, have been replaced.
+    t.fault("relay", "kill", "control")
+    t.wait_until(lambda: relay.rpc("ListWorkers")["workers"][0]["state"] == "running", 10,
+                 "control")
+    for when in ("control restarted", "upgraded"):
+        now = relay.stats()
+        t.equal(interfaces_of(now)["eth1"]["delivered"], 0, f"eth1, {when}")
+        t.equal(now["closed_interfaces"]["delivered"], own, f"closed, {when}")
+        t.equal(not_accounted(now), [], f"the law, {when}")
+        t.true(now["totals"]["received"] >= after["totals"]["received"], f"totals, {when}")
+        if when != "upgraded":
+            relay.rpc("Upgrade")
+            t.wait_until(lambda: relay.stats(), 10, "control after the upgrade")
+
+
+@scenario("an interface that is deleted is listed no more", topology="chain3")
+def deleted(t):
+    """What it counted stays in the totals; one of the same name is another one."""
+    relay = t.mcrd("relay")
+    t.run("relay", ["ip", "link", "add", "extra", "type", "veth", "peer", "name", "extra-peer"])
+    t.run("relay", ["ip", "link", "set", "extra", "up"])
+    t.run("relay", ["ip", "link", "set", "extra-peer", "up"])
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), interface="extra"))
+    t.python("relay", SEND.replace("eth0", "extra-peer"), frames()["unmatched group"], str(COPIES))
+    t.wait_until(lambda: interface_stats(relay, "extra")["not_matched"] >= COPIES, 5, "counted")
+    before = relay.stats()
+    t.run("relay", ["ip", "link", "del", "extra"])
+    t.wait_until(lambda: not relay.stats()["interfaces"], 5, "listed no more")
+    gone = relay.stats()
+    t.true(gone["closed_interfaces"]["not_matched"] >= COPIES, f"{gone['closed_interfaces']}")
+    t.true(gone["totals"]["received"] >= before["totals"]["received"], "totals went back")
+    t.run("relay", ["ip", "link", "add", "extra", "type", "veth", "peer", "name", "extra-peer"])
+    t.wait_until(lambda: "extra" in interfaces_of(relay.stats()), 5, "listed again")
+    stats = relay.stats()
+    t.equal([one["name"] for one in stats["interfaces"]], ["extra"], "interfaces")
+    t.equal(interfaces_of(stats)["extra"]["not_matched"], 0, "nothing has come by the new one")
+    t.equal(not_accounted(stats), [], "the law")
+
+
 @scenario("what the relay emits", topology="chain3")
 def emitted(t):
     """Addresses, TTL, DSCP, checksums and payload on the wire, as scapy reads them."""

@@ -138,19 +138,74 @@ static void rule_and_output_slots(void **state)
 	free(p);
 }
 
+static const struct iface_counts some = {4, 3, 2, 1};
+
 static void iface_slots(void **state)
 {
 	struct iface_page *p = calloc(1, sizeof(*p));
-	struct iface_slot_stats got;
+	struct iface_slot_stats *last, got;
 
 	assert_non_null(p);
 	assert_int_equal(statpage_read_iface(p, sizeof(*p), 0, &got), -EBADMSG);
 	iface_page_init(p);
-	memset(&p->slot[MCR_MAX_IFACES - 1], 3, sizeof(got));
+	last = &p->slot[MCR_MAX_IFACES - 1];
+	last->ifindex = 7;
+	last->all = (struct iface_counts){9, 8, 7, 6};
+	last->before = some;
 	assert_int_equal(statpage_read_iface(p, sizeof(*p), MCR_MAX_IFACES - 1, &got), 0);
-	assert_memory_equal(&got, &p->slot[MCR_MAX_IFACES - 1], sizeof(got));
+	assert_memory_equal(&got, last, sizeof(got));
 	assert_int_equal(statpage_read_iface(p, sizeof(*p), MCR_MAX_IFACES, &got), -ERANGE);
 	assert_int_equal(statpage_read_iface(p, sizeof(*p) - 8, 0, &got), -EBADMSG);
+	free(p);
+}
+
+static void slot_changes_hands(void **state)
+{
+	struct iface_page *p = calloc(1, sizeof(*p));
+	struct iface_slot_stats got;
+	struct iface_counts own, sum = some;
+
+	assert_non_null(p);
+	iface_page_init(p);
+	iface_page_take(p, 5, 7);
+	p->slot[5].all = some;
+	iface_page_take(p, 5, 7); /* the same device: it goes on */
+	assert_int_equal(statpage_read_iface(p, sizeof(*p), 5, &got), 0);
+	own = iface_counts_own(&got);
+	assert_int_equal(got.ifindex, 7);
+	assert_memory_equal(&own, &some, sizeof(own));
+
+	iface_page_take(p, 5, 8);
+	assert_int_equal(statpage_read_iface(p, sizeof(*p), 5, &got), 0);
+	own = iface_counts_own(&got);
+	assert_int_equal(got.ifindex, 8);
+	assert_int_equal(own.delivered | own.socket_queue | own.not_matched | own.not_ipv4_udp, 0);
+	assert_memory_equal(&got.all, &some, sizeof(some)); /* totals do not go backwards */
+	iface_counts_add(&sum, &some);
+	p->slot[5].all = sum;
+	assert_int_equal(statpage_read_iface(p, sizeof(*p), 5, &got), 0);
+	own = iface_counts_own(&got);
+	assert_memory_equal(&own, &some, sizeof(own));
+	free(p);
+}
+
+/* One that had more before than it has in all counts for nobody, and in the totals. */
+static void slot_that_cannot_be(void **state)
+{
+	struct iface_page *p = calloc(1, sizeof(*p));
+
+	assert_non_null(p);
+	iface_page_init(p);
+	for (unsigned i = 0; i < 4; i++) {
+		struct iface_slot_stats got;
+
+		p->slot[0] = (struct iface_slot_stats){.ifindex = 7, .all = some, .before = some};
+		((uint64_t *)&p->slot[0].before)[i]++;
+		assert_int_equal(statpage_read_iface(p, sizeof(*p), 0, &got), 0);
+		assert_int_equal(got.ifindex, 0);
+		assert_memory_equal(&got.all, &some, sizeof(some));
+		assert_memory_equal(&got.before, &some, sizeof(some));
+	}
 	free(p);
 }
 
@@ -164,9 +219,10 @@ static void state_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fresh_page),  cmocka_unit_test(summary_takes_every_field),
-		cmocka_unit_test(bad_pages),   cmocka_unit_test(rule_and_output_slots),
-		cmocka_unit_test(iface_slots), cmocka_unit_test(state_names),
+		cmocka_unit_test(fresh_page),          cmocka_unit_test(summary_takes_every_field),
+		cmocka_unit_test(bad_pages),           cmocka_unit_test(rule_and_output_slots),
+		cmocka_unit_test(iface_slots),         cmocka_unit_test(slot_changes_hands),
+		cmocka_unit_test(slot_that_cannot_be), cmocka_unit_test(state_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

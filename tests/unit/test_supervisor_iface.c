@@ -38,12 +38,43 @@ static void test_inputs(void **state)
 	assert_int_equal(sup->input[0].incarnation, first);
 	/* Opening reads the counters once, and this reads them again. */
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
-	assert_int_equal(page.slot[0].delivered[1], 14);
-	assert_int_equal(page.slot[0].socket_queue[1], 6);
+	assert_int_equal(page.slot[0].all.delivered, 2 * 14);
+	assert_int_equal(page.slot[0].all.socket_queue, 2 * 6);
 	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
-	assert_int_equal(page.slot[0].delivered[0], 21);
+	assert_int_equal(page.slot[0].all.delivered, 2 * 21);
 	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
 	assert_true(sup->input[0].incarnation > first);
+}
+
+/* Counters of a slot go on; those of a device begin when it gets the slot. */
+static void test_slot_handed_on(void **state)
+{
+	struct ipc_msg other = iface_msg(IPC_OPEN_INPUT, 0, 1);
+	struct iface_slot_stats *s = &page.slot[0];
+
+	configure(1);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_int_equal(s->all.delivered, 14);
+	assert_int_equal(iface_counts_own(s).delivered, 14);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	assert_int_equal(iface_counts_own(s).delivered, 21); /* it goes on */
+
+	/* In place of one that is open: what it counted until now is its own. */
+	other.iface.ifindex++;
+	assert_int_equal(ask(other, -1), 0);
+	assert_int_equal(s->ifindex, other.iface.ifindex);
+	assert_int_equal(s->before.delivered, 28);
+	assert_int_equal(s->all.delivered, 35);
+	assert_int_equal(iface_counts_own(s).delivered, 7);
+	assert_int_equal(iface_counts_own(s).socket_queue, 3);
+	assert_int_equal(s->all.socket_queue, 15);
+
+	/* One that cannot be opened takes nothing. */
+	other.iface.ifindex++;
+	fake.fail_packet_socket_at = fake.packet_sockets + 1;
+	assert_int_equal(ask(other, -1), -ENODEV);
+	assert_int_equal(s->ifindex, other.iface.ifindex - 1);
 }
 
 static void test_input_undone(void **state)
@@ -185,8 +216,8 @@ static void test_unclaimed(void **state)
 		print_message("  %s\n", rows[i].name);
 		fake.counted = rows[i].counted;
 		assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
-		assert_int_equal(page.slot[0].not_ipv4_udp, rows[i].foreign);
-		assert_int_equal(page.slot[0].not_matched, rows[i].not_matched);
+		assert_int_equal(page.slot[0].all.not_ipv4_udp, rows[i].foreign);
+		assert_int_equal(page.slot[0].all.not_matched, rows[i].not_matched);
 	}
 }
 
@@ -243,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_inputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slot_handed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counting_sockets_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_buffers_and_gro, setup, teardown),
