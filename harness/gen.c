@@ -3,7 +3,9 @@
 #include "harness/gen.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/udp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -64,10 +66,6 @@ static int make_flows(struct gen *gen)
 	const struct gen_config *config = &gen->config;
 	uint32_t group = ntohl(config->group.s_addr);
 
-	if (!config->flow_groups && config->port + config->flows - 1 > UINT16_MAX)
-		return -EINVAL;
-	if (config->flow_groups && IN_MULTICAST(group) && !IN_MULTICAST(group + config->flows - 1))
-		return -EINVAL;
 	gen->flows = calloc(config->flows, sizeof(*gen->flows));
 	if (!gen->flows)
 		return -ENOMEM;
@@ -80,14 +78,40 @@ static int make_flows(struct gen *gen)
 	return 0;
 }
 
+int gen_check(const struct gen_config *config, char text[static GEN_ERROR_SIZE])
+{
+	const uint32_t group = ntohl(config->group.s_addr);
+	const uint32_t max_bytes = config->sizes.max_bytes;
+
+	*text = '\0';
+	if (!config->flow_groups && config->port + config->flows - 1 > UINT16_MAX)
+		snprintf(text, GEN_ERROR_SIZE, "--flows: port %u and %u more are beyond %u",
+			 config->port, config->flows - 1, UINT16_MAX);
+	else if (config->flow_groups && IN_MULTICAST(group) &&
+		 !IN_MULTICAST(group + config->flows - 1))
+		snprintf(text, GEN_ERROR_SIZE,
+			 "--flow-groups: the last of %u groups is beyond 239.255.255.255",
+			 config->flows);
+	else if (config->segment > 1 && config->sizes.min_bytes == 0)
+		snprintf(text, GEN_ERROR_SIZE, "--segment: a datagram of 0 bytes is no segment");
+	else if (config->segment > 1 && max_bytes * config->segment > PAYLOAD_MAX_BYTES)
+		snprintf(text, GEN_ERROR_SIZE,
+			 "--segment: %u datagrams of %u bytes are %u, and a send holds %u: at most "
+			 "%u of them",
+			 config->segment, max_bytes, max_bytes * config->segment, PAYLOAD_MAX_BYTES,
+			 PAYLOAD_MAX_BYTES / max_bytes);
+	return *text ? -EINVAL : 0;
+}
+
 int gen_init(struct gen *gen, const struct gen_config *config)
 {
+	char text[GEN_ERROR_SIZE];
 	int ret;
 
 	*gen = (struct gen){.config = *config, .fd = -1};
-	if (config->segment > 1 && (config->sizes.min_bytes == 0 ||
-				    config->sizes.max_bytes * config->segment > PAYLOAD_MAX_BYTES))
-		return -EINVAL;
+	ret = gen_check(config, text);
+	if (ret)
+		return ret;
 	payload_pattern_init(&gen->pattern);
 	gen->batch = calloc(1, sizeof(*gen->batch));
 	if (!gen->batch)
@@ -204,20 +228,51 @@ static uint64_t datagram_limit(const struct gen_config *config)
 	return limit;
 }
 
-static void close_report(struct gen *gen, const struct pacer *pacer, uint64_t issued)
+static bool is_too_late(uint64_t behind_ns, uint64_t elapsed_ns)
+{
+	return behind_ns > TOO_LATE_NS && behind_ns > elapsed_ns / 100;
+}
+
+/*
+ * Behind is how late the last send was, or how late the next one is already.  What is due after the
+ * end is nobody's fault, so the time that a signal took to come does not count.
+ */
+static void close_report(struct gen *gen, const struct pacer *pacer, uint64_t issued,
+			 uint64_t limit, uint64_t last_ns)
 {
 	struct gen_report *report = &gen->report;
 	/* The last quantum goes out when its interval begins: the interval is not in elapsed. */
 	uint64_t open = pacer->rate_mpps ? pacer->quantum : 0;
 
-	report->elapsed_ns = mono_ns() - pacer->start_ns;
+	uint64_t now_ns = mono_ns();
+
+	report->elapsed_ns = last_ns - pacer->start_ns;
 	if (report->elapsed_ns && report->sent > open)
 		report->pps = (double)(report->sent - open) * 1e9 / (double)report->elapsed_ns;
-	if (pacer->rate_mpps && issued)
-		report->behind_ns =
-			pacer->start_ns + report->elapsed_ns - pacer_when_ns(pacer, issued - 1);
-	report->too_fast =
-		report->behind_ns > TOO_LATE_NS && report->behind_ns > report->elapsed_ns / 100;
+	if (!pacer->rate_mpps || !issued)
+		return;
+	report->due = pacer_due(pacer, now_ns);
+	if (report->due > limit)
+		report->due = limit;
+	report->behind_ns = last_ns - pacer_when_ns(pacer, issued - 1);
+	if (issued < report->due)
+		report->behind_ns = now_ns - pacer_when_ns(pacer, issued);
+	report->too_fast = is_too_late(report->behind_ns, now_ns - pacer->start_ns);
+}
+
+/* At a rate the rest is still sent when the end was only missed by a hair. */
+static bool time_is_over(const struct gen_config *config, const struct pacer *pacer,
+			 uint64_t issued, uint64_t now_ns)
+{
+	const uint64_t elapsed_ns = now_ns - pacer->start_ns;
+	uint64_t next_ns;
+
+	if (!config->duration_ns || elapsed_ns < config->duration_ns)
+		return false;
+	if (!config->rate_mpps)
+		return true;
+	next_ns = pacer_when_ns(pacer, issued);
+	return now_ns > next_ns && is_too_late(now_ns - next_ns, elapsed_ns);
 }
 
 int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
@@ -227,14 +282,14 @@ int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
 	struct pacer pacer = {
 		.start_ns = mono_ns(), .rate_mpps = config->rate_mpps, .quantum = quantum};
 	uint64_t limit = datagram_limit(config);
+	uint64_t last_ns = pacer.start_ns;
 	uint64_t issued = 0;
 
 	while (issued < limit && !*stop) {
 		uint64_t now_ns = mono_ns();
 		uint64_t due = pacer_due(&pacer, now_ns);
 
-		if (!config->rate_mpps && config->duration_ns &&
-		    now_ns - pacer.start_ns >= config->duration_ns)
+		if (time_is_over(config, &pacer, issued, now_ns))
 			break;
 		if (due > limit)
 			due = limit;
@@ -244,10 +299,11 @@ int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
 		}
 		issued += fill_batch(gen, due - issued);
 		send_batch(gen);
+		last_ns = mono_ns();
 		if (!gen->report.sent && gen->report.send_errors >= HOPELESS)
 			break;
 	}
-	close_report(gen, &pacer, issued);
+	close_report(gen, &pacer, issued, limit, last_ns);
 	if (!gen->report.sent && gen->report.send_errors)
 		return -gen->report.first_error;
 	return 0;

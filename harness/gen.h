@@ -21,6 +21,7 @@
 
 #define GEN_MAX_SEGMENT 64u /* UDP_MAX_SEGMENTS of the oldest kernels that have it */
 #define GEN_MAX_FLOWS   65536u
+#define GEN_ERROR_SIZE  160u
 
 struct gen_config {
 	struct ifspec iface;
@@ -31,7 +32,7 @@ struct gen_config {
 	struct sizespec sizes;
 	uint64_t rate_mpps;   /* thousandths of a datagram a second over all flows; 0: flat out */
 	uint64_t count;       /* 0: no limit */
-	uint64_t duration_ns; /* 0: no limit */
+	uint64_t duration_ns; /* 0: no limit; see gen_run() */
 	uint64_t burst;       /* datagrams sent together, at least 1 */
 	uint32_t flows;       /* 1 to GEN_MAX_FLOWS */
 	uint32_t first_flow;  /* flow number in the payload of the first flow */
@@ -44,11 +45,12 @@ struct gen_config {
 struct gen_report {
 	uint64_t sent;
 	uint64_t send_errors;
-	uint64_t bytes; /* payload */
-	uint64_t elapsed_ns;
-	uint64_t behind_ns; /* how far the last send was behind the schedule */
-	bool too_fast;      /* the rate asked for could not be reached */
-	int first_error;    /* errno, 0 when none */
+	uint64_t bytes;      /* payload */
+	uint64_t elapsed_ns; /* from the first send to the last */
+	uint64_t behind_ns;  /* how far it was behind the schedule when it ended */
+	uint64_t due;    /* datagrams that the schedule had released by then; 0 without a rate */
+	bool too_fast;   /* the rate asked for could not be reached */
+	int first_error; /* errno, 0 when none */
 	double pps;
 };
 
@@ -72,12 +74,20 @@ struct gen {
 };
 
 /**
+ * gen_check() - can flows and segments be as configured?
+ * @text: filled with what is wrong: one line that begins with the option
+ *
+ * Return: 0; -EINVAL when the last flow's port or group is beyond the range, or the segments of one
+ * send do not fit a datagram of 65507 bytes.
+ */
+int gen_check(const struct gen_config *config, char text[static GEN_ERROR_SIZE]);
+
+/**
  * gen_init() - open the socket and prepare the flows.
  * @gen: filled; gen_fini() is due even after an error
  * @config: copied
  *
- * Return: 0 or what the socket calls failed with; -EINVAL when the last flow's port or group
- * is beyond the range, or the segments of one send do not fit a datagram of 65507 bytes.
+ * Return: 0 or what the socket calls failed with; -EINVAL when gen_check() objects; -ENOMEM.
  */
 int gen_init(struct gen *gen, const struct gen_config *config);
 
@@ -85,6 +95,9 @@ int gen_init(struct gen *gen, const struct gen_config *config);
  * gen_run() - send until count, duration or @stop.
  * @gen: borrowed; gen->report holds what happened afterwards
  * @stop: set from a signal handler to end early
+ *
+ * At a rate a duration is a number of datagrams, so that it does not depend on the machine; it ends
+ * at its time nevertheless when it is then so far behind that the rate cannot be reached.
  *
  * Return: 0, or the negative errno of the first send when nothing at all could be sent.
  */

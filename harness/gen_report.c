@@ -110,6 +110,7 @@ static void replay_json(const struct replay *replay)
 	cJSON_AddNumberToObject(json, "packets", (double)replay->file.in_file);
 	for (unsigned int i = 0; i < REPLAY_N_VERDICTS; i++)
 		cJSON_AddNumberToObject(json, verdict_names[i], (double)replay->file.verdicts[i]);
+	cJSON_AddNumberToObject(json, "backwards", (double)replay->file.backwards);
 	cJSON_AddNumberToObject(json, "loops", (double)replay->loops_done);
 	cJSON_AddNumberToObject(json, "speed", (double)replay->config.speed_milli / 1000);
 	if (replay->config.speed_milli)

@@ -19,6 +19,7 @@ struct loading {
 	size_t room_packets;
 	size_t room_bytes;
 	uint64_t first_ns;
+	uint64_t latest_ns;
 	enum replay_link link;
 	bool raw;
 };
@@ -86,6 +87,10 @@ static int keep(struct loading *load, const struct pcap_pkthdr *header, const ui
 		return ret;
 	if (!file->n_packets)
 		load->first_ns = at_ns;
+	if (at_ns < load->latest_ns)
+		file->backwards++;
+	else
+		load->latest_ns = at_ns;
 	packet = &file->packets[file->n_packets];
 	*packet = (struct replay_packet){
 		.at_ns = at_ns > load->first_ns ? at_ns - load->first_ns : 0,

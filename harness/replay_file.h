@@ -30,6 +30,7 @@ struct replay_file {
 	size_t n_bytes;
 	uint64_t verdicts[REPLAY_N_VERDICTS]; /* packets of the file by what they are */
 	uint64_t in_file;
+	uint64_t backwards; /* kept packets with an earlier time than one before them */
 };
 
 struct replay_error {

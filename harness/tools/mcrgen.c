@@ -6,6 +6,7 @@
  * The payload is described in harness/payload.h, the report in harness/README.md.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -81,12 +82,16 @@ static void check_synthetic(struct options *opt)
 
 static void check_options(struct options *opt)
 {
+	char error[GEN_ERROR_SIZE];
+
 	if (!opt->interface)
 		die("--interface is needed; see --help");
 	if (opt->replay)
 		check_replay(opt);
 	else
 		check_synthetic(opt);
+	if (!opt->replay && gen_check(&opt->config, error))
+		die("%s", error);
 	if (ifspec_resolve(&opt->config.iface, opt->interface))
 		die("--interface: no interface has the name or address '%s'", opt->interface);
 }
@@ -107,7 +112,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		 .help = "32 bytes: the smallest payload with a sequence number"},
 		{"count", "N", CLI_U64, &config->count, 1, UINT64_MAX, "stop after N datagrams"},
 		{"duration", "S", CLI_MILLI, &opt->duration_ms,
-		 .help = "stop after S seconds; with --rate, after S * PPS datagrams"},
+		 .help = "stop after S seconds; with --rate, after S * PPS datagrams, "
+			 "and at S seconds if it is far behind"},
 		{"flows", "N", CLI_U32, &config->flows, 1, GEN_MAX_FLOWS,
 		 "N flows, to ports P to P+N-1, in turn"},
 		{"flow-groups", NULL, CLI_FLAG, &config->flow_groups,
@@ -175,8 +181,11 @@ static int send_synthetic(const struct options *opt)
 	ret = gen_run(&gen, &stop);
 	gen_report_print(&gen, opt->json);
 	if (gen.report.too_fast)
-		fprintf(stderr, "mcrgen: --rate: %.0f pps could not be reached, %.0f were sent\n",
-			(double)opt->config.rate_mpps / 1000, gen.report.pps);
+		fprintf(stderr,
+			"mcrgen: --rate: %.0f pps could not be reached, %.0f were sent: it ended "
+			"%.3f s behind, with %" PRIu64 " of %" PRIu64 " datagrams\n",
+			(double)opt->config.rate_mpps / 1000, gen.report.pps,
+			(double)gen.report.behind_ns / 1e9, gen.report.sent, gen.report.due);
 	if (!ret && gen.report.too_fast)
 		ret = STATUS_TOO_FAST;
 	gen_fini(&gen);
@@ -207,6 +216,12 @@ static int send_replay(const struct options *opt)
 	wait_for_go(opt->go_fd);
 	ret = replay_run(&replay, &stop);
 	gen_report_replay(&replay, opt->json);
+	if (replay.file.backwards)
+		fprintf(stderr,
+			"mcrgen: --replay: %" PRIu64
+			" packets bear an earlier time than one before "
+			"them: they were sent right behind it\n",
+			replay.file.backwards);
 	replay_fini(&replay);
 	return ret < 0 ? 1 : 0;
 }

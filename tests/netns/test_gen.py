@@ -75,6 +75,12 @@ BAD = [
     (("--dscp", "64"), "--dscp: '64' is not a number from 0 to 63"),
     (("--source-address", "224.1.1.1"), "cannot prepare to send: Cannot assign requested address"),
     (("--source-address", "255.255.255.255"), "cannot prepare to send: Cannot assign"),
+    (("--port", "65530", "--flows", "10"), "--flows: port 65530 and 9 more are beyond 65535"),
+    (("--group", "239.255.255.250", "--flows", "7", "--flow-groups"),
+     "--flow-groups: the last of 7 groups is beyond 239.255.255.255"),
+    (("--segment", "47"), "--segment: 47 datagrams of 1400 bytes are 65800, and a send holds 65507: "
+                          "at most 46 of them"),
+    (("--segment", "2", "--size", "0,100"), "--segment: a datagram of 0 bytes is no segment"),
     (("--ready-fd", "99"), "--ready-fd: file descriptor 99 is not open"),
     (("--colour", "red"), "no option --colour"),
     (("now",), "unexpected argument 'now'"),
@@ -123,6 +129,23 @@ def too_fast(t):
                   "--json")
     t.equal((done.returncode, done.stderr), (0, ""), "a rate that can")
     t.true('"rate_reached":true' in done.stdout, done.stdout)
+
+
+@scenario("a duration ends at its time when the rate cannot be reached", topology="direct2")
+def too_fast_for_a_time(t):
+    done = mcrgen(t, "--group", GROUP, "--port", "5000", "--rate", "90000000", "--duration", "0.5",
+                  "--json")
+    report = json.loads(done.stdout)
+    t.equal(done.returncode, 3, "status")
+    t.between(report["elapsed_s"], 0.5, 0.8, "elapsed")
+    t.true(0 < report["sent"] < 45_000_000, f"{report['sent']} sent")
+    # The last datagram sent was due near the beginning.
+    due_ms = report["sent"] / 90e6 * 1e3
+    t.between(report["behind_ms"], report["elapsed_s"] * 1e3 - due_ms - 20,
+              report["elapsed_s"] * 1e3 - due_ms + 20, "behind")
+    t.equal(report["rate_reached"], False, "rate reached")
+    t.true(f"with {report['sent']} of 45000000 datagrams" in done.stderr, done.stderr)
+    t.equal(len(done.stderr.splitlines()), 1, "lines")
 
 
 @scenario("UDP_SEGMENT carries a million datagrams in a second of one processor",
@@ -208,6 +231,19 @@ def durations(t):
     t.wait_until(lambda: sink.received() >= 350, 10, "100 more datagrams")
     sent = gen.stop()["sent"]
     t.equal(sink.finish(expect=250 + sent)["received"], 250 + sent, "received")
+
+
+@scenario("stopped between two datagrams, it has not been late", topology="direct2")
+def stopped_early(t):
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    gen = t.gen_start("gen", "eth0", GROUP, 5000, rate=1)
+    sink.finish(expect=2, quiet_ms=500)
+    report = gen.stop()
+    t.equal(gen.stderr(), "", "standard error")
+    t.equal((report["sent"], report["rate_reached"], gen.returncode), (2, True, 0),
+            "sent, rate reached, status")
+    t.between(report["elapsed_s"], 0.9, 1.2, "time from the first to the last")
+    t.between(report["pps"], 0.8, 1.1, "pps")
 
 
 if __name__ == "__main__":

@@ -246,6 +246,21 @@ def bad_input(t):
     t.equal(sink.finish()["received"], 0, "received")
 
 
+@scenario("times that run backwards are said, and sent without a gap", topology="direct2")
+def backwards(t):
+    packets = numbered(6, 0.05)
+    for number, at in ((3, packets[1][0]), (4, packets[0][0] - 7)):
+        packets[number] = (at, packets[number][1])
+    sink = t.sink("sink", "eth0", GROUP, PORT)
+    done = replay(t, write(t.run_dir / "back.pcap", packets))
+    t.equal(done.stderr, "mcrgen: --replay: 2 packets bear an earlier time than one before them: "
+            "they were sent right behind it\n", "note")
+    report = json.loads(done.stdout)
+    t.equal((done.returncode, report["sent"], report["replay"]["backwards"]), (0, 6, 2), "report")
+    t.between(report["elapsed_s"], 0.25, 0.5, "length")
+    t.clean(sink.finish(expect=6), 6)
+
+
 @scenario("what needs --replay says so")
 def needs_replay(t):
     for option in (["--speed", "2"], ["--loops", "2"], ["--raw"]):
