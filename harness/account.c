@@ -9,7 +9,10 @@
 
 int account_init(struct account *account, uint32_t n_streams)
 {
-	*account = (struct account){.n_streams = n_streams, .n_slots = FIRST_SLOTS};
+	*account = (struct account){.n_streams = n_streams,
+				    .n_slots = FIRST_SLOTS,
+				    .max_flows = ACCOUNT_MAX_FLOWS,
+				    .seq_room_bytes = ACCOUNT_SEQ_BYTES};
 	payload_pattern_init(&account->pattern);
 	account->streams = calloc(n_streams, sizeof(*account->streams));
 	account->slots = calloc(FIRST_SLOTS, sizeof(*account->slots));
@@ -68,26 +71,33 @@ static int grow(struct account *account)
 	return 0;
 }
 
-static struct account_flow *find_flow(struct account *account, uint32_t stream, uint32_t number)
+/* Return: 0 with the flow; -ERANGE when there are too many; -ENOMEM. */
+static int find_flow(struct account *account, uint32_t stream, uint32_t number,
+		     struct account_flow **found)
 {
 	uint32_t *slot = find_slot(account, account->slots, account->n_slots, stream, number);
 	struct account_flow *flow;
 
-	if (*slot)
-		return account->flows[*slot - 1];
+	if (*slot) {
+		*found = account->flows[*slot - 1];
+		return 0;
+	}
+	if (account->n_flows >= account->max_flows)
+		return -ERANGE;
 	if (account->n_flows >= account->n_slots / 2) {
 		if (grow(account))
-			return NULL;
+			return -ENOMEM;
 		slot = find_slot(account, account->slots, account->n_slots, stream, number);
 	}
 	flow = calloc(1, sizeof(*flow));
 	if (!flow)
-		return NULL;
+		return -ENOMEM;
 	flow->stream = stream;
 	flow->flow = number;
 	account->flows[account->n_flows++] = flow;
 	*slot = account->n_flows;
-	return flow;
+	*found = flow;
+	return 0;
 }
 
 /* @n datagrams of @bytes together. */
@@ -118,6 +128,7 @@ static int classify(struct account *account, uint32_t stream, uint64_t n,
 		    struct account_flow **flow)
 {
 	struct account_stream *per_stream = &account->streams[stream];
+	int ret;
 
 	*flow = NULL;
 	per_stream->received += n;
@@ -131,8 +142,11 @@ static int classify(struct account *account, uint32_t stream, uint64_t n,
 	case PAYLOAD_GOOD:
 		break;
 	}
-	*flow = find_flow(account, stream, info->flow);
-	return *flow ? 0 : -ENOMEM;
+	ret = find_flow(account, stream, info->flow, flow);
+	if (ret != -ERANGE)
+		return ret;
+	per_stream->corrupt += n;
+	return 0;
 }
 
 int account_first(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
@@ -150,7 +164,7 @@ int account_first(struct account *account, uint32_t stream, const uint8_t *heade
 	if (!flow)
 		return ret;
 	for (uint64_t i = 0; i < n; i++) {
-		ret = seqtrack_add(&flow->seqs, info.seq + i);
+		ret = seqtrack_add(&flow->seqs, info.seq + i, &account->seq_room_bytes);
 		if (ret == -ERANGE)
 			account->streams[stream].corrupt++;
 		else if (ret)
@@ -174,7 +188,7 @@ int account_datagram(struct account *account, uint32_t stream, const uint8_t *by
 	ret = classify(account, stream, 1, verdict, &info, &flow);
 	if (!flow)
 		return ret;
-	ret = seqtrack_add(&flow->seqs, info.seq);
+	ret = seqtrack_add(&flow->seqs, info.seq, &account->seq_room_bytes);
 	if (ret == -ERANGE) {
 		account->streams[stream].corrupt++;
 		return 0;

@@ -16,6 +16,13 @@
 #include "harness/payload.h"
 #include "harness/seqtrack.h"
 
+/*
+ * Flow and sequence numbers come from the wire, and whoever sends wild ones with a valid header
+ * shall not have all memory: beyond these a datagram counts as corrupt.
+ */
+#define ACCOUNT_MAX_FLOWS (1u << 17)   /* two of each stream that a sink can have */
+#define ACCOUNT_SEQ_BYTES (1ull << 30) /* bitmaps of all flows: 2^33 sequence numbers */
+
 /* First, last and longest pause, of anything that arrives. */
 struct arrivals {
 	uint64_t count;
@@ -49,6 +56,8 @@ struct account {
 	uint32_t n_flows;
 	uint32_t *slots; /* owned hash table of 1 + index into flows, 0 is empty */
 	uint32_t n_slots;
+	uint32_t max_flows;      /* ACCOUNT_MAX_FLOWS */
+	uint64_t seq_room_bytes; /* what the bitmaps may still take; ACCOUNT_SEQ_BYTES at first */
 };
 
 /** account_init() - start counting over @n_streams streams.  Return: 0 or -ENOMEM. */

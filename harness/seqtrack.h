@@ -7,7 +7,8 @@
  * duplicates (RFC 5560), and lost is what never arrived (RFC 7680).
  *
  * One bit per sequence number between the lowest and the highest seen, so the counts are exact
- * however late a datagram comes: 12 MB for a hundred million datagrams.
+ * however late a datagram comes: 12 MB for a hundred million datagrams.  Numbers that are nobody's
+ * would make it as large as they like, so the caller says how much all of its tracks may take.
  */
 #ifndef HARNESS_SEQTRACK_H
 #define HARNESS_SEQTRACK_H
@@ -28,11 +29,12 @@ struct seqtrack {
 
 /**
  * seqtrack_add() - count one arrival.
+ * @room_bytes: what all tracks together may still take; what this one takes now is deducted
  *
- * Return: 0; -ERANGE when @seq is more than 2^33 away from the others, -ENOMEM.  On an error
- * nothing is counted.
+ * Return: 0; -ERANGE when @seq is more than 2^33 away from the others, or too far for the room
+ * that is left; -ENOMEM.  On an error nothing is counted and nothing deducted.
  */
-int seqtrack_add(struct seqtrack *track, uint64_t seq);
+int seqtrack_add(struct seqtrack *track, uint64_t seq, uint64_t *room_bytes);
 
 /** seqtrack_lost() - sequence numbers between first and last that never came. */
 uint64_t seqtrack_lost(const struct seqtrack *track);

@@ -178,11 +178,14 @@ void sinkreport_line(const struct sink *sink)
 
 	printf("received %" PRIu64 " in %.3f s (%.0f pps) in %" PRIu32 " flows: lost %" PRIu64
 	       ", duplicated %" PRIu64 ", reordered %" PRIu64 ", corrupt %" PRIu64
-	       ", sink drops %" PRIu64 "; longest gap %.3f ms",
+	       ", short %" PRIu64 ", sink drops %" PRIu64 "; longest gap %.3f ms",
 	       arrivals->count, (double)(arrivals->last_ns - arrivals->first_ns) / 1e9,
 	       arrivals_pps(arrivals), sink->account.n_flows, totals.lost, totals.duplicated,
-	       totals.reordered, totals.corrupt, totals.sink_drops, (double)arrivals->gap_ns / 1e6);
-	if (latency)
+	       totals.reordered, totals.corrupt, totals.too_short, totals.sink_drops,
+	       (double)arrivals->gap_ns / 1e6);
+	if (latency && !latency->count)
+		printf("; latency us -");
+	else if (latency)
 		printf("; latency us p50 %.1f p90 %.1f p99 %.1f p99.9 %.1f max %.1f",
 		       (double)hist_percentile(latency, 500) / 1e3,
 		       (double)hist_percentile(latency, 900) / 1e3,

@@ -240,6 +240,21 @@ static int print_ceiling(const struct options *opt)
 	return 0;
 }
 
+/* The streams that are open come before the one that could not be opened. */
+static void refuse(const struct options *opt, const struct sink *sink, int ret)
+{
+	const struct sink_target *target;
+	char text[INET_ADDRSTRLEN];
+
+	if (sink->n_streams == opt->config.n_targets)
+		die("cannot receive on %s: %s", opt->interface, strerror(-ret));
+	target = &opt->config.targets[sink->n_streams];
+	inet_ntop(AF_INET, &target->group, text, sizeof(text));
+	if (ret == -EADDRNOTAVAIL && !IN_MULTICAST(ntohl(target->group.s_addr)))
+		die("--group: %s is neither a multicast group nor an address of this host", text);
+	die("cannot receive %s:%u on %s: %s", text, target->port, opt->interface, strerror(-ret));
+}
+
 int main(int argc, char **argv)
 {
 	static struct sink sink; /* holds the pattern table: too large for the stack */
@@ -258,7 +273,7 @@ int main(int argc, char **argv)
 	open_dump(&opt);
 	ret = sink_init(&sink, &opt.config);
 	if (ret)
-		die("cannot receive on %s: %s", opt.interface, strerror(-ret));
+		refuse(&opt, &sink, ret);
 	cli_signal_ready(opt.ready_fd);
 	ret = sink_run(&sink, signal_fd);
 	if (ret)

@@ -188,8 +188,20 @@ def text(t):
     t.equal(people.wait(10), 0, "status")
     last = people.stdout().splitlines()[-1]
     for part in ("received 10 ", "in 1 flows", "lost 3,", "duplicated 1,", "reordered 1,",
-                 "corrupt 1,", "sink drops 0", "p99.9"):
+                 "corrupt 1,", "short 1,", "sink drops 0", "p99.9"):
         t.true(part in last, f"no '{part}' in: {last}")
+    done = t.run("sink", argv + ["--timeout-ms", "50"], check=False)
+    t.true(done.stdout.splitlines()[-1].endswith("; latency us -"), done.stdout)
+
+
+@scenario("an address that it cannot have is named", topology="direct2")
+def foreign(t):
+    for group, message in (("10.90.1.1", "--group: 10.90.1.1 is neither a multicast group nor an "
+                                         "address of this host"),
+                           ("10.90.1.2,10.66.0.9", "--group: 10.66.0.9 is neither")):
+        done = t.run("sink", [paths.program("mcrsink"), "--interface", "eth0", "--group", group,
+                              "--port", "5000"], check=False)
+        one_line(t, done, 2, message, group)
 
 
 @scenario("a source-specific sink hears its source alone", topology="direct2")
@@ -241,7 +253,7 @@ BAD = [
     # arguments beside --interface, --group and --port; what the one line must say
     (("--interface", "eth9"), "no interface has the name or address 'eth9'"),
     (("--group", "239.1.1.300"), "--group: '239.1.1.300' is not an IPv4 address"),
-    (("--group", "10.99.0.1"), "cannot receive on eth0: Cannot assign requested address"),
+    (("--group", "10.99.0.1"), "--group: 10.99.0.1 is neither a multicast group nor an address"),
     (("--port", "70000"), "--port: '70000' is not a number from 1 to 65535"),
     (("--port", "65535", "--flows", "2"), "--flows: port 65535 and 1 more are beyond 65535"),
     (("--dump", "/nonesuch/x"), "--dump: /nonesuch/x: No such file"),

@@ -124,11 +124,63 @@ static void test_flows_of_a_stream(void **state)
 	account_fini(&account);
 }
 
+/* Wild numbers with a valid header: what they can take is bounded, and they count as corrupt. */
+static void test_wild_numbers(void **state)
+{
+	const uint64_t far_apart = (1ull << 33) - (1u << 20);
+	struct payload_info info = {.sent_ns = NOW_NS};
+	struct payload_header header;
+	struct account account;
+
+	assert_int_equal(account_init(&account, 1), 0);
+	account.headers_only = true;
+	account.seq_room_bytes = 1u << 20;
+	for (info.flow = 0; info.flow < 100; info.flow++)
+		for (unsigned int i = 0; i < 2; i++) {
+			info.seq = i * far_apart;
+			payload_header_fill(&header, &info, sizeof(header));
+			assert_int_equal(account_datagram(&account, 0, (const uint8_t *)&header,
+							  sizeof(header), NOW_NS),
+					 0);
+		}
+	assert_int_equal(account.streams[0].received, 200);
+	assert_int_equal(account.streams[0].corrupt, 100);
+	assert_in_range(account.seq_room_bytes, 1, 1u << 20);
+	account_fini(&account);
+}
+
+static void test_too_many_flows(void **state)
+{
+	struct account account;
+	struct payload_info info = {.sent_ns = NOW_NS};
+	struct payload_header header;
+
+	assert_int_equal(account_init(&account, 1), 0);
+	account.headers_only = true;
+	account.max_flows = 5;
+	for (info.flow = 0; info.flow < 10; info.flow++) {
+		payload_header_fill(&header, &info, sizeof(header));
+		assert_int_equal(account_datagram(&account, 0, (const uint8_t *)&header,
+						  sizeof(header), NOW_NS),
+				 0);
+	}
+	assert_int_equal(account.n_flows, 5);
+	assert_int_equal(account.streams[0].corrupt, 5);
+	info.flow = 4;
+	payload_header_fill(&header, &info, sizeof(header));
+	assert_int_equal(
+		account_datagram(&account, 0, (const uint8_t *)&header, sizeof(header), NOW_NS), 0);
+	assert_int_equal(account.flows[4]->arrivals.count, 2);
+	account_fini(&account);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_flows_of_a_stream),
+		cmocka_unit_test(test_wild_numbers),
+		cmocka_unit_test(test_too_many_flows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

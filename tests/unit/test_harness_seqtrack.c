@@ -15,7 +15,9 @@
 
 #include "harness/seqtrack.h"
 
-#define END UINT64_MAX
+#define END         UINT64_MAX
+#define ROOM        (1ull << 20) /* bytes of bitmap */
+#define FIRST_BYTES 512u         /* what a track takes for its first number */
 
 static const struct {
 	const char *name;
@@ -39,9 +41,10 @@ static void test_table(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct seqtrack track = {0};
+		uint64_t room = ROOM;
 
 		for (const uint64_t *seq = cases[i].arrivals; *seq != END; seq++)
-			assert_int_equal(seqtrack_add(&track, *seq), 0);
+			assert_int_equal(seqtrack_add(&track, *seq, &room), 0);
 		if (track.first != cases[i].first || track.last != cases[i].last ||
 		    track.unique != cases[i].unique || seqtrack_lost(&track) != cases[i].lost ||
 		    track.duplicated != cases[i].duplicated ||
@@ -66,14 +69,51 @@ static void test_absurd_distance_is_refused_and_not_counted(void **state)
 {
 	struct seqtrack track = {0};
 	struct seqtrack before;
+	uint64_t room = UINT64_MAX;
+	uint64_t room_before;
 
-	assert_int_equal(seqtrack_add(&track, 1ull << 40), 0);
+	assert_int_equal(seqtrack_add(&track, 1ull << 40, &room), 0);
+	room_before = room;
 	before = track;
-	assert_int_equal(seqtrack_add(&track, 1ull << 50), -ERANGE);
-	assert_int_equal(seqtrack_add(&track, 7), -ERANGE);
-	assert_int_equal(seqtrack_add(&track, UINT64_MAX), -ERANGE);
+	assert_int_equal(seqtrack_add(&track, 1ull << 50, &room), -ERANGE);
+	assert_int_equal(seqtrack_add(&track, 7, &room), -ERANGE);
+	assert_int_equal(seqtrack_add(&track, UINT64_MAX, &room), -ERANGE);
 	assert_memory_equal(&track, &before, sizeof(track));
+	assert_int_equal(room, room_before);
 	seqtrack_fini(&track);
+}
+
+/* Numbers within the room, the last one that fits, the first that does not; up and down. */
+static const struct {
+	const char *name;
+	uint64_t start, fits, too_far;
+} rooms[] = {
+	{"upwards", 0, ROOM * 8 - 1, ROOM * 8},
+	{"downwards", ROOM * 8, ROOM * 8 - (ROOM - FIRST_BYTES) * 8, 0},
+};
+
+static void test_room(void **state)
+{
+	for (size_t i = 0; i < sizeof(rooms) / sizeof(*rooms); i++) {
+		struct seqtrack track = {0};
+		struct seqtrack other = {0};
+		uint64_t room = ROOM;
+
+		print_message("  %s\n", rooms[i].name);
+		assert_int_equal(seqtrack_add(&track, rooms[i].start, &room), 0);
+		assert_int_equal(room, ROOM - FIRST_BYTES);
+		assert_int_equal(seqtrack_add(&track, rooms[i].too_far, &room), -ERANGE);
+		assert_int_equal(room, ROOM - FIRST_BYTES);
+		assert_int_equal(seqtrack_add(&track, rooms[i].fits, &room), 0);
+		assert_int_equal(room, 0);
+		/* Nothing is left for any other, and what is there already still counts. */
+		assert_int_equal(seqtrack_add(&other, 0, &room), -ERANGE);
+		assert_int_equal(seqtrack_add(&track, rooms[i].start, &room), 0);
+		assert_int_equal(track.duplicated, 1);
+		assert_int_equal(track.unique, 2);
+		seqtrack_fini(&track);
+		seqtrack_fini(&other);
+	}
 }
 
 int main(void)
@@ -81,6 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_nothing_arrived),
+		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_absurd_distance_is_refused_and_not_counted),
 	};
 
