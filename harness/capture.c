@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "harness/cli.h"
 #include "harness/wait.h"
 
 #define RETIRE_MS 20
@@ -60,8 +59,8 @@ static bool is_over(bool stopping, int taken, struct deadline *silent_until)
 	return deadline_passed(*silent_until);
 }
 
-int capture_to_file(struct pcap *pcap, const char *path, uint64_t limit, int stop_fd, int ready_fd,
-		    struct capture_result *result, char *error)
+int capture_to_file(struct pcap *pcap, const char *path, uint64_t limit, int stop_fd,
+		    void (*ready)(void), struct capture_result *result, char *error)
 {
 	struct pollfd fds[] = {{.fd = pcap_get_selectable_fd(pcap), .events = POLLIN},
 			       {.fd = stop_fd, .events = POLLIN}};
@@ -76,7 +75,7 @@ int capture_to_file(struct pcap *pcap, const char *path, uint64_t limit, int sto
 		snprintf(error, CAPTURE_ERROR_SIZE, "%s", pcap_geterr(pcap));
 		return -1;
 	}
-	cli_signal_ready(ready_fd);
+	ready();
 	while (taken >= 0 && !(limit && result->packets == limit) &&
 	       !is_over(stopping, taken, &silent_until)) {
 		uint64_t left = limit ? limit - result->packets : AT_ONCE;

@@ -37,11 +37,11 @@ struct pcap *capture_open(const char *interface, int snaplen_bytes, int buffer_b
  * @path: the file, made or overwritten
  * @limit: end after as many packets; 0: no limit
  * @stop_fd: end when it is readable; -1: never
- * @ready_fd: gets one byte once the file is open; -1: nobody waits
+ * @ready: called once the file is open: what passes from now on will be in it
  *
  * Return: 0 with @result filled; -1 with @error filled.
  */
-int capture_to_file(struct pcap *pcap, const char *path, uint64_t limit, int stop_fd, int ready_fd,
-		    struct capture_result *result, char *error);
+int capture_to_file(struct pcap *pcap, const char *path, uint64_t limit, int stop_fd,
+		    void (*ready)(void), struct capture_result *result, char *error);
 
 #endif

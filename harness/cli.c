@@ -30,7 +30,8 @@ void die(const char *format, ...)
 	exit(2);
 }
 
-uint64_t cli_u64(const char *option, const char *text, uint64_t low, uint64_t high)
+static uint64_t read_number(const char *dashes, const char *what, const char *text, uint64_t low,
+			    uint64_t high)
 {
 	unsigned long long value;
 	char *end;
@@ -38,9 +39,19 @@ uint64_t cli_u64(const char *option, const char *text, uint64_t low, uint64_t hi
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno || value < low || value > high)
-		die("--%s: '%s' is not a number from %" PRIu64 " to %" PRIu64, option, text, low,
-		    high);
+		die("%s%s: '%s' is not a number from %" PRIu64 " to %" PRIu64, dashes, what, text,
+		    low, high);
 	return value;
+}
+
+uint64_t cli_u64(const char *option, const char *text, uint64_t low, uint64_t high)
+{
+	return read_number("--", option, text, low, high);
+}
+
+uint64_t cli_number(const char *what, const char *text, uint64_t low, uint64_t high)
+{
+	return read_number("", what, text, low, high);
 }
 
 static uint64_t read_milli(const char *option, const char *text)

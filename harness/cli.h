@@ -52,6 +52,9 @@ int cli_parse(const struct cli_option *options, size_t n_options, const char *us
 /** cli_u64() - a decimal number from @low to @high, or die() naming the option. */
 uint64_t cli_u64(const char *option, const char *text, uint64_t low, uint64_t high);
 
+/** cli_number() - the same of a word that is no option: @what is named as it stands. */
+uint64_t cli_number(const char *what, const char *text, uint64_t low, uint64_t high);
+
 /** cli_signal_ready() - tell whoever holds the other end of @fd that this program is ready. */
 void cli_signal_ready(int fd);
 

@@ -68,6 +68,28 @@ static int map_to_root(uid_t uid, gid_t gid)
 	return write_file("/proc/self/gid_map", text);
 }
 
+/*
+ * ENOSPC has nothing to do with disks here: a limit of user_namespaces(7) is reached, that of the
+ * user namespace we are in or of one around it.
+ */
+static int fail_namespace(struct labbuild *b, int ret, const char *what, const char *limit)
+{
+	char path[64];
+	char value[32] = "";
+	FILE *file;
+
+	if (ret != -ENOSPC)
+		return labbuild_fail(b, ret, "cannot make a %s namespace", what);
+	snprintf(path, sizeof(path), "/proc/sys/user/%s", limit);
+	file = fopen(path, "re");
+	if (file && fgets(value, sizeof(value), file))
+		value[strcspn(value, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	return labbuild_fail(b, ret, "cannot make a %s namespace: user.%s, here %s, is reached",
+			     what, limit, value);
+}
+
 /* A user namespace is made only where network namespaces cannot be had without one. */
 static int need_userns(struct labbuild *b)
 {
@@ -80,9 +102,12 @@ static int need_userns(struct labbuild *b)
 		return 0;
 	b->error->not_permitted = true;
 	if (errno != EPERM)
-		return labbuild_fail(b, -errno, "cannot make a network namespace");
+		return fail_namespace(b, -errno, "network", "max_net_namespaces");
 	if (unshare(CLONE_NEWUSER) < 0)
-		return labbuild_fail(b, -errno, "cannot make a user namespace, and is not root");
+		return errno == ENOSPC
+			       ? fail_namespace(b, -errno, "user", "max_user_namespaces")
+			       : labbuild_fail(b, -errno,
+					       "cannot make a user namespace, and is not root");
 	ret = map_to_root(uid, gid);
 	if (ret)
 		return labbuild_fail(b, ret, "cannot become root in a user namespace");
@@ -141,7 +166,7 @@ static int make_namespace(struct labbuild *b, unsigned int i)
 	int ret;
 
 	if (unshare(CLONE_NEWNET) < 0)
-		return labbuild_fail(b, -errno, "cannot make a network namespace");
+		return fail_namespace(b, -errno, "network", "max_net_namespaces");
 	b->netns_fds[i] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (b->netns_fds[i] < 0)
 		return labbuild_fail(b, -errno, "/proc/self/ns/net");

@@ -54,12 +54,21 @@ static void die_with_parent(pid_t parent)
 		_exit(1);
 }
 
+static int ready_fd = -1;
+
+/* To a program by the descriptor that it gave; to anybody else in words. */
+static void say_ready(void)
+{
+	if (ready_fd < 0)
+		fputs("ready\n", stderr);
+	cli_signal_ready(ready_fd);
+}
+
 int labcmd_capture(int argc, char **argv)
 {
 	uint64_t count = 0;
 	uint32_t snaplen_bytes = SNAPLEN_MAX;
 	const char *filter = NULL;
-	int ready_fd = -1;
 	const struct cli_option table[] = {
 		{"count", "N", CLI_U64, &count, 1, UINT64_MAX, "end after N packets"},
 		{"filter", "EXPRESSION", CLI_TEXT, &filter, .help = "as of tcpdump"},
@@ -93,7 +102,7 @@ int labcmd_capture(int argc, char **argv)
 	pcap = capture_open(names[2], (int)snaplen_bytes, BUFFER_BYTES, filter, error);
 	if (!pcap)
 		die("%s: %s", names[1], error);
-	if (capture_to_file(pcap, names[3], count, stop_fd, ready_fd, &result, error))
+	if (capture_to_file(pcap, names[3], count, stop_fd, say_ready, &result, error))
 		die("%s", error);
 	pcap_close(pcap);
 	printf("%" PRIu64 " packets, %" PRIu64 " dropped\n", result.packets, result.dropped);

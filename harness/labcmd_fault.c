@@ -60,7 +60,7 @@ static pid_t read_who(struct job *job)
 	pid_t pid;
 
 	if (!strcmp(role, "pid")) {
-		pid = (pid_t)cli_u64("pid", next(job), 1, INT32_MAX);
+		pid = (pid_t)cli_number("pid", next(job), 1, INT32_MAX);
 		if (!fault_belongs(job->lab, job->node, pid))
 			die("process %d is not in node '%s'", pid, job->node_name);
 		return pid;
@@ -68,7 +68,7 @@ static pid_t read_who(struct job *job)
 	if (strcmp(role, "supervisor") && strcmp(role, "control") && strcmp(role, "worker"))
 		die("'%s' is not supervisor, control, worker N or pid N", role);
 	if (!strcmp(role, "worker"))
-		number = (unsigned int)cli_u64("worker", next(job), 0, 1023);
+		number = (unsigned int)cli_number("worker", next(job), 0, 1023);
 	pid = fault_find(job->lab, job->node, role, number);
 	if (pid == -EEXIST)
 		die("node '%s' has more than one relay: give a pid", job->node_name);
@@ -123,12 +123,17 @@ static int overwrite(struct job *job, pid_t pid)
 	char *end;
 	uint64_t address = strtoull(text, &end, 16);
 	size_t length;
+	int ret;
 
 	if (!isxdigit((unsigned char)*text) || *end)
 		die("'%s' is not an address in hexadecimal", text);
 	length = read_bytes(next(job), bytes, sizeof(bytes));
 	no_more(job);
-	return fault_write(pid, address, bytes, length);
+	ret = fault_write(pid, address, bytes, length);
+	if (ret == -EIO)
+		die("corrupt: process %d has no %zu bytes of memory at 0x%" PRIx64, pid, length,
+		    address);
+	return ret;
 }
 
 static int replace(struct job *job, pid_t pid)
@@ -153,8 +158,11 @@ static int replace(struct job *job, pid_t pid)
 	places = fault_replace(pid, maps, pattern, replacement, length, &first);
 	if (places < 0)
 		return (int)places;
+	if (!places)
+		die("corrupt: process %d has these %zu bytes nowhere in its writable memory", pid,
+		    length);
 	printf("{\"places\":%zd,\"first\":\"%" PRIx64 "\"}\n", places, first);
-	return places ? 0 : -ENOENT;
+	return 0;
 }
 
 static int do_corrupt(struct job *job)
@@ -167,6 +175,18 @@ static int do_corrupt(struct job *job)
 	if (!strcmp(how, "find"))
 		return replace(job, pid);
 	die("'%s' is not at or find", how);
+}
+
+static int set_limit(pid_t pid, const char *name, int resource, uint64_t limit)
+{
+	int ret = fault_limit(pid, resource, limit);
+
+	if (ret == -EPERM)
+		die("limit: process %d runs as another user: CAP_SYS_RESOURCE is missing", pid);
+	if (ret == -EINVAL)
+		die("limit: %s %" PRIu64 " is above the hard limit of process %d", name, limit,
+		    pid);
+	return ret;
 }
 
 static int do_limit(struct job *job)
@@ -183,12 +203,12 @@ static int do_limit(struct job *job)
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
 		if (!strcmp(name, limits[i].name)) {
-			uint64_t limit = cli_u64(name, next(job), 0, UINT64_MAX);
+			uint64_t limit = cli_number(name, next(job), 0, UINT64_MAX);
 
 			no_more(job);
-			return fault_limit(pid, limits[i].resource, limit);
+			return set_limit(pid, name, limits[i].resource, limit);
 		}
-	die("there is no limit '%s' here", name);
+	die("there is no limit '%s' here: nofile, as, data or memlock", name);
 }
 
 /* What goes on until it is told to end lives in the node and dies with whoever started it. */
@@ -224,7 +244,7 @@ static int do_hog(struct job *job)
 
 	if (*job->args && !strcmp(*job->args, "cpu")) {
 		next(job);
-		cpu = (int)cli_u64("cpu", next(job), 0, 1023);
+		cpu = (int)cli_number("cpu", next(job), 0, 1023);
 	} else {
 		cpu = fault_cpu_of(read_who(job));
 		if (cpu == -ENOTUNIQ)

@@ -131,12 +131,12 @@ static void read_amount(struct job *job, int argc, char **argv)
 	if (!strcmp(job->kind, "loss") || !strcmp(job->kind, "dup"))
 		job->amount = read_percent(argv[5]);
 	else if (!strcmp(job->kind, "every"))
-		job->amount = cli_u64("every", argv[5], 0, UINT32_MAX);
+		job->amount = cli_number("every", argv[5], 0, UINT32_MAX);
 	else if (!strcmp(job->kind, "rate"))
 		job->amount = read_rate(argv[5]);
 	else
 		job->down_ms = labcmd_ms(argv[5]);
-	job->count = argc > 6 ? (unsigned int)cli_u64("flap", argv[6], 1, 100000) : 1;
+	job->count = argc > 6 ? (unsigned int)cli_number("flap", argv[6], 1, 100000) : 1;
 	job->up_ms = argc > 7 ? labcmd_ms(argv[7]) : job->down_ms;
 }
 

@@ -141,6 +141,25 @@ static int read_at(struct jsonread *r, const cJSON *object, struct topo_interfac
 	return 0;
 }
 
+static bool same_address(const struct topo_address *a, const struct topo_address *b)
+{
+	return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+/* Nobody could tell whom a packet to it is for. */
+static int refuse_same_address(struct jsonread *r, const struct topo_link *link)
+{
+	const struct topo_interface *a = &link->ends[0];
+	const struct topo_interface *b = &link->ends[1];
+
+	for (unsigned int i = 0; i < a->n_addresses * b->n_addresses; i++)
+		if (same_address(&a->addresses[i % a->n_addresses],
+				 &b->addresses[i / a->n_addresses]))
+			return jsonread_fail(r, "%s is an address of both ends",
+					     b->addresses[i / a->n_addresses].text);
+	return 0;
+}
+
 /* What Ethernet has and a tun device has not. */
 static int refuse_ethernet(struct jsonread *r, const cJSON *item)
 {
@@ -178,7 +197,7 @@ static int read_end(struct jsonread *r, const cJSON *item, void *target, unsigne
 		ret = refuse_ethernet(r, item);
 	if (!ret)
 		ret = jsonread_array(r, item, "addresses", TOPO_MAX_ADDRESSES, read_address, iface);
-	return ret;
+	return ret || index == 0 ? ret : refuse_same_address(r, link);
 }
 
 static int read_kind(struct jsonread *r, const cJSON *object, struct topo_link *link)

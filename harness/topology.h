@@ -130,6 +130,14 @@ int topology_read(const char *what, char **text, char *path, struct json_error *
 int topology_load(struct topology *topo, const char *what, struct json_error *error);
 
 /**
+ * topology_list() - the topologies that come with the harness.
+ * @found: called for each, in the order of their names
+ *
+ * Return: how many; -ENOENT when there is no directory of them.
+ */
+int topology_list(void (*found)(const char *name));
+
+/**
  * topology_parse_address() - read an address.
  * @with_prefix: whether "/BITS" must follow it, or must not
  *

@@ -73,6 +73,14 @@ static void draw_links(const struct topology *topo)
 	}
 }
 
+static bool is_linked(const struct topology *topo, unsigned int node)
+{
+	for (unsigned int i = 0; i < topo->n_links; i++)
+		if (topo->links[i].ends[0].node == node || topo->links[i].ends[1].node == node)
+			return true;
+	return false;
+}
+
 static void draw_node(const struct topo_node *node)
 {
 	if (node->rp_filter != 1)
@@ -102,6 +110,9 @@ void topology_draw(const struct topology *topo)
 			printf(" %s", bridge->ports[port]);
 		putchar('\n');
 	}
-	for (unsigned int i = 0; i < topo->n_nodes; i++)
+	for (unsigned int i = 0; i < topo->n_nodes; i++) {
+		if (!is_linked(topo, i))
+			printf("  [%s] without links\n", topo->nodes[i].name);
 		draw_node(&topo->nodes[i]);
+	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Topologies: finding and reading their files. */
+#include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -12,33 +13,62 @@
 
 #define MAX_FILE_BYTES (1 << 20)
 
-static bool try_path(char path[static PATH_MAX], const char *directory, const char *below,
-		     const char *name)
-{
-	return snprintf(path, PATH_MAX, "%s%s/%s.json", directory, below, name) < PATH_MAX &&
-	       access(path, R_OK) == 0;
-}
-
-/* In the source tree the programs are in build/bin, when installed in bin beside share. */
-static bool find_by_name(char path[static PATH_MAX], const char *name)
+/*
+ * Where they are: in the source tree the programs are in build/bin, when installed in bin beside
+ * share.  Return: whether there is an @i'th place.
+ */
+static bool place(char directory[static PATH_MAX], unsigned int i)
 {
 	static const char *const below[] = {"/../../harness/topologies",
 					    "/../share/mcr/topologies"};
+	const unsigned int n_below = sizeof(below) / sizeof(*below);
 	const char *configured = getenv("MCR_TOPOLOGIES");
-	char exe[PATH_MAX];
-	ssize_t length;
+	char exe[PATH_MAX] = "";
 
-	if (configured)
-		return try_path(path, configured, "", name);
-	length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	if (length > 0) {
-		exe[length] = '\0';
-		dirname(exe);
-		for (size_t i = 0; i < sizeof(below) / sizeof(*below); i++)
-			if (try_path(path, exe, below[i], name))
-				return true;
+	if (configured || i >= n_below) {
+		snprintf(directory, PATH_MAX, "%s", configured ? configured : "harness/topologies");
+		return i == (configured ? 0 : n_below);
 	}
-	return try_path(path, ".", "/harness/topologies", name);
+	if (readlink("/proc/self/exe", exe, sizeof(exe) - 1) < 0)
+		*exe = '\0';
+	return snprintf(directory, PATH_MAX, "%s%s", dirname(exe), below[i]) < PATH_MAX;
+}
+
+static bool find_by_name(char path[static PATH_MAX], const char *name)
+{
+	char directory[PATH_MAX];
+
+	for (unsigned int i = 0; place(directory, i); i++)
+		if (snprintf(path, PATH_MAX, "%s/%s.json", directory, name) < PATH_MAX &&
+		    access(path, R_OK) == 0)
+			return true;
+	return false;
+}
+
+static int is_topology(const struct dirent *entry)
+{
+	const size_t length = strlen(entry->d_name);
+
+	return length > 5 && !strcmp(entry->d_name + length - 5, ".json");
+}
+
+int topology_list(void (*found)(const char *name))
+{
+	char directory[PATH_MAX];
+	struct dirent **entries = NULL;
+	int n = -ENOENT;
+
+	for (unsigned int i = 0; n < 0 && place(directory, i); i++)
+		n = scandir(directory, &entries, is_topology, alphasort);
+	for (int i = 0; i < n; i++) {
+		entries[i]->d_name[strlen(entries[i]->d_name) - 5] = '\0';
+		found(entries[i]->d_name);
+		free(entries[i]);
+	}
+	if (n < 0)
+		return -ENOENT;
+	free(entries);
+	return n;
 }
 
 static int slurp(FILE *file, char *text)
@@ -46,7 +76,7 @@ static int slurp(FILE *file, char *text)
 	size_t length = fread(text, 1, MAX_FILE_BYTES, file);
 
 	if (ferror(file))
-		return -EIO;
+		return errno ? -errno : -EIO;
 	text[length] = '\0';
 	return length == MAX_FILE_BYTES ? -EFBIG : 0;
 }
@@ -79,8 +109,8 @@ int topology_read(const char *what, char **text, char *path, struct json_error *
 	if (strchr(what, '/') || (length > 5 && !strcmp(what + length - 5, ".json"))) {
 		snprintf(path, PATH_MAX, "%s", what);
 	} else if (!find_by_name(path, what)) {
-		snprintf(error->text, sizeof(error->text), "there is no topology called '%s'",
-			 what);
+		snprintf(error->text, sizeof(error->text),
+			 "there is no topology called '%s'; netlab topologies lists them", what);
 		return -ENOENT;
 	}
 	file = fopen(path, "re");
@@ -89,6 +119,9 @@ int topology_read(const char *what, char **text, char *path, struct json_error *
 		snprintf(error->text, sizeof(error->text), "%s: %s", path, strerror(errno));
 		return ret;
 	}
+	/* What a program hands over by a descriptor has no name that would tell anything. */
+	if (!strncmp(path, "/proc/self/fd/", 14) || !strncmp(path, "/dev/fd/", 8))
+		snprintf(path, PATH_MAX, "the topology");
 	ret = read_file(file, text, path, error);
 	fclose(file);
 	return ret;

@@ -22,6 +22,8 @@
 #include "harness/lab.h"
 #include "harness/labcmd.h"
 #include "harness/labhold.h"
+#include "harness/laborphan.h"
+#include "harness/labproc.h"
 #include "harness/wait.h"
 
 #define DOWN_MS       10000
@@ -228,8 +230,10 @@ static void ask(const char *name, const char *request, char answer[static LABHOL
 		die("lab '%s': %s", name, answer + 6);
 }
 
-static void become(char **argv, pid_t parent)
+/* @lab: the mark by which it is found if it should ever outlive the lab */
+static void become(const char *lab, char **argv, pid_t parent)
 {
+	setenv(LABORPHAN_VARIABLE, lab, 1);
 	/* Set after the namespaces were entered: a change of credentials clears it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -248,7 +252,7 @@ static int command_exec(int argc, char **argv)
 	if (argc <= first)
 		die("usage: netlab exec LAB NODE [--] COMMAND...");
 	labcmd_enter(argv[1], argv[2]);
-	become(argv + first, parent);
+	become(argv[1], argv + first, parent);
 	return 1;
 }
 
@@ -293,8 +297,25 @@ static int command_shell(int argc, char **argv)
 	snprintf(prompt, sizeof(prompt), "[%s:%s] $ ", name, argv[argc - 1]);
 	setenv("PS1", prompt, 1);
 	labcmd_enter(name, argv[argc - 1]);
-	become(shell, parent);
+	/* Start-up files of a shell often set a prompt of their own. */
+	fprintf(stderr, "node '%s' of lab '%s'; exit leaves it\n", argv[argc - 1], name);
+	become(name, shell, parent);
 	return 1;
+}
+
+/* Return: whether there were any. */
+static bool end_orphans(const char *name)
+{
+	struct deadline deadline = deadline_in_ms(DOWN_MS);
+	int n = laborphan_list(name, laborphan_kill);
+
+	if (n <= 0)
+		return false;
+	/* One that forked meanwhile has left a child, which is found next. */
+	while (laborphan_list(name, laborphan_kill) > 0)
+		if (deadline_passed(deadline))
+			die("what is left of lab '%s' did not end within %d ms", name, DOWN_MS);
+	return true;
 }
 
 static int command_down(int argc, char **argv)
@@ -305,6 +326,9 @@ static int command_down(int argc, char **argv)
 
 	if (argc != 2)
 		die("usage: netlab down LAB");
+	if (labhold_ask(argv[1], "info", answer, fds, &n_fds) == -ENOENT && end_orphans(argv[1]))
+		return 0;
+	n_fds = 2;
 	ask(argv[1], "down", answer, fds, &n_fds);
 	if (labhold_wait_gone(argv[1], deadline_in_ms(DOWN_MS)))
 		die("lab '%s' did not go down within %d ms", argv[1], DOWN_MS);
@@ -322,12 +346,43 @@ static void print_lab(const char *name)
 		printf("%-24s pid %s\n", name, answer);
 }
 
+static void print_orphan(const char *name, pid_t pid)
+{
+	char program[64];
+
+	labproc_name(pid, program, sizeof(program));
+	printf("%-24s gone, but pid %d runs on: %s\n", name, pid, program);
+}
+
 static int command_list(int argc, char **argv)
 {
-	int ret = labhold_list(print_lab);
+	int ret;
 
+	if (argc > 1)
+		die("unexpected argument '%s'", argv[1]);
+	ret = labhold_list(print_lab);
 	if (ret)
 		die("/proc/net/unix: %s", strerror(-ret));
+	ret = laborphan_list(NULL, print_orphan);
+	if (ret < 0)
+		die("/proc: %s", strerror(-ret));
+	return 0;
+}
+
+static void print_topology(const char *name)
+{
+	static struct json_error error;
+	int ret = topology_load(&topology, name, &error);
+
+	printf("%-12s %s\n", name, ret ? error.text : topology.description);
+}
+
+static int command_topologies(int argc, char **argv)
+{
+	if (argc > 1)
+		die("unexpected argument '%s'", argv[1]);
+	if (topology_list(print_topology) < 0)
+		die("no directory of topologies is found; MCR_TOPOLOGIES can name one");
 	return 0;
 }
 
@@ -366,6 +421,8 @@ static const struct {
 	{"down", command_down, "down LAB   take a lab down, with all that runs in it"},
 	{"list", command_list,
 	 "list   the labs that are up: name, pid of the holder, topology, nodes"},
+	{"topologies", command_topologies,
+	 "topologies   those that come with the harness, a line each"},
 	{"draw", command_draw, "draw TOPOLOGY [--svg]   draw a topology"},
 	{"capture", labcmd_capture,
 	 "capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]   a pcap, until SIGTERM"},

@@ -13,9 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import Failure, main, scenario
+from mcrlab import Failure, main, paths, scenario
 from mcrlab.process import ProcessError
 
+from support_lab import one_line
 from support_rules import add, output, rule
 
 GROUP = "239.1.1.1"
@@ -89,9 +90,13 @@ def corrupt(t):
     program.send_signal(signal.SIGUSR1)
     t.wait_until(lambda: len(program.stdout().splitlines()) == 3, 5, "second look")
     t.equal(program.stdout().splitlines()[2], changed.decode()[::-1], "after the second")
-    t.true("No such file" in str(t.raises(ProcessError, t.fault, "sink", "corrupt", "pid",
-                                          t.start("sink", ["sleep", "1000"]).pid, "find",
-                                          os.urandom(24).hex(), bytes(24).hex())), "nothing found")
+    other = t.start("sink", ["sleep", "1000"])
+    for words, message in (
+            (("find", os.urandom(24).hex(), bytes(24).hex()),
+             f"process {other.pid} has these 24 bytes nowhere in its writable memory"),
+            (("at", "0", "00"), f"process {other.pid} has no 1 bytes of memory at 0x0")):
+        t.true(message in str(t.raises(ProcessError, t.fault, "sink", "corrupt", "pid", other.pid,
+                                       *words)), message)
 
 
 @scenario("a limit is one of the process it was set for", topology="direct2")
@@ -104,6 +109,24 @@ def limits(t):
     soft = {line[:26].strip(): line[26:].split()[0] for line in lines}
     t.equal((soft["Max open files"], soft["Max address space"], soft["Max data size"],
              soft["Max locked memory"]), ("17", "123456789", "65536", "4096"), "limits")
+
+
+@scenario("a limit that cannot be set says what is missing", topology="direct2", root=True)
+def limits_refused(t):
+    other = t.start("sink", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                             "sleep", "1000"])
+    ours = t.start("sink", ["sh", "-c", "ulimit -n 50; exec sleep 1000"])
+    for program in (other, ours):
+        comm = Path(f"/proc/{program.pid}/comm")
+        t.wait_until(lambda comm=comm: comm.read_text() == "sleep\n", 5, "program")
+    for program, amount, message in (
+            (other, 17, "runs as another user: CAP_SYS_RESOURCE is missing"),
+            (ours, 51, f"nofile 51 is above the hard limit of process {ours.pid}"),
+            (ours, "x", "netlab: nofile: 'x' is not a number")):
+        done = t.run(None, ["setpriv", "--bounding-set=-sys_resource", paths.program("netlab"),
+                            "fault", t.lab.name, "sink", "limit", "pid", program.pid, "nofile",
+                            amount], check=False)
+        one_line(t, done, 2, message, f"limit {amount}")
 
 
 @scenario("a hog uses up the CPU of a worker, and forwarding goes on", topology="chain3")

@@ -16,6 +16,16 @@ from mcrlab.capture import packets
 
 GROUP = "239.1.1.1"
 
+@scenario("started by hand, a capture says when it is ready", topology="direct2")
+def by_hand(t):
+    process = t.start(None, [paths.program("netlab"), "capture", t.lab.name, "sink", "eth0",
+                             t.run_dir / "out.pcap", "--count", "1", "--filter", "udp"])
+    t.wait_until(lambda: process.stderr() == "ready\n", 5, "ready")
+    t.gen("gen", "eth0", GROUP, 5000, count=1)
+    t.equal(process.wait(5), 0, "status")
+    t.equal((process.stdout(), process.stderr()), ("1 packets, 0 dropped\n", "ready\n"), "said")
+
+
 @scenario("a capture holds every packet that passed, byte for byte", topology="direct2")
 def capture_all(t):
     capture = t.capture("sink", "eth0", expression="udp port 5000")

@@ -45,7 +45,14 @@ BAD = [
     (("impair", "LAB", "sink", "eth0", "loss", "1%"), "has no wire"),
     (("impair", "LAB", "sink", "eth0", "loss", "101%"), "'101%' is not a percentage"),
     (("impair", "LAB", "sink", "eth0", "loss", "0.00001%"), "less than one in a million"),
-    (("impair", "LAB", "sink", "eth0", "every", "-1"), "'-1' is not a number"),
+    (("impair", "LAB", "sink", "eth0", "every", "-1"), "netlab: every: '-1' is not a number"),
+    (("impair", "LAB", "sink", "eth0", "flap", "1s", "0"), "netlab: flap: '0' is not a number"),
+    (("list", "extra"), "unexpected argument 'extra'"),
+    (("topologies", "extra"), "unexpected argument 'extra'"),
+    (("up", "nonesuch"), "no topology called 'nonesuch'; netlab topologies lists them"),
+    (("up", "/"), "netlab: /: Is a directory"),
+    (("fault", "LAB", "sink", "kill", "worker", "x"), "netlab: worker: 'x' is not a number"),
+    (("fault", "LAB", "sink", "hog", "cpu", "x"), "netlab: cpu: 'x' is not a number"),
     (("impair", "LAB", "sink", "eth0", "rate", "10"), "'10' is not a rate"),
     (("impair", "LAB", "sink", "eth0", "flap", "10"), "'10' is not a time"),
     (("impair", "LAB", "sink", "eth0", "bend", "1"), "there is no impairment 'bend'"),
@@ -139,6 +146,37 @@ def impossible(t):
             done = netlab("up", "-", "--name", name, *options, input=json.dumps(topology))
             one_line(t, done, 2, message, f"{what} {options}")
             t.equal(lab_exists(name), False, f"{what}: the name is taken")
+
+
+@scenario("limits of namespaces that are reached are named")
+def limits(t):
+    topology = (paths.TOPOLOGIES / "direct2.json").read_text(encoding="utf-8")
+    script = f"echo 2 > /proc/sys/user/max_net_namespaces; exec {paths.program('netlab')} draw -; "
+    script = script.replace("draw -;", "up - --name limited;")
+    done = subprocess.run(["unshare", "--user", "--map-root-user", "sh", "-c", script], text=True,
+                          input=topology, capture_output=True, timeout=20, check=False)
+    one_line(t, done, 2, "cannot make a network namespace: user.max_net_namespaces, here 2, is "
+             "reached", "netlab up")
+
+
+@scenario("a topology from a descriptor has no odd name in its errors")
+def by_descriptor(t):
+    with open(t.run_dir / "bad.json", "w+", encoding="utf-8") as file:
+        file.write('{"lnks": 1}')
+        file.flush()
+        done = netlab("draw", f"/proc/self/fd/{file.fileno()}", pass_fds=[file.fileno()])
+    one_line(t, done, 2, "netlab: the topology:1: lnks: there is no such field", "draw")
+
+
+@scenario("the topologies that come with the harness are listed with what they are")
+def topologies(t):
+    lines = netlab("topologies").stdout.splitlines()
+    t.equal([line.split()[0] for line in lines],
+            sorted(path.stem for path in paths.TOPOLOGIES.glob("*.json")), "names")
+    for line in lines:
+        name, description = line.split(None, 1)
+        text = json.loads((paths.TOPOLOGIES / f"{name}.json").read_text(encoding="utf-8"))
+        t.equal(description, text["description"], name)
 
 
 @scenario("without permission for namespaces: one line, status 77, nothing left")

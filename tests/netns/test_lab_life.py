@@ -75,6 +75,7 @@ def shell(t):
             os.close(ours)
             t.equal(process.wait(5), 5, "status of the shell")
             t.true(b"10.90.1.2/24" in text and f"[{name}:sink]".encode() in text, text)
+            t.true(f"node 'sink' of lab '{name}'; exit leaves it".encode() in text, text)
     finally:
         netlab("down", name)
 
@@ -281,6 +282,34 @@ def watcher_killed(t):
     lab.popen.wait()
     t.wait_until(lambda: gone(program), 5, "program gone")
     lab.close()
+
+
+@scenario("what outlives holder and watcher is listed, and taken down")
+def orphaned(t):
+    lab, program = lab_with_program(t)
+    watcher = wait_until(lambda: helper(lab.pid, "lab-watcher"), 5, "the watcher")
+    # Stopped, neither sees the other's end.
+    for signo in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in (watcher, lab.pid):
+            os.kill(pid, signo)
+    lab.popen.wait()
+    try:
+        t.equal(gone(program), False, "the program runs on")
+        lines = [line.split() for line in netlab("list").stdout.splitlines()]
+        t.equal([line[1:] for line in lines if line[0] == lab.name],
+                [["gone,", "but", "pid", str(program), "runs", "on:", "sleep"]], "list")
+        inside = subprocess.run([paths.program("netlab"), "down", lab.name], text=True,
+                                env=paths.environment(MCR_LAB=lab.name), capture_output=True,
+                                timeout=20, check=False)
+        t.true("no lab called" in inside.stderr and not gone(program), "from inside nothing is ended")
+        done = netlab("down", lab.name)
+        t.equal((done.returncode, done.stderr), (0, ""), "down")
+        t.wait_until(lambda: gone(program), 5, "the program gone")
+        t.true(lab.name not in netlab("list").stdout, "still listed")
+    finally:
+        if not gone(program):
+            os.kill(program, signal.SIGKILL)
+        lab.close()
 
 
 @scenario("a carrier that is killed is replaced, and packets pass again", topology="tun")

@@ -97,6 +97,10 @@ static const struct {
 	 "links[0].ends[1].addresses[1]"},
 	{"prefix is no number", ENDS ",\"addresses\": [\"10.0.0.1/+2\"]" ENDS_2, 4,
 	 "links[0].ends[1].addresses[0]"},
+	{"the address of the other end",
+	 AB "\"links\": [{\"ends\": [{\"at\": \"a:e\", \"addresses\": [\"10.0.0.1/24\",\n"
+	    "\"10.0.0.9/24\"]}, {\"at\": \"b:e\",\n\"addresses\": [\"10.0.0.9/8\"]}]}]}",
+	 2, "links[0].ends[1]"},
 	{"route to nowhere", "{\"nodes\": {\"a\": {\"routes\": [\n{\"to\": \"10.0.0.0/8\"}]}}}", 2,
 	 "nodes.a.routes[0]"},
 	{"route by a missing interface",

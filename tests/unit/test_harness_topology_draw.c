@@ -25,7 +25,8 @@ static const struct {
 	const char *text;
 	const char *drawing;
 } cases[] = {
-	{"one node", "{\"name\": \"alone\", \"nodes\": {\"a\": {}}}", "alone\n"},
+	{"one node", "{\"name\": \"alone\", \"nodes\": {\"a\": {}}}",
+	 "alone\n  [a] without links\n"},
 	{"a pair",
 	 "{\"name\": \"pair\", \"description\": \"two\", \"nodes\": {\"a\": {}, \"b\": {}},"
 	 "\"links\": [{\"ends\": [{\"at\": \"a:e\"}, {\"at\": \"b:eth0\"}]}]}",

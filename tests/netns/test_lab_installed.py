@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""What `make install` installs is all that a lab and a scenario need.
+
+    root/usr/bin, sbin      the programs
+    root/usr/share/mcr      topologies, and Python for scenarios
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+# pylint: disable=wrong-import-position
+from mcrlab import main, paths, scenario
+
+SCENARIO = """#!/usr/bin/python3
+from mcrlab import main, scenario
+
+
+@scenario("a relay that is installed", topology="chain3")
+def relayed(t):
+    relay = t.mcrd("relay", num_workers=1)
+    relay.rpc("AddRule", {"name": "r",
+                          "input": {"interface": "eth0", "group": "239.1.1.1", "port": 5000},
+                          "outputs": [{"interface": "eth1", "group": "239.2.2.2", "port": 6000}]})
+    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, count=100, rate=5000)
+    t.clean(sink.finish(expect=100), 100)
+
+
+main()
+"""
+
+
+@scenario("netlab knows its topologies, and a scenario needs only PYTHONPATH")
+def installed(t):
+    root = t.run_dir / "root"
+    # Everything is built: what is tested must not be built again under the eyes of other tests.
+    done = subprocess.run(["make", "-s", "-o", "all", "install", f"BUILD={paths.BUILD}",
+                           f"DESTDIR={root}", "PREFIX=/usr"], cwd=paths.REPOSITORY, text=True,
+                          capture_output=True, timeout=50, check=False)
+    t.equal((done.returncode, done.stderr), (0, ""), "make install")
+    env = {key: value for key, value in os.environ.items()
+           if not key.startswith("MCR_") and key != "PYTHONPATH"}
+
+    def run(*argv, **extra):
+        return subprocess.run(list(map(str, argv)), text=True, capture_output=True, timeout=50,
+                              env=env | extra, cwd=t.run_dir, check=False)
+    netlab = root / "usr/bin/netlab"
+    t.true("\nchain3 " in "\n" + run(netlab, "topologies").stdout, "topologies")
+    name = f"installed-{os.getpid()}"
+    done = run(netlab, "up", "chain3", "--name", name)
+    t.equal((done.returncode, done.stdout, done.stderr), (0, f"{name}\n", ""), "up chain3")
+    t.equal(run(netlab, "down", name).returncode, 0, "down")
+    test = t.run_dir / "test_installed.py"
+    test.write_text(SCENARIO)
+    done = run("/usr/bin/python3", test, PYTHONPATH=str(root / "usr/share/mcr/python"))
+    t.equal(done.returncode, 0, f"scenario: {done.stdout}{done.stderr}")
+    t.true("ok 1 - a relay that is installed" in done.stdout, done.stdout)
+
+
+if __name__ == "__main__":
+    main()
