@@ -250,6 +250,10 @@ check: deps-lint
 format: deps-lint
 	clang-format -i $(C_FILES)
 
+# Below share/mcr things lie as they do in this tree, so that scenarios find topologies and programs.
+SHARE = $(DESTDIR)$(PREFIX)/share/mcr
+PY_PACKAGES := $(notdir $(patsubst %/,%,$(dir $(wildcard harness/python/*/__init__.py))))
+
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
@@ -258,6 +262,18 @@ install: all
 	install -m 755 $(BUILD)/bin/mcrctl $(HARNESS_BINS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 daemon/man/mcrctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 daemon/man/mcrd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -d $(SHARE)/harness/topologies $(SHARE)/build/bin
+	install -m 644 harness/topologies/*.json $(SHARE)/harness/topologies/
+	for package in $(PY_PACKAGES); do \
+		install -d $(SHARE)/harness/python/$$package && \
+		install -m 644 harness/python/$$package/*.py $(SHARE)/harness/python/$$package/ || exit 1; \
+	done
+	ln -sfn harness/topologies $(SHARE)/topologies
+	ln -sfn harness/python $(SHARE)/python
+	ln -sfn ../../../../sbin/mcrd $(SHARE)/build/bin/mcrd
+	for program in mcrctl $(notdir $(HARNESS_BINS)); do \
+		ln -sfn ../../../../bin/$$program $(SHARE)/build/bin/$$program || exit 1; \
+	done
 
 .PHONY: clean
 clean:
