@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrlab import fault, main, scenario
-from mcrlab.process import ProcessError
+from mcrlab.process import ProcessError, descriptors
 
 from support_rules import add, memberships, output, rule, rules_by_id, state_of_process
 
@@ -26,9 +26,8 @@ CHANNEL = 3
 EXTRA = "239.7.7.7"
 
 
-def descriptors(pid):
-    return sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0]
-                  for fd in os.listdir(f"/proc/{pid}/fd"))
+def kinds_of_descriptors(pid):
+    return sorted(target.split(":")[0] for target in descriptors(pid).values())
 
 
 def workers_of(relay):
@@ -58,7 +57,7 @@ class Streams:
         self.gens = {n: t.gen_start("gen", "eth0", IN, port, rate=rate, size=200)
                      for n, port in ports.items()}
         self.flow()
-        self.before = descriptors(self.relay.pid)
+        self.before = kinds_of_descriptors(self.relay.pid)
 
     def flow(self):
         had = {n: sink.received() for n, sink in self.sinks.items()}
@@ -96,7 +95,7 @@ class Streams:
                 (total, total, 0), "received, matched, dropped")
         t.equal(memberships(t, "relay", "eth0"), {IN, *groups}, "memberships")
         t.equal([pid for pid in relay.children() if state_of_process(pid) == "Z"], [], "zombies")
-        t.equal(descriptors(relay.pid), self.before, "descriptors of the supervisor")
+        t.equal(kinds_of_descriptors(relay.pid), self.before, "descriptors of the supervisor")
         t.check(relay)
 
 
@@ -145,7 +144,7 @@ def interface_and_children(t):
     wanted = rule(EXTRA, 5000, output(OUT, 7000))
     wanted["input"]["interface"] = "extra"
     rule_id = add(t, relay, wanted)["rule_id"]
-    t.true(len(descriptors(relay.pid)) > len(streams.before), "the interface has sockets")
+    t.true(len(kinds_of_descriptors(relay.pid)) > len(streams.before), "the interface has sockets")
     with fault.stopped(relay.pid):
         streams.kill(CONTROL, WORKER)
         t.run("relay", ["ip", "link", "del", "extra"])

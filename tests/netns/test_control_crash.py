@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrlab import RpcError, fault, main, scenario
-from mcrlab.process import ProcessError
+from mcrlab.process import ProcessError, descriptors
 
 from support_rules import add, memberships, output, rule, rules_by_id
 
@@ -50,15 +50,6 @@ def view(relay):
                     if key not in ("matched", "bytes", "sent", "send_drops")}
         return [still(item) for item in one] if isinstance(one, list) else one
     return still(relay.rpc("ListRules")["rules"])
-
-
-def descriptors(pid):
-    """A restarted control has another channel and pidfd; all else stays."""
-    found = {}
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
-    return found
 
 
 def packet_sockets(t):

@@ -251,7 +251,7 @@ def check_inputs(t):
                 "what statistics tell of")
         held = lambda: len(t.run("relay", ["cat", "/proc/net/packet"]).stdout.splitlines()) - 1
         # A worker lets go of a closed input when it comes to the message.
-        t.wait_until(lambda n=sockets: held() == n, 2, f"{sockets} packet sockets")
+        t.wait_until(lambda n=sockets: held() == n, 10, f"{sockets} packet sockets")
         t.check(relay)
         relay.stop()
 

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-from mcrlab import main, scenario
+from mcrlab import main, process, scenario
 
 from support_rules import add, held, output, rule, rules_by_id, state_of_process
 
@@ -47,11 +47,8 @@ def namespace(pid, kind):
 
 def descriptors(pid):
     """What each open descriptor of a process is, without the numbers of sockets and such."""
-    found = {}
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        target = os.readlink(f"/proc/{pid}/fd/{fd}")
-        found[int(fd)] = re.sub(r":\[\d+\]$", "", target).removesuffix(" (deleted)")
-    return found
+    return {fd: re.sub(r":\[\d+\]$", "", target).removesuffix(" (deleted)")
+            for fd, target in process.descriptors(pid).items()}
 
 
 def children_user():

@@ -7,7 +7,6 @@
 """
 
 import json
-import os
 import sys
 import time
 import xml.etree.ElementTree as ET

@@ -105,7 +105,8 @@ def steering(t):
     t.wait_until(lambda: sink.received() > had + 500, 5, "the stream flows on")
     sent = gen.stop()["sent"]
     report = sink.finish(sent, deadline_s=1)
-    t.equal((report["duplicated"], report["corrupt"]), (0, 0), "duplicated, corrupt")
+    t.equal((report["duplicated"], report["corrupt"], report["short"]), (0, 0, 0),
+            "duplicated, corrupt, short")
     t.conservation(relay)
     t.note(f"{sent - report['unique']} datagrams lost in {number} changes of steering")
 

@@ -72,8 +72,6 @@ def lines(t):
     done = run(t, "it holds")
     t.equal((done.returncode, done.stdout.splitlines()[-1]), (0, "1 passed, 0 failed, 0 skipped"),
             "one alone")
-    t.equal(run(t, "it", "holds").stdout.splitlines()[-1], "1 passed, 0 failed, 0 skipped",
-            "the same in two words")
 
 
 @scenario("after a failure there are drawing, logs, counters and pcaps, and their place is printed")
@@ -81,7 +79,11 @@ def evidence(t):
     write(t, "mixed", MIXED)
     done = run(t)
     place = t.run_dir / "kept" / "test_mixed-it-does-not"
-    t.true(f"kept: {place}" in done.stdout, done.stdout)
+    t.equal(done.stdout.count(f"kept: {place}"), 1, f"places where it stands: {done.stdout}")
+    last = done.stdout.splitlines()[-2]
+    t.true(re.fullmatch(rf"kept: 1 directory, [1-9]\d* kB in {t.run_dir / 'kept'}", last), last)
+    tap = run(t, "--tap").stdout
+    t.equal(tap.count(f"# kept: {place}\n"), 1, f"places where it stands: {tap}")
     t.equal([path.name for path in (t.run_dir / "kept").iterdir()], [place.name], "only failures")
     names = {path.name for path in place.iterdir()}
     for name in ("topology", "failure", "sh.out", "gen-gen.out", "gen-eth0.pcap", "relay-eth1.pcap",
@@ -127,6 +129,53 @@ def filters(t):
     t.true("no namespace test has 'nonesuch' in its name" in done.stderr, done.stderr)
     t.equal(run(t, "test_mixed").stdout.splitlines()[-1], "2 passed, 0 failed, 1 skipped", "file")
     t.equal(run(t, "--list", "cannot").stdout, "test_mixed: it cannot\n", "list")
+    t.true("kept:" not in run(t, "test_mixed").stdout, "nothing is kept where nothing failed")
+
+
+@scenario("several words are several filters, one with spaces is one, a file's name is the file")
+def several_filters(t):
+    write(t, "mixed", MIXED.replace("t.equal(1, 2", "t.equal(2, 2"))
+    write(t, "other", "@scenario('it holds, too')\ndef one(t): pass\n"
+          "@scenario('unasked')\ndef two(t): pass\n")
+    mixed = ["test_mixed: it holds", "test_mixed: it does not", "test_mixed: it cannot"]
+    for words, names in (
+            (("it does not", "unasked"), [mixed[1], "test_other: unasked"]),
+            (("it holds",), [mixed[0], "test_other: it holds, too"]),
+            (("test_mixed.py",), mixed),
+            (("tests/netns/test_mixed.py", "too"), mixed + ["test_other: it holds, too"]),
+            (("cannot", "test_other"), [mixed[2], "test_other: it holds, too",
+                                        "test_other: unasked"])):
+        done = run(t, "--list", *words)
+        t.equal((done.returncode, done.stdout.splitlines()), (0, names), f"{words}: names")
+        ran = run(t, "--jobs", 1, *words)
+        results = re.findall(r"^(?:ok|skip) .*? s  (test_\w+: .*?)(?:  \(.*)?$", ran.stdout, re.M)
+        t.equal(sorted(results), sorted(names), f"{words}: {ran.stdout}{ran.stderr}")
+    done = run(t, "it holds", "nonesuch")
+    t.equal((done.returncode, done.stdout), (1, ""), "one of two matches nothing: status, output")
+    t.true("no namespace test has 'nonesuch' in its name" in done.stderr, done.stderr)
+
+
+@scenario("what cannot be done is one line, before anything runs")
+def refused(t):
+    write(t, "mixed", MIXED)
+    empty = t.run_dir / "empty"
+    empty.mkdir()
+    for args, env, message in (
+            (("--junit", "/nonexistent/junit.xml"), {},
+             "run: /nonexistent/junit.xml: No such file or directory"),
+            (("--junit", empty), {}, f"run: {empty}: Is a directory"),
+            (("--directory", t.run_dir / "away"), {},
+             f"run: {t.run_dir / 'away'}: there is no such directory"),
+            (("--directory", empty), {}, f"run: {empty}: there is no test_*.py"),
+            ((), {"MCR_BUILD": empty},
+             f"run: {empty}/bin/netlab is missing: run `make`, or set MCR_BUILD to where it was "
+             "built")):
+        done = run(t, *args, **env)
+        t.equal((done.returncode, done.stdout, done.stderr.splitlines()), (1, "", [message]),
+                f"{args}: status, output, errors")
+    t.equal((t.run_dir / "kept").exists(), False, "something was run")
+    done = run(t, "it holds", MCR_BUILD=empty)
+    t.equal((done.returncode, done.stderr), (0, ""), "what needs no lab is run without")
 
 
 @scenario("files run side by side, and what wants the machine to itself gets it")
@@ -199,7 +248,8 @@ def late(t):
     copy.write_text(script)
     done = subprocess.run([sys.executable, copy, "--directory", t.run_dir / "tests"], text=True,
                           capture_output=True, timeout=30, check=False,
-                          env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept"))
+                          env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept",
+                                                PYTHONPATH=paths.REPOSITORY / "harness/python"))
     t.equal(done.stdout.splitlines()[-1], "0 passed, 1 failed, 0 skipped", done.stdout)
     t.true("no result 3 s after it had begun: killed" in done.stdout, done.stdout)
     t.between(time.monotonic() - start, 2, 15, "seconds")

@@ -3,8 +3,10 @@
 """Scenarios: one that is wrong fails, says why, and keeps what helps to understand it.
 
     test_bad.py     made here, a file for each way to be wrong
+    [gen] ------- [sink]   datagrams that are not as they were sent
 """
 
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario
+from mcrlab import Failure, main, paths, scenario
 from mcrlab.process import ProcessError
 
 GROUP = "239.1.1.1"
@@ -66,6 +68,145 @@ def cannot_start(t):
     t.true("eth9" in str(error), str(error))
     error = t.raises(ProcessError, t.gen, "gen", "eth0", GROUP, 5000, size=70000)
     t.true("70000" in str(error), str(error))
+
+
+# What a sink reports of ten datagrams, one of them short where that is said, and what is wrong.
+WHOLE = {"received": 10, "unique": 10, "lost": 0, "duplicated": 0, "reordered": 0, "corrupt": 0,
+         "short": 0, "sink_drops": 0}
+NOT_CLEAN = [
+    ("one is missing at the end", {"received": 9, "unique": 9}),
+    ("one is missing in between", {"received": 9, "unique": 9, "lost": 1}),
+    ("one is lost, another comes twice", {"unique": 9, "lost": 1, "duplicated": 1}),
+    ("one comes twice", {"received": 11, "duplicated": 1}),
+    ("order", {"reordered": 1}),
+    ("content", {"unique": 9, "corrupt": 1}),
+    ("a content that still has its number", {"corrupt": 1}),
+    ("one is cut short", {"unique": 9, "short": 1}),
+    ("all are cut short", {"unique": 0, "short": 10}),
+    ("one has no number, and nobody says why", {"unique": 9}),
+    ("one overflowed", {"sink_drops": 1}),
+]
+
+
+@scenario("clean() is false for everything that a sink reports as not good")
+def clean(t):
+    t.clean(WHOLE, 10)
+    for what, wrong in NOT_CLEAN:
+        t.true("sink: is" in str(t.raises(Failure, t.clean, {**WHOLE, **wrong}, 10)), what)
+    # Payloads too short for a header are good only where a scenario says that it sends them.
+    short = {**WHOLE, "unique": 7, "short": 3}
+    t.clean(short, 10, short=3)
+    for count in (0, 2, 4):
+        t.raises(Failure, t.clean, short, 10, short=count)
+
+
+TRUNCATED = """
+import socket, sys
+from mcrlab import payload
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for seq in (9, 8, 8, 8, 5, 4, 3, 2, 1, 0):
+    sock.sendto(payload(seq)[:int(sys.argv[1])], ("10.90.1.2", 5000))
+for seq in range(10):
+    sock.sendto(payload(seq)[:int(sys.argv[1])], ("10.90.1.2", 5001))
+"""
+
+
+@scenario("datagrams that were cut are not clean, however many bytes are left", topology="direct2")
+def truncated(t):
+    for number_of_bytes in (0, 10, 31, 32, 199):
+        for port in (5000, 5001):
+            sink = t.sink("sink", "10.90.1.2", "10.90.1.2", port)
+            t.python("gen", TRUNCATED, str(number_of_bytes))
+            report = sink.finish(10)
+            t.equal(report["received"], 10, f"received with {number_of_bytes} bytes left")
+            t.raises(Failure, t.clean, report, 10)
+    sink = t.sink("sink", "10.90.1.2", "10.90.1.2", 5001)
+    t.python("gen", TRUNCATED, "200")
+    t.clean(sink.finish(10), 10)
+
+
+SHARED = ("from mcrlab import main, scenario\n"
+          "@scenario('{0}', topology={1!r})\ndef one(t):\n    {2}\nmain()\n")
+
+
+def run_file(t, name, content, *args, **env):
+    """A file of scenarios, to its end."""
+    script = t.run_dir / name
+    script.write_text(t._with_path(content))
+    return subprocess.run([sys.executable, script, *args], text=True, capture_output=True,
+                          timeout=30, check=False,
+                          env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept", **env))
+
+
+@scenario("without the programs there is one line, which says make")
+def not_built(t):
+    empty = t.run_dir / "empty"
+    empty.mkdir()
+    done = run_file(t, "test_lab.py", SHARED.format("one", "direct2", "pass"), MCR_BUILD=empty)
+    t.equal((done.returncode, done.stdout), (1, ""), "status, output")
+    t.equal(done.stderr.splitlines(),
+            [f"test_lab.py: {empty}/bin/netlab is missing: run `make`, or set MCR_BUILD to where "
+             "it was built"], "errors")
+    # A scenario that needs no lab, but another program.
+    done = run_file(t, "test_none.py", SHARED.format("one", None, "t.mcrd(None)"), MCR_BUILD=empty)
+    t.equal(done.returncode, 1, "status")
+    t.true(f"\n# test_none.py:5: {empty}/bin/mcrd is missing: run `make`" in done.stdout,
+           done.stdout)
+
+
+@scenario("several words are several filters of a file; one that matches nothing is an error")
+def filters(t):
+    content = SHARED.replace("main()", "@scenario('two words')\ndef two(t): pass\nmain()")
+    content = content.format("one", None, "pass")
+    for args, names in ((("one",), ["one"]), (("two words",), ["two words"]),
+                        (("one", "words"), ["one", "two words"]), ((), ["one", "two words"])):
+        done = run_file(t, "test_two.py", content, "--list", *args)
+        t.equal((done.returncode, done.stdout.splitlines()), (0, names), f"names for {args}")
+    for args in (("three",), ("one", "three"), ("--list", "three"), ("two  words",)):
+        done = run_file(t, "test_two.py", content, *args)
+        t.equal((done.returncode, done.stdout), (1, ""), f"{args}: status, output")
+        t.equal(done.stderr, f"test_two.py: no scenario has '{args[-1]}' in its name; --list shows "
+                "them\n", f"{args}: errors")
+
+
+@scenario("what a scenario that was killed has left is removed by the next, and nothing else")
+def killed(t):
+    """One is killed; one lives meanwhile; one has failed, and is kept; one is of nobody we know."""
+    temporary = t.run_dir / "temporary"
+    temporary.mkdir()
+    place = t.run_dir / "place"
+    waits = SHARED.format("waits", None,
+                          f"import signal; open({str(place)!r}, 'a').write(f'{{t.run_dir}}\\n'); "
+                          "signal.pause()")
+    script = t.run_dir / "test_waits.py"
+    script.write_text(t._with_path(waits))
+    env = paths.environment(TMPDIR=temporary)
+    env.pop("MCR_ARTIFACTS", None)
+    victim, alive = (t.start(None, [sys.executable, script], env=env) for _ in range(2))
+    t.wait_until(lambda: place.exists() and place.read_text().count("\n") == 2, 10, "both run")
+    directories = [Path(line) for line in place.read_text().splitlines()]
+    victim.send_signal(signal.SIGKILL)
+    t.equal(victim.wait(10), -signal.SIGKILL, "status of the victim")
+    t.equal([one.is_dir() for one in directories], [True, True], "directories after the kill")
+    stranger = temporary / "mcrlab-stranger"
+    stranger.mkdir()
+    bad = t.run_dir / "test_fails.py"
+    bad.write_text(t._with_path(SHARED.format("fails", None, "t.fail('on purpose')")))
+    done = subprocess.run([sys.executable, bad], text=True, capture_output=True, timeout=30,
+                          check=False, env=env)
+    t.equal(done.returncode, 1, "status of one that fails")
+    [kept] = temporary.glob("mcr-failure-*")
+    left = {path for path in temporary.glob("mcrlab-*") if path != stranger}
+    t.equal(len(left), 1, f"directories of scenarios: {left}")
+    t.equal(left < set(directories), True, "it is that of the one that lives")
+    t.true(stranger.is_dir(), "a directory without a lock was removed")
+    t.true((kept / "failure").exists(), "evidence")
+    alive.send_signal(signal.SIGTERM)
+    alive.wait(10)
+    # The next removes that one, too, and keeps the evidence still.
+    subprocess.run([sys.executable, bad], capture_output=True, timeout=30, check=False, env=env)
+    t.equal(list(temporary.glob("mcrlab-*")), [stranger], "directories of scenarios")
+    t.true((kept / "failure").exists(), "evidence")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ IN, OUT = "239.1.1.1", "239.2.2.2"
 @scenario("a worker that hardly gets the CPU", topology="chain3", deadline_s=90,
           root="a control group for it")
 def worker_starves(t):
-    """Silent for seconds, it is left alone: every datagram is sent or counted, a new rule comes in."""
+    """Silent for seconds it is left alone; what came is sent or counted, a new rule comes in."""
     relay = t.mcrd("relay", num_workers=1)
     worker = lambda: relay.rpc("ListWorkers")["workers"][0]
     pid = worker()["pid"]
@@ -44,7 +44,7 @@ def worker_starves(t):
     t.conservation(relay)
     sent = relay.rpc("GetStats")["totals"]["sent"] - 1000
     report = sink.finish(sent)
-    t.equal(report["received"] + report["sink_drops"], sent, "arrived of what the relay says it sent")
+    t.equal(report["received"] + report["sink_drops"], sent, "arrived of what was sent")
 
 
 main()

@@ -264,7 +264,8 @@ def worker_does_not_start(t):
     sent = {n: gen.stop()["sent"] for n, gen in gens.items()}
     t.clean(sinks[1].finish(sent[1]), sent[1], "the stream of the other worker")
     report = sinks[0].finish(0, quiet_ms=200)
-    t.equal((report["reordered"], report["corrupt"]), (0, 0), "order and content of its stream")
+    t.equal((report["reordered"], report["corrupt"], report["short"]), (0, 0, 0),
+            "order and content of its stream")
     drops = t.conservation(relay)["totals"]["drops"]
     t.equal(sent[0] - report["unique"], drops["socket_queue"], "lost is what its queue dropped")
     t.note(f"worker 0 away for {report['longest_gap_ms']:.0f} ms: {drops['socket_queue']} of "

@@ -18,7 +18,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrlab import main, scenario
 
-from support_rules import add, output, rule
+from support_rules import output, rule
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 WORKER = "--role=worker"

@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Beginning and end of the demonstration: whatever happens between, nothing stays behind."""
 
-import ctypes
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from mcrlab import Failure, paths
-from mcrlab.process import ProcessError
+from mcrlab.process import ProcessError, become_reaper, reap
+from mcrlab.rundir import run_directory
 from mcrlab.scenario import Scenario
 
 from . import acts, screen
 from .interrupt import Interrupted, Interrupts
 
-PR_SET_CHILD_SUBREAPER = 36
 STATUS_FAILED = 1
 STATUS_PIPE = 128 + 13
 
@@ -33,7 +29,7 @@ def _build_lab(run_dir):
     try:
         for name in ("netlab", "mcrd", "mcrctl", "mcrgen", "mcrsink"):
             paths.program(name)
-    except FileNotFoundError as error:
+    except paths.NotBuilt as error:
         raise CannotStart(error) from error
     try:
         return Scenario("chain3", run_dir)
@@ -91,15 +87,6 @@ def _explain(t, faults):
                 print(f"    {line}", file=sys.stderr)
 
 
-def _reap():
-    """The children of a relay that was killed come to us."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-
-
 def _run(interrupts, run_dir):
     started = time.monotonic()
     try:
@@ -128,12 +115,12 @@ def _run(interrupts, run_dir):
 def run():
     """Returns the exit status."""
     interrupts = Interrupts()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    run_dir = Path(tempfile.mkdtemp(prefix="mcr-demo-"))
+    become_reaper()  # the children of a relay that was killed come to us
     try:
-        run_dir.chmod(0o755)  # the relay gives up root, and works in there
-        return _run(interrupts, run_dir)
+        with run_directory() as run_dir:
+            try:
+                return _run(interrupts, run_dir)
+            finally:
+                reap()
     finally:
-        _reap()
-        shutil.rmtree(run_dir)
         interrupts.close()

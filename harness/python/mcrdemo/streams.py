@@ -60,7 +60,8 @@ def faults(gen, report):
     """What is wrong with a stream that a sink had joined before it began, as texts."""
     found = [f"{report[key]:,} {text}" for key, text in (
         ("lost", "lost"), ("duplicated", "arrived twice"), ("reordered", "out of order"),
-        ("corrupt", "corrupt"), ("sink_drops", "dropped by the receiver itself")) if report[key]]
+        ("corrupt", "corrupt"), ("short", "cut short"),
+        ("sink_drops", "dropped by the receiver itself")) if report[key]]
     if gen["send_errors"]:
         found.append(f"{gen['send_errors']:,} not sent by the generator")
     if gen["sent"] != report["received"]:

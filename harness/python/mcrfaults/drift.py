@@ -32,10 +32,12 @@ class Repair:
 
 
 def workers(relay):
+    """The answer to ListWorkers as {number: worker}."""
     return {one["worker"]: one for one in relay.rpc("ListWorkers")["workers"]}
 
 
 def in_sync(relay):
+    """Does every worker have the published rules?"""
     return all(one["in_sync"] for one in workers(relay).values())
 
 

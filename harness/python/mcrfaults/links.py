@@ -15,12 +15,12 @@ An event is two functions: one takes the link away, the other brings it back and
 last command of that was done, on the monotonic clock.
 """
 
-import os
 import re
 import socket
 import time
 
 from mcrlab import fault
+from mcrlab.process import descriptors
 from mcrlab.rules import memberships, output, rule, rules_by_id
 
 LAB = {
@@ -89,13 +89,16 @@ class Sides:
         self.t.wait_until(lambda: self.sinks[name].received() > had, 5, f"{name} flows")
 
     def halt(self, name):
+        """The stream's generator ends, if it runs."""
         if name in self.gens:
             self.gens.pop(name).stop()
 
     def state(self, name):
+        """The state of a stream's rule, as ListRules says."""
         return rules_by_id(self.relay)[self.ids[name]]["state"]
 
     def becomes(self, name, state):
+        """Its rule reaches the state in time; the other two stay active."""
         self.t.wait_until(lambda: self.state(name) == state, BACK_S, f"{name} is {state}")
         for other in {"steady", "a", "b"} - {name}:
             self.t.equal(self.state(other), "active", f"state of {other}")
@@ -174,6 +177,7 @@ def batch(t, node, lines):
 
 
 def index_of(t, device):
+    """The interface index of a device of the relay."""
     return int(re.match(r"\d+", t.run("relay", ["ip", "-o", "link", "show", device]).stdout)[0])
 
 
@@ -247,6 +251,7 @@ def address_events(device, count):
 # netlink sockets
 
 def netlink_sockets(t):
+    """The relay's node's rows of /proc/net/netlink, as dicts."""
     names, *rows = [line.split() for line in
                     t.run("relay", ["cat", "/proc/net/netlink"]).stdout.splitlines()]
     return [dict(zip(names, row)) for row in rows]
@@ -255,13 +260,14 @@ def netlink_sockets(t):
 def netlink_descriptor(t, pid):
     """Which descriptor of a process is a netlink socket."""
     inodes = {row["Inode"] for row in netlink_sockets(t)}
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        if os.readlink(f"/proc/{pid}/fd/{fd}")[len("socket:["):-1] in inodes:
-            return int(fd)
+    for fd, target in descriptors(pid).items():
+        if target[len("socket:["):-1] in inodes:
+            return fd
     return t.fail(f"process {pid} has no netlink socket")
 
 
 def netlink_drops(t):
+    """How many events the kernel has dropped for full netlink sockets."""
     return sum(int(row["Drops"]) for row in netlink_sockets(t))
 
 
@@ -289,9 +295,9 @@ def settled(t, relay):
     [pid] = relay.children(CONTROL)
 
     def empty():
-        inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+        own = descriptors(pid).values()
         return all(int(row["Rmem"]) == 0 for row in netlink_sockets(t)
-                   if f"socket:[{row['Inode']}]" in inodes)
+                   if f"socket:[{row['Inode']}]" in own)
     t.wait_until(empty, 2, "control has read all events")
     relay.rpc("Ping")
     relay.rpc("Ping")

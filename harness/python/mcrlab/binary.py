@@ -49,6 +49,7 @@ def replace(binary, content):
 
 
 def version_of(binary):
+    """The version that a binary says it has."""
     return subprocess.run([binary, "--version"], capture_output=True, text=True,
                           check=True).stdout.split()[1]
 

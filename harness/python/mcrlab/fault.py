@@ -109,11 +109,13 @@ def find_in_memory(pid, needle):
 
 
 def peek(pid, address, length):
+    """Bytes of a process's memory; OSError when they are not mapped."""
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         return os.pread(memory.fileno(), length, address)
 
 
 def poke(pid, address, data):
+    """Write into a process's memory; OSError when it is not mapped."""
     with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
         os.pwrite(memory.fileno(), data, address)
 

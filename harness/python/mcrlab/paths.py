@@ -9,11 +9,15 @@ BUILD = Path(os.environ.get("MCR_BUILD") or REPOSITORY / "build").resolve()
 TOPOLOGIES = REPOSITORY / "harness" / "topologies"
 
 
+class NotBuilt(FileNotFoundError):
+    """One of our programs is not there; one line that says what to do."""
+
+
 def program(name):
-    """The path of one of our programs; a missing one is an error that says what to do."""
+    """The path of one of our programs, as a text; raises NotBuilt."""
     path = BUILD / "bin" / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: build it, or set MCR_BUILD")
+        raise NotBuilt(f"{path} is missing: run `make`, or set MCR_BUILD to where it was built")
     return str(path)
 
 

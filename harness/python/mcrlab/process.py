@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Processes with a ready handshake, a log, and an end that has a deadline."""
 
+import contextlib
+import ctypes
 import os
 import re
 import select
 import signal
 import subprocess
-import time
 
 from . import paths
 
+PR_SET_CHILD_SUBREAPER = 36
 
 SANITIZER = re.compile(r"(ERROR|WARNING): \w*Sanitizer|: runtime error:")
 
@@ -27,7 +29,8 @@ class ProcessError(Exception):
 class Process:
     """A program, in a node of the lab when one is given, else where the test itself runs.
 
-    Standard output and standard error go to files in `log_dir`; `fds` are passed on.
+    Standard output and standard error go to files in `log_dir`, named `name`.out and .err; `env`
+    is its whole environment, `fds` are passed on.  Raises OSError when it cannot be started.
     """
 
     def __init__(self, name, argv, *, lab=None, node=None, log_dir, env=None, stdin=None,
@@ -47,41 +50,48 @@ class Process:
 
     @property
     def running(self):
+        """Has it not ended yet?"""
         return self.popen.poll() is None
 
     @property
     def returncode(self):
+        """Its exit status, negative for a signal; None while it runs."""
         return self.popen.poll()
 
     def stdout(self):
+        """All that it has written to standard output so far, as text."""
         return self.stdout_path.read_text(errors="replace")
 
     def stderr(self):
+        """All that it has written to standard error so far, as text."""
         return self.stderr_path.read_text(errors="replace")
 
     def send_signal(self, signo):
+        """Send it a signal; nothing happens when it has ended."""
         if self.running:
             signal.pidfd_send_signal(self._pidfd, signo)
 
     def wait_fd(self, fd, deadline_s, what):
-        """Wait until `fd` is readable; the end of the process and the deadline are errors."""
+        """Wait until `fd` is readable; its end before that, or the deadline, is a ProcessError."""
         readable, _, _ = select.select([fd, self._pidfd], [], [], deadline_s)
         if fd in readable:
             return
         if not readable:
             raise ProcessError(f"{self.name}: not {what} within {deadline_s} s")
-        self.wait(1)
-        raise ProcessError(f"{self.name}: ended with status {self.returncode} before it was {what}: "
-                           f"{self.stderr().strip()[-2000:]}")
+        raise self._ended_before(what)
+
+    def _ended_before(self, what):
+        """It ends, or has ended, without having got that far: the error that says so."""
+        self.wait(10)
+        return ProcessError(f"{self.name}: ended with status {self.returncode} before it was "
+                            f"{what}: {self.stderr().strip()[-2000:]}")
 
     def wait_ready(self, fd, deadline_s=10):
-        """Wait for the byte that says it is ready, and close `fd`."""
+        """Wait for the byte that says it is ready, and close `fd`; else it is a ProcessError."""
         try:
             self.wait_fd(fd, deadline_s, "ready")
             if os.read(fd, 1) == b"":
-                self.wait(deadline_s)
-                raise ProcessError(f"{self.name}: ended with status {self.returncode} before it was "
-                                   f"ready: {self.stderr().strip()[-2000:]}")
+                raise self._ended_before("ready")
         except BaseException:
             self.close()
             raise
@@ -94,7 +104,10 @@ class Process:
         return self.popen.wait() if readable else None
 
     def stop(self, deadline_s=10, signo=signal.SIGTERM):
-        """Ask it to end and wait.  Past the deadline it is killed, and that is an error."""
+        """Ask it to end and wait; returns its status.
+
+        Past the deadline it is killed, and that is a ProcessError.
+        """
         self.send_signal(signo)
         status = self.wait(deadline_s)
         if status is None:
@@ -132,6 +145,15 @@ def children(pid):
     return sorted(result)
 
 
+def descriptors(pid):
+    """{number: what proc(5) says it is} of a process, without what closes meanwhile."""
+    found = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+    return found
+
+
 def command_line(pid):
     """The argv of a process, as a list; empty when it is gone."""
     try:
@@ -139,6 +161,20 @@ def command_line(pid):
             return [arg.decode(errors="replace") for arg in file.read().split(b"\0")[:-1]]
     except (FileNotFoundError, ProcessLookupError):
         return []
+
+
+def become_reaper():
+    """From now on orphans of what this process starts become its children: prctl(2)."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def reap():
+    """Collect every child that has ended; after become_reaper() nothing else would."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
 
 
 def pause():

@@ -38,6 +38,7 @@ class RpcClient:
         self._id = 0
 
     def raw(self, data):
+        """Send bytes, or text as UTF-8, without a look at what they say."""
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
 
     def read(self):
@@ -142,9 +143,11 @@ class Relay(Process):
         return done
 
     def stats(self):
+        """The answer to GetStats, as a dict."""
         return self.rpc("GetStats")
 
     def log(self):
+        """All that it has logged so far, as text."""
         return self.stderr() + self.stdout()
 
     def children(self, role=None):

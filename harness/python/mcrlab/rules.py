@@ -31,6 +31,7 @@ def add(t, relay, one, **more):
 
 
 def rules_by_id(relay):
+    """The answer to ListRules as {rule id: rule}."""
     return {one["rule_id"]: one for one in relay.rpc("ListRules")["rules"]}
 
 

@@ -14,12 +14,14 @@ import time
 import traceback
 from pathlib import Path
 
+from . import paths
 from .lab import LabImpossible
+from .process import become_reaper, reap
 from .rights import is_root
+from .rundir import run_directory
 from .scenario import Failure, Scenario, Skip
 
 PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 
 _scenarios = []
 
@@ -34,8 +36,8 @@ class _Declared:
 
     name: str
     function: object
-    topology: object = None
-    deadline_s: int = 60
+    topology: object = None  # as of Lab; None is no lab
+    deadline_s: int = 60  # for the function; building the lab and cleaning up come on top
     alone: bool = False   # needs the whole machine: nothing runs beside it
     wires: bool = False   # every link can be impaired
     root: object = False  # cannot be done in a user namespace; a text says why
@@ -54,16 +56,8 @@ def _on_alarm(_signo, _frame):
     raise DeadlineError("the scenario's deadline has passed")
 
 
-def _reap():
-    """Orphans of what a scenario started come to us; nothing else would collect them."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-
-
 def _artifacts(name):
+    """A new directory for the evidence of a scenario that failed."""
     base = os.environ.get("MCR_ARTIFACTS")
     safe = "".join(c if c.isalnum() else "-" for c in name)[:60]
     if base:
@@ -88,13 +82,7 @@ def _attempt(t, function, deadline_s):
         signal.alarm(0)
 
 
-def _keep(t, name, error, run_dir):
-    path = _artifacts(name)
-    t.save(path, error)
-    return path
-
-
-def _close(t, path, name, run_dir):
+def _close(t, path, name):
     """Clean up; returns faults and the directory where the evidence is, if anything failed."""
     signal.alarm(60)
     try:
@@ -107,15 +95,16 @@ def _close(t, path, name, run_dir):
         if t.lab:
             (path / "topology").write_text(t.lab.drawing())
     if path:
-        shutil.copytree(run_dir / "logs", path, dirs_exist_ok=True)
+        shutil.copytree(t.log_dir, path, dirs_exist_ok=True)
     return faults, path
 
 
 def _wait_for_person(t):
     """Leave everything as it is until somebody has looked at it."""
-    nodes = " ".join(t.lab.nodes) if t.lab else ""
-    print(f"# kept up: netlab shell {t.lab.name} NODE   ({nodes}); Enter ends it"
-          if t.lab else "# kept as it is; Enter ends it", flush=True)
+    how = "without a lab"
+    if t.lab:
+        how = f"netlab shell {t.lab.name} NODE   ({' '.join(t.lab.nodes)})"
+    print(f"# kept up: {how}; Enter ends it", flush=True)
     try:
         sys.stdin.readline()
     except KeyboardInterrupt:
@@ -137,25 +126,24 @@ def _start(one, run_dir):
 
 def _run(one, keep):
     """Returns (None or error, faults, diagnostics, place of the evidence)."""
-    run_dir = Path(tempfile.mkdtemp(prefix="mcrlab-"))
-    run_dir.chmod(0o755)
     path = None
-    try:
-        t, error = _start(one, run_dir)
-        if t is None:
-            return error, [], [], None
+    with run_directory() as run_dir:
         try:
-            error = _attempt(t, one.function, one.deadline_s)
-            if error and not isinstance(error, Skip):
-                path = _keep(t, one.name, error, run_dir)
-                if keep:
-                    _wait_for_person(t)
+            t, error = _start(one, run_dir)
+            if t is None:
+                return error, [], [], None
+            try:
+                error = _attempt(t, one.function, one.deadline_s)
+                if error and not isinstance(error, Skip):
+                    path = _artifacts(one.name)
+                    t.save(path, error)
+                    if keep:
+                        _wait_for_person(t)
+            finally:
+                faults, path = _close(t, path, one.name)
+            return error, faults, t.diagnostics, path
         finally:
-            faults, path = _close(t, path, one.name, run_dir)
-        return error, faults, t.diagnostics, path
-    finally:
-        _reap()
-        shutil.rmtree(run_dir)
+            reap()
 
 
 def _place(error):
@@ -183,7 +171,8 @@ def _print_result(number, name, seconds, result):
     for text in diagnostics:
         _comment(text)
     if error and not isinstance(error, Skip):
-        kind = "" if isinstance(error, Failure) else f"{type(error).__name__}: "
+        speaks_for_itself = isinstance(error, (Failure, paths.NotBuilt))
+        kind = "" if speaks_for_itself else f"{type(error).__name__}: "
         _comment(f"{_place(error)}{kind}{error}")
     for fault in faults:
         _comment(fault)
@@ -195,7 +184,8 @@ def _print_result(number, name, seconds, result):
 
 def _arguments():
     parser = argparse.ArgumentParser(description="Run the scenarios of this file, as TAP.")
-    parser.add_argument("filter", nargs="*", help="part of a scenario's name")
+    parser.add_argument("filter", nargs="*", metavar="FILTER",
+                        help="part of a scenario's name; of several each adds its own")
     parser.add_argument("--list", action="store_true", help="print their names instead")
     parser.add_argument("--describe", action="store_true", help="the same for programs, as JSON")
     parser.add_argument("--alone", action="store_true",
@@ -203,38 +193,62 @@ def _arguments():
     parser.add_argument("--shared", action="store_true", help="only those that do not")
     parser.add_argument("--keep", action="store_true",
                         help="after a failure leave the lab up until Enter")
-    arguments = parser.parse_args()
-    arguments.filter = " ".join(arguments.filter)
-    return arguments
+    return parser.parse_args()
+
+
+def _refuse(reason):
+    """End with one line on standard error, and status 1."""
+    sys.exit(f"{Path(sys.argv[0]).name}: {reason}")
+
+
+def _choose(arguments):
+    for word in arguments.filter:
+        if not any(word in one.name for one in _scenarios):
+            _refuse(f"no scenario has '{word}' in its name; --list shows them")
+    return [one for one in _scenarios
+            if (not arguments.filter or any(word in one.name for word in arguments.filter))
+            and not (arguments.alone and not one.alone)
+            and not (arguments.shared and one.alone)]
 
 
 def _describe(chosen):
     for one in chosen:
-        print(json.dumps({"name": one.name, "alone": one.alone, "deadline_s": one.deadline_s}))
+        print(json.dumps({"name": one.name, "alone": one.alone, "deadline_s": one.deadline_s,
+                          "lab": one.topology is not None}))
+
+
+def _check_built(chosen):
+    """Without the program that builds labs every scenario would say the same."""
+    if any(one.topology is not None for one in chosen):
+        try:
+            paths.program("netlab")
+        except paths.NotBuilt as error:
+            _refuse(error)
 
 
 def main():
-    """Run the scenarios of the calling file, or those whose name contains the argument."""
+    """Run the scenarios of the calling file, or those whose name contains an argument.
+
+    Prints TAP, and ends with status 0 when none has failed, else 1.
+    """
     arguments = _arguments()
-    chosen = [one for one in _scenarios if arguments.filter in one.name
-              and not (arguments.alone and not one.alone)
-              and not (arguments.shared and one.alone)]
+    chosen = _choose(arguments)
     if arguments.list:
         print("".join(f"{one.name}\n" for one in chosen), end="")
         return
     if arguments.describe:
         _describe(chosen)
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _check_built(chosen)
+    become_reaper()
     runner = os.environ.pop("MCR_RUNNER", None)
     if runner is not None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != int(runner):
             sys.exit(1)
     signal.signal(signal.SIGALRM, _on_alarm)
     failures = 0
-    print(f"1..{len(chosen)}" + ("" if chosen else " # SKIP no scenario of that name"), flush=True)
+    print(f"1..{len(chosen)}" + ("" if chosen else " # SKIP no scenario of that kind"), flush=True)
     for number, one in enumerate(chosen, 1):
         start = time.monotonic()
         result = _run(one, arguments.keep)

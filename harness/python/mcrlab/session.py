@@ -4,9 +4,9 @@
 import contextlib
 import shutil
 import tempfile
-from pathlib import Path
 
 from .process import ProcessError
+from .rundir import run_directory
 from .scenario import Scenario
 
 
@@ -14,11 +14,10 @@ from .scenario import Scenario
 def session(topology, wires=False):
     """What a scenario is given, for as long as the block runs; see harness/README.md.
 
-    After an error the logs are kept, and it says where.
+    After an error the logs are kept, and it says where.  Raises what Scenario() raises, and
+    ProcessError for what was wrong at the end.
     """
-    run_dir = Path(tempfile.mkdtemp(prefix="mcrlab-"))
-    run_dir.chmod(0o755)
-    try:
+    with run_directory() as run_dir:
         t = Scenario(topology, run_dir, wires=wires)
         try:
             yield t
@@ -32,5 +31,3 @@ def session(topology, wires=False):
         faults = t.close()
         if faults:
             raise ProcessError("; ".join(faults))
-    finally:
-        shutil.rmtree(run_dir)

@@ -38,6 +38,7 @@ class Gen(Process):
         self.wait_ready(ready_read)
 
     def go(self):
+        """It starts to send; nothing happens when it has done so before."""
         if self._go >= 0:
             os.close(self._go)
             self._go = -1

@@ -39,6 +39,7 @@ while time.monotonic() < end:
 
 
 def now_ns():
+    """CLOCK_MONOTONIC, in which datagrams are stamped, too."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
@@ -96,6 +97,7 @@ class Faults:
             return None
 
     def kill_worker(self, which, _length_s, allowed):
+        """One of those that may be killed; returns when its successor has the rules."""
         number = allowed[int(which * len(allowed))]
         pid = self._worker(number)
         self._killed[number] = self.number
@@ -112,11 +114,13 @@ class Faults:
         self._stopped(self._worker(int(which * count)), length_s)
 
     def kill_control(self, _which, _length_s, _allowed):
+        """SIGKILL of control; its successor is not waited for."""
         self._killed["control"] = self.number
         [pid] = self._control()
         kill(pid)
 
     def stop_control(self, _which, length_s, _allowed):
+        """For less than what counts as a hang."""
         [pid] = self._control()
         self._stopped(pid, length_s)
 
@@ -130,6 +134,7 @@ class Faults:
             wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "the stop is over")
 
     def flood(self, _which, _length_s, _allowed):
+        """Many connections at once, with requests, garbage and half lines."""
         self.t.python(None, FLOOD, str(self.relay.socket_path), deadline_s=PATIENCE_S)
 
     def side_link(self, which, length_s, _allowed):

@@ -24,6 +24,7 @@ class Flow:
         self.repeated = []
 
     def arrived(self, sequence, time_ns):
+        """A datagram of the flow, in the order of arrival; `time_ns` is when it was sent."""
         if sequence == self.next:
             self.next += 1
             self.last_ns = time_ns
@@ -75,6 +76,7 @@ class Windows:
         self.windows = []
 
     def add(self, kind, start_ns, end_ns, flows):
+        """A fault of this kind may cost these flows what was sent from start to end."""
         self.windows.append((start_ns, end_ns, kind, flows))
 
     def explain(self, number, after_ns, before_ns):

@@ -46,6 +46,7 @@ GROWTH_KB = {"supervisor": 2048, "control": 6144, "worker": 6144}
 
 
 def add_rules(relay):
+    """A rule for each of the twenty streams."""
     for count, input_name, in_group, out, out_group, _, _ in SIDES.values():
         for n in range(1, count + 1):
             relay.rpc("AddRule", {"input": {"interface": input_name, "group": f"{in_group}{n}",
@@ -131,6 +132,7 @@ def progress(faults, changes, end):
 
 
 def endure(t, relay, faults, changes, seconds):
+    """A fault every second, until the time is over."""
     end = time.monotonic() + seconds
     due = time.monotonic()
     while time.monotonic() < end:
@@ -165,9 +167,11 @@ def collect(t, relay, streams, result):
     for side, (sink, _, dump) in streams.items():
         sent, report = reports[side], sink.finish(0, deadline_s=PATIENCE_S)
         for name, count in (("sent", sent["sent"]), ("received", report["received"]),
-                            ("corrupt", report["corrupt"]), ("sink_drops", report["sink_drops"])):
+                            ("corrupt", report["corrupt"]), ("short", report["short"]),
+                            ("sink_drops", report["sink_drops"])):
             result["datagrams"][name] = result["datagrams"].get(name, 0) + count
-        t.equal((report["corrupt"], report["sink_drops"]), (0, 0), f"corrupt, sink drops: {side}")
+        t.equal((report["corrupt"], report["short"], report["sink_drops"]), (0, 0, 0),
+                f"corrupt, short, sink drops: {side}")
         one = ledger.read(dump)
         for each in sent["flows"]:
             one.setdefault(each["flow"], ledger.Flow()).finish(each["sent"], end_ns)
