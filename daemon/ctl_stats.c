@@ -2,6 +2,7 @@
 /* ctl_stats.c - mcrctl stats */
 #include <cjson/cJSON.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/ctl.h"
 #include "daemon/ctl_columns.h"
@@ -84,6 +85,15 @@ static void print_interfaces(const cJSON *interfaces)
 	columns_print(interfaces, columns, "no input interfaces");
 }
 
+static void print_closed(const cJSON *counts)
+{
+	char list[CTL_LIST_MAX];
+
+	ctl_nonzero(counts, list);
+	if (strcmp(list, "-") != 0)
+		printf("input interfaces that are closed: %s\n", list);
+}
+
 static void cell_address(struct table *t, const cJSON *output, const char *member)
 {
 	table_cell(t, "%s:%.0f %s", ctl_text(output, member), ctl_number(output, "port"),
@@ -115,6 +125,7 @@ static void print_stats(const cJSON *result)
 	print_totals(result);
 	print_workers(ctl_member(result, "workers"));
 	print_interfaces(ctl_member(result, "interfaces"));
+	print_closed(ctl_member(result, "closed_interfaces"));
 	print_rules(ctl_member(result, "rules"));
 }
 

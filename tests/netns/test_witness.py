@@ -300,6 +300,8 @@ def deleted(t):
     gone = relay.stats()
     t.true(gone["closed_interfaces"]["not_matched"] >= COPIES, f"{gone['closed_interfaces']}")
     t.true(gone["totals"]["received"] >= before["totals"]["received"], "totals went back")
+    table = relay.ctl("stats").stdout
+    t.true("input interfaces that are closed: not_matched " in table, f"mcrctl stats: {table}")
     t.run("relay", ["ip", "link", "add", "extra", "type", "veth", "peer", "name", "extra-peer"])
     t.wait_until(lambda: "extra" in interfaces_of(relay.stats()), 5, "listed again")
     stats = relay.stats()
