@@ -19,6 +19,7 @@ from mcrlab import fault, main, scenario
 from mcrlab.process import ProcessError, descriptors
 
 from support_rules import add, memberships, output, rule, rules_by_id, state_of_process
+from support_streams import flow_on, stream_of_each
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CONTROL, WORKER = "--role=control", "--role=worker"
@@ -44,25 +45,8 @@ class Streams:
     def __init__(self, t, rate=5000):
         self.t = t
         self.relay = t.mcrd("relay", num_workers=2)
-        ports = {}
-        for port in range(5000, 5064):
-            rule_id = add(t, self.relay, rule(IN, port, output(OUT, port + 1000)))["rule_id"]
-            [worker] = rules_by_id(self.relay)[rule_id]["workers"]
-            if worker in ports:
-                self.relay.rpc("RemoveRule", {"rule_id": rule_id})
-            ports.setdefault(worker, port)
-            if len(ports) == 2:
-                break
-        self.sinks = {n: t.sink("sink", "eth0", OUT, port + 1000) for n, port in ports.items()}
-        self.gens = {n: t.gen_start("gen", "eth0", IN, port, rate=rate, size=200)
-                     for n, port in ports.items()}
-        self.flow()
+        self.sinks, self.gens = stream_of_each(t, self.relay, IN, OUT, rate)
         self.before = kinds_of_descriptors(self.relay.pid)
-
-    def flow(self):
-        had = {n: sink.received() for n, sink in self.sinks.items()}
-        self.t.wait_until(lambda: all(sink.received() >= had[n] + 300
-                                      for n, sink in self.sinks.items()), 10, "streams flow")
 
     def settle(self):
         """Two workers with the rules, and a control that says so."""
@@ -80,7 +64,7 @@ class Streams:
         """Nothing lost, a send repeated for each kill at most, nothing left of the dead."""
         t, relay = self.t, self.relay
         self.settle()
-        self.flow()
+        flow_on(t, self.sinks)
         total = 0
         for n, gen in self.gens.items():
             sent = gen.stop()["sent"]

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from mcrlab import fault, main, paths, scenario
 
 from support_rules import add, output, rule
+from support_streams import rule_of_each, stream_of_each
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CONTROL, WORKER = "--role=control", "--role=worker"
@@ -26,22 +27,6 @@ CONTROL, WORKER = "--role=control", "--role=worker"
 
 def workers_of(relay):
     return relay.rpc("ListWorkers")["workers"]
-
-
-def two_streams(t, relay):
-    """{worker: (input port, output port)}: a stream for each of two workers."""
-    streams = {}
-    for port in range(5000, 5064):
-        if len(streams) == 2:
-            break
-        result = add(t, relay, rule(IN, port, output(OUT, port + 1000)))
-        [one] = [one for one in relay.rpc("ListRules")["rules"]
-                 if one["rule_id"] == result["rule_id"]]
-        if one["workers"][0] in streams:
-            relay.rpc("RemoveRule", {"rule_id": one["rule_id"]})
-        else:
-            streams[one["workers"][0]] = (port, port + 1000)
-    return streams
 
 
 def back(relay, worker, old):
@@ -54,12 +39,7 @@ def back(relay, worker, old):
 def worker_hangs(t):
     """SIGSTOP: found after 400 ms, replaced, with its reason; the other worker's stream is whole."""
     relay = t.mcrd("relay", num_workers=2)
-    streams = two_streams(t, relay)
-    sinks, gens = {}, {}
-    for worker, (into, out) in streams.items():
-        sinks[worker] = t.sink("sink", "eth0", OUT, out)
-        gens[worker] = t.gen_start("gen", "eth0", IN, into, rate=4000, size=200)
-    t.wait_until(lambda: all(sink.received() >= 500 for sink in sinks.values()), 5, "streams flow")
+    sinks, gens = stream_of_each(t, relay, IN, OUT)
     control = relay.children(CONTROL)
     victim, other = workers_of(relay)[0]["pid"], workers_of(relay)[1]["pid"]
     began = time.monotonic()
@@ -209,7 +189,7 @@ def spoil_state(page):
 def garbage_in_the_page(t):
     """Its worker is restarted on a page that is right again; the other's stream is whole."""
     relay = t.mcrd("relay", num_workers=2)
-    streams = two_streams(t, relay)
+    streams = rule_of_each(t, relay, IN, OUT)
     sink = t.sink("sink", "eth0", OUT, streams[1][1])
     gen = t.gen_start("gen", "eth0", IN, streams[1][0], rate=4000, size=200)
     control, other = relay.children(CONTROL), workers_of(relay)[1]["pid"]
@@ -236,7 +216,7 @@ def cannot_start(t):
         if b"__asan_init" in file.read():
             t.skip("the sanitizers need more memory than is left here")
     relay = t.mcrd("relay", num_workers=2)
-    streams = two_streams(t, relay)
+    streams = rule_of_each(t, relay, IN, OUT)
     sink = t.sink("sink", "eth0", OUT, streams[1][1])
     gen = t.gen_start("gen", "eth0", IN, streams[1][0], rate=4000, size=200)
     control, other = relay.children(CONTROL), workers_of(relay)[1]["pid"]

@@ -17,6 +17,7 @@ from mcrlab.binary import dies_in, other_messages, other_version, own_mcrd, repl
 from mcrlab.relay import RpcClient
 
 from support_rules import add, memberships, output, rule, rules_by_id
+from support_streams import stream_of_each
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CONTROL, WORKER = "--role=control", "--role=worker"
@@ -197,20 +198,6 @@ def refused(t):
     settled(t, relay, control)
 
 
-def stream_of_each(t, relay):
-    """{worker: (input port, output port)}: a stream for each of two workers."""
-    found = {}
-    for port in range(5000, 5064):
-        rule_id = add(t, relay, rule(IN, port, output(OUT, port + 1000)))["rule_id"]
-        [worker] = rules_by_id(relay)[rule_id]["workers"]
-        if worker in found:
-            relay.rpc("RemoveRule", {"rule_id": rule_id})
-        found.setdefault(worker, (port, port + 1000))
-        if len(found) == 2:
-            return found
-    return t.fail("two ports of different workers")
-
-
 @scenario("a new worker that does not start", topology="chain3", deadline_s=90)
 def worker_does_not_start(t):
     """The check passes, the first worker rolled dies at its start: the roll ends there.
@@ -219,11 +206,7 @@ def worker_does_not_start(t):
     binary of before brings all of it back.
     """
     relay, binary = own_mcrd(t, "relay", num_workers=2)
-    streams = stream_of_each(t, relay)
-    sinks = {n: t.sink("sink", "eth0", OUT, out) for n, (_, out) in streams.items()}
-    gens = {n: t.gen_start("gen", "eth0", IN, into, rate=4000, size=200)
-            for n, (into, _) in streams.items()}
-    t.wait_until(lambda: all(sink.received() >= 500 for sink in sinks.values()), 5, "streams flow")
+    sinks, gens = stream_of_each(t, relay, IN, OUT)
     good, was = binary.read_bytes(), workers_of(relay)
     replace(binary, dies_in(binary, "worker_main"))
 
@@ -332,11 +315,7 @@ def without_root(t):
 def crashes_on_its_way(t):
     """The upgrade goes through, nothing is lost, and how it ended is said."""
     relay, binary = own_mcrd(t, "relay", num_workers=2)
-    streams = stream_of_each(t, relay)
-    sinks = {n: t.sink("sink", "eth0", OUT, out) for n, (_, out) in streams.items()}
-    gens = {n: t.gen_start("gen", "eth0", IN, into, rate=4000, size=200)
-            for n, (into, _) in streams.items()}
-    t.wait_until(lambda: all(sink.received() >= 500 for sink in sinks.values()), 5, "streams flow")
+    sinks, gens = stream_of_each(t, relay, IN, OUT)
     replace(binary, other_version(binary)[0])
     victim = workers_of(relay)[0]["pid"]
     os.kill(victim, signal.SIGSTOP)
