@@ -212,7 +212,6 @@ fuzz: deps-test
 .PHONY: fuzz-bins
 fuzz-bins: $(FUZZ_BINS)
 
-.PHONY: bench
 # A regression gate: ratios of this run against the committed reference.
 .PHONY: bench-check
 bench-check: deps-test
@@ -226,6 +225,7 @@ soak: deps-test
 	@$(SUB) -s -j$$(nproc) all
 	@MCR_BUILD=$(BUILD_ABS) harness/soak $(MINUTES)
 
+.PHONY: bench
 bench: deps-test
 	@$(SUB) -s -j$$(nproc) all experiments
 	@MCR_BUILD=$(BUILD_ABS) $(BUILD)/bin/mcrbench $(BENCH_ARGS)
