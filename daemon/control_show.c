@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_show.c - the results of ListRules, GetStats and ListWorkers as JSON
+/* control_show.c - the results of ListRules, GetStats and ListWorkers as JSON */
 #include "daemon/control_show.h"
 
 #include <cjson/cJSON.h>

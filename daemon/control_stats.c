@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// control_stats.c - read the shared pages; totals, and the lines that scrapers read
+/* control_stats.c - read the shared pages; totals, and the lines that scrapers read */
 #include "daemon/control_stats.h"
 
 #include <errno.h>

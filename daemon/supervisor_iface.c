@@ -149,11 +149,6 @@ static int open_counting_sockets(struct input *in)
 	return priv_set_filter(in->ipv4_udp, &prog);
 }
 
-static uint64_t all_workers(const struct supervisor *s)
-{
-	return s->workers >= 64 ? ~0ull : (1ull << s->workers) - 1;
-}
-
 /*
  * Does what is open do for what is asked?  Buffers for a larger MTU serve a smaller one,
  * those for super-datagrams any.
@@ -178,7 +173,7 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 		in->round = s->round;
 		return -EEXIST;
 	}
-	if (!iface->worker_mask || (iface->worker_mask & ~all_workers(s)))
+	if (!iface->worker_mask || (iface->worker_mask & ~worker_mask_all(s->workers)))
 		return -ERANGE;
 	/* Of a control that died before it could publish: no snapshot speaks of it. */
 	if (in->incarnation)

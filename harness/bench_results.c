@@ -18,15 +18,14 @@ bool bench_results_complete(const struct bench_results *results)
 	return true;
 }
 
-/* The scenario of a gate in this run's set; negative when it is not there. */
-static int scenario_of(const struct bench_results *results, const struct bench_gate *gate)
+int bench_results_scenario(const struct bench_results *results, const struct bench_gate *gate)
 {
 	return bench_set_find(&results->set, bench_scenarios[gate->scenario].name);
 }
 
 bool bench_results_shows(const struct bench_results *results, const struct bench_gate *gate)
 {
-	int i = scenario_of(results, gate);
+	int i = bench_results_scenario(results, gate);
 
 	return i >= 0 && bench_results_measured(results, (unsigned int)i);
 }
@@ -34,7 +33,7 @@ bool bench_results_shows(const struct bench_results *results, const struct bench
 enum bench_verdict bench_results_judge(const struct bench_results *results,
 				       const struct bench_gate *gate, double *ratio)
 {
-	int i = scenario_of(results, gate);
+	int i = bench_results_scenario(results, gate);
 
 	*ratio = 0;
 	if (i < 0)
@@ -56,7 +55,7 @@ unsigned int bench_results_count(const struct bench_results *results, enum bench
 bool bench_results_can_judge(const struct bench_results *results, const struct bench_gate *gate)
 {
 	const unsigned int both = 1u << gate->of | 1u << gate->to;
-	int i = scenario_of(results, gate);
+	int i = bench_results_scenario(results, gate);
 
 	return i >= 0 && (results->set.scenarios[i].backends & both) == both &&
 	       !*results->left_out[gate->of] && !*results->left_out[gate->to];

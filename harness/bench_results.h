@@ -33,6 +33,9 @@ bool bench_results_measured(const struct bench_results *results, unsigned int i)
 /** bench_results_complete() - no relay was left out. */
 bool bench_results_complete(const struct bench_results *results);
 
+/** bench_results_scenario() - where a gate's scenario is in this run's set; negative: it is not */
+int bench_results_scenario(const struct bench_results *results, const struct bench_gate *gate);
+
 /** bench_results_shows() - is there any figure of a gate's scenario? */
 bool bench_results_shows(const struct bench_results *results, const struct bench_gate *gate);
 

@@ -153,8 +153,7 @@ static bool find_missed(const struct bench_results *results, bool selected[stati
 
 		if (bench_results_judge(results, gate, &ratio) != BENCH_MISSED)
 			continue;
-		selected[bench_set_find(&results->set, bench_scenarios[gate->scenario].name)] =
-			true;
+		selected[bench_results_scenario(results, gate)] = true;
 		any = true;
 	}
 	return any;
