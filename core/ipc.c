@@ -241,8 +241,12 @@ int ipc_send(int sock, struct ipc_msg *msg, int fd)
 	return n < 0 ? -errno : 0;
 }
 
-/* Keeps the first descriptor in @fd, closes the others; returns how many there were. */
-static unsigned take_fds(struct msghdr *mh, int *fd)
+/*
+ * Keeps the first descriptor in @fd, closes the others; returns how many there were.
+ * @no_room: the kernel found no free number for the first.  That is this process's
+ * trouble and no fault of the sender.
+ */
+static unsigned take_fds(struct msghdr *mh, int *fd, bool *no_room)
 {
 	unsigned n_fds = 0;
 
@@ -261,8 +265,9 @@ static unsigned take_fds(struct msghdr *mh, int *fd)
 		}
 	}
 	/* The kernel closed what did not fit; that there was more is all we need to know. */
+	*no_room = mh->msg_flags & MSG_CTRUNC && n_fds == 0;
 	if (mh->msg_flags & MSG_CTRUNC)
-		n_fds += 2;
+		n_fds += *no_room ? 1 : 2;
 	return n_fds;
 }
 
@@ -281,6 +286,7 @@ int ipc_recv(int sock, enum ipc_peer from, struct ipc_msg *msg, int *fd)
 		.msg_controllen = sizeof(control.bytes),
 	};
 	unsigned n_fds;
+	bool no_room;
 	ssize_t n;
 	int ret;
 
@@ -288,10 +294,10 @@ int ipc_recv(int sock, enum ipc_peer from, struct ipc_msg *msg, int *fd)
 	n = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return -errno;
-	n_fds = take_fds(&mh, fd);
+	n_fds = take_fds(&mh, fd, &no_room);
 	ret = n == 0 ? 0 : ipc_parse(buf, (size_t)n, n_fds, from, msg);
 	if (n > 0 && ret == 0)
-		return 1;
+		return no_room ? -EMFILE : 1;
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;

@@ -297,11 +297,13 @@ int ipc_send(int sock, struct ipc_msg *msg, int fd);
 
 /**
  * ipc_recv() - receive one message, never blocking
- * @fd: filled with the descriptor that came along (close-on-exec, owned by the caller), or -1
+ * @msg: filled when 1 or -EMFILE is returned
+ * @fd:  filled with the descriptor that came along (close-on-exec, owned by the caller), or -1
  *
  * Surplus descriptors are closed.
- * Return: 1; 0 when the peer has closed; -EAGAIN when there is none; -EBADMSG, -EPROTO,
- * -ERANGE from ipc_parse(); other negative errno of recvmsg(2).
+ * Return: 1; 0 when the peer has closed; -EAGAIN when there is none; -EMFILE when the message
+ * is right and this process has no number free for its descriptor, which is lost; -EBADMSG,
+ * -EPROTO, -ERANGE from ipc_parse(); other negative errno of recvmsg(2).
  */
 int ipc_recv(int sock, enum ipc_peer from, struct ipc_msg *msg, int *fd);
 

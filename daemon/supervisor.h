@@ -36,6 +36,12 @@
 #define CONTROL_INDEX MCR_MAX_WORKERS /* workers are 0..MCR_MAX_WORKERS-1 */
 #define CHILDREN      (MCR_MAX_WORKERS + 1)
 
+/*
+ * Descriptors that inputs, outputs and memberships leave free: a channel and a pidfd for
+ * each child, and what an upgrade, a reload and a message in the hand take.
+ */
+#define SUPERVISOR_RESERVE(workers) (32 + 2 * ((workers) + 1))
+
 /* Status of a process whose exec failed, as a shell has it. */
 #define EXIT_CANNOT_EXEC 126
 

@@ -157,6 +157,17 @@ static void serve(struct supervisor *s, const struct ipc_msg *m, int fd)
 	child_watch(s, control(s), false, false);
 }
 
+/* The request came without its descriptor, for which there was no room here. */
+static void refuse_for_room(struct supervisor *s, const struct ipc_msg *m)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, supervisor_now_ns(), SEV_ERROR, FAC_SUPERVISOR,
+		    "no descriptor is free for a message of control; raise the limit on open "
+		    "files (RLIMIT_NOFILE, LimitNOFILE= of the service)");
+	reply(s, m->seq, m->type, -EMFILE, 0);
+}
+
 static void refill_budget(struct supervisor *s)
 {
 	uint64_t now_ns = supervisor_now_ns(), since_ns = now_ns - s->budget_ns, more;
@@ -188,7 +199,7 @@ void control_readable(struct supervisor *s)
 			child_hung_up(s, control(s));
 			return;
 		}
-		if (ret < 0) {
+		if (ret < 0 && ret != -EMFILE) {
 			log_msg(SEV_ERROR, FAC_SECURITY, "control sent what it may not (%s)",
 				strerror(-ret));
 			child_end(s, control(s), END_MESSAGE, 0);
@@ -200,6 +211,9 @@ void control_readable(struct supervisor *s)
 			child_end(s, control(s), END_FLOOD, 0);
 			return;
 		}
-		serve(s, &m, fd);
+		if (ret == -EMFILE)
+			refuse_for_room(s, &m);
+		else
+			serve(s, &m, fd);
 	}
 }

@@ -20,6 +20,7 @@
 
 #include "core/arena.h"
 #include "core/steer.h"
+#include "daemon/descriptor_reserve.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
@@ -114,7 +115,7 @@ static int open_packet_sockets(struct input *in)
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		if (!(in->iface.worker_mask >> i & 1))
 			continue;
-		in->sock[i] = priv_packet_socket(in->iface.ifindex);
+		in->sock[i] = descriptor_or_refuse(priv_packet_socket(in->iface.ifindex));
 		if (in->sock[i] < 0)
 			return in->sock[i];
 		member[n++] = in->sock[i];
@@ -135,10 +136,10 @@ static int open_counting_sockets(struct input *in)
 	int ret;
 
 	in->unclaimed = 0;
-	in->ipv4_udp = priv_counting_socket(in->iface.ifindex);
+	in->ipv4_udp = descriptor_or_refuse(priv_counting_socket(in->iface.ifindex));
 	if (in->ipv4_udp < 0)
 		return in->ipv4_udp;
-	in->foreign = priv_counting_socket(in->iface.ifindex);
+	in->foreign = descriptor_or_refuse(priv_counting_socket(in->iface.ifindex));
 	if (in->foreign < 0)
 		return in->foreign;
 	prog.len = (unsigned short)steer_filter_foreign(link, insns);
@@ -298,7 +299,7 @@ int iface_open_output(struct supervisor *s, const struct ipc_iface *iface)
 	if (out->incarnation)
 		iface_close_output(s, iface->slot);
 	for (unsigned i = 0; i < s->workers; i++) {
-		int ret = out->sock[i] = priv_egress_socket(iface->ifindex);
+		int ret = out->sock[i] = descriptor_or_refuse(priv_egress_socket(iface->ifindex));
 
 		if (ret < 0) {
 			close_output_sockets(out);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/hash.h"
+#include "daemon/descriptor_reserve.h"
 #include "daemon/supervisor.h"
 #include "daemon/supervisor_state.h"
 
@@ -88,7 +89,7 @@ static int helper_new(struct join_table *t, uint32_t ifindex, bool source_specif
 
 	if (!h)
 		return -ENOMEM;
-	ret = h->fd = priv_helper_socket();
+	ret = h->fd = descriptor_or_refuse(priv_helper_socket());
 	if (ret < 0) {
 		free(h);
 		return ret;
@@ -149,7 +150,7 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
 	m->bind = bind;
 	m->round = t->round;
 	if (bind)
-		ret = m->bound_fd = priv_bind_unread(&key);
+		ret = m->bound_fd = descriptor_or_refuse(priv_bind_unread(&key));
 	else
 		ret = join_group(t, m);
 	if (ret < 0) {

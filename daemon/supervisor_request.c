@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/snapshot.h"
+#include "daemon/descriptor_reserve.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 
@@ -32,6 +33,7 @@ static int configure(struct supervisor *s, const struct ipc_configure *c)
 	s->workers = c->workers;
 	s->worker_flags = c->flags;
 	s->busy_poll_us = c->busy_poll_us;
+	descriptor_reserve_set(SUPERVISOR_RESERVE(s->workers));
 	for (unsigned i = 0; i < s->workers; i++)
 		control_give_page(s, i);
 	return 0;
@@ -136,9 +138,8 @@ static void drop_others(struct supervisor *s)
 			sockets, joins);
 }
 
-int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
+static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
 {
-	*value = 0;
 	switch ((enum ipc_type)m->type) {
 	case IPC_CONFIGURE:
 		return configure(s, &m->configure);
@@ -193,4 +194,27 @@ int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64
 		break;
 	}
 	return -EPROTO;
+}
+
+/* Once for all requests that it strikes; each rule's state has the reason, too. */
+static void say_no_room(void)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, supervisor_now_ns(), SEV_WARNING, FAC_SUPERVISOR,
+		    "no descriptor is left for more inputs, outputs or memberships (%u may be "
+		    "open beside a reserve); raise the limit on open files (RLIMIT_NOFILE, "
+		    "LimitNOFILE= of the service)",
+		    descriptor_budget());
+}
+
+int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
+{
+	int status;
+
+	*value = 0;
+	status = carry_out(s, m, fd, value);
+	if (status == -EMFILE)
+		say_no_room();
+	return status;
 }

@@ -15,9 +15,9 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 
+#include "daemon/descriptor_reserve.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
 #include "daemon/supervisor.h"
@@ -90,17 +90,6 @@ static int make_event_sources(struct supervisor *s)
 	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->signals, &ev) < 0 ? -errno : 0;
 }
 
-/* 5,000 memberships are 500 sockets, 64 workers on 100 interfaces 12,800. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
-		rl.rlim_cur = rl.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &rl);
-	}
-}
-
 static int find_rights(struct supervisor *s)
 {
 	int ret = priv_identity_find(&s->identity);
@@ -140,7 +129,9 @@ static int prepare(struct supervisor *s)
 	if (ret < 0)
 		return ret;
 	check_interfaces(o);
-	raise_descriptor_limit();
+	/* Children take the limit that this raises with them. */
+	descriptor_reserve_set(SUPERVISOR_RESERVE(0));
+	descriptor_budget();
 	ret = make_event_sources(s);
 	if (ret == 0)
 		ret = make_pages(s);
@@ -173,7 +164,7 @@ static int resume(struct supervisor *s)
 			strerror(-ret));
 		return ret;
 	}
-	raise_descriptor_limit();
+	descriptor_reserve_set(SUPERVISOR_RESERVE(s->workers));
 	upgrade_resumed(s);
 	return 0;
 }

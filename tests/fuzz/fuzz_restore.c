@@ -12,6 +12,7 @@
  * long as it was.
  *
  * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
+ * Links: daemon/descriptor_reserve.c
  * Links: daemon/version.c core/ipc.c core/addr.c
  */
 #include <dirent.h>

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -381,6 +382,34 @@ static void refused_messages_leak_nothing(void **state)
 	}
 }
 
+/* Whose trouble a missing descriptor is: the message is right, and there is no number for it. */
+static void no_descriptor_free(void **state)
+{
+	struct ipc_msg m = good(IPC_PUBLISH), got;
+	struct rlimit had, none;
+	int sv[2], fd;
+
+	make_channel(sv);
+	m.seq = 77;
+	assert_int_equal(ipc_send(sv[0], &m, STDERR_FILENO), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){0, had.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(ipc_recv(sv[1], IPC_FROM_CONTROL, &got, &fd), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	assert_int_equal(fd, -1);
+	assert_int_equal(got.type, IPC_PUBLISH);
+	assert_int_equal(got.seq, 77);
+	/* A message that is wrong beside that stays the sender's fault. */
+	m.publish.size_bytes = 0;
+	assert_int_equal(ipc_send(sv[0], &m, STDERR_FILENO), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(ipc_recv(sv[1], IPC_FROM_CONTROL, &got, &fd), -ERANGE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	close(sv[0]);
+	close(sv[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +420,7 @@ int main(void)
 		cmocka_unit_test(over_the_channel),
 		cmocka_unit_test(full_channel),
 		cmocka_unit_test(refused_messages_leak_nothing),
+		cmocka_unit_test(no_descriptor_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,6 +31,11 @@ static unsigned served;
 static enum ipc_ending ended;
 
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
+{
+}
+
+void log_limited(struct log_limit *l, uint64_t at_ns, enum log_severity s, enum log_facility f,
+		 const char *fmt, ...)
 {
 }
 
@@ -119,9 +126,44 @@ static void test_budget(void **state)
 	}
 }
 
+/* A descriptor for which there is no room costs its request, not control. */
+static void test_no_room_for_a_descriptor(void **state)
+{
+	struct ipc_msg m = {.type = IPC_SET_FILTER, .seq = 7}, got;
+	struct supervisor *s = calloc(1, sizeof(*s));
+	struct rlimit had, none;
+	int pair[2], fd;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
+	s->child[CONTROL_INDEX].channel = pair[0];
+	s->budget = 10;
+	served = 0;
+	ended = END_NONE;
+	assert_int_equal(ipc_send(pair[1], &m, STDERR_FILENO), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &had), 0);
+	none = (struct rlimit){0, had.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	control_readable(s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &had), 0);
+	assert_int_equal(ended, END_NONE);
+	assert_int_equal(served, 0);
+	assert_int_equal(ipc_recv(pair[1], IPC_TO_CONTROL, &got, &fd), 1);
+	assert_int_equal(got.seq, 7);
+	assert_int_equal(got.reply.request, IPC_SET_FILTER);
+	assert_int_equal(got.reply.status, -EMFILE);
+	/* The next one, with room again, is served. */
+	assert_int_equal(ipc_send(pair[1], &m, STDERR_FILENO), 0);
+	control_readable(s);
+	assert_int_equal(served, 1);
+	close(pair[0]);
+	close(pair[1]);
+	free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_no_room_for_a_descriptor),
 		cmocka_unit_test(test_budget),
 	};
 

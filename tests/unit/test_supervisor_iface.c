@@ -6,6 +6,7 @@
  *
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
+ * Links: daemon/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/descriptor_reserve.h"
 #include "tests/unit/request_bench.h"
 
 static void test_inputs(void **state)
@@ -270,6 +272,34 @@ static void test_filters(void **state)
 	}
 }
 
+/* Inputs and outputs leave the reserve alone, whole or not at all, and open when there is room. */
+static void test_reserve(void **state)
+{
+	const struct ipc_msg in = iface_msg(IPC_OPEN_INPUT, 0, 3);
+	const struct ipc_msg out = iface_msg(IPC_OPEN_OUTPUT, 0, 0);
+	int lowest;
+
+	configure(2);
+	lowest = some_fd();
+	close(lowest);
+	/* Room for three sockets beside the reserve: an input takes four, an output two. */
+	descriptor_reserve_set(0);
+	descriptor_reserve_set(descriptor_budget() - (unsigned)lowest - 3);
+	assert_int_equal(ask(in, -1), -EMFILE);
+	assert_int_equal(sup->input[0].incarnation, 0);
+	assert_int_equal(some_fd(), lowest); /* nothing was left open */
+	close(lowest);
+	assert_int_equal(ask(out, -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 1, 0), -1), -EMFILE);
+	assert_int_equal(sup->output[1].incarnation, 0);
+	/* What is open stays so, and what is refused opens when there is room. */
+	assert_int_equal(ask(out, -1), -EEXIST);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_OUTPUT, 0, 0), -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 1, 0), -1), 0);
+	descriptor_reserve_set(0);
+	assert_int_equal(ask(in, -1), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +312,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_next_control, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unclaimed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  * The sockets are replaced by ones that hold twenty memberships, as the kernel's do.
  *
  * Links: daemon/supervisor_join.c daemon/supervisor_field.c core/ipc.c core/addr.c
+ * Links: daemon/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/descriptor_reserve.h"
 #include "daemon/supervisor.h"
 
 #define CAPACITY 20
@@ -180,6 +182,28 @@ static void test_binds(void **state)
 	assert_int_equal(join_remove(&table, &a, true), -ENOENT);
 }
 
+/* The reserve is not for memberships; one that finds place in an open socket needs none. */
+static void test_reserve(void **state)
+{
+	struct ipc_join address = key(5, 0x0a000001, 0);
+	int lowest = some_fd();
+
+	close(lowest);
+	address.port = 5000;
+	descriptor_reserve_set(0);
+	descriptor_reserve_set(descriptor_budget() - (unsigned)lowest - 1);
+	for (uint32_t i = 0; i < CAPACITY; i++)
+		assert_int_equal(add(5, 0xef000000 + i, 0), 0);
+	assert_int_equal(add(5, 0xef010000, 0), -EMFILE);
+	assert_int_equal(add(6, 0xef000000, 0), -EMFILE);
+	assert_int_equal(join_add(&table, &address, true), -EMFILE);
+	assert_int_equal(leave(5, 0xef000000, 0), 0);
+	assert_int_equal(add(5, 0xef010000, 0), 0);
+	descriptor_reserve_set(0);
+	assert_int_equal(join_add(&table, &address, true), 0);
+	assert_int_equal(add(5, 0xef010001, 0), 0);
+}
+
 /* What a control asked for and its successor did not is left, and nothing else. */
 static void test_drop_others(void **state)
 {
@@ -212,6 +236,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_binds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drop_others, setup, teardown),
 	};
 

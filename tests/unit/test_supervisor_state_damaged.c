@@ -7,6 +7,7 @@
  *
  * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
  * Links: daemon/version.c core/ipc.c core/addr.c
+ * Links: daemon/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
