@@ -107,7 +107,10 @@ static int setup_mapped(struct ring *ring, struct io_uring_params *p)
 	fd = sys_setup(ARENA_SQ_ENTRIES, p);
 	if (fd < 0)
 		return fd;
+	/* One mapping holds both, and the index array of submissions lies behind the completions. */
 	rings_bytes = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
+	if (rings_bytes < p->sq_off.array + p->sq_entries * sizeof(uint32_t))
+		rings_bytes = p->sq_off.array + p->sq_entries * sizeof(uint32_t);
 	sqes_bytes = p->sq_entries * sizeof(struct io_uring_sqe);
 	rings = mmap(NULL, rings_bytes, prot, flags, fd, IORING_OFF_SQ_RING);
 	if (rings == MAP_FAILED) {
