@@ -24,9 +24,10 @@ if [ -z "${POC_INSIDE:-}" ]; then
 	done
 	export POC_INSIDE=1 MCR_BUILD
 	status=0
-	timeout --foreground -k 2 "${POC_TIMEOUT:-120}" unshare --net --mount --pid --fork --kill-child \
+	limit_s=$((${POC_TIMEOUT:-120} * ${MCR_SLOW:-1}))
+	timeout --foreground -k 2 $limit_s unshare --net --mount --pid --fork --kill-child \
 		--mount-proc "$poc_dir/$(basename "$0")" "$@" || status=$?
-	case $status in 124 | 137) echo "FAIL: $poc_name took longer than ${POC_TIMEOUT:-120} s" ;; esac
+	case $status in 124 | 137) echo "FAIL: $poc_name took longer than $limit_s s" ;; esac
 	exit $status
 fi
 

@@ -29,6 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "harness/slow.h"
+
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -85,6 +87,12 @@ static inline uint64_t poc_clock_ns(clockid_t clock)
 static inline uint64_t poc_now_ns(void)
 {
 	return poc_clock_ns(CLOCK_MONOTONIC);
+}
+
+/* When to give up waiting: @limit_ns from now, as often as MCR_SLOW says. */
+static inline uint64_t poc_deadline_ns(uint64_t limit_ns)
+{
+	return poc_now_ns() + limit_ns * (uint64_t)slow_factor();
 }
 
 static inline int poc_ifindex(const char *ifname)
@@ -177,12 +185,12 @@ static inline struct tpacket_stats poc_packet_stats(int fd)
 	return stats;
 }
 
-/* Waits until @fd is readable; false when @timeout_ms passed first. */
+/* Waits until @fd is readable; false when @timeout_ms, as often as MCR_SLOW says, passed first. */
 static inline bool poc_readable(int fd, int timeout_ms)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLIN};
 
-	return poll(&pfd, 1, timeout_ms) == 1 && (pfd.revents & POLLIN);
+	return poll(&pfd, 1, timeout_ms * (int)slow_factor()) == 1 && (pfd.revents & POLLIN);
 }
 
 static inline void poc_attach_filter(int fd, struct sock_filter *insns, unsigned short n)

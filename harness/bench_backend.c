@@ -33,7 +33,7 @@ static int wait_for_text(const struct bench_run *run, const char *file, const ch
 				return 0;
 		}
 		/* Its end is the only event there is to wait for, between two looks. */
-		if (wait_readable(run->relay.pidfd, deadline_in_ms(POLL_MS)) == 0)
+		if (wait_readable(run->relay.pidfd, after_ms(POLL_MS)) == 0)
 			return -ECHILD;
 	}
 	return -ETIMEDOUT;

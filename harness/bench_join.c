@@ -56,7 +56,7 @@ static void *watch_membership(void *argument)
 /* Lets traffic flow for a while; its end would be a mistake of ours. */
 static int let_flow(const struct proc *gen, int64_t ms)
 {
-	return wait_readable(gen->pidfd, deadline_in_ms(ms)) == -ETIMEDOUT ? 0 : -ECHILD;
+	return wait_readable(gen->pidfd, after_ms(ms)) == -ETIMEDOUT ? 0 : -ECHILD;
 }
 
 static int read_arrivals(const char *text, double *first_ns, double *last_ns)

@@ -134,7 +134,7 @@ static int wait_applied(const struct bench_run *run, int fd, struct lab_error *e
 	while ((ret = bench_control_call(fd, "ListWorkers", cJSON_CreateObject(), error)) == 1) {
 		if (deadline_passed(deadline))
 			return bench_fail(error, ETIMEDOUT, "workers have not taken the rules");
-		if (wait_readable(run->relay.pidfd, deadline_in_ms(ASK_AGAIN_MS)) == 0)
+		if (wait_readable(run->relay.pidfd, after_ms(ASK_AGAIN_MS)) == 0)
 			return bench_fail(error, ECHILD, "mcrd");
 	}
 	return ret;

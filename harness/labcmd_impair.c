@@ -89,7 +89,7 @@ static int show(void *arg)
 /* The time is what was asked for, not a guess at how long something else takes. */
 static void pass_ms(unsigned int ms)
 {
-	struct deadline deadline = deadline_in_ms(ms);
+	struct deadline deadline = after_ms(ms);
 
 	while (!deadline_passed(deadline))
 		poll(NULL, 0, deadline_left_ms(deadline));

@@ -17,6 +17,7 @@
 
 #include "harness/sink.h"
 #include "harness/sinkreport.h"
+#include "harness/slow.h"
 #include "harness/wait.h"
 
 static void answer(const struct sink *sink, const char *text)
@@ -60,7 +61,7 @@ static void serve_line(struct sink *sink, const char *line)
 		answer_report(sink);
 	} else if (sscanf(line, "finish %" SCNu64 " %" SCNu64, &count, &quiet_ms) == 2) {
 		sink->config.count = count;
-		sink->quiet_ms = quiet_ms;
+		sink->quiet_ms = quiet_ms * (uint64_t)slow_factor();
 		sink->quiet_since_ns = mono_ns();
 		sink->finishing = true;
 	} else {

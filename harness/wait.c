@@ -2,6 +2,8 @@
 /* Monotonic time, and waiting for a condition with a deadline. */
 #include "harness/wait.h"
 
+#include "harness/slow.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -17,8 +19,11 @@ uint64_t mono_ns(void)
 
 struct deadline deadline_in_ms(int64_t ms)
 {
-	if (ms < 0)
-		return (struct deadline){.at_ns = UINT64_MAX};
+	return ms < 0 ? (struct deadline){.at_ns = UINT64_MAX} : after_ms(ms * slow_factor());
+}
+
+struct deadline after_ms(int64_t ms)
+{
 	return (struct deadline){.at_ns = mono_ns() + (uint64_t)ms * NS_PER_MS};
 }
 

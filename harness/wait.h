@@ -22,8 +22,14 @@ struct deadline {
 /** mono_ns() - CLOCK_MONOTONIC in nanoseconds. */
 uint64_t mono_ns(void);
 
-/** deadline_in_ms() - the deadline @ms milliseconds from now; negative: never. */
+/**
+ * deadline_in_ms() - how long to be patient at most: @ms milliseconds from now, as often as
+ * slow_factor() says; negative: never.
+ */
 struct deadline deadline_in_ms(int64_t ms);
+
+/** after_ms() - exactly @ms milliseconds from now, for time that is not patience; not negative. */
+struct deadline after_ms(int64_t ms);
 
 /** deadline_left_ms() - milliseconds left, rounded up, for poll(); 0 when past, -1 for never. */
 int deadline_left_ms(struct deadline deadline);

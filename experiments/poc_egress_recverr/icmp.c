@@ -92,7 +92,7 @@ static void neighbour_case(void)
 {
 	struct sockaddr_in absent = poc_addr("10.0.1.77", 7001);
 	struct sockaddr_in group = poc_addr("239.1.1.1", 5000);
-	uint64_t until = poc_now_ns() + 3000000000ull;
+	uint64_t until = poc_deadline_ns(3000000000ull);
 	int fd = poc_egress_socket("mtu0");
 	long ret = 1;
 	int on = 1;

@@ -34,7 +34,7 @@ static unsigned long sndbuf_errors(void)
 
 static int arrived(int probe, int expected)
 {
-	uint64_t until = poc_now_ns() + DEADLINE_NS;
+	uint64_t until = poc_deadline_ns(DEADLINE_NS);
 	int n = 0;
 
 	do {
@@ -57,7 +57,7 @@ static int held(int tun)
 /* The qdisc holds packets: the socket's send queue is empty when it has none left. */
 static void wait_sent(int fd)
 {
-	uint64_t until = poc_now_ns() + DEADLINE_NS;
+	uint64_t until = poc_deadline_ns(DEADLINE_NS);
 	int queued = 1;
 
 	while (queued && poc_now_ns() < until)

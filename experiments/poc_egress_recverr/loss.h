@@ -57,7 +57,7 @@ static inline unsigned long device_drops(const char *ifname)
 static inline int arrived_payloads(int probe, int expected)
 {
 	static char frame[65536];
-	uint64_t until = poc_now_ns() + DEADLINE_NS;
+	uint64_t until = poc_deadline_ns(DEADLINE_NS);
 	int n = 0;
 
 	while (n < expected && poc_now_ns() < until) {

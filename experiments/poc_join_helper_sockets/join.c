@@ -105,7 +105,7 @@ static int seen(int probe)
 /* Repeats a round until it shows @wanted; the bridge needs its start-up second. */
 static int seen_until(int probe, int wanted)
 {
-	uint64_t until = poc_now_ns() + DEADLINE_NS;
+	uint64_t until = poc_deadline_ns(DEADLINE_NS);
 	int n;
 
 	do {

@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 {
 	int packet_fd = poc_packet_socket("in0", ETH_P_IP, 4 << 20);
 	int memfd = (int)poc_must(memfd_create("ring", MFD_CLOEXEC), "memfd");
-	uint64_t until = poc_now_ns() + 5000000000ull;
+	uint64_t until = poc_deadline_ns(5000000000ull);
 	uint8_t frame[BUFFER_BYTES];
 	struct shared *sh;
 	int good = 0, status;

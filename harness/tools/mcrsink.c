@@ -18,6 +18,7 @@
 #include "harness/sink.h"
 #include "harness/sinkceiling.h"
 #include "harness/sinkreport.h"
+#include "harness/slow.h"
 
 #define MAX_GROUPS 4096u
 
@@ -109,9 +110,9 @@ static void parse_options(struct options *opt, int argc, char **argv)
 	if (ifspec_resolve(&config->iface, opt->interface))
 		die("--interface: no interface has the name or address '%s'", opt->interface);
 	if (opt->idle_ms)
-		config->idle_ms = (int64_t)opt->idle_ms;
+		config->idle_ms = (int64_t)opt->idle_ms * slow_factor();
 	if (opt->timeout_ms)
-		config->timeout_ms = (int64_t)opt->timeout_ms;
+		config->timeout_ms = (int64_t)opt->timeout_ms * slow_factor();
 }
 
 static uint32_t read_groups(const struct options *opt, struct in_addr groups[static MAX_GROUPS])

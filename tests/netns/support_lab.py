@@ -4,14 +4,14 @@
 import subprocess
 from pathlib import Path
 
-from mcrlab import paths
+from mcrlab import paths, scaled
 from mcrlab.process import children
 
 
 def netlab(*args, deadline_s=20, **options):
     """netlab to its end, whatever its status."""
     return subprocess.run([paths.program("netlab"), *map(str, args)], text=True,
-                          capture_output=True, timeout=deadline_s, env=paths.environment(),
+                          capture_output=True, timeout=scaled(deadline_s), env=paths.environment(),
                           check=False, **options)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario
+from mcrlab import main, paths, scaled, scenario
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -34,7 +34,7 @@ def environment(t, **more):
 
 def bench(t, *args, program=None, deadline_s=100, **more):
     done = subprocess.run([program or paths.program("mcrbench"), *map(str, args)], text=True,
-                          capture_output=True, timeout=deadline_s, check=False,
+                          capture_output=True, timeout=scaled(deadline_s), check=False,
                           env=environment(t, **more))
     t.equal([path.name for path in (t.run_dir / "t").iterdir()], [], "files left behind")
     return done

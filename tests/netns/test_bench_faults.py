@@ -13,14 +13,14 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrfaults import streams
-from mcrlab import main, paths, scenario
+from mcrlab import main, paths, scaled, scenario
 
 BENCH = paths.REPOSITORY / "harness/bench-faults"
 RATE, SIZE = 5000, 200
 
 
 def bench(*args):
-    return subprocess.run([BENCH, *map(str, args)], capture_output=True, text=True, timeout=100,
+    return subprocess.run([BENCH, *map(str, args)], capture_output=True, text=True, timeout=scaled(100),
                           env=paths.environment(MCR_BUILD=paths.BUILD), check=False)
 
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-from mcrlab import RpcError, main, scenario
+from mcrlab import RpcError, main, scaled, scenario
 from mcrlab.fault import stopped
 from mcrlab.relay import FREED_AT_ONCE
 
@@ -301,7 +301,7 @@ def many_connections(t):
         for _ in range(1000 - CLIENTS):
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             sock.connect(str(relay.socket_path))  # waits where the queue is full
-            sock.settimeout(5)
+            sock.settimeout(scaled(5))
             too_many.append(sock)
         for sock in too_many:
             with sock.makefile("rb") as lines:
@@ -327,7 +327,7 @@ def many_connections(t):
 
 def next_line(sock):
     """What the daemon says to a connection of a thousand, within five seconds."""
-    sock.settimeout(5)
+    sock.settimeout(scaled(5))
     with sock.makefile("rb") as lines:
         return json.loads(lines.readline())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario
+from mcrlab import main, paths, scaled, scenario
 from mcrlab.lab import lab_exists
 
 from support_lab import netlab, one_line
@@ -154,7 +154,7 @@ def limits(t):
     script = f"echo 2 > /proc/sys/user/max_net_namespaces; exec {paths.program('netlab')} draw -; "
     script = script.replace("draw -;", "up - --name limited;")
     done = subprocess.run(["unshare", "--user", "--map-root-user", "sh", "-c", script], text=True,
-                          input=topology, capture_output=True, timeout=20, check=False)
+                          input=topology, capture_output=True, timeout=scaled(20), check=False)
     one_line(t, done, 2, "cannot make a network namespace: user.max_net_namespaces, here 2, is "
              "reached", "netlab up")
 
@@ -185,7 +185,7 @@ def no_permission(t):
     script = ("echo 0 > /proc/sys/user/max_user_namespaces; echo 0 > /proc/sys/user/max_net_namespaces;"
               f"exec {paths.program('netlab')} up direct2 --name forbidden")
     done = subprocess.run(["unshare", "--user", "--map-root-user", "sh", "-c", script], text=True,
-                          capture_output=True, timeout=20, env=paths.environment(), check=False)
+                          capture_output=True, timeout=scaled(20), env=paths.environment(), check=False)
     one_line(t, done, 77, "netlab: cannot make a", "netlab up")
     t.true("namespace" in done.stderr, done.stderr)
     t.equal(lab_exists("forbidden"), False, "left behind")

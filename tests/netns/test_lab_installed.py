@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario
+from mcrlab import main, paths, scaled, scenario
 
 SCENARIO = """#!/usr/bin/python3
 from mcrlab import main, scenario
@@ -40,13 +40,13 @@ def installed(t):
     # Everything is built: what is tested must not be built again under the eyes of other tests.
     done = subprocess.run(["make", "-s", "-o", "all", "install", f"BUILD={paths.BUILD}",
                            f"DESTDIR={root}", "PREFIX=/usr"], cwd=paths.REPOSITORY, text=True,
-                          capture_output=True, timeout=50, check=False)
+                          capture_output=True, timeout=scaled(50), check=False)
     t.equal((done.returncode, done.stderr), (0, ""), "make install")
     env = {key: value for key, value in os.environ.items()
            if not key.startswith("MCR_") and key != "PYTHONPATH"}
 
     def run(*argv, **extra):
-        return subprocess.run(list(map(str, argv)), text=True, capture_output=True, timeout=50,
+        return subprocess.run(list(map(str, argv)), text=True, capture_output=True, timeout=scaled(50),
                               env=env | extra, cwd=t.run_dir, check=False)
     netlab = root / "usr/bin/netlab"
     t.true("\nchain3 " in "\n" + run(netlab, "topologies").stdout, "topologies")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario, wait_until
+from mcrlab import main, paths, scaled, scenario, wait_until
 from mcrlab.lab import Lab, lab_exists
 from mcrlab.process import children, command_line
 
@@ -86,7 +86,7 @@ def claimed(t):
     ups = [subprocess.Popen([paths.program("netlab"), "up", "direct2", "--name", name], text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             env=paths.environment()) for _ in range(8)]
-    said = [up.communicate(timeout=20) for up in ups]
+    said = [up.communicate(timeout=scaled(20)) for up in ups]
     try:
         t.equal(sorted(up.returncode for up in ups), [0] + [2] * 7, "statuses")
         t.equal({errors for _, errors in said},
@@ -131,7 +131,7 @@ def unprivileged(t):
         name = f"nobody-{os.getpid()}"
 
         def unprivileged_run(*args):
-            return subprocess.run(prefix + [str(arg) for arg in args], text=True, timeout=20,
+            return subprocess.run(prefix + [str(arg) for arg in args], text=True, timeout=scaled(20),
                                   capture_output=True, cwd="/", check=False)
         done = unprivileged_run(f"{directory}/netlab", "up", topology, "--name", name)
         if "cannot make a user namespace" in done.stderr:
@@ -151,7 +151,7 @@ def unprivileged(t):
                                    f"{directory}/mcrgen", "--interface", "eth0", "--group", GROUP,
                                    "--port", "5000", "--count", "100", "--rate", "5000")
             t.equal((gen.returncode, gen.stderr), (0, ""), "mcrgen")
-            text = sink.communicate(timeout=15)[0]
+            text = sink.communicate(timeout=scaled(15))[0]
             t.true(text.startswith("received 100 ") and "lost 0," in text, f"sink: {text}")
         finally:
             down = unprivileged_run(f"{directory}/netlab", "down", name)
@@ -300,7 +300,7 @@ def orphaned(t):
                 [["gone,", "but", "pid", str(program), "runs", "on:", "sleep"]], "list")
         inside = subprocess.run([paths.program("netlab"), "down", lab.name], text=True,
                                 env=paths.environment(MCR_LAB=lab.name), capture_output=True,
-                                timeout=20, check=False)
+                                timeout=scaled(20), check=False)
         t.true("no lab called" in inside.stderr and not gone(program), "from inside nothing is ended")
         done = netlab("down", lab.name)
         t.equal((done.returncode, done.stderr), (0, ""), "down")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, payload, scenario
+from mcrlab import main, paths, payload, scaled, scenario
 from mcrlab.capture import records
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
@@ -266,7 +266,7 @@ def needs_replay(t):
     for option in (["--speed", "2"], ["--loops", "2"], ["--raw"]):
         done = subprocess.run([paths.program("mcrgen"), "--interface", "lo", "--group", GROUP,
                                "--port", "5000", *option], text=True, capture_output=True,
-                              timeout=10, check=False)
+                              timeout=scaled(10), check=False)
         t.equal(done.returncode, 2, f"{option}: status")
         t.true("need --replay" in done.stderr, f"{option}: {done.stderr.strip()}")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario, wait_until
+from mcrlab import main, paths, scaled, scenario, wait_until
 from mcrlab.lab import lab_exists
 from mcrlab.process import command_line
 
@@ -39,7 +39,7 @@ def write(t, name, body):
 
 def run(t, *args, **env):
     return subprocess.run([RUN, "--directory", t.run_dir / "tests", *map(str, args)], text=True,
-                          capture_output=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=scaled(60), check=False, stdin=subprocess.DEVNULL,
                           env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept", **env))
 
 
@@ -247,7 +247,7 @@ def late(t):
     copy = t.run_dir / "run"
     copy.write_text(script)
     done = subprocess.run([sys.executable, copy, "--directory", t.run_dir / "tests"], text=True,
-                          capture_output=True, timeout=30, check=False,
+                          capture_output=True, timeout=scaled(30), check=False,
                           env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept",
                                                 PYTHONPATH=paths.REPOSITORY / "harness/python"))
     t.equal(done.stdout.splitlines()[-1], "0 passed, 1 failed, 0 skipped", done.stdout)
@@ -259,7 +259,7 @@ def late(t):
 
 def read_until(stream, pattern, deadline_s=30):
     """The match in what the runner prints, a line at a time."""
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + scaled(deadline_s)
     while time.monotonic() < end:
         line = stream.readline()
         match = re.search(pattern, line)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, scenario
+from mcrlab import main, paths, scaled, scenario
 
 RUN = Path(__file__).resolve().parent / "run"
 
@@ -32,7 +32,7 @@ def without_root(t):
         "@scenario('does not')\ndef does_not(t): pass\nmain()\n")
     path.chmod(0o755)
     done = subprocess.run(["unshare", "--user", "--map-root-user", RUN, "--directory", directory],
-                          text=True, capture_output=True, timeout=30, check=False,
+                          text=True, capture_output=True, timeout=scaled(30), check=False,
                           env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept"))
     t.equal(done.stdout.splitlines()[-1], "1 passed, 0 failed, 2 skipped", done.stdout + done.stderr)
     t.true("needs it  (needs root)" in done.stdout, done.stdout)
@@ -68,7 +68,7 @@ def ordinary_user(t):
         become = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--"] \
             if os.geteuid() == 0 else []
         done = subprocess.run(become + [place / "tests/netns/run", "--jobs", "1"], text=True,
-                              capture_output=True, timeout=100, check=False, cwd=directory,
+                              capture_output=True, timeout=scaled(100), check=False, cwd=directory,
                               stdin=subprocess.DEVNULL,
                               env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": directory,
                                    "TMPDIR": directory, "MCR_BUILD": str(place / "build")})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import Failure, main, paths, scenario
+from mcrlab import Failure, main, paths, scaled, scenario
 from mcrlab.process import ProcessError
 
 GROUP = "239.1.1.1"
@@ -42,8 +42,10 @@ def run_bad(t, number, body):
                                    f"def bad(t):\n    {body}\n"
                                    "@scenario('skipped')\n"
                                    "def skipped(t):\n    t.skip('no reason')\nmain()\n"))
-    return subprocess.run([sys.executable, script], text=True, capture_output=True, timeout=30,
-                          env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept"), check=False)
+    return subprocess.run([sys.executable, script], text=True, capture_output=True,
+                          timeout=scaled(30),
+                          env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept", MCR_SLOW=1),
+                          check=False)
 
 
 @scenario("a scenario that is wrong fails, says why, and keeps the evidence")
@@ -134,7 +136,7 @@ def run_file(t, name, content, *args, **env):
     script = t.run_dir / name
     script.write_text(t._with_path(content))
     return subprocess.run([sys.executable, script, *args], text=True, capture_output=True,
-                          timeout=30, check=False,
+                          timeout=scaled(30), check=False,
                           env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept", **env))
 
 
@@ -169,6 +171,43 @@ def filters(t):
                 "them\n", f"{args}: errors")
 
 
+def patience(t, slow, body):
+    """What the body of a scenario, which must fail, is told; with MCR_SLOW as given."""
+    content = SHARED.format("waits", None, body).replace("'waits'", "'waits', deadline_s=1")
+    done = run_file(t, f"test_slow{slow}.py", content, MCR_SLOW=slow)
+    return done.returncode, done.stdout, done.stderr
+
+
+@scenario("MCR_SLOW makes every deadline longer: of conditions, processes, scenarios and programs")
+def slow(t):
+    """Ten times the deadline is what is left to something that needs three times as long."""
+    for body in ("import time; end = time.monotonic() + 0.3; "
+                 "t.wait_until(lambda: time.monotonic() >= end, 0.1, 'the end')",
+                 "t.equal(t.start(None, ['sleep', '0.3']).wait(0.1), 0, 'status')",
+                 "t.run(None, ['sleep', '0.3'], deadline_s=0.1)",
+                 "t.run(None, ['sleep', '1.5'])"):
+        t.equal(patience(t, 1, body)[0], 1, f"status of {body!r}")
+        status, out, err = patience(t, 100, body)
+        t.equal(status, 0, f"status of {body!r} with MCR_SLOW: {out}{err}")
+    argv = [paths.program("mcrsink"), "--interface", "lo", "--group", "239.1.1.1", "--port", "5000",
+            "--timeout-ms", "10"]
+    t.equal(subprocess.run(argv, env=paths.environment(MCR_SLOW=1), capture_output=True,
+                           timeout=scaled(30), check=False).returncode, 0, "mcrsink ends")
+    with subprocess.Popen(argv, env=paths.environment(MCR_SLOW=1000),
+                          stdout=subprocess.DEVNULL) as sink:
+        t.raises(subprocess.TimeoutExpired, sink.wait, 0.3)
+        sink.kill()
+
+
+@scenario("an MCR_SLOW that is no factor is refused in one line")
+def wrong_slow(t):
+    for value in ("0", "-1", "1.5", "fast", "1001", ""):
+        done = run_file(t, "test_wrong.py", SHARED.format("one", None, "pass"), MCR_SLOW=value)
+        t.equal((done.returncode, done.stdout, done.stderr.splitlines()),
+                (1, "", [f"MCR_SLOW is '{value}', not a whole number from 1 to 1000"]),
+                f"MCR_SLOW={value!r}")
+
+
 @scenario("what a scenario that was killed has left is removed by the next, and nothing else")
 def killed(t):
     """One is killed; one lives meanwhile; one has failed, and is kept; one is of nobody we know."""
@@ -192,8 +231,8 @@ def killed(t):
     stranger.mkdir()
     bad = t.run_dir / "test_fails.py"
     bad.write_text(t._with_path(SHARED.format("fails", None, "t.fail('on purpose')")))
-    done = subprocess.run([sys.executable, bad], text=True, capture_output=True, timeout=30,
-                          check=False, env=env)
+    done = subprocess.run([sys.executable, bad], text=True, capture_output=True,
+                          timeout=scaled(30), check=False, env=env)
     t.equal(done.returncode, 1, "status of one that fails")
     [kept] = temporary.glob("mcr-failure-*")
     left = {path for path in temporary.glob("mcrlab-*") if path != stranger}
@@ -204,7 +243,8 @@ def killed(t):
     alive.send_signal(signal.SIGTERM)
     alive.wait(10)
     # The next removes that one, too, and keeps the evidence still.
-    subprocess.run([sys.executable, bad], capture_output=True, timeout=30, check=False, env=env)
+    subprocess.run([sys.executable, bad], capture_output=True, timeout=scaled(30), check=False,
+                   env=env)
     t.equal(list(temporary.glob("mcrlab-*")), [stranger], "directories of scenarios")
     t.true((kept / "failure").exists(), "evidence")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
-from mcrlab import main, paths, payload, scenario
+from mcrlab import main, paths, payload, scaled, scenario
 
 from support_lab import one_line
 
@@ -163,7 +163,7 @@ def joins(t):
 def ceiling(t):
     def measure(*options):
         done = subprocess.run([paths.program("mcrsink"), "--ceiling", "--json", *options],
-                              text=True, capture_output=True, timeout=30, check=False)
+                              text=True, capture_output=True, timeout=scaled(30), check=False)
         t.equal((done.returncode, done.stderr), (0, ""), "mcrsink --ceiling")
         return json.loads(done.stdout)
     single, gathered = measure(), measure("--gro")

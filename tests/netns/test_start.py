@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-from mcrlab import main, paths, scenario
+from mcrlab import main, paths, scaled, scenario
 
 from support_refused import one_line, refused_start
 from support_rules import add, nonzero, output, rule
@@ -125,7 +125,7 @@ def notification(t):
     path, control = t.run_dir / "notify", t.run_dir / "notified.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))
-        listener.settimeout(10)
+        listener.settimeout(scaled(10))
         start = time.monotonic()
         process = t.start("relay", [paths.program("mcrd"), "--num-workers", 2,
                                     "--control-socket-path", control],

@@ -32,6 +32,7 @@
 #include "core/recover.h"
 #include "core/ring.h"
 #include "core/statpage.h"
+#include "harness/slow.h"
 
 /* What a worker has of it all. */
 struct owner {
@@ -189,7 +190,8 @@ static void the_dead_receive_nothing(void **state)
 		assert_int_equal(send(pair[1], "late", 4, 0), 4);
 	assert_int_equal(__atomic_load_n(tail, __ATOMIC_ACQUIRE), 0);
 	ring_fini(&o->ring);
-	for (unsigned i = 0; i < 5000 && !__atomic_load_n(tail, __ATOMIC_ACQUIRE); i++)
+	for (int64_t i = 0; i < 5000 * slow_factor() && !__atomic_load_n(tail, __ATOMIC_ACQUIRE);
+	     i++)
 		nanosleep(&pause, NULL);
 	/* The kernel has taken it apart, which completed the receive. */
 	assert_int_equal(__atomic_load_n(tail, __ATOMIC_ACQUIRE), 1);

@@ -31,6 +31,7 @@
 #include "core/clock.h"
 #include "daemon/notify.h"
 #include "daemon/supervisor.h"
+#include "harness/slow.h"
 #include "tests/unit/hostile_child.h"
 #include "tests/unit/priv_fake.h"
 
@@ -167,13 +168,18 @@ static int64_t now_ms(void)
 	return (int64_t)(supervisor_now_ns() / NS_PER_MS);
 }
 
+static int64_t deadline_ms(void)
+{
+	return now_ms() + DEADLINE_MS * slow_factor();
+}
+
 static void expect(const char *text)
 {
-	int64_t end_ms = now_ms() + DEADLINE_MS;
+	int64_t end_ms = deadline_ms();
 
 	while (!strstr(said, text)) {
 		if (now_ms() >= end_ms)
-			fail_msg("not said within 10 s: \"%s\"; but:\n%s", text, said);
+			fail_msg("not said in time: \"%s\"; but:\n%s", text, said);
 		hear(100);
 	}
 }
@@ -207,7 +213,7 @@ static unsigned count_fds(void)
 /* Nothing that came from a child stays, and nothing of its process. */
 static void expect_usual_fds(void)
 {
-	int64_t end_ms = now_ms() + DEADLINE_MS;
+	int64_t end_ms = deadline_ms();
 
 	while (count_fds() != usual_fds) {
 		if (now_ms() >= end_ms)
@@ -219,7 +225,7 @@ static void expect_usual_fds(void)
 /* SIGTERM: in order, with status 0, and with nobody left. */
 static void end(void)
 {
-	int64_t end_ms = now_ms() + DEADLINE_MS;
+	int64_t end_ms = deadline_ms();
 	static const char *const names[] = {"control", "worker0", "worker1"};
 	char path[128];
 	int status;

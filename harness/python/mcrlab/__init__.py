@@ -6,5 +6,7 @@ from .payload import payload
 from .relay import RpcError
 from .runner import main, scenario
 from .scenario import Failure, Skip, wait_until
+from .slow import scaled
 
-__all__ = ["Failure", "RpcError", "Skip", "fault", "main", "payload", "scenario", "wait_until"]
+__all__ = ["Failure", "RpcError", "Skip", "fault", "main", "payload", "scaled", "scenario",
+           "wait_until"]

@@ -8,6 +8,7 @@ import subprocess
 
 from . import paths
 from .process import ProcessError
+from .slow import scaled
 
 
 NOT_PERMITTED = 77  # exit status of `netlab up`
@@ -75,7 +76,7 @@ class Lab:
         """Take the lab down and wait until its holder has ended."""
         self.popen.stdin.close()
         try:
-            self.popen.wait(10)
+            self.popen.wait(scaled(10))
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()

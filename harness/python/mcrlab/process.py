@@ -10,6 +10,7 @@ import signal
 import subprocess
 
 from . import paths
+from .slow import scaled
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -73,7 +74,7 @@ class Process:
 
     def wait_fd(self, fd, deadline_s, what):
         """Wait until `fd` is readable; its end before that, or the deadline, is a ProcessError."""
-        readable, _, _ = select.select([fd, self._pidfd], [], [], deadline_s)
+        readable, _, _ = select.select([fd, self._pidfd], [], [], scaled(deadline_s))
         if fd in readable:
             return
         if not readable:
@@ -100,7 +101,7 @@ class Process:
 
     def wait(self, deadline_s):
         """Wait for its end.  Returns the status; negative is a signal, None the deadline."""
-        readable, _, _ = select.select([self._pidfd], [], [], deadline_s)
+        readable, _, _ = select.select([self._pidfd], [], [], scaled(deadline_s))
         return self.popen.wait() if readable else None
 
     def stop(self, deadline_s=10, signo=signal.SIGTERM):

@@ -9,6 +9,7 @@ import subprocess
 
 from . import paths
 from .process import Process, ProcessError, children, command_line
+from .slow import scaled
 
 # For a relay whose memory is judged: without this the address sanitizer keeps what is freed, up to
 # 256 MB of it.
@@ -32,7 +33,7 @@ class RpcClient:
 
     def __init__(self, path, deadline_s=10):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(deadline_s)
+        self.socket.settimeout(scaled(deadline_s))
         self.socket.connect(str(path))
         self._file = self.socket.makefile("rb")
         self._id = 0
@@ -136,7 +137,7 @@ class Relay(Process):
         """Run mcrctl on this daemon; returns the CompletedProcess."""
         argv = [paths.program("mcrctl"), "--socket-path", str(self.socket_path)]
         done = subprocess.run(argv + [str(arg) for arg in args], text=True, capture_output=True,
-                              timeout=deadline_s, env=paths.environment(), check=False, **kwargs)
+                              timeout=scaled(deadline_s), env=paths.environment(), check=False, **kwargs)
         if check and done.returncode != 0:
             raise ProcessError(f"mcrctl {' '.join(map(str, args))}: status {done.returncode}: "
                                f"{done.stderr.strip()}")

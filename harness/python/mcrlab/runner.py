@@ -20,6 +20,7 @@ from .process import become_reaper, reap
 from .rights import is_root
 from .rundir import run_directory
 from .scenario import Failure, Scenario, Skip
+from .slow import scaled
 
 PR_SET_PDEATHSIG = 1
 
@@ -70,7 +71,7 @@ def _artifacts(name):
 
 def _attempt(t, function, deadline_s):
     """Returns what the scenario raised, or None; the alarm is off afterwards."""
-    signal.alarm(deadline_s)
+    signal.alarm(scaled(deadline_s))
     try:
         function(t)
         return None
@@ -84,7 +85,7 @@ def _attempt(t, function, deadline_s):
 
 def _close(t, path, name):
     """Clean up; returns faults and the directory where the evidence is, if anything failed."""
-    signal.alarm(60)
+    signal.alarm(scaled(60))
     try:
         faults = t.close()
     finally:

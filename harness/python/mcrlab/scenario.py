@@ -14,6 +14,7 @@ from .lab import Lab, lab_exists
 from .process import Process, ProcessError, children, command_line, pause
 from .relay import Relay
 from .rights import is_root
+from .slow import scaled
 from .traffic import Gen, Sink
 
 
@@ -30,13 +31,13 @@ def wait_until(predicate, deadline_s, what):
 
     Past the deadline it raises Failure, which says `what` was waited for.
     """
-    end = time.monotonic() + deadline_s
+    end = time.monotonic() + scaled(deadline_s)
     while True:
         value = predicate()
         if value:
             return value
         if time.monotonic() >= end:
-            raise Failure(f"not within {deadline_s} s: {what}")
+            raise Failure(f"not within {scaled(deadline_s)} s: {what}")
         pause()
 
 
@@ -112,7 +113,7 @@ class Scenario:
         argv = [str(arg) for arg in argv]
         if node is not None:
             argv = [paths.program("netlab"), "exec", self.lab.name, node, "--"] + argv
-        done = subprocess.run(argv, text=True, capture_output=True, timeout=deadline_s,
+        done = subprocess.run(argv, text=True, capture_output=True, timeout=scaled(deadline_s),
                               env=paths.environment(), check=False, **options)
         if check and done.returncode != 0:
             raise ProcessError(f"{' '.join(argv)}: status {done.returncode}: "
@@ -280,7 +281,7 @@ class Scenario:
             return
         self._recorder.send_signal(signo)
         try:
-            self._recorder.wait(10)
+            self._recorder.wait(scaled(10))
         except subprocess.TimeoutExpired:
             self._recorder.kill()
             self._recorder.wait()

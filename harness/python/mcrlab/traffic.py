@@ -8,6 +8,7 @@ import socket
 
 from . import paths
 from .process import Process, ProcessError
+from .slow import scaled
 
 
 def option_list(options):
@@ -82,7 +83,7 @@ class Sink(Process):
                          fds=(ready_write, theirs.fileno()))
         theirs.close()
         os.close(ready_write)
-        self._control.settimeout(10)
+        self._control.settimeout(scaled(10))
         self._answers = self._control.makefile("r", encoding="utf-8")
         self.wait_ready(ready_read)
 

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""One factor for every deadline: the environment variable MCR_SLOW, a whole number from 1 to 1000.
+
+The programs of the harness read it themselves (harness/slow.h).
+"""
+
+import os
+import sys
+
+MAX = 1000
+
+
+def _factor():
+    text = os.environ.get("MCR_SLOW", "1")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX):
+        sys.exit(f"MCR_SLOW is '{text}', not a whole number from 1 to {MAX}")
+    return int(text)
+
+
+SLOW = _factor()
+
+
+def scaled(seconds):
+    """A deadline on this machine: `seconds`, as often as MCR_SLOW says.  None stays None.
+
+    What this package waits for is scaled where it waits; whoever calls it passes plain seconds.
+    """
+    return None if seconds is None else seconds * SLOW
