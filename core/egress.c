@@ -183,6 +183,23 @@ static struct outlet *outlet_of(struct egress *e, const struct match_output *o)
 	return l && l->sock >= 0 ? l : NULL;
 }
 
+/* Why nothing can go to @o, as a send would say it: negative errno; 0: it can. */
+static int unsendable(const struct match_output *o, const struct outlet *l)
+{
+	switch ((enum output_hold)o->rec.hold) {
+	case OUTPUT_HOLD_UNREACHABLE:
+		return -EHOSTUNREACH;
+	case OUTPUT_HOLD_NO_SOURCE:
+		return -EADDRNOTAVAIL;
+	case OUTPUT_HOLD_REFUSED:
+		return -EACCES;
+	case OUTPUT_HOLD_NONE:
+	case OUTPUT_HOLDS:
+		break;
+	}
+	return l ? 0 : -ENODEV;
+}
+
 /* --- runs --- */
 
 static struct run *run_take(struct egress *e)
@@ -324,6 +341,7 @@ static void send_single(struct egress *e, struct run *r, struct match_output *o,
 static void send_each(struct egress *e, struct run *r, struct match_output *o, uint32_t *unit)
 {
 	struct outlet *l = outlet_of(e, o);
+	const int why_not = unsendable(o, l);
 
 	for (struct run_cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
 		const struct iovec one = run_step(r, &at);
@@ -333,8 +351,8 @@ static void send_each(struct egress *e, struct run *r, struct match_output *o, u
 			continue;
 		if (end)
 			count_end(e, o, 1, (uint32_t)one.iov_len, end->res);
-		else if (!l)
-			count_end(e, o, 1, 0, -ENODEV);
+		else if (why_not)
+			count_end(e, o, 1, 0, why_not);
 		else
 			send_single(e, r, o, l, one, *unit);
 	}
@@ -344,11 +362,12 @@ static void send_each(struct egress *e, struct run *r, struct match_output *o, u
 static bool send_run(struct egress *e, struct run *r, struct match_output *o)
 {
 	struct outlet *l = outlet_of(e, o);
+	const int why_not = unsendable(o, l);
 
 	if (past_touches(&e->past, e->unit, r->datagrams)) {
 		send_each(e, r, o, &e->unit);
-	} else if (!l) {
-		count_end(e, o, r->datagrams, 0, -ENODEV);
+	} else if (why_not) {
+		count_end(e, o, r->datagrams, 0, why_not);
 		e->unit += r->datagrams;
 	} else if (r->datagrams == 1 ||
 		   (!e->per_packet && !o->no_gso && r->datagrams <= e->segments_max &&

@@ -23,7 +23,7 @@
 #include "core/limits.h"
 
 #define SNAPSHOT_MAGIC   0x3150414e5352434dull /* "MCRSNAP1" */
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 
 struct snapshot_header {
 	uint64_t magic;
@@ -87,12 +87,22 @@ struct snapshot_rule {
 };
 static_assert(sizeof(struct snapshot_rule) == 240, "snapshot format");
 
+/* Why workers do not send to an output; each counts as the send drop of its name. */
+enum output_hold {
+	OUTPUT_HOLD_NONE,        /* they send */
+	OUTPUT_HOLD_UNREACHABLE, /* no route, or its next hop has no neighbour entry that works */
+	OUTPUT_HOLD_NO_SOURCE,   /* there is no source address for it on this host */
+	OUTPUT_HOLD_REFUSED,     /* the kernel would refuse: a broadcast address */
+	OUTPUT_HOLDS
+};
+
 /**
  * struct snapshot_output - one output
  * @slot:  output slot (counters)
  * @iface: slot of the output interface, MCR_NO_SLOT when it does not exist
  * @ttl:   the TTL to use, 1..255: defaults are resolved by the writer
  * @ttl_set: whether the operator gave the TTL (for reading the rule back)
+ * @hold:  enum output_hold: what control knows of the way to it
  */
 struct snapshot_output {
 	uint32_t slot;
@@ -103,7 +113,8 @@ struct snapshot_output {
 	uint8_t ttl;
 	uint8_t dscp;
 	uint8_t ttl_set;
-	uint8_t reserved[3];
+	uint8_t hold; /* enum output_hold */
+	uint8_t reserved[2];
 	char if_name[MCR_IFNAME_MAX];
 };
 static_assert(sizeof(struct snapshot_output) == 72, "snapshot format");

@@ -97,7 +97,7 @@ static bool output_valid(const struct snapshot_output *o, struct slot_sets *sets
 {
 	return take_slot(sets->outputs, o->slot, MCR_MAX_OUTPUTS) && known_iface(sets, o->iface) &&
 	       addr_is_clean(&o->group, ADDR_IPV4) && source_valid(&o->source) && o->port != 0 &&
-	       o->ttl >= 1 && o->dscp <= 63 && o->ttl_set <= 1 &&
+	       o->ttl >= 1 && o->dscp <= 63 && o->ttl_set <= 1 && o->hold < OUTPUT_HOLDS &&
 	       terminated(o->if_name, sizeof(o->if_name));
 }
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "core/past.h"
 #include "tests/unit/egress_batch_fixture.h"
 
 /* --- runs --- */
@@ -142,6 +143,56 @@ static void no_socket(void **state)
 	stop();
 }
 
+/* An output that control holds: counted with its reason, not sent to; the others are. */
+static void held(void **state)
+{
+	static const struct {
+		enum output_hold hold;
+		enum send_drop drop;
+	} holds[] = {
+		{OUTPUT_HOLD_UNREACHABLE, SEND_DROP_UNREACHABLE},
+		{OUTPUT_HOLD_NO_SOURCE, SEND_DROP_NO_SOURCE},
+		{OUTPUT_HOLD_REFUSED, SEND_DROP_REFUSED},
+	};
+
+	for (size_t i = 0; i < sizeof(holds) / sizeof(holds[0]); i++) {
+		const struct egress_counters *c;
+
+		start(send_drop_name(holds[i].drop), 3, i == 1);
+		env->rule->outputs[1].rec.hold = (uint8_t)holds[i].hold;
+		add_many(7, 100);
+		add(4500, 1500);
+		flush();
+		c = env->rule->outputs[1].counters;
+		assert_int_equal(c->matched, 10);
+		assert_int_equal(c->drops[holds[i].drop], 10);
+		assert_int_equal(c->sent, 0);
+		for (uint32_t n = 0; n < env->k->n_log; n++)
+			assert_int_not_equal(env->k->log[n].port, PORT + 1);
+		check_complete(0);
+		check_complete(2);
+		stop();
+	}
+}
+
+/* Its datagrams keep their numbers: what a predecessor has sent counts as sent. */
+static void held_after_a_crash(void **state)
+{
+	const struct arena_past ends[] = {{.unit = 1, .n = 1, .res = 0}};
+	const struct past past = {.ends = ends, .n = 1};
+
+	start("held after a crash", 1, false);
+	egress_set_past(env->k->egress, &past);
+	env->rule->outputs[0].rec.hold = OUTPUT_HOLD_UNREACHABLE;
+	add_many(3, 100);
+	flush();
+	assert_int_equal(env->k->n_log, 0);
+	assert_int_equal(env->rule->outputs[0].counters->sent, 1);
+	assert_int_equal(env->rule->outputs[0].counters->drops[SEND_DROP_UNREACHABLE], 2);
+	assert_int_equal(egress_unit(env->k->egress), 3);
+	stop();
+}
+
 static void unknown_completion_is_ignored(void **state)
 {
 	start("unknown completion", 1, false);
@@ -193,6 +244,8 @@ int main(void)
 		cmocka_unit_test(runs),
 		cmocka_unit_test(fan_out),
 		cmocka_unit_test(no_socket),
+		cmocka_unit_test(held),
+		cmocka_unit_test(held_after_a_crash),
 		cmocka_unit_test(unknown_completion_is_ignored),
 		cmocka_unit_test(out_of_runs),
 		cmocka_unit_test(out_of_sends),

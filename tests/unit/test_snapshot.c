@@ -209,13 +209,15 @@ CHANGE(output_port, s->outputs[2].port = 0)
 CHANGE(ttl, s->outputs[2].ttl = 0)
 CHANGE(dscp, s->outputs[2].dscp = 64)
 CHANGE(ttl_set, s->outputs[2].ttl_set = 2)
+CHANGE(hold, s->outputs[2].hold = OUTPUT_HOLDS)
+CHANGE(largest_hold, s->outputs[2].hold = OUTPUT_HOLDS - 1)
 CHANGE(output_name, memset(s->outputs[2].if_name, 'x', MCR_IFNAME_MAX))
 CHANGE(largest_mtu, s->ifaces[0].mtu = 65536; s->ifaces[1].mtu = 68)
 CHANGE(largest_slots, s->rules[0].slot = MCR_MAX_RULES - 1;
        s->outputs[0].slot = MCR_MAX_OUTPUTS - 1)
 CHANGE(output_unresolved, s->outputs[0].iface = MCR_NO_SLOT)
 CHANGE(largest_values, s->outputs[0].ttl = 255; s->outputs[0].dscp = 63; s->outputs[0].ttl_set = 1)
-CHANGE(reserved, s->rules[0].reserved = 1; s->outputs[0].reserved[2] = 1)
+CHANGE(reserved, s->rules[0].reserved = 1; s->outputs[0].reserved[1] = 1)
 
 static const struct {
 	const char *name;
@@ -277,12 +279,14 @@ static const struct {
 	BAD(ttl),
 	BAD(dscp),
 	BAD(ttl_set),
+	BAD(hold),
 	BAD(output_name),
 #undef BAD
 	{"largest MTU", largest_mtu, 0},
 	{"largest slots", largest_slots, 0},
 	{"output without interface", output_unresolved, 0},
 	{"largest values", largest_values, 0},
+	{"largest hold", largest_hold, 0},
 	{"reserved", reserved, 0},
 };
 
