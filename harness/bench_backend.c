@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The relays that MCR is compared with: starting each, and knowing that it is ready. */
+#include "harness/bench_backend.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,7 +10,6 @@
 #include <unistd.h>
 
 #include "harness/bench_program.h"
-#include "harness/bench_run.h"
 
 #define NET_FILE_MAX 65536
 #define POLL_MS      5
@@ -40,7 +41,7 @@ static int wait_for_text(const struct bench_run *run, const char *file, const ch
 }
 
 /* One receive per packet; says "ready" on its standard output. */
-static int start_recv_send(struct bench_run *run, struct lab_error *error)
+int bench_recv_send_start(struct bench_run *run, struct lab_error *error)
 {
 	char program[512], in_port[8], out_port[8], outputs[8];
 	const char *argv[] = {program,         "eth0",   BENCH_IN_GROUP, in_port, "eth1",
@@ -58,7 +59,7 @@ static int start_recv_send(struct bench_run *run, struct lab_error *error)
 	return ret ? bench_fail(error, -ret, "recv-send does not get ready") : 0;
 }
 
-static int start_socat(struct bench_run *run, struct lab_error *error)
+int bench_socat_start(struct bench_run *run, struct lab_error *error)
 {
 	char from[128], to[128], listening[16];
 	const char *argv[] = {"socat", "-u", "-b", "65536", from, to, NULL};
@@ -93,7 +94,7 @@ static int write_smcroute_config(const struct bench_run *run)
 	return fclose(file) ? -errno : 0;
 }
 
-static int start_kernel(struct bench_run *run, struct lab_error *error)
+int bench_kernel_start(struct bench_run *run, struct lab_error *error)
 {
 	char config[96], pidfile[96], control[96];
 	const char *argv[] = {"smcrouted", "-n", "-f", config, "-P", pidfile, "-u", control, NULL};
@@ -113,24 +114,8 @@ static int start_kernel(struct bench_run *run, struct lab_error *error)
 	return ret ? bench_fail(error, -ret, "smcrouted does not get ready") : 0;
 }
 
-int bench_rival_start(struct bench_run *run, struct lab_error *error)
-{
-	switch (run->backend) {
-	case BENCH_RECV_SEND:
-		return start_recv_send(run, error);
-	case BENCH_SOCAT:
-		return start_socat(run, error);
-	case BENCH_KERNEL:
-		return start_kernel(run, error);
-	case BENCH_MCR:
-	case BENCH_PER_PACKET:
-	case BENCH_BACKENDS:
-		break;
-	}
-	return -EINVAL;
-}
-
-int bench_kernel_route(struct bench_run *run, const char *verb, struct lab_error *error)
+/* @verb: of smcroutectl, "add" or "remove". */
+static int kernel_route(struct bench_run *run, const char *verb, struct lab_error *error)
 {
 	char control[96];
 	const char *add[] = {"smcroutectl", "-u",           control, verb, "eth0",
@@ -153,4 +138,14 @@ int bench_kernel_route(struct bench_run *run, const char *verb, struct lab_error
 	if (!ret && status)
 		ret = -EPROTO;
 	return ret ? bench_fail(error, -ret, "smcroutectl") : 0;
+}
+
+int bench_kernel_rule_add(struct bench_run *run, struct lab_error *error)
+{
+	return kernel_route(run, "add", error);
+}
+
+int bench_kernel_rule_remove(struct bench_run *run, struct lab_error *error)
+{
+	return kernel_route(run, "remove", error);
 }

@@ -85,7 +85,7 @@ static int add_and_remove(struct bench_run *run, struct proc *gen, struct moment
 			  struct lab_error *error)
 {
 	struct watcher *watcher = calloc(1, sizeof(*watcher));
-	bool joins = run->backend != BENCH_KERNEL;
+	bool joins = run->kind->user_space; /* the kernel has no process that joins */
 	int ret;
 
 	if (!watcher)
@@ -96,7 +96,7 @@ static int add_and_remove(struct bench_run *run, struct proc *gen, struct moment
 	joins = joins && !ret && !pthread_create(&watcher->thread, NULL, watch_membership, watcher);
 	at->add_ns = mono_ns();
 	if (!ret)
-		ret = bench_rule_add(run, error);
+		ret = run->kind->rule_add(run, error);
 	if (!ret)
 		ret = let_flow(gen, BETWEEN_MS);
 	if (joins)
@@ -105,7 +105,7 @@ static int add_and_remove(struct bench_run *run, struct proc *gen, struct moment
 	free(watcher);
 	at->remove_ns = mono_ns();
 	if (!ret)
-		ret = bench_rule_remove(run, error);
+		ret = run->kind->rule_remove(run, error);
 	return ret;
 }
 

@@ -4,6 +4,8 @@
  *
  * What is used of MCR is its outside only, as an operator would.
  */
+#include "harness/bench_mcr.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +17,6 @@
 
 #include "harness/bench_control.h"
 #include "harness/bench_program.h"
-#include "harness/bench_run.h"
 
 #define RULES_A_LOAD 5000u /* a message to the daemon may be 1 MiB long */
 #define ASK_AGAIN_MS 20
@@ -76,7 +77,7 @@ static void put_extra(cJSON *config, const cJSON *extra)
 
 static cJSON *make_config(const struct bench_run *run)
 {
-	bool per_packet = run->backend == BENCH_PER_PACKET;
+	bool per_packet = run->kind->per_packet;
 	cJSON *config = cJSON_CreateObject();
 
 	cJSON_AddNumberToObject(config, "workers", run->scenario->workers);

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "harness/bench_join.h"
+#include "harness/bench_relays.h"
 
 #define TRICKLE_PPS    1000.0
 #define TRICKLE_TRIALS 4    /* times the length of a trial: the tail needs many datagrams */
@@ -76,6 +77,8 @@ static int measure_trickle(const struct bench_run *run, const struct bench_plan 
 
 static int measure_join(struct bench_run *run, struct bench_series *series, struct lab_error *error)
 {
+	if (!run->kind->rule_add || !run->kind->rule_remove)
+		return bench_fail(error, EOPNOTSUPP, "changing rules of this relay");
 	for (int i = 0; i < JOINS; i++) {
 		struct bench_delays delays;
 		int ret = bench_join_run(run, &delays, error);
@@ -101,7 +104,7 @@ static int measure_capacity(const struct bench_run *like, struct bench_series *s
 		struct bench_run run = {
 			.scenario = like->scenario,
 			.settings = like->settings,
-			.backend = like->backend,
+			.kind = like->kind,
 			.groups = groups,
 		};
 
@@ -142,7 +145,7 @@ int bench_measure(const struct bench_scenario *scenario, enum bench_backend back
 	struct bench_run run = {
 		.scenario = scenario,
 		.settings = settings,
-		.backend = backend,
+		.kind = bench_relay(backend),
 		.no_rule = scenario->kind == BENCH_JOIN,
 	};
 	int ret;

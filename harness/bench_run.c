@@ -22,14 +22,14 @@ int bench_fail(struct lab_error *error, int err, const char *what)
 	return -err;
 }
 
-const char *bench_out_group(enum bench_backend id)
+const char *bench_out_group(const struct bench_run *run)
 {
-	return id == BENCH_KERNEL ? BENCH_IN_GROUP : BENCH_OUT_GROUP;
+	return run->kind->translates ? BENCH_OUT_GROUP : BENCH_IN_GROUP;
 }
 
-uint16_t bench_out_port(enum bench_backend id)
+uint16_t bench_out_port(const struct bench_run *run)
 {
-	return id == BENCH_KERNEL ? BENCH_IN_PORT : BENCH_OUT_PORT;
+	return run->kind->translates ? BENCH_OUT_PORT : BENCH_IN_PORT;
 }
 
 int bench_run_node(const struct bench_run *run, const char *node)
@@ -56,25 +56,9 @@ int bench_run_spawn(struct bench_run *run, const char *const *argv, bool capture
 	return proc_spawn(&run->relay, &spec);
 }
 
-/* Relays that read single packets into small buffers need single packets. */
-static bool takes_super(enum bench_backend id)
-{
-	switch (id) {
-	case BENCH_MCR:
-	case BENCH_KERNEL:
-		return true;
-	case BENCH_PER_PACKET:
-	case BENCH_RECV_SEND:
-	case BENCH_SOCAT:
-	case BENCH_BACKENDS:
-		break;
-	}
-	return false;
-}
-
 static int make_topology(struct bench_run *run, struct lab_error *error)
 {
-	bool gro = run->scenario->gro && takes_super(run->backend);
+	bool gro = run->scenario->gro && run->kind->takes_super;
 	const char *mtu = run->scenario->payload_bytes > JUMBO_ABOVE ? "\"mtu\": 9000, " : "";
 	struct json_error json;
 	char text[TOPOLOGY_MAX];
@@ -120,41 +104,7 @@ int bench_run_start(struct bench_run *run, struct lab_error *error)
 	if (ret)
 		return ret;
 	run->lab_is_up = true;
-	if (run->backend == BENCH_MCR || run->backend == BENCH_PER_PACKET)
-		return bench_mcr_start(run, error);
-	return bench_rival_start(run, error);
-}
-
-int bench_rule_add(struct bench_run *run, struct lab_error *error)
-{
-	switch (run->backend) {
-	case BENCH_MCR:
-	case BENCH_PER_PACKET:
-		return bench_mcr_rule_add(run, error);
-	case BENCH_KERNEL:
-		return bench_kernel_route(run, "add", error);
-	case BENCH_RECV_SEND:
-	case BENCH_SOCAT:
-	case BENCH_BACKENDS:
-		break;
-	}
-	return -EOPNOTSUPP;
-}
-
-int bench_rule_remove(struct bench_run *run, struct lab_error *error)
-{
-	switch (run->backend) {
-	case BENCH_MCR:
-	case BENCH_PER_PACKET:
-		return bench_mcr_rule_remove(run, error);
-	case BENCH_KERNEL:
-		return bench_kernel_route(run, "remove", error);
-	case BENCH_RECV_SEND:
-	case BENCH_SOCAT:
-	case BENCH_BACKENDS:
-		break;
-	}
-	return -EOPNOTSUPP;
+	return run->kind->start(run, error);
 }
 
 static void remove_files(const struct bench_run *run)

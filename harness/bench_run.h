@@ -43,11 +43,34 @@ struct bench_settings {
 	const cJSON *mcr_extra;
 };
 
+struct bench_run;
+
+/**
+ * struct bench_relay - what a run must know of its relay
+ * @takes_super: reads super-datagrams; one that reads single packets into small buffers needs
+ *               single packets
+ * @translates:  sends to BENCH_OUT_GROUP and BENCH_OUT_PORT, not to where it received
+ * @user_space:  its work is the CPU time of its processes
+ * @per_packet:  MCR without GRO, GSO and gathering
+ * @start:       start it and wait until it is ready.  Return: 0; negative errno with error filled
+ * @rule_add, @rule_remove: switch the one stream while it runs; NULL: it cannot.  Return: 0 once it
+ *               has answered; negative errno with error filled
+ */
+struct bench_relay {
+	bool takes_super;
+	bool translates;
+	bool user_space;
+	bool per_packet;
+	int (*start)(struct bench_run *run, struct lab_error *error);
+	int (*rule_add)(struct bench_run *run, struct lab_error *error);
+	int (*rule_remove)(struct bench_run *run, struct lab_error *error);
+};
+
 /* Made by bench_run_start() out of its first five members; they are borrowed. */
 struct bench_run {
 	const struct bench_scenario *scenario;
 	const struct bench_settings *settings;
-	enum bench_backend backend;
+	const struct bench_relay *kind;
 	uint32_t groups; /* more than 1: a rule for each, to one output (capacity) */
 	bool no_rule;    /* start without the rule (join) */
 	struct topology *topo;
@@ -59,7 +82,7 @@ struct bench_run {
 
 /**
  * bench_run_start() - build the lab, start the relay and wait until it is ready.
- * @run: scenario, settings, backend, groups and no_rule are set, the rest zero;
+ * @run: scenario, settings, kind, groups and no_rule are set, the rest zero;
  *       bench_run_stop() is due even after an error
  * @error: filled on failure, one line
  *
@@ -88,32 +111,8 @@ int bench_run_spawn(struct bench_run *run, const char *const *argv, bool capture
 /** bench_fail() - fill @error with "what: strerror"; returns -@err. */
 int bench_fail(struct lab_error *error, int err, const char *what);
 
-/** bench_out_group(), bench_out_port() - what the sink joins: the kernel cannot translate. */
-const char *bench_out_group(enum bench_backend id);
-uint16_t bench_out_port(enum bench_backend id);
-
-/**
- * bench_mcr_start() - start mcrd and wait until it is ready (bench_mcr.c).
- *
- * Return: 0; negative errno with @error filled.
- */
-int bench_mcr_start(struct bench_run *run, struct lab_error *error);
-
-/** bench_rival_start() - the same for every other relay (bench_backend.c); -EINVAL for MCR. */
-int bench_rival_start(struct bench_run *run, struct lab_error *error);
-
-/**
- * bench_rule_add(), bench_rule_remove() - switch the one stream of a running relay.
- *
- * Return: 0 once the relay has answered; -EOPNOTSUPP for a backend that cannot; other negative
- * errno with @error filled.
- */
-int bench_rule_add(struct bench_run *run, struct lab_error *error);
-int bench_rule_remove(struct bench_run *run, struct lab_error *error);
-
-/* What the two above call, by backend.  @verb: of smcroutectl, "add" or "remove". */
-int bench_mcr_rule_add(struct bench_run *run, struct lab_error *error);
-int bench_mcr_rule_remove(struct bench_run *run, struct lab_error *error);
-int bench_kernel_route(struct bench_run *run, const char *verb, struct lab_error *error);
+/** bench_out_group(), bench_out_port() - what the sink joins. */
+const char *bench_out_group(const struct bench_run *run);
+uint16_t bench_out_port(const struct bench_run *run);
 
 #endif

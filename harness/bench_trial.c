@@ -80,8 +80,8 @@ int bench_start_sink(const struct bench_run *run, uint64_t expect, uint32_t stre
 	bench_program("mcrsink", path);
 	word(&w, path);
 	option(&w, "--interface", "eth0");
-	option(&w, "--group", bench_out_group(run->backend));
-	number(&w, "--port", bench_out_port(run->backend));
+	option(&w, "--group", bench_out_group(run));
+	number(&w, "--port", bench_out_port(run));
 	number(&w, "--flows", streams);
 	if (expect) {
 		number(&w, "--count", (double)expect);
@@ -231,7 +231,7 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 		bench_fail(error, EPROTO, "generator or sink gave no report");
 	if (trial->sent) {
 		/* smcrouted's own time is not that of the kernel which forwards. */
-		trial->relay_ns = run->backend == BENCH_KERNEL ? 0 : relay_ns / (double)trial->sent;
+		trial->relay_ns = run->kind->user_space ? relay_ns / (double)trial->sent : 0;
 		trial->machine_ns = machine_ns / (double)trial->sent;
 	}
 	free(gen_text);
