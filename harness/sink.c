@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "harness/sinkreport.h"
 #include "harness/wait.h"
 
 #define BATCH        64u
@@ -281,7 +280,7 @@ static int handle_event(struct sink *sink, uint64_t id)
 		return 0;
 	}
 	if (id == ID_CONTROL) {
-		if (!sink_control_input(sink))
+		if (!sink->config.control(sink))
 			epoll_ctl(sink->epoll_fd, EPOLL_CTL_DEL, sink->config.control_fd, NULL);
 		return 0;
 	}
@@ -314,7 +313,7 @@ static int wait_and_handle(struct sink *sink)
 			return ret;
 	}
 	if (sink->config.interval_ms && mono_ns() >= sink->next_interval_ns) {
-		sinkreport_interval(sink);
+		sink->config.interval(sink);
 		sink->next_interval_ns += sink->config.interval_ms * NS_PER_MS;
 	}
 	/* Looked at again: what has just arrived may have put the end off. */

@@ -29,22 +29,40 @@ struct sink_target {
 	uint16_t port;
 };
 
+struct sink;
+
+/**
+ * struct sink_config - what to receive, when to end, and whom to tell
+ * @targets:  borrowed until sink_init() returns
+ * @source:   source-specific joins; INADDR_ANY: any source
+ * @headers:  judge the header of each datagram only, not its body
+ * @first:    take the first header of each receive only
+ * @interval_ms: call @interval that often; 0: never
+ * @json:     reports as JSON
+ * @count:    end after so many; 0: no limit
+ * @idle_ms, @timeout_ms: end after so much silence, or time; -1: never
+ * @control_fd: watched for reading; -1: none
+ * @control:  @control_fd is readable.  Return: false when it was closed by the other side
+ * @dump:     every payload behind its length, 4 bytes in network order; or NULL
+ */
 struct sink_config {
 	struct ifspec iface;
-	const struct sink_target *targets; /* borrowed until sink_init() returns */
+	const struct sink_target *targets;
 	uint32_t n_targets;
-	struct in_addr source; /* source-specific joins; INADDR_ANY: any source */
+	struct in_addr source;
 	uint32_t rcvbuf_bytes;
 	bool gro;
-	bool headers;         /* judge the header of each datagram only, not its body */
-	bool first;           /* take the first header of each receive only */
-	uint64_t interval_ms; /* a line of rate and losses that often; 0: none */
-	bool json;            /* these lines as JSON */
-	uint64_t count;       /* 0: no limit */
-	int64_t idle_ms;      /* -1: never */
-	int64_t timeout_ms;   /* -1: never */
-	int control_fd;       /* -1: none; see sinkcontrol.c */
-	FILE *dump; /* every payload behind its length, 4 bytes in network order; or NULL */
+	bool headers;
+	bool first;
+	uint64_t interval_ms;
+	void (*interval)(struct sink *sink);
+	bool json;
+	uint64_t count;
+	int64_t idle_ms;
+	int64_t timeout_ms;
+	int control_fd;
+	bool (*control)(struct sink *sink);
+	FILE *dump;
 };
 
 enum sink_end {
@@ -109,12 +127,5 @@ uint64_t sink_stream_drops(const struct sink_stream *stream);
 
 /** sink_fini() - close and free; a half-built object is allowed. */
 void sink_fini(struct sink *sink);
-
-/**
- * sink_control_input() - serve the control channel, which has become readable.
- *
- * Return: false when it was closed by the other side.
- */
-bool sink_control_input(struct sink *sink);
 
 #endif

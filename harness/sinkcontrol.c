@@ -8,6 +8,8 @@
  *   finish N QUIET    no answer: end once N datagrams have arrived and then QUIET ms of silence
  * Anything else is answered by {"error": ...}.
  */
+#include "harness/sinkcontrol.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,7 +71,7 @@ static void serve_line(struct sink *sink, const char *line)
 	}
 }
 
-bool sink_control_input(struct sink *sink)
+bool sinkcontrol_input(struct sink *sink)
 {
 	char *line = sink->control_line;
 	ssize_t n = read(sink->config.control_fd, line + sink->control_length,

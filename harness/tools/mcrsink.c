@@ -17,6 +17,7 @@
 #include "harness/cli.h"
 #include "harness/sink.h"
 #include "harness/sinkceiling.h"
+#include "harness/sinkcontrol.h"
 #include "harness/sinkreport.h"
 #include "harness/slow.h"
 
@@ -93,7 +94,9 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		.config = {.rcvbuf_bytes = 16 << 20,
 			   .idle_ms = -1,
 			   .timeout_ms = -1,
-			   .control_fd = -1},
+			   .control_fd = -1,
+			   .control = sinkcontrol_input,
+			   .interval = sinkreport_interval},
 		.flows = 1,
 		.ceiling_bytes = 1400,
 		.ready_fd = -1,
