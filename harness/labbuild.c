@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,25 +19,11 @@
 
 #include "harness/fdpass.h"
 #include "harness/impair.h"
+#include "harness/lablink.h"
 #include "harness/labtun.h"
 
 #define LOOPBACK_INDEX 1
 #define FIRST_INDEX    10
-
-int labbuild_fail(struct labbuild *b, int ret, const char *format, ...)
-{
-	char *text = b->error->text;
-	size_t size = sizeof(b->error->text);
-	va_list args;
-	int used;
-
-	va_start(args, format);
-	used = vsnprintf(text, size, format, args);
-	va_end(args);
-	if (used >= 0 && (size_t)used < size)
-		snprintf(text + used, size - (size_t)used, ": %s", strerror(-ret));
-	return ret;
-}
 
 static int write_file(const char *path, const char *text)
 {
@@ -72,26 +57,26 @@ static int map_to_root(uid_t uid, gid_t gid)
  * ENOSPC has nothing to do with disks here: a limit of user_namespaces(7) is reached, that of the
  * user namespace we are in or of one around it.
  */
-static int fail_namespace(struct labbuild *b, int ret, const char *what, const char *limit)
+static int fail_namespace(struct labbuilder *b, int ret, const char *what, const char *limit)
 {
 	char path[64];
 	char value[32] = "";
 	FILE *file;
 
 	if (ret != -ENOSPC)
-		return labbuild_fail(b, ret, "cannot make a %s namespace", what);
+		return labbuilder_fail(b, ret, "cannot make a %s namespace", what);
 	snprintf(path, sizeof(path), "/proc/sys/user/%s", limit);
 	file = fopen(path, "re");
 	if (file && fgets(value, sizeof(value), file))
 		value[strcspn(value, "\n")] = '\0';
 	if (file)
 		fclose(file);
-	return labbuild_fail(b, ret, "cannot make a %s namespace: user.%s, here %s, is reached",
-			     what, limit, value);
+	return labbuilder_fail(b, ret, "cannot make a %s namespace: user.%s, here %s, is reached",
+			       what, limit, value);
 }
 
 /* A user namespace is made only where network namespaces cannot be had without one. */
-static int need_userns(struct labbuild *b)
+static int need_userns(struct labbuilder *b)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
@@ -106,19 +91,19 @@ static int need_userns(struct labbuild *b)
 	if (unshare(CLONE_NEWUSER) < 0)
 		return errno == ENOSPC
 			       ? fail_namespace(b, -errno, "user", "max_user_namespaces")
-			       : labbuild_fail(b, -errno,
-					       "cannot make a user namespace, and is not root");
+			       : labbuilder_fail(b, -errno,
+						 "cannot make a user namespace, and is not root");
 	ret = map_to_root(uid, gid);
 	if (ret)
-		return labbuild_fail(b, ret, "cannot become root in a user namespace");
+		return labbuilder_fail(b, ret, "cannot become root in a user namespace");
 	b->userns_fd = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 	if (b->userns_fd < 0)
-		return labbuild_fail(b, -errno, "/proc/self/ns/user");
+		return labbuilder_fail(b, -errno, "/proc/self/ns/user");
 	b->error->not_permitted = false;
 	return 0;
 }
 
-static int set_sysctl(struct labbuild *b, const struct topo_node *node, const char *name,
+static int set_sysctl(struct labbuilder *b, const struct topo_node *node, const char *name,
 		      const char *value)
 {
 	char path[sizeof("/proc/sys/") + TOPO_TEXT_SIZE];
@@ -126,11 +111,11 @@ static int set_sysctl(struct labbuild *b, const struct topo_node *node, const ch
 
 	snprintf(path, sizeof(path), "/proc/sys/%s", name);
 	ret = write_file(path, value);
-	return ret ? labbuild_fail(b, ret, "node %s: setting %s to %s", node->name, name, value)
+	return ret ? labbuilder_fail(b, ret, "node %s: setting %s to %s", node->name, name, value)
 		   : 0;
 }
 
-static int set_node_sysctls(struct labbuild *b, const struct topo_node *node)
+static int set_node_sysctls(struct labbuilder *b, const struct topo_node *node)
 {
 	const char rp_filter[] = {(char)('0' + node->rp_filter), '\0'};
 	int ret = set_sysctl(b, node, "net/ipv4/conf/all/rp_filter", rp_filter);
@@ -152,16 +137,7 @@ static int set_node_sysctls(struct labbuild *b, const struct topo_node *node)
 	return ret;
 }
 
-int labbuild_open(struct labbuild *b, unsigned int i)
-{
-	int ret;
-
-	b->ethtool_fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	ret = b->ethtool_fds[i] < 0 ? -errno : rtnl_open(&b->rtnl[i]);
-	return ret ? labbuild_fail(b, ret, "netlink") : 0;
-}
-
-static int make_namespace(struct labbuild *b, unsigned int i)
+static int make_namespace(struct labbuilder *b, unsigned int i)
 {
 	int ret;
 
@@ -169,14 +145,14 @@ static int make_namespace(struct labbuild *b, unsigned int i)
 		return fail_namespace(b, -errno, "network", "max_net_namespaces");
 	b->netns_fds[i] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (b->netns_fds[i] < 0)
-		return labbuild_fail(b, -errno, "/proc/self/ns/net");
-	ret = labbuild_open(b, i);
+		return labbuilder_fail(b, -errno, "/proc/self/ns/net");
+	ret = labbuilder_open(b, i);
 	if (!ret)
 		ret = rtnl_set_up(&b->rtnl[i], LOOPBACK_INDEX);
-	return ret ? labbuild_fail(b, ret, "loopback") : 0;
+	return ret ? labbuilder_fail(b, ret, "loopback") : 0;
 }
 
-static int make_node(struct labbuild *b, unsigned int i)
+static int make_node(struct labbuilder *b, unsigned int i)
 {
 	int ret = make_namespace(b, i);
 
@@ -184,7 +160,7 @@ static int make_node(struct labbuild *b, unsigned int i)
 }
 
 /* Wires have a namespace of their own, in which nothing listens, answers or routes. */
-static int need_wires(struct labbuild *b)
+static int need_wires(struct labbuilder *b)
 {
 	const unsigned int i = b->topo->n_nodes;
 	int ret;
@@ -198,10 +174,10 @@ static int need_wires(struct labbuild *b)
 		ret = write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
 	if (!ret)
 		ret = impair_open(&b->wires_nft);
-	return ret ? labbuild_fail(b, ret, "wires") : 0;
+	return ret ? labbuilder_fail(b, ret, "wires") : 0;
 }
 
-static int make_tun(struct labbuild *b, unsigned int link)
+static int make_tun(struct labbuilder *b, unsigned int link)
 {
 	for (unsigned int end = 0; end < 2; end++) {
 		const struct topo_interface *iface = &b->topo->links[link].ends[end];
@@ -209,12 +185,12 @@ static int make_tun(struct labbuild *b, unsigned int link)
 
 		/* The device comes to be in the namespace in which it is opened. */
 		if (setns(b->netns_fds[iface->node], CLONE_NEWNET) < 0)
-			return labbuild_fail(b, -errno, "setns");
+			return labbuilder_fail(b, -errno, "setns");
 		fd = labtun_open(iface->name, b->first_link_index + (int)(2 * link + end));
 		if (fd < 0) {
 			b->error->not_permitted = fd == -EACCES || fd == -ENOENT || fd == -EPERM;
-			return labbuild_fail(b, fd, "node %s: cannot make %s by /dev/net/tun",
-					     b->topo->nodes[iface->node].name, iface->name);
+			return labbuilder_fail(b, fd, "node %s: cannot make %s by /dev/net/tun",
+					       b->topo->nodes[iface->node].name, iface->name);
 		}
 		b->tun_fds[b->n_tun_fds++] = fd;
 	}
@@ -222,7 +198,7 @@ static int make_tun(struct labbuild *b, unsigned int link)
 }
 
 /* Before anything else is made, because it moves from node to node. */
-static int make_tuns(struct labbuild *b)
+static int make_tuns(struct labbuilder *b)
 {
 	int ret = 0;
 
@@ -233,8 +209,8 @@ static int make_tuns(struct labbuild *b)
 }
 
 /* Runs one step for every interface of the lab, bridges last. */
-static int for_each_interface(struct labbuild *b,
-			      int (*step)(struct labbuild *, const struct topo_interface *))
+static int for_each_interface(struct labbuilder *b,
+			      int (*step)(struct labbuilder *, const struct topo_interface *))
 {
 	int ret = 0;
 
@@ -245,7 +221,7 @@ static int for_each_interface(struct labbuild *b,
 	return ret;
 }
 
-static int build(struct labbuild *b)
+static int build(struct labbuilder *b)
 {
 	const struct topology *topo = b->topo;
 	int ret = need_userns(b);
@@ -267,7 +243,7 @@ static int build(struct labbuild *b)
 	return ret ? ret : for_each_interface(b, lablink_wait_carrier);
 }
 
-static unsigned int gather_fds(const struct labbuild *b, int *fds)
+static unsigned int gather_fds(const struct labbuilder *b, int *fds)
 {
 	unsigned int n = 0;
 
@@ -283,7 +259,7 @@ static unsigned int gather_fds(const struct labbuild *b, int *fds)
 int labbuild_child(const struct topology *topo, int socket)
 {
 	struct labbuild_result result = {.ret = -ENOMEM};
-	struct labbuild *b = calloc(1, sizeof(*b));
+	struct labbuilder *b = calloc(1, sizeof(*b));
 	int fds[FDPASS_MAX];
 	unsigned int n_fds = 0;
 

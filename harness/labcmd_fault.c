@@ -15,7 +15,7 @@
 
 #include "harness/cli.h"
 #include "harness/fault.h"
-#include "harness/labbuild.h"
+#include "harness/lablink.h"
 #include "harness/labcmd.h"
 
 #define USAGE                                                                                 \

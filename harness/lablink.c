@@ -5,6 +5,8 @@
  * A plain link is a veth pair.  A link with a wire is two pairs, whose inner ends (ports) lie in
  * the namespace of the wires, where nftables hand every frame from one port to the other.
  */
+#include "harness/lablink.h"
+
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
@@ -13,7 +15,6 @@
 
 #include "harness/ethfeature.h"
 #include "harness/impair.h"
-#include "harness/labbuild.h"
 
 #define CARRIER_MS         5000
 #define FIRST_BRIDGE_INDEX 5000
@@ -21,12 +22,12 @@
 #define WIRE_MTU           65535 /* the ends decide how large a frame may be */
 #define FIRST_MENDED_INDEX 100000
 
-static int end_index(const struct labbuild *b, unsigned int link, unsigned int end)
+static int end_index(const struct labbuilder *b, unsigned int link, unsigned int end)
 {
 	return b->first_link_index + (int)(2 * link + end);
 }
 
-static int index_of(const struct labbuild *b, const struct topo_interface *iface)
+static int index_of(const struct labbuilder *b, const struct topo_interface *iface)
 {
 	unsigned int end;
 	int link = topology_link(b->topo, iface->node, iface->name, &end);
@@ -39,7 +40,7 @@ static int index_of(const struct labbuild *b, const struct topo_interface *iface
 	return 0;
 }
 
-static int set_offloads(struct labbuild *b, const struct topo_interface *iface)
+static int set_offloads(struct labbuilder *b, const struct topo_interface *iface)
 {
 	/* Uncut UDP_SEGMENT sends would reach the other end as super-datagrams no wire carries. */
 	const struct ethfeature features[] = {
@@ -50,8 +51,8 @@ static int set_offloads(struct labbuild *b, const struct topo_interface *iface)
 	size_t n_features = iface->gro ? 3 : 1;
 	int ret = ethfeature_set(b->ethtool_fds[iface->node], iface->name, features, n_features);
 
-	return ret ? labbuild_fail(b, ret, "node %s: offloads of %s",
-				   b->topo->nodes[iface->node].name, iface->name)
+	return ret ? labbuilder_fail(b, ret, "node %s: offloads of %s",
+				     b->topo->nodes[iface->node].name, iface->name)
 		   : 0;
 }
 
@@ -62,7 +63,7 @@ static void wire_port(struct topo_interface *port, unsigned int link, unsigned i
 	impair_port_name(port->name, link, end);
 }
 
-static int make_wire_half(struct labbuild *b, unsigned int link, unsigned int end)
+static int make_wire_half(struct labbuilder *b, unsigned int link, unsigned int end)
 {
 	const struct topo_interface *iface = &b->topo->links[link].ends[end];
 	const unsigned int wires = b->topo->n_nodes;
@@ -76,7 +77,7 @@ static int make_wire_half(struct labbuild *b, unsigned int link, unsigned int en
 	return ret ? ret : rtnl_set_up(&b->rtnl[wires], index + WIRE_OFFSET);
 }
 
-static int make_wire(struct labbuild *b, unsigned int link)
+static int make_wire(struct labbuilder *b, unsigned int link)
 {
 	int port_indexes[2];
 	int ret = 0;
@@ -88,7 +89,7 @@ static int make_wire(struct labbuild *b, unsigned int link)
 	return ret ? ret : impair_connect(b->wires_nft, link, port_indexes);
 }
 
-static int make_veth(struct labbuild *b, unsigned int i)
+static int make_veth(struct labbuilder *b, unsigned int i)
 {
 	const struct topo_interface *ends = b->topo->links[i].ends;
 
@@ -97,7 +98,7 @@ static int make_veth(struct labbuild *b, unsigned int i)
 }
 
 /* The devices of a tun link are there already; what is missing is their MTU. */
-static int finish_tun(struct labbuild *b, unsigned int i)
+static int finish_tun(struct labbuilder *b, unsigned int i)
 {
 	int ret = 0;
 
@@ -109,7 +110,7 @@ static int finish_tun(struct labbuild *b, unsigned int i)
 	return ret;
 }
 
-int lablink_make(struct labbuild *b, unsigned int i)
+int lablink_make(struct labbuilder *b, unsigned int i)
 {
 	const struct topo_link *link = &b->topo->links[i];
 	const struct topo_interface *ends = link->ends;
@@ -120,16 +121,16 @@ int lablink_make(struct labbuild *b, unsigned int i)
 	else
 		ret = link->wire ? make_wire(b, i) : make_veth(b, i);
 	if (ret)
-		return labbuild_fail(b, ret, "link %s:%s to %s:%s",
-				     b->topo->nodes[ends[0].node].name, ends[0].name,
-				     b->topo->nodes[ends[1].node].name, ends[1].name);
+		return labbuilder_fail(b, ret, "link %s:%s to %s:%s",
+				       b->topo->nodes[ends[0].node].name, ends[0].name,
+				       b->topo->nodes[ends[1].node].name, ends[1].name);
 	if (link->kind == TOPO_TUN)
 		return 0;
 	ret = set_offloads(b, &ends[0]);
 	return ret ? ret : set_offloads(b, &ends[1]);
 }
 
-int lablink_make_bridge(struct labbuild *b, unsigned int i)
+int lablink_make_bridge(struct labbuilder *b, unsigned int i)
 {
 	const struct topo_bridge *bridge = &b->topo->bridges[i];
 	struct rtnl *rtnl = &b->rtnl[bridge->self.node];
@@ -142,10 +143,10 @@ int lablink_make_bridge(struct labbuild *b, unsigned int i)
 
 		ret = rtnl_set_master(rtnl, index_of(b, iface), index);
 	}
-	return ret ? labbuild_fail(b, ret, "bridge %s", bridge->self.name) : 0;
+	return ret ? labbuilder_fail(b, ret, "bridge %s", bridge->self.name) : 0;
 }
 
-int lablink_set_up(struct labbuild *b, const struct topo_interface *iface)
+int lablink_set_up(struct labbuilder *b, const struct topo_interface *iface)
 {
 	struct rtnl *rtnl = &b->rtnl[iface->node];
 	int index = index_of(b, iface);
@@ -155,29 +156,29 @@ int lablink_set_up(struct labbuild *b, const struct topo_interface *iface)
 		ret = rtnl_add_address(rtnl, index, &iface->addresses[i]);
 	if (!ret)
 		ret = rtnl_set_up(rtnl, index);
-	return ret ? labbuild_fail(b, ret, "node %s: address or state of %s",
-				   b->topo->nodes[iface->node].name, iface->name)
+	return ret ? labbuilder_fail(b, ret, "node %s: address or state of %s",
+				     b->topo->nodes[iface->node].name, iface->name)
 		   : 0;
 }
 
-int lablink_wait_carrier(struct labbuild *b, const struct topo_interface *iface)
+int lablink_wait_carrier(struct labbuilder *b, const struct topo_interface *iface)
 {
 	int ret = rtnl_wait_running(&b->rtnl[iface->node], index_of(b, iface),
 				    deadline_in_ms(CARRIER_MS));
 
-	return ret ? labbuild_fail(b, ret, "node %s: carrier of %s",
-				   b->topo->nodes[iface->node].name, iface->name)
+	return ret ? labbuilder_fail(b, ret, "node %s: carrier of %s",
+				     b->topo->nodes[iface->node].name, iface->name)
 		   : 0;
 }
 
-static int make_route(struct labbuild *b, unsigned int node, const struct topo_route *route)
+static int make_route(struct labbuilder *b, unsigned int node, const struct topo_route *route)
 {
 	const struct topo_interface *iface = topology_interface(b->topo, node, route->interface);
 
 	return rtnl_add_route(&b->rtnl[node], route, iface ? index_of(b, iface) : 0);
 }
 
-int lablink_make_routes(struct labbuild *b, unsigned int node_index)
+int lablink_make_routes(struct labbuilder *b, unsigned int node_index)
 {
 	const struct topo_node *node = &b->topo->nodes[node_index];
 
@@ -185,13 +186,13 @@ int lablink_make_routes(struct labbuild *b, unsigned int node_index)
 		int ret = make_route(b, node_index, &node->routes[i]);
 
 		if (ret)
-			return labbuild_fail(b, ret, "node %s: route to %s", node->name,
-					     node->routes[i].to.text);
+			return labbuilder_fail(b, ret, "node %s: route to %s", node->name,
+					       node->routes[i].to.text);
 	}
 	return 0;
 }
 
-static int rejoin_bridge(struct labbuild *b, const struct topo_interface *iface)
+static int rejoin_bridge(struct labbuilder *b, const struct topo_interface *iface)
 {
 	for (unsigned int i = 0; i < b->topo->n_bridges; i++) {
 		const struct topo_bridge *bridge = &b->topo->bridges[i];
@@ -206,7 +207,7 @@ static int rejoin_bridge(struct labbuild *b, const struct topo_interface *iface)
 }
 
 /* Routes went with the interface; those that did not use it are still there. */
-static int restore_routes(struct labbuild *b, const struct topo_interface *iface)
+static int restore_routes(struct labbuilder *b, const struct topo_interface *iface)
 {
 	const struct topo_node *node = &b->topo->nodes[iface->node];
 
@@ -220,23 +221,23 @@ static int restore_routes(struct labbuild *b, const struct topo_interface *iface
 			continue;
 		ret = make_route(b, iface->node, route);
 		if (ret && ret != -EEXIST)
-			return labbuild_fail(b, ret, "node %s: route to %s", node->name,
-					     route->to.text);
+			return labbuilder_fail(b, ret, "node %s: route to %s", node->name,
+					       route->to.text);
 	}
 	return 0;
 }
 
-static int mend_end(struct labbuild *b, const struct topo_interface *iface)
+static int mend_end(struct labbuilder *b, const struct topo_interface *iface)
 {
 	int ret = rejoin_bridge(b, iface);
 
 	if (ret)
-		return labbuild_fail(b, ret, "bridge");
+		return labbuilder_fail(b, ret, "bridge");
 	return lablink_set_up(b, iface);
 }
 
 /* Of a link with a wire each end is a pair of its own, and one may still be there. */
-static int clear_away(struct labbuild *b, unsigned int node, const struct topo_interface *ends)
+static int clear_away(struct labbuilder *b, unsigned int node, const struct topo_interface *ends)
 {
 	int ret = 0;
 
@@ -246,10 +247,10 @@ static int clear_away(struct labbuild *b, unsigned int node, const struct topo_i
 		if (index)
 			ret = rtnl_delete(&b->rtnl[node], (int)index);
 	}
-	return ret ? labbuild_fail(b, ret, "what is left of the link") : 0;
+	return ret ? labbuilder_fail(b, ret, "what is left of the link") : 0;
 }
 
-static int visit(struct labbuild *b, const struct lab *lab, unsigned int link)
+static int visit(struct labbuilder *b, const struct lab *lab, unsigned int link)
 {
 	const unsigned int n = b->topo->n_nodes;
 	int ret = 0;
@@ -257,8 +258,8 @@ static int visit(struct labbuild *b, const struct lab *lab, unsigned int link)
 	for (unsigned int i = 0; i < n && !ret; i++) {
 		b->netns_fds[i] = lab->netns_fds[i];
 		if (setns(lab->netns_fds[i], CLONE_NEWNET) < 0)
-			return labbuild_fail(b, -errno, "setns");
-		ret = labbuild_open(b, i);
+			return labbuilder_fail(b, -errno, "setns");
+		ret = labbuilder_open(b, i);
 		if (!ret)
 			ret = clear_away(b, i, b->topo->links[link].ends);
 	}
@@ -266,15 +267,15 @@ static int visit(struct labbuild *b, const struct lab *lab, unsigned int link)
 		return ret;
 	b->netns_fds[n] = lab->wires_fd;
 	if (setns(lab->wires_fd, CLONE_NEWNET) < 0)
-		return labbuild_fail(b, -errno, "setns");
-	ret = labbuild_open(b, n);
+		return labbuilder_fail(b, -errno, "setns");
+	ret = labbuilder_open(b, n);
 	return ret ? ret : impair_open(&b->wires_nft);
 }
 
 int lablink_recreate(const struct lab *lab, unsigned int link, struct lab_error *error)
 {
 	const struct topo_interface *ends = lab->topo->links[link].ends;
-	struct labbuild *b = calloc(1, sizeof(*b));
+	struct labbuilder *b = calloc(1, sizeof(*b));
 	int ret;
 
 	if (!b)
