@@ -15,8 +15,8 @@
 
 #include "harness/cli.h"
 #include "harness/fault.h"
-#include "harness/lablink.h"
 #include "harness/labcmd.h"
+#include "harness/lablink.h"
 
 #define USAGE                                                                                 \
 	"usage: netlab fault LAB NODE VERB ...\n"                                             \
