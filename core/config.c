@@ -162,13 +162,38 @@ static int read_rule(const struct json_object *top, const cJSON *json, struct ru
 	config->n_rules++;
 	if (!r->id[0])
 		rule_make_id(r);
-	ret = ruleset_add(set, r, false, NULL, &inner);
+	ret = ruleset_put(set, r, false, NULL, &inner);
 	if (ret == RULESET_ADDED)
 		return 0;
 	if (ret == -ENOMEM)
 		return ret;
 	if (ret >= 0)
 		return json_refuse(top, path, "the same rule stands twice");
+	json_prefix_field(&inner, path);
+	return json_refuse(top, inner.field, "%s", inner.reason);
+}
+
+/* Which of the rules an entry of their set is. */
+static size_t index_of(const struct config *config, const struct ruleset_entry *e)
+{
+	size_t i = 0;
+
+	while (i < config->n_rules && strcmp(config->rules[i].id, e->rule.id) != 0)
+		i++;
+	return i;
+}
+
+/* Once for all rules: for each rule it would cost as much as there is downstream of it. */
+static int check_circles(const struct json_object *top, struct ruleset *set,
+			 const struct config *config)
+{
+	const struct ruleset_entry *newest;
+	struct complaint inner = {0};
+	char path[64];
+
+	if (ruleset_check_circles(set, &newest, &inner) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "rules[%zu]", index_of(config, newest));
 	json_prefix_field(&inner, path);
 	return json_refuse(top, inner.field, "%s", inner.reason);
 }
@@ -195,6 +220,8 @@ static int read_rules(const struct json_object *top, struct config *config)
 			break;
 		ret = read_rule(top, item, set, config);
 	}
+	if (ret == 0)
+		ret = check_circles(top, set, config);
 	ruleset_free(set);
 	return ret;
 }

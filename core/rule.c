@@ -216,9 +216,11 @@ static int check_against_others(const struct rule *r, unsigned i, struct complai
 	}
 	if (o->port == in->port && addr_equal(&o->group, &in->group) &&
 	    strcmp(o->interface, in->interface) == 0) {
-		complain(c, output_field(field, i, ""),
-			 "relays in a circle: %s %s:%u is the rule's own input", o->interface,
-			 addr_format(&o->group, text), o->port);
+		complain(
+			c, output_field(field, i, ""),
+			"relays in a circle: %s %s:%u is the rule's own input, its receivers would "
+			"get every datagram twice",
+			o->interface, addr_format(&o->group, text), o->port);
 		return -ELOOP;
 	}
 	return 0;

@@ -218,8 +218,8 @@ static int commit(struct ruleset *s, const struct rule *want, struct ruleset_nod
 	return RULESET_REPLACED;
 }
 
-int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
-		const struct ruleset_entry **out, struct complaint *c)
+static int add(struct ruleset *s, const struct rule *rule, bool replace, bool may_circle,
+	       const struct ruleset_entry **out, struct complaint *c)
 {
 	struct ruleset_node *place = NULL;
 	struct rule want = *rule; /* shares the outputs, which stay the caller's */
@@ -240,13 +240,30 @@ int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
 	ret = check_name(s, &want, place, c);
 	if (ret == 0)
 		ret = check_room(s, &want, place, c);
-	if (ret == 0)
+	if (ret == 0 && !may_circle)
 		ret = ruleset_check_cycle(s, &want, place, c);
 	if (ret == 0)
 		ret = commit(s, &want, &place, c);
 	if (ret >= 0 && out != NULL)
 		*out = &place->entry;
 	return ret;
+}
+
+int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
+		const struct ruleset_entry **out, struct complaint *c)
+{
+	return add(s, rule, replace, false, out, c);
+}
+
+int ruleset_put(struct ruleset *s, const struct rule *rule, bool replace,
+		const struct ruleset_entry **out, struct complaint *c)
+{
+	return add(s, rule, replace, true, out, c);
+}
+
+void ruleset_set_wiring(struct ruleset *s, const struct wiring *w)
+{
+	s->wiring = w;
 }
 
 int ruleset_remove(struct ruleset *s, const char *id)
@@ -291,6 +308,7 @@ struct ruleset *ruleset_clone(const struct ruleset *s)
 	    slot_pool_copy(&to->output_slots, &s->output_slots) < 0)
 		goto fail;
 	memcpy(to->ifaces, s->ifaces, sizeof(to->ifaces));
+	to->wiring = s->wiring;
 	to->last_incarnation = s->last_incarnation;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct ruleset_entry *e = &s->order[i]->entry;

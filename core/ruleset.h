@@ -16,6 +16,7 @@
 #include "core/rule.h"
 
 struct complaint;
+struct wiring;
 
 /**
  * struct ruleset_entry - a rule and its place
@@ -57,6 +58,41 @@ enum ruleset_result { RULESET_UNCHANGED, RULESET_ADDED, RULESET_REPLACED };
  */
 int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
 		const struct ruleset_entry **out, struct complaint *c);
+
+/*
+ * ruleset_put() - the same without a look for circles, which costs as much as there is
+ * downstream of the rule: for many rules, followed by one ruleset_check_circles()
+ */
+int ruleset_put(struct ruleset *s, const struct rule *rule, bool replace,
+		const struct ruleset_entry **out, struct complaint *c);
+
+/**
+ * ruleset_check_circles() - does the set relay in a circle?
+ * @s:      only marks change; takes time proportional to the number of outputs
+ * @newest: filled with the newest rule of a circle when there is one
+ * @c:      names every hop of it
+ *
+ * Return: 0 or -ELOOP.
+ */
+int ruleset_check_circles(struct ruleset *s, const struct ruleset_entry **newest,
+			  struct complaint *c);
+
+typedef void ruleset_each_fn(void *ctx, const struct ruleset_entry *e);
+
+/**
+ * ruleset_circles() - find every rule that closes a circle
+ * @s:  the set, which @fn may not change; takes time proportional to the number of outputs
+ * @fn: called for rules without which the others relay in no circle
+ *
+ * Return: how many there are, 0 for a set without circles.
+ */
+size_t ruleset_circles(struct ruleset *s, ruleset_each_fn *fn, void *ctx);
+
+/*
+ * Where what is sent comes back: @w is borrowed until another one is set or the set is
+ * freed, also by clones.  NULL, as in a new set: only the loopback device is known.
+ */
+void ruleset_set_wiring(struct ruleset *s, const struct wiring *w);
 
 /* Return: 0 or -ENOENT. */
 int ruleset_remove(struct ruleset *s, const char *id);

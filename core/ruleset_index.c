@@ -110,30 +110,54 @@ struct ruleset_node *ruleset_by_input(const struct ruleset *s, const struct rule
 	return node;
 }
 
-bool ruleset_feeds(const struct rule_output *out, const struct rule_input *in)
+bool ruleset_feeds(const struct ruleset *s, const struct rule_output *out,
+		   const struct rule_input *in)
 {
-	return out->port == in->port && addr_equal(&out->group, &in->group) &&
-	       strcmp(out->interface, in->interface) == 0;
+	const char *name;
+
+	if (out->port != in->port || !addr_equal(&out->group, &in->group))
+		return false;
+	for (size_t i = 0; (name = wiring_arrival(s->wiring, out, i)) != NULL; i++) {
+		if (strcmp(name, in->interface) == 0)
+			return true;
+	}
+	return false;
 }
 
-static struct ruleset_node *first_fed(struct ruleset_node *node, const struct rule_output *out)
+/* The first from @node on whose target is this one. */
+static struct ruleset_node *first_fed(struct ruleset_node *node, const char *interface,
+				      const struct addr *group, uint16_t port)
 {
-	while (node != NULL && !ruleset_feeds(out, &node->entry.rule.input))
-		node = node->chain[KEY_TARGET];
-	return node;
+	for (; node != NULL; node = node->chain[KEY_TARGET]) {
+		const struct rule_input *in = &node->entry.rule.input;
+
+		if (in->port == port && addr_equal(&in->group, group) &&
+		    strcmp(in->interface, interface) == 0)
+			return node;
+	}
+	return NULL;
 }
 
-struct ruleset_node *ruleset_fed_by(const struct ruleset *s, const struct rule_output *out)
+struct ruleset_node *ruleset_by_target(const struct ruleset *s, const struct rule_input *in)
 {
-	uint64_t hash = hash_target(out->interface, &out->group, out->port);
+	uint64_t hash = hash_target(in->interface, &in->group, in->port);
 
-	return first_fed(bucket(s, KEY_TARGET, hash), out);
+	return first_fed(bucket(s, KEY_TARGET, hash), in->interface, &in->group, in->port);
 }
 
-struct ruleset_node *ruleset_fed_next(const struct ruleset_node *node,
-				      const struct rule_output *out)
+struct ruleset_node *ruleset_fed_by(const struct ruleset *s, const char *interface,
+				    const struct rule_output *out)
 {
-	return first_fed(node->chain[KEY_TARGET], out);
+	uint64_t hash = hash_target(interface, &out->group, out->port);
+
+	return first_fed(bucket(s, KEY_TARGET, hash), interface, &out->group, out->port);
+}
+
+struct ruleset_node *ruleset_fed_next(const struct ruleset_node *node)
+{
+	const struct rule_input *in = &node->entry.rule.input;
+
+	return first_fed(node->chain[KEY_TARGET], in->interface, &in->group, in->port);
 }
 
 const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char *id)

@@ -14,6 +14,7 @@
 
 #include "core/ruleset.h"
 #include "core/slot_pool.h"
+#include "core/wiring.h"
 
 enum ruleset_key {
 	KEY_ID,
@@ -32,6 +33,8 @@ enum ruleset_key {
  * @walk:    number of the last loop check that reached this entry
  * @parent:  in that check: the entry whose output feeds this one; NULL: the new rule
  * @pending: in that check: next entry to look at
+ * @open:    in a check of all: what this entry feeds is being looked at
+ * @at, @output, @arrival: how far that has got; @at is an entry with the same target
  */
 struct ruleset_node {
 	struct ruleset_entry entry;
@@ -39,6 +42,10 @@ struct ruleset_node {
 	uint64_t walk;
 	struct ruleset_node *parent;
 	struct ruleset_node *pending;
+	bool open;
+	struct ruleset_node *at;
+	unsigned output;
+	size_t arrival;
 };
 
 /* An interface name and how many inputs and outputs use it; 0: free. */
@@ -48,6 +55,7 @@ struct ruleset_iface {
 };
 
 struct ruleset {
+	const struct wiring *wiring; /* borrowed; NULL: not known */
 	struct ruleset_node *bucket[RULESET_KEYS][RULESET_BUCKETS];
 	struct ruleset_node *order[MCR_MAX_RULES];
 	size_t count;
@@ -64,12 +72,18 @@ void ruleset_unlink(struct ruleset *s, struct ruleset_node *node);
 struct ruleset_node *ruleset_by_id(const struct ruleset *s, const char *id);
 struct ruleset_node *ruleset_by_name(const struct ruleset *s, const char *name);
 struct ruleset_node *ruleset_by_input(const struct ruleset *s, const struct rule_input *in);
-/* First entry that takes what @out sends, and the next one after @node. */
-struct ruleset_node *ruleset_fed_by(const struct ruleset *s, const struct rule_output *out);
-struct ruleset_node *ruleset_fed_next(const struct ruleset_node *node,
-				      const struct rule_output *out);
+/* First entry with the target of @in, which may be one with another source. */
+struct ruleset_node *ruleset_by_target(const struct ruleset *s, const struct rule_input *in);
+/*
+ * First entry that takes what @out sends where it arrives at @interface, and the next one
+ * with the same target.
+ */
+struct ruleset_node *ruleset_fed_by(const struct ruleset *s, const char *interface,
+				    const struct rule_output *out);
+struct ruleset_node *ruleset_fed_next(const struct ruleset_node *node);
 /* Does @out send what @in takes, whatever the source? */
-bool ruleset_feeds(const struct rule_output *out, const struct rule_input *in);
+bool ruleset_feeds(const struct ruleset *s, const struct rule_output *out,
+		   const struct rule_input *in);
 
 /* The interfaces that rules name (ruleset_ifaces.c). */
 int ruleset_use_ifaces(struct ruleset *s, const struct rule *r); /* 0, or -ENOSPC: none used */
@@ -77,7 +91,7 @@ void ruleset_leave_ifaces(struct ruleset *s, const struct rule *r);
 
 /**
  * ruleset_check_cycle() - would @rule make the set relay in a circle?
- * @s:      a set without cycles; only the marks of the walk change
+ * @s:      only the marks of the walk change; circles without @rule are not looked for
  * @rule:   borrowed, passed rule_check()
  * @leaves: entry that @rule replaces, NULL for none
  * @c:      names every hop

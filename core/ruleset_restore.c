@@ -25,7 +25,7 @@ int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, u
 		if (output_slots[i] >= MCR_MAX_OUTPUTS)
 			return -ERANGE;
 	}
-	ret = ruleset_add(s, rule, false, &added, NULL);
+	ret = ruleset_put(s, rule, false, &added, NULL);
 	if (ret != RULESET_ADDED)
 		return ret < 0 ? ret : -EEXIST;
 	e = &s->order[s->count - 1]->entry;

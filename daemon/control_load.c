@@ -24,11 +24,33 @@ static void name_rule(struct complaint *cpl, size_t i)
 	memcpy(cpl->field, field, sizeof(field));
 }
 
+/* A circle may close in a rule that was there before: then its id says which. */
+static int check_circles(struct ruleset *set, const struct config *cfg, struct complaint *cpl)
+{
+	const struct ruleset_entry *newest;
+	char reason[COMPLAINT_REASON_MAX];
+	struct complaint inner = {0};
+	size_t i = 0;
+
+	if (ruleset_check_circles(set, &newest, &inner) == 0)
+		return 0;
+	while (i < cfg->n_rules && strcmp(cfg->rules[i].id, newest->rule.id) != 0)
+		i++;
+	if (i < cfg->n_rules) {
+		name_rule(&inner, i);
+		complain(cpl, inner.field, "%s", inner.reason);
+	} else {
+		snprintf(reason, sizeof(reason), "rule %s %.180s", newest->rule.id, inner.reason);
+		complain(cpl, "rules", "%s", reason);
+	}
+	return -ELOOP;
+}
+
 static int add_all(struct ruleset *set, const struct config *cfg, bool replace,
 		   size_t counts[static LOAD_COUNTS], struct complaint *cpl)
 {
 	for (size_t i = 0; i < cfg->n_rules; i++) {
-		int ret = ruleset_add(set, &cfg->rules[i], replace, NULL, cpl);
+		int ret = ruleset_put(set, &cfg->rules[i], replace, NULL, cpl);
 
 		if (ret < 0) {
 			name_rule(cpl, i);
@@ -38,7 +60,7 @@ static int add_all(struct ruleset *set, const struct config *cfg, bool replace,
 		counts[LOAD_REPLACED] += ret == RULESET_REPLACED;
 		counts[LOAD_UNCHANGED] += ret == RULESET_UNCHANGED;
 	}
-	return 0;
+	return check_circles(set, cfg, cpl);
 }
 
 static bool same_rule(const struct rule *a, const struct rule *b)

@@ -5,7 +5,7 @@
  *
  * Links: core/config.c core/config_write.c core/complaint.c core/rule.c core/addr.c
  * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
- * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
+ * Links: core/ruleset.c core/ruleset_cycle.c core/wiring.c core/ruleset_ifaces.c
  * Links: core/ruleset_index.c core/slot_pool.c
  */
 #include <cjson/cJSON.h>

@@ -2,6 +2,7 @@
 /*
  * test_config.c - configurations: read, written, and refused with line, column and field
  *
+ * Links: core/wiring.c
  * Links: core/config.c core/config_write.c core/complaint.c core/rule.c core/addr.c
  * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
  * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
@@ -301,9 +302,10 @@ static const struct {
 	 "{\"interface\":\"eth5\",\"group\":\"239.9.9.9\",\"port\":1},\"outputs\":[" OUT "]}]}",
 	 2, 2, "rules[1].name", "taken"},
 	{"circle of two",
-	 RULE2("{\"input\":{\"interface\":\"eth1\",\"group\":\"239.2.2.2\",\"port\":6000},"
-	       "\"outputs\":[\n"
-	       "{\"interface\":\"eth0\",\"group\":\"239.1.1.1\",\"port\":5000}]}"),
+	 "{\"rules\":[{\"input\":{\"interface\":\"lo\",\"group\":\"239.1.1.1\",\"port\":5000},"
+	 "\"outputs\":[\n{\"interface\":\"lo\",\"group\":\"239.2.2.2\",\"port\":6000}]},\n"
+	 "{\"input\":{\"interface\":\"lo\",\"group\":\"239.2.2.2\",\"port\":6000},"
+	 "\"outputs\":[\n{\"interface\":\"lo\",\"group\":\"239.1.1.1\",\"port\":5000}]}]}",
 	 4, 1, "rules[1].outputs[0]", "circle"},
 };
 

@@ -2,6 +2,7 @@
 /*
  * test_control_client_limits.c - a client that floods, stalls or is silent stays within its bounds
  *
+ * Links: core/wiring.c
  * Links: daemon/control_client.c daemon/control_client_input.c daemon/control_client_output.c
  * Links: core/request.c core/response.c core/config.c core/complaint.c core/rule.c core/addr.c
  * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c

@@ -2,6 +2,7 @@
 /*
  * test_control_publish.c - snapshots, restarts, and configurations as a whole
  *
+ * Links: core/wiring.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
  * Links: daemon/control_filter.c
  * Links: daemon/control_join.c daemon/control_publish.c daemon/control_snapshot.c
@@ -128,10 +129,10 @@ static void test_confirmed(void **state)
 static void test_load_all_or_nothing(void **state)
 {
 	static const char text[] =
-		"{\"rules\":[{\"input\":{\"interface\":\"a\",\"group\":\"239.1.1.1\",\"port\":1},"
-		"\"outputs\":[{\"interface\":\"b\",\"group\":\"239.1.1.2\",\"port\":2}]},"
-		"{\"input\":{\"interface\":\"b\",\"group\":\"239.1.1.2\",\"port\":2},"
-		"\"outputs\":[{\"interface\":\"a\",\"group\":\"239.1.1.1\",\"port\":1}]}]}";
+		"{\"rules\":[{\"input\":{\"interface\":\"lo\",\"group\":\"239.1.1.1\",\"port\":1},"
+		"\"outputs\":[{\"interface\":\"lo\",\"group\":\"239.1.1.2\",\"port\":2}]},"
+		"{\"input\":{\"interface\":\"lo\",\"group\":\"239.1.1.2\",\"port\":2},"
+		"\"outputs\":[{\"interface\":\"lo\",\"group\":\"239.1.1.1\",\"port\":1}]}]}";
 	struct bench *b = *state;
 	struct complaint cpl = {0};
 	struct config cfg = {0};

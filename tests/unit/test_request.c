@@ -2,6 +2,7 @@
 /*
  * test_request.c - JSON-RPC lines: what is accepted, what is refused and how, what is answered
  *
+ * Links: core/wiring.c
  * Links: core/request.c core/response.c core/config.c core/complaint.c core/rule.c core/addr.c
  * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
  * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c

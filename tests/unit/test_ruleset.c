@@ -2,6 +2,7 @@
 /*
  * test_ruleset.c - identity, replacement, slots and loops of the rule set
  *
+ * Links: core/wiring.c
  * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
  * Links: core/slot_pool.c core/rule.c core/addr.c core/complaint.c
  */
@@ -13,11 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "core/complaint.h"
 #include "core/ruleset.h"
+#include "core/wiring.h"
 #include "tests/unit/rule_words.h"
 
 #define IN_A "eth0 239.1.1.1:5000"
@@ -187,10 +190,10 @@ static void slots_come_and_go(void **state)
 	ruleset_free(s);
 }
 
-#define A "eth0 239.0.0.1:5000"
-#define B "eth1 239.0.0.2:5000"
-#define C "eth2 239.0.0.3:5000"
-#define D "eth3 239.0.0.4:5000"
+#define A "lo 239.0.0.1:5000"
+#define B "lo 239.0.0.2:5000"
+#define C "lo 239.0.0.3:5000"
+#define D "lo 239.0.0.4:5000"
 
 /* Rules as input, output pairs; the last one is judged. */
 static const struct {
@@ -214,9 +217,9 @@ static const struct {
 	 -ELOOP,
 	 "relays in a circle: " D " -> " C " -> " D},
 	{"diamond", {{B, D}, {C, D}, {D, OUT_A}, {A, B, C}}, RULESET_ADDED, NULL},
-	{"other port", {{A, B}, {B, "eth0 239.0.0.1:5001"}}, RULESET_ADDED, NULL},
+	{"other port", {{A, B}, {B, "lo 239.0.0.1:5001"}}, RULESET_ADDED, NULL},
 	{"other interface", {{A, B}, {B, "eth5 239.0.0.1:5000"}}, RULESET_ADDED, NULL},
-	{"other group", {{A, B}, {B, "eth0 239.0.0.9:5000"}}, RULESET_ADDED, NULL},
+	{"other group", {{A, B}, {B, "lo 239.0.0.9:5000"}}, RULESET_ADDED, NULL},
 };
 
 static void loops_are_refused(void **state)
@@ -292,15 +295,156 @@ static void long_circle_is_cut_short(void **state)
 	char in[40], out[40];
 
 	for (unsigned i = 0; i < 20; i++) {
-		snprintf(in, sizeof(in), "eth0 239.7.0.%u:5000", i);
-		snprintf(out, sizeof(out), "eth0 239.7.0.%u:5000", i + 1);
+		snprintf(in, sizeof(in), "lo 239.7.0.%u:5000", i);
+		snprintf(out, sizeof(out), "lo 239.7.0.%u:5000", i + 1);
 		assert_int_equal(add(s, rule("", "", in, out, NULL), false, NULL), RULESET_ADDED);
 	}
-	r = rule("", "", out, "eth0 239.7.0.0:5000", NULL);
+	r = rule("", "", out, "lo 239.7.0.0:5000", NULL);
 	assert_int_equal(ruleset_add(s, &r, false, NULL, &c), -ELOOP);
-	assert_non_null(strstr(c.reason, "eth0 239.7.0.20:5000 -> eth0 239.7.0.0:5000 -> "));
-	assert_non_null(strstr(c.reason, " more) -> eth0 239.7.0.20:5000"));
-	assert_int_equal(strcmp(strrchr(c.reason, '>'), "> eth0 239.7.0.20:5000"), 0);
+	assert_non_null(strstr(c.reason, "lo 239.7.0.20:5000 -> lo 239.7.0.0:5000 -> "));
+	assert_non_null(strstr(c.reason, " more) -> lo 239.7.0.20:5000"));
+	assert_int_equal(strcmp(strrchr(c.reason, '>'), "> lo 239.7.0.20:5000"), 0);
+	ruleset_free(s);
+}
+
+/* What leaves by the first interface arrives at the second; own addresses of interfaces. */
+static const struct wiring_path paths[] = {
+	{"v0", "v1"}, {"m1", "m2"}, {"v1", "v0"}, {"m2", "m1"}, {"p0", "br0"}, {"p0", "p1"},
+};
+static const struct wiring_home homes[] = {
+	{"eth1", {ADDR_IPV4, {10, 0, 1, 1}}},
+	{"eth0", {ADDR_IPV4, {10, 0, 0, 1}}},
+};
+
+/* As in the table above: of the rules of each row the last one is judged. */
+static const struct {
+	const char *what;
+	const char *rules[3][3];
+	bool circle;
+} wired[] = {
+	{"a stream out and in again by one interface",
+	 {{"eth0 239.1.1.1:1", "eth0 239.1.1.2:1"}, {"eth0 239.1.1.2:1", "eth0 239.1.1.1:1"}},
+	 false},
+	{"both directions of one group",
+	 {{"eth0 239.1.1.1:1", "eth1 239.1.1.1:1"}, {"eth1 239.1.1.1:1", "eth0 239.1.1.1:1"}},
+	 false},
+	{"both ends of a veth pair", {{"v0 239.1.1.1:1", "v1 239.1.1.1:1"}}, true},
+	{"both ends, another group", {{"v0 239.1.1.1:1", "v1 239.1.1.2:1"}}, false},
+	{"back through a third interface",
+	 {{"eth0 239.1.1.1:1", "v0 239.1.1.1:1"},
+	  {"v1 239.1.1.1:1", "v1 239.1.1.3:1"},
+	  {"v0 239.1.1.3:1", "v0 239.1.1.1:1", "eth0 239.1.1.1:1"}},
+	 true},
+	{"siblings of a macvlan device", {{"m2 239.1.1.1:1", "m1 239.1.1.1:1"}}, true},
+	{"the second of two ways", {{"p1 239.1.1.1:1", "p0 239.1.1.1:1"}}, true},
+	{"a way in one direction", {{"p0 239.1.1.1:1", "p1 239.1.1.1:1"}}, false},
+	{"an own address of the output's interface",
+	 {{"eth0 239.1.1.1:1", "eth1 10.0.1.1:1"}, {"lo 10.0.1.1:1", "eth1 10.0.1.1:1"}},
+	 true},
+	{"an own address of another interface",
+	 {{"eth0 239.1.1.1:1", "eth0 10.0.1.1:1"}, {"lo 10.0.1.1:1", "eth0 10.0.1.1:1"}},
+	 false},
+	{"the loopback device",
+	 {{"lo 239.1.1.1:1", "lo 239.1.1.2:1"}, {"lo 239.1.1.2:1", "lo 239.1.1.1:1"}},
+	 true},
+};
+
+static void judge_wired(size_t i, bool put)
+{
+	struct wiring_path some[sizeof(paths) / sizeof(paths[0])];
+	struct wiring_home own[sizeof(homes) / sizeof(homes[0])];
+	struct wiring w = {"lo", some, sizeof(paths) / sizeof(paths[0]), own,
+			   sizeof(homes) / sizeof(homes[0])};
+	const struct ruleset_entry *newest;
+	struct ruleset *s = ruleset_new();
+	struct complaint c = {0};
+	int ret = 0;
+
+	memcpy(some, paths, sizeof(paths));
+	memcpy(own, homes, sizeof(homes));
+	wiring_sort(&w);
+	ruleset_set_wiring(s, &w);
+	for (int k = 0; k < 3 && wired[i].rules[k][0] != NULL; k++) {
+		struct rule r = rule("", "", wired[i].rules[k][0], wired[i].rules[k][1],
+				     wired[i].rules[k][2]);
+
+		if (ret < 0)
+			fail_msg("%s: too early: %s", wired[i].what, c.reason);
+		ret = (put ? ruleset_put : ruleset_add)(s, &r, false, NULL, &c);
+	}
+	if (put)
+		ret = ruleset_check_circles(s, &newest, &c);
+	if (ret != (wired[i].circle ? -ELOOP : put ? 0 : RULESET_ADDED))
+		fail_msg("%s: %d %s", wired[i].what, ret, c.reason);
+	if (put && ret < 0 && newest != ruleset_at(s, ruleset_count(s) - 1))
+		fail_msg("%s: not the newest", wired[i].what);
+	ruleset_free(s);
+}
+
+static void circles_are_what_comes_back(void **state)
+{
+	for (size_t i = 0; i < sizeof(wired) / sizeof(wired[0]); i++) {
+		judge_wired(i, false);
+		judge_wired(i, true);
+	}
+}
+
+static void mark(void *ctx, const struct ruleset_entry *e)
+{
+	strcat(strcat(ctx, e->rule.id), " ");
+}
+
+/* Without the rules that are named no circle is left, and no more are named than needed. */
+static void all_circles_are_found(void **state)
+{
+	struct ruleset *s = ruleset_new();
+	struct complaint c = {0};
+	char ids[4 * MCR_ID_MAX] = "";
+	struct rule r;
+
+	r = rule("a", "", A, B, NULL);
+	ruleset_put(s, &r, false, NULL, &c);
+	r = rule("b", "", B, C, A);
+	ruleset_put(s, &r, false, NULL, &c);
+	r = rule("c", "", C, D, A);
+	ruleset_put(s, &r, false, NULL, &c);
+	r = rule("d", "", D, OUT_A, NULL);
+	ruleset_put(s, &r, false, NULL, &c);
+	assert_int_equal(ruleset_circles(s, mark, ids), 2);
+	assert_string_equal(ids, "c b ");
+	assert_int_equal(ruleset_remove(s, "b"), 0);
+	ids[0] = '\0';
+	assert_int_equal(ruleset_circles(s, mark, ids), 0);
+	ruleset_free(s);
+}
+
+/*
+ * A chain whose tail was added first: a walk from each rule would look at all that were
+ * added before it, 67 million steps.  The limit in CPU time is a hundred times what one
+ * walk over all takes.
+ */
+static void many_rules_are_checked_at_once(void **state)
+{
+	struct ruleset *s = ruleset_new();
+	const struct ruleset_entry *newest;
+	struct complaint c = {0};
+	char in[40], out[40];
+	struct rule r;
+	clock_t start;
+
+	for (unsigned i = MCR_MAX_RULES - 1; i-- > 0;) {
+		snprintf(in, sizeof(in), "lo 239.7.%u.%u:5000", i >> 8, i & 0xff);
+		snprintf(out, sizeof(out), "lo 239.7.%u.%u:5000", (i + 1) >> 8, (i + 1) & 0xff);
+		r = rule("", "", in, out, NULL);
+		assert_int_equal(ruleset_put(s, &r, false, NULL, &c), RULESET_ADDED);
+	}
+	start = clock();
+	assert_int_equal(ruleset_check_circles(s, &newest, &c), 0);
+	assert_true(clock() - start < CLOCKS_PER_SEC);
+	r = rule("last", "", "lo 239.7.63.255:5000", "lo 239.7.0.0:5000", NULL);
+	assert_int_equal(ruleset_put(s, &r, false, NULL, &c), RULESET_ADDED);
+	assert_int_equal(ruleset_check_circles(s, &newest, &c), -ELOOP);
+	assert_string_equal(newest->rule.id, "last");
 	ruleset_free(s);
 }
 
@@ -350,6 +494,9 @@ int main(void)
 		cmocka_unit_test(loop_through_a_source_specific_rule),
 		cmocka_unit_test(replacing_breaks_and_makes_loops),
 		cmocka_unit_test(long_circle_is_cut_short),
+		cmocka_unit_test(circles_are_what_comes_back),
+		cmocka_unit_test(all_circles_are_found),
+		cmocka_unit_test(many_rules_are_checked_at_once),
 		cmocka_unit_test(clone_is_independent),
 	};
 

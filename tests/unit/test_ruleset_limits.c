@@ -2,6 +2,7 @@
 /*
  * test_ruleset_limits.c - the rule set when it is full, and how long it takes to fill
  *
+ * Links: core/wiring.c
  * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
  * Links: core/slot_pool.c core/rule.c core/addr.c core/complaint.c
  */

@@ -2,6 +2,7 @@
 /*
  * test_ruleset_restore.c - rules return to their places, and new ones find the free ones
  *
+ * Links: core/wiring.c
  * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
  * Links: core/ruleset_restore.c core/slot_pool.c core/rule.c core/addr.c core/complaint.c
  */
