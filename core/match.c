@@ -191,6 +191,8 @@ static void build_rule(struct match_table *t, const struct snapshot_view *view,
 		const struct snapshot_output *out = &view->outputs[rec->first_output + i];
 
 		build_output(&r->outputs[i], out, mtu_of(view, out->iface), rec->incarnation, page);
+		if (i == 0 || r->outputs[i].payload_max < r->payload_max)
+			r->payload_max = r->outputs[i].payload_max;
 	}
 	carry_over(r, old);
 	t->n_outputs += rec->n_outputs;

@@ -60,12 +60,14 @@ struct match_bucket {
  * struct match_rule - one rule
  * @rec:        what the snapshot says; covered by the hash
  * @outputs:    rec.n_outputs of them
+ * @payload_max: smallest of theirs: a larger payload leaves in fragments somewhere
  * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or CHAIN_END
  * @saved_epoch: commit for which its counters are in the journal (core/journal.c)
  */
 struct match_rule {
 	struct snapshot_rule rec;
 	struct match_output *outputs;
+	uint32_t payload_max;
 	struct rule_counters *counters;
 	struct match_bucket bucket;
 	uint32_t head, tail;

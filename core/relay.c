@@ -32,6 +32,8 @@ struct relay {
 	bool replay; /* the batch is one of a predecessor */
 	uint32_t n_items;
 	uint32_t gathered;
+	uint32_t packets; /* that sending it makes, about */
+	uint32_t packets_max;
 	uint32_t n_active[RULE_PRIORITIES];
 	struct match_rule *active[RULE_PRIORITIES][RELAY_BATCH_ITEMS];
 	struct egress_item items[RELAY_BATCH_ITEMS];
@@ -46,6 +48,7 @@ struct relay *relay_new(struct bufpool *pool, struct egress *egress, struct work
 	r->pool = pool;
 	r->egress = egress;
 	r->page = page;
+	r->packets_max = RELAY_PACKETS_MAX;
 	return r;
 }
 
@@ -62,6 +65,16 @@ void relay_set_journal(struct relay *r, struct journal *journal)
 static void count_drop(struct relay *r, enum drop_reason why, uint32_t n)
 {
 	counter_add(&r->page->ingress.drops[why], n);
+}
+
+/* IP packets that the datagrams become over all outputs of the rule, about. */
+static uint32_t packets_of(const struct match_rule *rule, const struct frame_view *view)
+{
+	uint32_t fragments = 1;
+
+	if (rule->payload_max && view->segment_bytes > rule->payload_max)
+		fragments += view->segment_bytes / rule->payload_max;
+	return view->datagrams * rule->rec.n_outputs * fragments;
 }
 
 /* Appends to the rule's chain; the item's buffer stays held until the flush. */
@@ -87,6 +100,7 @@ static void append(struct relay *r, struct match_rule *rule, const struct frame_
 	}
 	rule->tail = at;
 	r->gathered += view->datagrams;
+	r->packets += packets_of(rule, view);
 	counter_add(&r->page->ingress.matched, view->datagrams);
 	counter_add(&r->page->ingress.bytes, view->payload_bytes);
 	counter_add(&rule->counters->matched, view->datagrams);
@@ -211,14 +225,22 @@ uint32_t relay_gathered(const struct relay *r)
 	return r->gathered;
 }
 
+uint32_t relay_packets(const struct relay *r)
+{
+	return r->packets;
+}
+
+void relay_set_packets_max(struct relay *r, uint64_t packets)
+{
+	if (packets < RELAY_PACKETS_MIN)
+		packets = RELAY_PACKETS_MIN;
+	r->packets_max = packets < RELAY_PACKETS_MAX ? (uint32_t)packets : RELAY_PACKETS_MAX;
+}
+
 bool relay_full(const struct relay *r)
 {
-	/*
-	 * A pass of the ring brings at most 32 frames of each socket: the kernel's
-	 * MULTISHOT_MAX_RETRY (experiments/poc_gather_many_flows).
-	 */
-	return r->gathered >= RELAY_GATHER_DATAGRAMS || r->n_items > RELAY_BATCH_ITEMS / 2 ||
-	       (r->journal && !journal_has_room(r->journal));
+	return r->gathered >= RELAY_GATHER_DATAGRAMS || r->packets >= r->packets_max ||
+	       r->n_items > RELAY_BATCH_ITEMS / 2 || (r->journal && !journal_has_room(r->journal));
 }
 
 void relay_set_behind(struct relay *r, bool behind)
@@ -244,6 +266,7 @@ void relay_flush(struct relay *r)
 		bufpool_unref(r->pool, r->items[i].buffer);
 	r->n_items = 0;
 	r->gathered = 0;
+	r->packets = 0;
 	r->replay = false;
 }
 

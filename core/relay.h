@@ -35,6 +35,14 @@ struct worker_page;
 #define RELAY_BATCH_ITEMS      5120u
 #define RELAY_GATHER_DATAGRAMS 1024u
 
+/*
+ * What sending a batch costs grows with datagrams, outputs and fragments: their product is
+ * the number of IP packets that leave.  A batch is full at so many, or at fewer, see
+ * relay_set_packets_max(); the frame with which it becomes full belongs to it.
+ */
+#define RELAY_PACKETS_MAX 16384u
+#define RELAY_PACKETS_MIN 512u
+
 struct relay;
 
 /**
@@ -77,7 +85,16 @@ void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 /* Datagrams gathered and not yet flushed. */
 uint32_t relay_gathered(const struct relay *r);
 
-/* No room for another pass of input? */
+/* IP packets that sending what is gathered makes, about. */
+uint32_t relay_packets(const struct relay *r);
+
+/**
+ * relay_set_packets_max() - bound the batches from now on
+ * @packets: IP packets; brought into RELAY_PACKETS_MIN..RELAY_PACKETS_MAX, the latter the default
+ */
+void relay_set_packets_max(struct relay *r, uint64_t packets);
+
+/* Is the batch to be sent before more input is taken? */
 bool relay_full(const struct relay *r);
 
 /* While set, datagrams of low-priority rules are shed. */

@@ -132,6 +132,7 @@ static void make(struct worker *w, const struct gifts *g)
 	if (!w->relay)
 		die(FAC_BUFFER_POOL, "out of memory");
 	relay_set_journal(w->relay, &w->journal);
+	relay_set_packets_max(w->relay, pace_packets(&w->pace));
 }
 
 static void seal(struct worker *w)

@@ -18,6 +18,7 @@
 #include "core/egress.h"
 #include "core/ipc.h"
 #include "core/journal.h"
+#include "core/pace.h"
 #include "core/ring.h"
 #include "daemon/log.h"
 
@@ -63,6 +64,9 @@ struct worker {
 	struct egress *egress;
 	struct ring ring;
 	uint64_t now_ns;
+	struct pace pace;
+	unsigned queued;     /* sends since the last submission */
+	uint64_t beat_calls; /* sends completed at the last heartbeat within a turn */
 	uint64_t next_tick_ns;
 	uint64_t busy_poll_ns;
 	uint64_t active_ns; /* when something was received last */
@@ -129,6 +133,9 @@ int worker_tick_start(void);
 
 /* Returns when there may be something to do: input, a message, a tick. */
 int worker_wait(struct worker *w);
+
+/* Heartbeat. */
+void worker_beat(struct worker *w);
 
 /* If it is due: heartbeat, a slice of the table's hash, and the pools' low marks. */
 void worker_tick(struct worker *w);

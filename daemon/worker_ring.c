@@ -25,6 +25,7 @@
 #include "daemon/worker.h"
 
 #define REARM_AFTER_ERROR_NS (100 * NS_PER_MS)
+#define SUBMIT_SENDS         512u /* so that a system call is short against a heartbeat */
 
 /* The link layer rides in the serial's lowest bit, so that late completions still parse. */
 static uint32_t input_index(const struct worker_input *in)
@@ -45,6 +46,11 @@ void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, struct egr
 
 	io_uring_prep_sendmsg(sqe, sock, msg, MSG_DONTWAIT);
 	sqe->user_data = user_data.u64;
+	if (++w->queued < SUBMIT_SENDS)
+		return;
+	w->queued = 0;
+	if (ring_submit(&w->ring) == 0)
+		worker_beat(w);
 }
 
 static void arm_input(struct worker *w, uint32_t slot)
@@ -197,7 +203,7 @@ unsigned worker_reap(struct worker *w)
 	unsigned n = 0;
 
 	walk(w);
-	while (worker_has_input(w) && journal_has_room(&w->journal)) {
+	while (worker_has_input(w) && !relay_full(w->relay)) {
 		recv_done(w, journal_event(&w->journal, w->journal.in));
 		w->journal.in++;
 		n++;
@@ -210,15 +216,31 @@ static uint32_t position(const struct worker *w)
 	return *w->ring.uring.cq.khead;
 }
 
+/*
+ * A batch may take longer than a heartbeat.  A worker that sends is not hung; one whose sends
+ * do not complete is.
+ */
+static void beat_if_sending(struct worker *w)
+{
+	const uint64_t calls = w->page->egress.calls;
+
+	if (calls - w->beat_calls < SUBMIT_SENDS)
+		return;
+	w->beat_calls = calls;
+	worker_beat(w);
+}
+
 void worker_drain(void *ctx)
 {
 	struct worker *w = ctx;
 	struct egress *e = w->egress;
 
 	do {
+		w->queued = 0;
 		if (ring_submit(&w->ring) < 0)
 			return;
 		walk(w);
+		beat_if_sending(w);
 	} while (egress_retry(e) || egress_in_flight(e));
 	/* Before the first completion of this batch is overwritten. */
 	if (egress_settled(e) && position(w) - w->journal.c->cq > ARENA_CQ_ENTRIES / 4)
@@ -236,12 +258,26 @@ static void commit(struct worker *w)
 	journal_commit(j, position(w), egress_segments_next(w->egress));
 }
 
+/* The turn began at now_ns; what it took decides how long the next batch may be. */
+static void keep_pace(struct worker *w, uint32_t packets)
+{
+	const uint64_t began_ns = w->now_ns;
+
+	if (packets < PACE_SAMPLE)
+		return;
+	w->now_ns = worker_clock_ns();
+	pace_took(&w->pace, packets, w->now_ns - began_ns);
+	relay_set_packets_max(w->relay, pace_packets(&w->pace));
+}
+
 /*
  * Buffers go back to the kernel only after the commit: until then a successor may need
  * what is in them.
  */
 void worker_flush(struct worker *w)
 {
+	const uint32_t packets = relay_packets(w->relay);
+
 	/* Nothing was gathered, and the batch in the journal is the predecessor's. */
 	if (!w->table)
 		return;
@@ -250,6 +286,7 @@ void worker_flush(struct worker *w)
 	worker_drain(w);
 	commit(w);
 	bufpool_commit(&w->pool);
+	keep_pace(w, packets);
 	if (w->journal.header->attempts && !w->recovery &&
 	    (!journal_waiting(&w->journal) || (int32_t)(w->journal.in - w->recovered_until) >= 0))
 		recover_end(w->arena);

@@ -85,6 +85,11 @@ int worker_wait(struct worker *w)
 	return ring_wait(&w->ring, RING_UNTIL_SIGNAL);
 }
 
+void worker_beat(struct worker *w)
+{
+	__atomic_store_n(&w->page->heartbeat_ns, worker_clock_ns(), __ATOMIC_RELAXED);
+}
+
 void worker_tick(struct worker *w)
 {
 	const uint32_t rules = w->table ? match_rules(w->table) : 0;

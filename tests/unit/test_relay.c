@@ -406,6 +406,30 @@ static void full(void **state)
 	assert_int_equal(env->k->n_got, RELAY_GATHER_DATAGRAMS + 21 * 49);
 }
 
+/* A batch is bounded in what leaves, too: datagrams, outputs and fragments. */
+static void full_of_packets(void **state)
+{
+	relay_set_packets_max(env->relay, 0);
+	for (unsigned i = 0; i < RELAY_PACKETS_MIN / 2 - 1; i++)
+		input(TWO_OUTPUTS, 10);
+	assert_int_equal(relay_packets(env->relay), RELAY_PACKETS_MIN - 2);
+	assert_false(relay_full(env->relay));
+	input(TWO_OUTPUTS, 10);
+	assert_true(relay_full(env->relay));
+	flush();
+	assert_int_equal(relay_packets(env->relay), 0);
+	assert_false(relay_full(env->relay));
+	/* Two outputs, 1,500 bytes: the MTU of each is 1,500, which makes two fragments. */
+	input_at(TWO_OUTPUTS, 30000, 1500, 0, SECOND);
+	assert_int_equal(relay_packets(env->relay), 20 * 2 * 2);
+	flush();
+	relay_set_packets_max(env->relay, UINT64_MAX);
+	for (unsigned i = 0; i < RELAY_PACKETS_MIN; i++)
+		input(TWO_OUTPUTS, 10);
+	assert_false(relay_full(env->relay));
+	flush();
+}
+
 /* Every buffer there is may be in one batch: the array holds them all. */
 static void every_buffer_in_one_batch(void **state)
 {
@@ -467,6 +491,7 @@ int main(void)
 		TEST(limit_leaves_the_last_as_it_is),
 		TEST(limit_in_bits),
 		TEST(full),
+		TEST(full_of_packets),
 		TEST(every_buffer_in_one_batch),
 		TEST(many_batches),
 		TEST(swap_between_batches),

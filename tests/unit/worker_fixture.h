@@ -265,6 +265,13 @@ static void fake_ring(struct worker *w)
 			 __ATOMIC_RELEASE);
 }
 
+uint64_t worker_clock_ns(void)
+{
+	return kernel.w->now_ns;
+}
+void worker_beat(struct worker *w)
+{
+}
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 {
 	world->lines++;
