@@ -284,7 +284,7 @@ help:
 	@echo 'sudo make demo              relay a live stream between namespaces and show the numbers'
 	@echo 'sudo make test              build and run every test (SAN=1: with sanitizers)'
 	@echo 'sudo make netns-test FILTER=text   namespace tests whose name contains the text'
-	@echo 'make all                    build/bin/{mcrd,mcrctl,netlab,mcrgen,mcrsink,mcrbench}'
+	@echo 'make all                    build/bin/{mcrd,mcrctl,mcrlab,mcrgen,mcrsink,mcrbench}'
 	@echo 'make unit-test | fuzz | bench | bench-faults | soak | check | format | install | clean'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The commands of netlab: what they have in common. */
+/* The commands of mcrlab: what they have in common. */
 #include "harness/labcmd.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ struct lab *labcmd_attach(const char *name)
 	int ret = labhold_attach(name, &lab, &topology);
 
 	if (ret == -ENOENT)
-		die("no lab called '%s' is up; see netlab list", name);
+		die("no lab called '%s' is up; see mcrlab list", name);
 	if (ret)
 		die("lab '%s': %s", name, strerror(-ret));
 	return &lab;
@@ -29,7 +29,7 @@ void labcmd_enter(const char *lab, const char *node)
 	int ret = labhold_enter(lab, node);
 
 	if (ret == -ENOENT)
-		die("no lab called '%s' is up; see netlab list", lab);
+		die("no lab called '%s' is up; see mcrlab list", lab);
 	if (ret == -ESRCH)
 		die("lab '%s': the lab has no such node '%s'", lab, node);
 	if (ret)
@@ -41,7 +41,7 @@ unsigned int labcmd_node(const struct lab *lab, const char *name)
 	int node = topology_node(lab->topo, name);
 
 	if (node < 0)
-		die("the lab has no node '%s'; see netlab list", name);
+		die("the lab has no node '%s'; see mcrlab list", name);
 	return (unsigned int)node;
 }
 

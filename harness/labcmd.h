@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commands of netlab.  They belong to its main file and may die().  Each gets argv from its own
+ * The commands of mcrlab.  They belong to its main file and may die().  Each gets argv from its own
  * name on and returns the exit status.
  */
 #ifndef HARNESS_LABCMD_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* netlab capture: a pcap of one interface.  netlab record: of every link, kept only if asked. */
+/* mcrlab capture: a pcap of one interface.  mcrlab record: of every link, kept only if asked. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -84,7 +84,7 @@ int labcmd_capture(int argc, char **argv)
 	int stop_fd;
 
 	while (argc > 1) {
-		int used = cli_parse(table, 4, "netlab capture LAB NODE IF FILE [options]", NULL,
+		int used = cli_parse(table, 4, "mcrlab capture LAB NODE IF FILE [options]", NULL,
 				     argc, argv);
 
 		if (used < argc && n == 4)
@@ -95,7 +95,7 @@ int labcmd_capture(int argc, char **argv)
 		argv += used;
 	}
 	if (n < 4)
-		die("usage: netlab capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]");
+		die("usage: mcrlab capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]");
 	labcmd_enter(names[0], names[1]);
 	die_with_parent(parent);
 	stop_fd = open_signals(0);
@@ -163,7 +163,7 @@ static int open_holder(const char *name)
 	int fd;
 
 	if (ret)
-		die("no lab called '%s' is up; see netlab list", name);
+		die("no lab called '%s' is up; see mcrlab list", name);
 	fd = pidfd_open((pid_t)atoi(answer), 0);
 	if (fd < 0)
 		die("lab '%s': %s", name, strerror(errno));
@@ -181,7 +181,7 @@ int labcmd_record(int argc, char **argv)
 	int holder_pidfd;
 
 	if (argc != 3)
-		die("usage: netlab record LAB DIRECTORY");
+		die("usage: mcrlab record LAB DIRECTORY");
 	/* When it is needed it is too late to say so. */
 	if (access(argv[2], W_OK | X_OK) < 0)
 		die("%s: %s", argv[2], strerror(errno));

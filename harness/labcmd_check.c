@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* netlab check: does a running relay say and do what its rules demand? */
+/* mcrlab check: does a running relay say and do what its rules demand? */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -70,7 +70,7 @@ int labcmd_check(int argc, char **argv)
 	struct labcheck_relay relay;
 	char error[LABCHECK_TEXT_SIZE];
 	struct deadline deadline;
-	int used = cli_parse(table, 4, "netlab check [options]", NULL, argc, argv);
+	int used = cli_parse(table, 4, "mcrlab check [options]", NULL, argc, argv);
 
 	if (used < argc)
 		die("unexpected argument '%s'", argv[used]);

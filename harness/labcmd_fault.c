@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* netlab fault: what goes wrong in life, one verb each. */
+/* mcrlab fault: what goes wrong in life, one verb each. */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 #include "harness/lablink.h"
 
 #define USAGE                                                                                 \
-	"usage: netlab fault LAB NODE VERB ...\n"                                             \
+	"usage: mcrlab fault LAB NODE VERB ...\n"                                             \
 	"  kill | stop | continue WHO\n"                                                      \
 	"  corrupt WHO at ADDRESS BYTES            overwrite\n"                               \
 	"  corrupt WHO find BYTES BYTES [private|shared]   in writable memory, everywhere\n"  \
@@ -43,7 +43,7 @@ struct job {
 static const char *next(struct job *job)
 {
 	if (!*job->args)
-		die("an argument is missing; see netlab fault");
+		die("an argument is missing; see mcrlab fault");
 	return *job->args++;
 }
 
@@ -377,7 +377,7 @@ static int call_recreate(void *arg)
 	int ret = lablink_recreate(call->lab, call->link, &error);
 
 	if (ret)
-		fprintf(stderr, "netlab: %s\n", error.text);
+		fprintf(stderr, "mcrlab: %s\n", error.text);
 	return ret;
 }
 
@@ -436,5 +436,5 @@ int labcmd_fault(int argc, char **argv)
 			die("%s: %s", argv[3], strerror(-ret));
 		return 0;
 	}
-	die("there is no fault '%s'; netlab fault lists them", argv[3]);
+	die("there is no fault '%s'; mcrlab fault lists them", argv[3]);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* netlab impair: loss, duplication, a rate cap and flaps of one link. */
+/* mcrlab impair: loss, duplication, a rate cap and flaps of one link. */
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -18,7 +18,7 @@
 #include "harness/wait.h"
 
 #define USAGE                                                                                  \
-	"usage: netlab impair LAB NODE IF loss P%% | every N | dup P%% | rate R[k|m|g]bit |\n" \
+	"usage: mcrlab impair LAB NODE IF loss P%% | every N | dup P%% | rate R[k|m|g]bit |\n" \
 	"                                 flap DOWN [COUNT [UP]] | show | clear\n"             \
 	"for what arrives at NODE's interface; 0 takes one away; DOWN and UP as 100ms or 2s"
 
@@ -125,7 +125,7 @@ static void read_amount(struct job *job, int argc, char **argv)
 
 	if (!is_flap && strcmp(job->kind, "loss") && strcmp(job->kind, "every") &&
 	    strcmp(job->kind, "dup") && strcmp(job->kind, "rate"))
-		die("there is no impairment '%s'; netlab impair lists them", job->kind);
+		die("there is no impairment '%s'; mcrlab impair lists them", job->kind);
 	if (argc < 6 || (argc > 6 && !is_flap) || argc > 8)
 		die(USAGE);
 	if (!strcmp(job->kind, "loss") || !strcmp(job->kind, "dup"))
@@ -150,7 +150,7 @@ static void run(const struct lab *lab, const char *node, struct job *job)
 		if (!lab->topo->links[job->link].wire)
 			die("the link of %s:%s has no wire: give it \"wire\": true in the "
 			    "topology, "
-			    "or all links with netlab up --wires",
+			    "or all links with mcrlab up --wires",
 			    node, job->interface);
 		ret = lab_call(lab, lab->wires_fd,
 			       !strcmp(job->kind, "show")    ? show

@@ -3,7 +3,7 @@
  * Orphans: programs of a lab that is gone.
  *
  * They are there only after somebody has killed the holder of a lab and its watcher at the same
- * instant.  Nothing in the kernel ties a program to its lab, so `netlab exec` marks what it runs by
+ * instant.  Nothing in the kernel ties a program to its lab, so `mcrlab exec` marks what it runs by
  * an environment variable that children inherit.
  */
 #ifndef HARNESS_LABORPHAN_H

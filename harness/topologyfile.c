@@ -110,7 +110,7 @@ int topology_read(const char *what, char **text, char *path, struct json_error *
 		snprintf(path, PATH_MAX, "%s", what);
 	} else if (!find_by_name(path, what)) {
 		snprintf(error->text, sizeof(error->text),
-			 "there is no topology called '%s'; netlab topologies lists them", what);
+			 "there is no topology called '%s'; mcrlab topologies lists them", what);
 		return -ENOENT;
 	}
 	file = fopen(path, "re");

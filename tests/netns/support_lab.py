@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of labs share: netlab's command line, and who is still there."""
+"""What the tests of labs share: mcrlab's command line, and who is still there."""
 
 import subprocess
 from pathlib import Path
@@ -8,9 +8,9 @@ from mcrlab import paths, scaled
 from mcrlab.process import children
 
 
-def netlab(*args, deadline_s=20, **options):
-    """netlab to its end, whatever its status."""
-    return subprocess.run([paths.program("netlab"), *map(str, args)], text=True,
+def mcrlab(*args, deadline_s=20, **options):
+    """mcrlab to its end, whatever its status."""
+    return subprocess.run([paths.program("mcrlab"), *map(str, args)], text=True,
                           capture_output=True, timeout=scaled(deadline_s), env=paths.environment(),
                           check=False, **options)
 

@@ -65,7 +65,7 @@ class Demo:
                 self.namespaces.add(os.stat(f"/proc/{pid}/ns/net").st_ino)
             except OSError:
                 continue
-            if command_line(pid)[:1] == [paths.program("netlab")]:
+            if command_line(pid)[:1] == [paths.program("mcrlab")]:
                 self.lab = f"chain3-{pid}" if "up" in command_line(pid) else self.lab
         self.namespaces.discard(os.stat("/proc/self/ns/net").st_ino)
 

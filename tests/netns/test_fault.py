@@ -122,8 +122,8 @@ def limits_refused(t):
     for program, amount, message in (
             (other, 17, "runs as another user: CAP_SYS_RESOURCE is missing"),
             (ours, 51, f"nofile 51 is above the hard limit of process {ours.pid}"),
-            (ours, "x", "netlab: nofile: 'x' is not a number")):
-        done = t.run(None, ["setpriv", "--bounding-set=-sys_resource", paths.program("netlab"),
+            (ours, "x", "mcrlab: nofile: 'x' is not a number")):
+        done = t.run(None, ["setpriv", "--bounding-set=-sys_resource", paths.program("mcrlab"),
                             "fault", t.lab.name, "sink", "limit", "pid", program.pid, "nofile",
                             amount], check=False)
         one_line(t, done, 2, message, f"limit {amount}")
@@ -307,7 +307,7 @@ def check_lies(t):
         path = t.run_dir / f"{number}.sock"
         impostor = t.python_start("sink", IMPOSTOR, path, json.dumps(answers))
         t.wait_until(lambda one=impostor: "ready" in one.stdout(), 5, "impostor")
-        done = t.netlab("check", "--socket-path", path, "--lab", t.lab.name, "--node", "sink",
+        done = t.mcrlab("check", "--socket-path", path, "--lab", t.lab.name, "--node", "sink",
                         "--deadline-ms", 0, check=False)
         said = [line for line in done.stdout.splitlines() if not line.startswith("descriptors")]
         t.equal(said, [message] if message else [], f"{which} {key}")

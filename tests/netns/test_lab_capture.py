@@ -18,7 +18,7 @@ GROUP = "239.1.1.1"
 
 @scenario("started by hand, a capture says when it is ready", topology="direct2")
 def by_hand(t):
-    process = t.start(None, [paths.program("netlab"), "capture", t.lab.name, "sink", "eth0",
+    process = t.start(None, [paths.program("mcrlab"), "capture", t.lab.name, "sink", "eth0",
                              t.run_dir / "out.pcap", "--count", "1", "--filter", "udp"])
     t.wait_until(lambda: process.stderr() == "ready\n", 5, "ready")
     t.gen("gen", "eth0", GROUP, 5000, count=1)
@@ -57,7 +57,7 @@ def recorder(t):
                                                                     "relay-eth1.pcap"])):
         directory = t.run_dir / f"kept-{signo}"
         directory.mkdir()
-        process = t.start(None, [paths.program("netlab"), "record", t.lab.name, directory])
+        process = t.start(None, [paths.program("mcrlab"), "record", t.lab.name, directory])
         t.wait_until(lambda: "recording" in process.stdout(), 5, "recording")
         t.gen("gen", "eth0", GROUP, 5000, count=100, rate=10000)
         t.equal(process.stop(signo=signo), 0, "status")

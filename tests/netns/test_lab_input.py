@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Labs: whatever is wrong with a command or a topology is one clear line, and nothing is left.
 
-    netlab COMMAND ...                  on a lab that is up, and on labs that cannot be
+    mcrlab COMMAND ...                  on a lab that is up, and on labs that cannot be
 """
 
 import json
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, paths, scaled, scenario
 from mcrlab.lab import lab_exists
 
-from support_lab import netlab, one_line
+from support_lab import mcrlab, one_line
 
 # Arguments, what the one line must say.  LAB is a lab that is up, without wires; FILE one that must
 # not come to be.
@@ -45,14 +45,14 @@ BAD = [
     (("impair", "LAB", "sink", "eth0", "loss", "1%"), "has no wire"),
     (("impair", "LAB", "sink", "eth0", "loss", "101%"), "'101%' is not a percentage"),
     (("impair", "LAB", "sink", "eth0", "loss", "0.00001%"), "less than one in a million"),
-    (("impair", "LAB", "sink", "eth0", "every", "-1"), "netlab: every: '-1' is not a number"),
-    (("impair", "LAB", "sink", "eth0", "flap", "1s", "0"), "netlab: flap: '0' is not a number"),
+    (("impair", "LAB", "sink", "eth0", "every", "-1"), "mcrlab: every: '-1' is not a number"),
+    (("impair", "LAB", "sink", "eth0", "flap", "1s", "0"), "mcrlab: flap: '0' is not a number"),
     (("list", "extra"), "unexpected argument 'extra'"),
     (("topologies", "extra"), "unexpected argument 'extra'"),
-    (("up", "nonesuch"), "no topology called 'nonesuch'; netlab topologies lists them"),
-    (("up", "/"), "netlab: /: Is a directory"),
-    (("fault", "LAB", "sink", "kill", "worker", "x"), "netlab: worker: 'x' is not a number"),
-    (("fault", "LAB", "sink", "hog", "cpu", "x"), "netlab: cpu: 'x' is not a number"),
+    (("up", "nonesuch"), "no topology called 'nonesuch'; mcrlab topologies lists them"),
+    (("up", "/"), "mcrlab: /: Is a directory"),
+    (("fault", "LAB", "sink", "kill", "worker", "x"), "mcrlab: worker: 'x' is not a number"),
+    (("fault", "LAB", "sink", "hog", "cpu", "x"), "mcrlab: cpu: 'x' is not a number"),
     (("impair", "LAB", "sink", "eth0", "rate", "10"), "'10' is not a rate"),
     (("impair", "LAB", "sink", "eth0", "flap", "10"), "'10' is not a time"),
     (("impair", "LAB", "sink", "eth0", "bend", "1"), "there is no impairment 'bend'"),
@@ -112,7 +112,7 @@ IMPOSSIBLE = [
 
 def ours(t):
     """What is up of the labs that this scenario may have made."""
-    return [line for line in netlab("list").stdout.splitlines()
+    return [line for line in mcrlab("list").stdout.splitlines()
             if t.lab and line.split()[0] == t.lab.name or f"bad-{os.getpid()}" in line]
 
 
@@ -122,7 +122,7 @@ def commands(t):
     before, file = ours(t), t.run_dir / "file"
     known = {"LAB": t.lab.name, "FILE": file}
     for arguments, message in BAD:
-        done = netlab(*(known.get(one, one) for one in arguments))
+        done = mcrlab(*(known.get(one, one) for one in arguments))
         one_line(t, done, 2, message, " ".join(arguments))
         t.equal(file.exists(), False, f"{' '.join(arguments)}: a file is left")
     t.equal(ours(t), before, "labs that are up")
@@ -134,7 +134,7 @@ def malformed(t):
     for what, text, message in MALFORMED:
         path.write_text(text)
         for command in (("up", path, "--name", f"bad-{os.getpid()}"), ("draw", path)):
-            one_line(t, netlab(*command), 2, f"netlab: {path}{message}", what)
+            one_line(t, mcrlab(*command), 2, f"mcrlab: {path}{message}", what)
     t.equal(ours(t), [], "labs that are up")
 
 
@@ -143,7 +143,7 @@ def impossible(t):
     name = f"bad-{os.getpid()}"
     for what, topology, message in IMPOSSIBLE:
         for options in ((), ("--foreground",)):
-            done = netlab("up", "-", "--name", name, *options, input=json.dumps(topology))
+            done = mcrlab("up", "-", "--name", name, *options, input=json.dumps(topology))
             one_line(t, done, 2, message, f"{what} {options}")
             t.equal(lab_exists(name), False, f"{what}: the name is taken")
 
@@ -151,12 +151,12 @@ def impossible(t):
 @scenario("limits of namespaces that are reached are named")
 def limits(t):
     topology = (paths.TOPOLOGIES / "direct2.json").read_text(encoding="utf-8")
-    script = f"echo 2 > /proc/sys/user/max_net_namespaces; exec {paths.program('netlab')} draw -; "
+    script = f"echo 2 > /proc/sys/user/max_net_namespaces; exec {paths.program('mcrlab')} draw -; "
     script = script.replace("draw -;", "up - --name limited;")
     done = subprocess.run(["unshare", "--user", "--map-root-user", "sh", "-c", script], text=True,
                           input=topology, capture_output=True, timeout=scaled(20), check=False)
     one_line(t, done, 2, "cannot make a network namespace: user.max_net_namespaces, here 2, is "
-             "reached", "netlab up")
+             "reached", "mcrlab up")
 
 
 @scenario("a topology from a descriptor has no odd name in its errors")
@@ -164,13 +164,13 @@ def by_descriptor(t):
     with open(t.run_dir / "bad.json", "w+", encoding="utf-8") as file:
         file.write('{"lnks": 1}')
         file.flush()
-        done = netlab("draw", f"/proc/self/fd/{file.fileno()}", pass_fds=[file.fileno()])
-    one_line(t, done, 2, "netlab: the topology:1: lnks: there is no such field", "draw")
+        done = mcrlab("draw", f"/proc/self/fd/{file.fileno()}", pass_fds=[file.fileno()])
+    one_line(t, done, 2, "mcrlab: the topology:1: lnks: there is no such field", "draw")
 
 
 @scenario("the topologies that come with the harness are listed with what they are")
 def topologies(t):
-    lines = netlab("topologies").stdout.splitlines()
+    lines = mcrlab("topologies").stdout.splitlines()
     t.equal([line.split()[0] for line in lines],
             sorted(path.stem for path in paths.TOPOLOGIES.glob("*.json")), "names")
     for line in lines:
@@ -183,10 +183,10 @@ def topologies(t):
 def no_permission(t):
     # In a user namespace that may hold no further namespaces at all.
     script = ("echo 0 > /proc/sys/user/max_user_namespaces; echo 0 > /proc/sys/user/max_net_namespaces;"
-              f"exec {paths.program('netlab')} up direct2 --name forbidden")
+              f"exec {paths.program('mcrlab')} up direct2 --name forbidden")
     done = subprocess.run(["unshare", "--user", "--map-root-user", "sh", "-c", script], text=True,
                           capture_output=True, timeout=scaled(20), env=paths.environment(), check=False)
-    one_line(t, done, 77, "netlab: cannot make a", "netlab up")
+    one_line(t, done, 77, "mcrlab: cannot make a", "mcrlab up")
     t.true("namespace" in done.stderr, done.stderr)
     t.equal(lab_exists("forbidden"), False, "left behind")
 

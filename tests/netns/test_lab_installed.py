@@ -34,7 +34,7 @@ main()
 """
 
 
-@scenario("netlab knows its topologies, and a scenario needs only PYTHONPATH")
+@scenario("mcrlab knows its topologies, and a scenario needs only PYTHONPATH")
 def installed(t):
     root = t.run_dir / "root"
     # Everything is built: what is tested must not be built again under the eyes of other tests.
@@ -48,12 +48,12 @@ def installed(t):
     def run(*argv, **extra):
         return subprocess.run(list(map(str, argv)), text=True, capture_output=True, timeout=scaled(50),
                               env=env | extra, cwd=t.run_dir, check=False)
-    netlab = root / "usr/bin/netlab"
-    t.true("\nchain3 " in "\n" + run(netlab, "topologies").stdout, "topologies")
+    mcrlab = root / "usr/bin/mcrlab"
+    t.true("\nchain3 " in "\n" + run(mcrlab, "topologies").stdout, "topologies")
     name = f"installed-{os.getpid()}"
-    done = run(netlab, "up", "chain3", "--name", name)
+    done = run(mcrlab, "up", "chain3", "--name", name)
     t.equal((done.returncode, done.stdout, done.stderr), (0, f"{name}\n", ""), "up chain3")
-    t.equal(run(netlab, "down", name).returncode, 0, "down")
+    t.equal(run(mcrlab, "down", name).returncode, 0, "down")
     test = t.run_dir / "test_installed.py"
     test.write_text(SCENARIO)
     done = run("/usr/bin/python3", test, PYTHONPATH=str(root / "usr/share/mcr/python"))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Labs: how they are brought up, entered and taken down, how they die, and that nothing is left.
 
-    [netlab up: holder] --- watcher   kills what runs in the nodes when the holder has died
+    [mcrlab up: holder] --- watcher   kills what runs in the nodes when the holder has died
                         '-- carrier   moves packets between the ends of tun links
 """
 
@@ -20,7 +20,7 @@ from mcrlab import main, paths, scaled, scenario, wait_until
 from mcrlab.lab import Lab, lab_exists
 from mcrlab.process import children, command_line
 
-from support_lab import gone, helper, netlab
+from support_lab import gone, helper, mcrlab
 
 GROUP = "239.1.1.1"
 
@@ -29,38 +29,38 @@ GROUP = "239.1.1.1"
 @scenario("up, list, exec, down; a name is used once")
 def commands(t):
     name = f"test-{os.getpid()}"
-    t.equal(netlab("up", "direct2", "--name", name).stdout, f"{name}\n", "up")
+    t.equal(mcrlab("up", "direct2", "--name", name).stdout, f"{name}\n", "up")
     try:
-        t.true(name in netlab("list").stdout, "not in the list")
-        again = netlab("up", "direct2", "--name", name)
+        t.true(name in mcrlab("list").stdout, "not in the list")
+        again = mcrlab("up", "direct2", "--name", name)
         t.true(again.returncode != 0 and "is up already" in again.stderr, "twice the same name")
-        t.equal(netlab("exec", name, "gen", "--", "sh", "-c", "exit 7").returncode, 7,
+        t.equal(mcrlab("exec", name, "gen", "--", "sh", "-c", "exit 7").returncode, 7,
                 "status of the command")
-        t.true("no such node" in netlab("exec", name, "nobody", "--", "true").stderr,
+        t.true("no such node" in mcrlab("exec", name, "nobody", "--", "true").stderr,
                "message for a missing node")
-        inside = subprocess.Popen([paths.program("netlab"), "exec", name, "sink", "--", "cat"],
+        inside = subprocess.Popen([paths.program("mcrlab"), "exec", name, "sink", "--", "cat"],
                                   stdin=subprocess.PIPE)
         wait_until(lambda: Path(f"/proc/{inside.pid}/cmdline").read_bytes() == b"cat\0", 5, "exec")
     finally:
-        done = netlab("down", name)
+        done = mcrlab("down", name)
     t.equal(done.returncode, 0, f"down: {done.stderr}")
     t.equal(inside.wait(5), -signal.SIGKILL, "down ends what runs in the lab")
     inside.stdin.close()
-    t.true(name not in netlab("list").stdout, "still in the list")
-    t.true("no lab called" in netlab("down", name).stderr, "message for a lab that is not up")
+    t.true(name not in mcrlab("list").stdout, "still in the list")
+    t.true("no lab called" in mcrlab("down", name).stderr, "message for a lab that is not up")
 
 
-@scenario("netlab shell goes into a node; with one lab up its name can be left out")
+@scenario("mcrlab shell goes into a node; with one lab up its name can be left out")
 def shell(t):
     name = f"shell-{os.getpid()}"
-    netlab("up", "direct2", "--name", name)
+    mcrlab("up", "direct2", "--name", name)
     try:
         for arguments in ((name, "sink"), ("sink",)):
-            if len(arguments) == 1 and len(netlab("list").stdout.splitlines()) != 1:
-                t.true("say which" in netlab("shell", "sink").stderr, "message with several labs")
+            if len(arguments) == 1 and len(mcrlab("list").stdout.splitlines()) != 1:
+                t.true("say which" in mcrlab("shell", "sink").stderr, "message with several labs")
                 continue
             ours, theirs = pty.openpty()
-            process = subprocess.Popen([paths.program("netlab"), "shell", *arguments],
+            process = subprocess.Popen([paths.program("mcrlab"), "shell", *arguments],
                                        stdin=theirs, stdout=theirs, stderr=theirs,
                                        env=paths.environment(SHELL="/bin/sh"))
             os.close(theirs)
@@ -77,23 +77,23 @@ def shell(t):
             t.true(b"10.90.1.2/24" in text and f"[{name}:sink]".encode() in text, text)
             t.true(f"node 'sink' of lab '{name}'; exit leaves it".encode() in text, text)
     finally:
-        netlab("down", name)
+        mcrlab("down", name)
 
 
 @scenario("of many that claim a name at once, one gets it")
 def claimed(t):
     name = f"claim-{os.getpid()}"
-    ups = [subprocess.Popen([paths.program("netlab"), "up", "direct2", "--name", name], text=True,
+    ups = [subprocess.Popen([paths.program("mcrlab"), "up", "direct2", "--name", name], text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             env=paths.environment()) for _ in range(8)]
     said = [up.communicate(timeout=scaled(20)) for up in ups]
     try:
         t.equal(sorted(up.returncode for up in ups), [0] + [2] * 7, "statuses")
         t.equal({errors for _, errors in said},
-                {"", f"netlab: a lab called '{name}' is up already\n"}, "messages")
-        t.equal(sum(name in line for line in netlab("list").stdout.splitlines()), 1, "labs")
+                {"", f"mcrlab: a lab called '{name}' is up already\n"}, "messages")
+        t.equal(sum(name in line for line in mcrlab("list").stdout.splitlines()), 1, "labs")
     finally:
-        t.equal(netlab("down", name).returncode, 0, "down")
+        t.equal(mcrlab("down", name).returncode, 0, "down")
 
 
 @scenario("many labs at once do not see each other", topology="direct2")
@@ -101,7 +101,7 @@ def parallel(t):
     labs = [Lab("direct2") for _ in range(8)]
     try:
         sink = t.sink("sink", "eth0", GROUP, 5000)
-        gens = [subprocess.Popen([paths.program("netlab"), "exec", lab.name, "gen", "--",
+        gens = [subprocess.Popen([paths.program("mcrlab"), "exec", lab.name, "gen", "--",
                                   paths.program("mcrgen"), "--interface", "eth0", "--group", GROUP,
                                   "--port", "5000", "--count", "100", "--rate", "5000"],
                                  stdout=subprocess.DEVNULL) for lab in labs]
@@ -122,7 +122,7 @@ def unprivileged(t):
     with tempfile.TemporaryDirectory() as directory:
         # The build directory may be closed to other users.
         os.chmod(directory, 0o755)
-        for name in ("netlab", "mcrgen", "mcrsink"):
+        for name in ("mcrlab", "mcrgen", "mcrsink"):
             Path(directory, name).write_bytes(Path(paths.program(name)).read_bytes())
             os.chmod(Path(directory, name), 0o755)
         topology = Path(directory, "direct2.json")
@@ -133,13 +133,13 @@ def unprivileged(t):
         def unprivileged_run(*args):
             return subprocess.run(prefix + [str(arg) for arg in args], text=True, timeout=scaled(20),
                                   capture_output=True, cwd="/", check=False)
-        done = unprivileged_run(f"{directory}/netlab", "up", topology, "--name", name)
+        done = unprivileged_run(f"{directory}/mcrlab", "up", topology, "--name", name)
         if "cannot make a user namespace" in done.stderr:
             t.skip(f"user namespaces are not allowed here: {done.stderr.strip()}")
-        t.equal((done.returncode, done.stderr), (0, ""), "netlab up")
+        t.equal((done.returncode, done.stderr), (0, ""), "mcrlab up")
         try:
             read, write = os.pipe()
-            sink = subprocess.Popen(prefix + [f"{directory}/netlab", "exec", name, "sink", "--",
+            sink = subprocess.Popen(prefix + [f"{directory}/mcrlab", "exec", name, "sink", "--",
                                               f"{directory}/mcrsink", "--interface", "eth0",
                                               "--group", GROUP, "--port", "5000", "--count", "100",
                                               "--timeout-ms", "10000", "--ready-fd", str(write)],
@@ -147,15 +147,15 @@ def unprivileged(t):
             os.close(write)
             t.equal(os.read(read, 1), b"\n", "sink ready")
             os.close(read)
-            gen = unprivileged_run(f"{directory}/netlab", "exec", name, "gen", "--",
+            gen = unprivileged_run(f"{directory}/mcrlab", "exec", name, "gen", "--",
                                    f"{directory}/mcrgen", "--interface", "eth0", "--group", GROUP,
                                    "--port", "5000", "--count", "100", "--rate", "5000")
             t.equal((gen.returncode, gen.stderr), (0, ""), "mcrgen")
             text = sink.communicate(timeout=scaled(15))[0]
             t.true(text.startswith("received 100 ") and "lost 0," in text, f"sink: {text}")
         finally:
-            down = unprivileged_run(f"{directory}/netlab", "down", name)
-        t.equal((down.returncode, down.stderr), (0, ""), "netlab down")
+            down = unprivileged_run(f"{directory}/mcrlab", "down", name)
+        t.equal((down.returncode, down.stderr), (0, ""), "mcrlab down")
 
 
 # Ends
@@ -180,7 +180,7 @@ def namespaces():
 def lab_with_program(t):
     """A lab of its own with a program inside that is nobody's child: (lab, pid)."""
     lab = Lab("tun" if os.access("/dev/net/tun", os.W_OK) else "direct2")
-    done = netlab("exec", lab.name, "gen", "--", "sh", "-c",
+    done = mcrlab("exec", lab.name, "gen", "--", "sh", "-c",
                   "setsid sleep 1000 >/dev/null 2>&1 & echo $!")
     pid = int(done.stdout)
     wait_until(lambda: command_line(pid) == ["sleep", "1000"], 5, "program in the lab")
@@ -206,7 +206,7 @@ def holder_killed(t):
 @scenario("a program that hides in a namespace of its own dies with its parent")
 def descendant_killed(t):
     lab, program = lab_with_program(t)
-    done = netlab("exec", lab.name, "gen", "--", "sh", "-c",
+    done = mcrlab("exec", lab.name, "gen", "--", "sh", "-c",
                   "setsid sh -c 'unshare -rn sleep 2000 & wait' >/dev/null 2>&1 & echo $!")
     parent = int(done.stdout)
     hidden = wait_until(lambda: [pid for pid in children(parent)
@@ -239,12 +239,12 @@ def runner_killed(t):
     t.equal(lab_exists(name), False, "name still taken")
 
 
-@scenario("nothing is left when netlab is killed while it builds")
+@scenario("nothing is left when mcrlab is killed while it builds")
 def builder_killed(t):
     unfinished = 0
     for number in range(10):
         name = f"half-{os.getpid()}-{number}"
-        up = subprocess.Popen([paths.program("netlab"), "up", "mesh4", "--name", name,
+        up = subprocess.Popen([paths.program("mcrlab"), "up", "mesh4", "--name", name,
                                "--foreground"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               env=paths.environment())
         # It has its name before it has built anything, and then takes some ten milliseconds.
@@ -261,7 +261,7 @@ def builder_killed(t):
 
 @scenario("a program in a node dies with whoever started it, and the lab stays", topology="direct2")
 def starter_killed(t):
-    starter = subprocess.Popen(["sh", "-c", f"{paths.program('netlab')} exec {t.lab.name} gen -- "
+    starter = subprocess.Popen(["sh", "-c", f"{paths.program('mcrlab')} exec {t.lab.name} gen -- "
                                 "sleep 1000; true"], env=paths.environment())
     program = t.wait_until(lambda: [pid for pid in children(starter.pid)
                                     if command_line(pid) == ["sleep", "1000"]], 5, "the program")[0]
@@ -295,17 +295,17 @@ def orphaned(t):
     lab.popen.wait()
     try:
         t.equal(gone(program), False, "the program runs on")
-        lines = [line.split() for line in netlab("list").stdout.splitlines()]
+        lines = [line.split() for line in mcrlab("list").stdout.splitlines()]
         t.equal([line[1:] for line in lines if line[0] == lab.name],
                 [["gone,", "but", "pid", str(program), "runs", "on:", "sleep"]], "list")
-        inside = subprocess.run([paths.program("netlab"), "down", lab.name], text=True,
+        inside = subprocess.run([paths.program("mcrlab"), "down", lab.name], text=True,
                                 env=paths.environment(MCR_LAB=lab.name), capture_output=True,
                                 timeout=scaled(20), check=False)
         t.true("no lab called" in inside.stderr and not gone(program), "from inside nothing is ended")
-        done = netlab("down", lab.name)
+        done = mcrlab("down", lab.name)
         t.equal((done.returncode, done.stderr), (0, ""), "down")
         t.wait_until(lambda: gone(program), 5, "the program gone")
-        t.true(lab.name not in netlab("list").stdout, "still listed")
+        t.true(lab.name not in mcrlab("list").stdout, "still listed")
     finally:
         if not gone(program):
             os.kill(program, signal.SIGKILL)
@@ -343,10 +343,10 @@ def names(t):
 def race(t):
     for round_number in range(5):
         name = f"race-{os.getpid()}-{round_number}"
-        netlab("up", "direct2", "--name", name)
-        inside = [subprocess.Popen([paths.program("netlab"), "exec", name, "sink", "--", "sleep",
+        mcrlab("up", "direct2", "--name", name)
+        inside = [subprocess.Popen([paths.program("mcrlab"), "exec", name, "sink", "--", "sleep",
                                     "1000"], stderr=subprocess.DEVNULL) for _ in range(10)]
-        t.equal(netlab("down", name).returncode, 0, "down")
+        t.equal(mcrlab("down", name).returncode, 0, "down")
         # Killed inside, or turned away at the door.
         for process in inside:
             t.true(process.wait(5) in (-signal.SIGKILL, 2), f"status {process.returncode}")

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, paths, scenario
 from mcrlab.lab import Lab, LabImpossible
 
-from support_lab import netlab
+from support_lab import mcrlab
 from support_rules import add, output, rule
 
 GROUP = "239.1.1.1"
@@ -29,7 +29,7 @@ SHAPES = sorted(path.stem for path in paths.TOPOLOGIES.glob("*.json"))
 @scenario("every shape is drawn in ASCII, with each link once")
 def drawings(t):
     for name in SHAPES:
-        done = netlab("draw", name)
+        done = mcrlab("draw", name)
         t.equal((done.returncode, done.stderr), (0, ""), name)
         links = [line for line in done.stdout.splitlines() if " ------- " in line]
         data = json.loads((paths.TOPOLOGIES / f"{name}.json").read_text())
@@ -43,7 +43,7 @@ def drawings(t):
 @scenario("every shape is drawn as SVG: well-formed, all nodes, no box on another, all inside")
 def svg(t):
     for name in SHAPES:
-        root = ET.fromstring(netlab("draw", name, "--svg").stdout)
+        root = ET.fromstring(mcrlab("draw", name, "--svg").stdout)
         _, _, width, height = map(int, root.get("viewBox").split())
         boxes = [tuple(int(box.get(key)) for key in ("x", "y", "width", "height"))
                  for box in root.iter(f"{SVG}rect")]

@@ -21,7 +21,7 @@ from mcrlab import main, paths, scaled, scenario, wait_until
 from mcrlab.lab import lab_exists
 from mcrlab.process import command_line
 
-from support_lab import gone, netlab
+from support_lab import gone, mcrlab
 
 RUN = Path(__file__).resolve().parent / "run"
 
@@ -168,7 +168,7 @@ def refused(t):
              f"run: {t.run_dir / 'away'}: there is no such directory"),
             (("--directory", empty), {}, f"run: {empty}: there is no test_*.py"),
             ((), {"MCR_BUILD": empty},
-             f"run: {empty}/bin/netlab is missing: run `make`, or set MCR_BUILD to where it was "
+             f"run: {empty}/bin/mcrlab is missing: run `make`, or set MCR_BUILD to where it was "
              "built")):
         done = run(t, *args, **env)
         t.equal((done.returncode, done.stdout, done.stderr.splitlines()), (1, "", [message]),
@@ -269,9 +269,9 @@ def read_until(stream, pattern, deadline_s=30):
 
 
 def look_around(name, node, command):
-    """What a person sees who goes into a node: netlab shell on a terminal."""
+    """What a person sees who goes into a node: mcrlab shell on a terminal."""
     ours, theirs = pty.openpty()
-    shell = subprocess.Popen([paths.program("netlab"), "shell", name, node], stdin=theirs,
+    shell = subprocess.Popen([paths.program("mcrlab"), "shell", name, node], stdin=theirs,
                              stdout=theirs, stderr=theirs,
                              env=paths.environment(SHELL="/bin/sh"))
     os.close(theirs)
@@ -294,7 +294,7 @@ def kept_up(t):
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept"))
     try:
-        match = read_until(runner.stdout, r"^# kept up: netlab shell (\S+) NODE +\((.*)\); Enter")
+        match = read_until(runner.stdout, r"^# kept up: mcrlab shell (\S+) NODE +\((.*)\); Enter")
         t.true(match, "it does not say what is kept up")
         name, nodes = match.groups()
         t.equal(nodes, "gen relay sink", "nodes")
@@ -302,7 +302,7 @@ def kept_up(t):
         # The program that the scenario had started is there, and so is a person who looks.
         text = look_around(name, "relay", "ip -o -4 address show eth1")
         t.true("10.90.1.1/24" in text and f"[{name}:relay]" in text, text)
-        node = netlab("exec", name, "relay", "--", "readlink", "/proc/self/ns/net").stdout.strip()
+        node = mcrlab("exec", name, "relay", "--", "readlink", "/proc/self/ns/net").stdout.strip()
         program = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                    if command_line(pid) == ["sleep", "1000"]
                    and os.readlink(f"/proc/{pid}/ns/net") == node]

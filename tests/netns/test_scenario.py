@@ -147,7 +147,7 @@ def not_built(t):
     done = run_file(t, "test_lab.py", SHARED.format("one", "direct2", "pass"), MCR_BUILD=empty)
     t.equal((done.returncode, done.stdout), (1, ""), "status, output")
     t.equal(done.stderr.splitlines(),
-            [f"test_lab.py: {empty}/bin/netlab is missing: run `make`, or set MCR_BUILD to where "
+            [f"test_lab.py: {empty}/bin/mcrlab is missing: run `make`, or set MCR_BUILD to where "
              "it was built"], "errors")
     # A scenario that needs no lab, but another program.
     done = run_file(t, "test_none.py", SHARED.format("one", None, "t.mcrd(None)"), MCR_BUILD=empty)

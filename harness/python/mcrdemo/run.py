@@ -27,7 +27,7 @@ class CannotStart(Exception):
 
 def _build_lab(run_dir):
     try:
-        for name in ("netlab", "mcrd", "mcrctl", "mcrgen", "mcrsink"):
+        for name in ("mcrlab", "mcrd", "mcrctl", "mcrgen", "mcrsink"):
             paths.program(name)
     except paths.NotBuilt as error:
         raise CannotStart(error) from error

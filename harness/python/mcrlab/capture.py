@@ -11,12 +11,12 @@ MAGIC = 0xA1B2C3D4
 
 
 class Capture(Process):
-    """netlab capture, which is ready when this returns."""
+    """mcrlab capture, which is ready when this returns."""
 
     def __init__(self, name, interface, *, lab, node, log_dir, count=None, expression=None):
         self.path = log_dir / f"{name}.pcap"
         read, write = os.pipe()
-        argv = [paths.program("netlab"), "capture", lab.name, node, interface, self.path,
+        argv = [paths.program("mcrlab"), "capture", lab.name, node, interface, self.path,
                 "--ready-fd", write]
         if count is not None:
             argv += ["--count", count]

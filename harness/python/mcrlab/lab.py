@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A lab, held by a netlab process that dies with us."""
+"""A lab, held by a mcrlab process that dies with us."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from .process import ProcessError
 from .slow import scaled
 
 
-NOT_PERMITTED = 77  # exit status of `netlab up`
+NOT_PERMITTED = 77  # exit status of `mcrlab up`
 
 
 class LabImpossible(ProcessError):
@@ -32,7 +32,7 @@ class Lab:
             fd = os.memfd_create("topology")
             os.write(fd, self.topology.encode())
         what = f"/proc/self/fd/{fd}" if self.is_text else self.topology
-        self.popen = subprocess.Popen([paths.program("netlab"), "up", what, "--foreground"]
+        self.popen = subprocess.Popen([paths.program("mcrlab"), "up", what, "--foreground"]
                                       + ["--wires"] * wires,
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, env=paths.environment(),
@@ -41,7 +41,7 @@ class Lab:
             os.close(fd)
         line = self.popen.stdout.readline()
         if not line:
-            reason = f"netlab up: {self.popen.communicate()[1].strip()}"
+            reason = f"mcrlab up: {self.popen.communicate()[1].strip()}"
             if self.popen.returncode == NOT_PERMITTED:
                 raise LabImpossible(reason)
             raise ProcessError(reason)
@@ -52,10 +52,10 @@ class Lab:
         self._inodes = {os.stat(path).st_ino: node for node, path in self.nodes.items()}
 
     def drawing(self):
-        """What `netlab draw` prints."""
+        """What `mcrlab draw` prints."""
         stdin = self.topology if self.is_text else None
         what = "-" if self.is_text else self.topology
-        return subprocess.run([paths.program("netlab"), "draw", what], input=stdin, text=True,
+        return subprocess.run([paths.program("mcrlab"), "draw", what], input=stdin, text=True,
                               capture_output=True, env=paths.environment(), check=False).stdout
 
     def inhabitants(self):
@@ -80,12 +80,12 @@ class Lab:
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
-            raise ProcessError("netlab did not end within 10 s, was killed") from None
+            raise ProcessError("mcrlab did not end within 10 s, was killed") from None
         else:
             # A scenario may have killed it; what it has to say is about anything else.
             said = self.popen.stderr.read().strip()
             if said or self.popen.returncode not in (0, -signal.SIGKILL):
-                raise ProcessError(f"netlab: status {self.popen.returncode}: {said}")
+                raise ProcessError(f"mcrlab: status {self.popen.returncode}: {said}")
         finally:
             self.popen.stdout.close()
             self.popen.stderr.close()

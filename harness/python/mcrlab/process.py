@@ -41,7 +41,7 @@ class Process:
         self.stderr_path = log_dir / f"{name}.err"
         self.argv = [str(arg) for arg in argv]
         if node is not None:
-            self.argv = [paths.program("netlab"), "exec", lab.name, node, "--"] + self.argv
+            self.argv = [paths.program("mcrlab"), "exec", lab.name, node, "--"] + self.argv
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self.popen = subprocess.Popen(self.argv, stdin=stdin or subprocess.DEVNULL,
                                           stdout=out, stderr=err, env=env or paths.environment(),

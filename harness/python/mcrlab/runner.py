@@ -104,7 +104,7 @@ def _wait_for_person(t):
     """Leave everything as it is until somebody has looked at it."""
     how = "without a lab"
     if t.lab:
-        how = f"netlab shell {t.lab.name} NODE   ({' '.join(t.lab.nodes)})"
+        how = f"mcrlab shell {t.lab.name} NODE   ({' '.join(t.lab.nodes)})"
     print(f"# kept up: {how}; Enter ends it", flush=True)
     try:
         sys.stdin.readline()
@@ -222,7 +222,7 @@ def _check_built(chosen):
     """Without the program that builds labs every scenario would say the same."""
     if any(one.topology is not None for one in chosen):
         try:
-            paths.program("netlab")
+            paths.program("mcrlab")
         except paths.NotBuilt as error:
             _refuse(error)
 

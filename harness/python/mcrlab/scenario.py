@@ -112,7 +112,7 @@ class Scenario:
         """
         argv = [str(arg) for arg in argv]
         if node is not None:
-            argv = [paths.program("netlab"), "exec", self.lab.name, node, "--"] + argv
+            argv = [paths.program("mcrlab"), "exec", self.lab.name, node, "--"] + argv
         done = subprocess.run(argv, text=True, capture_output=True, timeout=scaled(deadline_s),
                               env=paths.environment(), check=False, **options)
         if check and done.returncode != 0:
@@ -148,9 +148,9 @@ class Scenario:
 
     # Doing harm
 
-    def netlab(self, *args, check=True, deadline_s=30):
-        """Run netlab; returns the CompletedProcess."""
-        return self.run(None, [paths.program("netlab"), *args], check=check, deadline_s=deadline_s)
+    def mcrlab(self, *args, check=True, deadline_s=30):
+        """Run mcrlab; returns the CompletedProcess."""
+        return self.run(None, [paths.program("mcrlab"), *args], check=check, deadline_s=deadline_s)
 
     def impair(self, node, interface, *what):
         """Impair what arrives at an end of a link with a wire.
@@ -158,20 +158,20 @@ class Scenario:
         ("loss", "1%"), ("every", 10), ("dup", "1%"), ("rate", "10mbit"), ("clear",);
         and on any link ("flap", "100ms", count, "200ms").
         """
-        self.netlab("impair", self.lab.name, node, interface, *what)
+        self.mcrlab("impair", self.lab.name, node, interface, *what)
 
     def impaired(self, node, interface):
         """What impairments have done so far: lost, every_lost, duplicated, over_rate."""
-        return json.loads(self.netlab("impair", self.lab.name, node, interface, "show").stdout)
+        return json.loads(self.mcrlab("impair", self.lab.name, node, interface, "show").stdout)
 
     def fault(self, node, verb, *args):
-        """One fault in a node, as of `netlab fault`; returns what it reports, or None."""
-        text = self.netlab("fault", self.lab.name, node, verb, *args).stdout.strip()
+        """One fault in a node, as of `mcrlab fault`; returns what it reports, or None."""
+        text = self.mcrlab("fault", self.lab.name, node, verb, *args).stdout.strip()
         return json.loads(text) if text else None
 
     def fault_start(self, node, verb, *args, deadline_s=10):
         """A fault that goes on until stop(): hog, stall-client, flood-client."""
-        process = self.start(None, [paths.program("netlab"), "fault", self.lab.name, node, verb,
+        process = self.start(None, [paths.program("mcrlab"), "fault", self.lab.name, node, verb,
                                     *args])
         self.wait_until(lambda: process.stdout().startswith("ready\n") or not process.running,
                         deadline_s, f"{verb} ready")
@@ -259,8 +259,8 @@ class Scenario:
             raise Failure("conservation: " + "; ".join(found)) from None
 
     def check(self, relay, deadline_s=3):
-        """All that netlab check looks at: conservation, agreement, memberships, descriptors."""
-        done = self.netlab("check", "--socket-path", relay.socket_path, "--lab", self.lab.name,
+        """All that mcrlab check looks at: conservation, agreement, memberships, descriptors."""
+        done = self.mcrlab("check", "--socket-path", relay.socket_path, "--lab", self.lab.name,
                            "--node", relay.node, "--deadline-ms", int(deadline_s * 1000),
                            check=False, deadline_s=deadline_s + 20)
         if done.returncode != 0:
@@ -270,7 +270,7 @@ class Scenario:
 
     def _start_recorder(self):
         """Keeps the last packets of every link in memory, for save()."""
-        recorder = subprocess.Popen([paths.program("netlab"), "record", self.lab.name,
+        recorder = subprocess.Popen([paths.program("mcrlab"), "record", self.lab.name,
                                      str(self.log_dir)], stdout=subprocess.PIPE,
                                     stderr=subprocess.DEVNULL, env=paths.environment())
         recorder.stdout.readline()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * netlab - bring up a lab of connected network namespaces, run programs in it, take it down.
+ * mcrlab - bring up a lab of connected network namespaces, run programs in it, take it down.
  *
  * `up` leaves a holder process behind that owns the namespaces and answers by name; everything
  * else asks it.  See harness/labhold.h for how it is found, harness/lab.h for what it owns.
@@ -99,7 +99,7 @@ static void build(struct lab *lab)
 
 	if (!ret)
 		return;
-	fprintf(stderr, "netlab: %s\n", *error.text ? error.text : strerror(-ret));
+	fprintf(stderr, "mcrlab: %s\n", *error.text ? error.text : strerror(-ret));
 	exit(error.not_permitted ? NOT_PERMITTED : 2);
 }
 
@@ -196,7 +196,7 @@ static int command_up(int argc, char **argv)
 
 	/* Options may stand before and behind the topology. */
 	while (argc > 1) {
-		int used = cli_parse(table, 3, "netlab up TOPOLOGY [options]", NULL, argc, argv);
+		int used = cli_parse(table, 3, "mcrlab up TOPOLOGY [options]", NULL, argc, argv);
 
 		if (used < argc && topology_name)
 			die("unexpected argument '%s'", argv[used]);
@@ -206,7 +206,7 @@ static int command_up(int argc, char **argv)
 		argv += used;
 	}
 	if (!topology_name)
-		die("which topology?  usage: netlab up TOPOLOGY [--name NAME] [--foreground]");
+		die("which topology?  usage: mcrlab up TOPOLOGY [--name NAME] [--foreground]");
 	load_topology(topology_name);
 	if (all_wires)
 		labhold_add_wires(&topology);
@@ -223,7 +223,7 @@ static void ask(const char *name, const char *request, char answer[static LABHOL
 	int ret = labhold_ask(name, request, answer, fds, n_fds);
 
 	if (ret == -ENOENT)
-		die("no lab called '%s' is up; see netlab list", name);
+		die("no lab called '%s' is up; see mcrlab list", name);
 	if (ret)
 		die("lab '%s': %s", name, strerror(-ret));
 	if (!strncmp(answer, "error ", 6))
@@ -250,7 +250,7 @@ static int command_exec(int argc, char **argv)
 	if (argc > first && !strcmp(argv[first], "--"))
 		first++;
 	if (argc <= first)
-		die("usage: netlab exec LAB NODE [--] COMMAND...");
+		die("usage: mcrlab exec LAB NODE [--] COMMAND...");
 	labcmd_enter(argv[1], argv[2]);
 	become(argv[1], argv + first, parent);
 	return 1;
@@ -278,7 +278,7 @@ static const char *only_lab(void)
 	if (n_labs == 0)
 		die("no lab is up");
 	if (n_labs > 1)
-		die("%u labs are up; say which: netlab shell LAB NODE", n_labs);
+		die("%u labs are up; say which: mcrlab shell LAB NODE", n_labs);
 	return only_lab_name;
 }
 
@@ -290,7 +290,7 @@ static int command_shell(int argc, char **argv)
 	const char *name;
 
 	if (argc != 2 && argc != 3)
-		die("usage: netlab shell [LAB] NODE");
+		die("usage: mcrlab shell [LAB] NODE");
 	name = argc == 3 ? argv[1] : only_lab();
 	if (!shell[0])
 		shell[0] = "/bin/sh";
@@ -325,7 +325,7 @@ static int command_down(int argc, char **argv)
 	size_t n_fds = 2;
 
 	if (argc != 2)
-		die("usage: netlab down LAB");
+		die("usage: mcrlab down LAB");
 	if (labhold_ask(argv[1], "info", answer, fds, &n_fds) == -ENOENT && end_orphans(argv[1]))
 		return 0;
 	n_fds = 2;
@@ -400,7 +400,7 @@ static int command_draw(int argc, char **argv)
 			what = argv[i];
 	}
 	if (!what)
-		die("usage: netlab draw TOPOLOGY [--svg]");
+		die("usage: mcrlab draw TOPOLOGY [--svg]");
 	load_topology(what);
 	if (svg)
 		topology_draw_svg(&topology);
@@ -442,7 +442,7 @@ static const struct {
 static void print_usage(FILE *file)
 {
 	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(file, "%s netlab %s\n", i ? "      " : "usage:", commands[i].help);
+		fprintf(file, "%s mcrlab %s\n", i ? "      " : "usage:", commands[i].help);
 	fputs("TOPOLOGY is the name of one that comes with the harness, a file, or - for standard "
 	      "input.\n",
 	      file);
@@ -458,7 +458,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
 	if (argc > 1)
-		die("there is no command '%s'; see netlab --help", argv[1]);
+		die("there is no command '%s'; see mcrlab --help", argv[1]);
 	print_usage(stderr);
 	return 2;
 }
