@@ -17,7 +17,11 @@
 struct cJSON;
 struct complaint;
 
-#define CONFIG_TEXT_MAX (1024u * 1024u) /* bytes; longer text is refused */
+/*
+ * Bytes; longer text is refused.  As many rules and outputs as there may be, all members
+ * given and names of the greatest length, take 27 MB: 1,024 bytes a rule and 160 an output.
+ */
+#define CONFIG_TEXT_MAX (32u * 1024u * 1024u)
 
 /**
  * struct config_iface - settings of one interface
@@ -72,6 +76,16 @@ int config_parse(const char *text, size_t len, struct config *out, struct compla
  * Return: malloc()ed text, NULL when out of memory.
  */
 char *config_format(const struct config *c);
+
+/**
+ * config_format_part() - the same in parts, which together are the text
+ * @first: rules that earlier parts have; with 0 the part begins with the settings
+ * @bytes: the part ends with the first rule that makes it at least this long
+ * @next:  filled with the @first of the next part; more than c->n_rules: this was the last
+ *
+ * Return: malloc()ed text, NULL when out of memory.
+ */
+char *config_format_part(const struct config *c, size_t first, size_t bytes, size_t *next);
 
 const struct config_iface *config_find_iface(const struct config *c, const char *name);
 

@@ -2,10 +2,10 @@
 /*
  * config_write.c - writing a configuration that config_parse() reads back to the same
  *
- * One rule per line: ten thousand of them stay readable, diff well, and fit into
- * CONFIG_TEXT_MAX longer than indented ones would.
+ * One rule per line: ten thousand of them stay readable and diff well.
  */
 #include <cjson/cJSON.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +118,7 @@ static bool write_member(FILE *f, const char *name, cJSON *object)
 }
 
 /* "rules" always comes last, so that every member before it ends in a comma. */
-static bool write_config(FILE *f, const struct config *c)
+static bool write_settings(FILE *f, const struct config *c)
 {
 	fputs("{\n", f);
 	if (c->workers)
@@ -132,16 +132,29 @@ static bool write_config(FILE *f, const struct config *c)
 	    !write_member(f, "pinning", pinning_object(c)))
 		return false;
 	fputs("\t\"rules\": [", f);
-	for (size_t i = 0; i < c->n_rules; i++) {
-		fputs(i ? ",\n\t\t" : "\n\t\t", f);
-		if (!write_json(f, rule_object(&c->rules[i])))
-			return false;
-	}
-	fputs(c->n_rules ? "\n\t]\n}\n" : "]\n}\n", f);
 	return true;
 }
 
-char *config_format(const struct config *c)
+static bool write_part(FILE *f, const struct config *c, size_t first, size_t bytes, size_t *next)
+{
+	size_t i = first;
+
+	if (!first && !write_settings(f, c))
+		return false;
+	while (i < c->n_rules && (i == first || (size_t)ftell(f) < bytes)) {
+		fputs(i ? ",\n\t\t" : "\n\t\t", f);
+		if (!write_json(f, rule_object(&c->rules[i++])))
+			return false;
+	}
+	*next = i;
+	if (i < c->n_rules)
+		return true;
+	fputs(c->n_rules ? "\n\t]\n}\n" : "]\n}\n", f);
+	*next = c->n_rules + 1;
+	return true;
+}
+
+char *config_format_part(const struct config *c, size_t first, size_t bytes, size_t *next)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -150,10 +163,17 @@ char *config_format(const struct config *c)
 
 	if (!f)
 		return NULL;
-	ok = write_config(f, c) && !ferror(f);
+	ok = write_part(f, c, first, bytes, next) && !ferror(f);
 	if (fclose(f) != 0 || !ok) {
 		free(text);
 		return NULL;
 	}
 	return text;
+}
+
+char *config_format(const struct config *c)
+{
+	size_t next;
+
+	return config_format_part(c, 0, SIZE_MAX, &next);
 }

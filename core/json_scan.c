@@ -340,6 +340,8 @@ int json_scan_value(struct json_scan *s)
 		return ret;
 	if (s->pos == s->len)
 		return refuse(s, s->pos, "the text ends where a value is expected");
+	if (s->values++ == JSON_MAX_VALUES)
+		return refuse(s, s->pos, "more values than any configuration needs");
 	switch (s->text[s->pos]) {
 	case '{':
 		return scan_container(s, '}');

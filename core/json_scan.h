@@ -20,6 +20,12 @@ struct complaint;
 /* Longest number, in bytes: cJSON copies numbers into a buffer of this size with a NUL. */
 #define JSON_MAX_NUMBER 63
 
+/*
+ * Values in one text: cJSON takes 64 bytes for each and copies names.  The largest
+ * configuration has 700,000.
+ */
+#define JSON_MAX_VALUES (1u << 20)
+
 /* RFC 8259, or with comments and trailing commas. */
 enum json_dialect { JSON_STRICT, JSON_RELAXED };
 
@@ -29,6 +35,7 @@ enum json_dialect { JSON_STRICT, JSON_RELAXED };
  * @len:     bytes
  * @pos:     next byte, 0..len
  * @depth:   objects and arrays that are open
+ * @values:  values that began so far
  * @dialect: what is allowed
  * @blank:   a copy of the text in which comments and trailing commas are overwritten
  *           with spaces, so that byte offsets hold; NULL when nobody wants it
@@ -39,6 +46,7 @@ struct json_scan {
 	size_t len;
 	size_t pos;
 	unsigned depth;
+	unsigned values;
 	enum json_dialect dialect;
 	char *blank;
 	struct complaint *c;

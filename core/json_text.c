@@ -231,6 +231,7 @@ bool json_text_find(const char *text, size_t len, const char *path, struct json_
 	json_scan_value(&s);
 	out->end = s.pos;
 	while (*path && found) {
+		s.values = 0; /* the text was accepted, and parts of it are walked again */
 		if (*path == '.')
 			path++;
 		s.pos = out->value;

@@ -10,7 +10,9 @@
 #include <assert.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/complaint.h"
@@ -36,6 +38,7 @@ static const struct {
 	[METHOD_LIST_WORKERS] = {"ListWorkers", true},
 	[METHOD_SYNC_RULES] = {"SyncRules", false},
 	[METHOD_GET_CONFIG] = {"GetConfig", true},
+	[METHOD_UPLOAD_CONFIG] = {"UploadConfig", false},
 	[METHOD_CHECK_CONFIG] = {"CheckConfig", true},
 	[METHOD_LOAD_CONFIG] = {"LoadConfig", false},
 	[METHOD_UPGRADE] = {"Upgrade", false},
@@ -58,6 +61,9 @@ void request_fini(struct request *r)
 	switch (r->method) {
 	case METHOD_ADD_RULE:
 		rule_fini(&r->add_rule.rule);
+		break;
+	case METHOD_UPLOAD_CONFIG:
+		free(r->upload.text);
 		break;
 	case METHOD_CHECK_CONFIG:
 	case METHOD_LOAD_CONFIG:
@@ -162,22 +168,92 @@ static int parse_add_rule(const struct json_object *params, cJSON *json, struct 
 	return rule_from_json(json, params->path, &out->add_rule.rule, params->c);
 }
 
-static int parse_config(const struct json_object *params, struct request *out)
+static int parse_upload(const struct json_object *params, struct request *out)
 {
-	static const char *const names[] = {"text", "replace"};
+	static const char *const names[] = {"text", "offset"};
 	const char *text;
-	int ret;
+	int ret = json_object_only(params, names, N(names));
 
-	ret = json_object_only(params, names, out->method == METHOD_LOAD_CONFIG ? 2 : 1);
 	if (ret < 0)
 		return ret;
-	ret = json_get_bool(params, "replace", &out->config.replace);
+	ret = json_get_integer(params, "offset", JSON_REQUIRED, 0, CONFIG_TEXT_MAX,
+			       &out->upload.offset);
 	if (ret < 0)
 		return ret;
 	ret = json_get_text(params, "text", JSON_REQUIRED, &text);
 	if (ret < 0)
 		return ret;
+	out->upload.text = strdup(text);
+	if (!out->upload.text) {
+		complain(params->c, "", "out of memory");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int parse_config(const struct json_object *params, struct request *out)
+{
+	static const char *const names[] = {"text", "uploaded", "replace"};
+	const char *text;
+	int ret;
+
+	ret = json_object_only(params, names, out->method == METHOD_LOAD_CONFIG ? 3 : 2);
+	if (ret < 0)
+		return ret;
+	ret = json_get_bool(params, "replace", &out->config.replace);
+	if (ret < 0)
+		return ret;
+	ret = json_get_bool(params, "uploaded", &out->config.uploaded);
+	if (ret < 0)
+		return ret;
+	if (out->config.uploaded) {
+		ret = json_get_text(params, "text", JSON_OPTIONAL, &text);
+		return ret <= 0 ? ret
+				: json_refuse(params, "text", "must be absent with \"uploaded\"");
+	}
+	ret = json_get_text(params, "text", JSON_REQUIRED, &text);
+	if (ret < 0)
+		return ret;
 	return config_parse(text, strlen(text), &out->config.config, params->c);
+}
+
+/* "REVISION.FIRST", both without signs or leading blanks. */
+static bool read_cursor(const char *text, struct request_page *page)
+{
+	char again[REQUEST_CURSOR_MAX];
+
+	return sscanf(text, "%" SCNu64 ".%" SCNu32, &page->revision, &page->first) == 2 &&
+	       page->revision &&
+	       strcmp(request_cursor(page->revision, page->first, again), text) == 0;
+}
+
+const char *request_cursor(uint64_t revision, uint32_t first, char buf[static REQUEST_CURSOR_MAX])
+{
+	snprintf(buf, REQUEST_CURSOR_MAX, "%" PRIu64 ".%" PRIu32, revision, first);
+	return buf;
+}
+
+static int parse_page(const struct json_object *params, struct request_page *page)
+{
+	static const char *const names[] = {"cursor", "limit"};
+	uint64_t limit = MCR_MAX_RULES;
+	const char *cursor;
+	int ret = json_object_only(params, names, N(names));
+
+	if (ret < 0)
+		return ret;
+	ret = json_get_integer(params, "limit", JSON_OPTIONAL, 1, MCR_MAX_RULES, &limit);
+	if (ret < 0)
+		return ret;
+	page->paged = ret > 0;
+	page->limit = (uint32_t)limit;
+	ret = json_get_text(params, "cursor", JSON_OPTIONAL, &cursor);
+	if (ret <= 0)
+		return ret;
+	page->paged = true;
+	return read_cursor(cursor, page)
+		       ? 0
+		       : json_refuse(params, "cursor", "is none that an answer gave as \"next\"");
 }
 
 static int parse_params(cJSON *json, struct request *out, struct complaint *c)
@@ -200,16 +276,19 @@ static int parse_params(cJSON *json, struct request *out, struct complaint *c)
 	case METHOD_REMOVE_RULE_BY_NAME:
 		return parse_one_string(&params, "name", out->remove_rule_by_name.name,
 					sizeof(out->remove_rule_by_name.name));
+	case METHOD_UPLOAD_CONFIG:
+		return parse_upload(&params, out);
 	case METHOD_CHECK_CONFIG:
 	case METHOD_LOAD_CONFIG:
 		return parse_config(&params, out);
-	case METHOD_GET_VERSION:
-	case METHOD_PING:
 	case METHOD_LIST_RULES:
 	case METHOD_GET_STATS:
+	case METHOD_GET_CONFIG:
+		return parse_page(&params, &out->page);
+	case METHOD_GET_VERSION:
+	case METHOD_PING:
 	case METHOD_LIST_WORKERS:
 	case METHOD_SYNC_RULES:
-	case METHOD_GET_CONFIG:
 	case METHOD_UPGRADE:
 	case METHODS:
 		break;

@@ -50,6 +50,7 @@ enum method {
 	METHOD_LIST_WORKERS,
 	METHOD_SYNC_RULES,
 	METHOD_GET_CONFIG,
+	METHOD_UPLOAD_CONFIG,
 	METHOD_CHECK_CONFIG,
 	METHOD_LOAD_CONFIG,
 	METHOD_UPGRADE,
@@ -58,6 +59,25 @@ enum method {
 
 const char *method_name(enum method m); /* "VersionCheck" ... */
 bool method_read_only(enum method m);   /* allowed on the status socket? */
+
+/**
+ * struct request_page - which part of a list of rules is asked for
+ * @paged:    "limit" or "cursor" was given; else the whole list is
+ * @revision: of the list that the cursor belongs to (ruleset_revision()); 0: no cursor
+ * @first:    rules that came before
+ * @limit:    the most rules to give, 1..MCR_MAX_RULES
+ */
+struct request_page {
+	bool paged;
+	uint64_t revision;
+	uint32_t first;
+	uint32_t limit;
+};
+
+#define REQUEST_CURSOR_MAX 40 /* bytes, with its NUL */
+
+/* The cursor of a page, for the answer with the page before it. */
+const char *request_cursor(uint64_t revision, uint32_t first, char buf[static REQUEST_CURSOR_MAX]);
 
 /**
  * struct request - one request, checked
@@ -81,9 +101,15 @@ struct request {
 		struct {
 			char name[MCR_NAME_MAX];
 		} remove_rule_by_name;
+		struct request_page page; /* ListRules, GetStats, GetConfig */
 		struct {
-			struct config config; /* parsed from params.text */
+			char *text; /* owned */
+			uint64_t offset;
+		} upload;
+		struct {
+			struct config config; /* parsed from params.text, unless @uploaded */
 			bool replace;         /* LoadConfig: rules not in the text go */
+			bool uploaded;        /* the text is what UploadConfig brought */
 		} config;                     /* CheckConfig and LoadConfig */
 	};
 };

@@ -21,6 +21,7 @@ struct ruleset *ruleset_new(void)
 
 	if (s == NULL)
 		return NULL;
+	s->revision = 1;
 	if (slot_pool_init(&s->rule_slots, MCR_MAX_RULES) < 0 ||
 	    slot_pool_init(&s->output_slots, MCR_MAX_OUTPUTS) < 0) {
 		ruleset_free(s);
@@ -208,6 +209,7 @@ static int commit(struct ruleset *s, const struct rule *want, struct ruleset_nod
 		node_free(node);
 		return ret;
 	}
+	s->revision++;
 	if (*place == NULL) {
 		append(s, node);
 		*place = node;
@@ -277,6 +279,7 @@ int ruleset_remove(struct ruleset *s, const char *id)
 	e = &node->entry;
 	while (s->order[i] != node)
 		i++;
+	s->revision++;
 	s->count--;
 	memmove(&s->order[i], &s->order[i + 1], (s->count - i) * sizeof(s->order[0]));
 	ruleset_unlink(s, node);
@@ -291,6 +294,11 @@ int ruleset_remove(struct ruleset *s, const char *id)
 size_t ruleset_count(const struct ruleset *s)
 {
 	return s->count;
+}
+
+uint64_t ruleset_revision(const struct ruleset *s)
+{
+	return s->revision;
 }
 
 const struct ruleset_entry *ruleset_at(const struct ruleset *s, size_t i)
@@ -310,6 +318,7 @@ struct ruleset *ruleset_clone(const struct ruleset *s)
 	memcpy(to->ifaces, s->ifaces, sizeof(to->ifaces));
 	to->wiring = s->wiring;
 	to->last_incarnation = s->last_incarnation;
+	to->revision = s->revision;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct ruleset_entry *e = &s->order[i]->entry;
 		struct ruleset_node *node = node_new(&e->rule);

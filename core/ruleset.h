@@ -105,6 +105,13 @@ const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const cha
  * Lookups by id, name and input are O(1): 10,000 rules are normal.
  */
 size_t ruleset_count(const struct ruleset *s);
+
+/*
+ * A number that is another one after every change, so that somebody who reads the entries
+ * in parts notices one in between; never 0.  Of a set that was restored it begins with the
+ * incarnation that ruleset_restored() was given.
+ */
+uint64_t ruleset_revision(const struct ruleset *s);
 const struct ruleset_entry *ruleset_at(const struct ruleset *s, size_t i);
 
 /**

@@ -60,6 +60,7 @@ struct ruleset {
 	struct ruleset_node *order[MCR_MAX_RULES];
 	size_t count;
 	uint64_t last_incarnation;
+	uint64_t revision;
 	uint64_t walks;
 	struct slot_pool rule_slots;
 	struct slot_pool output_slots;

@@ -60,6 +60,7 @@ void ruleset_restored(struct ruleset *s, uint64_t incarnation)
 	uint32_t fresh_rule = 0, fresh_output = 0;
 
 	s->last_incarnation = incarnation;
+	s->revision = incarnation;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct ruleset_entry *e = &s->order[i]->entry;
 

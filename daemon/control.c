@@ -405,7 +405,7 @@ static void init(struct process *p)
 	c->rules = ruleset_new();
 	if (!c->rules)
 		die(FAC_RULE_DISPATCH, "out of memory");
-	control_clients_init(&c->clients, c->epoll, control_method_line, c);
+	control_clients_init(&c->clients, c->epoll, control_method_line, control_now_ns, c);
 }
 
 /* Rules of the predecessor; what it published last is what the workers have. */

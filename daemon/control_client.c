@@ -13,9 +13,10 @@
 #include "core/request.h"
 #include "daemon/control_client_priv.h"
 
-void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line, void *ctx)
+void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line,
+			  client_clock_fn *clock, void *ctx)
 {
-	*cs = (struct control_clients){.epoll = epoll, .line = line, .ctx = ctx};
+	*cs = (struct control_clients){.epoll = epoll, .line = line, .clock = clock, .ctx = ctx};
 }
 
 static void client_close(struct control_clients *cs, struct client *cl)
@@ -36,7 +37,8 @@ static void client_close(struct control_clients *cs, struct client *cl)
 		a = next;
 	}
 	cs->in_total -= cl->in_len;
-	cs->out_total -= client_out_pending(cl);
+	cs->out_total -= client_out_pending(cl) + cl->held;
+	client_upload_drop(cs, cl);
 	cs->n_clients[cl->read_only]--;
 	cs->place[cl->place] = NULL;
 	close(cl->fd);
@@ -208,15 +210,21 @@ void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t e
 
 bool control_clients_work(struct control_clients *cs, uint64_t now_ns)
 {
+	const uint64_t end_ns = cs->clock() + CLIENTS_TURN_NS;
+	const unsigned first = cs->next_place;
 	bool more = false;
 
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-		struct client *cl = cs->place[i];
+		const unsigned place = (first + i) % CLIENTS_MAX;
+		struct client *cl = cs->place[place];
 
 		if (!cl || (!cl->in_len && !cl->closing && !cl->eof))
 			continue;
-		if (cl->in_len)
-			more |= client_lines(cs, cl, now_ns);
+		if (cl->in_len) {
+			if (cs->clock() < end_ns)
+				cs->next_place = (place + 1) % CLIENTS_MAX;
+			more |= client_lines(cs, cl, now_ns, end_ns);
+		}
 		client_settle(cs, cl, now_ns);
 	}
 	return more;
@@ -249,6 +257,8 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 			client_close(cs, cl);
 			continue;
 		}
+		if (cl->upload.text && now_ns - cl->upload.at_ns > CLIENT_UPLOAD_NS)
+			client_upload_drop(cs, cl);
 		if (cl->draining && now_ns - cl->drain_ns > CLIENT_DRAIN_NS)
 			cl->draining = false;
 		if (!cl->closing && !cl->hello && now_ns - cl->connected_ns > CLIENT_HELLO_NS)

@@ -103,14 +103,20 @@ static void drop_input(struct control_clients *cs, struct client *cl, size_t n)
 	}
 }
 
-/* Handle one client's lines.  Return: whether some are left that can be handled now. */
-bool client_lines(struct control_clients *cs, struct client *cl, uint64_t now_ns)
+/* Is there room for the answer to one more line? */
+static bool can_answer(const struct client *cl)
+{
+	return !client_out_pending(cl) && cl->held <= CLIENT_HELD_MAX &&
+	       cl->n_answers < CLIENT_ANSWERS_MAX;
+}
+
+bool client_lines(struct control_clients *cs, struct client *cl, uint64_t now_ns, uint64_t end_ns)
 {
 	size_t used = 0;
 	ssize_t len;
 
 	for (int i = 0; i < CLIENT_LINES_PER_TURN; i++) {
-		if (client_out_pending(cl) || cl->n_answers >= CLIENT_ANSWERS_MAX)
+		if (!can_answer(cl) || cs->clock() >= end_ns)
 			break;
 		len = line_at(cl, used);
 		if (len < 0 || (size_t)len > REQUEST_LINE_MAX)
@@ -138,5 +144,5 @@ bool client_lines(struct control_clients *cs, struct client *cl, uint64_t now_ns
 		cl->half_ns = 0;
 	else if (!cl->half_ns)
 		cl->half_ns = now_ns;
-	return cl->lines_left && !client_out_pending(cl) && cl->n_answers < CLIENT_ANSWERS_MAX;
+	return cl->lines_left && can_answer(cl);
 }

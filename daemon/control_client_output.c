@@ -14,10 +14,36 @@ size_t client_out_pending(const struct client *cl)
 	return cl->out_len - cl->out_off;
 }
 
-/* Give the kernel what it takes.  Return: false when the client is lost. */
+/* The text of the oldest answer becomes the output.  Return: false when there is none. */
+static bool next_answer(struct control_clients *cs, struct client *cl, uint64_t now_ns)
+{
+	struct client_answer *a;
+
+	free(cl->out);
+	cl->out = NULL;
+	cl->out_off = 0;
+	cl->out_len = 0;
+	while (!cl->out && cl->first && cl->first->done) {
+		a = cl->first;
+		cl->first = a->next;
+		if (!cl->first)
+			cl->last = &cl->first;
+		cl->n_answers--;
+		cl->out = a->text;
+		free(a);
+	}
+	if (!cl->out)
+		return false;
+	cl->out_len = strlen(cl->out);
+	cl->held -= cl->out_len;
+	cl->stall_ns = now_ns;
+	return true;
+}
+
+/* Give the kernel what it takes, answer by answer.  Return: false when the client is lost. */
 bool client_flush(struct control_clients *cs, struct client *cl, uint64_t now_ns)
 {
-	while (client_out_pending(cl)) {
+	while (client_out_pending(cl) || next_answer(cs, cl, now_ns)) {
 		struct iovec iov = {.iov_base = cl->out + cl->out_off,
 				    .iov_len = client_out_pending(cl)};
 		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -34,42 +60,7 @@ bool client_flush(struct control_clients *cs, struct client *cl, uint64_t now_ns
 		cs->out_total -= (size_t)n;
 		cl->stall_ns = now_ns;
 	}
-	cl->out_off = 0;
-	cl->out_len = 0;
-	if (cl->out_cap > CLIENT_CHUNK) {
-		free(cl->out);
-		cl->out = NULL;
-		cl->out_cap = 0;
-	}
 	return true;
-}
-
-/* Append to the output.  Return: 0; -ENOSPC beyond a bound; -ENOMEM. */
-static int client_put(struct control_clients *cs, struct client *cl, const char *text, size_t len,
-		      uint64_t now_ns)
-{
-	if (client_out_pending(cl) + len > CLIENT_OUTPUT_MAX ||
-	    cs->out_total + len > CLIENTS_OUTPUT_MAX)
-		return -ENOSPC;
-	if (cl->out_off) {
-		memmove(cl->out, cl->out + cl->out_off, client_out_pending(cl));
-		cl->out_len -= cl->out_off;
-		cl->out_off = 0;
-	}
-	if (cl->out_len + len > cl->out_cap) {
-		char *p = realloc(cl->out, cl->out_len + len);
-
-		if (!p)
-			return -ENOMEM;
-		cl->out = p;
-		cl->out_cap = cl->out_len + len;
-	}
-	if (!cl->out_len)
-		cl->stall_ns = now_ns;
-	memcpy(cl->out + cl->out_len, text, len);
-	cl->out_len += len;
-	cs->out_total += len;
-	return 0;
 }
 
 struct client_answer *client_answer_new(struct client *cl)
@@ -85,42 +76,55 @@ struct client_answer *client_answer_new(struct client *cl)
 	return a;
 }
 
-/* Move finished answers, up to the first that is not, into the output. */
-static void answers_out(struct control_clients *cs, struct client *cl, uint64_t now_ns)
+/* @text: taken, may be NULL. */
+static void answer_done(struct control_clients *cs, struct client_answer *a, char *text)
 {
-	while (cl->first && cl->first->done) {
-		struct client_answer *a = cl->first;
-		int ret = 0;
+	const size_t len = text ? strlen(text) : 0;
 
-		if (a->text && !cl->hup)
-			ret = client_put(cs, cl, a->text, strlen(a->text), now_ns);
-		cl->first = a->next;
-		if (!cl->first)
-			cl->last = &cl->first;
-		cl->n_answers--;
-		free(a->text);
-		free(a);
-		if (ret < 0)
-			control_clients_refuse(cs, cl, RPC_LIMIT, "",
-					       "the answer is longer than the output that may wait "
-					       "for a client",
-					       now_ns);
-	}
+	a->text = text;
+	a->done = true;
+	a->client->held += len;
+	cs->out_total += len;
+}
+
+/* Does what waits for all clients together leave room for @text? */
+static bool has_room(const struct control_clients *cs, const char *text)
+{
+	const size_t len = text ? strlen(text) : 0;
+
+	return len <= CLIENT_OUTPUT_MAX && cs->out_total + len <= CLIENTS_OUTPUT_MAX;
+}
+
+bool client_answer_held(const struct client_answer *a)
+{
+	const struct client *cl = a->client;
+
+	if (!cl)
+		return false;
+	return client_out_pending(cl) || (a != cl->first && cl->held > CLIENT_HELD_MAX);
 }
 
 void client_answer_finish(struct control_clients *cs, struct client_answer *a, char *text,
 			  uint64_t now_ns)
 {
 	struct client *cl = a->client;
+	bool fits = has_room(cs, text);
 
 	if (!cl) {
 		free(text);
 		free(a);
 		return;
 	}
-	a->text = text;
-	a->done = true;
-	answers_out(cs, cl, now_ns);
+	if (!fits) {
+		free(text);
+		text = NULL;
+	}
+	answer_done(cs, a, text);
+	if (!fits)
+		control_clients_refuse(cs, cl, RPC_LIMIT, "",
+				       "the answer is longer than the output that may wait for "
+				       "clients",
+				       now_ns);
 	/* A client that is lost is closed by the next event or sweep, not under our caller. */
 	if (!client_flush(cs, cl, now_ns))
 		cl->hup = true;
@@ -138,13 +142,12 @@ char *client_refusal(int code, const char *field, const char *reason)
 void control_clients_refuse(struct control_clients *cs, struct client *cl, int code,
 			    const char *field, const char *reason, uint64_t now_ns)
 {
-	char *text = client_refusal(code, field, reason);
+	struct client_answer *a = client_answer_new(cl);
 
 	cs->closed++;
 	cl->lines_left = false;
-	if (text)
-		(void)client_put(cs, cl, text, strlen(text), now_ns);
-	free(text);
+	if (a)
+		answer_done(cs, a, client_refusal(code, field, reason));
 	cl->closing = true;
 	cs->in_total -= cl->in_len;
 	cl->in_len = 0;

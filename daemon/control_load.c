@@ -202,7 +202,7 @@ int control_load_check(const struct config *cfg, struct complaint *cpl)
 	return ret;
 }
 
-char *control_config_text(const struct control *c)
+char *control_config_part(const struct control *c, size_t first, size_t bytes, size_t *next)
 {
 	struct config cfg = {
 		.workers = c->workers,
@@ -220,7 +220,7 @@ char *control_config_text(const struct control *c)
 		return NULL;
 	for (size_t i = 0; i < cfg.n_rules; i++)
 		cfg.rules[i] = ruleset_at(c->rules, i)->rule;
-	text = config_format(&cfg);
+	text = config_format_part(&cfg, first, bytes, next);
 	free(cfg.rules);
 	return text;
 }

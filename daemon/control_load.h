@@ -33,7 +33,7 @@ int control_load_check(const struct config *cfg, struct complaint *cpl);
 /* Take over interface settings.  Return: 0 or -ENOMEM. */
 int control_settings_merge(struct control *c, const struct config *cfg, bool replace);
 
-/* The running state as configuration text, malloc()ed; NULL: out of memory. */
-char *control_config_text(const struct control *c);
+/* A part of the running state as configuration text; as config_format_part(). */
+char *control_config_part(const struct control *c, size_t first, size_t bytes, size_t *next);
 
 #endif

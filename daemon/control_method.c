@@ -32,23 +32,33 @@ struct call {
 	uint64_t now_ns;
 };
 
+static void refuse_as(struct call *call, int code, const struct complaint *cpl)
+{
+	char *text = response_error(call->req.id, code, cpl);
+
+	client_answer_finish(&call->c->clients, call->answer, text, call->now_ns);
+}
+
 /* @result: taken */
 static void finish(struct call *call, cJSON *result)
 {
 	char *text = NULL;
 
 	if (call->req.id)
-		text = response_result(call->req.id, result);
+		text = control_response(call->req.id, result);
 	else
 		cJSON_Delete(result); /* a notification: nobody asked */
 	client_answer_finish(&call->c->clients, call->answer, text, call->now_ns);
 }
 
-static void refuse_as(struct call *call, int code, const struct complaint *cpl)
+/* @result: taken; NULL with an @error. */
+static void finish_or_refuse(struct call *call, cJSON *result, int error,
+			     const struct complaint *cpl)
 {
-	char *text = response_error(call->req.id, code, cpl);
-
-	client_answer_finish(&call->c->clients, call->answer, text, call->now_ns);
+	if (error)
+		refuse_as(call, error, cpl);
+	else
+		finish(call, result);
 }
 
 static void refuse(struct call *call, int code, const char *field, const char *fmt, ...)
@@ -77,7 +87,7 @@ static void refuse_rule(struct call *call, int ret, const char *prefix, struct c
 		code = RPC_INTERNAL_ERROR;
 	else if (ret == -EEXIST || ret == -ENOTUNIQ || ret == -ELOOP)
 		code = RPC_CONFLICT;
-	else if (ret == -ENOSPC)
+	else if (ret == -ENOSPC || ret == -E2BIG || ret == -EBUSY)
 		code = RPC_LIMIT;
 	complain(cpl, "", "%s", strerror(-ret));
 	snprintf(field, sizeof(field), "%s%s%.110s", prefix, *prefix && cpl->field[0] ? "." : "",
@@ -222,7 +232,11 @@ static void method_sync_rules(struct call *call)
 
 static void method_list_rules(struct call *call)
 {
-	finish(call, control_show_rules(call->c));
+	struct complaint cpl = {0};
+	int error;
+	cJSON *result = control_show_rules(call->c, &call->req.page, &error, &cpl);
+
+	finish_or_refuse(call, result, error, &cpl);
 }
 
 static void method_get_stats(struct call *call)
@@ -232,6 +246,7 @@ static void method_get_stats(struct call *call)
 
 	if (!w)
 		return;
+	w->page = call->req.page;
 	control_super_request(&call->c->super, &msg, -1, NULL, NULL);
 	w->armed = true;
 	w->seq = call->c->super.last_seq;
@@ -244,26 +259,64 @@ static void method_list_workers(struct call *call)
 
 static void method_get_config(struct call *call)
 {
-	char *text = control_config_text(call->c);
-	cJSON *result;
+	struct complaint cpl = {0};
+	int error;
+	cJSON *result = control_show_config(call->c, &call->req.page, &error, &cpl);
 
-	if (!text) {
-		refuse(call, RPC_INTERNAL_ERROR, "", "out of memory");
+	finish_or_refuse(call, result, error, &cpl);
+}
+
+static void method_upload_config(struct call *call)
+{
+	const char *text = call->req.upload.text;
+	struct complaint cpl = {0};
+	cJSON *result;
+	int ret = client_upload_put(&call->c->clients, call->client, call->req.upload.offset, text,
+				    strlen(text), call->now_ns, &cpl);
+
+	if (ret < 0) {
+		refuse_rule(call, ret, "", &cpl);
 		return;
 	}
 	result = cJSON_CreateObject();
-	cJSON_AddStringToObject(result, "text", text);
-	free(text);
+	control_json_u64(result, "bytes", client_upload_bytes(call->client));
 	finish(call, result);
+}
+
+/* The configuration of an uploaded text into the request.  Return: false, and it was refused. */
+static bool take_uploaded(struct call *call)
+{
+	struct complaint cpl = {0};
+	size_t len;
+	char *text;
+	int ret;
+
+	if (!call->req.config.uploaded)
+		return true;
+	text = client_upload_take(&call->c->clients, call->client, &len);
+	if (!text) {
+		refuse(call, RPC_INVALID_PARAMS, "params.uploaded",
+		       "nothing was uploaded on this connection within the last %llu seconds",
+		       CLIENT_UPLOAD_NS / NS_PER_S);
+		return false;
+	}
+	ret = config_parse(text, len, &call->req.config.config, &cpl);
+	free(text);
+	if (ret < 0)
+		refuse_rule(call, ret, "", &cpl);
+	return ret == 0;
 }
 
 static void method_check_config(struct call *call)
 {
 	const struct config *cfg = &call->req.config.config;
 	struct complaint cpl = {0};
-	int ret = control_load_check(cfg, &cpl);
 	cJSON *result;
+	int ret;
 
+	if (!take_uploaded(call))
+		return;
+	ret = control_load_check(cfg, &cpl);
 	if (ret < 0) {
 		refuse_rule(call, ret, "", &cpl);
 		return;
@@ -300,8 +353,11 @@ static void method_load_config(struct call *call)
 	size_t counts[LOAD_COUNTS];
 	struct complaint cpl = {0};
 	struct control_wait *w;
-	int ret = control_load(call->c, cfg, call->req.config.replace, counts, &cpl);
+	int ret;
 
+	if (!take_uploaded(call))
+		return;
+	ret = control_load(call->c, cfg, call->req.config.replace, counts, &cpl);
 	if ((ret == -EEXIST || ret == -ENOTUNIQ) && !call->req.config.replace)
 		offer_to_replace(&cpl, "makes the rules exactly those of the configuration");
 	if (ret < 0) {
@@ -338,6 +394,7 @@ static void (*const methods[])(struct call *call) = {
 	[METHOD_LIST_WORKERS] = method_list_workers,
 	[METHOD_SYNC_RULES] = method_sync_rules,
 	[METHOD_GET_CONFIG] = method_get_config,
+	[METHOD_UPLOAD_CONFIG] = method_upload_config,
 	[METHOD_CHECK_CONFIG] = method_check_config,
 	[METHOD_LOAD_CONFIG] = method_load_config,
 	[METHOD_UPGRADE] = method_upgrade,

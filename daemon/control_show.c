@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* control_show.c - the results of ListRules, GetStats and ListWorkers as JSON */
+/* control_show.c - the results of ListRules, GetStats, GetConfig and ListWorkers as JSON */
 #include "daemon/control_show.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/complaint.h"
 #include "core/config.h"
+#include "core/request.h"
 #include "core/ruleset.h"
 #include "daemon/control.h"
+#include "daemon/control_load.h"
+#include "daemon/control_page.h"
 #include "daemon/ending.h"
 
 void control_json_u64(struct cJSON *object, const char *name, uint64_t value)
@@ -102,16 +107,23 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 	return json;
 }
 
-cJSON *control_show_rules(const struct control *c)
+/* What is in @json when nothing went wrong.  Takes @json. */
+static cJSON *unless(int error, cJSON *json)
+{
+	if (!error)
+		return json;
+	cJSON_Delete(json);
+	return NULL;
+}
+
+cJSON *control_show_rules(const struct control *c, const struct request_page *page, int *error,
+			  struct complaint *cpl)
 {
 	cJSON *json = cJSON_CreateObject();
-	cJSON *rules;
 
 	control_json_u64(json, "generation", c->pub.generation);
-	rules = cJSON_AddArrayToObject(json, "rules");
-	for (size_t i = 0; rules && i < ruleset_count(c->rules); i++)
-		cJSON_AddItemToArray(rules, show_rule(c, ruleset_at(c->rules, i)));
-	return json;
+	*error = control_page_add(c, page, show_rule, json, cpl);
+	return unless(*error, json);
 }
 
 /* --- GetStats --- */
@@ -256,24 +268,66 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	return o;
 }
 
-cJSON *control_show_stats(const struct control *c, uint64_t now_ns)
+/* Every page is read once, so that the totals are the sums of what follows. */
+static void show_all_totals(const struct control *c, cJSON *json)
 {
-	cJSON *json = cJSON_CreateObject();
 	struct stats_totals t = {0};
 	cJSON *totals, *list;
 
-	control_json_u64(json, "uptime_ms", (now_ns - c->started_ns) / NS_PER_MS);
-	control_json_u64(json, "generation", c->pub.generation);
-	/* Every page is read once, so that the totals are the sums of what follows. */
 	totals = cJSON_AddObjectToObject(json, "totals");
 	list = cJSON_AddArrayToObject(json, "workers");
 	for (unsigned w = 0; w < c->workers; w++)
 		cJSON_AddItemToArray(list, show_worker_stats(c, w, &t));
 	show_ifaces(c, json, &t);
 	show_totals(&t, totals);
-	list = cJSON_AddArrayToObject(json, "rules");
-	for (size_t i = 0; i < ruleset_count(c->rules); i++)
-		cJSON_AddItemToArray(list, show_rule_stats(c, ruleset_at(c->rules, i)));
+}
+
+cJSON *control_show_stats(const struct control *c, const struct request_page *page, uint64_t now_ns,
+			  int *error, struct complaint *cpl)
+{
+	cJSON *json;
+
+	*error = control_page_check(c, page, cpl);
+	if (*error)
+		return NULL;
+	json = cJSON_CreateObject();
+	control_json_u64(json, "uptime_ms", (now_ns - c->started_ns) / NS_PER_MS);
+	control_json_u64(json, "generation", c->pub.generation);
+	if (!page->first)
+		show_all_totals(c, json);
+	*error = control_page_add(c, page, show_rule_stats, json, cpl);
+	return unless(*error, json);
+}
+
+/* --- GetConfig --- */
+
+cJSON *control_show_config(const struct control *c, const struct request_page *page, int *error,
+			   struct complaint *cpl)
+{
+	const size_t bytes = page->paged ? PAGE_BYTES : CLIENT_OUTPUT_MAX;
+	char cursor[REQUEST_CURSOR_MAX];
+	cJSON *json = NULL;
+	char *text;
+	size_t next;
+
+	*error = control_page_check(c, page, cpl);
+	if (*error)
+		return NULL;
+	text = control_config_part(c, page->first, bytes, &next);
+	if (text && next <= ruleset_count(c->rules) && !page->paged) {
+		*error = control_page_refuse(cpl);
+	} else if (text) {
+		json = cJSON_CreateObject();
+		cJSON_AddStringToObject(json, "text", text);
+		if (next <= ruleset_count(c->rules))
+			cJSON_AddStringToObject(
+				json, "next",
+				request_cursor(ruleset_revision(c->rules), (uint32_t)next, cursor));
+	} else {
+		complain(cpl, "", "out of memory");
+		*error = RPC_INTERNAL_ERROR;
+	}
+	free(text);
 	return json;
 }
 

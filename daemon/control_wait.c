@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/complaint.h"
 #include "core/ruleset.h"
 #include "daemon/control.h"
+#include "daemon/control_page.h"
 #include "daemon/control_show.h"
 
 #define WARNINGS_MAX 64 /* in one answer */
@@ -69,10 +71,19 @@ void control_waits_arm(struct control *c)
 	}
 }
 
+/* A long answer waits until its client has taken what there is for it. */
+static bool wait_is_held(const struct control_wait *w)
+{
+	return w->method == METHOD_GET_STATS && client_answer_held(w->answer);
+}
+
 uint64_t control_waits_deadline(const struct control *c)
 {
 	/* All wait equally long: the first to come is the first to go. */
-	return c->waits.first ? c->waits.first->deadline_ns : UINT64_MAX;
+	for (const struct control_wait *w = c->waits.first; w; w = w->next)
+		if (!wait_is_held(w))
+			return w->deadline_ns;
+	return UINT64_MAX;
 }
 
 static bool wait_is_change(const struct control_wait *w)
@@ -82,6 +93,8 @@ static bool wait_is_change(const struct control_wait *w)
 
 static bool wait_is_over(const struct control *c, const struct control_wait *w, uint64_t now_ns)
 {
+	if (wait_is_held(w))
+		return false;
 	if (now_ns >= w->deadline_ns)
 		return true;
 	if (!w->armed || !control_super_acked(&c->super, w->seq))
@@ -159,13 +172,10 @@ static void finish_load(const struct control *c, struct control_wait *w, cJSON *
 		add_rule_warnings(c, &ruleset_at(c->rules, i)->rule, w->warnings);
 }
 
-static cJSON *finish(const struct control *c, struct control_wait *w, uint64_t now_ns)
+static cJSON *finish(const struct control *c, struct control_wait *w)
 {
-	cJSON *result;
+	cJSON *result = cJSON_CreateObject();
 
-	if (w->method == METHOD_GET_STATS)
-		return control_show_stats(c, now_ns);
-	result = cJSON_CreateObject();
 	if (w->method == METHOD_ADD_RULE) {
 		finish_add(c, w, result);
 	} else if (w->method == METHOD_LOAD_CONFIG) {
@@ -183,6 +193,29 @@ static cJSON *finish(const struct control *c, struct control_wait *w, uint64_t n
 	return result;
 }
 
+char *control_response(const cJSON *id, cJSON *result)
+{
+	char *text = response_result(id, result);
+	struct complaint cpl = {0};
+
+	if (!text || strlen(text) <= CLIENT_OUTPUT_MAX)
+		return text;
+	free(text);
+	return response_error(id, control_page_refuse(&cpl), &cpl);
+}
+
+static char *answer_text(const struct control *c, struct control_wait *w, uint64_t now_ns)
+{
+	struct complaint cpl = {0};
+	cJSON *result;
+	int error;
+
+	if (w->method != METHOD_GET_STATS)
+		return control_response(w->id, finish(c, w));
+	result = control_show_stats(c, &w->page, now_ns, &error, &cpl);
+	return error ? response_error(w->id, error, &cpl) : control_response(w->id, result);
+}
+
 void control_waits_check(struct control *c, uint64_t now_ns)
 {
 	struct control_wait **at = &c->waits.first;
@@ -198,8 +231,8 @@ void control_waits_check(struct control *c, uint64_t now_ns)
 		*at = w->next;
 		if (!w->next)
 			c->waits.last = at;
-		if (w->id)
-			text = response_result(w->id, finish(c, w, now_ns));
+		if (w->id && w->answer->client)
+			text = answer_text(c, w, now_ns);
 		client_answer_finish(&c->clients, w->answer, text, now_ns);
 		wait_free(w);
 	}

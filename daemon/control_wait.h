@@ -28,6 +28,7 @@ struct control;
  * @seq:        up to which the supervisor must have answered
  * @result:     what became of an AddRule
  * @counts:     what became of a LoadConfig: added, replaced, unchanged, removed
+ * @page:       what a GetStats asks for
  * @warnings:   array, owned; those about rules are added at the end
  */
 struct control_wait {
@@ -42,6 +43,7 @@ struct control_wait {
 	char rule_id[MCR_ID_MAX];
 	const char *result;
 	size_t counts[4];
+	struct request_page page;
 	struct cJSON *warnings;
 };
 
@@ -65,6 +67,12 @@ struct control_wait *control_wait_new(struct control *c, struct client_answer *a
 
 /* After reconcile(): what was changed in this turn is on its way under these numbers. */
 void control_waits_arm(struct control *c);
+
+/*
+ * The line of a result, or of an error when it is longer than what may wait for a client.
+ * @id: borrowed; @result: taken.  NULL: out of memory.
+ */
+char *control_response(const struct cJSON *id, struct cJSON *result);
 
 /* Answer what can be answered. */
 void control_waits_check(struct control *c, uint64_t now_ns);

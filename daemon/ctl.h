@@ -99,12 +99,14 @@ void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * @result:  in it, when the call succeeded
  * @text:    the result as it came, for --json; owned
  * @refusal: why not, when the status is CTL_REFUSED
+ * @code:    of the refusal, an enum rpc_error
  */
 struct ctl_reply {
 	struct cJSON *json;
 	const struct cJSON *result;
 	char *text;
 	struct complaint refusal;
+	int code;
 };
 
 void ctl_reply_fini(struct ctl_reply *r);
@@ -120,6 +122,35 @@ void ctl_reply_fini(struct ctl_reply *r);
 enum ctl_status ctl_call(const struct ctl *ctl, const char *method, struct cJSON *params,
 			 struct ctl_reply *reply);
 
+/**
+ * struct ctl_session - a connection for several calls, for ctl_connect.c alone
+ * @data: what was received on it and not yet taken
+ */
+struct ctl_session {
+	const char *path;
+	int fd;
+	unsigned answer_ms;
+	int calls;
+	char *data;
+	size_t len, room;
+};
+
+/* Connect and check the version; ctl_session_close() whatever is returned.  As ctl_call(). */
+enum ctl_status ctl_session_open(const struct ctl *ctl, struct ctl_session *c,
+				 struct ctl_reply *reply);
+enum ctl_status ctl_session_call(struct ctl_session *c, const char *method, struct cJSON *params,
+				 struct ctl_reply *reply);
+void ctl_session_close(struct ctl_session *c);
+
+/**
+ * ctl_call_pages() - ctl_call() of a method that gives its list of rules in pages
+ * @method: ListRules, GetStats or GetConfig
+ * @reply:  as if the whole had come in one answer
+ *
+ * When the rules change between two pages it begins again.
+ */
+enum ctl_status ctl_call_pages(const struct ctl *ctl, const char *method, struct ctl_reply *reply);
+
 /* Prints a result for people. */
 typedef void ctl_print_fn(const struct cJSON *result);
 
@@ -130,6 +161,9 @@ void ctl_report(const struct ctl *ctl, enum ctl_status status, const struct ctl_
 /* ctl_call() and ctl_report(): all that most commands are. */
 enum ctl_status ctl_run(const struct ctl *ctl, const char *method, struct cJSON *params,
 			ctl_print_fn *print);
+
+/* ctl_call_pages() and ctl_report(). */
+enum ctl_status ctl_run_pages(const struct ctl *ctl, const char *method, ctl_print_fn *print);
 
 /* --- results (ctl_result.c): what is missing in one reads as 0 or "" --- */
 

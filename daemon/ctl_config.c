@@ -70,40 +70,79 @@ enum ctl_status ctl_config_check(const struct ctl *ctl)
 	return ret < 0 ? CTL_REFUSED : CTL_OK;
 }
 
+/* How many bytes a byte of a string takes in a request: its escape, or itself. */
+static size_t escaped_bytes(char ch)
+{
+	return ch == '"' || ch == '\\' ? 2 : (unsigned char)ch < 0x20 || ch == 0x7f ? 6 : 1;
+}
+
 /*
- * Would @text fit into one request?  Escaped, a quote takes two bytes, a control character
- * up to six.
+ * The longest beginning of @text that fits into one request, in bytes.  It ends between
+ * two characters: what a request holds must be UTF-8.
  */
-static bool fits(const char *text)
+static size_t piece(const char *text, size_t len)
 {
 	const size_t envelope = 256;
-	size_t escaped = strlen(text);
+	size_t room = REQUEST_LINE_MAX - envelope, n = 0;
 
-	for (const char *p = text; *p; p++)
-		escaped += *p == '"' || *p == '\\' ? 1 : (unsigned char)*p < 0x20 ? 5 : 0;
-	return escaped + envelope <= REQUEST_LINE_MAX;
+	while (n < len && escaped_bytes(text[n]) <= room)
+		room -= escaped_bytes(text[n++]);
+	while (n < len && n && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	return n;
 }
 
-static cJSON *load_params(const struct ctl *ctl, const char *text)
+static enum ctl_status upload_piece(struct ctl_session *c, const char *text, size_t len,
+				    size_t offset, struct ctl_reply *reply)
 {
 	cJSON *params = cJSON_CreateObject();
+	char *copy = strndup(text, len);
+	enum ctl_status ret;
 
-	cJSON_AddStringToObject(params, "text", text);
-	if (ctl_value(ctl, "--replace"))
-		cJSON_AddTrueToObject(params, "replace");
-	return params;
+	cJSON_AddStringToObject(params, "text", copy ? copy : "");
+	cJSON_AddNumberToObject(params, "offset", (double)offset);
+	free(copy);
+	ret = ctl_session_call(c, "UploadConfig", params, reply);
+	if (ret == CTL_OK)
+		ctl_reply_fini(reply);
+	return ret;
 }
 
-static void say_refusal(const char *file, const char *text, size_t len, struct complaint *c)
+/* @text is valid UTF-8, so that every piece has bytes. */
+static enum ctl_status upload(struct ctl_session *c, const char *text, size_t len,
+			      struct ctl_reply *reply)
 {
-	struct json_place place;
+	enum ctl_status ret = CTL_OK;
 
-	/* Where the field stands in the file, also when something more compact was sent. */
-	if (c->field[0] && json_text_find(text, len, c->field, &place)) {
-		c->line = 0;
-		json_text_locate(text, len, c);
+	for (size_t at = 0, n; at < len && ret == CTL_OK; at += n) {
+		n = piece(text + at, len - at);
+		ret = upload_piece(c, text + at, n, at, reply);
 	}
-	say_complaint(file, c);
+	return ret;
+}
+
+/* In one request where that is possible. */
+static enum ctl_status load(const struct ctl *ctl, const char *text, size_t len,
+			    struct ctl_reply *reply)
+{
+	cJSON *params = cJSON_CreateObject();
+	struct ctl_session c;
+	enum ctl_status ret = ctl_session_open(ctl, &c, reply);
+
+	if (piece(text, len) == len)
+		cJSON_AddStringToObject(params, "text", text);
+	else
+		cJSON_AddTrueToObject(params, "uploaded");
+	if (ctl_value(ctl, "--replace"))
+		cJSON_AddTrueToObject(params, "replace");
+	if (ret == CTL_OK && !ctl_member(params, "text"))
+		ret = upload(&c, text, len, reply);
+	if (ret == CTL_OK)
+		ret = ctl_session_call(&c, "LoadConfig", params, reply);
+	else
+		cJSON_Delete(params);
+	ctl_session_close(&c);
+	return ret;
 }
 
 static void print_loaded(const char *file, const cJSON *result)
@@ -114,48 +153,32 @@ static void print_loaded(const char *file, const cJSON *result)
 	ctl_print_applied(result);
 }
 
-/* @sent: @text, or the same without comments and spaces. */
-static enum ctl_status load_text(const struct ctl *ctl, const char *file, const char *text,
-				 size_t len, const char *sent)
-{
-	struct ctl_reply reply;
-	enum ctl_status ret;
-
-	if (!fits(sent)) {
-		ctl_say("%s: is too long for one request, even without comments and spaces", file);
-		return CTL_REFUSED;
-	}
-	ret = ctl_call(ctl, "LoadConfig", load_params(ctl, sent), &reply);
-	if (ret == CTL_REFUSED)
-		say_refusal(file, text, len, &reply.refusal);
-	else if (ret == CTL_OK && ctl->json)
-		puts(reply.text ? reply.text : "{}");
-	else if (ret == CTL_OK)
-		print_loaded(file, reply.result);
-	ctl_reply_fini(&reply);
-	return ret;
-}
-
 enum ctl_status ctl_config_load(const struct ctl *ctl)
 {
 	const char *file = ctl_value(ctl, "--file");
 	struct complaint c = {0};
+	struct ctl_reply reply;
 	enum ctl_status ret = CTL_REFUSED;
 	cJSON *json = NULL;
 	size_t len;
-	char *text = file_read(file, CONFIG_TEXT_MAX, &len), *compact = NULL;
+	char *text = file_read(file, CONFIG_TEXT_MAX, &len);
 
 	if (!text)
 		return CTL_REFUSED;
 	if (json_text_parse(text, len, JSON_RELAXED, &json, &c) < 0) {
 		say_complaint(file, &c);
-	} else {
-		if (!fits(text))
-			compact = cJSON_PrintUnformatted(json);
-		ret = load_text(ctl, file, text, len, compact ? compact : text);
+		free(text);
+		return ret;
 	}
-	cJSON_free(compact);
 	cJSON_Delete(json);
+	ret = load(ctl, text, len, &reply);
+	if (ret == CTL_REFUSED)
+		say_complaint(file, &reply.refusal);
+	else if (ret == CTL_OK && ctl->json)
+		puts(reply.text ? reply.text : "{}");
+	else if (ret == CTL_OK)
+		print_loaded(file, reply.result);
+	ctl_reply_fini(&reply);
 	free(text);
 	return ret;
 }
@@ -167,7 +190,7 @@ static void print_text(const cJSON *result)
 
 enum ctl_status ctl_config_show(const struct ctl *ctl)
 {
-	return ctl_run(ctl, "GetConfig", NULL, print_text);
+	return ctl_run_pages(ctl, "GetConfig", print_text);
 }
 
 enum ctl_status ctl_config_save(const struct ctl *ctl)
@@ -178,7 +201,7 @@ enum ctl_status ctl_config_save(const struct ctl *ctl)
 
 	if (!file)
 		return ctl_config_show(ctl);
-	ret = ctl_call(ctl, "GetConfig", NULL, &reply);
+	ret = ctl_call_pages(ctl, "GetConfig", &reply);
 	ctl_report(ctl, ret, &reply, NULL);
 	if (ret == CTL_OK) {
 		text = ctl_text(reply.result, "text");

@@ -22,18 +22,8 @@
 #include "core/request.h"
 #include "daemon/ctl.h"
 
-#define ANSWER_MS 10000
-/* 16384 rules with all counters take some 60 MB. */
-#define ANSWER_MAX_BYTES (256u * 1024u * 1024u)
-
-/* A connection, and what was received on it and not yet taken. */
-struct connection {
-	const char *path;
-	int fd;
-	unsigned answer_ms;
-	char *data;
-	size_t len, room;
-};
+#define ANSWER_MS        10000
+#define ANSWER_MAX_BYTES (64u * 1024u * 1024u) /* eight times the longest of an mcrd */
 
 static int64_t now_ms(void)
 {
@@ -59,7 +49,7 @@ static void say_unreachable(const char *path, int err)
 		ctl_say("cannot connect to %s: %s", path, strerror(err));
 }
 
-static enum ctl_status open_connection(struct connection *c, const char *path)
+static enum ctl_status open_connection(struct ctl_session *c, const char *path)
 {
 	struct timeval limit = {.tv_sec = ANSWER_MS / 1000};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -81,14 +71,14 @@ static enum ctl_status open_connection(struct connection *c, const char *path)
 	return CTL_OK;
 }
 
-static void close_connection(struct connection *c)
+void ctl_session_close(struct ctl_session *c)
 {
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c->data);
 }
 
-static enum ctl_status no_answer(const struct connection *c, const char *why)
+static enum ctl_status no_answer(const struct ctl_session *c, const char *why)
 {
 	ctl_say("mcrd at %s %s", c->path, why);
 	return CTL_UNREACHABLE;
@@ -98,7 +88,7 @@ static enum ctl_status no_answer(const struct connection *c, const char *why)
  * A daemon that refuses a request (too long, too many clients) may have answered and closed
  * before all of it was sent, so a send that fails is not the end: the answer may be there.
  */
-static void send_all(const struct connection *c, const char *text, size_t len)
+static void send_all(const struct ctl_session *c, const char *text, size_t len)
 {
 	ssize_t n;
 
@@ -113,7 +103,7 @@ static void send_all(const struct connection *c, const char *text, size_t len)
 	}
 }
 
-static bool grow(struct connection *c)
+static bool grow(struct ctl_session *c)
 {
 	size_t room = c->room ? c->room * 2 : 65536;
 	char *data;
@@ -129,7 +119,7 @@ static bool grow(struct connection *c)
 }
 
 /* Waits until @c->data holds a line, and gives its length without the newline. */
-static enum ctl_status receive_line(struct connection *c, size_t *line)
+static enum ctl_status receive_line(struct ctl_session *c, size_t *line)
 {
 	int64_t deadline = now_ms() + c->answer_ms, left;
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
@@ -193,7 +183,14 @@ static void read_refusal(const cJSON *error, struct complaint *c)
 	c->column = (unsigned)ctl_number(data, "column");
 }
 
-static enum ctl_status read_answer(const struct connection *c, size_t len, int id,
+static int error_code(const cJSON *error)
+{
+	const cJSON *code = ctl_member(error, "code");
+
+	return cJSON_IsNumber(code) ? code->valueint : 0;
+}
+
+static enum ctl_status read_answer(const struct ctl_session *c, size_t len, int id,
 				   struct ctl_reply *reply)
 {
 	struct json_place place;
@@ -206,6 +203,7 @@ static enum ctl_status read_answer(const struct connection *c, size_t len, int i
 	answer_id = ctl_member(reply->json, "id");
 	if (cJSON_IsObject(error) && cJSON_IsString(ctl_member(error, "message"))) {
 		read_refusal(error, &reply->refusal);
+		reply->code = error_code(error);
 		return CTL_REFUSED;
 	}
 	reply->result = ctl_member(reply->json, "result");
@@ -216,7 +214,7 @@ static enum ctl_status read_answer(const struct connection *c, size_t len, int i
 	return CTL_OK;
 }
 
-static enum ctl_status exchange(struct connection *c, int id, const char *method, cJSON *params,
+static enum ctl_status exchange(struct ctl_session *c, int id, const char *method, cJSON *params,
 				struct ctl_reply *reply)
 {
 	char *text = format_request(id, method, params);
@@ -240,7 +238,7 @@ static enum ctl_status exchange(struct connection *c, int id, const char *method
 	return ret;
 }
 
-static enum ctl_status check_version(struct connection *c, struct ctl_reply *reply)
+static enum ctl_status check_version(struct ctl_session *c, struct ctl_reply *reply)
 {
 	cJSON *params = cJSON_CreateObject();
 	enum ctl_status ret;
@@ -255,21 +253,35 @@ static enum ctl_status check_version(struct connection *c, struct ctl_reply *rep
 	return ret;
 }
 
-enum ctl_status ctl_call(const struct ctl *ctl, const char *method, cJSON *params,
-			 struct ctl_reply *reply)
+enum ctl_status ctl_session_open(const struct ctl *ctl, struct ctl_session *c,
+				 struct ctl_reply *reply)
 {
-	struct connection c = {.answer_ms = ctl->answer_ms ? ctl->answer_ms : ANSWER_MS};
 	enum ctl_status ret;
 
 	memset(reply, 0, sizeof(*reply));
-	ret = open_connection(&c, ctl->socket_path);
+	*c = (struct ctl_session){.answer_ms = ctl->answer_ms ? ctl->answer_ms : ANSWER_MS};
+	ret = open_connection(c, ctl->socket_path);
+	return ret == CTL_OK ? check_version(c, reply) : ret;
+}
+
+enum ctl_status ctl_session_call(struct ctl_session *c, const char *method, cJSON *params,
+				 struct ctl_reply *reply)
+{
+	memset(reply, 0, sizeof(*reply));
+	return exchange(c, ++c->calls, method, params, reply);
+}
+
+enum ctl_status ctl_call(const struct ctl *ctl, const char *method, cJSON *params,
+			 struct ctl_reply *reply)
+{
+	struct ctl_session c;
+	enum ctl_status ret = ctl_session_open(ctl, &c, reply);
+
 	if (ret == CTL_OK)
-		ret = check_version(&c, reply);
-	if (ret == CTL_OK)
-		ret = exchange(&c, 1, method, params, reply);
+		ret = ctl_session_call(&c, method, params, reply);
 	else
 		cJSON_Delete(params);
-	close_connection(&c);
+	ctl_session_close(&c);
 	return ret;
 }
 

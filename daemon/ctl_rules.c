@@ -103,5 +103,5 @@ static void print_list(const cJSON *result)
 
 enum ctl_status ctl_list(const struct ctl *ctl)
 {
-	return ctl_run(ctl, "ListRules", NULL, print_list);
+	return ctl_run_pages(ctl, "ListRules", print_list);
 }

@@ -131,5 +131,5 @@ static void print_stats(const cJSON *result)
 
 enum ctl_status ctl_stats(const struct ctl *ctl)
 {
-	return ctl_run(ctl, "GetStats", NULL, print_stats);
+	return ctl_run_pages(ctl, "GetStats", print_stats);
 }

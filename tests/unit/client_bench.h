@@ -32,6 +32,7 @@ struct bench {
 	struct control_clients cs;
 	int epoll;
 	uint64_t now;
+	uint64_t line_ns; /* that each line takes, by the clock */
 	unsigned lines;
 	char last[64];
 	size_t last_len;
@@ -46,6 +47,14 @@ static inline char *text_of(const char *text)
 	return strdup(text);
 }
 
+/* What the server reads while a turn lasts; lines move it. */
+static uint64_t bench_clock_ns;
+
+static inline uint64_t bench_clock(void)
+{
+	return bench_clock_ns;
+}
+
 static inline void on_line(void *ctx, struct client *cl, const char *line, size_t len)
 {
 	struct bench *b = ctx;
@@ -53,6 +62,7 @@ static inline void on_line(void *ctx, struct client *cl, const char *line, size_
 	char *text;
 
 	b->lines++;
+	bench_clock_ns += b->line_ns;
 	b->last_len = len;
 	snprintf(b->last, sizeof(b->last), "%.*s", (int)(len > 40 ? 40 : len), line);
 	cl->hello = true;
@@ -78,7 +88,7 @@ static inline int setup(void **state)
 
 	b->epoll = epoll_create1(0);
 	b->now = 100 * S;
-	control_clients_init(&b->cs, b->epoll, on_line, b);
+	control_clients_init(&b->cs, b->epoll, on_line, bench_clock, b);
 	*state = b;
 	return 0;
 }

@@ -342,7 +342,26 @@ static void test_size(void **state)
 	assert_int_equal(config_parse(text, CONFIG_TEXT_MAX, &config, &c), 0);
 	config_fini(&config);
 	assert_int_equal(config_parse(text, CONFIG_TEXT_MAX + 1, &config, &c), -E2BIG);
-	assert_non_null(strstr(c.reason, "1048577 bytes"));
+	assert_non_null(strstr(c.reason, "33554433 bytes"));
+	free(text);
+}
+
+/* As many values as a hostile text of that length may hold are refused before they take memory. */
+static void test_values(void **state)
+{
+	const size_t len = 4u << 20;
+	char *text = malloc(len);
+	struct complaint c = {0};
+	struct config config;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < len; i += 2)
+		memcpy(text + i, "0,", 2);
+	memcpy(text, "{\"rules\":[", 10);
+	memcpy(text + len - 4, "0]}", 3);
+	text[len - 1] = '\n';
+	assert_int_equal(config_parse(text, len, &config, &c), -EINVAL);
+	assert_non_null(strstr(c.reason, "more values"));
 	free(text);
 }
 
@@ -413,12 +432,62 @@ static void test_rule_json(void **state)
 	rule_fini(&r);
 }
 
+/* Parts of any length are the text. */
+static void test_parts(void **state)
+{
+	static const size_t bytes[] = {1, 100, 400, 100000};
+	char *text = many(7, false), *whole, joined[4096];
+	struct complaint c = {0};
+	struct config config;
+	struct rule rules[5];
+
+	assert_int_equal(config_parse(text, strlen(text), &config, &c), 0);
+	free(text);
+	for (unsigned n = 0; n <= N(rules); n++) {
+		for (unsigned i = 0; i < n; i++) {
+			static struct rule_output out = {.interface = "eth1", .port = 6000};
+
+			rules[i] = (struct rule){.outputs = &out, .n_outputs = 1};
+			addr_parse("239.2.2.2", &out.group);
+			addr_parse("239.1.1.1", &rules[i].input.group);
+			strcpy(rules[i].input.interface, "eth0");
+			rules[i].input.port = (uint16_t)(5000 + i);
+			snprintf(rules[i].id, sizeof(rules[i].id), "rule-%u", i);
+		}
+		config.rules = n ? rules : NULL;
+		config.n_rules = n;
+		whole = config_format(&config);
+		for (size_t k = 0; k < N(bytes); k++) {
+			size_t next = 0, parts = 0;
+
+			joined[0] = '\0';
+			while (next <= n) {
+				char *part = config_format_part(&config, next, bytes[k], &next);
+
+				assert_non_null(part);
+				strcat(joined, part);
+				free(part);
+				parts++;
+			}
+			assert_string_equal(joined, whole);
+			assert_int_equal(parts, bytes[k] == 1        ? (n ? n : 1)
+						: bytes[k] == 100000 ? 1
+								     : parts);
+		}
+		free(whole);
+	}
+	config.rules = NULL;
+	config.n_rules = 0;
+	config_fini(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_full),      cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_empty),     cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_size),      cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_size),      cmocka_unit_test(test_values),
+		cmocka_unit_test(test_parts),     cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_rule_json),
 	};
 

@@ -4,6 +4,7 @@
  *
  * Links: core/wiring.c
  * Links: daemon/control_client.c daemon/control_client_input.c daemon/control_client_output.c
+ * Links: daemon/control_client_upload.c
  * Links: core/request.c core/response.c core/config.c core/complaint.c core/rule.c core/addr.c
  * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
  * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c

@@ -4,11 +4,13 @@
  *
  * Links: core/wiring.c
  * Links: daemon/control_client.c daemon/control_client_input.c daemon/control_client_output.c
+ * Links: daemon/control_client_upload.c
  * Links: core/request.c core/response.c core/config.c core/complaint.c core/rule.c core/addr.c
  * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
  * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
  * Links: core/ruleset_index.c core/slot_pool.c
  */
+#include "core/complaint.h"
 #include "tests/unit/client_bench.h"
 
 static void test_line_limit(void **state)
@@ -149,20 +151,195 @@ static void test_answer_too_long(void **state)
 static void test_output_of_all(void **state)
 {
 	struct bench *b = *state;
-	int fd[6];
+	int fd[14];
 
 	b->answer_bytes = CLIENT_OUTPUT_MAX - 1024;
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 14; i++) {
 		fd[i] = join(b);
 		say(fd[i], "1\n");
 		turn(b);
 		assert_true(b->cs.out_total <= CLIENTS_OUTPUT_MAX);
 	}
-	assert_int_equal(b->lines, 6);
+	assert_int_equal(b->lines, 14);
 	assert_true(b->cs.closed > 0);
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 14; i++)
 		close(fd[i]);
 	turns(b, 3);
+}
+
+/* A client that takes nothing: answers that come meanwhile do not put off its end. */
+static void test_stalled_while_answers_come(void **state)
+{
+	struct bench *b = *state;
+	int fd = join(b);
+
+	b->hold = true;
+	say(fd, "1\n2\n3\n");
+	turn(b);
+	for (unsigned i = 0; i < 3; i++) {
+		char *text = malloc((1 << 20) + 1);
+
+		memset(text, 'x', 1 << 20);
+		text[1 << 20] = '\0';
+		client_answer_finish(&b->cs, b->held[i], text, b->now);
+		b->now += 4 * S;
+		control_clients_sweep(&b->cs, b->now);
+	}
+	assert_int_equal(b->cs.n_clients[0], 0);
+	assert_int_equal(b->cs.out_total, 0);
+	close(fd);
+}
+
+/* Answers that are held back for an earlier one count as well. */
+static void test_held_back(void **state)
+{
+	struct bench *b = *state;
+	int fd = join(b);
+	struct client_answer *late;
+	char buf[65536];
+	size_t got = 0;
+
+	b->hold = true;
+	say(fd, "1\n2\n");
+	turn(b);
+	late = b->held[0];
+	b->hold = false;
+	b->answer_bytes = 1 << 20;
+	say(fd, "3\n4\n5\n");
+	turns(b, 5);
+	assert_int_equal(b->lines, 3);
+	assert_int_equal(b->cs.out_total, 1 << 20);
+	assert_false(client_answer_held(late));
+	assert_true(client_answer_held(b->held[1]));
+	client_answer_finish(&b->cs, b->held[1], text_of("two\n"), b->now);
+	assert_int_equal(read(fd, buf, sizeof(buf)), -1);
+	client_answer_finish(&b->cs, late, text_of("one\n"), b->now);
+	for (unsigned i = 0; i < 4000 && got < 8 + 3 * (1 << 20); i++) {
+		ssize_t n = read(fd, buf, sizeof(buf));
+
+		got += n > 0 ? (size_t)n : 0;
+		turn(b);
+	}
+	assert_int_equal(got, 8 + 3 * (1 << 20));
+	assert_int_equal(b->lines, 5);
+	assert_int_equal(b->cs.out_total, 0);
+	close(fd);
+}
+
+static void test_uploads(void **state)
+{
+	struct bench *b = *state;
+	struct complaint c = {0};
+	int one = join(b), two = join(b);
+	struct client *first = b->cs.place[0], *second = b->cs.place[1];
+	char *piece = malloc(1 << 20), *text;
+	size_t len;
+
+	memset(piece, ' ', 1 << 20);
+	say(one, "hello\n");
+	say(two, "hello\n");
+	turn(b);
+	for (uint64_t at = 0; at < CONFIG_TEXT_MAX; at += 1 << 20)
+		assert_int_equal(client_upload_put(&b->cs, first, at, piece, 1 << 20, b->now, &c),
+				 0);
+	assert_int_equal(client_upload_put(&b->cs, first, CONFIG_TEXT_MAX, "x", 1, b->now, &c),
+			 -E2BIG);
+	assert_int_equal(client_upload_put(&b->cs, first, 1, "x", 1, b->now, &c), -ERANGE);
+	assert_int_equal(client_upload_put(&b->cs, second, 0, "x", 1, b->now, &c), -EBUSY);
+	/* In use it stays; forgotten it goes. */
+	b->now += 30 * S;
+	control_clients_sweep(&b->cs, b->now);
+	assert_int_equal(client_upload_bytes(first), CONFIG_TEXT_MAX);
+	b->now += 1;
+	control_clients_sweep(&b->cs, b->now);
+	assert_int_equal(client_upload_bytes(first), 0);
+	assert_null(client_upload_take(&b->cs, first, &len));
+	assert_int_equal(client_upload_put(&b->cs, second, 0, "x", 1, b->now, &c), 0);
+	assert_int_equal(client_upload_put(&b->cs, second, 1, "yz", 2, b->now, &c), 0);
+	text = client_upload_take(&b->cs, second, &len);
+	assert_string_equal(text, "xyz");
+	assert_int_equal(len, 3);
+	free(text);
+	assert_int_equal(client_upload_put(&b->cs, second, 0, "left behind", 11, b->now, &c), 0);
+	close(one);
+	close(two);
+	turns(b, 2);
+	assert_int_equal(b->cs.upload_total, 0);
+	free(piece);
+}
+
+/* Lines that take long: few in a turn, and everybody has a turn. */
+static void test_time_of_a_turn(void **state)
+{
+	struct bench *b = *state;
+	int fd[8];
+
+	for (unsigned i = 0; i < 8; i++) {
+		fd[i] = join(b);
+		say(fd[i], "a\nb\nc\nd\n");
+	}
+	b->line_ns = CLIENTS_TURN_NS / 2;
+	assert_true(turn(b));
+	assert_int_equal(b->lines, 2);
+	b->line_ns = 10 * CLIENTS_TURN_NS;
+	for (unsigned i = 1; i < 8; i++)
+		assert_true(turn(b));
+	assert_int_equal(b->lines, 9);
+	for (unsigned i = 0; i < 8; i++)
+		assert_true(strncmp(hear(fd[i]), "ok a\n", 5) == 0);
+	turns(b, 40);
+	assert_int_equal(b->lines, 32);
+	for (unsigned i = 0; i < 8; i++)
+		close(fd[i]);
+	turns(b, 2);
+}
+
+/* The clock of half a line stops with its other half. */
+static void test_other_half_in_time(void **state)
+{
+	struct bench *b = *state;
+	int fd = join(b);
+
+	say(fd, "a\nhal");
+	turns(b, 2);
+	b->now += 20 * S;
+	say(fd, "f\n");
+	turns(b, 2);
+	b->now += 20 * S;
+	control_clients_sweep(&b->cs, b->now);
+	assert_string_equal(hear(fd), "ok a\nok half\n");
+	/* Another half line has its own time. */
+	say(fd, "hal");
+	turns(b, 2);
+	b->now += 20 * S;
+	control_clients_sweep(&b->cs, b->now);
+	assert_string_equal(hear(fd), "");
+	close(fd);
+	turns(b, 2);
+}
+
+/* Bytes now and then are no VersionCheck. */
+static void test_trickle_keeps_no_place(void **state)
+{
+	struct bench *b = *state;
+	int fd[CLIENTS_PER_LISTENER], ret, last;
+
+	for (unsigned i = 0; i < CLIENTS_PER_LISTENER; i++) {
+		fd[i] = join(b);
+		if (i != 9)
+			say(fd[i], "a\n");
+	}
+	turns(b, 2);
+	b->now += S + S / 2;
+	say(fd[9], "{");
+	turns(b, 2);
+	last = join_as(b, false, &ret);
+	assert_int_equal(ret, 0);
+	assert_non_null(strstr(hear(fd[9]), "EOF"));
+	close(last);
+	for (unsigned i = 0; i < CLIENTS_PER_LISTENER; i++)
+		close(fd[i]);
+	turns(b, 2);
 }
 
 static const struct {
@@ -256,11 +433,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_line_limit),      T(test_input_of_all),
-		T(test_stalled_reader),  T(test_slow_reader_is_served),
-		T(test_answer_too_long), T(test_output_of_all),
-		T(test_silence),         T(test_too_many),
+		T(test_line_limit),
+		T(test_input_of_all),
+		T(test_stalled_reader),
+		T(test_slow_reader_is_served),
+		T(test_answer_too_long),
+		T(test_output_of_all),
+		T(test_silence),
+		T(test_too_many),
 		T(test_makes_room),
+		T(test_stalled_while_answers_come),
+		T(test_held_back),
+		T(test_uploads),
+		T(test_time_of_a_turn),
+		T(test_other_half_in_time),
+		T(test_trickle_keeps_no_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,20 @@ static const struct {
 	{"duplicate", "{\"id\":1,\"id\":2}", RPC_PARSE_ERROR, NULL, "id", "twice", 1, 9},
 	{"duplicate in params", CALL("RemoveRule", "{\"rule_id\":\"a\",\"rule_id\":\"b\"}"),
 	 RPC_PARSE_ERROR, NULL, "params.rule_id", "twice", 1, 71},
+	{"limit 0", CALL("ListRules", "{\"limit\":0}"), RPC_INVALID_PARAMS, "1", "params.limit",
+	 "from 1 to 16384", 0, 0},
+	{"limit beyond the rules", CALL("GetStats", "{\"limit\":16385}"), RPC_INVALID_PARAMS, "1",
+	 "params.limit", "from 1 to 16384", 0, 0},
+	{"cursor of no answer", CALL("GetConfig", "{\"cursor\":\"+1.2\"}"), RPC_INVALID_PARAMS, "1",
+	 "params.cursor", "is none", 0, 0},
+	{"cursor of revision 0", CALL("ListRules", "{\"cursor\":\"0.2\"}"), RPC_INVALID_PARAMS, "1",
+	 "params.cursor", "is none", 0, 0},
+	{"upload without offset", CALL("UploadConfig", "{\"text\":\"\"}"), RPC_INVALID_PARAMS, "1",
+	 "params.offset", "is missing", 0, 0},
+	{"upload too far", CALL("UploadConfig", "{\"text\":\"\",\"offset\":33554433}"),
+	 RPC_INVALID_PARAMS, "1", "params.offset", "to 33554432", 0, 0},
+	{"uploaded and text", CALL("LoadConfig", "{\"text\":\"{}\",\"uploaded\":true}"),
+	 RPC_INVALID_PARAMS, "1", "params.text", "absent", 0, 0},
 	{"batch", "[" ENVELOPE("1") "]", RPC_INVALID_REQUEST, NULL, "", "batches", 0, 0},
 	{"number", "1", RPC_INVALID_REQUEST, NULL, "", "must be an object, not a number", 0, 0},
 	{"empty object", "{}", RPC_INVALID_REQUEST, NULL, "jsonrpc", "missing", 0, 0},
@@ -290,6 +304,56 @@ static void test_ids(void **state)
 	}
 }
 
+/* What is asked for, as words: paged, revision, first, limit. */
+static void test_pages(void **state)
+{
+	static const struct {
+		const char *params;
+		struct request_page page;
+	} cases[] = {
+		{"{}", {false, 0, 0, MCR_MAX_RULES}},
+		{"{\"limit\":1}", {true, 0, 0, 1}},
+		{"{\"limit\":16384}", {true, 0, 0, 16384}},
+		{"{\"cursor\":\"7.5\"}", {true, 7, 5, MCR_MAX_RULES}},
+		{"{\"cursor\":\"18446744073709551615.4294967295\",\"limit\":2}",
+		 {true, UINT64_MAX, UINT32_MAX, 2}},
+	};
+	static const char *const methods[] = {"ListRules", "GetStats", "GetConfig"};
+	char line[256], cursor[REQUEST_CURSOR_MAX];
+	struct request r;
+
+	for (size_t i = 0; i < N(cases); i++) {
+		for (size_t m = 0; m < N(methods); m++) {
+			snprintf(line, sizeof(line),
+				 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}",
+				 methods[m], cases[i].params);
+			parse(line, &r);
+			assert_int_equal(r.page.paged, cases[i].page.paged);
+			assert_int_equal(r.page.revision, cases[i].page.revision);
+			assert_int_equal(r.page.first, cases[i].page.first);
+			assert_int_equal(r.page.limit, cases[i].page.limit);
+			request_fini(&r);
+		}
+	}
+	assert_string_equal(request_cursor(UINT64_MAX, UINT32_MAX, cursor),
+			    "18446744073709551615.4294967295");
+}
+
+static void test_upload(void **state)
+{
+	struct request r;
+
+	parse(CALL("UploadConfig", "{\"text\":\"{}\",\"offset\":33554432}"), &r);
+	assert_string_equal(r.upload.text, "{}");
+	assert_int_equal(r.upload.offset, 33554432);
+	assert_false(method_read_only(r.method));
+	request_fini(&r);
+	parse(CALL("LoadConfig", "{\"uploaded\":true,\"replace\":true}"), &r);
+	assert_true(r.config.uploaded && r.config.replace);
+	assert_int_equal(r.config.config.n_rules, 0);
+	request_fini(&r);
+}
+
 static void test_longest_line(void **state)
 {
 	char *line = malloc(REQUEST_LINE_MAX + 1);
@@ -356,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_plain_methods), cmocka_unit_test(test_read_only),
 		cmocka_unit_test(test_params),        cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_ids),           cmocka_unit_test(test_longest_line),
+		cmocka_unit_test(test_pages),         cmocka_unit_test(test_upload),
 		cmocka_unit_test(test_error_lines),   cmocka_unit_test(test_no_result),
 	};
 
