@@ -18,6 +18,7 @@ static const char *const drop_names[] = {
 	[DROP_OVERSIZE] = "oversize",
 	[DROP_RATE_LIMITED] = "rate_limited",
 	[DROP_SHED] = "shed",
+	[DROP_VLAN] = "vlan",
 };
 static_assert(sizeof(drop_names) / sizeof(drop_names[0]) == DROP_REASONS, "a name each");
 

@@ -31,6 +31,7 @@ enum drop_reason {
 	DROP_OVERSIZE,         /* larger than the receive buffer of its interface */
 	DROP_RATE_LIMITED,     /* beyond the rule's rate limit */
 	DROP_SHED,             /* low priority, given up because the worker is behind */
+	DROP_VLAN,             /* has a VLAN tag other than VID 0 (IEEE 802.1Q) */
 	DROP_REASONS
 };
 

@@ -165,7 +165,7 @@ static bool before_is_possible(const struct iface_slot_stats *s)
 	return s->before.delivered <= s->all.delivered &&
 	       s->before.socket_queue <= s->all.socket_queue &&
 	       s->before.not_matched <= s->all.not_matched &&
-	       s->before.not_ipv4_udp <= s->all.not_ipv4_udp;
+	       s->before.not_ipv4_udp <= s->all.not_ipv4_udp && s->before.vlan <= s->all.vlan;
 }
 
 int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t slot,

@@ -69,12 +69,14 @@ struct worker_page {
  * @socket_queue:  lost because that queue was full
  * @not_matched:   turned away by the prefilter, not_ipv4_udp included
  * @not_ipv4_udp:  those of them that were not untagged IPv4 UDP
+ * @vlan:          had a VLAN tag other than VID 0, and no socket takes those
  */
 struct iface_counts {
 	uint64_t delivered;
 	uint64_t socket_queue;
 	uint64_t not_matched;
 	uint64_t not_ipv4_udp;
+	uint64_t vlan;
 };
 
 /**
@@ -190,6 +192,7 @@ static inline struct iface_counts iface_counts_own(const struct iface_slot_stats
 		.socket_queue = s->all.socket_queue - s->before.socket_queue,
 		.not_matched = s->all.not_matched - s->before.not_matched,
 		.not_ipv4_udp = s->all.not_ipv4_udp - s->before.not_ipv4_udp,
+		.vlan = s->all.vlan - s->before.vlan,
 	};
 }
 
@@ -199,6 +202,7 @@ static inline void iface_counts_add(struct iface_counts *to, const struct iface_
 	to->socket_queue += from->socket_queue;
 	to->not_matched += from->not_matched;
 	to->not_ipv4_udp += from->not_ipv4_udp;
+	to->vlan += from->vlan;
 }
 
 #endif

@@ -36,6 +36,7 @@
 #define IP_MIN_BYTES 20
 #define PROTO_UDP    17
 #define IP_MF_OFFSET 0x3fff
+#define VLAN_VID     0x0fff /* of the tag control information (IEEE 802.1Q) */
 
 #define NET(offset) ((uint32_t)(SKF_NET_OFF + (offset)))
 #define ANC(what)   ((uint32_t)(SKF_AD_OFF + (what)))
@@ -89,11 +90,26 @@ static unsigned link_bytes(enum link_layer link)
 	return link == LINK_ETHERNET ? ETHER_BYTES : 0;
 }
 
+/* Falls through for a frame without tag, or with VID 0 and no other tag; else returns @tagged. */
+static void emit_is_untagged(struct writer *w, uint32_t tagged)
+{
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_VLAN_TAG_PRESENT));
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 0);
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_VLAN_TAG));
+	emit(w, BPF_JMP | BPF_JSET | BPF_K, 3, 0, VLAN_VID);
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_PROTOCOL));
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ETH_P_8021Q);
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ETH_P_8021AD);
+	emit_stmt(w, BPF_RET | BPF_K, tagged);
+}
+
 /* Falls through for untagged IPv4 UDP with a whole minimal IP header, else returns @other. */
 static void emit_is_ipv4_udp(struct writer *w, enum link_layer link, uint32_t other)
 {
 	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_VLAN_TAG_PRESENT));
-	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, 0);
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 0);
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_VLAN_TAG));
+	emit(w, BPF_JMP | BPF_JSET | BPF_K, 6, 0, VLAN_VID);
 	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_PROTOCOL));
 	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, ETH_P_IP);
 	emit_stmt(w, BPF_LD | BPF_W | BPF_LEN, 0);
@@ -296,8 +312,29 @@ unsigned steer_filter_foreign(enum link_layer link, struct sock_filter prog[stat
 {
 	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
 
+	emit_is_untagged(&w, RET_NOTHING);
 	emit_is_ipv4_udp(&w, link, RET_WHOLE);
 	emit_stmt(&w, BPF_RET | BPF_K, RET_NOTHING);
+	return w.n;
+}
+
+unsigned steer_filter_vlan(struct sock_filter prog[static STEER_SMALL_MAX])
+{
+	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
+
+	emit_is_untagged(&w, RET_WHOLE);
+	emit_stmt(&w, BPF_RET | BPF_K, RET_NOTHING);
+	return w.n;
+}
+
+/* A fan-out program sees the frame without its link layer. */
+unsigned steer_counting(struct sock_filter prog[static STEER_SMALL_MAX])
+{
+	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
+
+	emit_is_untagged(&w, COUNT_VLAN);
+	emit_is_ipv4_udp(&w, LINK_RAW_IP, COUNT_FOREIGN);
+	emit_stmt(&w, BPF_RET | BPF_K, COUNT_IPV4_UDP);
 	return w.n;
 }
 

@@ -2,11 +2,15 @@
 /*
  * steer.h - classic BPF programs: which frames reach user space, and which worker
  *
- * The prefilter lets through untagged IPv4 UDP that some rule wants.  Two fixed
- * programs count on sockets that nobody reads: all untagged IPv4 UDP, and everything
- * else; each frame passes exactly one of these.  What no rule wanted is the first count
- * less what passed the prefilter: a complement of the prefilter would have to be
+ * The prefilter lets through untagged IPv4 UDP that some rule wants.  Three fixed
+ * programs count on sockets that nobody reads: all untagged IPv4 UDP, frames with a VLAN
+ * tag, and everything else; each frame passes exactly one of these.  What no rule wanted is the
+ * first count less what passed the prefilter: a complement of the prefilter would have to be
  * replaced together with it, and no two sockets change their filters at one instant.
+ *
+ * A priority tag (VID 0, IEEE 802.1Q) says nothing about a VLAN: the frame is untagged, as
+ * it is for the kernel's sockets.  The kernel has taken the outer tag off the frame's bytes
+ * before it runs any of these programs (experiments/poc_unread_counting_socket).
  *
  * Another program steers: PACKET_FANOUT_CBPF computes steer_hash() and returns
  * the worker.  The same hash in C assigns rules to workers.
@@ -62,9 +66,19 @@ unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
 unsigned steer_filter_ipv4_udp(enum link_layer link,
 			       struct sock_filter prog[static STEER_SMALL_MAX]);
 
-/* Everything that is not untagged IPv4 UDP. */
+/* Frames with a VLAN tag other than VID 0, or with two tags. */
+unsigned steer_filter_vlan(struct sock_filter prog[static STEER_SMALL_MAX]);
+
+/* Everything that neither of these passes. */
 unsigned steer_filter_foreign(enum link_layer link,
 			      struct sock_filter prog[static STEER_SMALL_MAX]);
+
+/*
+ * Fan-out program of the counting sockets: which of the three filters passes a frame, as
+ * an enum steer_count.
+ */
+enum steer_count { COUNT_IPV4_UDP, COUNT_VLAN, COUNT_FOREIGN, STEER_COUNTS };
+unsigned steer_counting(struct sock_filter prog[static STEER_SMALL_MAX]);
 
 /* Nothing at all: on every packet socket until its rules are in place. */
 unsigned steer_filter_nothing(struct sock_filter prog[static STEER_SMALL_MAX]);

@@ -200,6 +200,7 @@ static void add_iface_counts(cJSON *o, const struct iface_counts *n)
 	control_json_u64(o, "socket_queue", n->socket_queue);
 	control_json_u64(o, "not_matched", n->not_matched);
 	control_json_u64(o, "not_ipv4_udp", n->not_ipv4_udp);
+	control_json_u64(o, "vlan", n->vlan);
 }
 
 /* What is not in a row is in the remainder: together they are what the totals have. */

@@ -133,7 +133,8 @@ void stats_totals_add_iface(struct stats_totals *t, const struct iface_slot_stat
 {
 	t->ingress.drops[DROP_SOCKET_QUEUE] += s->all.socket_queue;
 	t->ingress.drops[DROP_NOT_MATCHED] += s->all.not_matched;
-	t->ingress.received += s->all.socket_queue + s->all.not_matched;
+	t->ingress.drops[DROP_VLAN] += s->all.vlan;
+	t->ingress.received += s->all.socket_queue + s->all.not_matched + s->all.vlan;
 	t->iface_not_ipv4_udp += s->all.not_ipv4_udp;
 }
 
@@ -168,12 +169,13 @@ static void stats_line(void *ctx, const struct ipc_msg *request, int status, uin
 
 	control_stats_totals(c, &t);
 	for (unsigned i = 0; i < DROP_REASONS; i++)
-		rx_err += i == DROP_NOT_MATCHED ? 0 : t.ingress.drops[i];
+		rx_err += i == DROP_NOT_MATCHED || i == DROP_VLAN ? 0 : t.ingress.drops[i];
 	log_raw("[STATS] t_ms=%" PRIu64 " rx=%" PRIu64 " tx=%" PRIu64 " matched=%" PRIu64
 		" not_matched=%" PRIu64 " rx_err=%" PRIu64 " tx_err=%" PRIu64
 		" buf_exhaust=%" PRIu64,
 		(uint64_t)((control_now_ns() - c->started_ns) / NS_PER_MS), t.ingress.received,
-		t.egress.sent, t.ingress.matched, t.ingress.drops[DROP_NOT_MATCHED], rx_err,
+		t.egress.sent, t.ingress.matched,
+		t.ingress.drops[DROP_NOT_MATCHED] + t.ingress.drops[DROP_VLAN], rx_err,
 		send_errors(&t.egress), t.ingress.buf_exhaust);
 }
 
@@ -219,7 +221,8 @@ void control_stats_final(const struct control *c)
 		" egr_sent=%" PRIu64 " filtered=%" PRIu64 " no_match=%" PRIu64
 		" buf_exhaust=%" PRIu64,
 		t.ingress.received, t.ingress.matched, t.egress.matched,
-		t.iface_not_ipv4_udp + t.ingress.drops[DROP_NOT_IPV4_UDP],
+		t.iface_not_ipv4_udp + t.ingress.drops[DROP_NOT_IPV4_UDP] +
+			t.ingress.drops[DROP_VLAN],
 		t.ingress.drops[DROP_NOT_MATCHED] - t.iface_not_ipv4_udp, t.ingress.buf_exhaust);
 	log_raw("[STATS:Egress FINAL] total: sent=%" PRIu64 " submitted=%" PRIu64
 		" ch_recv=%" PRIu64 " errors=%" PRIu64 " bytes=%" PRIu64,

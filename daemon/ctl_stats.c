@@ -70,6 +70,20 @@ static void print_workers(const cJSON *workers)
 	columns_print(workers, columns, "no workers");
 }
 
+static void print_vlan_advice(const cJSON *interfaces)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach(one, interfaces) {
+		const char *name = ctl_text(one, "name");
+
+		if (ctl_number(one, "vlan") != 0)
+			printf("frames with a VLAN tag arrive on %s: a rule takes them when its "
+			       "input names the VLAN's own interface (as %s.100)\n",
+			       name, name);
+	}
+}
+
 static void print_interfaces(const cJSON *interfaces)
 {
 	static const struct ctl_column columns[] = {
@@ -78,11 +92,13 @@ static void print_interfaces(const cJSON *interfaces)
 		{">SOCKET QUEUE", "socket_queue", cell_number},
 		{">NOT MATCHED", "not_matched", cell_number},
 		{">NOT IPV4 UDP", "not_ipv4_udp", cell_number},
+		{">VLAN", "vlan", cell_number},
 		{NULL},
 	};
 
 	putchar('\n');
 	columns_print(interfaces, columns, "no input interfaces");
+	print_vlan_advice(interfaces);
 }
 
 static void print_closed(const cJSON *counts)

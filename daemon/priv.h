@@ -90,6 +90,8 @@ int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum l
 
 /* Unread counting socket on ETH_P_ALL with the smallest receive buffer. */
 int priv_counting_socket(unsigned ifindex);
+/* Put STEER_COUNTS of them into a fan-out group whose program is steer_counting(). */
+int priv_counting_group(const int *socks, unsigned n);
 int priv_set_filter(int sock, const struct sock_fprog *prog);
 
 /*

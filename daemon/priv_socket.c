@@ -131,18 +131,15 @@ int priv_counting_socket(unsigned ifindex)
 /*
  * The kernel numbers the members of a group in the order in which they join, and
  * after the interface was down in the order in which they were made; both are the
- * order of @socks.
+ * order of @socks.  A group has a hook of its own: PACKET_IGNORE_OUTGOING of its members
+ * does not count.
  */
-int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
+static int join_fanout(const int *socks, unsigned n, unsigned type)
 {
-	/* A group has a hook of its own: PACKET_IGNORE_OUTGOING of its members does not count. */
-	unsigned type = (steering == STEER_CPU ? PACKET_FANOUT_CPU : PACKET_FANOUT_CBPF) |
-			PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
-	struct sock_filter insns[STEER_SMALL_MAX];
-	struct sock_fprog prog = {.filter = insns};
 	socklen_t len = sizeof(int);
 	int ret, group;
 
+	type |= PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
 	ret = set_int(socks[0], SOL_PACKET, PACKET_FANOUT,
 		      (int)((type | PACKET_FANOUT_FLAG_UNIQUEID) << 16));
 	if (ret < 0)
@@ -155,12 +152,38 @@ int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum l
 		if (ret < 0)
 			return ret;
 	}
-	if (steering == STEER_CPU)
-		return 0;
-	prog.len = (unsigned short)steer_fanout(link, n, insns);
-	return setsockopt(socks[0], SOL_PACKET, PACKET_FANOUT_DATA, &prog, sizeof(prog)) < 0
-		       ? -errno
-		       : 0;
+	return 0;
+}
+
+static int set_fanout_program(int sock, unsigned short len,
+			      struct sock_filter insns[static STEER_SMALL_MAX])
+{
+	struct sock_fprog prog = {.len = len, .filter = insns};
+
+	return setsockopt(sock, SOL_PACKET, PACKET_FANOUT_DATA, &prog, sizeof(prog)) < 0 ? -errno
+											 : 0;
+}
+
+int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
+{
+	struct sock_filter insns[STEER_SMALL_MAX];
+	int ret;
+
+	ret = join_fanout(socks, n, steering == STEER_CPU ? PACKET_FANOUT_CPU : PACKET_FANOUT_CBPF);
+	if (ret < 0 || steering == STEER_CPU)
+		return ret;
+	return set_fanout_program(socks[0], (unsigned short)steer_fanout(link, n, insns), insns);
+}
+
+int priv_counting_group(const int *socks, unsigned n)
+{
+	struct sock_filter insns[STEER_SMALL_MAX];
+	int ret;
+
+	ret = join_fanout(socks, n, PACKET_FANOUT_CBPF);
+	if (ret < 0)
+		return ret;
+	return set_fanout_program(socks[0], (unsigned short)steer_counting(insns), insns);
 }
 
 int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost)

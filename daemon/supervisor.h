@@ -109,7 +109,8 @@ struct worker {
  * @ipv4_udp:    counts all untagged IPv4 UDP
  * @unclaimed:   of that, frames that passed no prefilter and are not in the page yet;
  *               negative while the counting socket has not been read
- * @foreign:     counts what is not untagged IPv4 UDP
+ * @vlan:        counts frames with a VLAN tag
+ * @foreign:     counts everything else
  * @gro_found:   settings to put back when @gro_changed
  */
 struct input {
@@ -123,6 +124,7 @@ struct input {
 	int sock[MCR_MAX_WORKERS];
 	int ipv4_udp;
 	int64_t unclaimed;
+	int vlan;
 	int foreign;
 };
 
@@ -256,7 +258,7 @@ void supervisor_announce(struct supervisor *s);
 static inline void supervisor_no_sockets(struct supervisor *s)
 {
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
-		s->input[i].ipv4_udp = s->input[i].foreign = -1;
+		s->input[i].ipv4_udp = s->input[i].vlan = s->input[i].foreign = -1;
 		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
 			s->input[i].sock[k] = s->output[i].sock[k] = -1;
 	}
@@ -358,7 +360,7 @@ void upgrade_abandon(struct supervisor *s);
 void upgrade_resumed(struct supervisor *s);
 
 /* --- supervisor_state.c --- */
-#define SUPERVISOR_STATE_VERSION 2
+#define SUPERVISOR_STATE_VERSION 3
 /*
  * Everything that must outlive an exec, sealed; the descriptors named in it lose
  * close-on-exec.  Return: descriptor or negative errno.

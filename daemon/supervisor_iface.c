@@ -103,6 +103,7 @@ static void close_input_sockets(struct input *in)
 		close_socket(&in->sock[i]);
 	}
 	close_socket(&in->ipv4_udp);
+	close_socket(&in->vlan);
 	close_socket(&in->foreign);
 	in->incarnation = 0;
 }
@@ -128,26 +129,39 @@ static int open_packet_sockets(struct input *in)
 	return ret == -EINVAL ? -ENETDOWN : ret;
 }
 
+/*
+ * One fan-out group for all three, so that a frame is looked at by one of them only.  Their
+ * filters say the same as the group's program: where the kernel lets no socket join (older
+ * kernels, while the interface is down) each looks at every frame, with the same counts.
+ */
 static int open_counting_sockets(struct input *in)
 {
 	const enum link_layer link = (enum link_layer)in->iface.link;
-	struct sock_filter insns[STEER_SMALL_MAX];
-	struct sock_fprog prog = {.filter = insns};
-	int ret;
+	int *const socks[STEER_COUNTS] = {
+		[COUNT_IPV4_UDP] = &in->ipv4_udp,
+		[COUNT_VLAN] = &in->vlan,
+		[COUNT_FOREIGN] = &in->foreign,
+	};
+	struct sock_filter insns[STEER_COUNTS][STEER_SMALL_MAX];
+	struct sock_fprog prog[STEER_COUNTS];
+	int ret = 0;
 
 	in->unclaimed = 0;
-	in->ipv4_udp = descriptor_or_refuse(priv_counting_socket(in->iface.ifindex));
-	if (in->ipv4_udp < 0)
-		return in->ipv4_udp;
-	in->foreign = descriptor_or_refuse(priv_counting_socket(in->iface.ifindex));
-	if (in->foreign < 0)
-		return in->foreign;
-	prog.len = (unsigned short)steer_filter_foreign(link, insns);
-	ret = priv_set_filter(in->foreign, &prog);
-	if (ret < 0)
-		return ret;
-	prog.len = (unsigned short)steer_filter_ipv4_udp(link, insns);
-	return priv_set_filter(in->ipv4_udp, &prog);
+	prog[COUNT_IPV4_UDP].len =
+		(unsigned short)steer_filter_ipv4_udp(link, insns[COUNT_IPV4_UDP]);
+	prog[COUNT_VLAN].len = (unsigned short)steer_filter_vlan(insns[COUNT_VLAN]);
+	prog[COUNT_FOREIGN].len = (unsigned short)steer_filter_foreign(link, insns[COUNT_FOREIGN]);
+	for (unsigned i = 0; i < STEER_COUNTS; i++) {
+		*socks[i] = descriptor_or_refuse(priv_counting_socket(in->iface.ifindex));
+		if (*socks[i] < 0)
+			return *socks[i];
+	}
+	priv_counting_group((const int[]){in->ipv4_udp, in->vlan, in->foreign}, STEER_COUNTS);
+	for (unsigned i = 0; i < STEER_COUNTS && ret == 0; i++) {
+		prog[i].filter = insns[i];
+		ret = priv_set_filter(*socks[i], &prog[i]);
+	}
+	return ret;
 }
 
 /*

@@ -276,6 +276,7 @@ static void save_input(const struct input *in, struct state_writer *w)
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		state_put_fd(w, in->sock[i]);
 	state_put_fd(w, in->ipv4_udp);
+	state_put_fd(w, in->vlan);
 	state_put_fd(w, in->foreign);
 }
 
@@ -313,6 +314,7 @@ static void restore_input(struct supervisor *s, struct state_reader *r)
 		state_check(r, (in->sock[i] >= 0) == (saved.iface.worker_mask >> i & 1));
 	}
 	in->ipv4_udp = state_need_fd(r, FD_PACKET, 0);
+	in->vlan = state_need_fd(r, FD_PACKET, 0);
 	in->foreign = state_need_fd(r, FD_PACKET, 0);
 }
 

@@ -27,6 +27,8 @@ void stats_refresh_input(struct supervisor *s, unsigned slot)
 		counter_add(&to->not_matched, passed);
 		counter_add(&to->not_ipv4_udp, passed);
 	}
+	if (priv_packet_stats(in->vlan, &passed, &lost) == 0)
+		counter_add(&to->vlan, passed);
 	if (priv_packet_stats(in->ipv4_udp, &passed, &lost) == 0)
 		in->unclaimed += passed;
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {

@@ -168,6 +168,7 @@ static void check_ifaces(const struct supervisor *s)
 		MUST(!in->incarnation || in->iface.slot == i);
 		MUST(!in->incarnation == (in->ipv4_udp < 0));
 		check_fd(in->ipv4_udp);
+		check_fd(in->vlan);
 		check_fd(in->foreign);
 		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++) {
 			MUST(in->sock[k] < 0 || k < s->workers);

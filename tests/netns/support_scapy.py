@@ -56,6 +56,10 @@ def frames():
     yield "bad UDP checksum", ether() / ip() / udp(chksum=0x1234) / BODY
     yield "VLAN-tagged", ether() / Dot1Q(vlan=5) / ip() / udp() / BODY
 
+    yield "priority-tagged", ether() / Dot1Q(vlan=0, prio=5) / ip() / udp() / BODY
+    yield "VLAN in a VLAN", ether(type=0x88a8) / Dot1Q(vlan=7) / Dot1Q(vlan=5) / ip() / udp() / BODY
+    yield "VLAN in a priority tag", ether() / Dot1Q(vlan=0) / Dot1Q(vlan=5) / ip() / udp() / BODY
+
     yield "cut behind Ethernet", cut(good, ETHER)
     yield "cut in the IP header", cut(good, ETHER + 10)
     yield "cut in the last byte of the IP header", cut(good, ETHER + IP_HEADER - 1)

@@ -31,6 +31,7 @@ FORWARDED = [
     ("zero UDP checksum", 100),
     ("IP options", 100),
     ("padding behind the datagram", 1),
+    ("priority-tagged", 100),
 ]
 # Row, reason, and whether it is not untagged IPv4 UDP in the eyes of the prefilter.
 FRAGMENTS = [
@@ -59,7 +60,9 @@ LENGTHS = [
     ("IP length below its header", "bad_length", False),
 ]
 OTHERS = [
-    ("VLAN-tagged", "not_matched", True),
+    ("VLAN-tagged", "vlan", False),
+    ("VLAN in a VLAN", "vlan", False),
+    ("VLAN in a priority tag", "vlan", False),
     ("IPv6", "not_matched", True),
     ("version 6 in an IPv4 frame", "not_ipv4_udp", False),
     ("TCP", "not_matched", True),
@@ -67,6 +70,8 @@ OTHERS = [
     ("unmatched port", "not_matched", False),
     ("fragment of an unmatched group", "not_matched", False),
 ]
+
+VLAN_5 = ["ip", "link", "add", "link", "eth0", "name", "eth0.5", "type", "vlan", "id", "5"]
 
 SEND = """
 import socket
@@ -109,7 +114,7 @@ def check_drops(t, rows):
         t.equal(after["received"] - before["received"], COPIES, f"{row}: received")
         t.equal(after["matched"], 0, f"{row}: matched")
         # What the prefilter turns away costs no worker anything.
-        t.equal(after["frames"] - before["frames"], 0 if reason == "not_matched" else COPIES,
+        t.equal(after["frames"] - before["frames"], 0 if reason in ("not_matched", "vlan") else COPIES,
                 f"{row}: frames that a worker took")
         t.equal(foreign(relay) - foreign_before, COPIES if is_foreign else 0,
                 f"{row}: not IPv4 UDP")
@@ -165,6 +170,37 @@ def lengths(t):
 def others(t):
     """What no rule can want is turned away by the prefilter, and counted all the same."""
     check_drops(t, OTHERS)
+
+
+@scenario("a priority, a VLAN, and the VLAN's own interface", topology="chain3")
+def tags(t):
+    """VID 0 reaches the worker that has the rule, one of two; VID 5 is counted, with advice.
+
+    The kernel takes the tag off the frame's bytes and keeps it beside them, as it does for a card
+    that has done so itself.  With a rule for the VLAN's own interface its frames are relayed.
+    """
+    relay = t.mcrd("relay", num_workers=2)
+    for number in range(4):
+        add(t, relay, rule(IN, 5000 + number, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    send(t, "priority-tagged")
+    t.wait_until(lambda: sink.received() >= COPIES, 5, f"{COPIES} with VID 0 are forwarded")
+    send(t, "VLAN-tagged")
+    t.wait_until(lambda: interface_stats(relay, "eth0")["vlan"] == COPIES, 5,
+                 f"{COPIES} with VID 5 are counted")
+    t.equal(relay.stats()["totals"]["drops"]["vlan"], COPIES, "and in the totals")
+    t.true("input names the VLAN's own interface (as eth0.100)" in relay.ctl("stats").stdout,
+           "mcrctl stats gives the advice")
+    received = COPIES
+    if t.run("relay", VLAN_5, check=False).returncode == 0:
+        t.run("relay", ["ip", "link", "set", "eth0.5", "up"])
+        add(t, relay, rule(IN, 5000, output(OUT, 6000), interface="eth0.5"))
+        send(t, "VLAN-tagged")
+        received += COPIES
+    else:
+        t.note("this kernel has no VLAN devices")
+    t.equal(sink.finish(received)["received"], received, "received by the sink")
+    t.conservation(relay)
 
 
 TIMER = """

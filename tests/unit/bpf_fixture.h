@@ -22,6 +22,7 @@ struct sample {
 	uint32_t len;
 	enum link_layer link;
 	bool vlan;
+	uint16_t tci; /* of the tag */
 	uint16_t protocol;
 };
 
@@ -54,6 +55,8 @@ static inline uint32_t load(struct machine *m, uint32_t k, unsigned bytes)
 		return m->s->protocol;
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT))
 		return m->s->vlan;
+	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG))
+		return m->s->tci;
 	if (offset >= 0)
 		return load_bytes(m, k, bytes);
 	if (offset >= SKF_NET_OFF && offset < SKF_AD_OFF)

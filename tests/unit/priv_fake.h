@@ -27,7 +27,8 @@ static struct {
 	struct priv_gro_state gro;
 	int gro_sets, gro_error;
 	bool counts[1024]; /* descriptors of counting sockets */
-	uint32_t counted;  /* what each of them counts between two readings */
+	int group_error;
+	uint32_t counted; /* what each of them counts between two readings */
 } fake;
 
 static int some_fd(void)
@@ -62,6 +63,11 @@ int priv_counting_socket(unsigned ifindex)
 	note_made("c");
 	fake.counts[fd] = true;
 	return fd;
+}
+
+int priv_counting_group(const int *socks, unsigned n)
+{
+	return fake.group_error;
 }
 
 int priv_set_filter(int sock, const struct sock_fprog *prog)

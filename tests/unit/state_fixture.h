@@ -181,6 +181,7 @@ static void fill_sockets(struct supervisor *s)
 		s->input[5].gro_found = (struct priv_gro_state){true, false, true};
 		s->input[5].sock[1] = packet();
 		s->input[5].ipv4_udp = packet();
+		s->input[5].vlan = packet();
 		s->input[5].foreign = packet();
 	}
 	s->output[6].incarnation = 9;

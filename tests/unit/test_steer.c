@@ -28,7 +28,7 @@
 
 /* --- reference --- */
 
-enum verdict { WANTED, UNWANTED, FOREIGN };
+enum verdict { WANTED, UNWANTED, FOREIGN, TAGGED };
 
 static uint32_t word(const uint8_t *p)
 {
@@ -41,7 +41,10 @@ static enum verdict reference(const struct sample *s, const struct steer_want *w
 	const uint8_t *ip = s->bytes + link;
 	uint32_t port_at, port = 0;
 
-	if (s->vlan || s->protocol != ETH_P_IP || s->len < link + 20 || ip[9] != 17)
+	if ((s->vlan && (s->tci & 0xfff)) || s->protocol == ETH_P_8021Q ||
+	    s->protocol == ETH_P_8021AD)
+		return TAGGED;
+	if (s->protocol != ETH_P_IP || s->len < link + 20 || ip[9] != 17)
 		return FOREIGN;
 	port_at = (ip[0] & 0xfu) * 4 + 2;
 	if (((ip[6] << 8 | ip[7]) & 0x3fff) == 0 && link + port_at + 2 <= s->len)
@@ -86,8 +89,8 @@ static struct sample sample_of(enum link_layer link, uint32_t group, uint16_t po
 
 struct programs {
 	struct sock_filter wanted[BPF_MAXINSNS + ROOM], ipv4_udp[STEER_SMALL_MAX],
-		foreign[STEER_SMALL_MAX];
-	unsigned n_wanted, n_ipv4_udp, n_foreign;
+		foreign[STEER_SMALL_MAX], vlan[STEER_SMALL_MAX], counting[STEER_SMALL_MAX];
+	unsigned n_wanted, n_ipv4_udp, n_foreign, n_vlan, n_counting;
 	bool exact;
 };
 
@@ -106,9 +109,51 @@ static void make_programs(enum link_layer link, const struct steer_want *wants, 
 	assert_memory_equal(&p.wanted[max], untouched, sizeof(untouched));
 	p.n_ipv4_udp = steer_filter_ipv4_udp(link, p.ipv4_udp);
 	p.n_foreign = steer_filter_foreign(link, p.foreign);
+	p.n_vlan = steer_filter_vlan(p.vlan);
+	p.n_counting = steer_counting(p.counting);
 	assert_true(p.n_wanted <= max && p.n_ipv4_udp <= STEER_SMALL_MAX &&
-		    p.n_foreign <= STEER_SMALL_MAX);
+		    p.n_foreign <= STEER_SMALL_MAX && p.n_vlan <= STEER_SMALL_MAX &&
+		    p.n_counting <= STEER_SMALL_MAX);
 	free(copy);
+}
+
+/* The frame as a fan-out program sees it: without its link layer. */
+static struct sample inside(const struct sample *s)
+{
+	struct sample in = *s;
+
+	if (s->link == LINK_ETHERNET) {
+		in.link = LINK_RAW_IP;
+		in.len -= ETHER;
+		memmove(in.bytes, in.bytes + ETHER, sizeof(in.bytes) - ETHER);
+	}
+	return in;
+}
+
+/* Which of the counting programs passes the frame; exactly one does, as the group's says. */
+static enum steer_count counted_as(const struct sample *s)
+{
+	const bool passes[STEER_COUNTS] = {
+		[COUNT_IPV4_UDP] = bpf_run(p.ipv4_udp, p.n_ipv4_udp, s) != 0,
+		[COUNT_VLAN] = bpf_run(p.vlan, p.n_vlan, s) != 0,
+		[COUNT_FOREIGN] = bpf_run(p.foreign, p.n_foreign, s) != 0,
+	};
+	enum steer_count as = STEER_COUNTS;
+
+	for (enum steer_count i = COUNT_IPV4_UDP; i < STEER_COUNTS; i++) {
+		if (passes[i] && as != STEER_COUNTS)
+			fail_msg("two counting programs pass a frame of %u bytes", s->len);
+		if (passes[i])
+			as = i;
+	}
+	if (as == STEER_COUNTS)
+		fail_msg("no counting program passes a frame of %u bytes", s->len);
+	if (s->link != LINK_ETHERNET || s->len >= ETHER) {
+		const struct sample in = inside(s);
+
+		assert_int_equal(bpf_run(p.counting, p.n_counting, &in), as);
+	}
+	return as;
 }
 
 /* One counting program passes the frame; the prefilter passes what the reference says. */
@@ -116,14 +161,11 @@ static void check(const struct sample *s, const struct steer_want *wants, size_t
 {
 	const enum verdict want = reference(s, wants, n);
 	const bool wanted = bpf_run(p.wanted, p.n_wanted, s) != 0;
-	const bool ipv4_udp = bpf_run(p.ipv4_udp, p.n_ipv4_udp, s) != 0;
-	const bool foreign = bpf_run(p.foreign, p.n_foreign, s) != 0;
+	const enum steer_count as = counted_as(s);
+	const bool ipv4_udp = as == COUNT_IPV4_UDP;
 
-	if (ipv4_udp == foreign)
-		fail_msg("%d counting programs pass a frame of %u bytes", ipv4_udp + foreign,
-			 s->len);
-	if (foreign != (want == FOREIGN))
-		fail_msg("frame of %u bytes: foreign %d, reference says %d", s->len, foreign, want);
+	if ((as == COUNT_FOREIGN) != (want == FOREIGN) || (as == COUNT_VLAN) != (want == TAGGED))
+		fail_msg("frame of %u bytes: counted as %d, reference says %d", s->len, as, want);
 	if (wanted && !ipv4_udp)
 		fail_msg("a wanted frame of %u bytes is not counted", s->len);
 	if (p.exact ? wanted != (want == WANTED) : wanted != ipv4_udp)
@@ -226,7 +268,7 @@ static void room(void **state)
 	make_programs(LINK_ETHERNET, wants, n, BPF_MAXINSNS);
 	needed = p.n_wanted;
 	assert_true(p.exact);
-	for (unsigned max = 12; max <= needed + 2; max++) {
+	for (unsigned max = 14; max <= needed + 2; max++) {
 		make_programs(LINK_ETHERNET, wants, n, max);
 		assert_int_equal(p.exact, max >= needed);
 		check_neighbours(LINK_ETHERNET, wants, n);
@@ -248,8 +290,11 @@ static void random_frames(void **state)
 			const unsigned kind = rng() % 16;
 			uint8_t *ip = s.bytes + (link == LINK_ETHERNET ? ETHER : 0);
 
-			if (kind == 0)
+			s.tci = (uint16_t)(rng() % 2 ? rng() : rng() << 12);
+			if (kind == 0 || kind == 15)
 				s.vlan = true;
+			if (kind == 15 && rng() % 4 == 0)
+				s.protocol = rng() % 2 ? ETH_P_8021Q : ETH_P_8021AD;
 			else if (kind == 1)
 				s.protocol = (uint16_t)rng();
 			else if (kind == 2)
@@ -291,6 +336,18 @@ static void kinds(void **state)
 	check(&s, wants, 1);
 	s = sample_of(LINK_ETHERNET, 0xef010101, 5001, 15, ETHER + 60 + 3); /* no port to be seen */
 	assert_int_equal(reference(&s, wants, 1), WANTED);
+	check(&s, wants, 1);
+	s.vlan = true; /* a priority tag is none */
+	s.tci = 0xf000;
+	assert_int_equal(reference(&s, wants, 1), WANTED);
+	check(&s, wants, 1);
+	s.tci = 0x0001;
+	assert_int_equal(reference(&s, wants, 1), TAGGED);
+	check(&s, wants, 1);
+	s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, 60);
+	s.vlan = true; /* with another tag inside */
+	s.protocol = ETH_P_8021Q;
+	assert_int_equal(reference(&s, wants, 1), TAGGED);
 	check(&s, wants, 1);
 	s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, ETHER + 19);
 	assert_int_equal(reference(&s, wants, 1), FOREIGN);
@@ -398,6 +455,8 @@ static void kernel_accepts(void **state)
 		}
 		attach(sock, p.ipv4_udp, p.n_ipv4_udp, "ipv4_udp");
 		attach(sock, p.foreign, p.n_foreign, "foreign");
+		attach(sock, p.vlan, p.n_vlan, "vlan");
+		attach(sock, p.counting, p.n_counting, "counting");
 		attach(sock, small, steer_filter_nothing(small), "nothing");
 		attach(sock, small, steer_fanout(link, 3, small), "fanout");
 	}

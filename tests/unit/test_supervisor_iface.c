@@ -94,7 +94,7 @@ static void test_counting_sockets_first(void **state)
 {
 	configure(2);
 	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
-	assert_string_equal(fake.made, "ccpp");
+	assert_string_equal(fake.made, "cccpp");
 }
 
 static void test_buffers_and_gro(void **state)
