@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fdsize.h"
 #include "core/ruleset.h"
 #include "core/snapshot.h"
 #include "daemon/control.h"
@@ -275,19 +275,18 @@ static int restore(struct control *c, const void *mem, size_t size, uint64_t now
 
 int control_restore(struct control *c, int fd, uint64_t now_ns)
 {
-	struct stat st;
+	const int64_t size = fd_size(fd);
 	void *mem;
 	int ret;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size < (off_t)sizeof(struct snapshot_header) ||
-	    (size_t)st.st_size > SNAPSHOT_MAX_BYTES)
+	if (size < 0)
+		return (int)size;
+	if (size < (int64_t)sizeof(struct snapshot_header) || (size_t)size > SNAPSHOT_MAX_BYTES)
 		return -EBADMSG;
-	mem = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	mem = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED)
 		return -errno;
-	ret = restore(c, mem, (size_t)st.st_size, now_ns);
-	munmap(mem, (size_t)st.st_size);
+	ret = restore(c, mem, (size_t)size, now_ns);
+	munmap(mem, (size_t)size);
 	return ret;
 }

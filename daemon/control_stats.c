@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "core/fdsize.h"
 #include "core/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
@@ -26,15 +26,15 @@
 
 int control_stats_map(struct stats_page *p, int fd)
 {
-	struct stat st;
+	const int64_t size = fd_size(fd);
 	void *mem;
 	int ret = 0;
 
-	if (fstat(fd, &st) < 0) {
-		ret = -errno;
+	if (size < 0) {
+		ret = (int)size;
 		goto out;
 	}
-	mem = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	mem = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
 	if (mem == MAP_FAILED) {
 		ret = -errno;
 		goto out;
@@ -42,7 +42,7 @@ int control_stats_map(struct stats_page *p, int fd)
 	if (p->mem)
 		munmap((void *)(uintptr_t)p->mem, p->size_bytes);
 	p->mem = mem;
-	p->size_bytes = (size_t)st.st_size;
+	p->size_bytes = (size_t)size;
 out:
 	close(fd);
 	return ret;

@@ -78,7 +78,8 @@ int priv_seal_syscalls_worker(void);
 
 /*
  * A packet socket bound to @ifindex, ETH_P_ALL, PACKET_VNET_HDR, outgoing frames
- * ignored, filter "nothing" until priv_set_filter().  Return: descriptor or -errno.
+ * ignored, filter "nothing" until priv_set_filter(); whatever is sent by it goes nowhere.
+ * Return: descriptor or -errno.
  */
 int priv_packet_socket(unsigned ifindex);
 

@@ -7,6 +7,19 @@
  *   control     a list of what it may: its epoll loop, memfds, the sockets it was given.
  *   worker      a list of what it may: its ring, its channel, memory without PROT_EXEC.
  *
+ * Some calls are allowed with some of their arguments only, because what they would reach
+ * is shared with other processes or sends:
+ *
+ *   mmap      not executable, and not both shared and writable: the ring through which a
+ *             packet socket would send (priv_packet_socket()) is reached that way only
+ *   fcntl     reads flags and seals; control also seals.  F_SETFL would change the flags of
+ *             a description that every process holds, and so make the others block
+ *   shutdown  the sending half: the other one would end the listeners for good
+ *   sendmsg   of a worker: on its channel
+ *
+ * There is no stat(2) by path, and none of a descriptor either beyond fstat(2) itself: the
+ * newer call takes a path that the filter cannot look into.  See core/fdsize.h.
+ *
  * A call that is not on a child's list fails with EPERM rather than killing it: a
  * library that tries something better first (mremap() in realloc(), an ioctl() on
  * stderr) falls back by itself.  A call of another architecture's table kills.
@@ -18,6 +31,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "daemon/roles.h"
 
@@ -55,6 +69,7 @@ static const int common_allowed[] = {
 	SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(sigaltstack),   SCMP_SYS(restart_syscall),
 	SCMP_SYS(exit),          SCMP_SYS(exit_group),
+	SCMP_SYS(lseek),
 #ifdef MCR_SANITIZED
 	SCMP_SYS(mprotect),      SCMP_SYS(prlimit64),
 	SCMP_SYS(getrlimit),     SCMP_SYS(sched_getaffinity),
@@ -63,15 +78,11 @@ static const int common_allowed[] = {
 };
 
 static const int control_allowed[] = {
-	SCMP_SYS(epoll_create1),   SCMP_SYS(epoll_ctl),      SCMP_SYS(epoll_wait),
-	SCMP_SYS(epoll_pwait),     SCMP_SYS(epoll_pwait2),   SCMP_SYS(poll),
-	SCMP_SYS(ppoll),           SCMP_SYS(accept4),        SCMP_SYS(recvfrom),
-	SCMP_SYS(sendto),          SCMP_SYS(sendmsg),        SCMP_SYS(getsockopt),
-	SCMP_SYS(getsockname),     SCMP_SYS(shutdown),       SCMP_SYS(readv),
-	SCMP_SYS(pread64),         SCMP_SYS(lseek),          SCMP_SYS(memfd_create),
-	SCMP_SYS(ftruncate),       SCMP_SYS(pwrite64),       SCMP_SYS(fcntl),
-	SCMP_SYS(mremap),          SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
-	SCMP_SYS(timerfd_gettime), SCMP_SYS(eventfd2)};
+	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_pwait2),  SCMP_SYS(poll),      SCMP_SYS(ppoll),      SCMP_SYS(accept4),
+	SCMP_SYS(recvfrom),      SCMP_SYS(sendto),    SCMP_SYS(sendmsg),    SCMP_SYS(getsockopt),
+	SCMP_SYS(getsockname),   SCMP_SYS(readv),     SCMP_SYS(pread64),    SCMP_SYS(memfd_create),
+	SCMP_SYS(ftruncate),     SCMP_SYS(pwrite64),  SCMP_SYS(mremap)};
 
 static const int worker_allowed[] = {SCMP_SYS(io_uring_enter)};
 
@@ -87,17 +98,27 @@ static int add_rules(scmp_filter_ctx ctx, uint32_t action, const int *calls, siz
 	return 0;
 }
 
+static int allow_with(scmp_filter_ctx ctx, int call, struct scmp_arg_cmp argument)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, call, 1, argument);
+}
+
 /* Calls that are harmless with certain arguments only. */
 static int add_common(scmp_filter_ctx ctx)
 {
 	int ret = add_rules(ctx, SCMP_ACT_ALLOW, common_allowed, COUNT(common_allowed));
 
-	if (ret == 0)
+	if (ret == 0) /* shared, to be read */
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (ret == 0) /* fstat() of newer C libraries */
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-				       SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH));
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, 0));
+	if (ret == 0) /* its own */
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+				       SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_PRIVATE));
+	if (ret == 0)
+		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL));
+	if (ret == 0)
+		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
 	return ret;
 }
 
@@ -140,6 +161,10 @@ int priv_seal_syscalls_control(void)
 	scmp_filter_ctx ctx;
 	int ret = deny_but(&ctx, control_allowed, COUNT(control_allowed));
 
+	if (ret == 0)
+		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
+	if (ret == 0)
+		ret = allow_with(ctx, SCMP_SYS(shutdown), SCMP_A1(SCMP_CMP_EQ, SHUT_WR));
 	return load(ctx, ret);
 }
 
@@ -149,13 +174,6 @@ int priv_seal_syscalls_worker(void)
 	int ret = deny_but(&ctx, worker_allowed, COUNT(worker_allowed));
 
 	if (ret == 0) /* packets leave through the ring only */
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1,
-				       SCMP_A0(SCMP_CMP_EQ, CHILD_CHANNEL_FD));
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
-	if (ret == 0)
-		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, F_GETFL));
+		ret = allow_with(ctx, SCMP_SYS(sendmsg), SCMP_A0(SCMP_CMP_EQ, CHILD_CHANNEL_FD));
 	return load(ctx, ret);
 }

@@ -97,6 +97,24 @@ static int packet_bind(int sock, unsigned ifindex, unsigned protocol)
 	return 0;
 }
 
+/*
+ * A packet socket also sends, any frame on any interface, and a worker holds it.  With a
+ * ring for sending (packet_mmap.rst) every kind of send transmits what lies in that ring
+ * and nothing else.  Nobody maps the ring, so it stays empty; the filter of a worker's
+ * system calls refuses the mapping.  It costs one page, and receiving does not change.
+ * The kernel takes it after PACKET_VNET_HDR only.
+ */
+static int forbid_sending(int sock)
+{
+	const unsigned page = (unsigned)sysconf(_SC_PAGESIZE);
+	const struct tpacket_req one_page = {
+		.tp_block_size = page, .tp_block_nr = 1, .tp_frame_size = page, .tp_frame_nr = 1};
+
+	return setsockopt(sock, SOL_PACKET, PACKET_TX_RING, &one_page, sizeof(one_page)) < 0
+		       ? -errno
+		       : 0;
+}
+
 int priv_packet_socket(unsigned ifindex)
 {
 	/* Protocol 0: deaf until bind() names the protocol. */
@@ -107,6 +125,8 @@ int priv_packet_socket(unsigned ifindex)
 		return -errno;
 	set_buffer(sock, SO_RCVBUFFORCE, SO_RCVBUF, INPUT_RCVBUF_BYTES);
 	ret = set_int(sock, SOL_PACKET, PACKET_VNET_HDR, 1);
+	if (ret == 0)
+		ret = forbid_sending(sock);
 	if (ret == 0)
 		/*
 		 * Not ETH_P_IP: its handlers run after the kernel has taken the tag off a

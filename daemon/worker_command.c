@@ -10,10 +10,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/egress.h"
+#include "core/fdsize.h"
 #include "core/match.h"
 #include "core/relay.h"
 #include "core/snapshot.h"
@@ -56,15 +56,16 @@ static void set_output(struct worker *w, uint32_t slot, int fd)
 /* Without the seals its writer could change it after it was checked. */
 static int map_sealed(int fd, uint64_t size_bytes, void **mem)
 {
-	struct stat st;
+	int64_t size;
 	int seals;
 
 	seals = fcntl(fd, F_GET_SEALS);
 	if (seals < 0 || (seals & IPC_SEALS) != IPC_SEALS)
 		return -EPERM;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size <= 0 || (uint64_t)st.st_size != size_bytes)
+	size = fd_size(fd);
+	if (size < 0)
+		return (int)size;
+	if (size == 0 || (uint64_t)size != size_bytes)
 		return -EBADMSG;
 	*mem = mmap(NULL, size_bytes, PROT_READ, MAP_SHARED, fd, 0);
 	return *mem == MAP_FAILED ? -errno : 0;

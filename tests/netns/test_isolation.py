@@ -7,8 +7,7 @@
       |-- worker 0  (nobody, no right, seccomp, a network of its own with nothing in it)
       '-- worker 1
 
-That a sealed worker cannot open a socket, a file or another ring cannot be seen from outside:
-experiments/poc_packet_socket_passing and poc_ring_sealed show it.
+What a sealed child cannot do is the business of test_hostile.py.
 """
 
 import json

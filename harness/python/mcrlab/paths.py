@@ -21,6 +21,15 @@ def program(name):
     return str(path)
 
 
+def test_program(name):
+    """The path of a program that only tests run, as a text; raises NotBuilt."""
+    path = BUILD / "test" / name
+    if not path.exists():
+        raise NotBuilt(f"{path} is missing: run `make unit-bins`, or set MCR_BUILD to where it "
+                       "was built")
+    return str(path)
+
+
 def environment(**extra):
     """The environment of every program started: ours, and where the topologies are."""
     env = dict(os.environ, MCR_TOPOLOGIES=str(TOPOLOGIES), LC_ALL="C.UTF-8")

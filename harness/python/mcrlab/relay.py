@@ -81,14 +81,15 @@ class Relay(Process):
     """mcrd, ready to serve.  It must exit with status 0 on SIGTERM, and log no sanitizer report."""
 
     def __init__(self, name, *, lab, node, log_dir, run_dir, num_workers=1, config=None,
-                 interface=None, args=(), env=None, ready_s=10):
+                 interface=None, args=(), env=None, ready_s=10, program=None, wrapper=()):
         self.node = node
         self.dir = run_dir / name
         self.dir.mkdir(mode=0o755)
         self.socket_path = self.dir / "control.sock"
         self._expected = 0
         self._stopped = False
-        argv = [paths.program("mcrd"), "--control-socket-path", self.socket_path]
+        argv = list(wrapper) + [program or paths.program("mcrd"), "--control-socket-path",
+                                self.socket_path]
         if num_workers is not None:
             argv += ["--num-workers", num_workers]
         for one in [interface] if isinstance(interface, str) else interface or []:

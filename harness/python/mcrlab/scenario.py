@@ -74,7 +74,10 @@ class Scenario:
                 "log_dir": self.log_dir}
 
     def mcrd(self, node, **options):
-        """mcrd in a node, ready: num_workers, config (dict or text), interface, args, env."""
+        """mcrd in a node, ready: num_workers, config (dict or text), interface, args, env.
+
+        `program` is another binary, `wrapper` the words of a program that starts it and becomes it.
+        """
         return self._keep(Relay(run_dir=self.run_dir, **self._place("mcrd", node), **options))
 
     def sink(self, node, interface, group, port, **options):

@@ -1,0 +1,202 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Somebody else's code runs in a sealed child: what it can reach, and what that costs the others.
+
+    gen ---- eth0  relay  eth1 ---- sink
+                     |
+          supervisor --- control, worker 0, worker 1
+
+mcrd-hostile is mcrd, object for object, with hostile functions linked in front of those that each
+child calls (tests/hostile/hostile.h).  It says what it tried and what the kernel answered;
+witnesses on every interface say what got out.
+"""
+
+import errno
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+from mcrlab import main, paths, scenario
+
+from support_rules import add, output, rule
+
+HERE = Path(__file__).resolve().parent
+IN, OUT = "239.1.1.1", "239.2.2.2"
+OWN_ADDRESSES = {"10.20.0.1", "10.90.1.1", "127.0.0.1"}
+CONTROL, WORKER = "--role=control", "--role=worker"
+MARK, SEEN = "HOSTILE", "HOSTILE-seen"
+ATTEMPT = re.compile(r"^hostile (\w+): (.*) = (-?\d+)$", re.M)
+# What a ring that was restricted answers to an operation that it may not do.
+RING_REFUSES = -errno.EACCES
+
+
+def hostile(t, num_workers=1, **env):
+    """A relay whose children misbehave as `env` says."""
+    return t.mcrd("relay", num_workers=num_workers,
+                  program=paths.test_program("mcrd-hostile"),
+                  env={f"MCR_HOSTILE_{name}": str(value) for name, value in env.items()})
+
+
+def attempts(relay, who):
+    """[(what, result)] of all that a child has tried so far."""
+    return [(what, int(result)) for name, what, result in ATTEMPT.findall(relay.log())
+            if name == who]
+
+
+def tried(t, relay, who):
+    """All attempts of a child, once it has made the last."""
+    t.wait_until(lambda: ("end", 0) in attempts(relay, who), 20, f"the end of {who}'s attempts")
+    return attempts(relay, who)
+
+
+def succeeded(made, refused=(-errno.EPERM,)):
+    """Attempts that ended otherwise than refused."""
+    return [one for one in made if one[1] not in refused and one[0] != "end"]
+
+
+def split(made, *words):
+    """(those whose name begins with one of the words, the rest)"""
+    begin = [one for one in made if one[0].startswith(words)]
+    return begin, [one for one in made if one not in begin]
+
+
+class Witness:
+    """What passes through any interface of a node and has the mark of hostile code."""
+
+    def __init__(self, t, node):
+        self.t, self.node = t, node
+        self.process = t.start(node, [sys.executable, HERE / "support_witness.py", "watch", MARK])
+        t.wait_until(lambda: self.process.stdout().startswith("ready\n"), 10, "the witness")
+
+    def all(self):
+        return [json.loads(line) for line in self.process.stdout().splitlines()[1:]]
+
+    def seen(self, *interfaces):
+        """What was seen until now: frames of our own behind it prove that it looked."""
+        self.t.run(self.node, [sys.executable, HERE / "support_witness.py", "send", SEEN,
+                               *interfaces])
+
+        def ours():
+            return {one["interface"] for one in self.all() if one["text"] == SEEN}
+        self.t.wait_until(lambda: ours() >= set(interfaces), 10, "frames of our own are seen")
+        return [one for one in self.all() if one["text"] != SEEN]
+
+
+def flows(t, flow, count=500):
+    """A stream, whole, through the relay as it is now."""
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=5000, count=count, size=200, first_flow=flow)
+    t.clean(sink.finish(count), count, f"stream {flow}")
+
+
+@scenario("a hostile worker sends no frame and makes no call that it needs not", topology="chain3")
+def worker(t):
+    """Packet sockets are mute for write, sendto, sendmsg, the ring and shared memory."""
+    t.run("relay", ["ip", "link", "set", "lo", "up"])
+    witnesses = {node: Witness(t, node) for node in ("gen", "relay", "sink")}
+    relay = hostile(t, WORKER="calls")
+    relay.rpc("LoadConfig", {"text": json.dumps({"rules": [
+        rule(IN, 5000, output(OUT, 6000)),
+        rule("239.1.1.2", 5000, output(OUT, 6001), interface="eth1"),
+        rule("239.1.1.3", 5000, output(OUT, 6002), interface="lo")]})})
+    made = tried(t, relay, "worker")
+    got_out = {node: [one for one in witness.seen("lo", *(
+        ("eth0", "eth1") if node == "relay" else ("eth0",)))]
+        for node, witness in witnesses.items()}
+
+    frames = {node: [one for one in seen if one["text"] == f"{MARK} frame"]
+              for node, seen in got_out.items()}
+    t.equal(frames, {"gen": [], "relay": [], "sink": []}, "frames that got out")
+
+    strange, made = split(made, "ring SENDMSG of a frame elsewhere")
+    packet, made = split(made, "write [", "writev [", "sendto [", "sendmsg [", "ring SEND",
+                         "map the send ring", "make the mapped", "write behind")
+    datagrams, made = split(made, "datagram ")
+    operations, made = split(made, "ring operation")
+    t.equal(succeeded(made), [], "calls that were not refused")
+    t.equal(succeeded(operations, [RING_REFUSES]), [], "operations of the ring")
+    t.equal(len({name for name, _ in operations}), 16, "operations tried")
+    # Only a packet socket takes an address of the link layer.
+    t.equal([one for one in strange if one[1] >= 0], [], "frames through other descriptors")
+    t.equal(sorted({name.split(" [")[0] for name, _ in packet} - {"make the mapped send ring "
+                                                                  "writable"}),
+            ["map the send ring to write", "ring SEND", "ring SENDMSG", "sendmsg", "sendto",
+             "write", "write behind a copy of the send ring", "writev"], "ways to send")
+    t.equal(len({name.split(" [")[1] for name, _ in packet}), 3, "packet sockets")
+    t.equal([one for one in packet if one[1] > 0], [], "bytes that a packet socket has taken")
+    t.equal(succeeded(split(packet, "sendto [", "sendmsg [", "map the", "make the")[0]), [],
+            "calls on a packet socket that were not refused")
+    # What is left: the sockets of outputs send datagrams, and who sends chooses where to.
+    t.true(any(result > 0 for _, result in datagrams), "a datagram of an output's socket")
+    t.equal({one["from"] for seen in got_out.values() for one in seen} - OWN_ADDRESSES, set(),
+            "addresses that are not the relay's")
+    flows(t, 0)
+    t.conservation(relay)
+
+
+@scenario("a hostile control reaches nothing but its supervisor", topology="chain3")
+def control(t):
+    """No call beyond its list, no change of a link; its successors find the listeners open."""
+    relay = hostile(t, CONTROL="calls")
+    made = tried(t, relay, "control")
+    netlink, made = split(made, "set lo down", "add an address")
+    mapped, made = split(made, "map to write")
+    t.equal(succeeded(made), [], "calls that were not refused")
+    t.equal(succeeded(mapped), [], "descriptors mapped to write")
+    t.equal((len(netlink), succeeded(netlink)), (2, []), "changes by netlink")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    flows(t, 0)
+
+
+@scenario("what all workers share cannot be made to block", topology="chain3")
+def shared_flags(t):
+    """O_NONBLOCK stays, so a full event costs a line and no worker."""
+    relay = hostile(t, num_workers=2, CONTROL="flags")
+    made = dict(tried(t, relay, "control"))
+    t.equal(made["F_SETFL of the shared event"], -errno.EPERM, "F_SETFL")
+    before = relay.children(WORKER)
+    for n in range(4):
+        add(t, relay, rule(f"239.1.2.{n}", 5000, output(OUT, 7000 + n)))
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    flows(t, 0, count=3000)
+    t.equal(relay.children(WORKER), before, "workers")
+
+
+@scenario("a snapshot that can still change is mapped by nobody", topology="chain3")
+def unsealed(t):
+    """The supervisor refuses it; a worker would, too, if the supervisor did not."""
+    relay = hostile(t, CONTROL="unsealed")
+    made = dict(tried(t, relay, "control"))
+    t.equal((made["unsealed: refused"], made["unsealed: first refusal"]), (1, -errno.EPERM),
+            "publication")
+    relay.stop()
+
+    relay = hostile(t, CONTROL="unsealed", SUPERVISOR="seals")
+    made = dict(tried(t, relay, "control"))
+    t.equal(made["unsealed: granted"], 1, "publication of a supervisor that does not look")
+    t.wait_until(lambda: "snapshot of generation 1 refused" in relay.log(), 5, "a refusal")
+    t.true(f"refused: {os.strerror(errno.EPERM)}" in relay.log(), "because it is not sealed")
+
+
+@scenario("an upgrade whose exec fails leaves no descriptor to inherit", topology="chain3")
+def failed_exec(t):
+    """Everything is as before: closed by the next exec, and relaying."""
+    relay = hostile(t, SUPERVISOR="exec")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    done = relay.ctl("upgrade", check=False, deadline_s=20)
+    t.true(done.returncode != 0 and "Cannot allocate memory" in done.stderr, done.stderr)
+    flags = {}
+    for fd in os.listdir(f"/proc/{relay.pid}/fdinfo"):
+        with open(f"/proc/{relay.pid}/fdinfo/{fd}", encoding="ascii") as file:
+            flags[int(fd)] = int(re.search(r"flags:\s*(\d+)", file.read())[1], 8)
+    t.true(len(flags) > 10, "descriptors of the supervisor")
+    t.equal([fd for fd, value in flags.items() if fd > 2 and not value & os.O_CLOEXEC], [],
+            "descriptors that an exec would leave open")
+    flows(t, 0)
+
+
+if __name__ == "__main__":
+    main()
