@@ -25,7 +25,7 @@
 #include "core/limits.h"
 
 #define ARENA_MAGIC   0x314e45524152434dull /* "MCRAREN1" */
-#define ARENA_VERSION 2
+#define ARENA_VERSION 3
 #define ARENA_PAGE    4096u
 
 #define ARENA_SQ_ENTRIES 4096u

@@ -19,6 +19,7 @@ static const char *const drop_names[] = {
 	[DROP_RATE_LIMITED] = "rate_limited",
 	[DROP_SHED] = "shed",
 	[DROP_VLAN] = "vlan",
+	[DROP_RECOVERY_LOST] = "recovery_lost",
 };
 static_assert(sizeof(drop_names) / sizeof(drop_names[0]) == DROP_REASONS, "a name each");
 

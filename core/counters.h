@@ -32,6 +32,7 @@ enum drop_reason {
 	DROP_RATE_LIMITED,     /* beyond the rule's rate limit */
 	DROP_SHED,             /* low priority, given up because the worker is behind */
 	DROP_VLAN,             /* has a VLAN tag other than VID 0 (IEEE 802.1Q) */
+	DROP_RECOVERY_LOST,    /* received by a worker that died, and given up by its successor */
 	DROP_REASONS
 };
 

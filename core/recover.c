@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/frame.h"
 #include "core/journal.h"
 #include "core/refusal.h"
 #include "core/ring.h"
@@ -195,15 +196,53 @@ static void start_afresh(struct arena_header *h, const struct worker_page *page,
 	__atomic_store_n(&h->magic, ARENA_MAGIC, __ATOMIC_RELEASE);
 }
 
-/* Gives up the events before @first. */
-static void give_up(struct recovery *r, const struct arena_event *events, struct arena_commit *next,
-		    uint32_t first)
+/* What a buffer was received into, and how many bytes of it are the frame's. */
+static const uint8_t *frame_of(const uint8_t *arena, const struct arena_event *e, size_t *len)
 {
-	for (; next->first != first; next->first++) {
-		const int buffer = buffer_of(&events[next->first % ARENA_EVENTS]);
+	const union ring_tag tag = {.u64 = e->tag};
+	const struct arena_class class = arena_class(tag.class);
+	const uint32_t bid = e->flags >> IORING_CQE_BUFFER_SHIFT;
+
+	*len = e->res > 0 ? (size_t)e->res : 0;
+	if (*len > class.buffer_bytes)
+		*len = class.buffer_bytes;
+	return arena + arena_buffers_offset(tag.class) + (size_t)bid * class.buffer_bytes;
+}
+
+/* Counts a frame that nobody will handle, as the datagrams that it holds. */
+static void count_lost(const uint8_t *arena, const struct arena_event *e, struct worker_page *page)
+{
+	const union ring_tag tag = {.u64 = e->tag};
+	struct frame_view view = {.datagrams = 1};
+	enum drop_reason why;
+	const uint8_t *frame;
+	size_t len;
+
+	frame = frame_of(arena, e, &len);
+	frame_parse(frame, len, ring_tag_link(tag), &view, &why);
+	counter_add(&page->ingress.frames, 1);
+	counter_add(&page->ingress.received, view.datagrams);
+	counter_add(&page->ingress.drops[DROP_RECOVERY_LOST], view.datagrams);
+}
+
+/*
+ * Gives up the events before @first.  Those of a batch that is counted in part are in the
+ * counters of what was received.
+ */
+static void give_up(struct recovery *r, uint8_t *arena, struct arena_commit *next, uint32_t first,
+		    struct worker_page *page)
+{
+	const struct arena_event *events = arena_events(arena);
+	const uint32_t counted = next->counted ? next->flush : 0;
+
+	for (uint32_t n = 0; next->first != first; next->first++, n++) {
+		const struct arena_event *e = &events[next->first % ARENA_EVENTS];
+		const int buffer = buffer_of(e);
 
 		if (buffer < 0)
 			continue;
+		if (n >= counted)
+			count_lost(arena, e, page);
 		r->filled[buffer] = false;
 		r->receives--;
 		r->lost++;
@@ -231,9 +270,9 @@ static void take_over(uint8_t *arena, struct arena_header *h, const struct arena
 		r->past.n = past_tidy(r->ends, c->n_past);
 	}
 	if (r->blind && c->flush)
-		give_up(r, events, next, c->first + c->flush);
+		give_up(r, arena, next, c->first + c->flush, page);
 	if (tail != next->first && h->attempts >= RECOVER_ATTEMPTS)
-		give_up(r, events, next, tail);
+		give_up(r, arena, next, tail, page);
 
 	r->past.ends = r->ends;
 	r->past.counted = next->units;

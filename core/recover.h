@@ -26,7 +26,8 @@
  * tried again.  A rule that was changed between death and recovery loses its share of the
  * batch.  Where the ring could not be placed in the arena, a batch that was being sent is
  * given up, because nothing says how far it got, and so is what was received unseen.  A
- * batch over which several workers died is given up.
+ * batch over which several workers died is given up.  What is given up is counted as
+ * recovery_lost, so that everything received is in a counter.
  */
 #ifndef CORE_RECOVER_H
 #define CORE_RECOVER_H

@@ -30,7 +30,7 @@ enum ring_kind { RING_RECV, RING_SEND, RING_CHANNEL, RING_CANCEL };
  * @kind:  enum ring_kind
  * @class: RING_RECV: enum buf_class of the buffers the receive takes
  * @slot:  RING_RECV: interface slot
- * @index: RING_RECV: serial of the socket in that slot
+ * @index: RING_RECV: serial of the socket in that slot << 1 | enum link_layer
  * @datagrams, @send, @unit: RING_SEND: struct egress_tag
  */
 union ring_tag {
@@ -49,6 +49,12 @@ union ring_tag {
 	uint64_t u64;
 };
 static_assert(sizeof(union ring_tag) == sizeof(uint64_t), "user_data has 64 bits");
+
+/* What precedes the IP header.  It rides in the tag, so that late completions still parse. */
+static inline enum link_layer ring_tag_link(union ring_tag tag)
+{
+	return tag.index & 1;
+}
 
 struct ring {
 	struct io_uring uring;

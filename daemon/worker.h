@@ -100,12 +100,6 @@ unsigned worker_reap(struct worker *w);
 /* Sends what was gathered, and settles the batch. */
 void worker_flush(struct worker *w);
 
-/* Which interface, and what precedes its IP header, a receive was armed for. */
-static inline enum link_layer worker_tag_link(union ring_tag tag)
-{
-	return tag.index & 1;
-}
-
 /* Arms what is not armed and may be: receives, and the watch on the channel. */
 void worker_arm(struct worker *w);
 

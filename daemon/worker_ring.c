@@ -27,7 +27,6 @@
 #define REARM_AFTER_ERROR_NS (100 * NS_PER_MS)
 #define SUBMIT_SENDS         512u /* so that a system call is short against a heartbeat */
 
-/* The link layer rides in the serial's lowest bit, so that late completions still parse. */
 static uint32_t input_index(const struct worker_input *in)
 {
 	return in->serial << 1 | in->link;
@@ -154,7 +153,7 @@ static void recv_done(struct worker *w, struct arena_event *e)
 		return;
 	}
 	e->was = relay_input(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0, tag.slot,
-			     worker_tag_link(tag), w->now_ns);
+			     ring_tag_link(tag), w->now_ns);
 }
 
 /* Walks the completion queue: receives go to the journal, all else is handled. */

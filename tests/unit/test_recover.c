@@ -319,7 +319,8 @@ static void ring_elsewhere(void **state)
 	lines = world->lines;
 	last_worker(&edge);
 	assert_int_equal(world->lines - lines, 2);
-	assert_int_equal(page->ingress.received, edge.frames - batch);
+	assert_int_equal(page->ingress.received, edge.frames);
+	assert_int_equal(page->ingress.drops[DROP_RECOVERY_LOST], batch);
 	assert_true(ingress_counters_balance(&page->ingress));
 	assert_true(egress_counters_balance(&page->egress));
 	for (uint32_t s = 0; s < 2; s++) {
@@ -340,10 +341,27 @@ static void deadly_batch_is_given_up(void **state)
 	for (unsigned i = 0; i < RECOVER_ATTEMPTS; i++)
 		assert_int_equal(one_worker(rules, edge.streams, 5, 0), -1);
 	last_worker(&edge);
-	assert_int_equal(page->ingress.received, edge.frames - batch);
+	assert_int_equal(page->ingress.received, edge.frames);
+	assert_int_equal(page->ingress.frames, edge.frames);
+	assert_int_equal(page->ingress.drops[DROP_RECOVERY_LOST], batch);
 	assert_int_equal(((struct arena_header *)arena)->attempts, 0);
 	assert_true(ingress_counters_balance(&page->ingress));
 	assert_true(egress_counters_balance(&page->egress));
+}
+
+/* A super-datagram that is given up counts as what it holds. */
+static void lost_supers(void **state)
+{
+	static const struct kill_case supers = {"supers", 1, 1, 40, 4000, 400, 20};
+	uint32_t wanted[STREAMS_MAX], batch;
+
+	batch = kill_in_flight(&supers, wanted);
+	for (unsigned i = 0; i < RECOVER_ATTEMPTS; i++)
+		assert_int_equal(one_worker(rules, supers.streams, 5, 0), -1);
+	last_worker(&supers);
+	assert_int_equal(page->ingress.received, 10 * supers.frames);
+	assert_int_equal(page->ingress.drops[DROP_RECOVERY_LOST], 10 * batch);
+	assert_true(ingress_counters_balance(&page->ingress));
 }
 
 /* A worker that ends in order leaves nothing. */
@@ -438,6 +456,7 @@ int main(void)
 		cmocka_unit_test(rule_changed_meanwhile),
 		cmocka_unit_test(ring_elsewhere),
 		cmocka_unit_test(deadly_batch_is_given_up),
+		cmocka_unit_test(lost_supers),
 	};
 
 	return cmocka_run_group_tests(tests, make, NULL);

@@ -8,7 +8,7 @@
  *
  * Skipped where the kernel or a policy gives no io_uring, or takes no memory for it.
  *
- * Links: core/recover.c core/journal.c core/past.c core/refusal.c
+ * Links: core/recover.c core/journal.c core/past.c core/refusal.c core/frame.c
  * Links: core/ring.c core/bufpool.c core/arena.c
  */
 #include <errno.h>
