@@ -118,18 +118,20 @@ static bool parse_ip(const uint8_t *ip, size_t len, size_t *header, size_t *tota
 	return true;
 }
 
-/* Segment size and number of datagrams, from what the virtio header claims. */
-static void split(struct frame_view *view, const struct vnet_hdr *vnet)
+/* Segment size and number of datagrams, from what the virtio header claims; false: too many. */
+static bool split(struct frame_view *view, const struct vnet_hdr *vnet)
 {
 	const uint32_t segment = vnet->gso_size;
 	const bool super = (vnet->gso_type & ~VNET_GSO_ECN) == VNET_GSO_UDP_L4;
+	uint32_t n = 1;
 
 	view->segment_bytes = view->payload_bytes;
-	view->datagrams = 1;
 	if (super && segment && segment < view->payload_bytes) {
 		view->segment_bytes = segment;
-		view->datagrams = (view->payload_bytes + segment - 1) / segment;
+		n = (view->payload_bytes + segment - 1) / segment;
 	}
+	view->datagrams = n <= FRAME_DATAGRAMS_MAX ? n : 1;
+	return n <= FRAME_DATAGRAMS_MAX;
 }
 
 bool frame_parse(const uint8_t *frame, size_t len, enum link_layer link, struct frame_view *view,
@@ -166,7 +168,8 @@ bool frame_parse(const uint8_t *frame, size_t len, enum link_layer link, struct 
 		return drop(why, DROP_BAD_LENGTH);
 	view->payload = udp + UDP_BYTES;
 	view->payload_bytes = udp_bytes - UDP_BYTES;
-	split(view, &vnet);
+	if (!split(view, &vnet))
+		return drop(why, DROP_BAD_LENGTH);
 	memcpy(&udp_sum, udp + 6, sizeof(udp_sum));
 	if (udp_sum && !(vnet.flags & (VNET_F_NEEDS_CSUM | VNET_F_DATA_VALID)) &&
 	    !udp_sum_is_good(ip, udp, udp_bytes))

@@ -22,13 +22,19 @@
 /* Largest UDP payload of an IPv4 datagram without options. */
 #define FRAME_PAYLOAD_MAX 65507
 
+/*
+ * Most datagrams in one super-datagram: UDP_MAX_SEGMENTS of the kernel.  GRO merges 64.  A
+ * tap device of a kernel before 6.7 hands on what its owner claims, one byte each if so.
+ */
+#define FRAME_DATAGRAMS_MAX 128
+
 /**
  * struct frame_view - one datagram, or a super-datagram of many of one flow
  * @payload:       first byte; datagrams follow one another without gaps
  * @payload_bytes: of all datagrams together, 0..FRAME_PAYLOAD_MAX
  * @segment_bytes: payload of each datagram; the last may be shorter.  Equals
  *                 payload_bytes when there is one datagram
- * @datagrams:     how many, at least 1.  Set even when the frame is dropped
+ * @datagrams:     how many, 1..FRAME_DATAGRAMS_MAX.  Set even when the frame is dropped
  * @source_be, @group_be: IPv4 addresses, network order
  * @port:          destination port, host order
  */
@@ -51,7 +57,8 @@ struct frame_view {
  * @why:   on failure the one reason for which the frame is dropped
  *
  * Checks, in this order: link layer, IPv4 header and total length (RFC 791), header
- * checksum (RFC 1071), protocol, fragmentation, UDP length and checksum (RFC 768).
+ * checksum (RFC 1071), protocol, fragmentation, UDP length, number of datagrams, UDP
+ * checksum (RFC 768).  One with more datagrams than there can be counts as one.
  * The UDP checksum is not computed when it is zero, or when the virtio header says
  * that it is known to be good or has not been filled in yet (virtio 1.2, 5.1.6).
  *

@@ -38,6 +38,7 @@ static void check_view(const struct frame_view *v, const uint8_t *frame, size_t 
 	MUST(v->payload >= frame && v->payload_bytes <= FRAME_PAYLOAD_MAX);
 	MUST((size_t)(v->payload - frame) + v->payload_bytes <= len);
 	MUST(v->segment_bytes <= v->payload_bytes);
+	MUST(v->datagrams <= FRAME_DATAGRAMS_MAX);
 	if (v->datagrams == 1)
 		MUST(v->segment_bytes == v->payload_bytes);
 	else
