@@ -133,6 +133,9 @@ int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, u
  */
 void ruleset_restored(struct ruleset *s, uint64_t incarnation);
 
+/* The interfaces that rules name: @i is 0..MCR_MAX_IFACES-1.  NULL: not in use. */
+const char *ruleset_interface(const struct ruleset *s, unsigned i);
+
 /* A deep copy with the same slots and incarnations: all-or-nothing edits work on it. */
 struct ruleset *ruleset_clone(const struct ruleset *s);
 

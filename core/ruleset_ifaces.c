@@ -67,3 +67,8 @@ void ruleset_leave_ifaces(struct ruleset *s, const struct rule *r)
 {
 	leave_first(s, r, r->n_outputs);
 }
+
+const char *ruleset_interface(const struct ruleset *s, unsigned i)
+{
+	return i < MCR_MAX_IFACES && s->ifaces[i].users > 0 ? s->ifaces[i].name : NULL;
+}

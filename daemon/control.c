@@ -113,6 +113,7 @@ static void act(struct process *p, uint64_t now_ns)
 
 	if (c->netif.changed) {
 		c->netif.changed = false;
+		c->wiring.stale = true;
 		c->dirty = true;
 	}
 	if (c->phase == PHASE_SPAWN) {

@@ -31,6 +31,7 @@
 #include "daemon/control_super.h"
 #include "daemon/control_upgrade.h"
 #include "daemon/control_wait.h"
+#include "daemon/control_wiring.h"
 
 struct ruleset;
 
@@ -81,6 +82,7 @@ struct control {
 	struct ruleset *rules;
 	struct control_super super;
 	struct control_netif netif;
+	struct control_wiring wiring;
 	struct control_clients clients;
 	struct control_reconcile rec;
 	struct control_publish pub;

@@ -164,10 +164,12 @@ int control_load(struct control *c, const struct config *cfg, bool replace,
 	const struct rule **sorted = malloc((cfg->n_rules + 1) * sizeof(*sorted));
 	struct complaint ignored = {0};
 	struct ruleset *set = NULL;
-	int ret;
+	int ret = control_wiring_update(c, cfg->rules, cfg->n_rules);
 
-	if (!sorted)
+	if (!sorted || ret < 0) {
+		free(sorted);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < cfg->n_rules; i++)
 		sorted[i] = &cfg->rules[i];
 	qsort(sorted, cfg->n_rules, sizeof(*sorted), by_id);
@@ -189,14 +191,19 @@ int control_load(struct control *c, const struct config *cfg, bool replace,
 	return 0;
 }
 
-int control_load_check(const struct config *cfg, struct complaint *cpl)
+int control_load_check(struct control *c, const struct config *cfg, struct complaint *cpl)
 {
 	size_t counts[LOAD_COUNTS] = {0};
 	struct ruleset *set = ruleset_new();
 	int ret;
 
-	if (!set)
-		return -ENOMEM;
+	ret = set ? control_wiring_update(c, cfg->rules, cfg->n_rules) : -ENOMEM;
+	if (ret < 0) {
+		ruleset_free(set);
+		return ret;
+	}
+	if (c->wiring.n_names)
+		ruleset_set_wiring(set, &c->wiring.wiring);
 	ret = add_all(set, cfg, false, counts, cpl);
 	ruleset_free(set);
 	return ret;

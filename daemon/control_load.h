@@ -27,8 +27,8 @@ enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_
 int control_load(struct control *c, const struct config *cfg, bool replace,
 		 size_t counts[static LOAD_COUNTS], struct complaint *cpl);
 
-/* Would all its rules go together?  Return: as control_load(). */
-int control_load_check(const struct config *cfg, struct complaint *cpl);
+/* Would all its rules go together?  @c: for the links.  Return: as control_load(). */
+int control_load_check(struct control *c, const struct config *cfg, struct complaint *cpl);
 
 /* Take over interface settings.  Return: 0 or -ENOMEM. */
 int control_settings_merge(struct control *c, const struct config *cfg, bool replace);

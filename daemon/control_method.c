@@ -170,6 +170,11 @@ static void method_add_rule(struct call *call)
 	struct control_wait *w;
 	int ret;
 
+	ret = control_wiring_update(call->c, &call->req.add_rule.rule, 1);
+	if (ret < 0) {
+		refuse(call, RPC_INTERNAL_ERROR, "", "out of memory");
+		return;
+	}
 	ret = ruleset_add(call->c->rules, &call->req.add_rule.rule, call->req.add_rule.replace, &e,
 			  &cpl);
 	if (ret == -EEXIST)
@@ -316,7 +321,7 @@ static void method_check_config(struct call *call)
 
 	if (!take_uploaded(call))
 		return;
-	ret = control_load_check(cfg, &cpl);
+	ret = control_load_check(call->c, cfg, &cpl);
 	if (ret < 0) {
 		refuse_rule(call, ret, "", &cpl);
 		return;

@@ -54,6 +54,12 @@ bool control_netif_has_addr(const struct control_netif *n, uint32_t ifindex,
 	return false;
 }
 
+static bool same_wire(const struct netif_wire *a, const struct netif_wire *b)
+{
+	return a->kind == b->kind && a->master == b->master && a->peer == b->peer &&
+	       a->peer_netns == b->peer_netns && a->siblings == b->siblings;
+}
+
 /* Room for one more entry of @size bytes; counts are bounded by @max. */
 static void *grow(void *array, size_t n, size_t *cap, size_t max, size_t size)
 {
@@ -89,7 +95,8 @@ static void link_put(struct control_netif *n, const struct netif_link *link)
 	serial = l->serial;
 	/* Most events are about what a relay does not look at. */
 	if (l->ifindex != link->ifindex || l->mtu != link->mtu || l->type != link->type ||
-	    l->up != link->up || l->supers != link->supers || strcmp(l->name, link->name) != 0)
+	    l->up != link->up || l->supers != link->supers || !same_wire(&l->wire, &link->wire) ||
+	    strcmp(l->name, link->name) != 0)
 		n->changed = true;
 	*l = *link;
 	l->serial = serial;

@@ -22,12 +22,33 @@ struct nlmsghdr;
 #define NETIF_MAX_LINKS 4096 /* more are ignored, and said once */
 #define NETIF_MAX_ADDRS 16384
 
+enum netif_kind { NETIF_OTHER, NETIF_VETH, NETIF_BRIDGE, NETIF_MACVLAN };
+
+#define NETIF_NETNS_OWN (-1)
+
+/**
+ * struct netif_wire - how a link is connected with others of this host
+ * @kind:       of device; ipvlan counts as macvlan
+ * @master:     ifindex of the bridge or bond whose port it is, 0: of none
+ * @peer:       ifindex of the other end (veth) or of the lower device (macvlan), 0: none
+ * @peer_netns: where that is: NETIF_NETNS_OWN, or the id of another network namespace
+ * @siblings:   macvlan devices of one lower device hear each other
+ */
+struct netif_wire {
+	enum netif_kind kind;
+	uint32_t master;
+	uint32_t peer;
+	int32_t peer_netns;
+	bool siblings;
+};
+
 /**
  * struct netif_link - one link
  * @type:   ARPHRD_*
  * @up:     IFF_UP and IFF_RUNNING
  * @supers: frames may be larger than the MTU whatever the GRO setting says: virtual
  *          devices hand on what their peer gave them
+ * @wire:   how it is connected with others
  * @seen:   mentioned by the current dump
  * @serial: of this entry, never 0: tells a link from a later one with the same ifindex
  */
@@ -39,6 +60,7 @@ struct netif_link {
 	bool up;
 	bool supers;
 	bool seen;
+	struct netif_wire wire;
 	char name[MCR_IFNAME_MAX];
 };
 

@@ -27,17 +27,72 @@ static bool attr_u32(const struct nlattr *a, uint32_t *out)
 	return true;
 }
 
+static enum netif_kind kind_of(const char *text)
+{
+	static const struct {
+		const char *text;
+		enum netif_kind kind;
+	} kinds[] = {
+		{"veth", NETIF_VETH},       {"bridge", NETIF_BRIDGE},  {"macvlan", NETIF_MACVLAN},
+		{"macvtap", NETIF_MACVLAN}, {"ipvlan", NETIF_MACVLAN}, {"ipvtap", NETIF_MACVLAN},
+	};
+
+	for (size_t i = 0; text && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!strcmp(kinds[i].text, text))
+			return kinds[i].kind;
+	}
+	return NETIF_OTHER;
+}
+
+/* Not in bridge mode a macvlan device hears no sibling; an ipvlan device says no such mode. */
+static bool hears_siblings(const struct nlattr *data)
+{
+	const struct nlattr *a;
+	uint32_t mode;
+
+	mnl_attr_for_each_nested(a, data)
+	{
+		if (mnl_attr_get_type(a) == IFLA_MACVLAN_MODE && attr_u32(a, &mode))
+			return mode == MACVLAN_MODE_BRIDGE;
+	}
+	return true;
+}
+
 /* Any device with a kind is virtual: veth, tun and bridges pass super-datagrams on. */
-static bool linkinfo_has_kind(const struct nlattr *info)
+static void parse_linkinfo(const struct nlattr *info, struct netif_link *out)
 {
 	const struct nlattr *a;
 
+	out->wire.siblings = true;
 	mnl_attr_for_each_nested(a, info)
 	{
-		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
-			return true;
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND) {
+			out->supers = true;
+			out->wire.kind = kind_of(attr_text(a, 16));
+		} else if (mnl_attr_get_type(a) == IFLA_INFO_DATA) {
+			out->wire.siblings = hears_siblings(a);
+		}
 	}
-	return false;
+}
+
+/* False when the attribute is malformed. */
+static bool parse_wire(const struct nlattr *a, struct netif_wire *out)
+{
+	uint32_t netns;
+
+	switch (mnl_attr_get_type(a)) {
+	case IFLA_MASTER:
+		return attr_u32(a, &out->master);
+	case IFLA_LINK:
+		return attr_u32(a, &out->peer);
+	case IFLA_LINK_NETNSID:
+		if (!attr_u32(a, &netns))
+			return false;
+		/* Negative ones are no ids, and not this namespace either. */
+		out->peer_netns = (int32_t)netns < 0 ? INT32_MAX : (int32_t)netns;
+		return true;
+	}
+	return true;
 }
 
 /* The attributes must not reach into padding that may lie beyond the buffer. */
@@ -64,6 +119,7 @@ int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out)
 	out->type = ifi->ifi_type;
 	out->up = (ifi->ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
 	out->supers = ifi->ifi_type == ARPHRD_LOOPBACK;
+	out->wire.peer_netns = NETIF_NETNS_OWN;
 	mnl_attr_for_each(a, nlh, sizeof(*ifi)) {
 		const char *text;
 
@@ -79,7 +135,13 @@ int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out)
 				return -EBADMSG;
 			break;
 		case IFLA_LINKINFO:
-			out->supers |= linkinfo_has_kind(a);
+			parse_linkinfo(a, out);
+			break;
+		case IFLA_MASTER:
+		case IFLA_LINK:
+		case IFLA_LINK_NETNSID:
+			if (!parse_wire(a, &out->wire))
+				return -EBADMSG;
 			break;
 		case IFLA_PARENT_DEV_BUS_NAME:
 			text = attr_text(a, 64);

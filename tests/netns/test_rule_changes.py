@@ -273,6 +273,64 @@ def both_directions(t):
     t.conservation(relay)
 
 
+def refused_as_circle(t, relay, one, what):
+    error = t.raises(RpcError, relay.rpc, "AddRule", one)
+    t.equal(error.code, CONFLICT, f"{what}: code")
+    t.true("relays in a circle" in error.message, f"{what}: {error.message}")
+
+
+WIRED = """
+import subprocess
+for command in ("link add v0 type veth peer name v1", "link add p0 type veth peer name e0",
+                "link add br0 type bridge", "link set p0 master br0", "link set v0 up",
+                "link set v1 up", "link set p0 up", "link set e0 up", "link set br0 up"):
+    subprocess.run(["ip"] + command.split(), check=True)
+"""
+
+
+@scenario("circles over this host's own wiring", topology="chain3")
+def own_wiring(t):
+    """Both ends of a veth pair, a bridge behind one, an own address: refused where it comes back.
+
+    What is allowed beside each of them does not come back, which the last rule's counters show.
+    """
+    relay = t.mcrd("relay")
+    t.python("relay", WIRED)
+    group = "239.5.5.5"
+    t.wait_until(lambda: relay.rpc("AddRule", rule("239.8.8.8", 1, output("239.8.8.9", 1, "e0"),
+                                                   interface="v0", id="up", replace=True))["state"]
+                 == "active", 5, "the links are known")
+    for one, other in (("v0", "v1"), ("v1", "v0"), ("br0", "e0"), ("e0", "br0"), ("p0", "br0")):
+        refused_as_circle(t, relay, rule(group, 5000, output(group, 5000, one), interface=other),
+                          f"in {other}, out {one}")
+    # Over two rules, and only while both are there.
+    add(t, relay, rule(group, 5000, output(group, 5000, "v0")))
+    back = rule(group, 5000, output(group, 5000, "eth0"), interface="v1")
+    add(t, relay, back)
+    add(t, relay, rule("239.6.6.6", 1, output("239.6.6.7", 1, "v0"), interface="v1"))
+    refused_as_circle(t, relay, rule("239.6.6.7", 1, output("239.6.6.6", 1, "v0"),
+                                     interface="v1"), "two rules")
+    # To an address of the output's interface, and to one of another interface.
+    for number, (address, comes_back) in enumerate((("10.90.1.1", True), ("10.20.0.1", False))):
+        port = 7000 + number
+        feeder = add(t, relay, rule(group, port, output(address, port)))
+        there = rule(address, port, output("239.7.7.7", port), interface="lo")
+        loop = {**there, "outputs": there["outputs"] + [output(address, port)]}
+        if comes_back:
+            refused_as_circle(t, relay, loop, f"own address {address}")
+        else:
+            relay.rpc("RemoveRule", {"rule_id": add(t, relay, loop)["rule_id"]})
+        added = add(t, relay, there)
+        t.gen("gen", "eth0", group, port, count=10, rate=1000, size=100)
+        t.wait_until(lambda: rules_by_id(relay)[feeder["rule_id"]]["matched"] == 10, 5,
+                     f"all for {address} are relayed")
+        t.wait_until(lambda: rules_by_id(relay)[added["rule_id"]]["matched"] == 10
+                     or not comes_back, 5, f"what is sent to {address} arrives at lo")
+        t.conservation(relay)
+        t.equal(rules_by_id(relay)[added["rule_id"]]["matched"], 10 if comes_back else 0,
+                f"what has arrived at lo for {address}")
+
+
 @scenario("1,000 rules", topology="chain3", deadline_s=90)
 def thousand(t):
     """With 1,000 rules present a rule is added, used and removed as with none; streams go on."""

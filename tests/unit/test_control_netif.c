@@ -87,6 +87,24 @@ static void make_veth(struct message *m)
 	mnl_attr_nest_end(m->nlh, nest);
 }
 
+static void make_short_master(struct message *m)
+{
+	make_plain(m);
+	mnl_attr_put_u16(m->nlh, IFLA_MASTER, 3);
+}
+
+static void make_short_peer(struct message *m)
+{
+	make_plain(m);
+	mnl_attr_put_u16(m->nlh, IFLA_LINK, 3);
+}
+
+static void make_short_netns(struct message *m)
+{
+	make_plain(m);
+	mnl_attr_put_u16(m->nlh, IFLA_LINK_NETNSID, 3);
+}
+
 static void make_virtio(struct message *m)
 {
 	make_plain(m);
@@ -186,6 +204,9 @@ static const struct {
 	{"empty name", make_empty_name, -EBADMSG, 0, 0, 0},
 	{"name without its end", make_open_name, -EBADMSG, 0, 0, 0},
 	{"name of sixteen letters", make_long_name, -EBADMSG, 0, 0, 0},
+	{"master of two bytes", make_short_master, -EBADMSG, 0, 0, 0},
+	{"peer of two bytes", make_short_peer, -EBADMSG, 0, 0, 0},
+	{"namespace of two bytes", make_short_netns, -EBADMSG, 0, 0, 0},
 	{"MTU of two bytes", make_short_mtu, -EBADMSG, 0, 0, 0},
 	{"length that is no multiple of four", make_unaligned, -EBADMSG, 0, 0, 0},
 };
@@ -251,6 +272,68 @@ static void test_parse_addr_peer(void **state)
 	mnl_attr_put_u32(m.nlh, IFA_LOCAL, htonl(0x0a000001));
 	assert_int_equal(netif_parse_addr(m.nlh, &addr), 0);
 	assert_int_equal(addr_ipv4_be(&addr.addr), htonl(0x0a000001));
+}
+
+/* How a link is connected with others; 0 and NULL: the attribute is left out. */
+static const struct {
+	const char *name, *kind;
+	uint32_t master, peer, mode;
+	int netns;
+	bool has_netns;
+	struct netif_wire expect;
+} wire_cases[] = {
+	{"alone", NULL, 0, 0, 0, 0, false, {NETIF_OTHER, 0, 0, -1, false}},
+	{"veth", "veth", 0, 4, 0, 0, false, {NETIF_VETH, 0, 4, -1, true}},
+	{"veth to another namespace", "veth", 0, 4, 0, 0, true, {NETIF_VETH, 0, 4, 0, true}},
+	{"to a namespace without id",
+	 "veth",
+	 0,
+	 4,
+	 0,
+	 -1,
+	 true,
+	 {NETIF_VETH, 0, 4, INT32_MAX, true}},
+	{"a bridge", "bridge", 0, 0, 0, 0, false, {NETIF_BRIDGE, 0, 0, -1, true}},
+	{"a port", "tun", 6, 0, 0, 0, false, {NETIF_OTHER, 6, 0, -1, true}},
+	{"a VLAN", "vlan", 0, 2, 0, 0, false, {NETIF_OTHER, 0, 2, -1, true}},
+	{"macvlan bridge", "macvlan", 0, 2, 4, 0, false, {NETIF_MACVLAN, 0, 2, -1, true}},
+	{"macvlan private", "macvlan", 0, 2, 1, 0, false, {NETIF_MACVLAN, 0, 2, -1, false}},
+	{"macvtap vepa", "macvtap", 0, 2, 2, 0, false, {NETIF_MACVLAN, 0, 2, -1, false}},
+	{"ipvlan", "ipvlan", 0, 2, 0, 0, false, {NETIF_MACVLAN, 0, 2, -1, true}},
+};
+
+static void test_parse_wire(void **state)
+{
+	for (size_t i = 0; i < sizeof(wire_cases) / sizeof(wire_cases[0]); i++) {
+		const struct netif_wire *want = &wire_cases[i].expect;
+		struct nlattr *info, *data;
+		struct netif_link link;
+		struct message m;
+
+		make_plain(&m);
+		if (wire_cases[i].kind) {
+			info = mnl_attr_nest_start(m.nlh, IFLA_LINKINFO);
+			mnl_attr_put_strz(m.nlh, IFLA_INFO_KIND, wire_cases[i].kind);
+			data = mnl_attr_nest_start(m.nlh, IFLA_INFO_DATA);
+			if (wire_cases[i].mode)
+				mnl_attr_put_u32(m.nlh, IFLA_MACVLAN_MODE, wire_cases[i].mode);
+			mnl_attr_nest_end(m.nlh, data);
+			mnl_attr_nest_end(m.nlh, info);
+		}
+		if (wire_cases[i].master)
+			mnl_attr_put_u32(m.nlh, IFLA_MASTER, wire_cases[i].master);
+		if (wire_cases[i].peer)
+			mnl_attr_put_u32(m.nlh, IFLA_LINK, wire_cases[i].peer);
+		if (wire_cases[i].has_netns)
+			mnl_attr_put_u32(m.nlh, IFLA_LINK_NETNSID, (uint32_t)wire_cases[i].netns);
+		assert_int_equal(netif_parse_link(m.nlh, &link), 0);
+		if (link.wire.kind != want->kind || link.wire.master != want->master ||
+		    link.wire.peer != want->peer || link.wire.peer_netns != want->peer_netns ||
+		    link.wire.siblings != want->siblings)
+			fail_msg("%s: kind %d master %u peer %u in %d siblings %d",
+				 wire_cases[i].name, link.wire.kind, link.wire.master,
+				 link.wire.peer, link.wire.peer_netns, link.wire.siblings);
+	}
 }
 
 /* --- the table --- */
@@ -416,15 +499,11 @@ static void test_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse_link),
-		cmocka_unit_test(test_parse_addr),
-		cmocka_unit_test(test_parse_addr_peer),
-		cmocka_unit_test(test_events),
-		cmocka_unit_test(test_dump_sweeps),
-		cmocka_unit_test(test_dump_interrupted),
-		cmocka_unit_test(test_malformed_datagrams),
-		cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_parse_wire),       cmocka_unit_test(test_parse_link),
+		cmocka_unit_test(test_parse_addr),       cmocka_unit_test(test_parse_addr_peer),
+		cmocka_unit_test(test_events),           cmocka_unit_test(test_dump_sweeps),
+		cmocka_unit_test(test_dump_interrupted), cmocka_unit_test(test_malformed_datagrams),
+		cmocka_unit_test(test_lengths),          cmocka_unit_test(test_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
