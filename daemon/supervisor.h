@@ -52,6 +52,8 @@
  * @channel:    our end of its SOCK_SEQPACKET pair; -1 when it is not running or was killed
  * @ready:      it has sent IPC_READY
  * @backoff_ms: how long the next restart waits
+ * @failing_ns: since when it fails before it has served; 0: it does not
+ * @at_once_ns: when all restarts without a wait will be saved up again
  * @restart_ns: when to start it again, 0 when that is not planned
  * @overdue_ns: when to give up waiting for IPC_READY, 0 when not waiting
  * @ending:     why it is being ended; END_NONE: it is not, or it ends by itself
@@ -75,6 +77,8 @@ struct child {
 	uint64_t cpu_ns, looked_ns, silent_cpu_ns;
 	unsigned restarts;
 	unsigned backoff_ms;
+	uint64_t failing_ns;
+	uint64_t at_once_ns;
 	uint64_t started_ns;
 	uint64_t restart_ns;
 	uint64_t overdue_ns;

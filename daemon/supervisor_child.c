@@ -9,8 +9,12 @@
  * other way round a child exits when its channel closes, so PR_SET_PDEATHSIG (which
  * a change of user clears) is not needed.
  *
- * Restarts: the first at once, then after 100 ms, doubling up to 30 s; a minute of
- * health starts over.  A child that makes way for a new binary is not counted.
+ * Restarts.  A worker that had its rules has relayed what came: it starts again at once,
+ * because its sockets hold what arrives for less than a second.  Twenty such starts may
+ * follow one another, and one more each second.  Any other child starts at once for the
+ * first time, then after 100 ms, doubling up to 1 s in the first minute and to 30 s after
+ * it; a minute of health starts over.  A child that makes way for a new binary is not
+ * counted.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +35,11 @@
 #include "daemon/supervisor.h"
 
 #define BACKOFF_FIRST_MS 100
+#define BACKOFF_EARLY_MS 1000 /* at most, in the first minute of failures */
 #define BACKOFF_MAX_MS   30000
+#define EARLY_NS         (60 * NS_PER_S)
+#define AT_ONCE_MAX      20u
+#define AT_ONCE_NS       (1 * NS_PER_S) /* one more each time */
 #define HEALTHY_NS       (60 * NS_PER_S)
 #define START_LIMIT_NS   (10 * NS_PER_S) /* from start to IPC_READY, for workers */
 #define CONTROL_LIMIT_NS (30 * NS_PER_S) /* the same for control, which waits for them */
@@ -198,19 +206,57 @@ static void forget_process(struct child *c)
 	c->cpu_ns = c->looked_ns = c->silent_cpu_ns = 0;
 }
 
-/* Return: milliseconds until then. */
-static unsigned plan_restart(struct child *c)
+/* Was it a worker with rules?  The page is what it wrote, and counts for no more than this. */
+static bool has_served(const struct supervisor *s, const struct child *c)
+{
+	return c->ready && c->index != CONTROL_INDEX && s->worker[c->index].page &&
+	       __atomic_load_n(&s->worker[c->index].page->generation, __ATOMIC_RELAXED) != 0;
+}
+
+/* May it start without a wait?  A start is saved up each second. */
+static bool take_at_once(struct child *c, uint64_t now_ns)
+{
+	const uint64_t full_ns = now_ns + AT_ONCE_MAX * AT_ONCE_NS;
+
+	/* The time at which all starts would be saved up again. */
+	if (c->at_once_ns < now_ns)
+		c->at_once_ns = now_ns;
+	if (c->at_once_ns + AT_ONCE_NS > full_ns)
+		return false;
+	c->at_once_ns += AT_ONCE_NS;
+	return true;
+}
+
+static unsigned next_backoff(const struct child *c, unsigned wait_ms, uint64_t now_ns)
+{
+	const unsigned most_ms =
+		now_ns - c->failing_ns < EARLY_NS ? BACKOFF_EARLY_MS : BACKOFF_MAX_MS;
+	const unsigned next_ms = wait_ms ? wait_ms * 2 : BACKOFF_FIRST_MS;
+
+	return next_ms < most_ms ? next_ms : most_ms;
+}
+
+/* @served: see has_served().  Return: milliseconds until then. */
+static unsigned plan_restart(struct child *c, bool served)
 {
 	uint64_t now_ns = supervisor_now_ns();
 	unsigned wait_ms;
 
-	if (now_ns - c->started_ns >= HEALTHY_NS)
+	if (served && take_at_once(c, now_ns)) {
 		c->backoff_ms = 0;
+		c->failing_ns = 0;
+		c->restart_ns = now_ns;
+		return 0;
+	}
+	if (now_ns - c->started_ns >= HEALTHY_NS) {
+		c->backoff_ms = 0;
+		c->failing_ns = 0;
+	}
+	if (!c->failing_ns)
+		c->failing_ns = now_ns;
 	wait_ms = c->backoff_ms;
 	c->restart_ns = now_ns + wait_ms * NS_PER_MS;
-	c->backoff_ms = wait_ms ? wait_ms * 2 : BACKOFF_FIRST_MS;
-	if (c->backoff_ms > BACKOFF_MAX_MS)
-		c->backoff_ms = BACKOFF_MAX_MS;
+	c->backoff_ms = next_backoff(c, wait_ms, now_ns);
 	return wait_ms;
 }
 
@@ -280,7 +326,7 @@ void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsig
 	child_kill(s, c);
 }
 
-static void plan_and_say(struct supervisor *s, struct child *c, const char *how)
+static void plan_and_say(struct supervisor *s, struct child *c, const char *how, bool served)
 {
 	const int cpu = c->index == CONTROL_INDEX ? -1 : s->worker[c->index].cpu;
 	char core[24] = "";
@@ -288,12 +334,13 @@ static void plan_and_say(struct supervisor *s, struct child *c, const char *how)
 	if (cpu >= 0)
 		snprintf(core, sizeof(core), ", CPU %d", cpu);
 	log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s; restart in %u ms%s", c->name, how,
-		plan_restart(c), core);
+		plan_restart(c, served), core);
 	c->restarts++;
 }
 
-/* @made_way: it was asked to go for a new binary */
-static void restart_or_fail(struct supervisor *s, struct child *c, const char *how, bool made_way)
+/* @made_way: it was asked to go for a new binary; @served: see has_served() */
+static void restart_or_fail(struct supervisor *s, struct child *c, const char *how, bool made_way,
+			    bool served)
 {
 	bool worker = c->index != CONTROL_INDEX;
 
@@ -315,7 +362,7 @@ static void restart_or_fail(struct supervisor *s, struct child *c, const char *h
 			log_msg(SEV_WARNING, FAC_SUPERVISOR,
 				"%s %s while it made way for a new binary", c->name, how);
 	} else {
-		plan_and_say(s, c, how);
+		plan_and_say(s, c, how, served);
 	}
 	if (worker)
 		control_worker_state(s, c->index);
@@ -335,7 +382,7 @@ static void remember_end(struct child *c, int status)
 
 void child_exited(struct supervisor *s, struct child *c)
 {
-	bool made_way = c->ending == END_UPGRADE;
+	bool made_way = c->ending == END_UPGRADE, served = has_served(s, c);
 	char how[ENDING_TEXT_MAX];
 	int status = 0;
 
@@ -349,7 +396,7 @@ void child_exited(struct supervisor *s, struct child *c)
 		s->channel_parked = false;
 	}
 	if (s->phase == PHASE_RUN)
-		restart_or_fail(s, c, how, made_way);
+		restart_or_fail(s, c, how, made_way, served);
 	else if (status != 0)
 		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while shutting down", c->name, how);
 }
@@ -362,7 +409,7 @@ uint64_t child_timers(struct supervisor *s, uint64_t now_ns)
 		struct child *c = &s->child[i];
 
 		if (c->restart_ns && now_ns >= c->restart_ns && child_start(s, c) < 0)
-			plan_restart(c);
+			plan_restart(c, false);
 		if (c->overdue_ns && now_ns >= c->overdue_ns) {
 			c->overdue_ns = 0;
 			child_end(s, c, END_LATE, (unsigned)((now_ns - c->started_ns) / NS_PER_MS));

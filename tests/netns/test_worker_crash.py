@@ -4,9 +4,9 @@
 
     gen ---- eth0  relay  eth1 ---- sink
 
-Ten SIGKILLs while a stream flows, at whatever the worker happens to be doing.  A daemon takes two
-of them, because it restarts its workers at longer and longer intervals; then the next one does.
-A worker that hangs is killed as well, when its heartbeat has been missing for 400 ms.
+Ten SIGKILLs while a stream flows, at whatever the worker happens to be doing.  A worker that has
+relayed is restarted at once, so one daemon takes all of them.  A worker that hangs is killed as
+well, when its heartbeat has been missing for 400 ms.
 """
 
 import os
@@ -22,7 +22,8 @@ from support_rules import output, rule
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 WORKER = "--role=worker"
-DAEMONS, KILLS = 5, 2
+KILLS = 10
+APART_S = 0.5
 ROOT = "receive buffers beyond net.core.rmem_max, in which the stream waits meanwhile"
 FOUND = re.compile(r"the last worker left (\d+) receives unfinished; (\d+) sends")
 
@@ -41,7 +42,26 @@ def end_worker(t, relay, signo):
                  one["in_sync"], 10, "a new worker with the rules")
 
 
-def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None, signo=signal.SIGKILL):
+def interval(t, relay, sink, number, rate):
+    """The stream flows for a while, not in step with anything that the worker does."""
+    had = sink.received()
+    t.wait_until(lambda: sink.received() >= had + rate // (5 + number % 2), 20, "the stream flows")
+
+
+def by_the_clock(t, relay, sink, number, rate):
+    """So long after the last kill, whatever the worker has come to; but there is one to kill."""
+    began = time.monotonic()
+    t.wait_until(lambda: time.monotonic() - began >= APART_S and relay.children(WORKER), 20,
+                 "time for the next kill")
+
+
+def end_any(t, relay, signo):
+    """Nothing is waited for."""
+    os.kill(relay.children(WORKER)[0], signo)
+
+
+def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None, signo=signal.SIGKILL,
+               between=interval, end=end_worker):
     """Workers end under a stream; every datagram arrives, nearly every one once, in order."""
     relay = t.mcrd("relay", config={"rules": rules})
     if sanitized(relay):
@@ -49,11 +69,8 @@ def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None, signo=signa
     sink = t.sink("sink", "eth0", OUT, 6000, flows=flows * outputs, rcvbuf=128 << 20)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=rate, size=size, flows=flows, segment=segment)
     for number in range(KILLS):
-        had = sink.received()
-        # Not in step with anything that the worker does.
-        t.wait_until(lambda: sink.received() >= had + rate * outputs // (5 + number), 20,
-                     "the stream flows")
-        end_worker(t, relay, signo)
+        between(t, relay, sink, number, rate * outputs)
+        end(t, relay, signo)
     had = sink.received()
     t.wait_until(lambda: sink.received() >= had + rate * outputs // 20, 20, "it flows at the end")
     sent = gen.stop()["sent"]
@@ -68,7 +85,8 @@ def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None, signo=signa
             "received, matched, dropped, over all workers")
     t.equal([[one["sent"] for one in rule["outputs"]] for rule in stats["rules"]],
             [[rule["matched"]] * outputs for rule in stats["rules"]], "sent by output")
-    t.wait_until(lambda: len(FOUND.findall(relay.log())) == KILLS, 5, "a line about each kill")
+    if end is end_worker:
+        t.wait_until(lambda: len(FOUND.findall(relay.log())) == KILLS, 5, "a line about each kill")
     relay.stop()
     return {"sent": sent, "repeated": report["duplicated"], "gap_ms": report["longest_gap_ms"],
             "found": FOUND.findall(relay.log())}
@@ -76,18 +94,23 @@ def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None, signo=signa
 
 def kill_under(t, rules, **traffic):
     began = time.monotonic()
-    ends = [one_daemon(t, rules, **traffic) for _ in range(DAEMONS)]
-    found = [tuple(map(int, pair)) for one in ends for pair in one["found"]]
-    t.note(f"{len(found)} kills: lost 0 of {sum(one['sent'] for one in ends)}, repeated "
-           f"{sum(one['repeated'] for one in ends)}, longest gap "
-           f"{max(one['gap_ms'] for one in ends):.0f} ms; receives found at a kill "
-           f"{[receives for receives, _ in found]}; {time.monotonic() - began:.0f} s")
+    one = one_daemon(t, rules, **traffic)
+    t.note(f"{len(one['found'])} kills: lost 0 of {one['sent']}, repeated {one['repeated']}, "
+           f"longest gap {one['gap_ms']:.0f} ms; receives found at a kill "
+           f"{[int(receives) for receives, _ in one['found']]}; {time.monotonic() - began:.0f} s")
 
 
 @scenario("a worker killed under a stream", topology="chain3", root=ROOT)
 def plain(t):
     """80,000 datagrams a second, each a frame of its own."""
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=200, outputs=1)
+
+
+@scenario("a worker killed ten times, half a second apart", topology="chain3", root=ROOT)
+def by_clock(t):
+    """20,000 datagrams a second; a kill may meet a worker that has only just started."""
+    kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=20000, size=200, outputs=1,
+               between=by_the_clock, end=end_any)
 
 
 @scenario("a worker killed under super-datagrams", topology="gro", root=ROOT)

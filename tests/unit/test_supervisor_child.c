@@ -97,8 +97,7 @@ static unsigned wait_after(uint64_t lived_ns)
 
 static void test_waits(void **state)
 {
-	static const unsigned expect_ms[] = {0,    100,   200,   400,   800,   1600, 3200,
-					     6400, 12800, 25600, 30000, 30000, 30000};
+	static const unsigned expect_ms[] = {0, 100, 200, 400, 800, 1000, 1000};
 
 	for (unsigned i = 0; i < sizeof(expect_ms) / sizeof(expect_ms[0]); i++) {
 		assert_int_equal(wait_after(NS_PER_MS), expect_ms[i]);
@@ -106,6 +105,64 @@ static void test_waits(void **state)
 		assert_int_equal(WEXITSTATUS(worker->last_status), 3);
 		now_ns = worker->restart_ns;
 	}
+}
+
+/* In the first minute of failures no wait is longer than a second; then they grow. */
+static void test_first_minute(void **state)
+{
+	const uint64_t began_ns = now_ns;
+	unsigned wait_ms, last_ms = 1000;
+
+	do {
+		wait_ms = wait_after(NS_PER_MS);
+		assert_in_range(wait_ms, 0, 1000);
+		now_ns = worker->restart_ns;
+	} while (now_ns - began_ns < MINUTE_NS);
+	for (unsigned i = 0; i < 8; i++) {
+		wait_ms = wait_after(NS_PER_MS);
+		assert_int_equal(wait_ms, i == 0                ? 1000
+					  : last_ms * 2 > 30000 ? 30000
+								: last_ms * 2);
+		last_ms = wait_ms;
+		now_ns = worker->restart_ns;
+	}
+	assert_int_equal(last_ms, 30000);
+}
+
+static void serving(bool has_rules)
+{
+	worker->ready = true;
+	sup->worker[0].page->generation = has_rules ? 7 : 0;
+}
+
+/* Killed ten times, half a second apart; and again and again without a pause. */
+static void test_served(void **state)
+{
+	unsigned at_once = 0;
+
+	sup->worker[0].page = calloc(1, sizeof(struct worker_page));
+	assert_non_null(sup->worker[0].page);
+	for (unsigned i = 0; i < 10; i++, now_ns += 500 * NS_PER_MS) {
+		serving(true);
+		assert_int_equal(wait_after(450 * NS_PER_MS), 0);
+	}
+	for (;; at_once++) {
+		serving(true);
+		if (wait_after(NS_PER_MS))
+			break;
+	}
+	assert_in_range(at_once, 10, 20);
+	/* A second later one more is saved up. */
+	now_ns += 2 * NS_PER_S;
+	serving(true);
+	assert_int_equal(wait_after(NS_PER_MS), 0);
+	/* One that never had its rules has not served. */
+	now_ns += MINUTE_NS;
+	for (unsigned i = 0; i < 3; i++) {
+		serving(false);
+		assert_int_equal(wait_after(NS_PER_MS), i ? 100 << (i - 1) : 0);
+	}
+	free(sup->worker[0].page);
 }
 
 static void test_healthy_minute(void **state)
@@ -181,6 +238,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_minute, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_served, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_healthy_minute, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_that_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_never_ready, setup, teardown),
