@@ -177,8 +177,8 @@ deps-lint:
 # The dependency targets install pkg-config and headers: what is built afterwards
 # needs a fresh make, which sees them.
 SUB := $(MAKE) --no-print-directory
-# The state is kept so that `prove --exec '' --state=failed` repeats what failed.
-PROVE := prove --timer --state=save --exec ''
+# The state is kept so that `prove --exec tests/explain --state=failed` repeats what failed.
+PROVE := prove --timer --state=save --exec tests/explain
 NETNS_TESTS := $(sort $(wildcard tests/netns/test_*.py))
 # By the environment, so that the shell takes it as it is.
 export FILTER ?=

@@ -55,6 +55,18 @@ static inline __attribute__((format(printf, 2, 3))) bool poc_check(bool ok, cons
 	return ok;
 }
 
+/* What was measured.  Times and ratios depend on who else uses the machine: they decide nothing. */
+static inline __attribute__((format(printf, 1, 2))) void poc_note(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("        ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+}
+
 /* The exit status of an experiment's program. */
 static inline int poc_status(void)
 {

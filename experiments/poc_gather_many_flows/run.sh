@@ -10,4 +10,4 @@ for segmentation in off on; do
 	echo "  tx-udp-segmentation of the output $segmentation"
 	"$poc_bin/gather" $segmentation
 done
-pass "a worker that is behind gains by gathering across its flows before it sends"
+pass "a worker that is behind needs fewer sends when it gathers across its flows, and keeps their order"

@@ -7,5 +7,5 @@ veth out0 10.0.2.1/24 sink0 10.0.2.2/24
 
 "$poc_bin/drain"
 "$poc_bin/memory"
-pass "a restricted ring under seccomp forwards at the rate of an open one; a ring in a memfd can be" \
+pass "a restricted ring under seccomp forwards all that an open one does; a ring in a memfd can be" \
 	"read when its process is dead"
