@@ -4,15 +4,15 @@
 Rules are made by mcrlab.rules, whose names are here as well: one import for a test.
 """
 
-import contextlib
-import os
-import signal
 import socket
 import struct
 
+from mcrlab import fault
 from mcrlab.rules import add, memberships, output, rule, rules_by_id
 
-__all__ = ["add", "drops", "dumped", "flow_sequence_time", "group_at", "held", "interface_stats",
+END_S = 5  # within which a daemon has ended; it promises two on a machine that is not busy
+
+__all__ = ["END_S", "add", "drops", "dumped", "flow_sequence_time", "group_at", "held", "interface_stats",
            "memberships", "nonzero", "output", "per_stream", "rule", "rules_by_id", "snmp",
            "state_of_process"]
 
@@ -55,19 +55,9 @@ def state_of_process(pid):
         return file.read().rpartition(")")[2].split()[0]
 
 
-@contextlib.contextmanager
-def held(t, pids):
+def held(_t, pids):
     """The processes stand still meanwhile, and find everything at once afterwards."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        for pid in pids:
-            t.wait_until(lambda: state_of_process(pid) == "T", 5, f"{pid} stopped")
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):  # killed meanwhile
-                os.kill(pid, signal.SIGCONT)
+    return fault.stopped(*pids)
 
 
 def dumped(path):

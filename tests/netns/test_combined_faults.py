@@ -18,11 +18,12 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from mcrlab import fault, main, scenario
 from mcrlab.process import ProcessError, descriptors
 
-from support_rules import add, memberships, output, rule, rules_by_id, state_of_process
+from support_rules import END_S, add, memberships, output, rule, rules_by_id, state_of_process
 from support_streams import flow_on, stream_of_each
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CONTROL, WORKER = "--role=control", "--role=worker"
+ROLE_NAMES = {CONTROL: "control", WORKER: r"worker \d"}  # in the log
 CHANNEL = 3
 EXTRA = "239.7.7.7"
 
@@ -56,6 +57,8 @@ class Streams:
 
     def kill(self, *roles):
         pids = [pid for role in roles for pid in self.relay.children(role)]
+        self.relay.expect(f"({'|'.join(ROLE_NAMES[role] for role in roles)}) was killed by SIGKILL",
+                          len(pids))
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         return pids
@@ -155,6 +158,7 @@ def hostile(t):
     for number, (what, data, fds) in enumerate(HOSTILE, 1):
         for role in (CONTROL, WORKER):
             pid = relay.children(role)[0]
+            relay.expect(f"{ROLE_NAMES[role]} sent what it may not")
             with fault.take_descriptor(pid, CHANNEL) as channel:
                 socket.send_fds(channel, [data], [2] * fds)
             t.wait_until(lambda gone=pid: not os.path.exists(f"/proc/{gone}"), 5,
@@ -167,7 +171,7 @@ def hostile(t):
 
 @scenario("SIGTERM at any moment of an upgrade", topology="chain3", deadline_s=60)
 def end_during_upgrade(t):
-    """It ends in order within two seconds, after one signal or two, and leaves nothing."""
+    """It ends in order and in time, after one signal or two, and leaves nothing."""
     seed = random.SystemRandom().randrange(1 << 32)
     t.note(f"seed {seed}")
     chance = random.Random(seed)
@@ -179,12 +183,10 @@ def end_during_upgrade(t):
         until = time.monotonic() + chance.uniform(0, 0.04)
         while time.monotonic() < until:
             children |= set(relay.children())
-        began = time.monotonic()
         if number % 2:
             relay.send_signal(signal.SIGTERM)
-        status, _ = relay.stop(deadline_s=3)
+        status, _ = relay.stop(deadline_s=END_S)
         t.equal(status, 0, "exit status")
-        t.true(time.monotonic() - began < 2, "within two seconds")
         t.equal([pid for pid in children if os.path.exists(f"/proc/{pid}")], [], "processes")
         t.equal(memberships(t, "relay", "eth0"), set(), "memberships")
 

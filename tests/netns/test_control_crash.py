@@ -30,6 +30,7 @@ IN, OUT = "239.1.1.1", "239.2.2.1"
 
 def kill_control(relay):
     [pid] = relay.children(CONTROL)
+    relay.expect("control was killed by SIGKILL")
     os.kill(pid, signal.SIGKILL)
     return pid, time.monotonic()
 
@@ -160,6 +161,7 @@ def during_changes(t):
         churn.until(time.monotonic() + 0.1)
         [old] = relay.children(CONTROL)
         # At a random moment of a change.
+        relay.expect("control was killed by SIGKILL")
         killer = threading.Timer(churn.random.uniform(0, 0.02), os.kill, (old, signal.SIGKILL))
         killer.start()
         with contextlib.suppress(ProcessError, OSError):
@@ -204,6 +206,7 @@ def half_done(t):
             # What it has asked for waits in the supervisor's channel: 64 requests.
             [old] = relay.children(CONTROL)
             t.wait_until(lambda: sleeps(old), 5, "control waits")
+            relay.expect("control was killed by SIGKILL")
             os.kill(old, signal.SIGKILL)
     t.wait_until(lambda: answers(relay, old), 5, "another control answers")
     there = {one["input"]["group"] for one in relay.rpc("ListRules")["rules"]}

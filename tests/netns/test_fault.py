@@ -45,6 +45,7 @@ def worker_pid(relay, number=0):
 def signals(t):
     relay = relayed(t, num_workers=2)
     first, second = worker_pid(relay, 0), worker_pid(relay, 1)
+    relay.expect("worker 1 was killed by SIGKILL")
     t.fault("relay", "kill", "worker", 1)
     t.wait_until(lambda: worker_pid(relay, 1) != second, 5, "another worker 1")
     t.equal(worker_pid(relay, 0), first, "worker 0")
@@ -219,6 +220,7 @@ def check_good(t):
     for n in range(45):
         relay.rpc("RemoveRule", {"rule_id": relay.rpc("ListRules")["rules"][0]["rule_id"]})
     t.check(relay)
+    relay.expect("(worker 0|control) was killed by SIGKILL", 2)
     t.fault("relay", "kill", "worker", 0)
     t.fault("relay", "kill", "control")
     t.check(relay, deadline_s=10)

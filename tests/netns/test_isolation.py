@@ -165,6 +165,7 @@ def worker_killed(t):
     """Traffic flows again by itself; rules and counters are those of before."""
     relay, _, [worker] = started(t, num_workers=1)
     flows(t, relay, 0)
+    relay.expect("worker 0 was killed by SIGKILL")
     os.kill(worker, signal.SIGKILL)
     t.wait_until(lambda: (workers := relay.rpc("ListWorkers")["workers"])[0]["pid"] != worker and
                  workers[0]["state"] == "running" and workers[0]["in_sync"], 5,
@@ -190,6 +191,7 @@ def queued(t):
                           first_flow=flow)
         with held(t, [worker]):  # so that what is sent is in the socket and nowhere else
             gen.finish()
+            relay.expect("worker 0 was killed by SIGKILL")
             os.kill(worker, signal.SIGKILL)
         t.clean(sink.finish(300), 300, f"stream {flow}")
         t.wait_until(lambda: relay.rpc("ListWorkers")["workers"][0]["in_sync"], 5, "in sync")
@@ -206,6 +208,7 @@ def control_killed(t):
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
     t.wait_until(lambda: sink.received() >= 500, 5, "the stream flows")
     [control] = relay.children(CONTROL)
+    relay.expect("control was killed by SIGKILL")
     os.kill(control, signal.SIGKILL)
 
     def answers():

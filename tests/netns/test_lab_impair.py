@@ -9,7 +9,7 @@ Neither end has any part in it: the sender's kernel took every datagram, and a p
 receiver sees what the receiver gets.
 """
 
-import subprocess
+import json
 import sys
 from pathlib import Path
 
@@ -101,28 +101,49 @@ def segments(t):
             "received, lost")
 
 
+LISTEN = """
+import socket
+listener = socket.create_server(("10.90.1.2", 7000))
+listener.accept()[0].sendall(b"hello")
+"""
+CONNECT = """
+import socket, time
+while True:
+    try:
+        print(socket.create_connection(("10.90.1.2", 7000)).recv(100).decode(), end="")
+        break
+    except ConnectionRefusedError:  # it does not listen yet
+        pass
+"""
+
+
 @scenario("one direction alone, UDP alone", topology="direct2", wires=True)
 def direction(t):
     t.impair("gen", "eth0", "loss", "100%")
     t.clean(stream(t, count=500), 500)
-    # Echo requests and their answers are no UDP.
-    t.equal(t.run("gen", ["ping", "-c", "1", "-W", "2", "10.90.1.2"], check=False).returncode
-            if subprocess.run(["which", "ping"], capture_output=True, check=False).returncode == 0
-            else 0, 0, "status of ping")
+    # TCP in both directions is no UDP: an answer comes through the end at which all UDP is lost.
+    t.python_start("sink", LISTEN)
+    t.equal(t.python("gen", CONNECT).stdout, "hello", "what came over TCP")
     sink = t.sink("gen", "eth0", GROUP, 5000)
     t.gen("sink", "eth0", GROUP, 5000, count=500, rate=10000)
     t.equal(sink.finish()["received"], 0, "received the other way")
 
 
-@scenario("a rate cap lets just that much through", topology="direct2", wires=True, alone=True)
+@scenario("a rate cap lets just that much through", topology="direct2", wires=True)
 def rate(t):
     t.impair("sink", "eth0", "rate", "20mbit")
-    report = stream(t, count=4000, rate=4000, size=1400)  # 46 Mbit/s for a second
-    bits = report["pps"] * (1400 + 28 + 14) * 8
-    t.note(f"{bits / 1e6:.2f} Mbit/s")
-    t.between(bits, 19.4e6, 20.6e6, "bits a second that arrived")
-    t.equal(report["received"] + t.impaired("sink", "eth0")["over_rate"], 4000,
-            "received and dropped over the rate")
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    gen = t.gen("gen", "eth0", GROUP, 5000, count=4000, rate=4000, size=1400)  # 46 Mbit/s
+    report = sink.finish(1, quiet_ms=300)
+    over = t.impaired("sink", "eth0")["over_rate"]
+    t.equal(report["received"] + over, 4000, "received and dropped over the rate")
+    frame_bits = (1400 + 28 + 14) * 8
+    # The queue of 50 ms and the bucket of 10,000 bytes come on top.  How far below it remains
+    # depends on when the generator gets to send.
+    most = (20e6 * (gen["elapsed_s"] + 0.05) + 80000) / frame_bits + 1
+    t.between(report["received"], 1, most, f"received in {gen['elapsed_s']:.3f} s")
+    t.true(over > 0, "nothing was over the rate")
+    t.note(f"{report['pps'] * frame_bits / 1e6:.2f} Mbit/s")
     t.impair("sink", "eth0", "rate", "0")
     t.clean(stream(t, count=1000, rate=4000), 1000)
 
@@ -135,19 +156,28 @@ def clear(t):
     t.clean(stream(t), 5000)
 
 
+def carrier_changes(t):
+    """How often the kernel has seen the link go down or come up."""
+    [link] = json.loads(t.run("gen", ["ip", "-s", "-s", "-j", "link", "show", "eth0"]).stdout)
+    return link["stats64"]["tx"]["carrier_changes"]
+
+
 @scenario("a link that flaps is down as long and as often as asked", topology="direct2")
 def flap(t):
     sink = t.sink("sink", "eth0", GROUP, 5000)
     gen = t.gen_start("gen", "eth0", GROUP, 5000, rate=1000)
     t.wait_until(lambda: sink.received() > 50, 5, "the stream")
+    changes = carrier_changes(t)
     t.impair("sink", "eth0", "flap", "200ms", 3, "100ms")
     before = sink.received()
     t.wait_until(lambda: sink.received() > before + 50, 5, "the stream again")
     sent = gen.stop()["sent"]
     report = sink.finish()
     t.note(f"lost {report['lost']}, longest gap {report['longest_gap_ms']:.0f} ms")
-    t.between(report["lost"], 550, 900, "lost of 1000 a second while down 3 times for 200 ms")
-    t.between(report["longest_gap_ms"], 190, 400, "longest gap in ms")
+    # Down for as long as asked, or longer: nothing comes through meanwhile.
+    t.true(report["longest_gap_ms"] >= 190, f"longest gap {report['longest_gap_ms']:.0f} ms")
+    t.true(report["lost"] > 0, "nothing was lost")
+    t.equal(carrier_changes(t) - changes, 6, "times that the link went down or came up")
     t.equal(report["received"] + report["lost"], report["flows"][0]["last_seq"] + 1, "accounted")
     t.true(sent >= report["received"], "sent")
 

@@ -137,6 +137,7 @@ def largest_is_killed(t):
     load(t, relay, RULES_MAX)
     [pid] = relay.children(WORKER)
     began = time.monotonic()
+    relay.expect("worker 0 was killed by SIGKILL")
     os.kill(pid, signal.SIGKILL)
     t.wait_until(lambda: worker_of(relay)["pid"] not in (0, pid), 5, "another worker")
     wait_in_sync(t, relay, RULES_MAX)

@@ -11,12 +11,11 @@ import os
 import re
 import signal
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrlab import main, scenario
 
-from support_rules import add, memberships, output, rule, rules_by_id
+from support_rules import END_S, add, memberships, output, rule, rules_by_id
 
 KEEP = rule("239.1.1.1", 5000, output("239.2.2.1", 6000), name="keep")
 CHANGE = rule("239.1.1.2", 5000, output("239.2.2.2", 6000), name="change")
@@ -166,6 +165,7 @@ def control_away(t):
     os.kill(control, signal.SIGSTOP)
     relay.send_signal(signal.SIGHUP)
     t.wait_until(lambda: lines(relay, "SIGHUP: reading"), 5, "the supervisor has read it")
+    relay.expect("control was killed by SIGKILL")
     os.kill(control, signal.SIGKILL)
 
     def there():
@@ -178,25 +178,30 @@ def control_away(t):
 
 @scenario("SIGTERM under traffic, and a second one", topology="chain3")
 def terminate(t):
-    """Within two seconds it ends with status 0 and leaves nothing behind."""
+    """It ends with status 0, in time, and leaves nothing behind."""
     for signals in (1, 2):
         relay = t.mcrd("relay", num_workers=2, config={"rules": [KEEP, CHANGE]})
         sink = t.sink("sink", "eth0", "239.2.2.1", 6000)
         gen = t.gen_start("gen", "eth0", "239.1.1.1", 5000, rate=10000, size=200)
         t.wait_until(lambda s=sink: s.received() >= 500, 5, "the stream flows")
-        children, start = relay.children(), time.monotonic()
+        children = relay.children()
         for _ in range(signals):
             relay.send_signal(signal.SIGTERM)
-        status, log = relay.stop(deadline_s=2)
+        status, log = relay.stop(deadline_s=END_S)
         t.equal(status, 0, "status")
-        t.true(time.monotonic() - start < 2, "within two seconds")
         t.equal([pid for pid in children if os.path.exists(f"/proc/{pid}")], [], "processes")
         t.equal(list(relay.dir.glob("*.sock")), [], "sockets in the file system")
         t.equal(memberships(t, "relay", "eth0"), set(), "memberships")
         final = re.search(r"\[STATS:Egress FINAL\] total: sent=(\d+)", log)
         gen.stop()
         sent = int(final[1])
-        t.clean(sink.finish(sent), sent, "everything that it says it sent")
+        report = sink.finish(sent)
+        if signals == 1:
+            t.clean(report, sent, "everything that it says it sent")
+        else:
+            # The second signal ends a worker where it stands: what it has just sent is not counted.
+            t.true(report["received"] >= sent, f"{report['received']} arrived, said to be {sent}")
+            t.clean(report, report["received"], "all that arrived")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,71 @@ def cannot_start(t):
     t.true("70000" in str(error), str(error))
 
 
+# What is done to a relay, and the faults that the scenario must then have: words of each.
+HURT = [
+    ("nothing", "", []),
+    ("a worker crashes", "end(worker, 'SIGILL')", ["worker 0 was killed by SIGILL"]),
+    ("a worker is killed", "end(worker, 'SIGKILL')", ["worker 0 was killed by SIGKILL"]),
+    ("control crashes", "end(control, 'SIGSEGV')", ["control was killed by SIGSEGV"]),
+    ("a worker hangs", "end(worker, 'SIGSTOP')", ["worker 0 had no heartbeat for"]),
+    ("the one announced", "relay.expect('worker 0 was killed by SIGILL'); end(worker, 'SIGILL')", []),
+    ("any number announced, one ends", "relay.expect('worker', None); end(worker, 'SIGILL')", []),
+    ("another one than announced", "relay.expect('worker 0 was killed by SIGKILL'); "
+     "end(worker, 'SIGILL')", ["worker 0 was killed by SIGILL, which was not expected",
+                               "'worker 0 was killed by SIGKILL' was expected 1 times, and seen 0"]),
+    ("one more than announced", "relay.expect('worker 0 was killed by SIGILL'); "
+     "end(worker, 'SIGILL'); end(worker, 'SIGILL')",
+     ["worker 0 was killed by SIGILL, which was not expected"]),
+    ("fewer than announced", "relay.expect('control', 2); end(control, 'SIGTERM')",
+     ["'control' was expected 2 times, and seen 1 times"]),
+    ("the daemon is killed", "os.kill(relay.pid, signal.SIGKILL)",
+     ["ended with status -9, not 0"]),
+    ("a sanitizer's report", "t.start('relay', ['sh', '-c', 'echo \"==1==ERROR: AddressSanitizer: "
+     "planted\" >&2']).wait(10)", ["the sanitizer reports: ERROR: AddressSanitizer: planted"]),
+    ("a report of undefined behaviour", "t.start('relay', ['sh', '-c', 'echo "
+     "\"x.c:1: runtime error: planted\" >&2']).wait(10)", ["the sanitizer reports: : runtime"]),
+]
+HURTS = """
+import os, signal
+from mcrlab import main, scenario
+def worker(relay): return relay.rpc("ListWorkers")["workers"][0]["pid"]
+def control(relay): return relay.children("--role=control")[0]
+@scenario("hurt", topology="chain3")
+def hurt(t):
+    relay = t.mcrd("relay")
+    def end(who, signo):
+        old = who(relay)
+        os.kill(old, getattr(signal, signo))
+        t.wait_until(lambda: not os.path.exists(f"/proc/{{old}}"), 10, "the end")
+        def back():
+            try:
+                return who(relay) not in (0, old)
+            except Exception:
+                return False
+        t.wait_until(back, 10, "another one")
+    {0}
+main()
+"""
+
+
+@scenario("a child that ends, a daemon's status and a sanitizer's report are faults", deadline_s=90)
+def hurt(t):
+    """Each alone makes a scenario fail whose checks have all held; what it announces does not."""
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(run_file, t, f"test_hurt{number}.py", HURTS.format(body or "pass"))
+                   for number, (_, body, _) in enumerate(HURT)]
+    for (what, _, faults), future in zip(HURT, running):
+        done = future.result()
+        t.equal(done.returncode, 1 if faults else 0, f"{what}: status; {done.stdout}{done.stderr}")
+        said = [line for line in done.stdout.splitlines()
+                if line.startswith("# ") and not line.startswith("# kept: ")]
+        for fault in faults:
+            t.equal(len([line for line in said if fault in line]), 1, f"{what}: {fault!r} in {said}")
+        extra = [line for line in said if not any(fault in line for fault in faults)]
+        # The sockets of a daemon that was killed are still there.
+        t.equal([line for line in extra if "left behind" not in line], [], f"{what}: other faults")
+
+
 # What a sink reports of ten datagrams, one of them short where that is said, and what is wrong.
 WHOLE = {"received": 10, "unique": 10, "lost": 0, "duplicated": 0, "reordered": 0, "corrupt": 0,
          "short": 0, "sink_drops": 0}

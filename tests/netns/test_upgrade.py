@@ -209,6 +209,7 @@ def worker_does_not_start(t):
     sinks, gens = stream_of_each(t, relay, IN, OUT)
     good, was = binary.read_bytes(), workers_of(relay)
     replace(binary, dies_in(binary, "worker_main"))
+    relay.expect("worker 0 exited with status 3", None)
 
     error = t.raises(RpcError, relay.rpc, "Upgrade", deadline_s=20)
     t.equal((error.code, error.message),
@@ -322,6 +323,7 @@ def crashes_on_its_way(t):
     relay.send_signal(signal.SIGUSR2)
     t.wait_until(lambda: len(lines(relay, "children run as")) == 2, 5, "the new supervisor")
     relay.stats()  # it has gone round its loop: the worker is asked
+    relay.expect("worker 0 was killed by SIGABRT")
     os.kill(victim, signal.SIGABRT)
     os.kill(victim, signal.SIGCONT)
     t.wait_until(lambda: lines(relay, "upgrade done in", "2 of 2 workers rolled"), 5, "the end")
@@ -353,6 +355,7 @@ def control_dies_meanwhile(t):
     os.kill(workers_of(relay)[1]["pid"], signal.SIGSTOP)
     relay.send_signal(signal.SIGUSR2)
     t.wait_until(lambda: set(relay.children(WORKER)) - set(old), 5, "the first is rolled")
+    relay.expect("control was killed by SIGKILL")
     os.kill(control, signal.SIGKILL)
     t.wait_until(lambda: relay.children(CONTROL) not in ([], [control]), 5, "another control")
     [successor] = relay.children(CONTROL)

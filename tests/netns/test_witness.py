@@ -307,6 +307,7 @@ def own_counters(t):
     t.true(after["totals"]["received"] >= before["totals"]["received"], "totals went back")
 
     # The same after control, and then the supervisor, have been replaced.
+    relay.expect("control was killed by SIGKILL")
     t.fault("relay", "kill", "control")
     t.wait_until(lambda: relay.rpc("ListWorkers")["workers"][0]["state"] == "running", 10,
                  "control")

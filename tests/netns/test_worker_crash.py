@@ -24,6 +24,8 @@ IN, OUT = "239.1.1.1", "239.2.2.2"
 WORKER = "--role=worker"
 KILLS = 10
 APART_S = 0.5
+ENDINGS = {signal.SIGKILL: "worker 0 was killed by SIGKILL",
+           signal.SIGSTOP: "worker 0 had no heartbeat for"}
 ROOT = "receive buffers beyond net.core.rmem_max, in which the stream waits meanwhile"
 FOUND = re.compile(r"the last worker left (\d+) receives unfinished; (\d+) sends")
 
@@ -37,6 +39,7 @@ def sanitized(relay):
 def end_worker(t, relay, signo):
     """Returns when its successor relays, as its page in ListWorkers says."""
     [old] = relay.children(WORKER)
+    relay.expect(ENDINGS[signo])
     os.kill(old, signo)
     t.wait_until(lambda: (one := relay.rpc("ListWorkers")["workers"][0])["pid"] not in (0, old) and
                  one["in_sync"], 10, "a new worker with the rules")
@@ -57,6 +60,7 @@ def by_the_clock(t, relay, sink, number, rate):
 
 def end_any(t, relay, signo):
     """Nothing is waited for."""
+    relay.expect(ENDINGS[signo])
     os.kill(relay.children(WORKER)[0], signo)
 
 

@@ -69,6 +69,7 @@ def _replaced(t, relay, old):
 
 def kill_worker(t, relay, _binary):
     old = _owner(relay)
+    relay.expect(f"worker {old['worker']} was killed by SIGKILL")
     os.kill(old["pid"], signal.SIGKILL)
     _replaced(t, relay, old)
     return {}
@@ -76,6 +77,7 @@ def kill_worker(t, relay, _binary):
 
 def stop_worker(t, relay, _binary):
     old = _owner(relay)
+    relay.expect(f"worker {old['worker']} had no heartbeat for")
     os.kill(old["pid"], signal.SIGSTOP)
     t.wait_until(lambda: not os.path.exists(f"/proc/{old['pid']}"), BACK_DEADLINE_S,
                  "the end of the hung worker")
@@ -95,6 +97,7 @@ def _another_control(t, relay, old):
 
 def kill_control(t, relay, _binary):
     old = relay.children(CONTROL)
+    relay.expect("control was killed by SIGKILL")
     os.kill(old[0], signal.SIGKILL)
     _another_control(t, relay, old)
     return {}

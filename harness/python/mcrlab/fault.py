@@ -4,22 +4,89 @@
 import contextlib
 import ctypes
 import errno
+import mmap
 import os
 import re
 import signal
 import socket
 import struct
 import subprocess
+import threading
+import time
 
-from .process import pause
+from .process import command_line, pause
 
 SYS_PIDFD_GETFD = 438
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+# struct worker_page and struct heartbeat_page of mcrd's core/statpage.h
+WORKER_HEARTBEAT_OFFSET, WORKER_PID_OFFSET = 40, 56
+CONTROL_HEARTBEAT_OFFSET = 0
+BEAT_S = 0.02
+
+
+def _parent(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return int(file.read().rsplit(")", 1)[1].split()[1])
+
+
+def _heartbeat_page(pid):
+    """(page, offset) of the heartbeat that a child of mcrd writes; None for any other process."""
+    role = next((arg for arg in command_line(pid) if arg.startswith("--role=")), None)
+    if role is None:
+        return None
+    supervisor = _parent(pid)
+    name = "mcr-heartbeat" if role == "--role=control" else "mcr-worker-page"
+    for fd in os.listdir(f"/proc/{supervisor}/fd"):
+        path = f"/proc/{supervisor}/fd/{fd}"
+        with contextlib.suppress(FileNotFoundError):
+            if name not in os.readlink(path):
+                continue
+            with open(path, "r+b") as file:
+                page = mmap.mmap(file.fileno(), 0)
+            if role == "--role=control":
+                return page, CONTROL_HEARTBEAT_OFFSET
+            if struct.unpack_from("=Q", page, WORKER_PID_OFFSET)[0] == pid:
+                return page, WORKER_HEARTBEAT_OFFSET
+            page.close()
+    return None
+
+
+class _Heartbeats(threading.Thread):
+    """Writes the heartbeats of processes that stand still."""
+
+    def __init__(self, pids, ahead_s):
+        super().__init__(daemon=True)
+        self.pages = [page for page in map(_heartbeat_page, pids) if page]
+        self.ahead_ns = int(ahead_s * 1e9)
+        self._end = threading.Event()
+        self.beat()
+        self.start()
+
+    def beat(self):
+        at_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC) + self.ahead_ns
+        for page, offset in self.pages:
+            struct.pack_into("=Q", page, offset, at_ns)
+
+    def run(self):
+        while self.pages and not self._end.wait(BEAT_S):
+            self.beat()
+
+    def stop(self):
+        self._end.set()
+        self.join()
+
+
 @contextlib.contextmanager
-def stopped(*pids):
-    """SIGSTOP for as long as the block runs, or the process lives."""
+def stopped(*pids, ahead_s=0.8):
+    """SIGSTOP for as long as the block runs, or the process lives.
+
+    The heartbeat of a child of mcrd goes on meanwhile, written from here: the stop may take its
+    time and is never taken for a hang.  It is `ahead_s` ahead, so that this thread may be late;
+    more than a second would not be believed.
+    """
+    heartbeats = _Heartbeats(pids, ahead_s)
     try:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
@@ -27,9 +94,11 @@ def stopped(*pids):
                 _wait_state(pid, "T")
         yield
     finally:
+        heartbeats.beat()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+        heartbeats.stop()
 
 
 def _wait_state(pid, state):

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +17,21 @@ from .slow import scaled
 FREED_AT_ONCE = {"ASAN_OPTIONS": ":".join(filter(None, (
     os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=0", "thread_local_quarantine_size_kb=0",
     "allocator_release_to_os_interval_ms=0")))}
+
+
+# How the supervisor says that a child has ended which was not asked to.
+ENDED = re.compile(r"\b((?:control|worker \d+) [^\n;]*?)"
+                   r"(; restart in \d+ ms| while shutting down| while it made way for)")
+# A child that does not end in time, of the daemon's end or of an upgrade, is killed by the supervisor.
+OWN_KILL = re.compile(r"(control|worker \d+) was killed by SIGKILL while (shutting down|it made way for)")
+
+
+def endings(log):
+    """How each child ended that was not asked to, as texts such as 'worker 0 was killed by SIGILL'.
+
+    What the supervisor itself kills because it ends or makes way is none of them.
+    """
+    return [match[1] for match in ENDED.finditer(log) if not OWN_KILL.fullmatch(match[0])]
 
 
 class RpcError(Exception):
@@ -78,7 +94,11 @@ class RpcClient:
 
 
 class Relay(Process):
-    """mcrd, ready to serve.  It must exit with status 0 on SIGTERM, and log no sanitizer report."""
+    """mcrd, ready to serve.
+
+    It must exit with status 0 on SIGTERM and log no sanitizer report, and no child of it may end
+    that was not asked to, but for those that expect() announces.
+    """
 
     def __init__(self, name, *, lab, node, log_dir, run_dir, num_workers=1, config=None,
                  interface=None, args=(), env=None, ready_s=10, program=None, wrapper=()):
@@ -87,6 +107,7 @@ class Relay(Process):
         self.dir.mkdir(mode=0o755)
         self.socket_path = self.dir / "control.sock"
         self._expected = 0
+        self._endings = []  # (pattern, how often) that a scenario has announced
         self._stopped = False
         argv = list(wrapper) + [program or paths.program("mcrd"), "--control-socket-path",
                                 self.socket_path]
@@ -159,6 +180,31 @@ class Relay(Process):
             return found
         return [pid for pid in found if any(role in arg for arg in command_line(pid))]
 
+    def expect(self, ending, times=1):
+        """A child will end: `ending` is a regular expression for how the log begins to say it.
+
+        expect("worker 0 was killed by SIGKILL") before it is killed; `times` is how often exactly,
+        None for any number.  What ends and is not announced, or is announced and does not end, is
+        a failure of the scenario.
+        """
+        self._endings.append((re.compile(ending), times))
+
+    def _unexpected_endings(self):
+        """What differs between the endings in the log and those announced, as a list of texts."""
+        seen, found = [0] * len(self._endings), []
+        for ending in endings(self.log()):
+            # Of several that fit, the first that is not complete yet.
+            for number, (pattern, times) in enumerate(self._endings):
+                if pattern.match(ending) and (times is None or seen[number] < times):
+                    seen[number] += 1
+                    break
+            else:
+                found.append(f"{self.name}: {ending}, which was not expected")
+        return found + [f"{self.name}: '{pattern.pattern}' was expected {times} times, and seen "
+                        f"{count} times"
+                        for count, (pattern, times) in zip(seen, self._endings)
+                        if times is not None and count != times]
+
     def kill(self):
         """SIGKILL, as part of a scenario."""
         self._expected = -signal.SIGKILL
@@ -174,7 +220,7 @@ class Relay(Process):
 
     def faults(self):
         """What is wrong with how it lived and ended, as a list of texts."""
-        found = super().faults()
+        found = super().faults() + self._unexpected_endings()
         if self.returncode != self._expected:
             found.append(f"{self.name}: ended with status {self.returncode}, not {self._expected}")
         left = sorted(os.listdir(self.dir)) if self.dir.exists() else []

@@ -224,6 +224,17 @@ class Scenario:
             return error
         raise Failure(f"{exception.__name__} was not raised")
 
+    def once(self, trial, what, times=5):
+        """`trial()` is true in one of a few runs, or Failure; `what` says what should be.
+
+        For what a machine in trouble may spoil but never fake, such as an early end.
+        """
+        for _ in range(times):
+            value = trial()
+            if value:
+                return value
+        raise Failure(f"not in any of {times} runs: {what}")
+
     def wait_until(self, predicate, deadline_s, what):
         """See wait_until() of this module."""
         return wait_until(predicate, deadline_s, what)

@@ -284,6 +284,9 @@ def warm_up(t, relay, seed):
 
 def run(t, seconds, seed, strict, result):
     relay = t.mcrd("relay", num_workers=2, env=FREED_AT_ONCE)
+    # How often is counted below; anything else that ends is a fault of the relay.
+    relay.expect(r"(control|worker \d+) was killed by SIGKILL", None)
+    relay.expect(r"worker \d+ had no heartbeat for", None)
     add_rules(relay)
     windows = ledger.Windows()
     streams = start_streams(t)
