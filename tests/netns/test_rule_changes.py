@@ -122,7 +122,7 @@ def plug(t, name, node, address, peer_node, peer_address):
 
 
 def state_of(relay, rule_id):
-    return rules_by_id(relay)[rule_id["rule_id"]]["state"]
+    return rules_by_id(relay)[rule_id]["state"]
 
 
 @scenario("a rule for a missing output interface is unresolved", topology="chain3")
