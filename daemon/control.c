@@ -235,7 +235,7 @@ static void log_peer(int fd, bool read_only)
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
-		log_msg(SEV_INFO, FAC_CONTROL_SOCKET, "%s client: pid %d, uid %u, gid %u",
+		log_msg(SEV_DEBUG, FAC_CONTROL_SOCKET, "%s client: pid %d, uid %u, gid %u",
 			read_only ? "status" : "control", (int)peer.pid, peer.uid, peer.gid);
 }
 
@@ -389,6 +389,7 @@ static void loop(struct process *p)
 		more = control_clients_work(&c->clients, now_ns);
 		act(p, control_now_ns());
 		watch_channel(p);
+		log_catch_up();
 		if (c->super.failed && c->super.failed != -EPIPE && c->super.failed != -ECONNRESET)
 			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-c->super.failed));
 	}

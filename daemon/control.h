@@ -32,6 +32,7 @@
 #include "daemon/control_upgrade.h"
 #include "daemon/control_wait.h"
 #include "daemon/control_wiring.h"
+#include "daemon/log.h"
 
 struct ruleset;
 
@@ -90,6 +91,7 @@ struct control {
 	struct control_upgrade upgrade;
 	struct control_stats stats;
 	struct heartbeat_page *kept;
+	struct log_limit log_changes, log_ifaces;
 };
 
 static inline uint64_t control_now_ns(void)

@@ -72,7 +72,8 @@ void control_ifaces_update(struct control *c)
 		if (l && !f->gone) {
 			iface_update(c, f, l);
 		} else if (!f->gone) {
-			log_msg(SEV_NOTICE, FAC_NETWORK, "interface %s has gone", f->name);
+			log_burst(&c->log_ifaces, control_now_ns(), SEV_NOTICE, FAC_NETWORK,
+				  "interface %s has gone", f->name);
 			f->gone = true;
 			c->rec.publish = true;
 		}
@@ -118,7 +119,7 @@ struct rec_iface *control_iface_need(struct control *c, const char *name)
 	}
 	c->rec.iface[slot] = (struct rec_iface){.used = true};
 	iface_update(c, &c->rec.iface[slot], l);
-	log_msg(SEV_INFO, FAC_NETWORK, "interface %s is ifindex %u, slot %u", name, l->ifindex,
-		slot);
+	log_burst(&c->log_ifaces, control_now_ns(), SEV_INFO, FAC_NETWORK,
+		  "interface %s is ifindex %u", name, l->ifindex);
 	return &c->rec.iface[slot];
 }

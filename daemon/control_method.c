@@ -184,7 +184,8 @@ static void method_add_rule(struct call *call)
 		return;
 	}
 	if (ret != RULESET_UNCHANGED) {
-		log_msg(SEV_INFO, FAC_RULE_DISPATCH, "rule %s %s", e->rule.id, words[ret]);
+		log_burst(&call->c->log_changes, call->now_ns, SEV_INFO, FAC_RULE_DISPATCH,
+			  "rule %s %s", e->rule.id, words[ret]);
 		changed(call->c);
 	}
 	w = wait_for_workers(call);
@@ -201,7 +202,8 @@ static void remove_rule(struct call *call, const char *id)
 
 	snprintf(copy, sizeof(copy), "%s", id);
 	ruleset_remove(call->c->rules, copy);
-	log_msg(SEV_INFO, FAC_RULE_DISPATCH, "rule %s removed", copy);
+	log_burst(&call->c->log_changes, call->now_ns, SEV_INFO, FAC_RULE_DISPATCH,
+		  "rule %s removed", copy);
 	changed(call->c);
 	w = wait_for_workers(call);
 	if (w)
@@ -369,10 +371,10 @@ static void method_load_config(struct call *call)
 		refuse_rule(call, ret, "", &cpl);
 		return;
 	}
-	log_msg(SEV_INFO, FAC_RULE_DISPATCH,
-		"configuration loaded: %zu added, %zu replaced, %zu unchanged, %zu removed",
-		counts[LOAD_ADDED], counts[LOAD_REPLACED], counts[LOAD_UNCHANGED],
-		counts[LOAD_REMOVED]);
+	log_burst(&call->c->log_changes, call->now_ns, SEV_INFO, FAC_RULE_DISPATCH,
+		  "configuration loaded: %zu added, %zu replaced, %zu unchanged, %zu removed",
+		  counts[LOAD_ADDED], counts[LOAD_REPLACED], counts[LOAD_UNCHANGED],
+		  counts[LOAD_REMOVED]);
 	w = wait_for_workers(call);
 	if (!w)
 		return;

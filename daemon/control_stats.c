@@ -170,7 +170,8 @@ static void stats_line(void *ctx, const struct ipc_msg *request, int status, uin
 	control_stats_totals(c, &t);
 	for (unsigned i = 0; i < DROP_REASONS; i++)
 		rx_err += i == DROP_NOT_MATCHED || i == DROP_VLAN ? 0 : t.ingress.drops[i];
-	log_raw("[STATS] t_ms=%" PRIu64 " rx=%" PRIu64 " tx=%" PRIu64 " matched=%" PRIu64
+	log_raw(FAC_STATS,
+		"[STATS] t_ms=%" PRIu64 " rx=%" PRIu64 " tx=%" PRIu64 " matched=%" PRIu64
 		" not_matched=%" PRIu64 " rx_err=%" PRIu64 " tx_err=%" PRIu64
 		" buf_exhaust=%" PRIu64,
 		(uint64_t)((control_now_ns() - c->started_ns) / NS_PER_MS), t.ingress.received,
@@ -188,15 +189,15 @@ void control_stats_start(struct control *c, uint64_t now_ns)
 	if (text) {
 		errno = 0;
 		ms = strtoul(text, &end, 10);
-		if (errno || end == text || *end || text[0] == '-' || !ms || ms > INTERVAL_MAX_MS) {
+		if (errno || end == text || *end || text[0] == '-' || ms > INTERVAL_MAX_MS) {
 			log_msg(SEV_WARNING, FAC_STATS,
-				"MCR_STATS_INTERVAL_MS=%s: must be 1..%d; using %d", text,
+				"MCR_STATS_INTERVAL_MS=%s: must be 0..%d; using %d", text,
 				INTERVAL_MAX_MS, INTERVAL_DEFAULT_MS);
 			ms = INTERVAL_DEFAULT_MS;
 		}
 	}
 	c->stats.interval_ns = ms * NS_PER_MS;
-	c->stats.next_ns = now_ns + c->stats.interval_ns;
+	c->stats.next_ns = ms ? now_ns + c->stats.interval_ns : UINT64_MAX;
 }
 
 void control_stats_tick(struct control *c, uint64_t now_ns)
@@ -216,15 +217,19 @@ void control_stats_final(const struct control *c)
 {
 	struct stats_totals t;
 
+	if (!c->stats.interval_ns)
+		return;
 	control_stats_totals(c, &t);
-	log_raw("[STATS:Ingress FINAL] total: recv=%" PRIu64 " matched=%" PRIu64
+	log_raw(FAC_STATS,
+		"[STATS:Ingress FINAL] total: recv=%" PRIu64 " matched=%" PRIu64
 		" egr_sent=%" PRIu64 " filtered=%" PRIu64 " no_match=%" PRIu64
 		" buf_exhaust=%" PRIu64,
 		t.ingress.received, t.ingress.matched, t.egress.matched,
 		t.iface_not_ipv4_udp + t.ingress.drops[DROP_NOT_IPV4_UDP] +
 			t.ingress.drops[DROP_VLAN],
 		t.ingress.drops[DROP_NOT_MATCHED] - t.iface_not_ipv4_udp, t.ingress.buf_exhaust);
-	log_raw("[STATS:Egress FINAL] total: sent=%" PRIu64 " submitted=%" PRIu64
+	log_raw(FAC_STATS,
+		"[STATS:Egress FINAL] total: sent=%" PRIu64 " submitted=%" PRIu64
 		" ch_recv=%" PRIu64 " errors=%" PRIu64 " bytes=%" PRIu64,
 		t.egress.sent, t.egress.matched, t.egress.matched, send_errors(&t.egress),
 		t.egress.bytes);

@@ -40,7 +40,7 @@ static const struct argument {
 	{"interface", "NAME", "take input from this interface from the start (repeatable)"},
 	{"num-workers", "N", "packet processes, 1 to 64 (default: one per CPU)"},
 	{"log-format", "text|json", "form of the log lines on standard error (text)"},
-	{"help", NULL, "print this and exit"},
+	{"help", NULL, "print this and exit (-h)"},
 	{"version", NULL, "print the version and exit"},
 };
 #define ARGUMENTS (sizeof(arguments) / sizeof(arguments[0]))
@@ -62,10 +62,27 @@ static void print_usage(FILE *to)
 	fprintf(to, "\nmcrctl(1) adds and removes rules; mcrd(8) says the rest.\n");
 }
 
+/* Complaints about the command line are JSON, too, when it asks for that anywhere. */
+static bool json_usage;
+
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--log-format=json") ||
+		    (!strcmp(argv[i], "--log-format") && i + 1 < argc &&
+		     !strcmp(argv[i + 1], "json")))
+			return true;
+	return false;
+}
+
 static _Noreturn void usage_error(const char *what, const char *value)
 {
-	fprintf(stderr, "mcrd: %s%s%s\nmcrd --help lists the options\n", what, value ? ": " : "",
-		value ? value : "");
+	if (json_usage)
+		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "%s%s%s; mcrd --help lists the options", what,
+			value ? ": " : "", value ? value : "");
+	else
+		fprintf(stderr, "mcrd: %s%s%s\nmcrd --help lists the options\n", what,
+			value ? ": " : "", value ? value : "");
 	exit(EXIT_USAGE);
 }
 
@@ -121,7 +138,9 @@ static void take_argument(struct options *o, int which, const char *value)
 	case ARG_VERSION:
 		printf("mcrd %s\n", mcr_version);
 		exit(0);
-	default: /* getopt_long() has said what is wrong */
+	default: /* getopt_long() has said what is wrong, unless it was told not to */
+		if (json_usage)
+			usage_error("unknown option, or its value is missing", value);
 		fprintf(stderr, "mcrd --help lists the options\n");
 		exit(EXIT_USAGE);
 	}
@@ -142,8 +161,10 @@ static void parse_options(struct options *o, int argc, char **argv)
 		known[i] = (struct option){arguments[i].name,
 					   arguments[i].value ? required_argument : no_argument,
 					   NULL, (int)i};
-	while ((which = getopt_long(argc, argv, "", known, NULL)) != -1)
-		take_argument(o, which, optarg);
+	opterr = !json_usage;
+	while ((which = getopt_long(argc, argv, "h", known, NULL)) != -1)
+		take_argument(o, which == 'h' ? ARG_HELP : which,
+			      which == '?' ? argv[optind - 1] : optarg);
 	if (optind < argc && !strcmp(argv[optind], "supervisor"))
 		optind++;
 	if (optind < argc)
@@ -205,6 +226,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && !strncmp(argv[1], ARG_CHECK_UPGRADE, strlen(ARG_CHECK_UPGRADE)))
 		return supervisor_check_upgrade(argv[1] + strlen(ARG_CHECK_UPGRADE));
 	secure_standard_descriptors();
+	json_usage = asks_for_json(argc, argv);
+	log_init("mcrd", json_usage);
 	parse_options(&options, argc, argv);
 	return supervisor_main(&options);
 }

@@ -16,6 +16,7 @@
  *             a description that every process holds, and so make the others block
  *   shutdown  the sending half: the other one would end the listeners for good
  *   sendmsg   of a worker: on its channel
+ *   sendto    of a worker: on standard error, where that is a socket, to its other end
  *
  * There is no stat(2) by path, and none of a descriptor either beyond fstat(2) itself: the
  * newer call takes a path that the filter cannot look into.  See core/fdsize.h.
@@ -32,6 +33,7 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/roles.h"
 
@@ -69,7 +71,8 @@ static const int common_allowed[] = {
 	SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(sigaltstack),   SCMP_SYS(restart_syscall),
 	SCMP_SYS(exit),          SCMP_SYS(exit_group),
-	SCMP_SYS(lseek),
+	SCMP_SYS(lseek),         SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
 #ifdef MCR_SANITIZED
 	SCMP_SYS(mprotect),      SCMP_SYS(prlimit64),
 	SCMP_SYS(getrlimit),     SCMP_SYS(sched_getaffinity),
@@ -78,11 +81,12 @@ static const int common_allowed[] = {
 };
 
 static const int control_allowed[] = {
-	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_pwait2),  SCMP_SYS(poll),      SCMP_SYS(ppoll),      SCMP_SYS(accept4),
-	SCMP_SYS(recvfrom),      SCMP_SYS(sendto),    SCMP_SYS(sendmsg),    SCMP_SYS(getsockopt),
-	SCMP_SYS(getsockname),   SCMP_SYS(readv),     SCMP_SYS(pread64),    SCMP_SYS(memfd_create),
-	SCMP_SYS(ftruncate),     SCMP_SYS(pwrite64),  SCMP_SYS(mremap)};
+	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),    SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait),   SCMP_SYS(epoll_pwait2), SCMP_SYS(accept4),
+	SCMP_SYS(recvfrom),      SCMP_SYS(sendto),       SCMP_SYS(sendmsg),
+	SCMP_SYS(getsockopt),    SCMP_SYS(getsockname),  SCMP_SYS(readv),
+	SCMP_SYS(pread64),       SCMP_SYS(memfd_create), SCMP_SYS(ftruncate),
+	SCMP_SYS(pwrite64),      SCMP_SYS(mremap)};
 
 static const int worker_allowed[] = {SCMP_SYS(io_uring_enter)};
 
@@ -119,6 +123,10 @@ static int add_common(scmp_filter_ctx ctx)
 		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL));
 	if (ret == 0)
 		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
+	if (ret == 0) /* log lines, where standard error is a socket; to nobody else */
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 2,
+				       SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO),
+				       SCMP_A4(SCMP_CMP_EQ, 0));
 	return ret;
 }
 

@@ -222,6 +222,7 @@ static void run(struct supervisor *s)
 		if (n > 0)
 			take_event(s, ev.data.u64, ev.events);
 		advance_phase(s, supervisor_now_ns());
+		log_catch_up();
 	}
 }
 
@@ -249,6 +250,7 @@ int supervisor_main(const struct options *options)
 	int status;
 
 	log_init("supervisor", options->json_log);
+	log_detach();
 	s = supervisor_new(options);
 	if (!s)
 		die(FAC_SUPERVISOR, "out of memory");

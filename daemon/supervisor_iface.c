@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,6 +51,7 @@ static enum buf_class choose_buffers(const struct input *in)
  */
 static void apply_gro(struct input *in)
 {
+	char name[IF_NAMESIZE];
 	struct priv_gro_state want, now;
 
 	in->gro_changed = false;
@@ -67,7 +69,8 @@ static void apply_gro(struct input *in)
 
 		if (ret < 0)
 			log_msg(SEV_WARNING, FAC_NETWORK,
-				"GRO of interface %u stays as it is: %s%s", in->iface.ifindex,
+				"GRO of interface %s stays as it is: %s%s",
+				if_indextoname(in->iface.ifindex, name) ? name : "that has gone",
 				strerror(-ret), ret == -EPERM ? " (needs CAP_NET_ADMIN)" : "");
 		else
 			in->gro_changed = true;

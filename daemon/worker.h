@@ -34,6 +34,7 @@ struct worker_page;
  * @armed:   a multishot receive is in the ring
  * @starved: it ended because its pool was empty
  * @rearm_ns: not before this time, after an error
+ * @name:    of the interface, for the log; as the last snapshot has it
  */
 struct worker_input {
 	int sock;
@@ -43,6 +44,8 @@ struct worker_input {
 	bool armed;
 	bool starved;
 	uint64_t rearm_ns;
+	char name[MCR_IFNAME_MAX];
+	struct log_limit limit_recv;
 };
 
 struct worker {

@@ -83,6 +83,17 @@ static void publish_applied(struct worker *w, const struct match_table *t)
 			    "cannot signal control: %s", strerror(errno));
 }
 
+/* Slots mean something to the supervisor and to us; the log says names. */
+static void name_inputs(struct worker *w, const struct snapshot_view *v)
+{
+	for (uint32_t i = 0; i < v->n_ifaces; i++) {
+		const struct snapshot_iface *f = &v->ifaces[i];
+
+		if (f->slot < MCR_MAX_IFACES)
+			memcpy(w->inputs[f->slot].name, f->name, sizeof(f->name));
+	}
+}
+
 static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 {
 	struct match_table *old, *table;
@@ -105,6 +116,7 @@ static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 	}
 	relay_swap(w->relay, table);
 	w->table = table;
+	name_inputs(w, &view);
 	match_free(old);
 	publish_applied(w, table);
 out:

@@ -129,8 +129,8 @@ static void recv_ended(struct worker *w, union ring_tag tag, int res)
 		counter_add(&w->page->ingress.buf_exhaust, 1);
 	} else if (res < 0) {
 		in->rearm_ns = w->now_ns + REARM_AFTER_ERROR_NS;
-		log_limited(&w->limit_recv, w->now_ns, SEV_WARNING, FAC_INGRESS,
-			    "receive on interface slot %u: %s", tag.slot, strerror(-res));
+		log_limited(&in->limit_recv, w->now_ns, SEV_WARNING, FAC_INGRESS,
+			    "receive on interface %s: %s", in->name, strerror(-res));
 	}
 }
 

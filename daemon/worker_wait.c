@@ -108,6 +108,7 @@ void worker_tick(struct worker *w)
 			    "the kernel refuses UDP_SEGMENT for %llu outputs: single sends there",
 			    (unsigned long long)w->gso_fallbacks_logged);
 	}
+	log_catch_up();
 	/* Half a period early: the signal that ends the next sleep must not come too soon. */
 	w->next_tick_ns = w->now_ns + TICK_US * 500ull;
 }

@@ -37,7 +37,12 @@ void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 {
 }
 
-void log_raw(const char *fmt, ...)
+void log_raw(enum log_facility f, const char *fmt, ...)
+{
+}
+
+void log_burst(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum log_facility f,
+	       const char *fmt, ...)
 {
 }
 

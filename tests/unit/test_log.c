@@ -10,8 +10,11 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,10 +125,190 @@ static void test_overlong(void **state)
 
 static void test_raw(void **state)
 {
+	const char *line;
+
+	log_init("control", false);
+	capture();
+	log_raw(FAC_STATS, "[STATS] t_ms=%d rx=%d", 12, 34);
+	assert_string_equal(captured(), "[STATS] t_ms=12 rx=34\n");
 	log_init("control", true);
 	capture();
-	log_raw("[STATS] t_ms=%d rx=%d", 12, 34);
-	assert_string_equal(captured(), "[STATS] t_ms=12 rx=34\n");
+	log_raw(FAC_STATS, "[STATS] t_ms=%d rx=%d", 12, 34);
+	line = captured();
+	assert_non_null(strstr(line, "\"facility\":\"Stats\""));
+	assert_non_null(strstr(line, "\"message\":\"[STATS] t_ms=12 rx=34\"}\n"));
+}
+
+/* Characters and escapes are never cut, and what is no UTF-8 becomes it. */
+static void test_json_text(void **state)
+{
+	static const struct {
+		const char *message, *end;
+	} rows[] = {
+		{"caf\xc3\xa9", "\"caf\xc3\xa9\"}\n"},
+		{"\xff\xc3(\xe2\x82\xac", "\"\\ufffd\\ufffd(\xe2\x82\xac\"}\n"},
+		{"\xe2\x82", "\"\\ufffd\\ufffd\"}\n"},
+	};
+	static char message[1000];
+
+	log_init("control", true);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *line;
+
+		capture();
+		log_msg(SEV_ERROR, FAC_TEST, "%s", rows[i].message);
+		line = captured();
+		assert_string_equal(line + strlen(line) - strlen(rows[i].end), rows[i].end);
+	}
+	for (size_t skew = 0; skew < 6; skew++) {
+		const char *line;
+		size_t n = 0;
+
+		memset(message, 'x', sizeof(message));
+		for (size_t i = skew; i < sizeof(message) - 1; i++)
+			message[i] = '\x01';
+		message[sizeof(message) - 1] = '\0';
+		capture();
+		log_msg(SEV_ERROR, FAC_TEST, "%s", message);
+		line = strstr(captured(), "\"message\":\"") + strlen("\"message\":\"") + skew;
+		for (; strncmp(line, "\\u0001", 6) == 0; line += 6)
+			n++;
+		assert_true(n > 100);
+		assert_string_equal(line, "\"}\n");
+	}
+}
+
+/* Standard error is @writer until told otherwise. */
+static void onto(int writer)
+{
+	saved_stderr = dup(STDERR_FILENO);
+	dup2(writer, STDERR_FILENO);
+	close(writer);
+}
+
+static void back(void)
+{
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	log_init("control", false);
+}
+
+/* All that can be read from @fd. */
+static const char *drain(int fd)
+{
+	static char buf[4 << 20];
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, buf + len, sizeof(buf) - 1 - len, MSG_DONTWAIT)) > 0 ||
+	       (n < 0 && errno == ENOTSOCK && (n = read(fd, buf + len, sizeof(buf) - 1 - len)) > 0))
+		len += (size_t)n;
+	buf[len] = '\0';
+	return buf;
+}
+
+static unsigned count(const char *text, const char *word)
+{
+	unsigned n = 0;
+
+	for (text = strstr(text, word); text; text = strstr(text + 1, word))
+		n++;
+	return n;
+}
+
+/* What the lines in @text say was lost. */
+static unsigned long long lost_in(const char *text)
+{
+	unsigned long long sum = 0, n;
+
+	for (text = strstr(text, "control]: "); text; text = strstr(text + 1, "control]: ")) {
+		int end = 0;
+
+		if (sscanf(text, "control]: %llu lines of the log were lost%n", &n, &end) == 1 &&
+		    end)
+			sum += n;
+	}
+	return sum;
+}
+
+/* More lines than anything takes that nobody reads; this would never end if one waited. */
+static void test_nobody_reads(void **state)
+{
+	static const struct {
+		const char *name;
+		bool socket, detach;
+	} rows[] = {
+		{"a pipe of others, opened once more", false, true},
+		{"a pipe that is asked before each line", false, false},
+		{"a socket", true, false},
+	};
+	const unsigned lines = 10000;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned long long lost;
+		unsigned written;
+		const char *text;
+		int pair[2];
+
+		print_message("  %s\n", rows[i].name);
+		assert_int_equal(
+			rows[i].socket ? socketpair(AF_UNIX, SOCK_STREAM, 0, pair) : pipe(pair), 0);
+		fcntl(pair[0], F_SETFL, O_NONBLOCK);
+		onto(pair[1]);
+		log_init("control", false);
+		if (rows[i].detach)
+			log_detach();
+		for (unsigned n = 0; n < lines; n++)
+			log_msg(SEV_ERROR, FAC_TEST, "%0200u", n);
+		text = drain(pair[0]);
+		written = count(text, "error Test[control]: 0000");
+		lost = lost_in(text);
+		/* The count is said as soon as there is room, and only once. */
+		log_catch_up();
+		lost += lost_in(drain(pair[0]));
+		log_catch_up();
+		log_msg(SEV_ERROR, FAC_TEST, "there again");
+		text = drain(pair[0]);
+		back();
+		assert_int_equal(written + lost, lines);
+		assert_true(lost > 1000 && written > 10);
+		assert_int_equal(count(text, "\n"), 1);
+		assert_non_null(strstr(text, "there again\n"));
+		close(pair[0]);
+	}
+}
+
+/* O_NONBLOCK is the supervisor's own: who shares the pipe with it keeps a blocking one. */
+static void test_detached(void **state)
+{
+	int pair[2], others;
+
+	assert_int_equal(pipe(pair), 0);
+	others = dup(pair[1]);
+	onto(pair[1]);
+	log_detach();
+	assert_true(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK);
+	assert_false(fcntl(STDERR_FILENO, F_GETFD) & FD_CLOEXEC);
+	back();
+	assert_false(fcntl(others, F_GETFL) & O_NONBLOCK);
+	close(others);
+	close(pair[0]);
+}
+
+static void test_burst(void **state)
+{
+	struct log_limit limit = {0};
+	const char *text;
+
+	log_init("control", false);
+	capture();
+	for (unsigned i = 0; i < 150; i++)
+		log_burst(&limit, 1, SEV_INFO, FAC_TEST, "x");
+	assert_int_equal(count(captured(), "]: x\n"), 100);
+	capture();
+	log_burst(&limit, 10000000001ull, SEV_INFO, FAC_TEST, "y");
+	text = captured();
+	assert_non_null(strstr(text, "]: y (50 more like this were left out)\n"));
 }
 
 static void test_limited(void **state)
@@ -190,9 +373,11 @@ static void test_die(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines), cmocka_unit_test(test_overlong),
-		cmocka_unit_test(test_raw),   cmocka_unit_test(test_limited),
-		cmocka_unit_test(test_names), cmocka_unit_test(test_die),
+		cmocka_unit_test(test_lines),     cmocka_unit_test(test_overlong),
+		cmocka_unit_test(test_raw),       cmocka_unit_test(test_limited),
+		cmocka_unit_test(test_names),     cmocka_unit_test(test_die),
+		cmocka_unit_test(test_json_text), cmocka_unit_test(test_nobody_reads),
+		cmocka_unit_test(test_detached),  cmocka_unit_test(test_burst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
