@@ -29,7 +29,7 @@
 #include "core/limits.h"
 
 #define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
-#define IPC_VERSION 2          /* of these messages: an upgrade goes only to an equal one */
+#define IPC_VERSION 3          /* of these messages: an upgrade goes only to an equal one */
 
 enum ipc_peer { IPC_FROM_CONTROL, IPC_FROM_WORKER, IPC_TO_CONTROL, IPC_TO_WORKER };
 
@@ -80,6 +80,7 @@ enum ipc_gift {
 	GIFT_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
 	GIFT_ARENA,                /* worker: memfd for ring, buffers and send marker */
 	GIFT_HEARTBEAT,            /* control: struct heartbeat_page, to be written */
+	GIFT_LIMITS,               /* worker: struct limit_page, shared by all of them */
 	GIFTS
 };
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "core/limiter.h"
 #include "core/statpage.h"
 
 #define EMPTY         UINT32_MAX
@@ -32,6 +33,7 @@ struct match_table {
 	uint32_t n_rules, n_outputs;
 	uint32_t mask; /* of the index */
 	bool any_source_specific;
+	struct limit_page *limits;
 	struct match_rule *rules;
 	struct match_output *outputs;
 	/* Outputs as snapshot_hash_rule() takes them are scattered through @outputs. */
@@ -169,7 +171,6 @@ static void carry_over(struct match_rule *r, const struct match_table *old)
 		   r->rec.port);
 	if (!was || was->rec.incarnation != r->rec.incarnation)
 		return;
-	r->bucket = was->bucket;
 	for (uint32_t i = 0; i < r->rec.n_outputs && i < was->rec.n_outputs; i++)
 		r->outputs[i].no_gso = was->outputs[i].no_gso;
 }
@@ -187,6 +188,9 @@ static void build_rule(struct match_table *t, const struct snapshot_view *view,
 	r->head = r->tail = CHAIN_END;
 	take_slot(&slot->incarnation, rec->incarnation, &slot->c, sizeof(slot->c));
 	r->counters = &slot->c;
+	r->limit = &t->limits->rule[rec->slot];
+	if (rec->limit_pps || rec->limit_bps)
+		limiter_own(r->limit, rec->incarnation);
 	for (uint32_t i = 0; i < rec->n_outputs; i++) {
 		const struct snapshot_output *out = &view->outputs[rec->first_output + i];
 
@@ -222,7 +226,8 @@ static struct match_table *table_new(uint32_t rules, uint32_t outputs)
 }
 
 struct match_table *match_build(const struct snapshot_view *view, unsigned worker,
-				struct worker_page *page, const struct match_table *old)
+				struct worker_page *page, struct limit_page *limits,
+				const struct match_table *old)
 {
 	const uint64_t bit = 1ull << worker;
 	uint32_t rules = 0, outputs = 0;
@@ -238,6 +243,7 @@ struct match_table *match_build(const struct snapshot_view *view, unsigned worke
 	if (!t)
 		return NULL;
 	t->generation = view->generation;
+	t->limits = limits;
 	for (uint32_t i = 0; i < view->n_rules; i++)
 		if (view->rules[i].worker_mask & bit)
 			build_rule(t, view, &view->rules[i], page, old);

@@ -47,20 +47,11 @@ struct match_output {
 };
 
 /**
- * struct match_bucket - token bucket of a rate limit
- * Tokens are scaled by 10^9 so that a nanosecond's worth is a whole number.
- */
-struct match_bucket {
-	uint64_t updated_ns;
-	uint64_t datagrams_e9;
-	uint64_t bits_e9;
-};
-
-/**
  * struct match_rule - one rule
  * @rec:        what the snapshot says; covered by the hash
  * @outputs:    rec.n_outputs of them
  * @payload_max: smallest of theirs: a larger payload leaves in fragments somewhere
+ * @limit:      state of its rate limits, shared with the other workers
  * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or CHAIN_END
  * @saved_epoch: commit for which its counters are in the journal (core/journal.c)
  */
@@ -69,11 +60,12 @@ struct match_rule {
 	struct match_output *outputs;
 	uint32_t payload_max;
 	struct rule_counters *counters;
-	struct match_bucket bucket;
+	struct limit_slot *limit;
 	uint32_t head, tail;
 	uint64_t saved_epoch;
 };
 
+struct limit_page;
 struct match_table;
 struct worker_page;
 
@@ -82,12 +74,14 @@ struct worker_page;
  * @view:   checked snapshot; not needed afterwards
  * @worker: rules whose worker_mask has this bit are taken
  * @page:   status page of the worker: counters of rules that are new start at zero
- * @old:    table in use, or NULL: rate limits and refused GSO carry over
+ * @limits: state of rate limits, borrowed for the life of the table
+ * @old:    table in use, or NULL: refused GSO carries over
  *
  * Return: the table, or NULL when out of memory.
  */
 struct match_table *match_build(const struct snapshot_view *view, unsigned worker,
-				struct worker_page *page, const struct match_table *old);
+				struct worker_page *page, struct limit_page *limits,
+				const struct match_table *old);
 /* NULL: nothing to free. */
 void match_free(struct match_table *t);
 

@@ -67,6 +67,7 @@ void control_gift(struct process *p, const struct ipc_give *give, int fd)
 		map_heartbeat(p, fd);
 		return;
 	case GIFT_ARENA:
+	case GIFT_LIMITS:
 	case GIFTS:
 		break;
 	}

@@ -230,7 +230,8 @@ struct supervisor {
 	unsigned budget; /* messages that control may still send */
 	uint64_t budget_ns;
 
-	int applied; /* eventfd */
+	int applied;   /* eventfd */
+	int limits_fd; /* struct limit_page, for the workers */
 	int iface_page_fd;
 	struct iface_page *iface_page; /* we are its only writer */
 	uint64_t stats_ns;             /* when to read PACKET_STATISTICS next */

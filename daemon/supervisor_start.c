@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 
+#include "core/limiter.h"
 #include "daemon/descriptor_reserve.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"
@@ -33,7 +34,7 @@ struct supervisor *supervisor_new(const struct options *options)
 	s->started_ns = supervisor_now_ns();
 	s->epoll = s->signals = s->notify = s->control_listener = s->status_listener = -1;
 	s->config_fd = s->applied = s->iface_page_fd = s->snapshot_fd = -1;
-	s->heartbeat_fd = -1;
+	s->heartbeat_fd = s->limits_fd = -1;
 	s->health_ns = s->started_ns;
 	upgrade_init(s);
 	for (unsigned i = 0; i < CHILDREN; i++)
@@ -65,6 +66,9 @@ static int make_pages(struct supervisor *s)
 		s->heartbeat = NULL;
 		return -errno;
 	}
+	s->limits_fd = child_memfd("mcr-limits", sizeof(struct limit_page));
+	if (s->limits_fd < 0)
+		return s->limits_fd;
 	s->applied = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return s->applied < 0 ? -errno : 0;
 }

@@ -27,6 +27,7 @@
 
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/limiter.h"
 #include "core/snapshot.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
@@ -110,6 +111,7 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 	state_put_fd(w, s->status_listener);
 	state_put_fd(w, s->config_fd);
 	state_put_fd(w, s->applied);
+	state_put_fd(w, s->limits_fd);
 	state_put_fd(w, s->iface_page_fd);
 	state_put_fd(w, s->heartbeat_fd);
 	state_put_fd(w, s->snapshot_fd);
@@ -140,6 +142,7 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	s->status_listener = state_need_fd(r, FD_LISTENER, 0);
 	s->config_fd = state_get_fd(r, FD_FILE, 0);
 	s->applied = state_need_fd(r, FD_ANONYMOUS, 0);
+	s->limits_fd = state_need_fd(r, FD_MEMORY, sizeof(struct limit_page));
 	s->iface_page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct iface_page));
 	s->heartbeat_fd = state_need_fd(r, FD_MEMORY, sizeof(struct heartbeat_page));
 	s->snapshot_fd = state_get_fd(r, FD_MEMORY, 0);

@@ -79,6 +79,8 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	if (ret == 0)
 		ret = give(s, worker, GIFT_WORKER_PAGE, w->page_fd);
 	if (ret == 0)
+		ret = give(s, worker, GIFT_LIMITS, s->limits_fd);
+	if (ret == 0)
 		ret = give(s, worker, GIFT_APPLIED, s->applied);
 	if (ret == 0)
 		ret = ipc_send(s->child[worker].channel, &start, -1);

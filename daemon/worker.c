@@ -39,6 +39,7 @@
 
 #include "core/clock.h"
 #include "core/egress.h"
+#include "core/limiter.h"
 #include "core/match.h"
 #include "core/relay.h"
 #include "core/statpage.h"
@@ -50,7 +51,7 @@
 
 /* Gifts of the supervisor. */
 struct gifts {
-	int arena, page, applied;
+	int arena, page, limits, applied;
 	struct ipc_start start;
 };
 
@@ -60,7 +61,7 @@ static int take_gifts(struct gifts *g)
 	struct ipc_msg m;
 	int fd, ret;
 
-	*g = (struct gifts){-1, -1, -1, {0}};
+	*g = (struct gifts){-1, -1, -1, -1, {0}};
 	for (;;) {
 		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
 		if (ret == -EAGAIN) {
@@ -78,13 +79,15 @@ static int take_gifts(struct gifts *g)
 			g->arena = fd;
 		else if (m.give.what == GIFT_WORKER_PAGE)
 			g->page = fd;
+		else if (m.give.what == GIFT_LIMITS)
+			g->limits = fd;
 		else if (m.give.what == GIFT_APPLIED)
 			g->applied = fd;
 		else
 			close(fd);
 	}
 	g->start = m.start;
-	return g->arena < 0 || g->page < 0 || g->applied < 0 ? -EPROTO : 0;
+	return g->arena < 0 || g->page < 0 || g->limits < 0 || g->applied < 0 ? -EPROTO : 0;
 }
 
 static void *map_shared(int fd, size_t bytes, int flags)
@@ -118,6 +121,7 @@ static void make(struct worker *w, const struct gifts *g)
 
 	pin(w->cpu);
 	w->page = map_shared(g->page, sizeof(*w->page), 0);
+	w->limits = map_shared(g->limits, sizeof(*w->limits), 0);
 	w->arena = map_shared(g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
 	worker_take_over(w);
 	ret = ring_init(&w->ring, w->arena, w->journal.c->set);

@@ -22,6 +22,7 @@
 #include "core/ring.h"
 #include "daemon/log.h"
 
+struct limit_page;
 struct match_table;
 struct recovery;
 struct relay;
@@ -62,6 +63,7 @@ struct worker {
 	int applied_fd;
 	void *arena;
 	struct worker_page *page;
+	struct limit_page *limits; /* shared with the other workers */
 	struct relay *relay;
 	struct match_table *table; /* in use, owned through the relay */
 	struct egress *egress;

@@ -108,7 +108,7 @@ static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 	if (ret < 0)
 		goto out;
 	old = relay_swap(w->relay, NULL);
-	table = match_build(&view, w->index, w->page, old);
+	table = match_build(&view, w->index, w->page, w->limits, old);
 	if (!table) {
 		relay_swap(w->relay, old);
 		ret = -ENOMEM;

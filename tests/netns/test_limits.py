@@ -5,7 +5,9 @@
     gen ---- eth0  relay  eth1 ---- sink
 """
 
+import os
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
@@ -58,6 +60,37 @@ def pps(t):
     # longer than the burst lasts loses the tokens of that time.
     highest = (sent["elapsed_s"] + BURST_S) * 1000 + 50
     t.between(delivered, 0.5 * sent["elapsed_s"] * 1000, highest, "delivered")
+
+
+@scenario("a limit that several workers share", topology="chain3")
+def shared(t):
+    """Steering by CPU brings a rule's datagrams to every worker: the limit is that of all."""
+    if len(os.sched_getaffinity(0)) < 2:
+        t.skip("needs two CPUs")
+    for workers in (1, 2, 4):
+        relay = t.mcrd("relay", num_workers=workers, config={
+            "steering": {"eth0": "cpu"},
+            "rules": [rule(IN, 5000, output(OUT, 6000), rate_limit={"pps": 1000})]})
+        sink = t.sink("sink", "eth0", OUT, 6000)
+        gens = [t.gen_start("gen", "eth0", IN, 5000, hold=True, rate=3000, count=6000, size=200,
+                            cpu=cpu, first_flow=cpu) for cpu in (0, 1)]
+        began = time.monotonic()
+        for gen in gens:
+            gen.go()
+        total = sum(gen.finish()["sent"] for gen in gens)
+        t.wait_until(lambda: relay.stats()["totals"]["received"] >= total, 10, "all received")
+        elapsed_s = time.monotonic() - began
+        stats = t.conservation(relay)
+        delivered = stats["totals"]["sent"]
+        took = [one["received"] for one in stats["workers"]]
+        t.equal([count > 0 for count in took[:2]], [True] * min(workers, 2), "workers that took part")
+        t.equal(nonzero(stats["totals"]["drops"]), {"rate_limited": total - delivered}, "drops")
+        t.equal(sink.finish(delivered)["received"], delivered, "received by the sink")
+        # The time that is measured here is a little longer than that of the traffic.
+        t.between(delivered, 0, (elapsed_s * 1000 + BURST_S * 1000) * 1.02, "delivered")
+        t.between(delivered, 1000, total, "delivered in two seconds")
+        t.note(f"{workers} workers: {delivered} in {elapsed_s:.2f} s")
+        relay.stop()
 
 
 @scenario("a limit in bits a second", topology="chain3")

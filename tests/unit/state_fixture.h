@@ -25,6 +25,7 @@
 
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/limiter.h"
 #include "daemon/supervisor.h"
 
 #define WORKERS 2u
@@ -222,6 +223,7 @@ static int setup(void **state)
 	sup->control_listener = listener();
 	sup->status_listener = listener();
 	sup->applied = high(eventfd(0, EFD_CLOEXEC));
+	sup->limits_fd = memory(sizeof(struct limit_page));
 	sup->iface_page_fd = memory(sizeof(struct iface_page));
 	sup->heartbeat_fd = memory(sizeof(struct heartbeat_page));
 	fill_children(sup, now_ns);

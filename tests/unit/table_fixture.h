@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/limiter.h"
 #include "core/match.h"
 #include "core/rule.h"
 #include "core/snapshot.h"
@@ -47,6 +48,9 @@ struct table_snapshot {
 	size_t bytes;
 	struct snapshot_view view;
 };
+
+/* Rate limits of all tables of a program. */
+static struct limit_page table_limits;
 
 static inline struct addr table_addr(uint32_t host_order)
 {
@@ -132,7 +136,7 @@ static inline struct match_table *table_build(const struct table_rule *rules, ui
 	struct table_snapshot s;
 
 	if (table_snapshot_init(&s, rules, n, generation))
-		t = match_build(&s.view, 0, page, old);
+		t = match_build(&s.view, 0, page, &table_limits, old);
 	table_snapshot_fini(&s);
 	return t;
 }

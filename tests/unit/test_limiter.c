@@ -16,9 +16,18 @@
 
 #define SECOND 1000000000ull
 
+static struct limit_slot slots[2];
+
+/* A rule that nothing has passed yet. */
+static struct match_rule rule_in(struct limit_slot *slot, uint64_t pps, uint64_t bps)
+{
+	*slot = (struct limit_slot){0};
+	return (struct match_rule){.rec = {.limit_pps = pps, .limit_bps = bps}, .limit = slot};
+}
+
 static struct match_rule rule_with(uint64_t pps, uint64_t bps)
 {
-	return (struct match_rule){.rec = {.limit_pps = pps, .limit_bps = bps}};
+	return rule_in(&slots[0], pps, bps);
 }
 
 /* Datagrams that pass in @seconds when @batch of @bytes arrive every @period_ns. */
@@ -89,7 +98,7 @@ static void long_run_rate(void **state)
 static void burst(void **state)
 {
 	struct match_rule r = rule_with(1000, 0);
-	struct match_rule bits = rule_with(0, 80000000);
+	struct match_rule bits = rule_in(&slots[1], 0, 80000000);
 
 	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
 	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 0);
@@ -119,14 +128,56 @@ static void refused_by_one_costs_nothing_in_the_other(void **state)
 	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 49);
 }
 
-/* A clock that steps back gives nothing away. */
-static void clock_backwards(void **state)
+/* The clock of another worker's turn is a little behind: nothing is given away. */
+static void clock_behind(void **state)
 {
 	struct match_rule r = rule_with(1000, 0);
 
 	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
-	assert_int_equal(limiter_take(&r, 500, 100, 99 * SECOND), 0);
-	assert_int_equal(limiter_take(&r, 500, 100, 99 * SECOND + 1000000), 1);
+	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND - 25000000), 0);
+	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND + 1000000), 1);
+}
+
+/* Workers in turn, each with a clock of its own turn: the limit is that of all together. */
+static void workers_share(void **state)
+{
+	for (unsigned workers = 1; workers <= 4; workers *= 2) {
+		struct match_rule r = rule_with(1000, 0);
+		uint64_t n = 0, now_ns = 100 * SECOND;
+
+		/* What is saved up before goes first. */
+		limiter_take(&r, 500, 100, now_ns);
+		for (unsigned turn = 0; turn < 1000; turn++, now_ns += SECOND / 1000)
+			n += limiter_take(&r, 5, 100, now_ns - turn % workers * 5000000);
+		if (n < 980 || n > 1020)
+			fail_msg("%u workers: %llu of 1000", workers, (unsigned long long)n);
+	}
+}
+
+/* The state of a rule that is gone is not that of the next one in its slot. */
+static void owner(void **state)
+{
+	struct match_rule r = rule_with(1000, 0);
+
+	limiter_own(r.limit, 7);
+	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
+	limiter_own(r.limit, 7);
+	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 0);
+	limiter_own(r.limit, 8);
+	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
+}
+
+/* Garbage in the shared page holds nobody up for longer than it is written. */
+static void garbage(void **state)
+{
+	static const uint64_t words[] = {UINT64_MAX, 1ull << 63, 102 * SECOND * 16, 1, 0};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct match_rule r = rule_with(1000, 8000000);
+
+		r.limit->datagrams_due = r.limit->bits_due = words[i];
+		assert_int_equal(limiter_take(&r, 500, 1000, 100 * SECOND), 50);
+	}
 }
 
 int main(void)
@@ -136,7 +187,10 @@ int main(void)
 		cmocka_unit_test(burst),
 		cmocka_unit_test(one_always_fits),
 		cmocka_unit_test(refused_by_one_costs_nothing_in_the_other),
-		cmocka_unit_test(clock_backwards),
+		cmocka_unit_test(clock_behind),
+		cmocka_unit_test(workers_share),
+		cmocka_unit_test(owner),
+		cmocka_unit_test(garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

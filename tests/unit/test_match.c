@@ -2,7 +2,7 @@
 /*
  * test_match.c - a worker's table: lookups, what a swap keeps, hashes, control messages
  *
- * Links: core/match.c core/snapshot.c core/snapshot_parse.c core/addr.c
+ * Links: core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c core/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -157,24 +157,22 @@ static void carry_over(void **state)
 		 .outputs = outs},
 	};
 	struct match_table *a = build(rules, 2, NULL), *b;
-	const struct match_bucket bucket = {11, 22, 33};
 	struct match_rule *r;
 
 	for (unsigned i = 0; i < 2; i++) {
 		r = table_find(a, &rules[i]);
-		assert_int_equal(r->bucket.updated_ns, 0);
-		r->bucket = bucket;
+		r->limit->datagrams_due = 11;
 		r->outputs[1].no_gso = true;
 	}
 	rules[1].incarnation = 9;
 	b = build(rules, 2, a);
 	match_free(a);
 	r = table_find(b, &rules[0]);
-	assert_memory_equal(&r->bucket, &bucket, sizeof(bucket));
+	assert_int_equal(r->limit->datagrams_due, 11);
 	assert_false(r->outputs[0].no_gso);
 	assert_true(r->outputs[1].no_gso);
 	r = table_find(b, &rules[1]); /* another rule in the same place learns anew */
-	assert_int_equal(r->bucket.updated_ns, 0);
+	assert_int_equal(r->limit->datagrams_due, 0);
 	assert_false(r->outputs[1].no_gso);
 	match_free(b);
 }
@@ -217,7 +215,7 @@ static void hash_is_that_of_the_snapshot(void **state)
 
 	assert_true(table_snapshot_init(&s, rules, n, 3));
 	for (unsigned worker = 0; worker < 6; worker++) {
-		struct match_table *t = match_build(&s.view, worker, page, NULL);
+		struct match_table *t = match_build(&s.view, worker, page, &table_limits, NULL);
 		const uint64_t want = snapshot_hash_worker(&s.view, worker);
 		unsigned steps = 0;
 
@@ -314,7 +312,7 @@ static void same_input_twice_is_sound(void **state)
 	struct match_table *t;
 
 	assert_true(table_snapshot_init(&s, rules, 2, 1));
-	t = match_build(&s.view, 0, page, NULL);
+	t = match_build(&s.view, 0, page, &table_limits, NULL);
 	assert_non_null(t);
 	assert_int_equal(match_hash(t), snapshot_hash_worker(&s.view, 0));
 	assert_int_equal(table_find(t, &rules[0])->rec.slot, 0);

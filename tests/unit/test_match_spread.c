@@ -4,7 +4,7 @@
  *
  * Measured as CPU time against that for keys without a pattern, in the same run.
  *
- * Links: core/match.c core/snapshot.c core/snapshot_parse.c core/addr.c
+ * Links: core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c core/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

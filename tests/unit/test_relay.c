@@ -68,6 +68,7 @@ static int start(void **state)
 {
 	env = calloc(1, sizeof(*env));
 	assert_non_null(env);
+	memset(&table_limits, 0, sizeof(table_limits));
 	env->arena = aligned_alloc(ARENA_PAGE, WORKER_ARENA_BYTES);
 	env->page = calloc(1, sizeof(*env->page));
 	env->k = fake_new();

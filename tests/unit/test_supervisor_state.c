@@ -44,6 +44,7 @@ static void test_same_again(void **state)
 	assert_int_equal(s->control_listener, sup->control_listener);
 	assert_int_equal(s->status_listener, sup->status_listener);
 	assert_int_equal(s->applied, sup->applied);
+	assert_int_equal(s->limits_fd, sup->limits_fd);
 	assert_int_equal(s->notify, -1);
 	for (unsigned i = 0; i < CHILDREN; i++)
 		assert_memory_equal(&s->child[i], &sup->child[i], sizeof(s->child[i]));

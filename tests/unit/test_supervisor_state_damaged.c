@@ -157,6 +157,7 @@ static void test_descriptors(void **state)
 		{"control listener", sup->control_listener, 0},
 		{"status listener", sup->status_listener, 0},
 		{"eventfd", sup->applied, 0},
+		{"limits", sup->limits_fd, 0},
 		{"interface page", sup->iface_page_fd, 0},
 		{"heartbeat page", sup->heartbeat_fd, 0},
 		{"snapshot", sup->snapshot_fd, 1u << NONE},
