@@ -268,7 +268,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/bin/mcrd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(BUILD)/bin/mcrctl $(HARNESS_BINS) $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 daemon/man/mcrctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 daemon/man/mcrctl.1 harness/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 daemon/man/mcrd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -d $(SHARE)/harness/topologies $(SHARE)/build/bin
 	install -m 644 harness/topologies/*.json $(SHARE)/harness/topologies/

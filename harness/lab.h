@@ -9,6 +9,24 @@
  *
  * Two small processes belong to a lab.  The watcher kills what runs in the nodes when the owner
  * has died (labwatch.h); the carrier moves packets between the ends of tun links (labtun.h).
+ *
+ * A program that runs a generator and a sink in a lab (proc.h, report.h):
+ *
+ *	lab_up(&lab, &topo, &error);
+ *	struct proc_spec spec = PROC_SPEC_INIT;
+ *	spec.argv = (const char *[]){"mcrsink", "--interface", "eth0", "--group", "239.1.1.1",
+ *				     "--port", "5000", "--json", "--ready-fd", "3", NULL};
+ *	spec.userns_fd = lab.userns_fd;
+ *	spec.netns_fd = lab.netns_fds[topology_node(&topo, "sink")];
+ *	spec.ready = spec.capture = true;
+ *	proc_spawn(&sink, &spec);
+ *	proc_wait_ready(&sink, deadline_in_ms(5000));
+ *	... the generator likewise, with spec.go and "--go-fd", "4" ...
+ *	pidfd_send_signal(sink.pidfd, SIGTERM, NULL, 0);
+ *	proc_collect(&sink, deadline_in_ms(5000), &text);
+ *	report_read_sink(&report, text);
+ *	proc_stop(&sink, 0, deadline_in_ms(5000), &status);
+ *	lab_down(&lab);
  */
 #ifndef HARNESS_LAB_H
 #define HARNESS_LAB_H

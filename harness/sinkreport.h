@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the sink says: one line for people, or JSON; the fields are in harness/README.md. */
+/* What the sink says: one line for people, or JSON; the fields are in mcrsink(1). */
 #ifndef HARNESS_SINKREPORT_H
 #define HARNESS_SINKREPORT_H
 

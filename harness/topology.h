@@ -2,7 +2,7 @@
 /*
  * A topology: the nodes and links of a lab, as data.
  *
- * The JSON format is described in harness/README.md.  A topology that was read is complete and
+ * The JSON format is described in mcrlab(1).  A topology that was read is complete and
  * consistent: every link end, route and bridge port names a node and an interface that exist.
  */
 #ifndef HARNESS_TOPOLOGY_H

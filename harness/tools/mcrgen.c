@@ -3,7 +3,7 @@
  * mcrgen - send test datagrams to a group or a host, or replay a capture, and say what was truly
  * sent.
  *
- * The payload is described in harness/payload.h, the report in harness/README.md.
+ * The payload is described in harness/payload.h, the report in mcrgen(1).
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 /*
  * mcrsink - receive test datagrams and say exactly what arrived.
  *
- * The payload is described in harness/payload.h, the report in harness/README.md.
+ * The payload is described in harness/payload.h, the report in mcrsink(1).
  */
 #include <arpa/inet.h>
 #include <errno.h>

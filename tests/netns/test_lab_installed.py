@@ -42,6 +42,9 @@ def installed(t):
                            f"DESTDIR={root}", "PREFIX=/usr"], cwd=paths.REPOSITORY, text=True,
                           capture_output=True, timeout=scaled(50), check=False)
     t.equal((done.returncode, done.stderr), (0, ""), "make install")
+    pages = sorted(path.name for path in (root / "usr/share/man").glob("man*/*"))
+    t.equal(pages, ["mcrbench.1", "mcrctl.1", "mcrd.8", "mcrgen.1", "mcrlab.1", "mcrsink.1"],
+            "man pages")
     env = {key: value for key, value in os.environ.items()
            if not key.startswith("MCR_") and key != "PYTHONPATH"}
 

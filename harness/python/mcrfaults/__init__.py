@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Faults under traffic: how each is injected, and what it cost; see harness/README.md."""
+"""Faults under traffic: how each is injected, and what it cost; see harness/python/README.md."""

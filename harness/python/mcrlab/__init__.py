@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Scenarios in a lab of network namespaces: see harness/README.md."""
+"""Scenarios in a lab of network namespaces: see harness/python/README.md."""
 
 from . import fault
 from .payload import payload

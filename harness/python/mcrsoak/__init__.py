@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Endurance: streams, changes and faults for as long as you like; see harness/README.md."""
+"""Endurance: streams, changes and faults for as long as you like; see harness/python/README.md."""
 
 from .run import LAB, soak
 
