@@ -33,8 +33,12 @@
 #include "daemon/control_load.h"
 #include "daemon/log.h"
 
+static unsigned warnings; /* and errors that log_msg() was given */
+
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 {
+	if (s <= SEV_WARNING)
+		warnings++;
 }
 
 void log_raw(enum log_facility f, const char *fmt, ...)

@@ -180,6 +180,54 @@ static void test_refusal_is_retried(void **state)
 	}
 }
 
+/* However often something is asked for again: that it is refused is said once. */
+static void test_refusal_is_said_once(void **state)
+{
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		struct bench *b;
+
+		teardown(state);
+		setup(state);
+		b = *state;
+		set_link(b, 2, "in0", true);
+		set_link(b, 3, "out0", true);
+		add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+		b->refuse = refusals[i].refuse;
+		b->with = refusals[i].with;
+		warnings = 0;
+		for (unsigned again = 0; again < 3; again++) {
+			run(b);
+			if (warnings != 1)
+				fail_msg("%s: %u lines after %u tries", refusals[i].name, warnings,
+					 again + 1);
+		}
+	}
+}
+
+/* A control that was restarted asks for what its predecessor has opened: that is none. */
+static void test_what_is_open_already(void **state)
+{
+	static const enum ipc_type types[] = {IPC_OPEN_INPUT, IPC_OPEN_OUTPUT};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct bench *b;
+
+		teardown(state);
+		setup(state);
+		b = *state;
+		set_link(b, 2, "in0", true);
+		set_link(b, 3, "out0", true);
+		add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+		b->refuse = types[i];
+		b->with = EEXIST;
+		warnings = 0;
+		assert_string_equal(run(b), "open-in open-out publish filter join");
+		assert_false(b->c->rec.failed);
+		assert_int_equal(warnings, 0);
+		assert_string_equal(run(b), "");
+	}
+}
+
 static void test_settings(void **state)
 {
 	struct bench *b = *state;
@@ -253,6 +301,8 @@ int main(void)
 		T(test_mtu),
 		T(test_slot_follows_ifindex),
 		T(test_refusal_is_retried),
+		T(test_refusal_is_said_once),
+		T(test_what_is_open_already),
 		T(test_settings),
 		T(test_many_requests_use_a_window),
 		T(test_wrong_reply),

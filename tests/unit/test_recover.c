@@ -53,7 +53,7 @@ static const struct kill_case {
 	uint32_t bytes, segment;
 	uint32_t pass;
 	int (*refuse)(uint16_t port, uint32_t first, uint32_t n, bool segmented);
-	bool per_packet, priorities, spoilt, any_order;
+	bool per_packet, priorities, spoilt, any_order, no_iface;
 	uint64_t pps;
 	uint32_t segments_max;
 } kill_cases[] = {
@@ -73,16 +73,22 @@ static const struct kill_case {
 	{"64 segments at most", 2, 3, 100, 4000, 40, 20, .segments_max = 64},
 	{"stale errors", 3, 2, 500, 64, 0, 60, stale, .any_order = true},
 	{"more sends than completions fit", 2, OUTS_MAX, 900, 64, 0, 400, .per_packet = true},
+	{"priorities, more sends than completions fit", 6, OUTS_MAX, 900, 64, 0, 400,
+	 .per_packet = true, .priorities = true},
+	{"stale errors, more sends than completions fit", 2, OUTS_MAX, 900, 64, 0, 400, stale,
+	 .per_packet = true, .any_order = true},
+	{"outputs without an interface", 2, OUTS_MAX, 900, 64, 0, 400, .per_packet = true,
+	 .no_iface = true},
 };
 
 static void make_rules(const struct kill_case *c, uint64_t incarnation)
 {
 	for (uint32_t s = 0; s < c->streams; s++) {
 		for (uint32_t o = 0; o < c->outs; o++)
-			outputs[s][o] =
-				(struct table_output){.iface = o % 2,
-						      .group = FIXTURE_GROUP + 1,
-						      .port = (uint16_t)(6000 + s * OUTS_MAX + o)};
+			outputs[s][o] = (struct table_output){
+				.iface = c->no_iface && o % 3 == 1 ? MCR_NO_SLOT : o % 2,
+				.group = FIXTURE_GROUP + 1,
+				.port = (uint16_t)(6000 + s * OUTS_MAX + o)};
 		rules[s] = (struct table_rule){.group = FIXTURE_GROUP,
 					       .port = (uint16_t)(5000 + s),
 					       .incarnation = incarnation,

@@ -5,6 +5,7 @@
  * Links: core/statpage.c
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -209,6 +210,54 @@ static void slot_that_cannot_be(void **state)
 	free(p);
 }
 
+/* Who has the slot now is in every word of its counters; who had it before never comes back. */
+static void *keep_changing_hands(void *arg)
+{
+	struct worker_page *p = arg;
+	struct rule_slot *slot = &p->rule[7];
+	uint64_t *words = (uint64_t *)&slot->c;
+
+	for (uint64_t owner = 1; !__atomic_load_n(&p->reserved[0], __ATOMIC_RELAXED); owner++) {
+		__atomic_store_n(&slot->incarnation, 0, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		for (size_t i = 0; i < sizeof(slot->c) / sizeof(*words); i++)
+			__atomic_store_n(&words[i], owner, __ATOMIC_RELAXED);
+		__atomic_store_n(&slot->incarnation, owner, __ATOMIC_RELEASE);
+		for (unsigned i = 0; i < 50; i++)
+			__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	}
+	return NULL;
+}
+
+/* All of the counters are the owner's that was asked for, or there are none. */
+static void counters_of_one_owner(void **state)
+{
+	struct worker_page *p = new_worker_page();
+	unsigned torn = 0, whole = 0;
+	pthread_t writer;
+
+	assert_int_equal(pthread_create(&writer, NULL, keep_changing_hands, p), 0);
+	for (unsigned i = 0; i < 3000000; i++) {
+		uint64_t owner = __atomic_load_n(&p->rule[7].incarnation, __ATOMIC_RELAXED);
+		uint64_t words[sizeof(struct rule_counters) / sizeof(uint64_t)];
+		struct rule_counters got;
+
+		if (!owner)
+			continue;
+		statpage_read_rule(p, sizeof(*p), 7, owner, &got);
+		memcpy(words, &got, sizeof(words));
+		for (size_t w = 1; w < sizeof(words) / sizeof(*words); w++)
+			torn += words[w] != words[0];
+		torn += words[0] != 0 && words[0] != owner;
+		whole += words[0] == owner;
+	}
+	__atomic_store_n(&p->reserved[0], 1, __ATOMIC_RELAXED);
+	pthread_join(writer, NULL);
+	assert_int_equal(torn, 0);
+	assert_true(whole > 0);
+	free(p);
+}
+
 static void state_names(void **state)
 {
 	assert_string_equal(worker_state_name(WORKER_STARTING), "starting");
@@ -222,7 +271,8 @@ int main(void)
 		cmocka_unit_test(fresh_page),          cmocka_unit_test(summary_takes_every_field),
 		cmocka_unit_test(bad_pages),           cmocka_unit_test(rule_and_output_slots),
 		cmocka_unit_test(iface_slots),         cmocka_unit_test(slot_changes_hands),
-		cmocka_unit_test(slot_that_cannot_be), cmocka_unit_test(state_names),
+		cmocka_unit_test(slot_that_cannot_be), cmocka_unit_test(counters_of_one_owner),
+		cmocka_unit_test(state_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

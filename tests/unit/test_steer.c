@@ -354,6 +354,16 @@ static void kinds(void **state)
 	check(&s, wants, 1);
 }
 
+/* What passes passes whole: the longest super-datagram is 65,535 bytes of IP behind Ethernet. */
+static void passes_whole(void **state)
+{
+	static const struct steer_want wants[] = {{0xef010101, 5000}};
+	const struct sample s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, 60);
+
+	make_programs(LINK_ETHERNET, wants, 1, BPF_MAXINSNS);
+	assert_true(bpf_run(p.wanted, p.n_wanted, &s) >= ETHER + 65535);
+}
+
 static void nothing_passes_nothing(void **state)
 {
 	struct sock_filter prog[STEER_SMALL_MAX];
@@ -471,6 +481,7 @@ int main(void)
 		cmocka_unit_test(room),
 		cmocka_unit_test(random_frames),
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(passes_whole),
 		cmocka_unit_test(nothing_passes_nothing),
 		cmocka_unit_test(fanout_is_steer_worker),
 		cmocka_unit_test(neighbours_spread),

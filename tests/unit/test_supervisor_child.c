@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -234,7 +235,36 @@ static void test_never_ready(void **state)
 	assert_true(worker->restart_ns == now_ns);
 }
 
-int main(void)
+/* A control that never becomes ready is ended after 30 s, a worker after ten. */
+static void test_how_long_a_start_may_take(void **state)
+{
+	static const struct {
+		unsigned index, limit_s;
+	} rows[] = {{0, 10}, {CONTROL_INDEX, 30}};
+	struct options options = {0};
+
+	sup->options = &options;
+	sup->epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct child *c = &sup->child[rows[i].index];
+
+		child_init(c, rows[i].index);
+		assert_int_equal(child_start(sup, c), 0);
+		assert_true(c->overdue_ns == now_ns + rows[i].limit_s * NS_PER_S);
+		now_ns += rows[i].limit_s * NS_PER_S - 1;
+		child_timers(sup, now_ns);
+		assert_int_equal(c->ending, END_NONE);
+		now_ns++;
+		child_timers(sup, now_ns);
+		assert_int_equal(c->ending, END_LATE);
+		assert_int_equal(c->ending_ms, rows[i].limit_s * 1000);
+		kill(c->pid, SIGKILL);
+		assert_int_equal(waitpid(c->pid, NULL, 0), c->pid);
+	}
+	close(sup->epoll);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_waits, setup, teardown),
@@ -243,7 +273,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_healthy_minute, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_that_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_never_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_how_long_a_start_may_take, setup, teardown),
 	};
 
+	if (argc > 1) /* as a child: it is this program that child_start() runs */
+		for (;;)
+			pause();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
