@@ -237,7 +237,7 @@ static void counters_of_one_owner(void **state)
 	pthread_t writer;
 
 	assert_int_equal(pthread_create(&writer, NULL, keep_changing_hands, p), 0);
-	for (unsigned i = 0; i < 3000000; i++) {
+	for (unsigned i = 0; i < 3000000 || whole < 1000; i++) {
 		uint64_t owner = __atomic_load_n(&p->rule[7].incarnation, __ATOMIC_RELAXED);
 		uint64_t words[sizeof(struct rule_counters) / sizeof(uint64_t)];
 		struct rule_counters got;
@@ -254,7 +254,6 @@ static void counters_of_one_owner(void **state)
 	__atomic_store_n(&p->reserved[0], 1, __ATOMIC_RELAXED);
 	pthread_join(writer, NULL);
 	assert_int_equal(torn, 0);
-	assert_true(whole > 0);
 	free(p);
 }
 
