@@ -52,6 +52,7 @@ struct fake_kernel {
 	uint32_t segments_max, payload_max;
 	unsigned drains;
 	uint32_t n_queued, n_log, n_got;
+	uint32_t units, units_most; /* datagrams in the sends queued; most that there were */
 	const char *bad;
 	struct {
 		int sock;
@@ -83,6 +84,9 @@ static inline void fake_queue(void *ctx, int sock, const struct msghdr *msg, str
 	k->queued[k->n_queued].sock = sock;
 	k->queued[k->n_queued].msg = msg;
 	k->queued[k->n_queued++].tag = tag;
+	k->units += tag.datagrams;
+	if (k->units > k->units_most)
+		k->units_most = k->units;
 }
 
 static inline void fake_read_control(struct fake_send *s, const struct msghdr *msg)
@@ -169,6 +173,7 @@ static inline void fake_drain(void *ctx)
 		if (k->n_queued != n)
 			k->bad = "egress_done() queued a send";
 		k->n_queued = 0;
+		k->units = 0;
 	} while (egress_retry(k->egress) || egress_in_flight(k->egress));
 }
 

@@ -2,9 +2,8 @@
 /*
  * test_egress.c - runs, fan-out, and more of them than there is room for
  *
- * Links: core/egress.c core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c core/addr.c
- * Links: core/bufpool.c core/arena.c core/counters.c
- * Links: core/past.c core/refusal.c
+ * Links: core/egress.c core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c
+ * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/past.c core/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -228,6 +227,19 @@ static void out_of_sends(void **state)
 	stop();
 }
 
+/* Few sends of many datagrams each: what is in flight is bounded in datagrams, too. */
+static void out_of_units(void **state)
+{
+	start("out of units", 1, false);
+	for (uint32_t i = 0; i < 4 * EGRESS_UNITS / 128; i++)
+		add(1280, 10);
+	flush();
+	assert_true(env->k->n_log < EGRESS_SENDS);
+	assert_in_range(env->k->units_most, EGRESS_UNITS / 2, EGRESS_UNITS + 128);
+	check_all_complete();
+	stop();
+}
+
 static void one_item_larger_than_all_sends(void **state)
 {
 	start("65507 segments of 1", 1, false);
@@ -249,6 +261,7 @@ int main(void)
 		cmocka_unit_test(unknown_completion_is_ignored),
 		cmocka_unit_test(out_of_runs),
 		cmocka_unit_test(out_of_sends),
+		cmocka_unit_test(out_of_units),
 		cmocka_unit_test(one_item_larger_than_all_sends),
 	};
 

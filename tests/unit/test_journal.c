@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_journal.c - what a commit carries on, and what it forgets
+ *
+ * Links: core/journal.c core/arena.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/journal.h"
+#include "core/statpage.h"
+
+static struct journal j;
+static uint8_t *arena;
+
+static int setup(void **state)
+{
+	struct arena_header *h;
+
+	arena = calloc(1, WORKER_ARENA_BYTES);
+	h = (struct arena_header *)arena;
+	h->epoch = ARENA_FIRST_EPOCH;
+	journal_open(&j, arena, calloc(1, sizeof(struct worker_page)));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	free(j.page);
+	free(arena);
+	return 0;
+}
+
+/* A batch that a predecessor had begun, of which it had finished two stretches. */
+static void begin_in_the_midst(void)
+{
+	j.c->first = 5;
+	j.c->flush = 40;
+	j.c->n_past = 2;
+	j.c->past[0] = (struct arena_past){.unit = 7, .n = 3, .res = 100};
+	j.c->past[1] = (struct arena_past){.unit = 20, .n = 1, .res = -1};
+}
+
+/* Who dies after a part of it was counted leaves word of all that was finished before, too. */
+static void part_keeps_what_is_finished(void **state)
+{
+	const struct arena_commit *was = j.c;
+
+	begin_in_the_midst();
+	journal_commit_part(&j, 900, 64, 6);
+	assert_ptr_not_equal(j.c, was);
+	assert_ptr_equal(j.c, arena_commit(j.header, j.header->epoch));
+	assert_int_equal(j.c->first, 5);
+	assert_int_equal(j.c->flush, 40);
+	assert_int_equal(j.c->cq, 900);
+	assert_int_equal(j.c->units, 6);
+	assert_int_equal(j.c->counted, 1);
+	assert_int_equal(j.c->n_past, 2);
+	assert_memory_equal(j.c->past, was->past, 2 * sizeof(j.c->past[0]));
+}
+
+static void whole_forgets_it(void **state)
+{
+	begin_in_the_midst();
+	j.in = j.tail = 40;
+	journal_commit(&j, 901, 64);
+	assert_int_equal(j.c->n_past, 0);
+	assert_int_equal(j.c->units, 0);
+	assert_int_equal(j.c->counted, 0);
+	assert_int_equal(j.c->flush, 0);
+	assert_int_equal(j.c->cq, 901);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(part_keeps_what_is_finished, setup, teardown),
+		cmocka_unit_test_setup_teardown(whole_forgets_it, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
