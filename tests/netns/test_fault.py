@@ -272,6 +272,7 @@ LIES = [
     ("worker", "state", "starting", "agreement: worker 0 is starting"),
     ("worker", "generation", 6, "agreement: worker 0 is at generation 6 of 7"),
     ("worker", "in_sync", False, "agreement: worker 0: hash ab is not that of its rules"),
+    ("worker", "in_sync", None, "agreement: worker 0: hash ab is not that of its rules"),
     ("worker", "rules", 1, "agreement: worker 0 holds 1 rules, should hold 0"),
     ("rules", "generation", 8, "agreement: rules are at generation 8, workers at 7"),
     (None, None, None, None),
@@ -302,6 +303,8 @@ def check_lies(t):
                                                                            "rules": []}}
         if which:
             parts[which][key] = value
+            if value is None:  # it does not say so at all
+                del parts[which][key]
         answers = {"ListWorkers": {"generation": 7, "workers": [parts["worker"]]},
                    "ListRules": parts["rules"],
                    "GetStats": {"totals": parts["totals"], "workers": [parts["counters"]],

@@ -222,5 +222,16 @@ def output_options(t):
     t.conservation(relay)
 
 
+@scenario("nothing comes back to the relay's own host", topology="chain3")
+def not_looped(t):
+    """A program of the relay's host that has joined the output group hears nothing of it."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.2", 6000)))
+    sink, own = (t.sink("sink", "eth0", "239.2.2.2", 6000), t.sink("relay", "eth1", "239.2.2.2", 6000))
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=5000, count=200, size=200)
+    t.clean(sink.finish(200), 200)
+    t.equal(own.finish()["received"], 0, "received by a program beside the relay")
+
+
 if __name__ == "__main__":
     main()

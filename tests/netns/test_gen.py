@@ -166,6 +166,21 @@ def too_fast_for_a_time(t):
     t.equal(len(done.stderr.splitlines()), 1, "lines")
 
 
+@scenario("what could not be sent is not among what was sent", topology="direct2")
+def refused(t):
+    """The link goes down in the middle: from then on every datagram is an error."""
+    sink = t.sink("sink", "eth0", GROUP, 5000)
+    gen = t.gen_start("gen", "eth0", GROUP, 5000, count=1000, rate=1000, size=100)
+    t.wait_until(lambda: sink.received() >= 100, 5, "the stream flows")
+    t.run("gen", ["ip", "link", "set", "eth0", "down"])
+    report = gen.finish()
+    t.equal(report["sent"] + report["send_errors"], 1000, "sent and not sent")
+    t.true(report["send_errors"] > 0, "nothing was refused")
+    t.clean(sink.finish(report["sent"]), report["sent"])
+    t.equal(report["flows"][0]["sent"] if "flows" in report else report["sent"], report["sent"],
+            "sent of the only flow")
+
+
 @scenario("sizes are taken in turn, and sizes without room for a header are counted",
           topology="direct2")
 def sizes(t):

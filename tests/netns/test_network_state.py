@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from mcrfaults import links
 from mcrfaults.links import BACK_S, CONTROL, DEVICE, LAB, Sides, batch, index_of, ip, settled
 from mcrlab import fault, main, scenario
+from mcrlab.process import descriptors
 
 from support_rules import memberships
 
@@ -282,6 +283,38 @@ def same_index(t):
         sides.returns(name, since)
         sides.whole(name)
     sides.end("away and back under the same index")
+
+
+# A message that says that an interface is gone, to another process's netlink socket.
+FORGE = """
+import socket, struct, sys
+port, index = map(int, sys.argv[1:])
+sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+RTM_DELLINK = 17
+body = struct.pack("=BxHiII", 0, 1, index, 0, 0xffffffff)
+sock.sendto(struct.pack("=IHHII", 16 + len(body), RTM_DELLINK, 0, 0, 0) + body, (port, 0))
+"""
+
+
+@scenario("what another process says over netlink is not believed", topology=LAB,
+          root="the right to send to another process's netlink socket")
+def forged(t):
+    """Only the kernel knows of links: a forged end of one changes no rule."""
+    sides = Sides(t)
+    sides.send("a")
+    [control] = sides.relay.children(CONTROL)
+    own = descriptors(control).values()
+    [port] = [row["Pid"] for row in links.netlink_sockets(t) if f"socket:[{row['Inode']}]" in own]
+    before = generation(sides.relay)
+    for device in ("in1", "out1", "out0", "in0"):
+        t.python("relay", FORGE, port, str(index_of(t, device)))
+    settled(t, sides.relay)
+    # An answer after that: control has gone round its loop.
+    t.equal([sides.state(name) for name in ("steady", "a", "b")], ["active"] * 3, "states")
+    t.equal(generation(sides.relay), before, "generation")
+    for name in ("a", "b"):
+        sides.whole(name)
+    sides.end("forged messages")
 
 
 if __name__ == "__main__":

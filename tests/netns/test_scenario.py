@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 # pylint: disable=wrong-import-position
 from mcrlab import Failure, main, paths, scaled, scenario
 from mcrlab.process import ProcessError
+from mcrlab.scenario import unaccounted
 
 GROUP = "239.1.1.1"
 
@@ -165,6 +166,29 @@ def clean(t):
     t.clean(short, 10, short=3)
     for count in (0, 2, 4):
         t.raises(Failure, t.clean, short, 10, short=count)
+
+
+def statistics(**changes):
+    """An answer to GetStats; of its output and its totals something may be changed."""
+    output = {"matched": 10, "sent": 7, "send_drops": {"refused": 2, "other": 1}}
+    totals = {"received": 12, "matched": 10, "drops": {"not_matched": 2}}
+    for part in (output, totals):
+        part.update({key.split("_", 1)[1]: value for key, value in changes.items()
+                     if key.startswith("output_" if part is output else "totals_")})
+    return {"totals": totals, "rules": [{"rule_id": "r", "outputs": [output]}]}
+
+
+@scenario("conservation is seen to be broken, by too many and by too few")
+def law(t):
+    t.equal(unaccounted(statistics()), [], "in order")
+    for change, words in (({"output_sent": 6}, "rule r output 0: matched 10, but sent and send drops "
+                           "are 9"), ({"output_sent": 8}, "matched 10, but sent and send drops are 11"),
+                          ({"output_matched": 9}, "matched 9"), ({"output_matched": 11}, "matched 11"),
+                          ({"totals_received": 11}, "received 11, but matched and drops are 12"),
+                          ({"totals_received": 13}, "received 13, but matched and drops are 12")):
+        found = unaccounted(statistics(**change))
+        t.equal(len(found), 1, f"what is wrong with {change}")
+        t.true(words in found[0], f"{change}: {found[0]}")
 
 
 TRUNCATED = """

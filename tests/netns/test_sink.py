@@ -145,6 +145,20 @@ def own_drops(t):
                     "drops, datagram for datagram")
 
 
+@scenario("own drops are those of all streams together", topology="direct2")
+def own_drops_of_all(t):
+    """Of three ports the first and the second overflow, the last does not."""
+    sink = t.sink("sink", "eth0", GROUP, "5000-5002", rcvbuf=100000)
+    sink.send_signal(signal.SIGSTOP)
+    for port, count in ((5000, 1000), (5001, 2000), (5002, 10)):
+        t.gen("gen", "eth0", GROUP, port, count=count, rate=20000, size=1000, first_flow=port)
+    sink.send_signal(signal.SIGCONT)
+    report = sink.finish(expect=1)
+    missing = 3010 - report["received"]
+    t.true(missing > 1000, f"only {missing} of 3010 missing")
+    t.equal((report["sink_drops"], report["sink_drops_most"]), (missing, missing), "drops")
+
+
 @scenario("source-specific and any-source joins side by side, many groups at once",
           topology="direct2")
 def joins(t):

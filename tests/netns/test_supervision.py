@@ -306,5 +306,45 @@ def ends_at_second_signal(t):
     t.once(early, f"ended in less than {DRAIN_S} s")
 
 
+@scenario("what waits when it is told to end goes out", topology="chain3")
+def drained(t):
+    """6,000 datagrams in the socket of a worker that stands still when SIGTERM comes."""
+    relay = t.mcrd("relay", num_workers=1)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, hold=True, count=6000, size=64)
+    with fault.stopped(*relay.children(WORKER)):
+        gen.finish()
+        relay.send_signal(signal.SIGTERM)
+        t.wait_until(lambda: "shutting down" in relay.log(), 5, "the signal is seen")
+    # No second signal: that would end the worker where it stands.
+    t.equal(relay.wait(END_S), 0, "exit status")
+    t.clean(sink.finish(6000), 6000)
+
+
+@scenario("the final statistics are of the end", topology="chain3")
+def final_counters(t):
+    """What the kernel counted since they were read last, once a second, is in them as well."""
+    relay = t.mcrd("relay", num_workers=1)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=5000, count=100, size=200)
+    t.wait_until(lambda: sink.received() == 100, 5, "the rule's stream has arrived")
+    t.gen("gen", "eth0", "239.1.1.9", 5000, count=300, size=200)
+    _, log = relay.stop()
+    found = re.search(r"\[STATS:Ingress FINAL\] total: recv=(\d+) matched=(\d+) .* no_match=(\d+)",
+                      log)
+    t.equal(tuple(map(int, found.groups()[1:])), (100, 300), f"matched, no_match in {found[0]}")
+
+
+@scenario("Ctrl-C reaches the supervisor alone", topology="chain3")
+def own_sessions(t):
+    """Children have sessions of their own: what a terminal sends to a group is not for them."""
+    relay = t.mcrd("relay", num_workers=2)
+    children = relay.children()
+    t.equal([os.getsid(pid) for pid in children], children, "sessions of the children")
+    t.equal([os.getpgid(pid) for pid in children], children, "their process groups")
+
+
 if __name__ == "__main__":
     main()

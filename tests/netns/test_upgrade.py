@@ -8,12 +8,15 @@ The other binary is the same program with another version in it, or one that mus
 """
 
 import os
+import shutil
 import signal
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
-from mcrlab import RpcError, main, paths, scenario
+from mcrlab import RpcError, fault, main, paths, scenario
 from mcrlab.binary import dies_in, other_messages, other_version, own_mcrd, replace, version_of
+from mcrlab.process import children
 from mcrlab.relay import RpcClient
 
 from support_rules import add, memberships, output, rule, rules_by_id
@@ -383,6 +386,62 @@ def stopped_meanwhile(t):
     code, log = relay.stop(deadline_s=3)
     t.equal(code, 0, "exit status")
     t.equal(log.count("[STATS:Ingress FINAL]"), 1, "final statistics")
+
+
+@scenario("a worker that does not finish is ended by the upgrade", topology="chain3")
+def does_not_finish(t):
+    """It lives and does not take its order to make way: it is not waited for without end."""
+    relay, binary = own_mcrd(t, "relay", num_workers=2)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    control, old = relay.children(CONTROL), workers_of(relay)[1]["pid"]
+    replace(binary, other_version(binary)[0])
+    with fault.stopped(old):
+        relay.send_signal(signal.SIGUSR2)
+        t.wait_until(lambda: lines(relay, "upgrade done in", "2 of 2 workers rolled"), 20, "the end")
+    settled(t, relay, control)
+    t.true(old not in relay.children(), "the worker that stood still is gone")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=5000, count=500, size=200)
+    t.clean(sink.finish(500), 500)
+
+
+# struct vfs_ns_cap_data of linux/capability.h, revision 2: CAP_NET_ADMIN, effective
+OTHER_RIGHTS = struct.pack("<IIIII", 0x02000001, 1 << 12, 0, 0, 0)
+
+
+@scenario("an upgrade that would lose the rights is refused", topology="chain3",
+          root="more than one user")
+def rights_lost(t):
+    """A file with capabilities of its own is started without those of its parent."""
+    directory = t.run_dir / "own"
+    directory.mkdir()
+    for path in (t.run_dir, directory):
+        path.chmod(0o777)
+    binary, path = directory / "mcrd", directory / "control.sock"
+    shutil.copy(paths.program("mcrd"), binary)
+    content, rights_wanted = binary.read_bytes(), "+net_raw,+net_admin"
+    daemon = t.start("relay", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                               f"--inh-caps={rights_wanted}", f"--ambient-caps={rights_wanted}",
+                               binary, "--control-socket-path", path, "--num-workers", "1"])
+    t.wait_until(lambda: "ready after" in daemon.stderr(), 10, "ready")
+    replace(binary, content)
+    try:
+        os.setxattr(binary, "security.capability", OTHER_RIGHTS)
+    except OSError as error:
+        t.skip(f"no capabilities of files here: {error.strerror}")
+
+    def ask(method, params=None):
+        with RpcClient(path) as client:
+            client.call("VersionCheck", {"version": "1"})
+            return client.call(method, params)
+    before = children(daemon.pid)
+    error = t.raises(RpcError, ask, "Upgrade")
+    t.true("does not start" in error.message, error.message)
+    t.equal((children(daemon.pid), daemon.running), (before, True), "children, daemon")
+    replace(binary, content)
+    t.equal(ask("Upgrade")["rolled"], 1, "without them it is taken")
+    t.wait_until(lambda: "control runs again" in daemon.stderr(), 10, "the new control")
+    t.equal(daemon.stop(), 0, "exit status")
 
 
 if __name__ == "__main__":

@@ -376,5 +376,20 @@ def emitted(t):
     t.conservation(relay)
 
 
+@scenario("the sockets that only count hold next to nothing", topology="chain3")
+def counting_sockets(t):
+    """Nobody reads them: what they queue is bounded by the smallest buffer there is."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    t.gen("gen", "eth0", "239.1.1.9", 5000, rate=20000, count=5000, size=1000)
+    t.wait_until(lambda: interface_stats(relay, "eth0")["not_matched"] >= 5000, 5, "counted")
+
+    def held_bytes():
+        rows = t.run("relay", ["cat", "/proc/net/packet"]).stdout.splitlines()[1:]
+        return [int(row.split()[6]) for row in rows]
+    t.true(len(held_bytes()) > 1, "there are counting sockets")
+    t.true(max(held_bytes()) <= 8192, f"bytes that each packet socket holds: {held_bytes()}")
+
+
 if __name__ == "__main__":
     main()

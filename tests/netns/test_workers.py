@@ -7,14 +7,16 @@
                          '- worker 1 -'
 """
 
+import json
 import os
+import signal
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, scenario
 
-from support_rules import nonzero, output, rule
+from support_rules import interface_stats, nonzero, output, rule, rules_by_id
 
 STREAMS = 16
 
@@ -143,6 +145,47 @@ def pinned(t):
         t.equal(matched_by_worker(t.conservation(relay)), {worker: 1000, 1 - worker: 0},
                 "matched by worker")
         relay.stop()
+
+
+@scenario("what is sent is no input", topology="chain3")
+def sent_is_no_input(t):
+    """An output group that a rule of the same interface wants: the kernel shows own frames, too."""
+    relay = t.mcrd("relay", num_workers=2)
+    out = rule("239.1.1.1", 5000, output("239.2.2.2", 6000))
+    back = rule("239.2.2.2", 6000, output("239.3.3.3", 7000, "eth0"), interface="eth1")
+    ids = [relay.rpc("AddRule", one)["rule_id"] for one in (out, back)]
+    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=5000, count=500, size=200)
+    t.clean(sink.finish(500), 500)
+    t.conservation(relay)
+    found = rules_by_id(relay)
+    t.equal([found[one]["matched"] for one in ids], [500, 0], "matched, there and back")
+    t.equal(interface_stats(relay, "eth1")["delivered"], 0, "delivered by the output's interface")
+
+
+@scenario("SIGHUP pins an interface to another worker", topology="chain3")
+def pinned_anew(t):
+    """From then on the other one gets its traffic, and the first one nothing more."""
+    need_two_cpus(t)
+    config = {"pinning": {"eth0": [0]}, "rules": rules()}
+    relay = t.mcrd("relay", num_workers=2, config=config)
+    worker = {one["cpu"]: one["worker"] for one in relay.rpc("ListWorkers")["workers"]}
+    expected = {0: 0, 1: 0}
+    for flow, cpu in enumerate((0, 1, 0)):
+        config["pinning"] = {"eth0": [cpu]}
+        relay.config_path.write_text(json.dumps(config))
+        relay.send_signal(signal.SIGHUP)
+        t.wait_until(lambda cpu=cpu: {tuple(one["workers"]) for one in
+                                      relay.rpc("ListRules")["rules"]} == {(worker[cpu],)}, 5,
+                     f"every rule is with the worker of CPU {cpu}")
+        t.wait_until(lambda: all(one["in_sync"] for one in relay.rpc("ListWorkers")["workers"]), 5,
+                     "in sync")
+        sink = t.sink("sink", "eth0", "239.2.2.2", 6003)
+        t.gen("gen", "eth0", "239.1.1.3", 5003, rate=5000, count=500, size=200, first_flow=flow)
+        t.clean(sink.finish(500), 500, f"pinned to CPU {cpu}")
+        expected[worker[cpu]] += 500
+        expect_by_worker(t, relay, expected, f"pinned to CPU {cpu}")
+    t.conservation(relay)
 
 
 if __name__ == "__main__":
