@@ -49,6 +49,26 @@ static void test_inputs(void **state)
 }
 
 /* Counters of a slot go on; those of a device begin when it gets the slot. */
+/* A control that was restarted asks for it in another way: then it is opened anew. */
+static void test_input_wanted_in_another_way(void **state)
+{
+	static const uint64_t masks[] = {3, 1, 2, 3};
+	uint64_t last = 0;
+
+	configure(2);
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		struct ipc_msg want = iface_msg(IPC_OPEN_INPUT, 0, masks[i]);
+
+		assert_int_equal(ask(want, -1), 0);
+		assert_true(sup->input[0].incarnation > last);
+		last = sup->input[0].incarnation;
+		for (unsigned w = 0; w < 2; w++)
+			assert_int_equal(sup->input[0].sock[w] >= 0, masks[i] >> w & 1);
+		assert_int_equal(ask(want, -1), -EEXIST);
+		assert_true(sup->input[0].incarnation == last);
+	}
+}
+
 static void test_slot_handed_on(void **state)
 {
 	struct ipc_msg other = iface_msg(IPC_OPEN_INPUT, 0, 1);
@@ -304,6 +324,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_inputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_input_wanted_in_another_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slot_handed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counting_sockets_first, setup, teardown),
