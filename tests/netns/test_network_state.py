@@ -288,10 +288,11 @@ def same_index(t):
 # A message that says that an interface is gone, to another process's netlink socket.
 FORGE = """
 import socket, struct, sys
-port, index = map(int, sys.argv[1:])
+port, index, name = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode().ljust(16, b"\\0")
 sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-RTM_DELLINK = 17
-body = struct.pack("=BxHiII", 0, 1, index, 0, 0xffffffff)
+RTM_DELLINK, IFLA_IFNAME, IFLA_MTU = 17, 3, 4
+body = struct.pack("=BxHiIIHH16sHHI", 0, 1, index, 0, 0xffffffff, 20, IFLA_IFNAME, name,
+                   8, IFLA_MTU, 1500)
 sock.sendto(struct.pack("=IHHII", 16 + len(body), RTM_DELLINK, 0, 0, 0) + body, (port, 0))
 """
 
@@ -307,7 +308,7 @@ def forged(t):
     [port] = [row["Pid"] for row in links.netlink_sockets(t) if f"socket:[{row['Inode']}]" in own]
     before = generation(sides.relay)
     for device in ("in1", "out1", "out0", "in0"):
-        t.python("relay", FORGE, port, str(index_of(t, device)))
+        t.python("relay", FORGE, port, str(index_of(t, device)), device)
     settled(t, sides.relay)
     # An answer after that: control has gone round its loop.
     t.equal([sides.state(name) for name in ("steady", "a", "b")], ["active"] * 3, "states")
