@@ -65,6 +65,21 @@ bool addr_is_multicast(const struct addr *a)
 	return a->family == ADDR_IPV4 && (a->bytes[0] & 0xf0) == 224;
 }
 
+bool addr_is_loopback(const struct addr *a)
+{
+	return a->family == ADDR_IPV4 && a->bytes[0] == 127;
+}
+
+bool addr_is_reserved(const struct addr *a)
+{
+	return a->family == ADDR_IPV4 && (a->bytes[0] & 0xf0) == 240;
+}
+
+bool addr_is_source_specific(const struct addr *a)
+{
+	return a->family == ADDR_IPV4 && a->bytes[0] == 232;
+}
+
 bool addr_is_host(const struct addr *a)
 {
 	return a->family == ADDR_IPV4 && !addr_is_multicast(a) && a->bytes[0] != 0 &&

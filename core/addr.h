@@ -56,6 +56,10 @@ const char *addr_format(const struct addr *a, char buf[static ADDR_TEXT_MAX]);
 bool addr_equal(const struct addr *a, const struct addr *b);
 bool addr_is_set(const struct addr *a);
 bool addr_is_multicast(const struct addr *a); /* 224.0.0.0/4, RFC 5771 */
+bool addr_is_loopback(const struct addr *a);  /* 127.0.0.0/8, RFC 1122 section 3.2.1.3 */
+bool addr_is_reserved(const struct addr *a);  /* 240.0.0.0/4, RFC 1112 section 4 */
+/* 232.0.0.0/8: groups that are joined with a source only, RFC 4607. */
+bool addr_is_source_specific(const struct addr *a);
 /* A host may own it: not multicast, not 0.0.0.0/8, not limited broadcast. */
 bool addr_is_host(const struct addr *a);
 

@@ -35,6 +35,7 @@ static const struct type_row {
 	[IPC_UNBIND] = {FROM_CONTROL, 0},
 	[IPC_PUBLISH] = {FROM_CONTROL, 1},
 	[IPC_REFRESH_STATS] = {FROM_CONTROL, 0},
+	[IPC_PROBE] = {FROM_CONTROL, 0},
 	[IPC_RESTART_WORKER] = {FROM_CONTROL, 0},
 	[IPC_UPGRADE] = {FROM_CONTROL, 0},
 	[IPC_READY] = {FROM_CONTROL | FROM_WORKER, 0},
@@ -96,6 +97,12 @@ static bool bind_valid(const struct ipc_join *j)
 {
 	return ifindex_valid(j->ifindex) && addr_is_clean(&j->group) && addr_is_host(&j->group) &&
 	       !addr_is_set(&j->source) && addr_is_clean(&j->source) && j->port != 0;
+}
+
+static bool probe_valid(const struct ipc_probe *p)
+{
+	return ifindex_valid(p->ifindex) && addr_is_clean(&p->host) && addr_is_host(&p->host) &&
+	       !addr_is_loopback(&p->host);
 }
 
 static bool publish_valid(const struct ipc_publish *p)
@@ -163,6 +170,8 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_BIND:
 	case IPC_UNBIND:
 		return bind_valid(&m->join);
+	case IPC_PROBE:
+		return probe_valid(&m->probe);
 	case IPC_PUBLISH:
 	case IPC_SNAPSHOT:
 		return publish_valid(&m->publish);

@@ -49,6 +49,7 @@ enum ipc_type {
 	IPC_UNBIND,        /* join */
 	IPC_PUBLISH,       /* publish + sealed memfd: keep it, pass it to every worker */
 	IPC_REFRESH_STATS, /* read PACKET_STATISTICS into the interface page */
+	IPC_PROBE,         /* probe: ask the network for a neighbour behind an output's interface */
 	IPC_RESTART_WORKER, /* pin.worker: it does what it should not; kill it, start it anew */
 	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says what became of it */
 	IPC_READY,          /* control: configured, listening.  worker: sealed and armed */
@@ -73,6 +74,7 @@ enum ipc_gift {
 	GIFT_CONTROL_LISTENER = 1, /* listening AF_UNIX stream socket */
 	GIFT_STATUS_LISTENER,      /* the same, for read-only methods */
 	GIFT_NETLINK,              /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
+	GIFT_ROUTES,               /* another: neighbours, IPv4 routes, rules, next hops */
 	GIFT_CONFIG,               /* configuration file, open for reading */
 	GIFT_SNAPSHOT,             /* last published snapshot (a restarted control) */
 	GIFT_WORKER_PAGE,          /* index: worker; struct worker_page */
@@ -152,6 +154,11 @@ struct ipc_join {
 	struct addr source;
 	uint16_t port;
 	uint16_t reserved;
+};
+
+struct ipc_probe {
+	uint32_t ifindex;
+	struct addr host;
 };
 
 struct ipc_publish {
@@ -253,6 +260,7 @@ struct ipc_msg {
 		struct ipc_start start;
 		struct ipc_iface iface;
 		struct ipc_join join;
+		struct ipc_probe probe;
 		struct ipc_publish publish;
 		struct ipc_input input;
 		struct ipc_reply reply;

@@ -13,9 +13,8 @@
 #include "core/hash.h"
 
 static const char *const state_names[] = {
-	[RULE_ACTIVE] = "active",
-	[RULE_PAUSED] = "paused",
-	[RULE_UNRESOLVED] = "unresolved",
+	[RULE_ACTIVE] = "active", [RULE_DEGRADED] = "degraded", [RULE_UNREACHABLE] = "unreachable",
+	[RULE_FAILED] = "failed", [RULE_PAUSED] = "paused",     [RULE_UNRESOLVED] = "unresolved",
 };
 static_assert(sizeof(state_names) / sizeof(state_names[0]) == RULE_STATES, "a name each");
 
@@ -147,6 +146,19 @@ static int check_source(const struct addr *source, const char *field, struct com
 	return -EINVAL;
 }
 
+/* Addresses of 127.0.0.0/8 never leave a host, and the kernel discards those that arrive. */
+static int check_loopback(const struct addr *a, const char *interface, const char *field,
+			  struct complaint *c)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (!addr_is_loopback(a) || strcmp(interface, "lo") == 0)
+		return 0;
+	complain(c, field, "%s is an address of this host alone: it is good on lo, not on %s",
+		 addr_format(a, text), interface);
+	return -EINVAL;
+}
+
 static int check_input(const struct rule_input *in, struct complaint *c)
 {
 	int ret;
@@ -154,6 +166,8 @@ static int check_input(const struct rule_input *in, struct complaint *c)
 	ret = check_interface(in->interface, "input.interface", c);
 	if (ret == 0)
 		ret = check_group(&in->group, "input.group", c);
+	if (ret == 0)
+		ret = check_loopback(&in->group, in->interface, "input.group", c);
 	if (ret == 0)
 		ret = check_port(in->port, "input.port", c);
 	if (ret == 0)
@@ -182,9 +196,14 @@ static int check_output(const struct rule_output *o, unsigned i, struct complain
 	if (ret == 0)
 		ret = check_group(&o->group, output_field(field, i, "group"), c);
 	if (ret == 0)
+		ret = check_loopback(&o->group, o->interface, output_field(field, i, "group"), c);
+	if (ret == 0)
 		ret = check_port(o->port, output_field(field, i, "port"), c);
 	if (ret == 0)
 		ret = check_source(&o->source, output_field(field, i, "source_ip"), c);
+	if (ret == 0)
+		ret = check_loopback(&o->source, o->interface, output_field(field, i, "source_ip"),
+				     c);
 	if (ret == 0 && o->dscp > 63) {
 		complain(c, output_field(field, i, "dscp"), "%u is not a DSCP from 0 to 63",
 			 o->dscp);

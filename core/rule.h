@@ -19,9 +19,12 @@ struct complaint;
 enum rule_priority { RULE_PRIORITY_HIGH, RULE_PRIORITY_NORMAL, RULE_PRIORITY_LOW, RULE_PRIORITIES };
 
 enum rule_state {
-	RULE_ACTIVE,     /* input and at least one output interface are there and up */
-	RULE_PAUSED,     /* an interface it needs is down */
-	RULE_UNRESOLVED, /* an interface it needs does not exist */
+	RULE_ACTIVE,      /* the input and every output work, as far as this host can know */
+	RULE_DEGRADED,    /* some outputs work and some do not */
+	RULE_UNREACHABLE, /* no output can be reached: no route, or the next hop does not answer */
+	RULE_FAILED,      /* the input or every output was refused by the kernel */
+	RULE_PAUSED,      /* an interface it needs is down */
+	RULE_UNRESOLVED,  /* an interface or a source address it needs does not exist */
 	RULE_STATES
 };
 

@@ -35,10 +35,18 @@
 #define TICK_NS           NS_PER_S
 #define SWEEP_NS          (250 * NS_PER_MS)
 #define BEAT_NS           (100 * NS_PER_MS)
+#define CALM_MAX_NS       NS_PER_S
 #define EXIT_BAD_CONFIG   2
 
 /* Values of epoll data of what is not a client. */
-enum source { SOURCE_CHANNEL, SOURCE_NETLINK, SOURCE_APPLIED, SOURCE_CONTROL, SOURCE_STATUS };
+enum source {
+	SOURCE_CHANNEL,
+	SOURCE_NETLINK,
+	SOURCE_ROUTES,
+	SOURCE_APPLIED,
+	SOURCE_CONTROL,
+	SOURCE_STATUS
+};
 
 static void parse_arguments(struct process *p, int argc, char **argv)
 {
@@ -89,6 +97,11 @@ static void become_ready(struct process *p)
 	watch_listeners(p, true);
 }
 
+static uint64_t calm_after(uint64_t spent_ns)
+{
+	return spent_ns * REACH_SHARE < CALM_MAX_NS ? spent_ns * REACH_SHARE : CALM_MAX_NS;
+}
+
 static void reconcile(struct process *p, uint64_t now_ns)
 {
 	static struct log_limit limit;
@@ -96,6 +109,8 @@ static void reconcile(struct process *p, uint64_t now_ns)
 	int ret = control_reconcile(c, now_ns);
 
 	c->dirty = false;
+	/* Neighbours that come and go all the time get a twentieth of the time. */
+	p->calm_ns = now_ns + calm_after(control_now_ns() - now_ns);
 	if (ret < 0) {
 		/* IPC_READY drops what has not been asked for, so nothing may be missing. */
 		if (c->phase != PHASE_RUNNING)
@@ -115,7 +130,10 @@ static void act(struct process *p, uint64_t now_ns)
 		c->netif.changed = false;
 		c->wiring.stale = true;
 		c->dirty = true;
+		/* Routes of a link that goes down go without a word. */
+		reach_routes_changed(&c->reach, now_ns);
 	}
+	c->dirty |= now_ns >= c->reach.act_ns && now_ns >= p->calm_ns;
 	if (c->phase == PHASE_SPAWN) {
 		if (!c->netif.ready || !control_super_acked(&c->super, p->settle_seq))
 			return;
@@ -126,9 +144,10 @@ static void act(struct process *p, uint64_t now_ns)
 	} else if (c->dirty) {
 		reconcile(p, now_ns);
 	}
-	if (c->phase == PHASE_SETTLE && control_super_acked(&c->super, p->settle_seq))
+	if (c->phase == PHASE_SETTLE && control_super_acked(&c->super, p->settle_seq) &&
+	    !reach_settling_any(&c->reach, now_ns))
 		become_ready(p);
-	control_waits_arm(c);
+	control_waits_arm(c, now_ns);
 	control_waits_check(c, now_ns);
 }
 
@@ -194,6 +213,7 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_UNBIND:
 	case IPC_PUBLISH:
 	case IPC_REFRESH_STATS:
+	case IPC_PROBE:
 	case IPC_RESTART_WORKER:
 	case IPC_UPGRADE:
 	case IPC_READY:
@@ -272,6 +292,14 @@ static void netlink_event(struct process *p)
 		die(FAC_NETWORK, "netlink: %s", strerror(-ret));
 }
 
+static void routes_event(struct process *p, uint64_t now_ns)
+{
+	int ret = reach_read(&p->c->reach, now_ns);
+
+	if (ret < 0)
+		die(FAC_NETWORK, "netlink, routes: %s", strerror(-ret));
+}
+
 static void take_event(struct process *p, const struct epoll_event *ev, uint64_t now_ns)
 {
 	uint64_t count;
@@ -286,6 +314,9 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 		break;
 	case SOURCE_NETLINK:
 		netlink_event(p);
+		break;
+	case SOURCE_ROUTES:
+		routes_event(p, now_ns);
 		break;
 	case SOURCE_APPLIED:
 		/* What has been applied is in the pages; the count says only that one looks. */
@@ -325,16 +356,35 @@ static void tick(struct process *p, uint64_t now_ns)
 	watch_listeners(p, true);
 }
 
+/* Rounded up, so that what is due is due when we wake. */
+static int milliseconds_to(uint64_t next_ns, uint64_t now_ns)
+{
+	return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+/* Before the workers run nothing is looked at; later what has changed waits for a calm. */
+static uint64_t reach_due(const struct process *p)
+{
+	const struct control *c = p->c;
+	const uint64_t due_ns = reach_deadline(&c->reach);
+
+	if (c->phase == PHASE_SPAWN)
+		return UINT64_MAX;
+	return c->reach.act_ns <= due_ns && p->calm_ns > due_ns ? p->calm_ns : due_ns;
+}
+
 static int next_timeout(const struct process *p, uint64_t now_ns)
 {
 	const struct control *c = p->c;
 	uint64_t next = now_ns + BEAT_NS;
 	uint64_t deadline = control_waits_deadline(c);
 
-	if (c->phase != PHASE_RUNNING)
-		return (int)(TICK_NS / NS_PER_MS / 10);
 	if (deadline < next)
 		next = deadline;
+	if (reach_due(p) < next)
+		next = reach_due(p);
+	if (c->phase != PHASE_RUNNING)
+		return milliseconds_to(next, now_ns);
 	if (p->tick_ns < next)
 		next = p->tick_ns;
 	if (p->check_ns < next)
@@ -343,8 +393,7 @@ static int next_timeout(const struct process *p, uint64_t now_ns)
 		next = c->stats.next_ns;
 	if (p->sweep_ns < next && c->clients.n_clients[0] + c->clients.n_clients[1])
 		next = p->sweep_ns;
-	/* Rounded up, so that what is due is due when we wake. */
-	return next <= now_ns ? 0 : (int)((next - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+	return milliseconds_to(next, now_ns);
 }
 
 /* The channel is watched for writing only while requests wait for room in it. */
@@ -388,6 +437,7 @@ static void loop(struct process *p)
 		control_netif_poll(&c->netif);
 		more = control_clients_work(&c->clients, now_ns);
 		act(p, control_now_ns());
+		control_look_around(c, control_now_ns());
 		watch_channel(p);
 		log_catch_up();
 		if (c->super.failed && c->super.failed != -EPIPE && c->super.failed != -ECONNRESET)
@@ -434,6 +484,7 @@ int control_main(const char *config_name, int argc, char **argv)
 			    .config_name = config_name,
 			    .listener = {-1, -1},
 			    .netlink = -1,
+			    .routes = -1,
 			    .applied = -1,
 			    .config = -1,
 			    .snapshot = -1};
@@ -446,11 +497,13 @@ int control_main(const char *config_name, int argc, char **argv)
 	if (control_config_start(&p) < 0 && p.snapshot < 0)
 		return EXIT_BAD_CONFIG;
 	restore(&p);
-	if (p.netlink < 0 || p.applied < 0)
+	if (p.netlink < 0 || p.routes < 0 || p.applied < 0)
 		die(FAC_SUPERVISOR, "the supervisor gave too few descriptors");
 	control_netif_init(&control.netif, p.netlink);
+	reach_init(&control.reach, p.routes);
 	watch(&control, CHILD_CHANNEL_FD, SOURCE_CHANNEL);
 	watch(&control, p.netlink, SOURCE_NETLINK);
+	watch(&control, p.routes, SOURCE_ROUTES);
 	watch(&control, p.applied, SOURCE_APPLIED);
 	control_stats_start(&control, control_now_ns());
 	control_start_workers(&p);

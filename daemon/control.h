@@ -6,7 +6,8 @@
  * the rules, knows the links, and makes what is equal to what should be:
  *
  *   clients --> control_method --.                  .--> control_super --> supervisor
- *   netlink --> control_netif  --+--> reconcile() --+
+ *   netlink --> control_netif, --+--> reconcile() --+
+ *               control_reach    |                  |
  *   timer   ---------------------'                  '--> control_publish --> workers
  *
  * Whatever happens sets @dirty; one reconcile() per turn of the loop acts on it, so
@@ -25,7 +26,9 @@
 #include "daemon/control_drift.h"
 #include "daemon/control_iface.h"
 #include "daemon/control_netif.h"
+#include "daemon/control_output.h"
 #include "daemon/control_publish.h"
+#include "daemon/control_reach.h"
 #include "daemon/control_reconcile.h"
 #include "daemon/control_stats.h"
 #include "daemon/control_super.h"
@@ -61,6 +64,7 @@ enum control_phase { PHASE_SPAWN, PHASE_SETTLE, PHASE_RUNNING };
 /**
  * struct control - everything
  * @started_ns:  CLOCK_MONOTONIC of the supervisor's start
+ * @cpus:        that this host has or could have: numbers from there on are of none
  * @settings:    what the configuration says about interfaces; its rules are in @rules
  * @interfaces:  names given with --interface: inputs whether a rule names them or not
  * @dirty:       reconcile() is due
@@ -76,6 +80,7 @@ struct control {
 	bool per_packet;
 	unsigned busy_poll_us;
 	unsigned workers;
+	unsigned cpus;
 	struct control_worker worker[MCR_MAX_WORKERS];
 	struct config settings;
 	const char *interfaces[16];
@@ -84,6 +89,7 @@ struct control {
 	struct control_super super;
 	struct control_netif netif;
 	struct control_wiring wiring;
+	struct control_reach reach;
 	struct control_clients clients;
 	struct control_reconcile rec;
 	struct control_publish pub;

@@ -50,104 +50,166 @@ uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 					  (unsigned)__builtin_popcountll(mask)));
 }
 
-enum rule_state control_rule_state(const struct control *c, const struct rule *r)
+static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)
 {
-	uint32_t in = control_iface_slot(c, r->input.interface);
-	bool exists = false, up = false;
+	va_list ap;
 
-	for (unsigned i = 0; i < r->n_outputs; i++) {
-		const struct rule_output *o = &r->outputs[i];
-		uint32_t out = control_iface_slot(c, o->interface);
-
-		if (out == MCR_NO_SLOT)
-			continue;
-		if (addr_is_set(&o->source) && !control_netif_has_addr(&c->netif, 0, &o->source))
-			continue;
-		exists = true;
-		up |= c->rec.iface[out].up;
+	if (reason) {
+		va_start(ap, fmt);
+		vsnprintf(reason, REASON_MAX, fmt, ap);
+		va_end(ap);
 	}
-	if (in == MCR_NO_SLOT || !exists)
-		return RULE_UNRESOLVED;
-	return c->rec.iface[in].up && up ? RULE_ACTIVE : RULE_PAUSED;
+	return state;
 }
 
-/* Collects the n-th warning; those before it are written and forgotten. */
+static enum rule_state input_state(const struct control *c, const struct rule *r, char *reason)
+{
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
+	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	const struct control_join *e;
+	char text[ADDR_TEXT_MAX];
+	struct ipc_join key;
+
+	if (!f)
+		return because(RULE_UNRESOLVED, reason, "input interface %s does not exist",
+			       r->input.interface);
+	if (!f->up)
+		return because(RULE_PAUSED, reason, "%s is down", f->name);
+	if (f->in_error)
+		return because(RULE_FAILED, reason, "input interface %s cannot be opened: %s",
+			       f->name, strerror(-f->in_error));
+	if (f->filter_error)
+		return because(RULE_FAILED, reason, "the filter of %s cannot be set: %s", f->name,
+			       strerror(-f->filter_error));
+	key = control_join_key(f->ifindex, &r->input);
+	e = control_join_find(&c->rec.joins, &key);
+	if (e && e->error)
+		return because(RULE_FAILED, reason, "%s %s on %s: %s",
+			       e->bind ? "cannot bind" : "cannot join",
+			       addr_format(&r->input.group, text), f->name, strerror(-e->error));
+	return because(RULE_ACTIVE, reason, "%s", "");
+}
+
+static enum rule_state of_outputs(enum output_state best)
+{
+	switch (best) {
+	case OUTPUT_ACTIVE:
+		return RULE_ACTIVE;
+	case OUTPUT_UNREACHABLE:
+		return RULE_UNREACHABLE;
+	case OUTPUT_FAILED:
+		return RULE_FAILED;
+	case OUTPUT_PAUSED:
+		return RULE_PAUSED;
+	case OUTPUT_UNRESOLVED:
+	case OUTPUT_STATES:
+		break;
+	}
+	return RULE_UNRESOLVED;
+}
+
+enum rule_state control_rule_state(const struct control *c, const struct rule *r, char *reason)
+{
+	enum rule_state state = input_state(c, r, reason);
+	enum output_state best = OUTPUT_STATES;
+	const struct rule_output *first = NULL;
+	char why[REASON_MAX];
+	unsigned active = 0;
+
+	if (state == RULE_PAUSED || state == RULE_UNRESOLVED || state == RULE_FAILED)
+		return state;
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		const enum output_state s = control_output_status(c, &r->outputs[i], NULL).state;
+
+		active += s == OUTPUT_ACTIVE;
+		/* The reason is that of the best, and of several the first. */
+		if (s != OUTPUT_ACTIVE && (!first || (best != OUTPUT_ACTIVE && s < best)))
+			first = &r->outputs[i];
+		if (s < best)
+			best = s;
+	}
+	state = active && active < r->n_outputs ? RULE_DEGRADED : of_outputs(best);
+	if (!first || !reason)
+		return state;
+	control_output_status(c, first, why);
+	if (r->n_outputs > 1)
+		return because(state, reason, "%u of %u outputs: %.200s", r->n_outputs - active,
+			       r->n_outputs, why);
+	return because(state, reason, "%.240s", why);
+}
+
+/* Where warnings go; @on: the receiver wants more. */
 struct warner {
-	unsigned skip;
-	bool done;
-	char *buf;
+	control_warn_fn *fn;
+	void *ctx;
+	bool on;
 };
 
 static void warn(struct warner *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void warn(struct warner *w, const char *fmt, ...)
 {
+	char text[WARNING_MAX];
 	va_list ap;
 
-	if (w->done || w->skip--)
+	if (!w->on)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(w->buf, WARNING_MAX, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	w->done = true;
+	w->on = w->fn(w->ctx, text);
 }
 
 static void warn_input(const struct control *c, const struct rule *r, struct warner *w)
 {
-	uint32_t slot = control_iface_slot(c, r->input.interface);
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
 	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
-	const struct control_join *e;
 	char text[ADDR_TEXT_MAX];
-	struct ipc_join key;
 	bool found;
 
-	if (!f) {
-		warn(w, "input interface %s does not exist", r->input.interface);
+	addr_format(&r->input.group, text);
+	if (addr_is_source_specific(&r->input.group) && !addr_is_set(&r->input.source))
+		warn(w,
+		     "%s is of the source-specific range 232.0.0.0/8: routers ignore a join "
+		     "without a source (RFC 4607)",
+		     text);
+	if (!f)
 		return;
-	}
-	key = control_join_key(f->ifindex, &r->input);
-	e = control_join_find(&c->rec.joins, &key);
-	if (f->in_error)
-		warn(w, "input interface %s cannot be opened: %s", f->name, strerror(-f->in_error));
-	else if (f->filter_error)
-		warn(w, "the filter of %s cannot be set: %s", f->name, strerror(-f->filter_error));
 	if (f->gro_refused)
 		warn(w, "GRO could not be switched on for %s", f->name);
-	if (e && e->error)
-		warn(w, "%s %s on %s: %s", e->bind ? "cannot bind" : "cannot join",
-		     addr_format(&r->input.group, text), f->name, strerror(-e->error));
 	control_iface_workers(c, f->name, &found);
 	if (!found)
 		warn(w, "no worker runs on a CPU that %s is pinned to: all workers serve it",
 		     f->name);
 	if (!addr_is_multicast(&r->input.group) &&
 	    !control_netif_has_addr(&c->netif, 0, &r->input.group))
-		warn(w, "%s is not an address of this host", addr_format(&r->input.group, text));
+		warn(w, "%s is not an address of this host", text);
 }
 
-static void warn_output(const struct control *c, const struct rule_output *o, struct warner *w)
+void control_rule_warnings(const struct control *c, const struct rule *r, bool states,
+			   control_warn_fn *fn, void *ctx)
 {
-	uint32_t slot = control_iface_slot(c, o->interface);
-	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
-	char text[ADDR_TEXT_MAX];
+	struct warner w = {.fn = fn, .ctx = ctx, .on = true};
+	char text[REASON_MAX];
 
-	if (!f)
-		warn(w, "output interface %s does not exist", o->interface);
-	else if (f->out_error)
-		warn(w, "output interface %s cannot be opened: %s", f->name,
-		     strerror(-f->out_error));
-	if (f && addr_is_set(&o->source) && !control_netif_has_addr(&c->netif, 0, &o->source))
-		warn(w, "source_ip %s is not an address of this host",
-		     addr_format(&o->source, text));
-}
+	/* Down is no more than a state: it will come up.  All else needs somebody to act. */
+	if (states) {
+		const enum rule_state s = input_state(c, r, text);
 
-const char *control_rule_warning(const struct control *c, const struct rule *r, unsigned n,
-				 char buf[static WARNING_MAX])
-{
-	struct warner w = {.skip = n, .buf = buf};
-
+		if (s != RULE_ACTIVE && s != RULE_PAUSED)
+			warn(&w, "%s", text);
+	}
 	warn_input(c, r, &w);
-	for (unsigned i = 0; i < r->n_outputs && !w.done; i++)
-		warn_output(c, &r->outputs[i], &w);
-	return w.done ? buf : NULL;
+	for (unsigned i = 0; i < r->n_outputs && w.on; i++) {
+		const struct rule_output *o = &r->outputs[i];
+		const enum output_state s = control_output_status(c, o, text).state;
+
+		if (states && s != OUTPUT_ACTIVE && s != OUTPUT_PAUSED)
+			warn(&w, "%s", text);
+		if (control_output_warning(c, o, text))
+			warn(&w, "%s", text);
+	}
 }

@@ -31,8 +31,12 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 	f->serial = l->serial;
 	f->ifindex = l->ifindex;
 	f->mtu = mtu;
+	if (l->up && !f->up)
+		reach_link_up(&c->reach, l->ifindex);
 	f->up = l->up;
 	f->supers = l->supers;
+	f->arp = l->arp;
+	f->has_addr = control_netif_has_addr(&c->netif, l->ifindex, NULL);
 	f->link = link_layer(l);
 	memcpy(f->name, l->name, sizeof(f->name));
 }

@@ -158,6 +158,41 @@ int control_settings_merge(struct control *c, const struct config *cfg, bool rep
 	return 0;
 }
 
+static int check_pinning(const struct control *c, const struct config_iface *f,
+			 struct complaint *cpl)
+{
+	char field[COMPLAINT_FIELD_MAX];
+
+	for (unsigned i = 0; i < f->n_cpus; i++) {
+		if ((unsigned)f->cpus[i] < c->cpus)
+			continue;
+		snprintf(field, sizeof(field), "pinning.%s[%u]", f->name, i);
+		complain(cpl, field, "this host has no CPU %d", f->cpus[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What a configuration asks for that can never be on this host. */
+static int check_host(const struct control *c, const struct config *cfg, struct complaint *cpl)
+{
+	for (size_t i = 0; i < cfg->n_ifaces; i++) {
+		int ret = check_pinning(c, &cfg->ifaces[i], cpl);
+
+		if (ret < 0)
+			return ret;
+	}
+	for (size_t i = 0; i < cfg->n_rules; i++) {
+		int ret = control_check_outputs(c, &cfg->rules[i], cpl);
+
+		if (ret < 0) {
+			name_rule(cpl, i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
 int control_load(struct control *c, const struct config *cfg, bool replace,
 		 size_t counts[static LOAD_COUNTS], struct complaint *cpl)
 {
@@ -166,9 +201,11 @@ int control_load(struct control *c, const struct config *cfg, bool replace,
 	struct ruleset *set = NULL;
 	int ret = control_wiring_update(c, cfg->rules, cfg->n_rules);
 
-	if (!sorted || ret < 0) {
+	if (ret == 0)
+		ret = check_host(c, cfg, cpl);
+	if (ret < 0 || !sorted) {
 		free(sorted);
-		return -ENOMEM;
+		return ret < 0 ? ret : -ENOMEM;
 	}
 	for (size_t i = 0; i < cfg->n_rules; i++)
 		sorted[i] = &cfg->rules[i];
@@ -195,16 +232,14 @@ int control_load_check(struct control *c, const struct config *cfg, struct compl
 {
 	size_t counts[LOAD_COUNTS] = {0};
 	struct ruleset *set = ruleset_new();
-	int ret;
+	int ret = check_host(c, cfg, cpl);
 
-	ret = set ? control_wiring_update(c, cfg->rules, cfg->n_rules) : -ENOMEM;
-	if (ret < 0) {
-		ruleset_free(set);
-		return ret;
-	}
-	if (c->wiring.n_names)
+	if (ret == 0)
+		ret = set ? control_wiring_update(c, cfg->rules, cfg->n_rules) : -ENOMEM;
+	if (ret == 0 && c->wiring.n_names)
 		ruleset_set_wiring(set, &c->wiring.wiring);
-	ret = add_all(set, cfg, false, counts, cpl);
+	if (ret == 0)
+		ret = add_all(set, cfg, false, counts, cpl);
 	ruleset_free(set);
 	return ret;
 }

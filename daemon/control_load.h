@@ -22,12 +22,16 @@ enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_
  * @counts:  filled on success
  * @cpl:     field and reason on failure; nothing has changed then
  *
- * Return: 0, or what ruleset_add() returned.
+ * Return: 0, or what ruleset_add() returned; -EINVAL for what this host cannot do: a CPU that it
+ * does not have, a broadcast address of one of its interfaces.
  */
 int control_load(struct control *c, const struct config *cfg, bool replace,
 		 size_t counts[static LOAD_COUNTS], struct complaint *cpl);
 
-/* Would all its rules go together?  @c: for the links.  Return: as control_load(). */
+/*
+ * Would this host take it, and all its rules go together?  @c: for the links.
+ * Return: as control_load().
+ */
 int control_load_check(struct control *c, const struct config *cfg, struct complaint *cpl);
 
 /* Take over interface settings.  Return: 0 or -ENOMEM. */

@@ -171,8 +171,10 @@ static void method_add_rule(struct call *call)
 	int ret;
 
 	ret = control_wiring_update(call->c, &call->req.add_rule.rule, 1);
+	if (ret == 0)
+		ret = control_check_outputs(call->c, &call->req.add_rule.rule, &cpl);
 	if (ret < 0) {
-		refuse(call, RPC_INTERNAL_ERROR, "", "out of memory");
+		refuse_rule(call, ret, "params", &cpl);
 		return;
 	}
 	ret = ruleset_add(call->c->rules, &call->req.add_rule.rule, call->req.add_rule.replace, &e,

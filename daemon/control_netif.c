@@ -48,7 +48,28 @@ bool control_netif_has_addr(const struct control_netif *n, uint32_t ifindex,
 	for (size_t i = 0; i < n->n_addrs; i++) {
 		const struct netif_addr *a = &n->addrs[i];
 
-		if ((!ifindex || a->ifindex == ifindex) && addr_equal(&a->addr, addr))
+		if ((!ifindex || a->ifindex == ifindex) && (!addr || addr_equal(&a->addr, addr)))
+			return true;
+	}
+	return false;
+}
+
+/* As the kernel makes broadcast routes (fib_add_ifaddr()): no subnet of two or one has any. */
+static bool is_broadcast_of(const struct netif_addr *a, const struct addr *addr)
+{
+	const uint32_t host_bits = 32u - a->prefix_bits;
+	const uint32_t mask = host_bits == 32 ? UINT32_MAX : (1u << host_bits) - 1;
+
+	if (addr_is_set(&a->broadcast) && addr_equal(&a->broadcast, addr))
+		return true;
+	return host_bits > 1 && (ntohl(addr_ipv4_be(&a->addr)) | mask) == ntohl(addr_ipv4_be(addr));
+}
+
+bool control_netif_is_broadcast(const struct control_netif *n, uint32_t ifindex,
+				const struct addr *addr)
+{
+	for (size_t i = 0; i < n->n_addrs; i++) {
+		if (n->addrs[i].ifindex == ifindex && is_broadcast_of(&n->addrs[i], addr))
 			return true;
 	}
 	return false;
@@ -95,8 +116,8 @@ static void link_put(struct control_netif *n, const struct netif_link *link)
 	serial = l->serial;
 	/* Most events are about what a relay does not look at. */
 	if (l->ifindex != link->ifindex || l->mtu != link->mtu || l->type != link->type ||
-	    l->up != link->up || l->supers != link->supers || !same_wire(&l->wire, &link->wire) ||
-	    strcmp(l->name, link->name) != 0)
+	    l->up != link->up || l->supers != link->supers || l->arp != link->arp ||
+	    !same_wire(&l->wire, &link->wire) || strcmp(l->name, link->name) != 0)
 		n->changed = true;
 	*l = *link;
 	l->serial = serial;
@@ -142,9 +163,9 @@ static void addr_put(struct control_netif *n, const struct netif_addr *addr)
 		}
 		n->addrs = a;
 		a = &n->addrs[n->n_addrs++];
-		*a = *addr;
 		n->changed = true;
 	}
+	*a = *addr;
 	a->seen = true;
 }
 

@@ -49,6 +49,7 @@ struct netif_wire {
  * @supers: frames may be larger than the MTU whatever the GRO setting says: virtual
  *          devices hand on what their peer gave them
  * @wire:   how it is connected with others
+ * @arp:    the kernel resolves IPv4 neighbours there, rather than hand all to one peer
  * @seen:   mentioned by the current dump
  * @serial: of this entry, never 0: tells a link from a later one with the same ifindex
  */
@@ -59,15 +60,52 @@ struct netif_link {
 	uint16_t type;
 	bool up;
 	bool supers;
+	bool arp;
 	bool seen;
 	struct netif_wire wire;
 	char name[MCR_IFNAME_MAX];
 };
 
+/**
+ * struct netif_addr - one IPv4 address of a link
+ * @prefix_bits: of its subnet, 0..32
+ * @broadcast:   as given with the address; ADDR_NONE: none was
+ */
 struct netif_addr {
 	uint32_t ifindex;
 	struct addr addr;
+	struct addr broadcast;
+	uint8_t prefix_bits;
 	bool seen;
+};
+
+/**
+ * struct netif_neigh - one IPv4 neighbour
+ * @host_be: its address
+ * @state:   NUD_*
+ */
+struct netif_neigh {
+	uint32_t ifindex;
+	uint32_t host_be;
+	uint16_t state;
+};
+
+/**
+ * struct netif_route - how the kernel would send to an address, its answer to RTM_GETROUTE
+ * @ifindex:    by which link
+ * @gateway_be: 0: the destination itself is on that link
+ * @gateway_v6: the gateway has an IPv6 address
+ * @source_be:  the source address that it would take, when none was asked for; 0: none
+ * @type:       RTN_*
+ * @matched:    a route was found; without one the kernel takes the link for granted
+ */
+struct netif_route {
+	uint32_t ifindex;
+	uint32_t gateway_be;
+	uint32_t source_be;
+	uint8_t type;
+	bool gateway_v6;
+	bool matched;
 };
 
 enum netif_phase { NETIF_NEVER, NETIF_LINKS, NETIF_ADDRS, NETIF_READY };
@@ -122,12 +160,21 @@ void control_netif_consume(struct control_netif *n, const void *buf, size_t len)
  */
 int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out);
 int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out);
+int netif_parse_neigh(const struct nlmsghdr *nlh, struct netif_neigh *out);
+/* -EAFNOSUPPORT also for a route of a table, which is no answer. */
+int netif_parse_route(const struct nlmsghdr *nlh, struct netif_route *out);
+/* Its errno, positive; 0 for an acknowledgement.  -EBADMSG when it is malformed. */
+int netif_parse_error(const struct nlmsghdr *nlh);
 
 const struct netif_link *control_netif_by_name(const struct control_netif *n, const char *name);
 const struct netif_link *control_netif_by_index(const struct control_netif *n, uint32_t ifindex);
 
-/* Does this host have the address?  @ifindex 0: on any link. */
+/* Does this host have the address?  @ifindex 0: on any link; @addr NULL: any address. */
 bool control_netif_has_addr(const struct control_netif *n, uint32_t ifindex,
 			    const struct addr *addr);
+
+/* Is it the broadcast address of one of the link's subnets? */
+bool control_netif_is_broadcast(const struct control_netif *n, uint32_t ifindex,
+				const struct addr *addr);
 
 #endif

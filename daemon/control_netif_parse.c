@@ -2,6 +2,7 @@
 /* control_netif_parse.c - one netlink message to one struct (rtnetlink(7)) */
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -56,6 +57,18 @@ static bool hears_siblings(const struct nlattr *data)
 			return mode == MACVLAN_MODE_BRIDGE;
 	}
 	return true;
+}
+
+/* As arp_constructor() decides: those of other kinds have one peer, or none. */
+static bool link_resolves(const struct ifinfomsg *ifi)
+{
+	switch (ifi->ifi_type) {
+	case ARPHRD_ETHER:
+	case ARPHRD_IEEE802:
+	case ARPHRD_INFINIBAND:
+		return !(ifi->ifi_flags & (IFF_NOARP | IFF_LOOPBACK | IFF_POINTOPOINT));
+	}
+	return false;
 }
 
 /* Any device with a kind is virtual: veth, tun and bridges pass super-datagrams on. */
@@ -120,6 +133,7 @@ int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out)
 	out->up = (ifi->ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
 	out->supers = ifi->ifi_type == ARPHRD_LOOPBACK;
 	out->wire.peer_netns = NETIF_NETNS_OWN;
+	out->arp = link_resolves(ifi);
 	mnl_attr_for_each(a, nlh, sizeof(*ifi)) {
 		const char *text;
 
@@ -156,7 +170,7 @@ int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *a;
-	uint32_t address = 0, local = 0;
+	uint32_t address = 0, local = 0, broadcast = 0;
 
 	memset(out, 0, sizeof(*out));
 	if (!has_header(nlh, sizeof(*ifa)))
@@ -168,13 +182,94 @@ int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out)
 			return -EBADMSG;
 		if (mnl_attr_get_type(a) == IFA_LOCAL && !attr_u32(a, &local))
 			return -EBADMSG;
+		if (mnl_attr_get_type(a) == IFA_BROADCAST && !attr_u32(a, &broadcast))
+			return -EBADMSG;
 	}
 	/* On point-to-point links IFA_ADDRESS is the peer's. */
 	if (local)
 		address = local;
-	if (!address || ifa->ifa_index == 0 || ifa->ifa_index > INT32_MAX)
+	if (!address || ifa->ifa_index == 0 || ifa->ifa_index > INT32_MAX ||
+	    ifa->ifa_prefixlen > 32)
 		return -EBADMSG;
 	out->ifindex = ifa->ifa_index;
+	out->prefix_bits = ifa->ifa_prefixlen;
 	out->addr = addr_from_ipv4_be(address);
+	if (broadcast)
+		out->broadcast = addr_from_ipv4_be(broadcast);
 	return 0;
+}
+
+int netif_parse_neigh(const struct nlmsghdr *nlh, struct netif_neigh *out)
+{
+	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+
+	memset(out, 0, sizeof(*out));
+	if (!has_header(nlh, sizeof(*ndm)))
+		return -EBADMSG;
+	/* A proxy entry says for whom this host answers, not who answers it. */
+	if (ndm->ndm_family != AF_INET || ndm->ndm_flags & NTF_PROXY)
+		return -EAFNOSUPPORT;
+	mnl_attr_for_each(a, nlh, sizeof(*ndm)) {
+		if (mnl_attr_get_type(a) == NDA_DST && !attr_u32(a, &out->host_be))
+			return -EBADMSG;
+	}
+	if (!out->host_be || ndm->ndm_ifindex <= 0)
+		return -EBADMSG;
+	out->ifindex = (uint32_t)ndm->ndm_ifindex;
+	out->state = ndm->ndm_state;
+	return 0;
+}
+
+/* False when the attribute is malformed. */
+static bool route_attr(const struct nlattr *a, struct netif_route *out)
+{
+	uint32_t table;
+
+	switch (mnl_attr_get_type(a)) {
+	case RTA_OIF:
+		return attr_u32(a, &out->ifindex) && out->ifindex <= INT32_MAX;
+	case RTA_GATEWAY:
+		return attr_u32(a, &out->gateway_be);
+	case RTA_PREFSRC:
+		return attr_u32(a, &out->source_be);
+	case RTA_VIA:
+		out->gateway_v6 = true;
+		return true;
+	case RTA_TABLE:
+		/* RTM_F_LOOKUP_TABLE: the table of the route, RT_TABLE_UNSPEC without one. */
+		if (!attr_u32(a, &table))
+			return false;
+		out->matched = table != RT_TABLE_UNSPEC;
+		return true;
+	}
+	return true;
+}
+
+int netif_parse_route(const struct nlmsghdr *nlh, struct netif_route *out)
+{
+	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+
+	memset(out, 0, sizeof(*out));
+	if (!has_header(nlh, sizeof(*rtm)))
+		return -EBADMSG;
+	if (rtm->rtm_family != AF_INET || !(rtm->rtm_flags & RTM_F_CLONED))
+		return -EAFNOSUPPORT;
+	out->type = rtm->rtm_type;
+	mnl_attr_for_each(a, nlh, sizeof(*rtm)) {
+		if (!route_attr(a, out))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+int netif_parse_error(const struct nlmsghdr *nlh)
+{
+	const struct nlmsgerr *err = mnl_nlmsg_get_payload(nlh);
+
+	if (nlh->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(*err))
+		return -EBADMSG;
+	/* INT_MIN has no positive. */
+	return err->error > 0 || err->error < -4095 ? -EBADMSG : -err->error;
 }

@@ -21,18 +21,19 @@ struct heartbeat_page;
  * @listener:  by read_only, -1 when it was not given
  * @watched:   the listeners are in the epoll set
  * @restarted: a predecessor has configured the workers
+ * @calm_ns:   what neighbours and routes have changed is not acted upon before
  * @heartbeat: written in each turn of the loop, watched by the supervisor
  */
 struct process {
 	struct control *c;
 	const char *config_name;
 	int listener[2];
-	int netlink, applied, config, snapshot;
+	int netlink, routes, applied, config, snapshot;
 	bool watched, channel_out, restarted;
 	unsigned workers_option;
 	uint32_t start_flags;
 	uint32_t settle_seq;
-	uint64_t tick_ns, sweep_ns, check_ns;
+	uint64_t tick_ns, sweep_ns, check_ns, calm_ns;
 	struct heartbeat_page *heartbeat;
 	unsigned n_cpus;
 	int cpus[MCR_MAX_WORKERS];
@@ -51,6 +52,11 @@ void control_seal(struct process *p);
 
 /* Configure, pin and start the workers; p->settle_seq is the last request. */
 void control_start_workers(struct process *p);
+
+/* --- control_probe.c --- */
+
+/* Ask the kernel what is due about routes and neighbours, and the supervisor for probes. */
+void control_look_around(struct control *c, uint64_t now_ns);
 
 /* --- control_config.c --- */
 

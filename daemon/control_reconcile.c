@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/hash.h"
 #include "core/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/control_filter.h"
@@ -26,9 +27,14 @@ static int mark_rule(struct control *c, const struct rule *r)
 
 	for (unsigned i = 0; i < r->n_outputs; i++) {
 		struct rec_iface *out = control_iface_need(c, r->outputs[i].interface);
+		struct reach_key key;
 
-		if (out)
-			out->want_out = true;
+		if (!out)
+			continue;
+		out->want_out = true;
+		if (control_output_dest(out, &r->outputs[i], &key) &&
+		    reach_need(&c->reach, &key, out->arp) < 0)
+			return -ENOMEM;
 	}
 	if (in) {
 		struct ipc_join key = control_join_key(in->ifindex, &r->input);
@@ -48,6 +54,7 @@ static int mark_wanted(struct control *c)
 
 	control_ifaces_update(c);
 	control_joins_unmark(&c->rec.joins);
+	reach_unmark(&c->reach);
 	for (unsigned i = 0; i < c->n_interfaces; i++) {
 		struct rec_iface *f = control_iface_need(c, c->interfaces[i]);
 
@@ -57,6 +64,40 @@ static int mark_wanted(struct control *c)
 	for (size_t i = 0; i < ruleset_count(c->rules) && ret == 0; i++)
 		ret = mark_rule(c, &ruleset_at(c->rules, i)->rule);
 	return ret;
+}
+
+/* Which outputs are held and why, as one number.  Where none is, 0. */
+static uint64_t holds(const struct control *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
+		const struct ruleset_entry *e = ruleset_at(c->rules, i);
+
+		for (unsigned k = 0; k < e->rule.n_outputs; k++) {
+			const struct rule_output *o = &e->rule.outputs[k];
+			const enum output_hold hold = control_output_status(c, o, NULL).hold;
+
+			if (hold)
+				sum += hash_word(HASH_SEED,
+						 (uint64_t)e->output_slots[k] << 8 | hold);
+		}
+	}
+	return sum;
+}
+
+/* What routes and neighbours say of new outputs is known before workers hear of them. */
+static void update_holds(struct control *c, uint64_t now_ns)
+{
+	uint64_t now;
+
+	reach_sweep(&c->reach);
+	/* What is wrong with the socket shows when it is read next. */
+	reach_ask(&c->reach, now_ns);
+	reach_acted(&c->reach);
+	now = holds(c);
+	c->rec.publish |= now != c->rec.holds;
+	c->rec.holds = now;
 }
 
 /* --- requests --- */
@@ -263,6 +304,7 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 	ret = mark_wanted(c);
 	if (ret < 0)
 		return ret;
+	update_holds(c, now_ns);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		if (r->iface[i].used && !r->iface[i].gone)
 			open_sockets(c, i);

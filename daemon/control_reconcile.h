@@ -29,6 +29,7 @@
 #include "core/rule.h"
 #include "core/steer.h"
 #include "daemon/control_join.h"
+#include "daemon/control_output.h"
 
 struct control;
 struct ruleset_entry;
@@ -36,6 +37,7 @@ struct ruleset_entry;
 /**
  * struct rec_iface - an interface that is or was needed; its place is its slot
  * @gone:       the link vanished; what is open is to be closed
+ * @has_addr:   it has an IPv4 address
  * @serial:     of the link, 0: taken from a snapshot, not known yet
  * @in_as:      how the input was opened
  * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
@@ -44,8 +46,9 @@ struct ruleset_entry;
  * @coarse:     the exact filter was too long for the kernel
  */
 struct rec_iface {
-	bool used, gone, up, supers;
+	bool used, gone, up, supers, arp;
 	bool want_in, want_out;
+	bool has_addr;
 	bool in_open, out_open, filter_set;
 	bool gro_refused, coarse;
 	enum link_layer link;
@@ -63,10 +66,12 @@ struct rec_iface {
  * struct control_reconcile - what is
  * @publish: what the workers should know has changed
  * @failed:  something was refused and is to be tried again
+ * @holds:   hash of the outputs that are held, as they were published last
  */
 struct control_reconcile {
 	bool publish;
 	bool failed;
+	uint64_t holds;
 	struct rec_iface iface[MCR_MAX_IFACES];
 	struct control_joins joins;
 };
@@ -79,12 +84,15 @@ void control_reconcile_fini(struct control_reconcile *r);
 /* Ask the supervisor to leave or unbind; the answer changes nothing. */
 void control_join_leave(struct control *c, const struct control_join *e);
 
-/*
- * The state of a rule: unresolved when its input interface, or for every output the
- * interface or its source_ip, is missing; else paused when its input interface or every output
- * interface that exists is down (not IFF_UP and IFF_RUNNING); else active.
+/**
+ * control_rule_state() - the state of a rule
+ * @reason: filled with why it is not active, "" when it is; NULL: not wanted
+ *
+ * First the input's: unresolved when its interface is missing, failed when the supervisor
+ * refused it, paused when it is down (not IFF_UP and IFF_RUNNING).  Then the outputs':
+ * active when all are, degraded when some are, else that of the best of them.
  */
-enum rule_state control_rule_state(const struct control *c, const struct rule *r);
+enum rule_state control_rule_state(const struct control *c, const struct rule *r, char *reason);
 
 /* The workers that serve a rule, in the current state of links and settings. */
 uint64_t control_rule_workers(const struct control *c, const struct rule *r);
@@ -92,9 +100,16 @@ uint64_t control_rule_workers(const struct control *c, const struct rule *r);
 /* The workers that serve an interface; @found: false when its pinning names no worker's CPU. */
 uint64_t control_iface_workers(const struct control *c, const char *name, bool *found);
 
-/* Words about what is amiss with a rule, one after the other; NULL after the last. */
-#define WARNING_MAX 256
-const char *control_rule_warning(const struct control *c, const struct rule *r, unsigned n,
-				 char buf[static WARNING_MAX]);
+#define WARNING_MAX REASON_MAX
+
+/* Takes one warning.  Return: whether it wants more. */
+typedef bool control_warn_fn(void *ctx, const char *text);
+
+/**
+ * control_rule_warnings() - what is amiss with a rule, in words, one after the other
+ * @states: also why the input or an output does not work, which their states say as well
+ */
+void control_rule_warnings(const struct control *c, const struct rule *r, bool states,
+			   control_warn_fn *fn, void *ctx);
 
 #endif

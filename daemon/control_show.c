@@ -26,6 +26,12 @@ void control_json_u64(struct cJSON *object, const char *name, uint64_t value)
 	cJSON_AddRawToObject(object, name, digits);
 }
 
+bool control_show_warning(void *list, const char *text)
+{
+	cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	return cJSON_GetArraySize(list) < SHOW_WARNINGS_MAX;
+}
+
 /* @all: also those that are zero */
 static void add_send_drops(cJSON *object, const struct egress_counters *e, bool all)
 {
@@ -55,8 +61,12 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 	for (unsigned i = 0; i < e->rule.n_outputs && o; i++, o = o->next) {
 		const struct rule_output *out = &e->rule.outputs[i];
 		struct egress_counters n;
+		char reason[REASON_MAX];
 
 		control_stats_output(c, e, i, &n);
+		cJSON_AddStringToObject(
+			o, "state", output_state_name(control_output_status(c, out, reason).state));
+		cJSON_AddStringToObject(o, "reason", reason);
 		cJSON_DeleteItemFromObjectCaseSensitive(o, "ttl");
 		cJSON_AddNumberToObject(o, "ttl", rule_output_ttl(out));
 		cJSON_AddBoolToObject(o, "ttl_default", out->ttl == 0);
@@ -89,14 +99,19 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 {
 	cJSON *json = rule_to_json(&e->rule);
 	uint64_t mask = control_rule_workers(c, &e->rule);
+	cJSON *workers, *warnings;
 	struct rule_counters n;
-	cJSON *workers;
+	char text[REASON_MAX];
 
 	if (!json)
 		return NULL;
 	control_stats_rule(c, e, &n);
 	cJSON_AddStringToObject(json, "rule_id", e->rule.id);
-	cJSON_AddStringToObject(json, "state", rule_state_name(control_rule_state(c, &e->rule)));
+	cJSON_AddStringToObject(json, "state",
+				rule_state_name(control_rule_state(c, &e->rule, text)));
+	cJSON_AddStringToObject(json, "reason", text);
+	warnings = cJSON_AddArrayToObject(json, "warnings");
+	control_rule_warnings(c, &e->rule, false, control_show_warning, warnings);
 	show_rule_pending(c, mask, json);
 	workers = cJSON_AddArrayToObject(json, "workers");
 	for (; mask; mask &= mask - 1)

@@ -29,6 +29,7 @@ static int add_outputs(const struct control *c, const struct ruleset_entry *e,
 			.ttl = rule_output_ttl(o),
 			.dscp = o->dscp,
 			.ttl_set = o->ttl != 0,
+			.hold = (uint8_t)control_output_status(c, o, NULL).hold,
 		};
 
 		memcpy(out.if_name, o->interface, sizeof(out.if_name));
@@ -52,7 +53,7 @@ static int add_rule(const struct control *c, const struct ruleset_entry *e,
 		.source = r->input.source,
 		.port = r->input.port,
 		.priority = (uint8_t)r->priority,
-		.state = (uint8_t)control_rule_state(c, r),
+		.state = (uint8_t)control_rule_state(c, r, NULL),
 	};
 	int ret;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "core/statpage.h"
@@ -47,6 +48,9 @@ void control_gift(struct process *p, const struct ipc_give *give, int fd)
 		return;
 	case GIFT_NETLINK:
 		keep_fd(&p->netlink, fd);
+		return;
+	case GIFT_ROUTES:
+		keep_fd(&p->routes, fd);
 		return;
 	case GIFT_CONFIG:
 		keep_fd(&p->config, fd);
@@ -119,6 +123,15 @@ void control_receive_gifts(struct process *p)
 	}
 }
 
+/* Read now: afterwards nothing can be opened. */
+static unsigned count_cpus(const struct process *p)
+{
+	const unsigned possible = (unsigned)get_nprocs_conf();
+	const unsigned last = p->n_cpus ? (unsigned)p->cpus[p->n_cpus - 1] : 0;
+
+	return possible > last ? possible : last + 1;
+}
+
 /* CPUs that this process, and so its siblings, may run on. */
 static void find_cpus(struct process *p)
 {
@@ -139,6 +152,7 @@ void control_seal(struct process *p)
 	int ret = priv_identity_find(&id);
 
 	find_cpus(p);
+	p->c->cpus = count_cpus(p);
 	for (unsigned w = 0; w < MCR_MAX_WORKERS; w++)
 		p->c->worker[w].cpu = p->n_cpus ? p->cpus[w % p->n_cpus] : -1;
 

@@ -12,8 +12,6 @@
 #include "daemon/control_page.h"
 #include "daemon/control_show.h"
 
-#define WARNINGS_MAX 64 /* in one answer */
-
 void control_waits_init(struct control_waits *ws)
 {
 	ws->first = NULL;
@@ -60,10 +58,23 @@ struct control_wait *control_wait_new(struct control *c, struct client_answer *a
 	return w;
 }
 
-void control_waits_arm(struct control *c)
+/* A host that is there answers within a millisecond or so, and then the rule relays to it. */
+static bool is_settling(const struct control *c, const struct control_wait *w, uint64_t now_ns)
+{
+	const struct ruleset_entry *e;
+
+	if (w->method == METHOD_LOAD_CONFIG)
+		return reach_settling_any(&c->reach, now_ns);
+	if (w->method != METHOD_ADD_RULE)
+		return false;
+	e = ruleset_find_id(c->rules, w->rule_id);
+	return e && control_outputs_settling(c, &e->rule, now_ns);
+}
+
+void control_waits_arm(struct control *c, uint64_t now_ns)
 {
 	for (struct control_wait *w = c->waits.first; w; w = w->next) {
-		if (w->armed)
+		if (w->armed || is_settling(c, w, now_ns))
 			continue;
 		w->armed = true;
 		w->generation = c->pub.generation;
@@ -137,25 +148,22 @@ static void add_workers(const struct control *c, const struct control_wait *w, c
 
 static void add_rule_warnings(const struct control *c, const struct rule *r, cJSON *list)
 {
-	char text[WARNING_MAX];
-
-	for (unsigned n = 0; cJSON_GetArraySize(list) < WARNINGS_MAX; n++) {
-		if (!control_rule_warning(c, r, n, text))
-			return;
-		cJSON_AddItemToArray(list, cJSON_CreateString(text));
-	}
+	if (cJSON_GetArraySize(list) < SHOW_WARNINGS_MAX)
+		control_rule_warnings(c, r, true, control_show_warning, list);
 }
 
 static void finish_add(const struct control *c, struct control_wait *w, cJSON *result)
 {
 	const struct ruleset_entry *e = ruleset_find_id(c->rules, w->rule_id);
+	char reason[REASON_MAX] = "the rule has been removed";
 
 	cJSON_AddStringToObject(result, "rule_id", w->rule_id);
 	cJSON_AddStringToObject(result, "result", w->result);
 	/* Another client may have removed it meanwhile. */
 	cJSON_AddStringToObject(
 		result, "state",
-		rule_state_name(e ? control_rule_state(c, &e->rule) : RULE_UNRESOLVED));
+		rule_state_name(e ? control_rule_state(c, &e->rule, reason) : RULE_UNRESOLVED));
+	cJSON_AddStringToObject(result, "reason", reason);
 	add_workers(c, w, result);
 	if (e)
 		add_rule_warnings(c, &e->rule, w->warnings);

@@ -65,8 +65,11 @@ void control_waits_fini(struct control_waits *ws);
 struct control_wait *control_wait_new(struct control *c, struct client_answer *answer,
 				      struct request *req, uint64_t now_ns);
 
-/* After reconcile(): what was changed in this turn is on its way under these numbers. */
-void control_waits_arm(struct control *c);
+/*
+ * After reconcile(): what was changed in this turn is on its way under these numbers.  A
+ * rule whose receivers are being asked for waits for them a moment (REACH_SETTLE_NS).
+ */
+void control_waits_arm(struct control *c, uint64_t now_ns);
 
 /*
  * The line of a result, or of an error when it is longer than what may wait for a client.

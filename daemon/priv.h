@@ -16,6 +16,7 @@
 
 #include "core/ipc.h"
 
+struct addr;
 struct sock_fprog;
 
 /* --- identity and rights (priv_drop.c) --- */
@@ -111,7 +112,21 @@ int priv_leave(int sock, const struct ipc_join *j);
 /* Unread UDP socket bound to j->group, j->port on j->ifindex (unicast input). */
 int priv_bind_unread(const struct ipc_join *j);
 
-int priv_netlink_socket(void);
+/* A NETLINK_ROUTE socket subscribed to @groups (RTMGRP_*); the large buffer is tried. */
+int priv_netlink_socket(unsigned groups);
+
+/* --- neighbours (priv_neigh.c) --- */
+
+/**
+ * priv_probe_neighbour() - make the kernel ask the network who has @host
+ *
+ * One that is resolved is left alone.  With CAP_NET_ADMIN the kernel is told to use the
+ * entry (NTF_USE), which sends nothing but the ARP request.  Without, an ICMP echo request
+ * goes to it, which the kernel holds back until the neighbour answers.
+ *
+ * Return: 0; -EPERM where a packet filter forbids it; other negative errno.
+ */
+int priv_probe_neighbour(unsigned ifindex, const struct addr *host, bool net_admin);
 /*
  * A listening socket at @path with @mode, of group @group unless that is -1.  A
  * socket file that nobody serves is replaced.  -EADDRINUSE: somebody serves it;

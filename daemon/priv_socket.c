@@ -311,10 +311,9 @@ int priv_bind_unread(const struct ipc_join *j)
 	return ret < 0 ? close_with(sock, ret) : sock;
 }
 
-int priv_netlink_socket(void)
+int priv_netlink_socket(unsigned groups)
 {
-	struct sockaddr_nl nl = {.nl_family = AF_NETLINK,
-				 .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR};
+	struct sockaddr_nl nl = {.nl_family = AF_NETLINK, .nl_groups = groups};
 	int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	if (sock < 0)

@@ -12,6 +12,7 @@
  *   supervisor_request.c  control's requests, one function each
  *   supervisor_iface.c    inputs and outputs: the sockets of an interface
  *   supervisor_join.c     unread helper sockets that hold group memberships
+ *   supervisor_probe.c    probes of neighbours
  *   supervisor_stats.c    PACKET_STATISTICS into the interface page
  *   supervisor_upgrade.c  the binary on disk: check it, become it, roll the workers
  *   supervisor_state.c    everything below to a memfd, and back after the exec
@@ -227,6 +228,8 @@ struct supervisor {
 	uint64_t health_ns; /* when to look at the heartbeats next */
 	int heartbeat_fd;   /* control's */
 	struct heartbeat_page *heartbeat;
+	uint64_t probes_ns; /* since when @probes are counted */
+	unsigned probes;
 	unsigned budget; /* messages that control may still send */
 	uint64_t budget_ns;
 
@@ -421,6 +424,10 @@ struct state_reader;
 /* The part of the state that is the memberships; errors stick to @w and @r. */
 void join_save(const struct join_table *t, struct state_writer *w);
 void join_restore(struct join_table *t, struct state_reader *r);
+
+/* --- supervisor_probe.c --- */
+/* -ENODEV: it is behind no output; -EAGAIN: too many in this second; errno of the calls. */
+int probe_neighbour(struct supervisor *s, const struct ipc_probe *p);
 
 /* --- supervisor_stats.c --- */
 /* Reads what the kernel counted for every input since the last time, which resets it. */

@@ -10,6 +10,7 @@
  * workers the channel is parked: later requests wait in it.
  */
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -104,7 +105,10 @@ void control_begin(struct supervisor *s)
 	give(s, GIFT_CONTROL_LISTENER, 0, s->control_listener);
 	give(s, GIFT_STATUS_LISTENER, 0, s->status_listener);
 	/* A socket of its own each time: the last control's may hold half a dump. */
-	give_and_close(s, GIFT_NETLINK, 0, priv_netlink_socket());
+	give_and_close(s, GIFT_NETLINK, 0, priv_netlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR));
+	give_and_close(s, GIFT_ROUTES, 0,
+		       priv_netlink_socket(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE |
+					   1u << (RTNLGRP_NEXTHOP - 1)));
 	if (s->config_fd >= 0) {
 		lseek(s->config_fd, 0, SEEK_SET);
 		give(s, GIFT_CONFIG, 0, s->config_fd);

@@ -170,6 +170,8 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_REFRESH_STATS:
 		stats_refresh(s);
 		return 0;
+	case IPC_PROBE:
+		return probe_neighbour(s, &m->probe);
 	case IPC_RESTART_WORKER:
 		return restart_worker(s, m->pin.worker);
 	case IPC_UPGRADE:

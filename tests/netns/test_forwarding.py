@@ -195,12 +195,15 @@ def output_options(t):
     listener = t.start("sink", ["/usr/bin/python3", f"{HERE}/support_listen.py", "eth0",
                                 OUT, 6000, OUT, 6001, OUT, 6002, OUT, 6003])
     t.wait_until(lambda: listener.stdout().startswith("ready"), 10, "listener")
-    result = add(t, relay, rule(IN, 5000, output(OUT, 6000),
-                                output(OUT, 6001, ttl=8),
-                                output(OUT, 6002, ttl=255, dscp=34, source_ip="10.90.1.77"),
-                                output(OUT, 6003, dscp=63, source_ip="10.20.0.1")))
+    result = relay.rpc("AddRule", rule(
+        IN, 5000, output(OUT, 6000), output(OUT, 6001, ttl=8),
+        output(OUT, 6002, ttl=255, dscp=34, source_ip="10.90.1.77"),
+        output(OUT, 6003, dscp=63, source_ip="10.20.0.1")))
     # The source address of the last is one of this host's, but of another interface, to which
     # the sink has no route: its own reverse path check would drop the datagram.
+    t.equal((result["state"], len(result["warnings"])), ("active", 1), "answer to AddRule")
+    t.true("source_ip 10.20.0.1 is not an address of eth1" in result["warnings"][0],
+           result["warnings"][0])
     t.run("sink", ["ip", "route", "add", "10.20.0.0/24", "dev", "eth0"])
     t.gen("gen", "eth0", IN, 5000, rate=100, count=10, size=100)
     t.wait_until(lambda: listener.stdout().count("\n") == 1 + 40, 5, "40 datagrams")

@@ -133,9 +133,8 @@ def open_descriptors(t):
     for pid in workers:
         # Channel, one input, one output; the ring; the event that tells of an applied snapshot.
         holds(pid, "socket", "socket", "socket", "anon_inode:[io_uring]", "anon_inode:[eventfd]")
-    # Channel, two listeners, netlink; pages and snapshots are mapped, not open.
-    holds(control, "socket", "socket", "socket", "socket", "anon_inode:[eventpoll]",
-          "anon_inode:[eventfd]")
+    # Channel, two listeners, netlink of links and of routes; pages and snapshots are mapped, not open.
+    holds(control, *["socket"] * 5, "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
     left = set(descriptors(relay.pid).values()) - set(standard.values())
     t.equal({one for one in left if not one.startswith("/memfd:mcr-")},
             {"socket", "anon_inode:[pidfd]", "anon_inode:[signalfd]", "anon_inode:[eventpoll]",

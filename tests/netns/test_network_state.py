@@ -123,8 +123,7 @@ def source_address(t):
     for _ in range(TIMES):
         links.address_off(sides, "b")
         sides.becomes("b", "unresolved")
-        # The kernel's word for a source that is not its own is the same as for a missing route.
-        sides.drops("unreachable")
+        sides.drops("no_source")
         ip(t, "relay", "address", "add", "10.90.2.7/32", "dev", "out1")
         t.equal(sides.state("b"), "unresolved", "with another address")
         sides.returns("b", links.address_on(sides, "b"))

@@ -283,6 +283,7 @@ WIRED = """
 import subprocess
 for command in ("link add v0 type veth peer name v1", "link add p0 type veth peer name e0",
                 "link add br0 type bridge", "link set p0 master br0", "link set v0 up",
+                "address add 10.93.0.1/24 dev v0", "address add 10.93.1.1/24 dev e0",
                 "link set v1 up", "link set p0 up", "link set e0 up", "link set br0 up"):
     subprocess.run(["ip"] + command.split(), check=True)
 """
@@ -313,13 +314,15 @@ def own_wiring(t):
     # To an address of the output's interface, and to one of another interface.
     for number, (address, comes_back) in enumerate((("10.90.1.1", True), ("10.20.0.1", False))):
         port = 7000 + number
-        feeder = add(t, relay, rule(group, port, output(address, port)))
+        # Nobody there answers for an address of this host: such an output is unreachable.
+        feeder = relay.rpc("AddRule", rule(group, port, output(address, port)))
+        t.equal(feeder["state"], "active" if comes_back else "unreachable", "state of the feeder")
         there = rule(address, port, output("239.7.7.7", port), interface="lo")
         loop = {**there, "outputs": there["outputs"] + [output(address, port)]}
         if comes_back:
             refused_as_circle(t, relay, loop, f"own address {address}")
         else:
-            relay.rpc("RemoveRule", {"rule_id": add(t, relay, loop)["rule_id"]})
+            relay.rpc("RemoveRule", {"rule_id": relay.rpc("AddRule", loop)["rule_id"]})
         added = add(t, relay, there)
         t.gen("gen", "eth0", group, port, count=10, rate=1000, size=100)
         t.wait_until(lambda: rules_by_id(relay)[feeder["rule_id"]]["matched"] == 10, 5,

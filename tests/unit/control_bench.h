@@ -78,6 +78,7 @@ static const char *const words[IPC_TYPES] = {
 	[IPC_UNBIND] = "unbind",
 	[IPC_PUBLISH] = "publish",
 	[IPC_RESTART_WORKER] = "restart",
+	[IPC_PROBE] = "probe",
 };
 
 static inline int setup(void **state)
@@ -91,9 +92,10 @@ static inline int setup(void **state)
 	b->snapshot = -1;
 	control_super_init(&b->c->super, pair[0]);
 	control_netif_init(&b->c->netif, -1);
+	reach_init(&b->c->reach, -1);
 	b->c->rules = ruleset_new();
 	b->c->kept = calloc(1, sizeof(*b->c->kept));
-	b->c->workers = 4;
+	b->c->workers = b->c->cpus = 4;
 	for (int w = 0; w < 4; w++)
 		b->c->worker[w] = (struct control_worker){.running = true, .cpu = w};
 	*state = b;
@@ -110,6 +112,7 @@ static inline int teardown(void **state)
 		close(b->snapshot);
 	control_super_fini(&b->c->super);
 	control_netif_fini(&b->c->netif);
+	reach_fini(&b->c->reach);
 	control_reconcile_fini(&b->c->rec);
 	config_fini(&b->c->settings);
 	ruleset_free(b->c->rules);
@@ -131,6 +134,17 @@ static inline void set_link(struct bench *b, uint32_t ifindex, const char *name,
 	*l = (struct netif_link){
 		.serial = ifindex, .ifindex = ifindex, .mtu = 1500, .type = ARPHRD_ETHER, .up = up};
 	strcpy(l->name, name);
+}
+
+static inline void set_addr(struct bench *b, uint32_t ifindex, const char *text)
+{
+	struct control_netif *n = &b->c->netif;
+	struct netif_addr *a;
+
+	n->addrs = realloc(n->addrs, (n->n_addrs + 1) * sizeof(*a));
+	a = &n->addrs[n->n_addrs++];
+	*a = (struct netif_addr){.ifindex = ifindex, .prefix_bits = 24};
+	assert_int_equal(addr_parse(text, &a->addr), 0);
 }
 
 static inline void delete_link(struct bench *b, uint32_t ifindex)

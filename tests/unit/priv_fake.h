@@ -28,6 +28,7 @@ static struct {
 	int gro_sets, gro_error;
 	bool counts[1024]; /* descriptors of counting sockets */
 	int group_error;
+	int probes, probe_error;
 	uint32_t counted; /* what each of them counts between two readings */
 } fake;
 
@@ -106,6 +107,12 @@ int priv_leave(int sock, const struct ipc_join *j)
 int priv_bind_unread(const struct ipc_join *j)
 {
 	return some_fd();
+}
+
+int priv_probe_neighbour(unsigned ifindex, const struct addr *host, bool net_admin)
+{
+	fake.probes++;
+	return fake.probe_error;
 }
 
 int priv_gro_get(unsigned ifindex, struct priv_gro_state *st)

@@ -5,7 +5,9 @@
  * Links: daemon/control_wiring.c
  * Links: core/wiring.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
+ * Links: daemon/control_output.c
  * Links: daemon/control_filter.c
+ * Links: daemon/control_reach.c daemon/control_reach_netlink.c
  * Links: daemon/control_join.c daemon/control_publish.c daemon/control_snapshot.c
  * Links: daemon/control_stats.c daemon/control_super.c daemon/control_netif.c
  * Links: daemon/control_netif_parse.c daemon/control_load.c

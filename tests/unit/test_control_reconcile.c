@@ -5,7 +5,9 @@
  * Links: daemon/control_wiring.c
  * Links: core/wiring.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
+ * Links: daemon/control_output.c
  * Links: daemon/control_filter.c
+ * Links: daemon/control_reach.c daemon/control_reach_netlink.c
  * Links: daemon/control_join.c daemon/control_publish.c daemon/control_snapshot.c
  * Links: daemon/control_stats.c daemon/control_super.c daemon/control_netif.c
  * Links: daemon/control_netif_parse.c daemon/control_load.c
@@ -62,22 +64,22 @@ static void test_missing_interface_comes_and_goes(void **state)
 	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
 	r = &ruleset_at(b->c->rules, 0)->rule;
 	assert_string_equal(run(b), "open-out publish");
-	assert_int_equal(control_rule_state(b->c, r), RULE_UNRESOLVED);
+	assert_int_equal(control_rule_state(b->c, r, NULL), RULE_UNRESOLVED);
 	assert_int_equal(view_of(b).rules[0].in_iface, MCR_NO_SLOT);
 	assert_int_equal(view_of(b).rules[0].worker_mask, 0xf);
 
 	set_link(b, 2, "in0", true);
 	assert_string_equal(run(b), "open-in publish filter join");
-	assert_int_equal(control_rule_state(b->c, r), RULE_ACTIVE);
+	assert_int_equal(control_rule_state(b->c, r, NULL), RULE_ACTIVE);
 	set_link(b, 2, "in0", false);
 	assert_string_equal(run(b), "publish");
-	assert_int_equal(control_rule_state(b->c, r), RULE_PAUSED);
+	assert_int_equal(control_rule_state(b->c, r, NULL), RULE_PAUSED);
 	set_link(b, 2, "in0", true);
 	assert_string_equal(run(b), "publish");
 
 	delete_link(b, 2);
 	assert_string_equal(run(b), "publish leave close-in");
-	assert_int_equal(control_rule_state(b->c, r), RULE_UNRESOLVED);
+	assert_int_equal(control_rule_state(b->c, r, NULL), RULE_UNRESOLVED);
 }
 
 /* Deleted and created again between two runs: the new one is there before the old one goes. */
@@ -131,6 +133,29 @@ static void test_slot_follows_ifindex(void **state)
 	assert_int_equal(control_iface_slot(b->c, "in0"), MCR_NO_SLOT);
 }
 
+/* Keeps the first warning, and how many there were. */
+struct warned {
+	char text[WARNING_MAX];
+	unsigned n;
+};
+
+static bool take_warning(void *ctx, const char *text)
+{
+	struct warned *w = ctx;
+
+	if (!w->n++)
+		snprintf(w->text, sizeof(w->text), "%s", text);
+	return true;
+}
+
+static struct warned warnings(struct bench *b, const struct rule *r)
+{
+	struct warned w = {0};
+
+	control_rule_warnings(b->c, r, true, take_warning, &w);
+	return w;
+}
+
 static const struct {
 	const char *name;
 	enum ipc_type refuse;
@@ -152,8 +177,8 @@ static void test_refusal_is_retried(void **state)
 	struct bench *b = *state;
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-		char text[WARNING_MAX] = "";
 		const struct rule *r;
+		struct warned w;
 
 		teardown(state);
 		setup(state);
@@ -167,14 +192,16 @@ static void test_refusal_is_retried(void **state)
 		if (strcmp(run(b), refusals[i].first) != 0)
 			fail_msg("%s: first", refusals[i].name);
 		assert_true(b->c->rec.failed);
-		control_rule_warning(b->c, r, 0, text);
-		if (strcmp(text, refusals[i].warning) != 0)
-			fail_msg("%s: warning \"%s\"", refusals[i].name, text);
-		assert_null(control_rule_warning(b->c, r, 1, text));
+		w = warnings(b, r);
+		if (w.n != 1 || strcmp(w.text, refusals[i].warning) != 0)
+			fail_msg("%s: %u warnings, \"%s\"", refusals[i].name, w.n, w.text);
+		assert_int_equal(control_rule_state(b->c, r, w.text), RULE_FAILED);
+		assert_string_equal(w.text, refusals[i].warning);
 		b->refuse = 0;
 		if (strcmp(run(b), refusals[i].again) != 0)
 			fail_msg("%s: again", refusals[i].name);
-		assert_null(control_rule_warning(b->c, r, 0, text));
+		assert_int_equal(warnings(b, r).n, 0);
+		assert_int_equal(control_rule_state(b->c, r, NULL), RULE_ACTIVE);
 		assert_string_equal(run(b), "");
 		assert_false(b->c->rec.failed);
 	}

@@ -74,6 +74,7 @@ static const struct {
 	{"unbind", IPC_UNBIND, CTL, 0, BIND},
 	{"publish", IPC_PUBLISH, CTL, 1, PUBLISH},
 	{"refresh", IPC_REFRESH_STATS, CTL, 0},
+	{"probe", IPC_PROBE, CTL, 0, {.probe = {.ifindex = 2, .host = HOST_INIT}}},
 	{"restart worker", IPC_RESTART_WORKER, CTL, 0},
 	{"upgrade", IPC_UPGRADE, CTL, 0},
 	{"ready", IPC_READY, true, true, false, false, 0},
@@ -166,6 +167,7 @@ static void ranges_of_requests(void **state)
 {
 	const enum ipc_peer peer = IPC_FROM_CONTROL;
 	const struct addr none_with_bytes = {.bytes = {10}};
+	const struct addr loopback = {.family = ADDR_IPV4, .bytes = {127, [3] = 1}};
 	const struct addr six = {.family = ADDR_IPV6, .bytes = {0xff}};
 	const struct addr tail = {.family = ADDR_IPV4, .bytes = {239, [4] = 1}};
 
@@ -208,6 +210,11 @@ static void ranges_of_requests(void **state)
 	RANGE(IPC_BIND, peer, join.port, 0, -ERANGE);
 	RANGE(IPC_BIND, peer, join.source, HOST, -ERANGE);
 	RANGE(IPC_UNBIND, peer, join.ifindex, 0, -ERANGE);
+	RANGE(IPC_PROBE, peer, probe.ifindex, 0, -ERANGE);
+	RANGE(IPC_PROBE, peer, probe.ifindex, 0x80000000, -ERANGE);
+	RANGE(IPC_PROBE, peer, probe.host, GROUP, -ERANGE);
+	RANGE(IPC_PROBE, peer, probe.host, loopback, -ERANGE);
+	RANGE(IPC_PROBE, peer, probe.host, none_with_bytes, -ERANGE);
 	RANGE(IPC_PUBLISH, peer, publish.size_bytes, 63, -ERANGE);
 	RANGE(IPC_PUBLISH, peer, publish.size_bytes, SNAPSHOT_MAX_BYTES, 0);
 	RANGE(IPC_PUBLISH, peer, publish.size_bytes, SNAPSHOT_MAX_BYTES + 1, -ERANGE);

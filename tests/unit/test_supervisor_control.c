@@ -72,7 +72,7 @@ int child_reader_fd(int fd)
 	return -1;
 }
 
-int priv_netlink_socket(void)
+int priv_netlink_socket(unsigned groups)
 {
 	return -1;
 }

@@ -9,6 +9,7 @@
  * so, end and restart that child alone, and go on serving the others; then it must still
  * end in order.  Only what needs rights is replaced: sockets, seals, prerequisites.
  *
+ * Links: daemon/supervisor_probe.c
  * Links: daemon/supervisor.c daemon/supervisor_start.c daemon/supervisor_child.c
  * Links: daemon/supervisor_control.c
  * Links: daemon/supervisor_worker.c daemon/supervisor_request.c daemon/supervisor_iface.c
@@ -109,7 +110,7 @@ int priv_kill(int pidfd, int sig, const struct priv_identity *id)
 	return syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) == 0 ? 0 : -errno;
 }
 
-int priv_netlink_socket(void)
+int priv_netlink_socket(unsigned groups)
 {
 	return some_fd();
 }

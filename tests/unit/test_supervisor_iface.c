@@ -4,6 +4,7 @@
  *
  * A refused request must change nothing, and what is closed leaves nothing behind.
  *
+ * Links: daemon/supervisor_probe.c
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
  * Links: daemon/descriptor_reserve.c

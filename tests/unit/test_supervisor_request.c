@@ -5,6 +5,7 @@
  * Order, ranges and descriptors of what it asks for; interfaces are the business of
  * test_supervisor_iface.c.  A refused request must change nothing.
  *
+ * Links: daemon/supervisor_probe.c
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
  * Links: daemon/descriptor_reserve.c
@@ -112,6 +113,40 @@ static void test_publish(void **state)
 			 -EPERM);
 }
 
+/* A control that scans a network gets no further than an output's interface, and not far. */
+static void test_probes(void **state)
+{
+	struct ipc_msg m = {.type = IPC_PROBE,
+			    .probe = {.ifindex = 5, .host = addr_from_ipv4_be(htonl(0x0a000001))}};
+	int allowed = 0, ret = 0;
+
+	assert_int_equal(ask(m, -1), -ENODEV);
+	configure(1);
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_OPEN_OUTPUT,
+					      .iface = {.slot = 3, .ifindex = 5, .mtu = 1500}},
+			     -1),
+			 0);
+	fake.probe_error = -EPERM;
+	assert_int_equal(ask(m, -1), -EPERM);
+	fake.probe_error = 0;
+	fake.probes = 0;
+	m.probe.ifindex = 6;
+	assert_int_equal(ask(m, -1), -ENODEV);
+	assert_int_equal(fake.probes, 0);
+	m.probe.ifindex = 5;
+	/* The clock of this test stands still: all of it is one second, with one probe above. */
+	for (int i = 0; i < 1000; i++) {
+		ret = ask(m, -1);
+		allowed += ret == 0;
+	}
+	assert_int_equal(ret, -EAGAIN);
+	assert_int_equal(allowed, 255);
+	assert_int_equal(fake.probes, allowed);
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_CLOSE_OUTPUT, .iface = {.slot = 3}}, -1),
+			 0);
+	assert_int_equal(ask(m, -1), -ENODEV);
+}
+
 /* The table itself is tested in test_supervisor_join.c. */
 static void test_joins(void **state)
 {
@@ -153,6 +188,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_joins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_types, setup, teardown),
 	};

@@ -1,0 +1,367 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An output that cannot work says so: its state, its reason, and what is counted.
+
+    [gen] eth0 10.10.1.2 ----- in0 10.10.1.1 [relay] out0 10.90.1.1 ----- eth0 10.90.1.2 [sink]
+                                             [relay] out1 no address ---- eth1 10.91.1.2 [sink]
+
+Each rule has two outputs: one that is in trouble, and the group 239.2.2.2 on out0, which must not
+notice.  Who is there and who is not is decided by what the sink's kernel answers to ARP.
+"""
+
+import contextlib
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+from mcrlab import main, scenario
+from mcrlab.relay import RpcError
+
+from support_rules import add, nonzero, output, rule
+
+LAB = {
+    "name": "outputs",
+    "nodes": {"gen": {}, "relay": {}, "sink": {}},
+    "links": [
+        {"ends": [{"at": "gen:eth0", "addresses": ["10.10.1.2/24"]},
+                  {"at": "relay:in0", "addresses": ["10.10.1.1/24"]}]},
+        {"ends": [{"at": "relay:out0", "addresses": ["10.90.1.1/24"]},
+                  {"at": "sink:eth0", "addresses": ["10.90.1.2/24"]}]},
+        {"ends": [{"at": "relay:out1"},
+                  {"at": "sink:eth1", "addresses": ["10.91.1.2/24"]}]}],
+}
+SEEN_S = 2  # the promise: in `list` within two seconds
+GROUP = output("239.2.2.2", 6000, "out0")
+
+
+def ip(t, node, *words):
+    return t.run(node, ["ip", *words]).stdout
+
+
+def sysctl(t, node, **values):
+    for name, value in values.items():
+        path = "/proc/sys/" + name.replace("__", "/")
+        t.run(node, ["sh", "-c", f"echo {value} >{path}"])
+
+
+def answers_arp(t, yes):
+    """The sink's host is there for its neighbours, or is not."""
+    sysctl(t, "sink", net__ipv4__conf__eth0__arp_ignore=0 if yes else 8)
+
+
+def quick_neighbours(t):
+    """The relay's kernel finds out within a second that a neighbour is gone, not within a minute."""
+    sysctl(t, "relay", net__ipv4__neigh__out0__base_reachable_time_ms=300,
+           net__ipv4__neigh__out0__delay_first_probe_time=0,
+           net__ipv4__neigh__out0__retrans_time_ms=100,
+           net__ipv4__neigh__out0__ucast_solicit=2)
+
+
+def kernel_says(t, address):
+    """The state of the relay's neighbour entry, "" when there is none."""
+    words = ip(t, "relay", "neigh", "show", address, "dev", "out0").split()
+    return words[-1] if words else ""
+
+
+def trouble(relay):
+    """(state of the rule, state of its first output, reason of that)."""
+    [one] = relay.rpc("ListRules")["rules"]
+    return one["state"], one["outputs"][0]["state"], one["outputs"][0]["reason"]
+
+
+def counters(relay, index=0):
+    [one] = relay.stats()["rules"]
+    return one["outputs"][index]
+
+
+def all_counted(t, relay, matched):
+    """Every datagram that was sent so far has its place in the first output's counters."""
+    t.wait_until(lambda: counters(relay)["matched"] == matched, 5, f"{matched} matched")
+    t.conservation(relay)
+
+
+def add_any(relay, *outputs, **more):
+    return relay.rpc("AddRule", rule("239.1.1.1", 5000, *outputs, interface="in0", **more))
+
+
+def stream(t, count=1000):
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=5000, count=count, size=200)
+
+
+def healthy(t):
+    """A sink for the output that works."""
+    return t.sink("sink", "eth0", "239.2.2.2", 6000)
+
+
+def held(t, relay, reason, drop="unreachable", state="unreachable", rule_state="degraded"):
+    """1,000 datagrams: the first output counts each under `drop`, the other one sends each."""
+    t.equal(trouble(relay), (rule_state, state, reason), "state and reason")
+    sink = healthy(t)
+    before = counters(relay)
+    stream(t)
+    t.clean(sink.finish(1000), 1000, "the other output")
+    all_counted(t, relay, before["matched"] + 1000)
+    after = counters(relay)
+    t.equal((after["sent"], after["send_drops"][drop]),
+            (before["sent"], before["send_drops"][drop] + 1000), f"sent, {drop}")
+
+
+def works(t, relay, group="10.90.1.2", port=6001, interface="eth0"):
+    """1,000 datagrams arrive at the first output's receiver, and count as sent."""
+    t.wait_until(lambda: trouble(relay)[:2] == ("active", "active"), SEEN_S, "active")
+    settled(t, relay)
+    sinks = [healthy(t), t.sink("sink", interface, group, port)]
+    before = counters(relay)
+    stream(t)
+    for sink in sinks:
+        t.clean(sink.finish(1000), 1000)
+    all_counted(t, relay, before["matched"] + 1000)
+    t.equal(counters(relay)["sent"], before["sent"] + 1000, "sent")
+
+
+def settled(t, relay):
+    """What control knows, the workers have."""
+    relay.rpc("SyncRules")
+    t.wait_until(lambda: all(one["in_sync"] for one in relay.rpc("ListWorkers")["workers"]), SEEN_S,
+                 "in sync")
+
+
+@scenario("nobody has the address: unreachable, and nothing is sent", topology=LAB)
+def nobody(t):
+    """The answer to AddRule says it, all is counted, and no datagram is on the wire."""
+    relay = t.mcrd("relay")
+    answer = add_any(relay, output("10.90.1.99", 6001, "out0"), GROUP)
+    t.equal((answer["state"], answer["reason"], answer["warnings"]),
+            ("degraded", "1 of 2 outputs: 10.90.1.99 has not answered on out0 yet",
+             ["10.90.1.99 has not answered on out0 yet"]), "answer")
+    t.wait_until(lambda: trouble(relay)[2] == "10.90.1.99 does not answer on out0", 10,
+                 "the kernel gives it up")
+    wire = t.capture("sink", "eth0", expression="udp and dst host 10.90.1.99")
+    held(t, relay, "10.90.1.99 does not answer on out0")
+    t.equal(len(wire.finish()), 0, "datagrams on the wire")
+    ip(t, "sink", "address", "add", "10.90.1.99/24", "dev", "eth0")
+    works(t, relay, "10.90.1.99")
+
+
+@scenario("the first datagrams to a new neighbour all arrive", topology=LAB)
+def first(t):
+    """The neighbour is asked for before the answer to AddRule, so the kernel need not queue."""
+    relay = t.mcrd("relay")
+    t.equal(kernel_says(t, "10.90.1.2"), "", "no entry before")
+    add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6001, "out0"), GROUP,
+                       interface="in0"))
+    t.equal(kernel_says(t, "10.90.1.2"), "REACHABLE", "entry after AddRule")
+    works(t, relay)
+    t.equal(nonzero(counters(relay)["send_drops"]), {}, "send drops")
+
+
+@scenario("a receiver goes away and comes back", topology=LAB)
+def away(t):
+    """Held and seen within two seconds of the kernel's verdict, and released within two of its return."""
+    relay = t.mcrd("relay")
+    quick_neighbours(t)
+    add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6001, "out0"), GROUP,
+                       interface="in0"))
+    receiver, group = t.sink("sink", "eth0", "10.90.1.2", 6001), healthy(t)
+    gen = t.gen_start("gen", "eth0", "239.1.1.1", 5000, rate=2000, size=200)
+    for _ in range(2):
+        had = receiver.received()
+        t.wait_until(lambda: receiver.received() > had + 100, 5, "the receiver gets the stream")
+        answers_arp(t, False)
+        t.wait_until(lambda: kernel_says(t, "10.90.1.2") in ("FAILED", "INCOMPLETE", ""), 10,
+                     "the kernel's verdict")
+        t.wait_until(lambda: trouble(relay) == ("degraded", "unreachable",
+                                                "10.90.1.2 does not answer on out0"), SEEN_S,
+                     "unreachable")
+        settled(t, relay)
+        before = counters(relay)
+        t.wait_until(lambda: counters(relay)["send_drops"]["unreachable"] >
+                     before["send_drops"]["unreachable"] + 200, 5, "counted as unreachable")
+        t.equal(counters(relay)["sent"], before["sent"], "sent while it is away")
+        answers_arp(t, True)
+        t.wait_until(lambda: trouble(relay) == ("active", "active", ""), SEEN_S, "active")
+        t.wait_until(lambda: counters(relay)["sent"] > before["sent"] + 200, SEEN_S, "sent again")
+    sent = gen.stop()["sent"]
+    t.clean(group.finish(sent), sent, "the other output")
+    t.conservation(relay)
+
+
+@scenario("a neighbour table that is flushed interrupts nothing", topology=LAB)
+def flushed(t):
+    """The host is there: its entry is asked for anew before any output is held."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6001, "out0"), GROUP,
+                       interface="in0"))
+    receiver, group = t.sink("sink", "eth0", "10.90.1.2", 6001), healthy(t)
+    gen = t.gen_start("gen", "eth0", "239.1.1.1", 5000, rate=2000, size=200)
+    for _ in range(5):
+        had = receiver.received()
+        ip(t, "relay", "neigh", "flush", "dev", "out0")
+        t.wait_until(lambda: receiver.received() > had + 100, 5, "the stream goes on")
+    sent = gen.stop()["sent"]
+    t.clean(group.finish(sent), sent, "the other output")
+    t.clean(receiver.finish(sent), sent, "the receiver whose entry was flushed")
+    all_counted(t, relay, sent)
+    t.equal(counters(relay)["sent"], sent, "sent")
+
+
+@scenario("no route: unreachable until there is one", topology=LAB)
+def no_route(t):
+    """A warning at once, the reason in the list; a route that comes is used by itself."""
+    relay = t.mcrd("relay")
+    answer = add_any(relay, output("10.77.0.9", 6001, "out0"), GROUP)
+    t.equal(answer["state"], "degraded", "state")
+    t.equal(answer["warnings"], ["no route, and 10.77.0.9 has not answered on out0 yet"],
+            "warnings")
+    t.wait_until(lambda: trouble(relay)[2] == "no route, and 10.77.0.9 does not answer on out0", 10,
+                 "the kernel gives it up")
+    held(t, relay, "no route, and 10.77.0.9 does not answer on out0")
+    ip(t, "relay", "route", "replace", "10.77.0.0/24", "via", "10.90.1.77", "dev", "out0")
+    t.wait_until(lambda: trouble(relay)[2] == "gateway 10.90.1.77 does not answer on out0", 10,
+                 "a gateway that is not there")
+    held(t, relay, "gateway 10.90.1.77 does not answer on out0")
+    ip(t, "sink", "address", "add", "10.77.0.9/32", "dev", "eth0")
+    ip(t, "relay", "route", "replace", "10.77.0.0/24", "via", "10.90.1.2", "dev", "out0")
+    works(t, relay, "10.77.0.9")
+
+
+@scenario("an output interface without an IPv4 address", topology=LAB)
+def no_address(t):
+    """Nothing is sent from 0.0.0.0; with another interface's address it is, and the list says so."""
+    relay = t.mcrd("relay")
+    for interface in ("in0", "out0"):
+        ip(t, "relay", "address", "flush", "dev", interface)
+    ip(t, "relay", "link", "set", "out1", "up")
+    answer = add_any(relay, output("239.3.3.3", 6001, "out1"))
+    t.equal((answer["state"], answer["warnings"]),
+            ("unresolved", ["out1 has no IPv4 address to send from"]), "answer")
+    wire = t.capture("sink", "eth1", expression="udp port 6001")
+    stream(t)
+    all_counted(t, relay, 1000)
+    t.equal(nonzero(counters(relay)["send_drops"]), {"no_source": 1000}, "send drops")
+    t.equal(len(wire.finish()), 0, "datagrams on the wire")
+
+    ip(t, "relay", "address", "add", "10.90.1.1/24", "dev", "out0")
+    t.wait_until(lambda: trouble(relay)[:2] == ("active", "active"), SEEN_S, "another's address")
+    [one] = relay.rpc("ListRules")["rules"]
+    t.equal(one["warnings"], ["out1 has no IPv4 address: what leaves there has 10.90.1.1 of "
+                              "another interface, and receivers may discard it"], "warnings")
+    settled(t, relay)
+    stream(t)
+    all_counted(t, relay, 2000)
+    t.equal(counters(relay)["sent"], 1000, "sent from another's address")
+
+    ip(t, "relay", "address", "add", "10.91.1.1/24", "dev", "out1")
+    t.wait_until(lambda: relay.rpc("ListRules")["rules"][0]["warnings"] == [], SEEN_S, "no warning")
+    settled(t, relay)
+    sink = t.sink("sink", "eth1", "239.3.3.3", 6001)
+    stream(t)
+    t.clean(sink.finish(1000), 1000, "with an address of its own")
+
+
+@scenario("a source_ip that is not this host's, or another interface's", topology=LAB)
+def source_ip(t):
+    """The first is unresolved and counts no_source; the second works with a warning that stays."""
+    relay = t.mcrd("relay")
+    answer = add_any(relay, output("239.3.3.3", 6001, "out0", source_ip="10.99.9.9"), GROUP)
+    why = "source_ip 10.99.9.9 is not an address of this host"
+    t.equal((answer["state"], answer["warnings"]), ("degraded", [why]), "answer")
+    held(t, relay, why, drop="no_source", state="unresolved")
+    ip(t, "relay", "address", "add", "10.99.9.9/32", "dev", "in0")
+    t.wait_until(lambda: trouble(relay)[:2] == ("active", "active"), SEEN_S, "active")
+    [one] = relay.rpc("ListRules")["rules"]
+    t.equal(one["warnings"], ["source_ip 10.99.9.9 is not an address of out0 but of another "
+                              "interface: receivers may discard what has it"], "warnings")
+    ip(t, "sink", "route", "add", "10.99.9.9/32", "via", "10.90.1.1")  # or it would discard it
+    works(t, relay, "239.3.3.3")
+    ip(t, "relay", "address", "add", "10.99.9.9/32", "dev", "out0")
+    t.wait_until(lambda: relay.rpc("ListRules")["rules"][0]["warnings"] == [], SEEN_S, "no warning")
+    works(t, relay, "239.3.3.3")
+
+
+def refusal(t, relay, *outputs, **more):
+    """The word that AddRule refuses a rule with, and that LoadConfig refuses it as well."""
+    error = t.raises(RpcError, add_any, relay, *outputs, **more)
+    text = json.dumps({"rules": [rule("239.1.1.1", 5000, *outputs, interface="in0", **more)]})
+    again = t.raises(RpcError, relay.rpc, "LoadConfig", {"text": text, "replace": True})
+    t.equal((again.code, again.data["field"], again.data["reason"]),
+            (error.code, "rules[0]." + error.data["field"].removeprefix("params."),
+             error.data["reason"]), "LoadConfig")
+    t.equal(relay.rpc("ListRules")["rules"], [], "nothing was added")
+    return error.data["field"], error.data["reason"]
+
+
+@scenario("a broadcast address is refused", topology=LAB)
+def broadcast(t):
+    """At once where the address says it; one that becomes a broadcast address later has failed."""
+    relay = t.mcrd("relay")
+    t.equal(refusal(t, relay, output("10.90.1.255", 6001, "out0")),
+            ("params.outputs[0].group", "10.90.1.255 is a broadcast address of out0, and outputs "
+             "do not broadcast"), "refusal")
+    add_any(relay, output("10.92.1.255", 6001, "out0"), GROUP)
+    ip(t, "relay", "address", "add", "10.92.1.1/24", "dev", "out0")
+    t.wait_until(lambda: trouble(relay)[1] == "failed", SEEN_S, "failed")
+    settled(t, relay)
+    held(t, relay, "10.92.1.255 is a broadcast address of out0", drop="refused", state="failed")
+    ip(t, "relay", "address", "del", "10.92.1.1/24", "dev", "out0")
+    ip(t, "relay", "address", "add", "10.92.1.1/16", "dev", "out0")
+    ip(t, "sink", "address", "add", "10.92.1.255/16", "dev", "eth0")
+    works(t, relay, "10.92.1.255")
+
+
+@scenario("addresses that no output can have", topology=LAB)
+def odd_addresses(t):
+    """127.0.0.0/8 is good on lo alone; 240.0.0.0/4 works where hosts take it, and is warned of."""
+    relay = t.mcrd("relay")
+    ip(t, "relay", "link", "set", "lo", "up")
+    t.equal(refusal(t, relay, output("127.0.0.1", 6001, "out0")),
+            ("params.outputs[0].group", "127.0.0.1 is an address of this host alone: it is good on "
+             "lo, not on out0"), "refusal")
+    t.equal(refusal(t, relay, output("239.3.3.3", 6001, "out0", source_ip="127.0.0.1"))[0],
+            "params.outputs[0].source_ip", "refusal of a source")
+    ip(t, "relay", "address", "add", "240.1.1.1/24", "dev", "out0")
+    ip(t, "sink", "address", "add", "240.1.1.2/24", "dev", "eth0")
+    answer = add_any(relay, output("240.1.1.2", 6001, "out0"), GROUP)
+    why = ["240.1.1.2 is of the reserved range 240.0.0.0/4 (RFC 1112): many systems discard it"]
+    t.equal((answer["state"], answer["warnings"]), ("active", why), "answer")
+    works(t, relay, "240.1.1.2")
+    t.equal(relay.rpc("ListRules")["rules"][0]["warnings"], why, "the warning stays")
+    relay.rpc("RemoveRule", {"rule_id": answer["rule_id"]})
+    add(t, relay, rule("239.1.1.1", 5000, output("127.0.0.1", 6001, "lo"), GROUP, interface="in0"))
+    sink = t.sink("relay", "lo", "127.0.0.1", 6001)
+    stream(t)
+    t.clean(sink.finish(1000), 1000, "127.0.0.1 on lo")
+
+
+@scenario("an input of 232.0.0.0/8 without a source is warned of", topology=LAB)
+def source_specific(t):
+    """The warning is in the answer and stays in the list; with a source there is none."""
+    relay = t.mcrd("relay")
+    why = ["232.1.1.1 is of the source-specific range 232.0.0.0/8: routers ignore a join without a "
+           "source (RFC 4607)"]
+    one = rule("232.1.1.1", 5000, GROUP, interface="in0")
+    answer = relay.rpc("AddRule", one)
+    t.equal((answer["state"], answer["warnings"]), ("active", why), "answer")
+    t.equal(relay.rpc("ListRules")["rules"][0]["warnings"], why, "the warning stays")
+    relay.rpc("RemoveRule", {"rule_id": answer["rule_id"]})
+    add(t, relay, rule("232.1.1.1", 5000, GROUP, interface="in0", source="10.10.1.2"))
+    t.equal(relay.rpc("ListRules")["rules"][0]["warnings"], [], "with a source")
+
+
+@scenario("pinning to a CPU that is not there", topology=LAB)
+def pinning(t):
+    """An error that names the field, from the file at start, from LoadConfig and from CheckConfig."""
+    relay = t.mcrd("relay")
+    missing = os.sysconf("SC_NPROCESSORS_CONF")
+    for text, field in (({"in0": [missing]}, "pinning.in0[0]"),
+                        ({"in0": [0, 1023]}, "pinning.in0[1]")):
+        for method in ("CheckConfig", "LoadConfig"):
+            error = t.raises(RpcError, relay.rpc, method, {"text": json.dumps({"pinning": text})})
+            t.equal(error.data["field"], field, f"{method}: field")
+            t.true("this host has no CPU" in error.data["reason"], error.data["reason"])
+    relay.rpc("LoadConfig", {"text": json.dumps({"pinning": {"in0": [0]}})})
+
+
+if __name__ == "__main__":
+    main()
