@@ -218,6 +218,11 @@ void reach_hop_is(struct control_reach *r, struct reach_hop *h, enum reach_state
 
 /* --- the kernel (control_reach_netlink.c) --- */
 
+#define REACH_QUESTIONS_BYTES (REACH_WINDOW * 96) /* a question is shorter */
+
+/* Up to REACH_WINDOW of what is due as netlink messages; from then on answers are taken. */
+size_t reach_put_questions(struct control_reach *r, char buf[static REACH_QUESTIONS_BYTES]);
+
 /**
  * reach_ask() - ask what is due, up to REACH_BUDGET questions, and take the answers
  *

@@ -20,7 +20,6 @@
 
 #define READ_BYTES     32768
 #define READ_DATAGRAMS 256 /* in one go: the answers to a message, and events between them */
-#define QUESTION_BYTES 96  /* more than the longest */
 #define SLOT_BITS      6
 
 static_assert(1 << SLOT_BITS == REACH_WINDOW, "a sequence number holds a place");
@@ -70,13 +69,30 @@ static_assert(offsetof(struct reach_dest, question) == 0 &&
 		      offsetof(struct reach_hop, question) == 0,
 	      "a question is the first member");
 
-/* Moves what is due into @buf and among the asked.  Return: bytes. */
-static size_t put_questions(struct control_reach *r, char *buf)
+/* What is still among the asked: @again, or it stays as it was. */
+static void asked_end(struct control_reach *r, bool again)
+{
+	for (unsigned i = 0; i < r->n_asked; i++) {
+		struct reach_question *q = r->asked[i];
+
+		if (!q)
+			continue;
+		q->slot = -1;
+		r->asked[i] = NULL;
+		if (again)
+			reach_ask_later(r, q);
+		else
+			r->unanswered++;
+	}
+	r->n_asked = 0;
+}
+
+size_t reach_put_questions(struct control_reach *r, char buf[static REACH_QUESTIONS_BYTES])
 {
 	size_t len = 0;
 
+	asked_end(r, false);
 	r->seq++;
-	r->n_asked = 0;
 	while (r->n_asked < REACH_WINDOW && !TAILQ_EMPTY(&r->due)) {
 		struct reach_question *q = TAILQ_FIRST(&r->due);
 		struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf + len);
@@ -96,30 +112,12 @@ static size_t put_questions(struct control_reach *r, char *buf)
 	return len;
 }
 
-/* What is still among the asked: @again, or it stays as it was. */
-static void asked_end(struct control_reach *r, bool again)
-{
-	for (unsigned i = 0; i < r->n_asked; i++) {
-		struct reach_question *q = r->asked[i];
-
-		if (!q)
-			continue;
-		q->slot = -1;
-		r->asked[i] = NULL;
-		if (again)
-			reach_ask_later(r, q);
-		else
-			r->unanswered++;
-	}
-	r->n_asked = 0;
-}
-
 /* Return: 0, or -errno of sendmsg(2): what was to be asked is due again. */
 static int send_questions(struct control_reach *r)
 {
-	static char buf[REACH_WINDOW * QUESTION_BYTES] __attribute__((aligned(8)));
+	static char buf[REACH_QUESTIONS_BYTES] __attribute__((aligned(8)));
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct iovec iov = {.iov_base = buf, .iov_len = put_questions(r, buf)};
+	struct iovec iov = {.iov_base = buf, .iov_len = reach_put_questions(r, buf)};
 	struct msghdr msg = {.msg_name = &kernel,
 			     .msg_namelen = sizeof(kernel),
 			     .msg_iov = &iov,

@@ -230,6 +230,29 @@ static inline struct snapshot_view view_of(struct bench *b)
 	return v; /* stays mapped until the test ends */
 }
 
+/* Keeps the first warning, and how many there were. */
+struct warned {
+	char text[WARNING_MAX];
+	unsigned n;
+};
+
+static inline bool take_warning(void *ctx, const char *text)
+{
+	struct warned *w = ctx;
+
+	if (!w->n++)
+		snprintf(w->text, sizeof(w->text), "%s", text);
+	return true;
+}
+
+static inline struct warned warnings(struct bench *b, const struct rule *r)
+{
+	struct warned w = {0};
+
+	control_rule_warnings(b->c, r, true, take_warning, &w);
+	return w;
+}
+
 static inline void use_settings(struct bench *b, const char *text)
 {
 	struct config cfg = {0};

@@ -133,29 +133,6 @@ static void test_slot_follows_ifindex(void **state)
 	assert_int_equal(control_iface_slot(b->c, "in0"), MCR_NO_SLOT);
 }
 
-/* Keeps the first warning, and how many there were. */
-struct warned {
-	char text[WARNING_MAX];
-	unsigned n;
-};
-
-static bool take_warning(void *ctx, const char *text)
-{
-	struct warned *w = ctx;
-
-	if (!w->n++)
-		snprintf(w->text, sizeof(w->text), "%s", text);
-	return true;
-}
-
-static struct warned warnings(struct bench *b, const struct rule *r)
-{
-	struct warned w = {0};
-
-	control_rule_warnings(b->c, r, true, take_warning, &w);
-	return w;
-}
-
 static const struct {
 	const char *name;
 	enum ipc_type refuse;
