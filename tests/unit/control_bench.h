@@ -245,7 +245,7 @@ static inline bool take_warning(void *ctx, const char *text)
 	return true;
 }
 
-static inline struct warned warnings(struct bench *b, const struct rule *r)
+static inline struct warned warned_of(struct bench *b, const struct rule *r)
 {
 	struct warned w = {0};
 

@@ -91,12 +91,12 @@ static void test_neighbour_goes_and_returns(void **state)
 	       "10.90.1.2 has not answered on out0 yet");
 	reach_hop_is(&b->c->reach, d->hop, HOP_FAILED, NOW);
 	assert_string_equal(run(b), "");
-	assert_int_equal(warnings(b, r).n, 1);
-	assert_string_equal(warnings(b, r).text, "10.90.1.2 does not answer on out0");
+	assert_int_equal(warned_of(b, r).n, 1);
+	assert_string_equal(warned_of(b, r).text, "10.90.1.2 does not answer on out0");
 	reach_hop_is(&b->c->reach, d->hop, HOP_VALID, NOW);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_ACTIVE, OUTPUT_HOLD_NONE, "");
-	assert_int_equal(warnings(b, r).n, 0);
+	assert_int_equal(warned_of(b, r).n, 0);
 
 	/* Gone and back between two runs. */
 	reach_hop_is(&b->c->reach, d->hop, HOP_ASKED, NOW);
@@ -162,7 +162,7 @@ static void test_ways(void **state)
 		b->c->rec.publish = true;
 		run(b);
 		expect(b, r, ways[i].state, ways[i].hold, ways[i].reason);
-		assert_string_equal(warnings(b, r).text, ways[i].warning);
+		assert_string_equal(warned_of(b, r).text, ways[i].warning);
 	}
 }
 
@@ -198,16 +198,16 @@ static void test_no_source(void **state)
 	run(b);
 	expect(b, r, RULE_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE,
 	       "source_ip 10.99.9.9 is not an address of this host");
-	assert_int_equal(warnings(b, r).n, 1);
+	assert_int_equal(warned_of(b, r).n, 1);
 	set_addr(b, 2, "10.99.9.9");
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_ACTIVE, OUTPUT_HOLD_NONE, "");
-	assert_string_equal(warnings(b, r).text,
+	assert_string_equal(warned_of(b, r).text,
 			    "source_ip 10.99.9.9 is not an address of out0 but of another "
 			    "interface: receivers may discard what has it");
 	set_addr(b, 3, "10.99.9.9");
 	assert_string_equal(run(b), "");
-	assert_int_equal(warnings(b, r).n, 0);
+	assert_int_equal(warned_of(b, r).n, 0);
 }
 
 static void test_interface_without_address(void **state)
@@ -227,12 +227,12 @@ static void test_interface_without_address(void **state)
 	d->picked_be = htonl(0x0a0a0101);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_ACTIVE, OUTPUT_HOLD_NONE, "");
-	assert_string_equal(warnings(b, r).text,
+	assert_string_equal(warned_of(b, r).text,
 			    "out0 has no IPv4 address: what leaves there has 10.10.1.1 of another "
 			    "interface, and receivers may discard it");
 	set_addr(b, 3, "10.90.1.1");
 	assert_string_equal(run(b), "");
-	assert_int_equal(warnings(b, r).n, 0);
+	assert_int_equal(warned_of(b, r).n, 0);
 	assert_int_equal(b->c->reach.n_dests, 0); /* nothing needs to be known any more */
 }
 

@@ -169,7 +169,7 @@ static void test_refusal_is_retried(void **state)
 		if (strcmp(run(b), refusals[i].first) != 0)
 			fail_msg("%s: first", refusals[i].name);
 		assert_true(b->c->rec.failed);
-		w = warnings(b, r);
+		w = warned_of(b, r);
 		if (w.n != 1 || strcmp(w.text, refusals[i].warning) != 0)
 			fail_msg("%s: %u warnings, \"%s\"", refusals[i].name, w.n, w.text);
 		assert_int_equal(control_rule_state(b->c, r, w.text), RULE_FAILED);
@@ -177,7 +177,7 @@ static void test_refusal_is_retried(void **state)
 		b->refuse = 0;
 		if (strcmp(run(b), refusals[i].again) != 0)
 			fail_msg("%s: again", refusals[i].name);
-		assert_int_equal(warnings(b, r).n, 0);
+		assert_int_equal(warned_of(b, r).n, 0);
 		assert_int_equal(control_rule_state(b->c, r, NULL), RULE_ACTIVE);
 		assert_string_equal(run(b), "");
 		assert_false(b->c->rec.failed);
