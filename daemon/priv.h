@@ -75,14 +75,22 @@ int priv_seal_syscalls_supervisor(void);
 int priv_seal_syscalls_control(void);
 int priv_seal_syscalls_worker(void);
 
+/* --- calls that wait for the kernel (priv_at_once.c) --- */
+
+/* @fn with each of @fds, at the same time.  Return: 0, or the first that is not. */
+int priv_at_once(int (*fn)(int fd), const int *fds, unsigned n);
+
 /* --- sockets (priv_socket.c) --- */
 
+/* A packet socket with PACKET_VNET_HDR, deaf so far.  Return: descriptor or -errno. */
+int priv_packet_socket(void);
 /*
- * A packet socket bound to @ifindex, ETH_P_ALL, PACKET_VNET_HDR, outgoing frames
- * ignored, filter "nothing" until priv_set_filter(); whatever is sent by it goes nowhere.
- * Return: descriptor or -errno.
+ * @n of them begin to receive: bound to @ifindex, ETH_P_ALL, outgoing frames ignored,
+ * filter "nothing" until priv_set_filter().  Whatever is sent by them goes nowhere.
  */
-int priv_packet_socket(unsigned ifindex);
+int priv_packet_start(const int *socks, unsigned n, unsigned ifindex);
+/* Closes @n packet sockets. */
+void priv_packet_close(const int *socks, unsigned n);
 
 /*
  * Put @n sockets of one interface into a fan-out group in this order.  STEER_RULE

@@ -115,7 +115,7 @@ static int forbid_sending(int sock)
 		       : 0;
 }
 
-int priv_packet_socket(unsigned ifindex)
+int priv_packet_socket(void)
 {
 	/* Protocol 0: deaf until bind() names the protocol. */
 	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -125,15 +125,30 @@ int priv_packet_socket(unsigned ifindex)
 		return -errno;
 	set_buffer(sock, SO_RCVBUFFORCE, SO_RCVBUF, INPUT_RCVBUF_BYTES);
 	ret = set_int(sock, SOL_PACKET, PACKET_VNET_HDR, 1);
-	if (ret == 0)
-		ret = forbid_sending(sock);
-	if (ret == 0)
-		/*
-		 * Not ETH_P_IP: its handlers run after the kernel has taken the tag off a
-		 * VLAN frame that nobody claimed, and would see it as untagged.
-		 */
-		ret = packet_bind(sock, ifindex, ETH_P_ALL);
 	return ret < 0 ? close_with(sock, ret) : sock;
+}
+
+int priv_packet_start(const int *socks, unsigned n, unsigned ifindex)
+{
+	int ret = priv_at_once(forbid_sending, socks, n);
+
+	/*
+	 * Not ETH_P_IP: its handlers run after the kernel has taken the tag off a VLAN frame
+	 * that nobody claimed, and would see it as untagged.
+	 */
+	for (unsigned i = 0; i < n && ret == 0; i++)
+		ret = packet_bind(socks[i], ifindex, ETH_P_ALL);
+	return ret;
+}
+
+static int close_one(int sock)
+{
+	return close(sock) < 0 ? -errno : 0;
+}
+
+void priv_packet_close(const int *socks, unsigned n)
+{
+	priv_at_once(close_one, socks, n);
 }
 
 int priv_counting_socket(unsigned ifindex)

@@ -10,6 +10,7 @@
  *   supervisor_control.c  what control is given, and its messages
  *   supervisor_worker.c   what a worker is given, and its messages
  *   supervisor_request.c  control's requests, one function each
+ *   supervisor_limit.c    how fast control may ask for what is dear
  *   supervisor_iface.c    inputs and outputs: the sockets of an interface
  *   supervisor_join.c     unread helper sockets that hold group memberships
  *   supervisor_probe.c    probes of neighbours
@@ -143,10 +144,13 @@ struct output {
 struct helper;
 struct membership;
 #define JOIN_BUCKETS 4096
+/* One for each rule, and as many for the rules that they replace: new ones are made first. */
+#define JOINS_MAX (2 * MCR_MAX_RULES)
 
 /* Memberships by hash of their key, and the sockets that hold them. */
 struct join_table {
 	unsigned round; /* as in struct supervisor */
+	unsigned n;     /* memberships and bound sockets, at most JOINS_MAX */
 	struct membership *bucket[JOIN_BUCKETS];
 	struct helper *helpers;
 };
@@ -185,6 +189,9 @@ struct upgrade {
 	int failed;
 	char from[64]; /* version of the binary before */
 };
+
+/* See supervisor_limit.c. */
+enum limit_kind { LIMIT_MEMBERSHIPS, LIMIT_INPUTS, LIMIT_RESTARTS, LIMIT_UPGRADES, LIMITS };
 
 enum phase {
 	PHASE_RUN,
@@ -232,6 +239,7 @@ struct supervisor {
 	unsigned probes;
 	unsigned budget; /* messages that control may still send */
 	uint64_t budget_ns;
+	uint64_t limit_whole_ns[LIMITS];
 
 	int applied;   /* eventfd */
 	int limits_fd; /* struct limit_page, for the workers */
@@ -391,10 +399,15 @@ int state_restore(struct supervisor *s, int fd);
  */
 int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);
 
+/* --- supervisor_limit.c --- */
+/* One more of that kind now?  false: control asks for them faster than it may. */
+bool limit_take(struct supervisor *s, enum limit_kind kind);
+
 /* --- supervisor_iface.c: 0 or a negative errno --- */
 /*
  * A slot that the last control opened otherwise is opened anew.
- * -EEXIST (it is open as asked for), -ERANGE (no such worker), -ENETDOWN, errno of the calls.
+ * -EEXIST (it is open as asked for), -ERANGE (no such worker), -EBUSY (see
+ * supervisor_limit.c), -ENETDOWN, errno of the calls.
  */
 int iface_open_input(struct supervisor *s, const struct ipc_iface *iface);
 /* -ENOENT when it is not open. */
@@ -411,7 +424,12 @@ unsigned iface_drop_others(struct supervisor *s);
 void iface_fini(struct supervisor *s);
 
 /* --- supervisor_join.c --- */
-/* 0 also when it is joined already; -ENFILE, -EMFILE, errno of the calls. */
+/* Is there a membership like this, or (@bind) such a bound socket? */
+bool join_has(struct join_table *t, const struct ipc_join *j, bool bind);
+/*
+ * 0 also when it is joined already; -EDQUOT beyond JOINS_MAX; -EMFILE when only the reserve
+ * of descriptors is left; errno of the calls.
+ */
 int join_add(struct join_table *t, const struct ipc_join *j, bool bind);
 /* -ENOENT when it is not joined. */
 int join_remove(struct join_table *t, const struct ipc_join *j, bool bind);

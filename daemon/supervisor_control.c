@@ -20,6 +20,7 @@
 #include "daemon/supervisor.h"
 
 #define MESSAGES_PER_WAKE 64
+#define SERVE_NS          (50 * NS_PER_MS) /* so that others are served, too */
 
 /*
  * A rule takes one request, an interface some more; so the most that an honest control
@@ -188,12 +189,13 @@ static void refill_budget(struct supervisor *s)
 
 void control_readable(struct supervisor *s)
 {
+	const uint64_t until_ns = supervisor_now_ns() + SERVE_NS;
 	struct ipc_msg m;
 	int fd, ret;
 
 	refill_budget(s);
 	for (unsigned i = 0; i < MESSAGES_PER_WAKE; i++) {
-		if (control(s)->channel < 0 || s->channel_parked)
+		if (control(s)->channel < 0 || s->channel_parked || supervisor_now_ns() > until_ns)
 			return;
 		ret = ipc_recv(control(s)->channel, IPC_FROM_CONTROL, &m, &fd);
 		if (ret == -EAGAIN || ret == -EINTR)

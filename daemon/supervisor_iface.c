@@ -51,6 +51,7 @@ static enum buf_class choose_buffers(const struct input *in)
  */
 static void apply_gro(struct input *in)
 {
+	static struct log_limit limit[MCR_MAX_IFACES];
 	char name[IF_NAMESIZE];
 	struct priv_gro_state want, now;
 
@@ -68,10 +69,11 @@ static void apply_gro(struct input *in)
 		int ret = priv_gro_set(in->iface.ifindex, &want);
 
 		if (ret < 0)
-			log_msg(SEV_WARNING, FAC_NETWORK,
-				"GRO of interface %s stays as it is: %s%s",
-				if_indextoname(in->iface.ifindex, name) ? name : "that has gone",
-				strerror(-ret), ret == -EPERM ? " (needs CAP_NET_ADMIN)" : "");
+			log_limited(&limit[in->iface.slot], supervisor_now_ns(), SEV_WARNING,
+				    FAC_NETWORK, "GRO of interface %s stays as it is: %s%s",
+				    if_indextoname(in->iface.ifindex, name) ? name
+									    : "that has gone",
+				    strerror(-ret), ret == -EPERM ? " (needs CAP_NET_ADMIN)" : "");
 		else
 			in->gro_changed = true;
 		/* Asked again: a driver may accept a request and not follow it. */
@@ -95,19 +97,31 @@ static void silence(int sock)
 		priv_set_filter(sock, &prog);
 }
 
+/* Into a list of those that are closed together. */
+static void take_socket(int *fd, int *all, unsigned *n)
+{
+	if (*fd >= 0)
+		all[(*n)++] = *fd;
+	*fd = -1;
+}
+
 static void close_input_sockets(struct input *in)
 {
+	int all[MCR_MAX_WORKERS + STEER_COUNTS];
+	unsigned n = 0;
+
 	if (in->gro_changed)
 		priv_gro_set(in->iface.ifindex, &in->gro_found);
 	in->gro_changed = false;
 	in->gro_on = false;
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		silence(in->sock[i]);
-		close_socket(&in->sock[i]);
+		take_socket(&in->sock[i], all, &n);
 	}
-	close_socket(&in->ipv4_udp);
-	close_socket(&in->vlan);
-	close_socket(&in->foreign);
+	take_socket(&in->ipv4_udp, all, &n);
+	take_socket(&in->vlan, all, &n);
+	take_socket(&in->foreign, all, &n);
+	priv_packet_close(all, n);
 	in->incarnation = 0;
 }
 
@@ -119,13 +133,14 @@ static int open_packet_sockets(struct input *in)
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		if (!(in->iface.worker_mask >> i & 1))
 			continue;
-		in->sock[i] = descriptor_or_refuse(priv_packet_socket(in->iface.ifindex));
+		in->sock[i] = descriptor_or_refuse(priv_packet_socket());
 		if (in->sock[i] < 0)
 			return in->sock[i];
 		member[n++] = in->sock[i];
 	}
-	if (n < 2)
-		return 0;
+	ret = priv_packet_start(member, n, in->iface.ifindex);
+	if (ret < 0 || n < 2)
+		return ret;
 	ret = priv_fanout(member, n, (enum ipc_steering)in->iface.steering,
 			  (enum link_layer)in->iface.link);
 	/* Older kernels let no socket join while its interface is down. */
@@ -193,6 +208,8 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 	}
 	if (!iface->worker_mask || (iface->worker_mask & ~worker_mask_all(s->workers)))
 		return -ERANGE;
+	if (!limit_take(s, LIMIT_INPUTS))
+		return -EBUSY;
 	/* Of a control that died before it could publish: no snapshot speaks of it. */
 	if (in->incarnation)
 		iface_close_input(s, iface->slot);

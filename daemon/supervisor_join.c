@@ -32,6 +32,7 @@ struct helper {
 	bool source_specific;
 	bool full;
 	unsigned members;
+	unsigned wanted; /* in join_drop_others(): members that this control has asked for */
 };
 
 struct membership {
@@ -56,7 +57,7 @@ static struct ipc_join make_key(const struct ipc_join *j, bool bind)
 	return key;
 }
 
-/* Who can choose the keys is control, which may have as many as it likes anyway. */
+/* Control chooses the keys; a list of all that it may have is short enough. */
 static struct membership **find(struct join_table *t, const struct ipc_join *key, bool bind)
 {
 	uint64_t hash = hash_final(hash_bytes(HASH_SEED, key, sizeof(*key)));
@@ -133,6 +134,13 @@ joined:
 	return 0;
 }
 
+bool join_has(struct join_table *t, const struct ipc_join *j, bool bind)
+{
+	const struct ipc_join key = make_key(j, bind);
+
+	return *find(t, &key, bind) != NULL;
+}
+
 int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
 {
 	struct ipc_join key = make_key(j, bind);
@@ -143,6 +151,8 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
 		(*at)->round = t->round;
 		return 0;
 	}
+	if (t->n == JOINS_MAX)
+		return -EDQUOT;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
@@ -158,11 +168,13 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
 		return ret;
 	}
 	*at = m;
+	t->n++;
 	return 0;
 }
 
 static void release(struct join_table *t, struct membership *m)
 {
+	t->n--;
 	if (m->bind) {
 		close(m->bound_fd);
 	} else {
@@ -187,10 +199,53 @@ int join_remove(struct join_table *t, const struct ipc_join *j, bool bind)
 	return 0;
 }
 
+static void count_wanted(struct join_table *t)
+{
+	for (struct helper *h = t->helpers; h; h = h->next)
+		h->wanted = 0;
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (struct membership *m = t->bucket[i]; m; m = m->next)
+			if (!m->bind && m->round == t->round)
+				m->helper->wanted++;
+}
+
+/*
+ * Sockets of which no member is wanted are closed whole, the newest first: see join_fini().
+ * Their members then have nothing to leave.
+ */
+static void close_unwanted(struct join_table *t)
+{
+	struct helper **at = &t->helpers;
+
+	count_wanted(t);
+	while (*at) {
+		struct helper *h = *at;
+
+		if (h->wanted) {
+			at = &h->next;
+			continue;
+		}
+		*at = h->next;
+		close(h->fd);
+		h->fd = -1;
+		h->next = NULL;
+	}
+}
+
+/* The socket has been closed; its last member takes it along. */
+static void forget(struct join_table *t, struct membership *m)
+{
+	if (--m->helper->members == 0)
+		free(m->helper);
+	t->n--;
+	free(m);
+}
+
 unsigned join_drop_others(struct join_table *t)
 {
 	unsigned n = 0;
 
+	close_unwanted(t);
 	for (unsigned i = 0; i < JOIN_BUCKETS; i++) {
 		struct membership **at = &t->bucket[i];
 
@@ -202,7 +257,10 @@ unsigned join_drop_others(struct join_table *t)
 				continue;
 			}
 			*at = m->next;
-			release(t, m);
+			if (m->bind || m->helper->fd >= 0)
+				release(t, m);
+			else
+				forget(t, m);
 			n++;
 		}
 	}
@@ -231,6 +289,7 @@ void join_fini(struct join_table *t)
 		close(h->fd);
 		free(h);
 	}
+	t->n = 0;
 }
 
 /* --- over an exec --- */
@@ -302,7 +361,7 @@ static void restore_membership(struct join_table *t, struct helper *h, struct st
 	if (!h)
 		fd = state_get_fd(r, FD_UDP, 0);
 	msg.join = saved.key;
-	if (saved.bind != !h || (!h && fd < 0) ||
+	if (t->n == JOINS_MAX || saved.bind != !h || (!h && fd < 0) ||
 	    ipc_parse(&msg, sizeof(msg), 0, IPC_FROM_CONTROL, &out) < 0 ||
 	    (h && (saved.key.ifindex != h->ifindex ||
 		   addr_is_set(&saved.key.source) != h->source_specific)))
@@ -316,6 +375,7 @@ static void restore_membership(struct join_table *t, struct helper *h, struct st
 	*m = (struct membership){.key = saved.key, .bind = !h, .bound_fd = fd, .helper = h};
 	if (h)
 		h->members++;
+	t->n++;
 	*at = m;
 }
 

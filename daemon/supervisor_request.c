@@ -105,6 +105,8 @@ static int restart_worker(struct supervisor *s, unsigned worker)
 		return -ERANGE;
 	if (!s->child[worker].ready)
 		return -EALREADY;
+	if (!limit_take(s, LIMIT_RESTARTS))
+		return -EBUSY;
 	child_end(s, &s->child[worker], END_DRIFT, 0);
 	return 0;
 }
@@ -127,6 +129,13 @@ static int set_filter(struct supervisor *s, unsigned slot, int fd, uint64_t *val
 	return ret;
 }
 
+static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
+{
+	if (!join_has(&s->joins, j, bind) && !limit_take(s, LIMIT_MEMBERSHIPS))
+		return -EBUSY;
+	return join_add(&s->joins, j, bind);
+}
+
 /* Control has asked for all it needs; what the one before left behind goes. */
 static void drop_others(struct supervisor *s)
 {
@@ -136,6 +145,16 @@ static void drop_others(struct supervisor *s)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
 			"%u interfaces closed, %u memberships left: the last control needed them",
 			sockets, joins);
+}
+
+/* Once in the life of each control. */
+static int ready(struct supervisor *s)
+{
+	if (s->child[CONTROL_INDEX].ready)
+		return -EALREADY;
+	drop_others(s);
+	supervisor_announce(s);
+	return 0;
 }
 
 static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
@@ -158,11 +177,11 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_CLOSE_OUTPUT:
 		return iface_close_output(s, m->iface.slot);
 	case IPC_JOIN:
-		return join_add(&s->joins, &m->join, false);
+		return join(s, &m->join, false);
 	case IPC_LEAVE:
 		return join_remove(&s->joins, &m->join, false);
 	case IPC_BIND:
-		return join_add(&s->joins, &m->join, true);
+		return join(s, &m->join, true);
 	case IPC_UNBIND:
 		return join_remove(&s->joins, &m->join, true);
 	case IPC_PUBLISH:
@@ -175,11 +194,9 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_RESTART_WORKER:
 		return restart_worker(s, m->pin.worker);
 	case IPC_UPGRADE:
-		return upgrade_begin(s);
+		return limit_take(s, LIMIT_UPGRADES) ? upgrade_begin(s) : -EBUSY;
 	case IPC_READY:
-		drop_others(s);
-		supervisor_announce(s);
-		return 0;
+		return ready(s);
 	case IPC_GIVE:
 	case IPC_START:
 	case IPC_REPLY:

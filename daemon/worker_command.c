@@ -164,9 +164,9 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 }
 
 /*
- * A table is the one thing that takes time, so one turn of the loop builds at most one:
- * between two of them datagrams pass, and the heartbeat goes on.  What is left in the
- * channel wakes the loop again.
+ * A table takes time, and so does closing a packet socket (the kernel waits until nobody
+ * can see it any more).  One turn of the loop does at most one of that: between two of them
+ * datagrams pass, and the heartbeat goes on.  What is left in the channel wakes the loop again.
  */
 void worker_commands(struct worker *w)
 {
@@ -178,7 +178,7 @@ void worker_commands(struct worker *w)
 		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
 		if (ret == 1)
 			command(w, &m, fd);
-	} while (ret == 1 && m.type != IPC_SNAPSHOT);
+	} while (ret == 1 && m.type != IPC_SNAPSHOT && m.type != IPC_INPUT_CLOSE);
 	if (ret == 1)
 		return;
 	if (ret == 0)

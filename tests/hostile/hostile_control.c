@@ -6,10 +6,9 @@
  *   calls    every system call of the list, its descriptors misused, links changed
  *   join     as many memberships as it can have
  *   bind     as many bound sockets as it can have
- *   churn    joins and leaves one group for ever
- *   input    opens and closes one input for ever
- *   restart  has worker 0 restarted for ever
- *   ready    says for ever that it is ready
+ *   churn    joins and leaves one group until that is refused
+ *   input    opens and closes one input until that is refused
+ *   ready    says again and again that it is ready
  *   flags    makes the event that all workers share block, and fills it
  *   unsealed publishes a snapshot that it can still change
  *
@@ -189,9 +188,6 @@ static struct ipc_msg flood_request(uint64_t n)
 					     .ifindex = index,
 					     .mtu = 1500,
 					     .worker_mask = 1};
-	} else if (!strcmp(flood.name, "restart")) {
-		m.type = IPC_RESTART_WORKER;
-		m.pin.cpu = -1;
 	}
 	return m;
 }
@@ -210,6 +206,12 @@ static void report(void)
 	say("end", 0);
 }
 
+/* Churn and inputs: how long it takes to be refused is what counts. */
+static bool until_refused(void)
+{
+	return !strcmp(flood.name, "churn") || !strcmp(flood.name, "input");
+}
+
 static void go_on(struct control *c)
 {
 	const char *most = getenv("MCR_HOSTILE_REQUESTS");
@@ -218,13 +220,15 @@ static void go_on(struct control *c)
 
 	if (!flood.begun_ns)
 		flood.begun_ns = now_ns;
-	while (flood.asked < limit && c->super.queued < IN_FLIGHT &&
+	while (flood.asked < limit && !(flood.refused && until_refused()) &&
+	       c->super.queued < IN_FLIGHT &&
 	       flood.asked < (now_ns - flood.begun_ns) * PER_S / NS_PER_S) {
 		const struct ipc_msg m = flood_request(flood.asked++);
 
 		control_super_request(&c->super, &m, -1, answered, NULL);
 	}
-	if (flood.granted + flood.refused == limit && !flood.said)
+	if (flood.granted + flood.refused == flood.asked &&
+	    (flood.asked == limit || (flood.refused && until_refused())) && !flood.said)
 		report();
 }
 
@@ -245,7 +249,7 @@ static void publish_unsealed(struct control *c)
 
 static bool is_flood(const char *what)
 {
-	static const char *const floods[] = {"join", "bind", "churn", "input", "restart", "ready"};
+	static const char *const floods[] = {"join", "bind", "churn", "input", "ready"};
 
 	for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++)
 		if (!strcmp(what, floods[i]))

@@ -15,16 +15,21 @@ import errno
 import json
 import os
 import re
+import signal
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, paths, scenario
+from mcrlab.process import descriptors
 
-from support_rules import add, output, rule
+from support_rules import add, memberships, output, rule
 
 HERE = Path(__file__).resolve().parent
 IN, OUT = "239.1.1.1", "239.2.2.2"
+RULES_MAX = 16384  # core/limits.h
+JOINS_MAX = 2 * RULES_MAX
 OWN_ADDRESSES = {"10.20.0.1", "10.90.1.1", "127.0.0.1"}
 CONTROL, WORKER = "--role=control", "--role=worker"
 MARK, SEEN = "HOSTILE", "HOSTILE-seen"
@@ -33,9 +38,9 @@ ATTEMPT = re.compile(r"^hostile (\w+): (.*) = (-?\d+)$", re.M)
 RING_REFUSES = -errno.EACCES
 
 
-def hostile(t, num_workers=1, **env):
+def hostile(t, num_workers=1, wrapper=(), **env):
     """A relay whose children misbehave as `env` says."""
-    return t.mcrd("relay", num_workers=num_workers,
+    return t.mcrd("relay", num_workers=num_workers, wrapper=wrapper,
                   program=paths.test_program("mcrd-hostile"),
                   env={f"MCR_HOSTILE_{name}": str(value) for name, value in env.items()})
 
@@ -46,9 +51,10 @@ def attempts(relay, who):
             if name == who]
 
 
-def tried(t, relay, who):
+def tried(t, relay, who, deadline_s=20):
     """All attempts of a child, once it has made the last."""
-    t.wait_until(lambda: ("end", 0) in attempts(relay, who), 20, f"the end of {who}'s attempts")
+    t.wait_until(lambda: ("end", 0) in attempts(relay, who), deadline_s,
+                 f"the end of {who}'s attempts")
     return attempts(relay, who)
 
 
@@ -163,6 +169,114 @@ def shared_flags(t):
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     flows(t, 0, count=3000)
     t.equal(relay.children(WORKER), before, "workers")
+
+
+def ifindex(t, interface):
+    return json.loads(t.run("relay", ["ip", "-j", "link", "show", interface]).stdout)[0]["ifindex"]
+
+
+def flood(t, what, requests, **options):
+    """(relay, counts of what was granted and refused, the first refusal, seconds it took)"""
+    begin = time.monotonic()
+    relay = hostile(t, CONTROL=what, REQUESTS=requests, IFINDEX=ifindex(t, "eth0"), **options)
+    made = dict(tried(t, relay, "control", deadline_s=60))
+    took_s = time.monotonic() - begin
+    granted, refused = made[f"{what}: granted"], made[f"{what}: refused"]
+    t.note(f"{what}: {granted} granted, {refused} refused in {took_s:.1f} s")
+    return relay, granted, made[f"{what}: first refusal"], took_s
+
+
+def kill(relay, role, times):
+    """One child of that role; `times` is how often the scenario does so altogether."""
+    if times:
+        name = "control" if role == CONTROL else "worker 0"
+        relay.expect(f"{name} was killed by SIGKILL", times)
+    [pid] = relay.children(role)
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def another_worker(t, relay):
+    """Its only worker dies, and is replaced."""
+    old = kill(relay, WORKER, 1)
+    t.wait_until(lambda: relay.children(WORKER) not in ([], [old]), 10, "another worker")
+
+
+def goes_on(t, relay, times=1):
+    """The relay serves as ever; another control has only what rules need."""
+    relay.rpc("AddRule", rule(IN, 5000, output(OUT, 6000)))
+    # What was refused for its rate is asked for again every second.
+    t.wait_until(lambda: [one for one in relay.stats()["interfaces"] if one["name"] == "eth0"] and
+                 len(memberships(t, "relay", "eth0")) == 1, 20, "the input and its membership")
+    flows(t, 0)
+    old = kill(relay, CONTROL, times)
+
+    def answers():
+        try:
+            return relay.children(CONTROL) not in ([], [old]) and relay.rpc("Ping")["pong"]
+        except OSError:
+            return False
+    t.wait_until(answers, 20, "another control answers")
+    t.wait_until(lambda: len(memberships(t, "relay", "eth0")) == 1, 20,
+                 "one membership, that of the rule")
+    flows(t, 1)
+    t.check(relay)
+
+
+@scenario("memberships that control takes are bounded", topology="chain3")
+def many_joins(t):
+    """As many as two rule sets of the largest size; the rest is refused, and all ends with it."""
+    relay, granted, refusal, _ = flood(t, "join", 40000)
+    t.equal((granted, refusal), (JOINS_MAX, -errno.EDQUOT), "granted, first refusal")
+    relay.rpc("Ping")
+    kill(relay, CONTROL, 2)
+    t.wait_until(lambda: not memberships(t, "relay", "eth0"), 30, "no membership")
+    goes_on(t, relay, 0)
+
+
+@scenario("bound sockets that control takes leave the reserve", topology="chain3")
+def many_binds(t):
+    """At 4,096 descriptors: refused with a reason, children still come back, nothing is left."""
+    relay, granted, refusal, _ = flood(t, "bind", 6000, wrapper=["prlimit", "--nofile=4096"])
+    t.between(granted, 3800, 4096 - 34, "granted")
+    t.equal(refusal, -errno.EMFILE, "first refusal")
+    t.true("no descriptor is left for more inputs" in relay.log(), "the reason is said")
+    another_worker(t, relay)
+    kill(relay, CONTROL, 2)
+    t.wait_until(lambda: len(descriptors(relay.pid)) < 100, 20, "the sockets are given back")
+    goes_on(t, relay, 0)
+
+
+@scenario("what control asks for again and again is bounded in time", topology="chain3")
+def rates(t):
+    """Joins and leaves of one group: a burst, then a rate."""
+    burst, per_s = 3 * RULES_MAX, RULES_MAX / 16
+    relay, granted, refusal, took_s = flood(t, "churn", 1000000)
+    t.equal(refusal, -errno.EBUSY, "first refusal")
+    # Each join is undone before the next.
+    t.between(granted, 2 * (burst - 1), 2 * (burst + per_s * (took_s + 1)), "granted")
+    goes_on(t, relay)
+
+
+@scenario("inputs that control opens again and again delay nobody", topology="chain3")
+def many_inputs(t):
+    """A worker that is killed meanwhile comes back."""
+    relay = hostile(t, CONTROL="input", IFINDEX=ifindex(t, "eth0"))
+    another_worker(t, relay)
+    t.true(("end", 0) not in attempts(relay, "control"), "the flood goes on")
+    made = dict(tried(t, relay, "control", deadline_s=60))
+    t.equal(made["input: first refusal"], -errno.EBUSY, "first refusal")
+    t.note(f"{made['input: granted']} opened and closed")
+    goes_on(t, relay)
+
+
+@scenario("a control that is ready is ready once", topology="chain3")
+def ready(t):
+    """Saying it again is refused, and costs no line in the log."""
+    relay, granted, refusal, _ = flood(t, "ready", 30000)
+    t.equal((granted, refusal), (0, -errno.EALREADY), "granted, first refusal")
+    t.between(len(relay.log().splitlines()), 3, 40, "lines in the log")
+    goes_on(t, relay)
 
 
 @scenario("a snapshot that can still change is mapped by nobody", topology="chain3")

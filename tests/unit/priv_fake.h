@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/steer.h"
 #include "daemon/priv.h"
@@ -43,12 +44,23 @@ static void note_made(const char *letter)
 		strcat(fake.made, letter);
 }
 
-int priv_packet_socket(unsigned ifindex)
+int priv_packet_socket(void)
 {
 	note_made("p");
 	if (++fake.packet_sockets == fake.fail_packet_socket_at)
 		return -ENODEV;
 	return some_fd();
+}
+
+int priv_packet_start(const int *socks, unsigned n, unsigned ifindex)
+{
+	return 0;
+}
+
+void priv_packet_close(const int *socks, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		close(socks[i]);
 }
 
 int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)

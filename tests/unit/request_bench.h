@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 #include "tests/unit/priv_fake.h"
@@ -32,9 +33,11 @@ void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum
 {
 }
 
+static uint64_t bench_now_ns;
+
 uint64_t supervisor_now_ns(void)
 {
-	return 1;
+	return bench_now_ns;
 }
 
 void supervisor_fail(struct supervisor *s)
@@ -87,6 +90,7 @@ static int setup(void **state)
 	memset(&fake, 0, sizeof(fake));
 	memset(&told, 0, sizeof(told));
 	memset(&page, 0, sizeof(page));
+	bench_now_ns = NS_PER_S;
 	sup = calloc(1, sizeof(*sup));
 	sup->iface_page = &page;
 	sup->snapshot_fd = -1;

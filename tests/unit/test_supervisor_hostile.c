@@ -17,7 +17,7 @@
  * Links: daemon/supervisor_upgrade.c daemon/supervisor_state.c daemon/supervisor_field.c
  * Links: daemon/ending.c daemon/log.c daemon/version.c core/ipc.c core/addr.c core/steer.c
  * Links: core/statpage.c core/counters.c
- * Links: daemon/descriptor_reserve.c
+ * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

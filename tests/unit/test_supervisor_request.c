@@ -8,7 +8,7 @@
  * Links: daemon/supervisor_probe.c
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
- * Links: daemon/descriptor_reserve.c
+ * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -182,6 +182,82 @@ static void test_foreign_types(void **state)
 	assert_int_equal(told.announced, 1);
 }
 
+/* Memberships and bound sockets together are as many as rules can need, and no more. */
+static void test_memberships_are_bounded(void **state)
+{
+	struct ipc_msg m = {.type = IPC_JOIN, .join = {.ifindex = 5}};
+	struct ipc_msg bind = {.type = IPC_BIND, .join = {.ifindex = 5, .port = 1}};
+
+	bind.join.group = addr_from_ipv4_be(htonl(0x0a000001));
+	for (uint32_t i = 0; i < JOINS_MAX; i++) {
+		m.join.group = addr_from_ipv4_be(htonl(0xef000000 + i));
+		assert_int_equal(ask(m, -1), 0);
+	}
+	assert_int_equal(ask(m, -1), 0); /* it is joined */
+	assert_int_equal(ask(bind, -1), -EDQUOT);
+	m.join.group = addr_from_ipv4_be(htonl(0xeeffffff));
+	assert_int_equal(ask(m, -1), -EDQUOT);
+	m.join.group = addr_from_ipv4_be(htonl(0xef000000));
+	m.type = IPC_LEAVE;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(ask(bind, -1), 0);
+}
+
+/* What is dear is granted in a burst, then at its rate; what is there already is free. */
+static void test_rates(void **state)
+{
+	static const struct {
+		const char *name;
+		enum ipc_type type;
+		unsigned burst, per_s;
+	} rows[] = {
+		{"memberships", IPC_JOIN, 3 * MCR_MAX_RULES, MCR_MAX_RULES / 16},
+		{"inputs", IPC_OPEN_INPUT, 2 * MCR_MAX_IFACES, 4},
+		{"restarts", IPC_RESTART_WORKER, MCR_MAX_WORKERS, 1},
+	};
+
+	configure(1);
+	sup->child[0].ready = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipc_msg m = {.type = (uint16_t)rows[i].type}, undo = m;
+		unsigned granted = 0, seconds;
+
+		print_message("%s\n", rows[i].name);
+		if (m.type == IPC_JOIN) {
+			m.join = (struct ipc_join){.ifindex = 5};
+			m.join.group = addr_from_ipv4_be(htonl(0xef000001));
+			undo.type = IPC_LEAVE;
+			undo.join = m.join;
+		} else if (m.type == IPC_OPEN_INPUT) {
+			undo = m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+			undo.type = IPC_CLOSE_INPUT;
+		} else {
+			m.pin.cpu = -1;
+			undo = (struct ipc_msg){.type = IPC_REFRESH_STATS};
+		}
+		for (unsigned n = 0; n < rows[i].burst; n++) {
+			assert_int_equal(ask(m, -1), 0);
+			assert_int_equal(ask(undo, -1), 0);
+		}
+		assert_int_equal(ask(m, -1), -EBUSY);
+		for (seconds = 1; seconds <= 3; seconds++) {
+			bench_now_ns += NS_PER_S;
+			for (granted = 0; ask(m, -1) == 0; granted++)
+				ask(undo, -1);
+			assert_int_equal(granted, rows[i].per_s);
+		}
+	}
+}
+
+static void test_ready_once(void **state)
+{
+	configure(1);
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), 0);
+	sup->child[CONTROL_INDEX].ready = true; /* as supervisor_announce() has it */
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), -EALREADY);
+	assert_int_equal(told.announced, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +266,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_joins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_memberships_are_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rates, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ready_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_types, setup, teardown),
 	};
 
