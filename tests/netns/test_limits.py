@@ -33,7 +33,21 @@ def limited(t, limit, **traffic):
             nonzero({"rate_limited": sent["sent"] - delivered}), "drops")
     t.equal((stats["rules"][0]["rate_limited"], stats["rules"][0]["shed"]),
             (sent["sent"] - delivered, 0), "counted at the rule")
+    relay.stop()
     return delivered, sent
+
+
+def limited_fairly(t, limit, per_s, saved_up, **traffic):
+    """No more than the tokens of the whole time and what was saved up before, in any run; nine
+    tenths of it in one of them: a worker that is kept from its CPU for longer than the burst lasts
+    loses the tokens of that time.
+    """
+    def trial():
+        delivered, sent = limited(t, limit, **traffic)
+        t.true(delivered <= sent["elapsed_s"] * per_s + saved_up,
+               f"{delivered} delivered in {sent['elapsed_s']:.3f} s")
+        return delivered >= 0.9 * sent["elapsed_s"] * per_s
+    t.once(trial, f"nine tenths of {per_s} a second")
 
 
 @scenario("a limit of one datagram a second", topology="chain3")
@@ -55,11 +69,7 @@ def none(t):
 @scenario("a limit in datagrams a second", topology="chain3")
 def pps(t):
     """5,000 a second offered, 1,000 a second pass, and what was saved up before."""
-    delivered, sent = limited(t, {"pps": 1000}, rate=5000, count=5000, size=200)
-    # Above: tokens of the whole time and the burst.  Below: a worker that is kept from its CPU for
-    # longer than the burst lasts loses the tokens of that time.
-    highest = (sent["elapsed_s"] + BURST_S) * 1000 + 50
-    t.between(delivered, 0.5 * sent["elapsed_s"] * 1000, highest, "delivered")
+    limited_fairly(t, {"pps": 1000}, 1000, BURST_S * 1000 + 50, rate=5000, count=5000, size=200)
 
 
 @scenario("a limit that several workers share", topology="chain3")
@@ -96,11 +106,9 @@ def shared(t):
 @scenario("a limit in bits a second", topology="chain3")
 def bps(t):
     """1,000-byte datagrams at 4,000 a second under 8 Mb/s: a quarter passes."""
-    delivered, sent = limited(t, {"bps": 8000000}, rate=4000, count=4000, size=1000)
     # What is saved up is at least one datagram of the largest size.
-    burst = max(BURST_S * 1000, 65.507)
-    t.between(delivered, 0.5 * sent["elapsed_s"] * 1000, sent["elapsed_s"] * 1000 + burst + 50,
-              "delivered")
+    limited_fairly(t, {"bps": 8000000}, 1000, max(BURST_S * 1000, 65.507) + 50, rate=4000,
+                   count=4000, size=1000)
 
 
 @scenario("low priority is shed by a worker that is behind, and only then", topology="chain3")

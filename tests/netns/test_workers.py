@@ -123,8 +123,8 @@ def busy_polling(t):
         t.clean(sink.finish(1000), 1000, f"busy_poll_us {poll_us}")
         t.conservation(relay)
         relay.stop()
-    t.true(slept[0] > 300, f"only {slept[0]} sleeps without")
-    t.true(slept[100000] < 50, f"{slept[100000]} sleeps in spite of it")
+    # It sleeps when nothing comes for as long as it polls, which a busy generator may bring about.
+    t.true(slept[100000] < slept[0] / 2, f"{slept[100000]} sleeps in spite of it, {slept[0]} without")
     t.note(f"sleeps during 1,000 datagrams: {slept[0]} without, {slept[100000]} with")
 
 
