@@ -272,6 +272,7 @@ install: all
 	install -m 644 daemon/man/mcrd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -d $(SHARE)/harness/topologies $(SHARE)/build/bin
 	install -m 644 harness/topologies/*.json $(SHARE)/harness/topologies/
+	install -m 644 harness/bench-reference.json $(SHARE)/
 	for package in $(PY_PACKAGES); do \
 		install -d $(SHARE)/harness/python/$$package && \
 		install -m 644 harness/python/$$package/*.py $(SHARE)/harness/python/$$package/ || exit 1; \

@@ -98,6 +98,9 @@ void ruleset_set_wiring(struct ruleset *s, const struct wiring *w);
 int ruleset_remove(struct ruleset *s, const char *id);
 
 const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char *id);
+/* The rule with this interface, group, port and source. */
+const struct ruleset_entry *ruleset_find_input(const struct ruleset *s,
+					       const struct rule_input *in);
 const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const char *name);
 
 /*

@@ -167,6 +167,13 @@ const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char 
 	return node != NULL ? &node->entry : NULL;
 }
 
+const struct ruleset_entry *ruleset_find_input(const struct ruleset *s, const struct rule_input *in)
+{
+	const struct ruleset_node *node = ruleset_by_input(s, in);
+
+	return node != NULL ? &node->entry : NULL;
+}
+
 const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const char *name)
 {
 	const struct ruleset_node *node = ruleset_by_name(s, name);

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "core/config.h"
+#include "core/ruleset.h"
 #include "core/steer.h"
 #include "daemon/control.h"
 
 uint64_t control_iface_workers(const struct control *c, const char *name, bool *found)
 {
-	const struct config_iface *s = config_find_iface(&c->settings, name);
+	const struct config_iface *s = control_iface_settings(c, name);
 	uint64_t mask = 0;
 
 	*found = true;
@@ -36,7 +37,7 @@ static uint64_t nth_bit(uint64_t mask, unsigned k)
 
 uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 {
-	const struct config_iface *s = config_find_iface(&c->settings, r->input.interface);
+	const struct config_iface *s = control_iface_settings(c, r->input.interface);
 	uint64_t mask;
 	bool found;
 
@@ -163,6 +164,26 @@ static void warn(struct warner *w, const char *fmt, ...)
 	w->on = w->fn(w->ctx, text);
 }
 
+/* Two names of one interface make two inputs for the rule set, and one for the worker. */
+static void warn_other_name(const struct control *c, const struct rule *r,
+			    const struct rec_iface *f, struct warner *w)
+{
+	struct rule_input in = r->input;
+
+	for (unsigned i = 0; i <= NETIF_ALT_NAMES; i++) {
+		const char *name = i == NETIF_ALT_NAMES ? f->name : f->alt[i];
+		const struct ruleset_entry *e;
+
+		if (!name[0] || !strcmp(name, r->input.interface))
+			continue;
+		memcpy(in.interface, name, sizeof(in.interface));
+		e = ruleset_find_input(c->rules, &in);
+		if (e)
+			warn(w, "%s and %s are one interface: rule %s takes the same input",
+			     r->input.interface, name, e->rule.id);
+	}
+}
+
 static void warn_input(const struct control *c, const struct rule *r, struct warner *w)
 {
 	const uint32_t slot = control_iface_slot(c, r->input.interface);
@@ -180,6 +201,7 @@ static void warn_input(const struct control *c, const struct rule *r, struct war
 		return;
 	if (f->gro_refused)
 		warn(w, "GRO could not be switched on for %s", f->name);
+	warn_other_name(c, r, f, w);
 	control_iface_workers(c, f->name, &found);
 	if (!found)
 		warn(w, "no worker runs on a CPU that %s is pinned to: all workers serve it",

@@ -26,7 +26,8 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 {
 	uint32_t mtu = link_mtu(l);
 
-	if (f->mtu != mtu || f->up != l->up || strcmp(f->name, l->name) != 0)
+	if (f->mtu != mtu || f->up != l->up || strcmp(f->name, l->name) != 0 ||
+	    memcmp(f->alt, l->alt, sizeof(f->alt)) != 0)
 		c->rec.publish = true;
 	f->serial = l->serial;
 	f->ifindex = l->ifindex;
@@ -39,6 +40,7 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 	f->has_addr = control_netif_has_addr(&c->netif, l->ifindex, NULL);
 	f->link = link_layer(l);
 	memcpy(f->name, l->name, sizeof(f->name));
+	memcpy(f->alt, l->alt, sizeof(f->alt));
 }
 
 struct leaving {
@@ -89,10 +91,21 @@ uint32_t control_iface_slot(const struct control *c, const char *name)
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		const struct rec_iface *f = &c->rec.iface[i];
 
-		if (f->used && !f->gone && !strcmp(f->name, name))
+		if (f->used && !f->gone && (!strcmp(f->name, name) || netif_has_alt(f->alt, name)))
 			return i;
 	}
 	return MCR_NO_SLOT;
+}
+
+const struct config_iface *control_iface_settings(const struct control *c, const char *name)
+{
+	const uint32_t slot = control_iface_slot(c, name);
+	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	const struct config_iface *s = config_find_iface(&c->settings, f ? f->name : name);
+
+	for (unsigned i = 0; !s && f && i < NETIF_ALT_NAMES && f->alt[i][0]; i++)
+		s = config_find_iface(&c->settings, f->alt[i]);
+	return s;
 }
 
 uint32_t control_output_slot(const struct control *c, const char *name)

@@ -5,12 +5,14 @@
  * An interface gets a slot when a rule first names it and it exists, and keeps it as
  * long as its ifindex lives, also under another name.  Deleted and created again it
  * is another interface: the new one gets another slot before the old one is closed.
+ * Rules and settings use an interface's name or one of its alternative names.
  */
 #ifndef DAEMON_CONTROL_IFACE_H
 #define DAEMON_CONTROL_IFACE_H
 
 #include <stdint.h>
 
+struct config_iface;
 struct control;
 struct rec_iface;
 
@@ -31,5 +33,8 @@ uint32_t control_iface_slot(const struct control *c, const char *name);
  * takes what is sent and drops it unseen (experiments/poc_egress_recverr).
  */
 uint32_t control_output_slot(const struct control *c, const char *name);
+
+/* What the configuration says about the interface of that name, by any of its names. */
+const struct config_iface *control_iface_settings(const struct control *c, const char *name);
 
 #endif

@@ -33,10 +33,23 @@ const struct netif_link *control_netif_by_index(const struct control_netif *n, u
 	return NULL;
 }
 
+bool netif_has_alt(const char alt[static NETIF_ALT_NAMES][MCR_IFNAME_MAX], const char *name)
+{
+	for (unsigned i = 0; i < NETIF_ALT_NAMES && alt[i][0]; i++) {
+		if (!strcmp(alt[i], name))
+			return true;
+	}
+	return false;
+}
+
 const struct netif_link *control_netif_by_name(const struct control_netif *n, const char *name)
 {
 	for (size_t i = 0; i < n->n_links; i++) {
 		if (!strcmp(n->links[i].name, name))
+			return &n->links[i];
+	}
+	for (size_t i = 0; i < n->n_links; i++) {
+		if (netif_has_alt(n->links[i].alt, name))
 			return &n->links[i];
 	}
 	return NULL;
@@ -117,7 +130,8 @@ static void link_put(struct control_netif *n, const struct netif_link *link)
 	/* Most events are about what a relay does not look at. */
 	if (l->ifindex != link->ifindex || l->mtu != link->mtu || l->type != link->type ||
 	    l->up != link->up || l->supers != link->supers || l->arp != link->arp ||
-	    !same_wire(&l->wire, &link->wire) || strcmp(l->name, link->name) != 0)
+	    !same_wire(&l->wire, &link->wire) || strcmp(l->name, link->name) != 0 ||
+	    memcmp(l->alt, link->alt, sizeof(l->alt)) != 0)
 		n->changed = true;
 	*l = *link;
 	l->serial = serial;

@@ -21,6 +21,7 @@ struct nlmsghdr;
 
 #define NETIF_MAX_LINKS 4096 /* more are ignored, and said once */
 #define NETIF_MAX_ADDRS 16384
+#define NETIF_ALT_NAMES 8 /* of a link, of those that rules can have */
 
 enum netif_kind { NETIF_OTHER, NETIF_VETH, NETIF_BRIDGE, NETIF_MACVLAN };
 
@@ -50,6 +51,8 @@ struct netif_wire {
  *          devices hand on what their peer gave them
  * @wire:   how it is connected with others
  * @arp:    the kernel resolves IPv4 neighbours there, rather than hand all to one peer
+ * @alt:    alternative names of up to 15 characters (ip link property); the first empty one
+ *          is the end
  * @seen:   mentioned by the current dump
  * @serial: of this entry, never 0: tells a link from a later one with the same ifindex
  */
@@ -64,6 +67,7 @@ struct netif_link {
 	bool seen;
 	struct netif_wire wire;
 	char name[MCR_IFNAME_MAX];
+	char alt[NETIF_ALT_NAMES][MCR_IFNAME_MAX];
 };
 
 /**
@@ -166,8 +170,12 @@ int netif_parse_route(const struct nlmsghdr *nlh, struct netif_route *out);
 /* Its errno, positive; 0 for an acknowledgement.  -EBADMSG when it is malformed. */
 int netif_parse_error(const struct nlmsghdr *nlh);
 
+/* By its name, or else by an alternative one. */
 const struct netif_link *control_netif_by_name(const struct control_netif *n, const char *name);
 const struct netif_link *control_netif_by_index(const struct control_netif *n, uint32_t ifindex);
+
+/* Is @name one of the alternative names? */
+bool netif_has_alt(const char alt[static NETIF_ALT_NAMES][MCR_IFNAME_MAX], const char *name);
 
 /* Does this host have the address?  @ifindex 0: on any link; @addr NULL: any address. */
 bool control_netif_has_addr(const struct control_netif *n, uint32_t ifindex,

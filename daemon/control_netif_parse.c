@@ -88,6 +88,24 @@ static void parse_linkinfo(const struct nlattr *info, struct netif_link *out)
 	}
 }
 
+/* Longer names than rules can have, and those beyond what is kept, are passed over. */
+static void parse_properties(const struct nlattr *list, struct netif_link *out)
+{
+	const struct nlattr *a;
+	unsigned n = 0;
+
+	mnl_attr_for_each_nested(a, list)
+	{
+		const char *text;
+
+		if (mnl_attr_get_type(a) != IFLA_ALT_IFNAME || n == NETIF_ALT_NAMES)
+			continue;
+		text = attr_text(a, MCR_IFNAME_MAX);
+		if (text && *text)
+			strcpy(out->alt[n++], text);
+	}
+}
+
 /* False when the attribute is malformed. */
 static bool parse_wire(const struct nlattr *a, struct netif_wire *out)
 {
@@ -150,6 +168,9 @@ int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out)
 			break;
 		case IFLA_LINKINFO:
 			parse_linkinfo(a, out);
+			break;
+		case IFLA_PROP_LIST:
+			parse_properties(a, out);
 			break;
 		case IFLA_MASTER:
 		case IFLA_LINK:

@@ -157,7 +157,7 @@ static void output_opened(void *ctx, const struct ipc_msg *request, int status, 
 static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
 {
 	const struct rec_iface *f = &c->rec.iface[slot];
-	const struct config_iface *s = config_find_iface(&c->settings, f->name);
+	const struct config_iface *s = control_iface_settings(c, f->name);
 	struct ipc_iface in;
 	bool found;
 

@@ -29,6 +29,7 @@
 #include "core/rule.h"
 #include "core/steer.h"
 #include "daemon/control_join.h"
+#include "daemon/control_netif.h"
 #include "daemon/control_output.h"
 
 struct control;
@@ -39,6 +40,7 @@ struct ruleset_entry;
  * @gone:       the link vanished; what is open is to be closed
  * @has_addr:   it has an IPv4 address
  * @serial:     of the link, 0: taken from a snapshot, not known yet
+ * @alt:        its alternative names
  * @in_as:      how the input was opened
  * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
  * @gro_refused: GRO was asked for and is not on
@@ -56,6 +58,7 @@ struct rec_iface {
 	uint32_t ifindex;
 	uint32_t mtu;
 	char name[MCR_IFNAME_MAX];
+	char alt[NETIF_ALT_NAMES][MCR_IFNAME_MAX];
 	struct ipc_iface in_as;
 	int in_error, out_error, filter_error;
 	struct steer_want *wants;

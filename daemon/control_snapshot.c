@@ -79,7 +79,8 @@ static int add_ifaces(const struct control *c, struct snapshot_writer *w)
 
 	for (uint32_t i = 0; i < MCR_MAX_IFACES && ret == 0; i++) {
 		const struct rec_iface *f = &c->rec.iface[i];
-		const struct config_iface *set = config_find_iface(&c->settings, f->name);
+		const struct config_iface *set =
+			f->used && !f->gone ? control_iface_settings(c, f->name) : NULL;
 		struct snapshot_iface iface = {.slot = i, .ifindex = f->ifindex, .mtu = f->mtu};
 		bool found;
 

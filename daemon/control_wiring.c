@@ -220,9 +220,11 @@ static int add_paths(const struct control_netif *n, struct control_wiring *w, co
 	if (!l || l->type == ARPHRD_LOOPBACK)
 		return 0;
 	ret = wiring_reached(n, (size_t)(l - n->links), heard);
-	for (size_t i = 0; i < n->n_links && ret == 0; i++) {
-		if (heard[i] && has_name(w, n->links[i].name))
-			ret = add_path(&w->wiring, from, n->links[i].name);
+	for (size_t i = 0; i < w->n_names && ret == 0; i++) {
+		const struct netif_link *to = control_netif_by_name(n, w->names[i]);
+
+		if (to && heard[to - n->links])
+			ret = add_path(&w->wiring, from, w->names[i]);
 	}
 	return ret;
 }

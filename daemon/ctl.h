@@ -32,15 +32,18 @@ enum ctl_status {
  * @arg:      what its value is called in the usage; NULL for a switch
  * @required: the command cannot do without
  * @help:     one line
+ * @repeats:  may be given again; at most one option of a command
  */
 struct ctl_option {
 	const char *name;
 	const char *arg;
 	bool required;
 	const char *help;
+	bool repeats;
 };
 
 #define CTL_MAX_OPTIONS 16
+#define CTL_MAX_REPEATS 256
 
 struct ctl;
 
@@ -64,6 +67,7 @@ struct ctl_command {
  * struct ctl - the command line, read
  * @help:   asked for; @command may be NULL then
  * @answer_ms: how long an answer may take; 0: as usual
+ * @again:  further values of the option that repeats
  * @values: of the options of @command, in their order; a switch has "" when given
  */
 struct ctl {
@@ -72,6 +76,8 @@ struct ctl {
 	bool help;
 	const struct ctl_command *command;
 	const char *values[CTL_MAX_OPTIONS];
+	const char *again[CTL_MAX_REPEATS];
+	unsigned n_again;
 	unsigned answer_ms;
 };
 

@@ -21,7 +21,7 @@ const struct ctl_option ctl_add_options[] = {
 	{"--input-group", "A", true, "multicast group, or an address of this host"},
 	{"--input-port", "P", true, "UDP destination port"},
 	{"--outputs", "A:P:IF[,A:P:IF...]", true,
-	 "where the copies go; each may end in :ttl=N, :source=A, :dscp=N"},
+	 "where the copies go; each may end in :ttl=N, :source=A, :dscp=N; may be repeated", true},
 	{"--input-source", "A", false, "only from this source (source-specific multicast)"},
 	{"--rule-id", "ID", false, "id of the rule instead of a generated one"},
 	{"--name", "NAME", false, "name of the rule"},
@@ -126,16 +126,26 @@ static bool add_output(cJSON *array, const struct ctl *ctl, const char *text)
 	return ok;
 }
 
-static bool add_outputs(cJSON *rule, const struct ctl *ctl)
+/* @list: one value of the option */
+static bool add_list(cJSON *array, const struct ctl *ctl, const char *list)
 {
-	char *copy = strdup(ctl_value(ctl, "--outputs")), *rest = copy;
-	cJSON *array = cJSON_AddArrayToObject(rule, "outputs");
+	char *copy = strdup(list), *rest = copy;
 	const char *output;
-	bool ok = true;
+	bool ok = copy != NULL;
 
 	while (ok && (output = strsep(&rest, ",")))
 		ok = add_output(array, ctl, output);
 	free(copy);
+	return ok;
+}
+
+static bool add_outputs(cJSON *rule, const struct ctl *ctl)
+{
+	cJSON *array = cJSON_AddArrayToObject(rule, "outputs");
+	bool ok = add_list(array, ctl, ctl_value(ctl, "--outputs"));
+
+	for (unsigned i = 0; i < ctl->n_again && ok; i++)
+		ok = add_list(array, ctl, ctl->again[i]);
 	return ok;
 }
 

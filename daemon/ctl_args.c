@@ -94,8 +94,15 @@ static enum ctl_status parse_option(struct ctl *ctl, int argc, char **argv, int 
 		ctl->socket_path = value;
 		return CTL_OK;
 	}
-	if (ctl->values[option])
+	if (ctl->values[option] && !ctl->command->options[option].repeats)
 		return ctl_usage_error(ctl, ctl->command->options[option].name, "is given twice");
+	if (ctl->values[option] && ctl->n_again == CTL_MAX_REPEATS)
+		return ctl_usage_error(ctl, ctl->command->options[option].name,
+				       "is given more than %d times", CTL_MAX_REPEATS + 1);
+	if (ctl->values[option]) {
+		ctl->again[ctl->n_again++] = value;
+		return CTL_OK;
+	}
 	ctl->values[option] = value;
 	return CTL_OK;
 }

@@ -19,12 +19,12 @@
 #include "daemon/ctl_file.h"
 
 const struct ctl_option ctl_config_file_options[] = {
-	{"--file", "F", true, "the configuration file"},
+	{"--file", "F", true, "the configuration file; - is standard input"},
 	{NULL},
 };
 
 const struct ctl_option ctl_config_load_options[] = {
-	{"--file", "F", true, "the configuration file"},
+	{"--file", "F", true, "the configuration file; - is standard input"},
 	{"--replace", NULL, false, "afterwards the rules are exactly those of the file"},
 	{NULL},
 };
@@ -57,12 +57,12 @@ enum ctl_status ctl_config_check(const struct ctl *ctl)
 		return CTL_REFUSED;
 	ret = config_parse(text, len, &config, &c);
 	if (ret < 0) {
-		say_complaint(file, &c);
+		say_complaint(file_label(file), &c);
 	} else {
 		if (ctl->json)
 			printf("{\"rules\":%zu,\"workers\":%u}\n", config.n_rules, config.workers);
 		else
-			printf("%s: valid, %zu rule%s\n", file, config.n_rules,
+			printf("%s: valid, %zu rule%s\n", file_label(file), config.n_rules,
 			       config.n_rules == 1 ? "" : "s");
 		config_fini(&config);
 	}
@@ -147,8 +147,8 @@ static enum ctl_status load(const struct ctl *ctl, const char *text, size_t len,
 
 static void print_loaded(const char *file, const cJSON *result)
 {
-	printf("%s loaded: %.0f rules added, %.0f replaced, %.0f unchanged, %.0f removed\n", file,
-	       ctl_number(result, "added"), ctl_number(result, "replaced"),
+	printf("%s loaded: %.0f rules added, %.0f replaced, %.0f unchanged, %.0f removed\n",
+	       file_label(file), ctl_number(result, "added"), ctl_number(result, "replaced"),
 	       ctl_number(result, "unchanged"), ctl_number(result, "removed"));
 	ctl_print_applied(result);
 }
@@ -166,14 +166,14 @@ enum ctl_status ctl_config_load(const struct ctl *ctl)
 	if (!text)
 		return CTL_REFUSED;
 	if (json_text_parse(text, len, JSON_RELAXED, &json, &c) < 0) {
-		say_complaint(file, &c);
+		say_complaint(file_label(file), &c);
 		free(text);
 		return ret;
 	}
 	cJSON_Delete(json);
 	ret = load(ctl, text, len, &reply);
 	if (ret == CTL_REFUSED)
-		say_complaint(file, &reply.refusal);
+		say_complaint(file_label(file), &reply.refusal);
 	else if (ret == CTL_OK && ctl->json)
 		puts(reply.text ? reply.text : "{}");
 	else if (ret == CTL_OK)

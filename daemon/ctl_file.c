@@ -13,11 +13,22 @@
 
 #include "daemon/ctl.h"
 
+static bool is_standard_input(const char *path)
+{
+	return strcmp(path, "-") == 0;
+}
+
+const char *file_label(const char *path)
+{
+	return is_standard_input(path) ? "standard input" : path;
+}
+
 char *file_read(const char *path, size_t max, size_t *len)
 {
-	FILE *f = fopen(path, "re");
+	FILE *f = is_standard_input(path) ? fdopen(dup(STDIN_FILENO), "r") : fopen(path, "re");
 	char *text = malloc(max + 2);
 
+	path = file_label(path);
 	if (!f || !text) {
 		ctl_say("%s: %s", path, strerror(errno));
 		goto fail;

@@ -6,8 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What messages call a file: "-" is standard input. */
+const char *file_label(const char *path);
+
 /**
  * file_read() - read a whole file
+ * @path: "-" for standard input
  * @max: bytes; a longer file is refused
  * @len: filled with its length
  *

@@ -7,7 +7,9 @@
 
 import json
 import re
+import socket
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
@@ -147,6 +149,132 @@ def tables(t):
             "worker and pid")
     t.true(relay.ctl("ping").stdout.startswith("mcrd answers"), "ping")
     t.true(relay.ctl("version").stdout.startswith("mcrctl "), "version")
+
+
+def after(lines, *words):
+    """The words of the one line that has these next to each other, from behind them on."""
+    rows = [line.split() for line in lines]
+    found = [row[at + len(words):] for row in rows for at in range(len(row))
+             if row[at:at + len(words)] == list(words)]
+    [one] = found
+    return one
+
+
+@scenario("every number stands in its own column", topology="chain3")
+def columns(t):
+    """Two outputs that work and one that is down: no two numbers of a row are equal."""
+    relay = t.mcrd("relay")
+    t.run("relay", ["ip", "link", "add", "down0", "type", "veth", "peer", "name", "down1"])
+    relay.rpc("AddRule", rule("239.1.1.1", 5000, output("239.2.2.2", 6000), output("239.2.2.3", 6000),
+                              output("239.2.2.4", 6000, interface="down0"), name="camera"))
+    sink = t.sink("sink", "eth0", ["239.2.2.2", "239.2.2.3"], 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=123, size=100)
+    t.clean(sink.finish(246), 246)
+    t.conservation(relay)
+    lines = relay.ctl("stats").stdout.splitlines()
+    t.equal(after(lines, "239.2.2.4:6000", "down0")[:3], ["123", "0", "0"], "copies, sent, bytes")
+    t.equal(after(lines, "239.2.2.3:6000", "eth1")[:3], ["123", "123", "12300"],
+            "copies, sent, bytes")
+    totals = [line.split() for line in lines if line.startswith("  bytes")]
+    t.equal(totals, [["bytes", "12300"], ["bytes", "24600"]], "bytes received and sent")
+    t.equal(after(lines, "copies", "to", "send"), ["369"], "copies to send")
+    t.true(["sent", "246"] in [line.split() for line in lines], "sent")
+    lines = relay.ctl("list").stdout.splitlines()
+    t.true("123 0 no_interface 123" in " ".join(after(lines, "239.2.2.4:6000", "down0")),
+           f"matched, sent, send drops: {lines}")
+
+
+@scenario("warnings of mcrd are printed", topology="chain3")
+def warnings(t):
+    """On standard error, one line each; the change is made, and --json has them in the result."""
+    relay = t.mcrd("relay")
+    command = ("add", "--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port",
+               "5000", "--outputs", "239.2.2.2:6000:eth1,239.2.2.3:6000:nosuch0", "--name", "one")
+    done = relay.ctl(*command)
+    t.equal(done.stderr, "mcrctl: warning: output interface nosuch0 does not exist\n", "add")
+    relay.ctl("remove", "--name", "one")
+    answer = json.loads(relay.ctl("--json", *command).stdout)
+    t.equal(answer["warnings"], ["output interface nosuch0 does not exist"], "in the result")
+    saved = t.run_dir / "saved.json"
+    relay.ctl("config", "save", "--file", saved)
+    t.equal(relay.ctl("config", "load", "--file", saved, "--replace").stderr,
+            "mcrctl: warning: output interface nosuch0 does not exist\n", "config load")
+
+
+@scenario("a list of outputs and the option repeated", topology="chain3")
+def repeated_outputs(t):
+    """--outputs A --outputs B is --outputs A,B; any other option given twice is an error."""
+    relay = t.mcrd("relay")
+    where = ("--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port", "5000")
+    relay.ctl("add", *where, "--outputs", "239.2.2.2:6000:eth1", "--outputs=239.2.2.3:6000:eth1",
+              "--outputs", "239.2.2.4:6000:eth1,239.2.2.5:6000:eth1")
+    [one] = relay.rpc("ListRules")["rules"]
+    t.equal([out["group"] for out in one["outputs"]],
+            ["239.2.2.2", "239.2.2.3", "239.2.2.4", "239.2.2.5"], "outputs")
+    done = relay.ctl("add", *where, "--outputs", "239.2.2.2:6000:eth1", "--outputs", "239.2.2.3",
+                     check=False)
+    t.equal(done.returncode, USAGE, "a slip in the second one")
+    t.true('"239.2.2.3"' in done.stderr, done.stderr)
+    done = relay.ctl("add", *where, "--outputs", "239.2.2.2:6000:eth1", "--input-port", "5001",
+                     check=False)
+    t.equal((done.returncode, "--input-port: is given twice" in done.stderr), (USAGE, True),
+            f"another option: {done.stderr}")
+
+
+@scenario("a configuration on standard input", topology="chain3")
+def standard_input(t):
+    """`--file -` checks and loads it; a mistake names standard input and its line."""
+    relay = t.mcrd("relay")
+    text = json.dumps({"rules": [rule("239.1.1.1", 5000, output("239.2.2.2", 6000))]}, indent=1)
+    done = relay.ctl("config", "check", "--file", "-", input=text)
+    t.equal(done.stdout, "standard input: valid, 1 rule\n", "check")
+    done = relay.ctl("config", "load", "--file", "-", input=text)
+    t.true(done.stdout.startswith("standard input loaded: 1 rules added"), done.stdout)
+    t.equal(len(relay.rpc("ListRules")["rules"]), 1, "rules")
+    wrong = text.replace("6000", "66000")
+    number = [at for at, line in enumerate(wrong.splitlines(), 1) if "66000" in line][0]
+    for command in ("check", "load"):
+        done = relay.ctl("config", command, "--file", "-", input=wrong, check=False)
+        t.equal(done.returncode, REFUSED, f"{command}: status")
+        t.true(done.stderr.startswith(f"standard input:{number}:"), f"{command}: {done.stderr}")
+
+
+class Impostor:
+    """Listens on a path and answers each connection with `answer`, or not at all."""
+
+    def __init__(self, path, answer):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.answer = answer
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        one, _ = self.listener.accept()
+        with one:
+            one.recv(65536)
+            one.sendall(self.answer)
+
+    def close(self):
+        self.thread.join()
+        self.listener.close()
+
+
+@scenario("what answers is no mcrd", topology="chain3")
+def impostors(t):
+    """No answer, half of one, or something else is status 3, not a refusal."""
+    for n, (name, answer) in enumerate((
+            ("nothing", b""), ("half an answer", b'{"jsonrpc":"2.0"'), ("no JSON", b"hello\n"),
+            ("another id", b'{"jsonrpc":"2.0","id":77,"result":{"version":"1"}}\n'),
+            ("another version", b'{"jsonrpc":"2.0","id":0,"result":{"version":"9"}}\n'),
+            ("no object", b'[]\n'))):
+        path = t.run_dir / f"impostor-{n}.sock"
+        impostor = Impostor(path, answer)
+        done = t.run(None, [paths.program("mcrctl"), "--socket-path", path, "ping"], check=False)
+        impostor.close()
+        t.equal((done.returncode, done.stdout), (UNREACHABLE, ""), name)
+        t.true(done.stderr.startswith(f"mcrctl: mcrd at {path} "), f"{name}: {done.stderr}")
 
 
 @scenario("exit statuses of mcrctl", topology="chain3")

@@ -34,7 +34,7 @@ main()
 """
 
 
-@scenario("mcrlab knows its topologies, and a scenario needs only PYTHONPATH")
+@scenario("mcrlab knows its topologies, mcrbench its reference, and a scenario needs only PYTHONPATH")
 def installed(t):
     root = t.run_dir / "root"
     # Everything is built: what is tested must not be built again under the eyes of other tests.
@@ -53,6 +53,9 @@ def installed(t):
                               env=env | extra, cwd=t.run_dir, check=False)
     mcrlab = root / "usr/bin/mcrlab"
     t.true("\nchain3 " in "\n" + run(mcrlab, "topologies").stdout, "topologies")
+    # A measurement without two relays to compare ends when the reference has been read.
+    done = run(root / "usr/bin/mcrbench", "--check", "--backend", "kernel")
+    t.true("no ratio of the reference is between two relays" in done.stderr, done.stderr)
     name = f"installed-{os.getpid()}"
     done = run(mcrlab, "up", "chain3", "--name", name)
     t.equal((done.returncode, done.stdout, done.stderr), (0, f"{name}\n", ""), "up chain3")

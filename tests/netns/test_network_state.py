@@ -15,6 +15,7 @@ The streams and the events are those of mcrfaults.links, which bench-faults meas
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import time
@@ -25,7 +26,7 @@ from mcrfaults.links import BACK_S, CONTROL, DEVICE, LAB, Sides, batch, index_of
 from mcrlab import fault, main, scenario
 from mcrlab.process import descriptors
 
-from support_rules import memberships
+from support_rules import add, memberships, output, rule
 
 TIMES = int(os.environ.get("MCR_TIMES", "1"))
 
@@ -315,6 +316,47 @@ def forged(t):
     for name in ("a", "b"):
         sides.whole(name)
     sides.end("forged messages")
+
+
+@scenario("an interface's alternative name", topology="chain3")
+def alternative_name(t):
+    """Rules and settings may use it; it comes and goes like a name."""
+    relay = t.mcrd("relay", config={"gro": {"wan": False}, "steering": {"eth0": "rule"}})
+    for device, name in (("eth0", "wan"), ("eth1", "fifteen-letters")):
+        t.run("relay", ["ip", "link", "property", "add", "dev", device, "altname", name])
+    one = rule("239.1.1.1", 5000, output("239.2.2.2", 6000, interface="fifteen-letters"), interface="wan", id="one")
+    add(t, relay, one)
+    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+
+    def state():
+        return relay.rpc("ListRules")["rules"][0]["state"]
+    t.wait_until(lambda: state() == "active", 5, "active")
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=100, size=100)
+    t.clean(sink.finish(100), 100)
+    listed = relay.rpc("ListRules")["rules"][0]
+    t.equal((listed["input"]["interface"], listed["outputs"][0]["interface"]),
+            ("wan", "fifteen-letters"), "names as the rule has them")
+    t.equal([one["name"] for one in relay.stats()["interfaces"]], ["eth0"], "the device's own name")
+    t.equal(memberships(t, "relay", "eth0"), {"239.1.1.1"}, "memberships")
+
+    # The same input by the other name: allowed, and said.
+    other = relay.rpc("AddRule", rule("239.1.1.1", 5000, output("239.2.2.9", 6000), id="other"))
+    t.equal([text for text in other["warnings"] if "one interface: rule one" in text] != [], True,
+            f"warnings: {other['warnings']}")
+    relay.rpc("RemoveRule", {"rule_id": "other"})
+
+    t.run("relay", ["ip", "link", "property", "del", "dev", "eth0", "altname", "wan"])
+    t.wait_until(lambda: state() == "unresolved", 5, "unresolved without the name")
+    t.run("relay", ["ip", "link", "property", "add", "dev", "eth0", "altname", "wan"])
+    t.wait_until(lambda: state() == "active", 5, "active again")
+    [control] = relay.children("--role=control")
+    relay.expect("control was killed by SIGKILL")
+    os.kill(control, signal.SIGKILL)
+    t.wait_until(lambda: relay.children("--role=control") not in ([], [control]) and
+                 state() == "active", 10, "control again")
+    sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
+    t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=100, size=100)
+    t.clean(sink.finish(100), 100)
 
 
 if __name__ == "__main__":

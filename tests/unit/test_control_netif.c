@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,64 @@ static void make_veth(struct message *m)
 	nest = mnl_attr_nest_start(m->nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(m->nlh, IFLA_INFO_KIND, "veth");
 	mnl_attr_nest_end(m->nlh, nest);
+}
+
+static void put_alt(struct message *m, const char *name)
+{
+	mnl_attr_put_strz(m->nlh, IFLA_ALT_IFNAME, name);
+}
+
+static void make_alt_names(struct message *m)
+{
+	struct nlattr *list;
+	char name[MCR_IFNAME_MAX];
+
+	make_plain(m);
+	list = mnl_attr_nest_start(m->nlh, IFLA_PROP_LIST);
+	put_alt(m, "wan");
+	put_alt(m, "a-name-that-is-longer");
+	put_alt(m, "");
+	mnl_attr_put(m->nlh, IFLA_ALT_IFNAME, 3, "cut");
+	put_alt(m, "fifteen-letters");
+	for (int i = 2; i < 12; i++) {
+		snprintf(name, sizeof(name), "name%d", i);
+		put_alt(m, name);
+	}
+	mnl_attr_nest_end(m->nlh, list);
+}
+
+static void test_alt_names(void **state)
+{
+	struct netif_link link;
+	struct control_netif n;
+	struct message m;
+
+	make_alt_names(&m);
+	assert_int_equal(netif_parse_link(m.nlh, &link), 0);
+	assert_string_equal(link.alt[0], "wan");
+	assert_string_equal(link.alt[1], "fifteen-letters");
+	assert_string_equal(link.alt[NETIF_ALT_NAMES - 1], "name7");
+	assert_true(netif_has_alt(link.alt, "name7"));
+	assert_false(netif_has_alt(link.alt, "name8"));
+	assert_false(netif_has_alt(link.alt, "eth0"));
+	assert_false(netif_has_alt(link.alt, ""));
+
+	/* A link of that name goes before one that has it as another name. */
+	control_netif_init(&n, -1);
+	control_netif_consume(&n, m.nlh, m.nlh->nlmsg_len);
+	assert_int_equal(control_netif_by_name(&n, "wan")->ifindex, 7);
+	n.changed = false;
+	control_netif_consume(&n, m.nlh, m.nlh->nlmsg_len);
+	assert_false(n.changed);
+	whole_link(&m, RTM_NEWLINK, 8, "wan", true);
+	control_netif_consume(&n, m.nlh, m.nlh->nlmsg_len);
+	assert_int_equal(control_netif_by_name(&n, "wan")->ifindex, 8);
+	make_plain(&m);
+	n.changed = false;
+	control_netif_consume(&n, m.nlh, m.nlh->nlmsg_len);
+	assert_true(n.changed);
+	assert_null(control_netif_by_name(&n, "fifteen-letters"));
+	control_netif_fini(&n);
 }
 
 static void make_short_master(struct message *m)
@@ -503,7 +562,8 @@ int main(void)
 		cmocka_unit_test(test_parse_addr),       cmocka_unit_test(test_parse_addr_peer),
 		cmocka_unit_test(test_events),           cmocka_unit_test(test_dump_sweeps),
 		cmocka_unit_test(test_dump_interrupted), cmocka_unit_test(test_malformed_datagrams),
-		cmocka_unit_test(test_lengths),          cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_lengths),          cmocka_unit_test(test_alt_names),
+		cmocka_unit_test(test_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
