@@ -2,13 +2,13 @@
 /*
  * arena.h - the memory of one worker that outlives it
  *
- * A memfd that the supervisor holds and one worker maps.  It has everything a
- * successor needs to finish what the last worker had received: the completion queue,
- * the buffers, and the journal (journal.h has what is written when, recover.h how it
- * is read).  There are two sets of rings: a successor makes its own ring in the other
- * set and can still read the old one.
+ * A memfd that the supervisor holds and one worker maps.  With the completion queue of the
+ * ring, which the supervisor holds as well (ring.h), it is everything a successor needs to
+ * finish what the last worker had received: the buffers, and the journal (journal.h has what
+ * is written when, recover.h how it is read).  There are two sets of buffer rings, and the
+ * rings of a worker use them in turn: as long as the kernel has a ring it holds its set.
  *
- *   header | events | commits[2] | ring[2] | sqes[2] | buffer rings[2][class] | buffers
+ *   header | events | commits[2] | buffer rings[2][class] | buffers
  *
  * All offsets are multiples of the page size.  What lies in the arena is untrusted
  * for a successor.
@@ -27,13 +27,6 @@
 #define ARENA_MAGIC   0x314e45524152434dull /* "MCRAREN1" */
 #define ARENA_VERSION 3
 #define ARENA_PAGE    4096u
-
-#define ARENA_SQ_ENTRIES 4096u
-#define ARENA_CQ_ENTRIES 16384u
-
-/* Ring memory as IORING_SETUP_NO_MMAP wants it: heads, completion queue, index array. */
-#define ARENA_RING_BYTES (ARENA_PAGE + ARENA_CQ_ENTRIES * 16u + ARENA_SQ_ENTRIES * 4u + ARENA_PAGE)
-#define ARENA_SQES_BYTES (ARENA_SQ_ENTRIES * 64u)
 
 /*
  * Buffer sizes and counts.  A buffer holds the virtio header, the link header and
@@ -64,16 +57,11 @@ struct arena_class {
 /* Not 0: rules that were never saved have that (struct match_rule). */
 #define ARENA_FIRST_EPOCH 2u
 
-/* Where a ring's completions are. */
-enum arena_ring { ARENA_RING_NONE, ARENA_RING_HERE, ARENA_RING_ELSEWHERE };
-
 /**
- * struct arena_header - which commit is in force, and where the rings are
+ * struct arena_header - which commit is in force
  * @epoch:       number of the commit in force, which lies in commits[epoch & 1]
  * @starts:      workers that have used this arena
  * @attempts:    workers that have begun to handle what lies here, and did not finish
- * @ring:        enum arena_ring of each set
- * @ring_params: struct io_uring_params of each set, as the kernel filled it in
  */
 struct arena_header {
 	uint64_t magic;
@@ -82,8 +70,6 @@ struct arena_header {
 	uint64_t size_bytes;
 	uint64_t starts;
 	uint64_t epoch;
-	uint32_t ring[2];
-	uint8_t ring_params[2][120];
 };
 static_assert(sizeof(struct arena_header) <= ARENA_PAGE, "the header has one page");
 
@@ -146,7 +132,7 @@ struct arena_saved {
 
 /**
  * struct arena_commit - everything up to here is finished and counted
- * @set:      whose completion queue goes on from here
+ * @ring:     number of the ring whose completion queue goes on from here
  * @cq:       completions of sends before this one are counted
  * @first:    first event of the batch
  * @units:    datagrams of the batch, in order of sending, that are finished and counted
@@ -159,7 +145,7 @@ struct arena_saved {
  * @ingress, @egress, @saved: counters at the commit, to be gone back to
  */
 struct arena_commit {
-	uint32_t set;
+	uint64_t ring;
 	uint32_t cq;
 	uint32_t first;
 	uint32_t units;
@@ -167,9 +153,8 @@ struct arena_commit {
 	uint32_t segments_max;
 	uint32_t n_past;
 	uint32_t flush;
-	uint64_t seen;
 	uint32_t n_saved;
-	uint32_t unused;
+	uint64_t seen;
 	struct ingress_counters ingress;
 	struct egress_counters egress;
 	struct arena_past past[ARENA_PAST_MAX];
@@ -182,12 +167,10 @@ struct arena_commit {
 	(ARENA_EVENTS_OFFSET + ARENA_ROUND((size_t)ARENA_EVENTS_BYTES) + \
 	 (which)*ARENA_ROUND(sizeof(struct arena_commit)))
 
-#define ARENA_RING_OFFSET(set) (ARENA_COMMIT_OFFSET(2) + (set)*ARENA_ROUND(ARENA_RING_BYTES))
-#define ARENA_SQES_OFFSET(set) (ARENA_RING_OFFSET(2) + (set)*ARENA_ROUND(ARENA_SQES_BYTES))
 #define ARENA_BUFRING_SET_BYTES                                                  \
 	(ARENA_ROUND(BUF_SMALL_RING * 16u) + ARENA_ROUND(BUF_JUMBO_RING * 16u) + \
 	 ARENA_ROUND(BUF_SUPER_RING * 16u))
-#define ARENA_BUFRING_OFFSET(set) (ARENA_SQES_OFFSET(2) + (set)*ARENA_BUFRING_SET_BYTES)
+#define ARENA_BUFRING_OFFSET(set) (ARENA_COMMIT_OFFSET(2) + (set)*ARENA_BUFRING_SET_BYTES)
 #define ARENA_BUFFERS_OFFSET      ARENA_BUFRING_OFFSET(2)
 
 /* What the supervisor sizes the memfd to. */

@@ -89,8 +89,7 @@ struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 	e->per_packet = per_packet;
 	e->segments_max = e->segments_next = EGRESS_SEGMENTS_MAX;
 	e->again_head = e->again_tail = CHAIN_END;
-	for (uint32_t i = 0; i < EGRESS_SENDS; i++)
-		e->sends[i].next = i + 1 < EGRESS_SENDS ? i + 1 : CHAIN_END;
+	egress_set_sends(e, EGRESS_SENDS);
 	for (uint32_t i = 0; i < EGRESS_RUNS; i++)
 		e->runs[i].next_free = i + 1 < EGRESS_RUNS ? i + 1 : CHAIN_END;
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
@@ -101,6 +100,13 @@ struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 void egress_free(struct egress *e)
 {
 	free(e);
+}
+
+void egress_set_sends(struct egress *e, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		e->sends[i].next = i + 1 < n ? i + 1 : CHAIN_END;
+	e->free_send = 0;
 }
 
 void egress_set_socket(struct egress *e, uint32_t iface, int sock)

@@ -160,6 +160,12 @@ uint32_t egress_segments_max(const struct egress *e);
 /* The same for the next batch: what this one has learnt. */
 uint32_t egress_segments_next(const struct egress *e);
 
+/**
+ * egress_set_sends() - how many sends may be in flight at one time, before the first one
+ * @n: 1..EGRESS_SENDS; so many completions find room in the ring beside others
+ */
+void egress_set_sends(struct egress *e, uint32_t n);
+
 /* Sets that of the next batch; neither EGRESS_SEGMENTS_OLD nor EGRESS_SEGMENTS_MAX: ignored. */
 void egress_set_segments_max(struct egress *e, uint32_t segments);
 

@@ -80,9 +80,10 @@ enum ipc_gift {
 	GIFT_WORKER_PAGE,          /* index: worker; struct worker_page */
 	GIFT_IFACE_PAGE,           /* struct iface_page */
 	GIFT_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
-	GIFT_ARENA,                /* worker: memfd for ring, buffers and send marker */
+	GIFT_ARENA,                /* worker: memfd for buffers and journal */
 	GIFT_HEARTBEAT,            /* control: struct heartbeat_page, to be written */
 	GIFT_LIMITS,               /* worker: struct limit_page, shared by all of them */
+	GIFT_RINGS,                /* worker: memfd with struct ring_file of the rings inherited */
 	GIFTS
 };
 

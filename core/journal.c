@@ -82,7 +82,7 @@ static struct arena_commit *prepare(struct journal *j, uint32_t cq, uint32_t seg
 {
 	struct arena_commit *next = arena_commit(j->header, j->header->epoch + 1);
 
-	next->set = j->c->set;
+	next->ring = j->c->ring;
 	next->cq = cq;
 	next->segments_max = segments_max;
 	next->n_past = 0;

@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "core/frame.h"
 #include "core/journal.h"
@@ -12,12 +11,6 @@
 #include "core/ring.h"
 #include "core/rule.h"
 #include "core/statpage.h"
-
-/* A completion queue in the arena, checked. */
-struct old_queue {
-	const struct io_uring_cqe *cqes;
-	uint32_t tail;
-};
 
 static bool header_is_sound(const struct arena_header *h)
 {
@@ -29,43 +22,19 @@ static bool commit_is_sound(const struct arena_commit *c)
 {
 	const uint32_t events = arena_commit_tail(c) - c->first;
 
-	return c->set < 2 && events <= ARENA_EVENTS && c->flush <= events && c->counted <= 1 &&
+	return events <= ARENA_EVENTS && c->flush <= events && c->counted <= 1 &&
 	       c->n_past <= ARENA_PAST_MAX && c->n_saved <= ARENA_SAVED_MAX;
 }
 
-/* Does @bytes from @offset on lie in ring memory, aligned for what it holds? */
-static bool in_ring(uint32_t offset, size_t bytes, uint32_t align)
-{
-	return offset % align == 0 && offset <= ARENA_RING_BYTES &&
-	       bytes <= ARENA_RING_BYTES - offset;
-}
-
-static bool find_queue(uint8_t *arena, const struct arena_header *h, unsigned set,
-		       struct old_queue *q)
-{
-	const uint8_t *rings = arena + ARENA_RING_OFFSET(set);
-	struct io_uring_params p;
-
-	if (h->ring[set] != ARENA_RING_HERE)
-		return false;
-	memcpy(&p, h->ring_params[set], sizeof(p));
-	if (p.cq_entries != ARENA_CQ_ENTRIES || !in_ring(p.cq_off.tail, sizeof(uint32_t), 4) ||
-	    !in_ring(p.cq_off.cqes, ARENA_CQ_ENTRIES * sizeof(struct io_uring_cqe), 8))
-		return false;
-	q->cqes = (const void *)(rings + p.cq_off.cqes);
-	q->tail = __atomic_load_n((const uint32_t *)(rings + p.cq_off.tail), __ATOMIC_ACQUIRE);
-	return true;
-}
-
 /* Where to begin, so that no completion is read that another has overwritten. */
-static uint32_t from(const struct old_queue *q, uint32_t position)
+static uint32_t from(const struct ring_queue *q, uint32_t position)
 {
-	return q->tail - position > ARENA_CQ_ENTRIES ? q->tail - ARENA_CQ_ENTRIES : position;
+	return q->tail - position > q->entries ? q->tail - q->entries : position;
 }
 
-static const struct io_uring_cqe *cqe_at(const struct old_queue *q, uint32_t position)
+static const struct io_uring_cqe *cqe_at(const struct ring_queue *q, uint32_t position)
 {
-	return &q->cqes[position % ARENA_CQ_ENTRIES];
+	return &q->cqes[position % q->entries];
 }
 
 /* The buffer that a receive filled, by index over all classes; -1 when it cannot be. */
@@ -115,7 +84,7 @@ static void claim_events(struct recovery *r, struct arena_event *events, uint32_
 
 /* Receives that the last worker had not taken from the queue.  Returns the new tail. */
 static uint32_t add_receives(struct recovery *r, struct arena_event *events,
-			     const struct arena_commit *c, const struct old_queue *q)
+			     const struct arena_commit *c, const struct ring_queue *q)
 {
 	uint32_t tail = arena_commit_tail(c);
 
@@ -132,7 +101,7 @@ static uint32_t add_receives(struct recovery *r, struct arena_event *events,
 	return tail;
 }
 
-static void add_sends(struct recovery *r, const struct arena_commit *c, const struct old_queue *q)
+static void add_sends(struct recovery *r, const struct arena_commit *c, const struct ring_queue *q)
 {
 	uint32_t n = c->n_past;
 
@@ -156,39 +125,16 @@ static void set_counters(struct arena_commit *c, const struct worker_page *page)
 	c->n_saved = 0;
 }
 
-static void renew(uint8_t *from, size_t bytes)
-{
-	/* Memory that is no file's has had no other owner. */
-	if (madvise(from, bytes, MADV_REMOVE) < 0)
-		memset(from, 0, bytes);
-}
-
-/*
- * Other pages for a set of rings.  The kernel takes a ring apart some time after its
- * worker is gone, and completes its receives (ECANCELED) on the way; when workers die in
- * quick succession that may be after the second next has begun.  What it still writes
- * goes to the pages that it holds, which then nobody else has.
- */
-static void renew_rings(uint8_t *arena, struct arena_header *h, unsigned set)
-{
-	/* The next successor must not take anything there for a ring of ours. */
-	__atomic_store_n(&h->ring[set], ARENA_RING_NONE, __ATOMIC_RELEASE);
-	renew(arena + ARENA_RING_OFFSET(set), ARENA_ROUND(ARENA_RING_BYTES));
-	renew(arena + ARENA_SQES_OFFSET(set), ARENA_ROUND(ARENA_SQES_BYTES));
-	renew(arena + ARENA_BUFRING_OFFSET(set), ARENA_BUFRING_SET_BYTES);
-}
-
 /* A first commit, which says that there is nothing. */
-static void start_afresh(struct arena_header *h, const struct worker_page *page, struct recovery *r)
+static void start_afresh(struct arena_header *h, const struct worker_page *page, uint64_t ring)
 {
 	struct arena_commit *c;
 
 	memset(h, 0, sizeof(*h));
-	renew_rings((uint8_t *)h, h, 0);
 	h->epoch = ARENA_FIRST_EPOCH;
 	c = arena_commit(h, h->epoch);
 	memset(c, 0, offsetof(struct arena_commit, past));
-	c->set = r->set = 0;
+	c->ring = ring;
 	set_counters(c, page);
 	h->version = ARENA_VERSION;
 	h->size_bytes = WORKER_ARENA_BYTES;
@@ -251,43 +197,43 @@ static void give_up(struct recovery *r, uint8_t *arena, struct arena_commit *nex
 	r->past.n = 0;
 }
 
-static void take_over(uint8_t *arena, struct arena_header *h, const struct arena_commit *c,
-		      struct worker_page *page, struct recovery *r)
+static void take_over(struct arena_header *h, const struct arena_commit *c,
+		      struct worker_page *page, uint64_t ring, const struct ring_queue *last,
+		      struct recovery *r)
 {
-	struct arena_commit *next = arena_commit(arena, h->epoch + 1);
-	struct arena_event *events = arena_events(arena);
+	struct arena_commit *next = arena_commit(h, h->epoch + 1);
+	struct arena_event *events = arena_events(h);
 	uint32_t tail = arena_commit_tail(c);
-	struct old_queue q;
 
 	memcpy(next, c, offsetof(struct arena_commit, ingress));
 	memcpy(r->ends, c->past, c->n_past * sizeof(r->ends[0]));
 	claim_events(r, events, c->first, tail);
-	if (find_queue(arena, h, c->set, &q)) {
-		tail = add_receives(r, events, c, &q);
-		add_sends(r, c, &q);
+	if (c->ring == last->number && last->cqes) {
+		tail = add_receives(r, events, c, last);
+		add_sends(r, c, last);
 	} else {
-		r->blind = h->ring[c->set] == ARENA_RING_ELSEWHERE;
+		r->blind = c->ring == last->number;
 		r->past.n = past_tidy(r->ends, c->n_past);
 	}
 	if (r->blind && c->flush)
-		give_up(r, arena, next, c->first + c->flush, page);
+		give_up(r, (uint8_t *)h, next, c->first + c->flush, page);
 	if (tail != next->first && h->attempts >= RECOVER_ATTEMPTS)
-		give_up(r, arena, next, tail, page);
+		give_up(r, (uint8_t *)h, next, tail, page);
 
 	r->past.ends = r->ends;
 	r->past.counted = next->units;
 	next->n_past = r->past.n < ARENA_PAST_MAX ? r->past.n : ARENA_PAST_MAX;
 	memcpy(next->past, r->ends, next->n_past * sizeof(r->ends[0]));
-	next->set = r->set = c->set ^ 1;
+	next->ring = ring;
 	next->cq = 0;
 	next->seen = (uint64_t)tail << 32;
 	set_counters(next, page);
-	renew_rings(arena, h, r->set);
 	__atomic_store_n(&h->epoch, h->epoch + 1, __ATOMIC_RELEASE);
 	h->starts++;
 }
 
-void recover_begin(void *arena, struct worker_page *page, struct recovery *r)
+void recover_begin(void *arena, struct worker_page *page, uint64_t ring,
+		   const struct ring_queue *last, struct recovery *r)
 {
 	struct arena_header *h = arena;
 	struct journal j = {.header = h, .page = page};
@@ -295,12 +241,12 @@ void recover_begin(void *arena, struct worker_page *page, struct recovery *r)
 	memset(r, 0, sizeof(*r));
 	j.c = arena_commit(arena, h->epoch);
 	if (!header_is_sound(h) || !commit_is_sound(j.c)) {
-		start_afresh(h, page, r);
+		start_afresh(h, page, ring);
 		return;
 	}
 	r->predecessor = true;
 	journal_roll_back(&j);
-	take_over(arena, h, j.c, page, r);
+	take_over(h, j.c, page, ring, last, r);
 }
 
 uint32_t recover_units(const struct journal *j, uint32_t units[static ARENA_EVENTS])

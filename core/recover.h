@@ -5,7 +5,9 @@
  * Before anything else a worker reads what its predecessor left (journal.h has what that
  * is and why it is the truth) and turns it into a commit of its own, which needs the old
  * completion queue no more.  So a worker that dies before it got to the rest leaves the
- * same to the next one.
+ * same to the next one.  A commit names the ring whose completions it goes on with.  A
+ * worker that dies before it is ready has used no ring; its commit names a ring that the
+ * supervisor does not show any more, and there is nothing to read.
  *
  *   recover_begin()   counters back to the last commit; the old queue's receives join the
  *                     journal, its sends the list of what is finished; new commit
@@ -15,8 +17,8 @@
  *
  * What was received beyond that batch waits in the journal like anything received.
  *
- * The kernel holds a dead worker's ring for a while, and completes its receives there.  So
- * a set of rings is never used again on the same pages (tests/unit/test_recover_ring.c).
+ * The supervisor holds a dead worker's ring until the next worker is ready.  The kernel runs
+ * nothing of it any more (tests/unit/test_recover_ring.c).
  *
  * Nothing read is trusted: indices are masked or checked, lengths are bounded, and a
  * buffer that two events claim belongs to the first.  A record that cannot be is as good
@@ -24,10 +26,10 @@
  *
  * Bounds of the promise: a send that failed for a reason that makes a worker try again is
  * tried again.  A rule that was changed between death and recovery loses its share of the
- * batch.  Where the ring could not be placed in the arena, a batch that was being sent is
- * given up, because nothing says how far it got, and so is what was received unseen.  A
- * batch over which several workers died is given up.  What is given up is counted as
- * recovery_lost, so that everything received is in a counter.
+ * batch.  Where the supervisor had to give up the ring, for want of memory, a batch that was
+ * being sent is given up, because nothing says how far it got, and so is what was received
+ * unseen.  A batch over which several workers died is given up.  What is given up is counted
+ * as recovery_lost.
  */
 #ifndef CORE_RECOVER_H
 #define CORE_RECOVER_H
@@ -37,6 +39,7 @@
 
 #include "core/arena.h"
 #include "core/past.h"
+#include "core/ring.h"
 
 struct journal;
 struct worker_page;
@@ -45,22 +48,20 @@ struct worker_page;
 #define RECOVER_ATTEMPTS 5u
 
 /* Entries of a completion queue, and of the list that an earlier recovery left. */
-#define RECOVER_PAST_MAX (ARENA_CQ_ENTRIES + ARENA_PAST_MAX)
+#define RECOVER_PAST_MAX (RING_CQ_MAX + ARENA_PAST_MAX)
 
 /**
  * struct recovery - what was found; large, heap
  * @predecessor: there was one
- * @set:      set of rings for the new worker
  * @receives: receives waiting, those of the batch that was being sent included
  * @sends:    completions of sends not counted yet
  * @lost:     receives given up
- * @blind:    its completion queue did not lie in the arena
+ * @blind:    its completion queue is gone
  * @past:     what is finished, for egress_set_past()
  * @filled:   buffers that hold receives, for bufpool_init_filled()
  */
 struct recovery {
 	bool predecessor;
-	unsigned set;
 	uint32_t receives;
 	uint32_t sends;
 	uint32_t lost;
@@ -74,11 +75,12 @@ struct recovery {
  * recover_begin() - make an arena ready for a new worker
  * @arena: WORKER_ARENA_BYTES; whatever its last user left, or zeroes
  * @page:  status page of the worker; its counters go back to the last commit
+ * @ring:  number of the worker's ring
+ * @last:  completion queue of the last worker that was ready
  * @r:     filled
- *
- * Before the pool and the ring are made: both use the set of rings that @r names.
  */
-void recover_begin(void *arena, struct worker_page *page, struct recovery *r);
+void recover_begin(void *arena, struct worker_page *page, uint64_t ring,
+		   const struct ring_queue *last, struct recovery *r);
 
 /**
  * recover_units() - number the datagrams of the batch that was being sent

@@ -2,10 +2,9 @@
 /*
  * ring.c - raw set-up of an io_uring, then liburing's helpers
  *
- * liburing 2.3 knows neither IORING_SETUP_NO_MMAP nor, in its shared library, the calls
- * for restrictions; so io_uring_setup(2) and io_uring_register(2) are called here, and
+ * liburing makes and maps a ring in one call, and its shared library of Debian 12 lacks the
+ * calls for restrictions; so io_uring_setup(2) and io_uring_register(2) are called here, and
  * struct io_uring is filled as liburing itself does after mapping.
- * experiments/poc_ring_sealed shows that all of it holds.
  */
 #include "core/ring.h"
 
@@ -15,16 +14,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/bufpool.h"
+#include "core/arena.h"
 #include "core/clock.h"
 
-#ifndef IORING_SETUP_NO_MMAP
-#define IORING_SETUP_NO_MMAP (1U << 14) /* io_uring_setup(2), Linux 6.5 */
-#endif
+#define PAGE_ROUND(x) (((x) + 4095) / 4096 * 4096)
 
-static_assert(sizeof(struct io_uring_params) == 120, "arena_header keeps the parameters");
 static_assert(sizeof(struct io_uring_sqe) == 64 && sizeof(struct io_uring_cqe) == 16,
-	      "arena.h sizes ring memory by these");
+	      "ring_locked_bytes() reckons with these");
 
 static int sys_setup(unsigned entries, struct io_uring_params *p)
 {
@@ -38,16 +34,46 @@ static int sys_register(int fd, unsigned op, void *arg, unsigned n)
 	return syscall(__NR_io_uring_register, fd, op, arg, n) < 0 ? -errno : 0;
 }
 
-static void params_init(struct io_uring_params *p)
+static uint32_t sq_entries(enum ring_size size)
 {
-	memset(p, 0, sizeof(*p));
-	p->flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
-		   IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-		   IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
-	p->cq_entries = ARENA_CQ_ENTRIES;
+	return RING_SQ_MAX >> 2 * size;
 }
 
-/* Points liburing's view at ring memory, whoever provided it. */
+static uint32_t cq_entries(enum ring_size size)
+{
+	return RING_CQ_MAX >> 2 * size;
+}
+
+size_t ring_locked_bytes(enum ring_size size)
+{
+	const size_t rings = 1024 + cq_entries(size) * sizeof(struct io_uring_cqe) +
+			     sq_entries(size) * sizeof(uint32_t);
+
+	return PAGE_ROUND(rings) + PAGE_ROUND(sq_entries(size) * sizeof(struct io_uring_sqe)) +
+	       ARENA_BUFRING_SET_BYTES;
+}
+
+/* One mapping holds both rings, and either may be the one that lies behind. */
+static size_t rings_bytes(const struct io_uring_params *p)
+{
+	const size_t cq = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
+	const size_t sq = p->sq_off.array + p->sq_entries * sizeof(uint32_t);
+
+	return cq > sq ? cq : sq;
+}
+
+static bool is_size(uint32_t entries, uint32_t max)
+{
+	return entries && entries <= max && !(entries & (entries - 1));
+}
+
+static bool info_is_valid(const struct ring_info *info)
+{
+	return info->number && info->set < 2 && is_size(info->params.sq_entries, RING_SQ_MAX) &&
+	       is_size(info->params.cq_entries, RING_CQ_MAX);
+}
+
+/* Points liburing's view at ring memory. */
 static void point(struct io_uring *u, const struct io_uring_params *p, uint8_t *rings, void *sqes)
 {
 	u->sq.khead = (void *)(rings + p->sq_off.head);
@@ -76,123 +102,36 @@ static void point(struct io_uring *u, const struct io_uring_params *p, uint8_t *
 	u->features = p->features;
 }
 
-/* The ring in the arena.  Debian 12's header calls the user_addr fields resv2. */
-static int setup_in_arena(struct ring *ring, uint8_t *arena, unsigned set,
-			  struct io_uring_params *p)
+/* Buffer groups are the classes of the arena, in this set. */
+static int offer_buffers(int fd, int arena_fd, unsigned set)
 {
-	uint8_t *rings = arena + ARENA_RING_OFFSET(set), *sqes = arena + ARENA_SQES_OFFSET(set);
-	int fd;
-
-	memset(rings, 0, ARENA_RING_BYTES);
-	memset(sqes, 0, ARENA_SQES_BYTES);
-	params_init(p);
-	p->flags |= IORING_SETUP_NO_MMAP;
-	p->cq_off.resv2 = (uintptr_t)rings;
-	p->sq_off.resv2 = (uintptr_t)sqes;
-	fd = sys_setup(ARENA_SQ_ENTRIES, p);
-	if (fd >= 0)
-		point(&ring->uring, p, rings, sqes);
-	return fd;
-}
-
-static int setup_mapped(struct ring *ring, struct io_uring_params *p)
-{
-	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_POPULATE;
-	struct io_uring *u = &ring->uring;
-	size_t rings_bytes, sqes_bytes;
-	void *rings, *sqes;
-	int fd, ret;
-
-	params_init(p);
-	fd = sys_setup(ARENA_SQ_ENTRIES, p);
-	if (fd < 0)
-		return fd;
-	/* One mapping holds both, and the index array of submissions lies behind the completions. */
-	rings_bytes = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
-	if (rings_bytes < p->sq_off.array + p->sq_entries * sizeof(uint32_t))
-		rings_bytes = p->sq_off.array + p->sq_entries * sizeof(uint32_t);
-	sqes_bytes = p->sq_entries * sizeof(struct io_uring_sqe);
-	rings = mmap(NULL, rings_bytes, prot, flags, fd, IORING_OFF_SQ_RING);
-	if (rings == MAP_FAILED) {
-		ret = -errno;
-		goto err_close;
-	}
-	sqes = mmap(NULL, sqes_bytes, prot, flags, fd, IORING_OFF_SQES);
-	if (sqes == MAP_FAILED) {
-		ret = -errno;
-		goto err_unmap;
-	}
-	u->cq.ring_ptr = rings;
-	u->cq.ring_sz = rings_bytes;
-	u->sq.ring_ptr = sqes;
-	u->sq.ring_sz = sqes_bytes;
-	point(u, p, rings, sqes);
-	return fd;
-
-err_unmap:
-	munmap(rings, rings_bytes);
-err_close:
-	close(fd);
-	return ret;
-}
-
-int ring_init(struct ring *ring, void *arena, unsigned set)
-{
-	struct arena_header *header = arena;
-	struct io_uring_params p;
-	int fd;
-
-	memset(ring, 0, sizeof(*ring));
-	fd = setup_in_arena(ring, arena, set, &p);
-	ring->in_arena = fd >= 0;
-	if (fd < 0)
-		fd = setup_mapped(ring, &p);
-	if (fd < 0)
-		return fd;
-	ring->uring.ring_fd = fd;
-	ring->uring.enter_ring_fd = fd;
-	ring->made = true;
-	memcpy(header->ring_params[set], &p, sizeof(p));
-	__atomic_store_n(&header->ring[set],
-			 ring->in_arena ? ARENA_RING_HERE : ARENA_RING_ELSEWHERE, __ATOMIC_RELEASE);
-	return 0;
-}
-
-void ring_fini(struct ring *ring)
-{
-	if (!ring->made)
-		return;
-	if (!ring->in_arena) {
-		munmap(ring->uring.cq.ring_ptr, ring->uring.cq.ring_sz);
-		munmap(ring->uring.sq.ring_ptr, ring->uring.sq.ring_sz);
-	}
-	close(ring->uring.ring_fd);
-	ring->made = false;
-}
-
-static int offer_buffers(struct ring *ring, const struct bufpool *pool)
-{
+	uint8_t *mem = mmap(NULL, ARENA_BUFRING_SET_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    arena_fd, (off_t)ARENA_BUFRING_OFFSET(set));
 	int ret = 0;
 
+	if (mem == MAP_FAILED)
+		return -errno;
 	for (enum buf_class i = BUF_SMALL; i < BUF_CLASSES && !ret; i++) {
 		struct io_uring_buf_reg reg = {
-			.ring_addr = (uintptr_t)pool->class[i].ring,
-			.ring_entries = pool->class[i].ring_entries,
+			.ring_addr = (uintptr_t)mem + arena_bufring_offset(set, i) -
+				     ARENA_BUFRING_OFFSET(set),
+			.ring_entries = arena_class(i).ring_entries,
 			.bgid = (uint16_t)i,
 		};
 
-		ret = sys_register(ring->uring.ring_fd, IORING_REGISTER_PBUF_RING, &reg, 1);
+		ret = sys_register(fd, IORING_REGISTER_PBUF_RING, &reg, 1);
 	}
+	/* The ring holds the pages. */
+	munmap(mem, ARENA_BUFRING_SET_BYTES);
 	return ret;
 }
 
-int ring_seal(struct ring *ring, struct bufpool *pool)
+static int restrict_operations(int fd)
 {
 	static const uint8_t operations[] = {IORING_OP_RECV, IORING_OP_SEND, IORING_OP_SENDMSG,
 					     IORING_OP_ASYNC_CANCEL};
 	enum { N = sizeof(operations) };
 	struct io_uring_restriction allow[N + 1] = {0};
-	int ret;
 
 	for (unsigned i = 0; i < N; i++) {
 		allow[i].opcode = IORING_RESTRICTION_SQE_OP;
@@ -200,13 +139,105 @@ int ring_seal(struct ring *ring, struct bufpool *pool)
 	}
 	allow[N].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
 	allow[N].sqe_flags = IOSQE_BUFFER_SELECT;
+	return sys_register(fd, IORING_REGISTER_RESTRICTIONS, allow, N + 1);
+}
 
-	ret = offer_buffers(ring, pool);
+int ring_make(enum ring_size size, int arena_fd, struct ring_info *info)
+{
+	int fd, ret;
+
+	info->params = (struct io_uring_params){
+		.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+			 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
+		.cq_entries = cq_entries(size)};
+	fd = sys_setup(sq_entries(size), &info->params);
+	if (fd < 0)
+		return fd;
+	ret = offer_buffers(fd, arena_fd, info->set);
 	if (!ret)
-		ret = sys_register(ring->uring.ring_fd, IORING_REGISTER_RESTRICTIONS, allow, N + 1);
+		ret = restrict_operations(fd);
 	if (!ret)
-		ret = sys_register(ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+		return fd;
+	close(fd);
 	return ret;
+}
+
+int ring_open(struct ring *ring, int fd, const struct ring_info *info)
+{
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_POPULATE;
+	const struct io_uring_params *p = &info->params;
+	struct io_uring *u = &ring->uring;
+	int ret = -EINVAL;
+
+	memset(ring, 0, sizeof(*ring));
+	u->cq.ring_ptr = u->sq.ring_ptr = MAP_FAILED;
+	if (!info_is_valid(info))
+		goto err_close;
+	u->cq.ring_sz = rings_bytes(p);
+	u->cq.ring_ptr = mmap(NULL, u->cq.ring_sz, prot, flags, fd, IORING_OFF_SQ_RING);
+	u->sq.ring_sz = p->sq_entries * sizeof(struct io_uring_sqe);
+	u->sq.ring_ptr = mmap(NULL, u->sq.ring_sz, prot, flags, fd, IORING_OFF_SQES);
+	if (u->cq.ring_ptr == MAP_FAILED || u->sq.ring_ptr == MAP_FAILED) {
+		ret = -errno;
+		goto err_unmap;
+	}
+	point(u, p, u->cq.ring_ptr, u->sq.ring_ptr);
+	u->ring_fd = u->enter_ring_fd = fd;
+	ring->made = true;
+	return 0;
+
+err_unmap:
+	if (u->cq.ring_ptr != MAP_FAILED)
+		munmap(u->cq.ring_ptr, u->cq.ring_sz);
+	if (u->sq.ring_ptr != MAP_FAILED)
+		munmap(u->sq.ring_ptr, u->sq.ring_sz);
+err_close:
+	close(fd);
+	return ret;
+}
+
+void ring_fini(struct ring *ring)
+{
+	if (!ring->made)
+		return;
+	munmap(ring->uring.cq.ring_ptr, ring->uring.cq.ring_sz);
+	munmap(ring->uring.sq.ring_ptr, ring->uring.sq.ring_sz);
+	close(ring->uring.ring_fd);
+	ring->made = false;
+}
+
+int ring_enable(struct ring *ring)
+{
+	return sys_register(ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
+int ring_queue_open(struct ring_queue *q, int fd, const struct ring_info *info)
+{
+	const struct io_uring_params *p = &info->params;
+	void *mem;
+
+	*q = (struct ring_queue){.number = info->number};
+	if (!info_is_valid(info))
+		return -EINVAL;
+	mem = mmap(NULL, rings_bytes(p), PROT_READ, MAP_SHARED, fd, IORING_OFF_SQ_RING);
+	if (mem == MAP_FAILED)
+		return -errno;
+	q->mem = mem;
+	q->bytes = rings_bytes(p);
+	q->cqes = (const void *)((uint8_t *)mem + p->cq_off.cqes);
+	q->entries = p->cq_entries;
+	q->tail = __atomic_load_n((const uint32_t *)((uint8_t *)mem + p->cq_off.tail),
+				  __ATOMIC_ACQUIRE);
+	return 0;
+}
+
+void ring_queue_fini(struct ring_queue *q)
+{
+	if (q->mem)
+		munmap(q->mem, q->bytes);
+	q->mem = NULL;
+	q->cqes = NULL;
 }
 
 int ring_wait(struct ring *ring, uint64_t timeout_ns)

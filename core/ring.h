@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ring.h - set-up of a worker's io_uring: in the arena, restricted, sealed
+ * ring.h - a worker's io_uring: made by the supervisor, used by the worker
  *
  * seccomp cannot see what a ring does, so the ring itself is restricted: it is made
- * disabled, told the four operations it may ever perform, and enabled.  After that
+ * disabled, told the few operations it may ever perform, and enabled.  After that
  * only seccomp stands between the worker and io_uring_register(2), and it forbids it.
  *
- * Where the kernel can (6.5 or newer; memory of several pages from 6.10), the ring lies
- * in the arena, so that a successor can read what this worker had received.  liburing's
- * inline helpers work on it as on any ring: only the set-up differs.
+ *   supervisor  ring_make(): memory, buffer rings, restrictions.  It keeps the descriptor
+ *   worker      inherits the descriptor; ring_open() maps it, ring_enable() makes the
+ *               worker the one task that may submit
+ *   successor   inherits that descriptor, too; ring_queue_open() maps the completion
+ *               queue of the dead worker, to read what it had received
+ *
+ * The memory of a ring lives as long as a descriptor of it.  The kernel ends no request of
+ * a dead task as long as the ring lives, and runs none
+ * (experiments/poc_ring_sealed).  An io_uring descriptor cannot be passed over a socket
+ * (since Linux 6.7), so it is inherited through fork and exec.
+ *
+ * The kernel charges a ring to the RLIMIT_MEMLOCK of the user who makes it, unless it has
+ * CAP_IPC_LOCK (since Linux 6.14).
  */
 #ifndef CORE_RING_H
 #define CORE_RING_H
@@ -19,8 +29,6 @@
 #include <stdint.h>
 
 #include "core/arena.h"
-
-struct bufpool;
 
 /* Who a completion belongs to. */
 enum ring_kind { RING_RECV, RING_SEND, RING_CHANNEL, RING_CANCEL };
@@ -56,30 +64,101 @@ static inline enum link_layer ring_tag_link(union ring_tag tag)
 	return tag.index & 1;
 }
 
-struct ring {
-	struct io_uring uring;
-	bool made;
-	bool in_arena;
+/* Entries of the largest ring. */
+#define RING_SQ_MAX 4096u
+#define RING_CQ_MAX 16384u
+
+/* How many entries a ring has, of the largest; each step needs less memory. */
+enum ring_size { RING_FULL, RING_QUARTER, RING_SIXTEENTH, RING_SIZES };
+
+/**
+ * struct ring_info - a ring that has been made, for those who map it
+ * @number: tells the rings of a worker apart, and grows; 0: there is no ring
+ * @set:    set of buffer rings in the arena that it takes buffers from
+ * @params: as the kernel filled them in
+ */
+struct ring_info {
+	uint64_t number;
+	uint32_t set;
+	uint32_t reserved;
+	struct io_uring_params params;
 };
 
 /**
- * ring_init() - make a disabled ring
- * @ring:  filled
- * @arena: the worker's arena
- * @set:   which set of ring memory to use
- *
- * Return: 0; negative errno of io_uring_setup(2) (-ENOSYS, -EPERM when io_uring is
- * switched off, -EINVAL on a kernel before 6.1, -ENOMEM).
+ * struct ring_file - content of the memfd of GIFT_RINGS
+ * @own:  the ring of the worker that begins
+ * @last: that of the last worker that was ready; number 0: there was none
+ * @last_gone: its descriptor had to be given up
  */
-int ring_init(struct ring *ring, void *arena, unsigned set);
+struct ring_file {
+	struct ring_info own, last;
+	uint64_t last_gone;
+};
+
+struct ring {
+	struct io_uring uring;
+	bool made;
+};
+
+/**
+ * struct ring_queue - the completion queue of a ring that nobody uses any more
+ * @number: of the ring; 0: there was none
+ * @cqes:   NULL: they cannot be read any more
+ * @entries: of @cqes, a power of two
+ * @tail:   completions there have been
+ * @mem, @bytes: mapping
+ */
+struct ring_queue {
+	uint64_t number;
+	const struct io_uring_cqe *cqes;
+	uint32_t entries;
+	uint32_t tail;
+	void *mem;
+	size_t bytes;
+};
+
+/* Memory that a ring of this size and its buffer rings lock, in bytes. */
+size_t ring_locked_bytes(enum ring_size size);
+
+/**
+ * ring_make() - make a disabled ring with its buffer rings and restrictions
+ * @size:     how many entries
+ * @arena_fd: the worker's arena; buffer group g is the buffer class of that number
+ * @info:     @info->number and @info->set are the caller's; @info->params is filled
+ *
+ * Return: descriptor; negative errno of io_uring_setup(2) (-ENOSYS, -EPERM when io_uring
+ * is switched off, -EINVAL on a kernel before 6.1, -ENOMEM when the user's locked memory is
+ * used up), io_uring_register(2) or mmap(2).
+ */
+int ring_make(enum ring_size size, int arena_fd, struct ring_info *info);
+
+/**
+ * ring_open() - map a ring that ring_make() has made
+ * @ring: filled
+ * @fd:   taken
+ *
+ * Return: 0; -EINVAL when @info cannot be that of a ring; negative errno of mmap(2).
+ */
+int ring_open(struct ring *ring, int fd, const struct ring_info *info);
 void ring_fini(struct ring *ring);
 
 /**
- * ring_seal() - hand over the buffer rings, restrict the ring, enable it
- * Buffer group g is the buffer class of that number.
+ * ring_enable() - from here on this task, and no other, submits to it
  * Return: 0 or negative errno of io_uring_register(2).
  */
-int ring_seal(struct ring *ring, struct bufpool *pool);
+int ring_enable(struct ring *ring);
+
+/**
+ * ring_queue_open() - map the completion queue of a ring whose user is dead
+ * @q:  filled
+ * @fd: borrowed
+ *
+ * What lies in it was writable for its user.
+ *
+ * Return: 0; -EINVAL when @info cannot be that of a ring; negative errno of mmap(2).
+ */
+int ring_queue_open(struct ring_queue *q, int fd, const struct ring_info *info);
+void ring_queue_fini(struct ring_queue *q);
 
 #define RING_UNTIL_SIGNAL UINT64_MAX
 

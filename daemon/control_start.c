@@ -72,6 +72,7 @@ void control_gift(struct process *p, const struct ipc_give *give, int fd)
 		return;
 	case GIFT_ARENA:
 	case GIFT_LIMITS:
+	case GIFT_RINGS:
 	case GIFTS:
 		break;
 	}

@@ -40,8 +40,14 @@ int priv_identity_find(struct priv_identity *id);
 int priv_check_rights(const struct priv_identity *id);
 
 /*
- * Supervisor: keep NET_RAW, SETUID, SETGID, and NET_ADMIN if granted; drop and bound
- * the rest; no_new_privs.
+ * Let this user's programs lock @bytes of memory, or as much as may be had: up to the hard
+ * limit, beyond it with CAP_SYS_RESOURCE.
+ */
+void priv_raise_locked_memory(size_t bytes);
+
+/*
+ * Supervisor: keep NET_RAW, SETUID, SETGID, and NET_ADMIN and IPC_LOCK if granted; drop and
+ * bound the rest; no_new_privs.
  */
 int priv_seal_supervisor(bool *have_net_admin);
 

@@ -3,9 +3,10 @@
  * priv_drop.c - who a process is and what it may, given up step by step
  *
  *   supervisor  keeps CAP_NET_RAW (packet sockets), CAP_SETUID and CAP_SETGID (its
- *               children change user with them) and CAP_NET_ADMIN if it was granted
- *               (GRO settings, large socket buffers).  Everything else leaves the
- *               permitted, inheritable, ambient and bounding sets.
+ *               children change user with them), and if they were granted CAP_NET_ADMIN
+ *               (GRO settings, large socket buffers) and CAP_IPC_LOCK (rings that do not
+ *               count towards a limit).  Everything else leaves the permitted,
+ *               inheritable, ambient and bounding sets.
  *   children    change user first, because the rights needed for that are the ones
  *               to be dropped.  A worker then enters an empty network namespace
  *               through a user namespace of its own: an unprivileged process may do
@@ -27,6 +28,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -99,6 +101,22 @@ int priv_check_rights(const struct priv_identity *id)
 	return 0;
 }
 
+void priv_raise_locked_memory(size_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0 || limit.rlim_cur >= bytes)
+		return;
+	if (limit.rlim_max < bytes) {
+		const struct rlimit more = {bytes, bytes};
+
+		if (setrlimit(RLIMIT_MEMLOCK, &more) == 0)
+			return;
+	}
+	limit.rlim_cur = limit.rlim_max < bytes ? limit.rlim_max : bytes;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
 /*
  * Applies what was selected with libcap-ng.  The bounding set needs CAP_SETPCAP,
  * so it goes first; who does not have that right cannot use the set either.
@@ -116,7 +134,8 @@ static int apply_capabilities(bool may_bound)
 
 int priv_seal_supervisor(bool *have_net_admin)
 {
-	static const unsigned keep[] = {CAP_NET_RAW, CAP_SETUID, CAP_SETGID, CAP_NET_ADMIN};
+	static const unsigned keep[] = {CAP_NET_RAW, CAP_SETUID, CAP_SETGID, CAP_NET_ADMIN,
+					CAP_IPC_LOCK};
 	bool granted[sizeof(keep) / sizeof(keep[0])], may_bound;
 	int ret;
 

@@ -13,6 +13,10 @@
 
 #define CHILD_CHANNEL_FD 3
 
+/* A worker inherits its ring, and that of the last worker if there is one (core/ring.h). */
+#define CHILD_RING_FD      4
+#define CHILD_LAST_RING_FD 5
+
 /* Arguments of a child: mcrd ROLE_CONTROL CONFIG-NAME, mcrd ROLE_WORKER N */
 #define ROLE_CONTROL "--role=control"
 #define ROLE_WORKER  "--role=worker"

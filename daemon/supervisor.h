@@ -9,6 +9,7 @@
  *   supervisor_health.c   heartbeats: who hangs
  *   supervisor_control.c  what control is given, and its messages
  *   supervisor_worker.c   what a worker is given, and its messages
+ *   supervisor_ring.c     the rings of the workers, and how much memory they lock
  *   supervisor_request.c  control's requests, one function each
  *   supervisor_limit.c    how fast control may ask for what is dear
  *   supervisor_iface.c    inputs and outputs: the sockets of an interface
@@ -31,6 +32,7 @@
 #include <sys/types.h>
 
 #include "core/ipc.h"
+#include "core/ring.h"
 #include "core/statpage.h"
 #include "daemon/priv.h"
 #include "daemon/roles.h"
@@ -42,7 +44,7 @@
  * Descriptors that inputs, outputs and memberships leave free: a channel and a pidfd for
  * each child, and what an upgrade, a reload and a message in the hand take.
  */
-#define SUPERVISOR_RESERVE(workers) (32 + 2 * ((workers) + 1))
+#define SUPERVISOR_RESERVE(workers) (32 + 3 * ((workers) + 1))
 
 /* Status of a process whose exec failed, as a shell has it. */
 #define EXIT_CANNOT_EXEC 126
@@ -87,10 +89,25 @@ struct child {
 };
 
 /**
+ * struct worker_ring - a ring that a worker inherits
+ * @fd:    -1: there is none
+ * @given: a process has inherited it, and no other may use it
+ */
+struct worker_ring {
+	int fd;
+	bool given;
+	struct ring_info info;
+};
+
+/**
  * struct worker - what belongs to a worker beside its process
  * @cpu:           -1: not pinned
  * @page_fd:       its struct worker_page, kept over restarts; mapped at @page
- * @arena_fd:      its ring and buffers, kept over restarts
+ * @arena_fd:      its buffers and journal, kept over restarts
+ * @ring:          of the process that is being started, until it is ready
+ * @last:          of the last process that was ready; its successor reads it.  Without a
+ *                 descriptor it had to be given up
+ * @rings:         that have been made: their numbers
  * @input_sent:    incarnation of the input it was given in each slot, 0 for none
  * @output_sent:   the same for outputs
  * @snapshot_sent: serial of the last snapshot that it was given
@@ -100,6 +117,8 @@ struct worker {
 	int cpu;
 	int page_fd;
 	int arena_fd;
+	struct worker_ring ring, last;
+	uint64_t rings;
 	struct worker_page *page;
 	uint64_t input_sent[MCR_MAX_IFACES];
 	uint64_t output_sent[MCR_MAX_IFACES];
@@ -223,6 +242,7 @@ struct supervisor {
 	unsigned workers; /* 0 until IPC_CONFIGURE */
 	uint32_t worker_flags;
 	uint32_t busy_poll_us;
+	enum ring_size ring_size;
 	bool spawned;       /* IPC_SPAWN was asked for */
 	bool spawn_pending; /* and is not answered yet; control's channel waits */
 	uint32_t spawn_seq;
@@ -356,6 +376,24 @@ void worker_readable(struct supervisor *s, unsigned worker);
 bool worker_sync(struct supervisor *s, unsigned worker);
 /* Return: mask of workers that are not up to date. */
 uint64_t worker_sync_all(struct supervisor *s);
+
+/* --- supervisor_ring.c --- */
+/* Neither ring, and no number yet. */
+void rings_init(struct worker *w);
+/*
+ * A ring for each worker, as large as the memory lets them be that the user may lock; says
+ * it where that is less than the full size.  Return: 0 or a negative errno, -ENOMEM when
+ * even the smallest are too much: a line has been logged.
+ */
+int rings_make_all(struct supervisor *s, unsigned workers);
+/* A fresh ring at w->ring, unless there is one.  Return: 0 or a negative errno. */
+int rings_prepare(struct supervisor *s, unsigned worker);
+/* A memfd with struct ring_file of what the worker inherits.  Return: descriptor or -errno. */
+int rings_describe(const struct worker *w);
+/* The worker is ready: its ring is the last in use, the one before is not needed any more. */
+void rings_in_use(struct worker *w);
+/* Both go. */
+void rings_close(struct worker *w);
 
 /* --- supervisor_health.c --- */
 /* End those that hang.  Return: when to look again. */

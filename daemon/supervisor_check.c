@@ -60,7 +60,8 @@ static int io_uring_disabled(void)
 
 /*
  * The raw call, because it alone tells "not built in" from "forbidden".  Made after
- * the supervisor has given up its rights: what it may, its children may.
+ * the supervisor has given up its rights.  Whether there is memory is found out when
+ * the rings are made.
  */
 int check_io_uring(void)
 {
@@ -72,6 +73,8 @@ int check_io_uring(void)
 		close(fd);
 		return 0;
 	}
+	if (ret == -ENOMEM)
+		return 0;
 	if (ret == -ENOSYS)
 		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "this kernel was built without io_uring");
 	else if (ret == -EPERM && io_uring_disabled())

@@ -2,8 +2,9 @@
 /*
  * supervisor_child.c - start, watch, kill and restart child processes
  *
- * A child is fork + exec of /proc/self/exe with its channel on descriptor 3 and
- * nothing above it, so it shares neither memory nor descriptors with its parent.
+ * A child is fork + exec of /proc/self/exe with its channel on descriptor 3, a worker's
+ * rings on 4 and 5, and nothing above, so it shares neither memory nor other descriptors with
+ * its parent.
  * Its end shows twice: the pidfd becomes readable, and the channel closes.  The
  * pidfd decides; a closed channel alone means that the child must be killed.  The
  * other way round a child exits when its channel closes, so PR_SET_PDEATHSIG (which
@@ -144,20 +145,42 @@ static void make_arguments(const struct supervisor *s, const struct child *c, st
 		argument(a, "--interface=%s", o->interfaces[i]);
 }
 
+/* What a child has from its parent; -1: nothing. */
+struct inherited {
+	int channel, ring, last_ring;
+};
+
+static void inherit(const struct inherited *have)
+{
+	const int from[] = {have->channel, have->ring, have->last_ring};
+	enum { FIRST = CHILD_CHANNEL_FD, N = sizeof(from) / sizeof(from[0]) };
+	int high[N];
+
+	/* First out of the way, because a number may be that of another one's place. */
+	for (int i = 0; i < N; i++) {
+		high[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, FIRST + N);
+		if (from[i] >= 0 && high[i] < 0)
+			_exit(EXIT_CANNOT_EXEC);
+	}
+	for (int i = 0; i < N; i++) {
+		if (high[i] < 0)
+			close(FIRST + i);
+		else if (dup2(high[i], FIRST + i) < 0)
+			_exit(EXIT_CANNOT_EXEC);
+	}
+	close_range(FIRST + N, ~0u, 0);
+}
+
 /*
  * Between fork and exec.  A session of its own, because Ctrl-C at a terminal goes
  * to the whole foreground group and only the supervisor may decide how to end.
  */
-static void run_child(int channel, char *const argv[])
+static void run_child(const struct inherited *inherited, char *const argv[])
 {
 	sigset_t none;
 
 	setsid();
-	if (channel == CHILD_CHANNEL_FD)
-		fcntl(channel, F_SETFD, 0);
-	else if (dup2(channel, CHILD_CHANNEL_FD) < 0)
-		_exit(EXIT_CANNOT_EXEC);
-	close_range(CHILD_CHANNEL_FD + 1, ~0u, 0);
+	inherit(inherited);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv("/proc/self/exe", argv);
@@ -167,16 +190,27 @@ static void run_child(int channel, char *const argv[])
 
 static int spawn(struct supervisor *s, struct child *c)
 {
+	struct worker *w = c->index == CONTROL_INDEX ? NULL : &s->worker[c->index];
+	struct inherited inherited = {-1, -1, -1};
 	struct arguments args;
 	int pair[2], bytes = CHANNEL_BYTES, ret;
 
+	ret = w ? rings_prepare(s, c->index) : 0;
+	if (ret < 0)
+		return ret;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	make_arguments(s, c, &args);
+	inherited.channel = pair[1];
+	if (w) {
+		inherited.ring = w->ring.fd;
+		inherited.last_ring = w->last.fd;
+		w->ring.given = true;
+	}
 	c->pid = fork();
 	if (c->pid == 0)
-		run_child(pair[1], args.argv);
+		run_child(&inherited, args.argv);
 	ret = c->pid < 0 ? -errno : 0;
 	close(pair[1]);
 	if (ret == 0) {

@@ -39,8 +39,10 @@ struct supervisor *supervisor_new(const struct options *options)
 	upgrade_init(s);
 	for (unsigned i = 0; i < CHILDREN; i++)
 		child_init(&s->child[i], i);
-	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		s->worker[i].cpu = s->worker[i].page_fd = s->worker[i].arena_fd = -1;
+		rings_init(&s->worker[i]);
+	}
 	supervisor_no_sockets(s);
 	return s;
 }
@@ -133,6 +135,8 @@ static int prepare(struct supervisor *s)
 	if (ret < 0)
 		return ret;
 	check_interfaces(o);
+	/* Two rings of a worker exist while one process follows another. */
+	priv_raise_locked_memory(2 * MCR_MAX_WORKERS * ring_locked_bytes(RING_FULL));
 	/* Children take the limit that this raises with them. */
 	descriptor_reserve_set(SUPERVISOR_RESERVE(0));
 	descriptor_budget();

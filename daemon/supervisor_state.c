@@ -42,6 +42,7 @@ struct saved_head {
 	uint32_t workers;
 	uint32_t worker_flags;
 	uint32_t busy_poll_us;
+	uint32_t ring_size;
 	uint32_t filters_rev;
 	uint64_t started_ns;
 	uint64_t upgrade_begun_ns;
@@ -66,6 +67,9 @@ struct saved_child {
 struct saved_worker {
 	int32_t cpu;
 	uint32_t behind;
+	uint64_t rings;
+	struct ring_info ring, last;
+	uint32_t ring_given, last_given;
 	uint64_t snapshot_sent;
 	uint64_t input_sent[MCR_MAX_IFACES];
 	uint64_t output_sent[MCR_MAX_IFACES];
@@ -93,6 +97,7 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 				  .workers = s->workers,
 				  .worker_flags = s->worker_flags,
 				  .busy_poll_us = s->busy_poll_us,
+				  .ring_size = s->ring_size,
 				  .filters_rev = s->filters_rev,
 				  .started_ns = s->started_ns,
 				  .upgrade_begun_ns = s->upgrade.begun_ns,
@@ -134,7 +139,8 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	state_get(r, head, sizeof(*head));
 	state_check(r, head->magic == STATE_MAGIC && head->version == SUPERVISOR_STATE_VERSION &&
 			       head->workers >= 1 && head->workers <= MCR_MAX_WORKERS &&
-			       head->inputs <= MCR_MAX_IFACES && head->outputs <= MCR_MAX_IFACES &&
+			       head->ring_size < RING_SIZES && head->inputs <= MCR_MAX_IFACES &&
+			       head->outputs <= MCR_MAX_IFACES &&
 			       head->started_ns <= supervisor_now_ns() &&
 			       memchr(head->from, '\0', sizeof(head->from)));
 	s->notify = state_get_fd(r, FD_NOTIFY, 0);
@@ -152,6 +158,7 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	s->workers = head->workers;
 	s->worker_flags = head->worker_flags;
 	s->busy_poll_us = head->busy_poll_us;
+	s->ring_size = (enum ring_size)head->ring_size;
 	s->filters_rev = head->filters_rev;
 	s->started_ns = head->started_ns;
 	s->upgrade.begun_ns = head->upgrade_begun_ns;
@@ -236,6 +243,11 @@ static void save_worker(const struct worker *worker, struct state_writer *w)
 {
 	struct saved_worker saved = {.cpu = worker->cpu,
 				     .behind = worker->behind,
+				     .rings = worker->rings,
+				     .ring = worker->ring.info,
+				     .last = worker->last.info,
+				     .ring_given = worker->ring.given,
+				     .last_given = worker->last.given,
 				     .snapshot_sent = worker->snapshot_sent};
 
 	memcpy(saved.input_sent, worker->input_sent, sizeof(saved.input_sent));
@@ -243,6 +255,18 @@ static void save_worker(const struct worker *worker, struct state_writer *w)
 	state_put(w, &saved, sizeof(saved));
 	state_put_fd(w, worker->page_fd);
 	state_put_fd(w, worker->arena_fd);
+	state_put_fd(w, worker->ring.fd);
+	state_put_fd(w, worker->last.fd);
+}
+
+static void restore_ring(struct worker_ring *ring, const struct ring_info *info, uint32_t given,
+			 uint64_t rings, struct state_reader *r)
+{
+	ring->fd = state_get_fd(r, FD_ANONYMOUS, 0);
+	state_check(r, given <= 1 && info->number <= rings && info->set <= 1 &&
+			       (ring->fd < 0 || info->number));
+	ring->given = given;
+	ring->info = *info;
 }
 
 static void restore_worker(struct supervisor *s, struct worker *worker, struct state_reader *r)
@@ -252,6 +276,9 @@ static void restore_worker(struct supervisor *s, struct worker *worker, struct s
 	state_get(r, &saved, sizeof(saved));
 	worker->page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct worker_page));
 	worker->arena_fd = state_need_fd(r, FD_MEMORY, WORKER_ARENA_BYTES);
+	restore_ring(&worker->ring, &saved.ring, saved.ring_given, saved.rings, r);
+	restore_ring(&worker->last, &saved.last, saved.last_given, saved.rings, r);
+	worker->rings = saved.rings;
 	state_check(r, saved.cpu >= -1 && saved.cpu < CPU_SETSIZE && saved.behind <= 1 &&
 			       saved.snapshot_sent <= s->snapshot_serial);
 	worker->cpu = saved.cpu;

@@ -39,7 +39,7 @@ enum state_fd {
 	FD_NOTIFY,    /* AF_UNIX datagram socket */
 	FD_MEMORY,    /* memfd whose size is sealed */
 	FD_FILE,      /* regular file */
-	FD_ANONYMOUS, /* eventfd, pidfd */
+	FD_ANONYMOUS, /* eventfd, pidfd, ring */
 };
 
 void state_put(struct state_writer *w, const void *from, size_t len);

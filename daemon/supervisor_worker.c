@@ -47,7 +47,7 @@ int worker_make_memory(struct supervisor *s, unsigned workers)
 		if (w->arena_fd < 0)
 			return w->arena_fd;
 	}
-	return 0;
+	return rings_make_all(s, workers);
 }
 
 static int give(struct supervisor *s, unsigned worker, enum ipc_gift what, int fd)
@@ -55,6 +55,17 @@ static int give(struct supervisor *s, unsigned worker, enum ipc_gift what, int f
 	struct ipc_msg msg = {.type = IPC_GIVE, .give = {.what = what, .index = worker}};
 
 	return ipc_send(s->child[worker].channel, &msg, fd);
+}
+
+static int give_rings(struct supervisor *s, unsigned worker)
+{
+	int fd = rings_describe(&s->worker[worker]), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = give(s, worker, GIFT_RINGS, fd);
+	close(fd);
+	return ret;
 }
 
 void worker_begin(struct supervisor *s, unsigned worker)
@@ -82,6 +93,8 @@ void worker_begin(struct supervisor *s, unsigned worker)
 		ret = give(s, worker, GIFT_LIMITS, s->limits_fd);
 	if (ret == 0)
 		ret = give(s, worker, GIFT_APPLIED, s->applied);
+	if (ret == 0)
+		ret = give_rings(s, worker);
 	if (ret == 0)
 		ret = ipc_send(s->child[worker].channel, &start, -1);
 	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
@@ -201,6 +214,7 @@ static void became_ready(struct supervisor *s, unsigned worker)
 
 	c->ready = true;
 	c->overdue_ns = 0;
+	rings_in_use(&s->worker[worker]);
 	if (c->restarts)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "worker %u runs again, pid %d", worker,
 			(int)c->pid);

@@ -5,9 +5,10 @@
  * Start-up, in this order, because each step needs a right that the next one takes:
  *
  *   1. receive memory and descriptors from the supervisor
- *   2. pin to the CPU, map and touch all memory, make the ring (disabled)
+ *   2. pin to the CPU, map and touch all memory, take over what the last worker left, map
+ *      the ring that the supervisor has made (restricted and disabled)
  *   3. change user, move to an empty network namespace, drop every capability
- *   4. restrict and enable the ring
+ *   4. enable the ring
  *   5. seccomp: no socket, no open, no io_uring_register
  *   6. say that it is ready
  *
@@ -51,7 +52,7 @@
 
 /* Gifts of the supervisor. */
 struct gifts {
-	int arena, page, limits, applied;
+	int arena, page, limits, applied, rings;
 	struct ipc_start start;
 };
 
@@ -61,7 +62,7 @@ static int take_gifts(struct gifts *g)
 	struct ipc_msg m;
 	int fd, ret;
 
-	*g = (struct gifts){-1, -1, -1, -1, {0}};
+	*g = (struct gifts){-1, -1, -1, -1, -1, {0}};
 	for (;;) {
 		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
 		if (ret == -EAGAIN) {
@@ -83,11 +84,15 @@ static int take_gifts(struct gifts *g)
 			g->limits = fd;
 		else if (m.give.what == GIFT_APPLIED)
 			g->applied = fd;
+		else if (m.give.what == GIFT_RINGS)
+			g->rings = fd;
 		else
 			close(fd);
 	}
 	g->start = m.start;
-	return g->arena < 0 || g->page < 0 || g->limits < 0 || g->applied < 0 ? -EPROTO : 0;
+	return g->arena < 0 || g->page < 0 || g->limits < 0 || g->applied < 0 || g->rings < 0
+		       ? -EPROTO
+		       : 0;
 }
 
 static void *map_shared(int fd, size_t bytes, int flags)
@@ -114,24 +119,42 @@ static void pin(int cpu)
 			strerror(errno));
 }
 
+/* Its own ring, and what the last worker left in another. */
+static void take_rings(struct worker *w, int rings_fd)
+{
+	struct ring_queue last = {0};
+	struct ring_file rings;
+	int ret = 0;
+
+	if (pread(rings_fd, &rings, sizeof(rings), 0) != sizeof(rings))
+		die(FAC_DATA_PLANE, "bad start-up message: no rings");
+	close(rings_fd);
+	last.number = rings.last.number;
+	if (rings.last.number && !rings.last_gone)
+		ret = ring_queue_open(&last, CHILD_LAST_RING_FD, &rings.last);
+	if (ret < 0)
+		log_msg(SEV_ERROR, FAC_DATA_PLANE,
+			"the ring of the last worker cannot be mapped: %s", strerror(-ret));
+	worker_take_over(w, &rings.own, &last);
+	ring_queue_fini(&last);
+	close(CHILD_LAST_RING_FD);
+	ret = ring_open(&w->ring, CHILD_RING_FD, &rings.own);
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot map the io_uring: %s", strerror(-ret));
+}
+
 static void make(struct worker *w, const struct gifts *g)
 {
 	struct egress_io io = {w, worker_queue_send, worker_drain};
-	int ret;
 
 	pin(w->cpu);
 	w->page = map_shared(g->page, sizeof(*w->page), 0);
 	w->limits = map_shared(g->limits, sizeof(*w->limits), 0);
 	w->arena = map_shared(g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
-	worker_take_over(w);
-	ret = ring_init(&w->ring, w->arena, w->journal.c->set);
-	if (ret < 0)
-		die(FAC_DATA_PLANE, "cannot make the io_uring: %s", strerror(-ret));
-	if (!w->ring.in_arena)
-		log_msg(SEV_WARNING, FAC_DATA_PLANE,
-			"the kernel takes no memory for the ring (6.10 or newer does): if this "
-			"worker is killed, up to one batch is lost");
+	take_rings(w, g->rings);
 	w->egress = egress_new(&w->pool, w->page, &io, w->per_packet);
+	if (w->egress)
+		egress_set_sends(w->egress, w->ring.uring.cq.ring_entries / 4);
 	w->relay = w->egress ? relay_new(&w->pool, w->egress, w->page) : NULL;
 	if (!w->relay)
 		die(FAC_BUFFER_POOL, "out of memory");
@@ -152,9 +175,9 @@ static void seal(struct worker *w)
 	if (!w->netns)
 		log_msg(SEV_WARNING, FAC_SECURITY,
 			"no network namespace of its own: the system permits none");
-	ret = ring_seal(&w->ring, &w->pool);
+	ret = ring_enable(&w->ring);
 	if (ret < 0)
-		die(FAC_SECURITY, "cannot restrict the io_uring: %s", strerror(-ret));
+		die(FAC_SECURITY, "cannot enable the io_uring: %s", strerror(-ret));
 	ret = priv_seal_syscalls_worker();
 	if (ret < 0)
 		die(FAC_SECURITY, "cannot install the system call filter: %s", strerror(-ret));

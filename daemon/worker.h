@@ -113,8 +113,12 @@ void worker_disarm(struct worker *w, uint32_t slot);
 
 /* --- worker_recover.c --- */
 
-/* Takes the arena over: which set of rings to use, and the pool's buffers. */
-void worker_take_over(struct worker *w);
+/*
+ * Takes the arena over, with the pool's buffers.
+ * @own:  the worker's ring
+ * @last: completion queue of the last worker that was ready
+ */
+void worker_take_over(struct worker *w, const struct ring_info *own, const struct ring_queue *last);
 
 /*
  * Once there is a table: sends what the last worker had begun to send.  What it had

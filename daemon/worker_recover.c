@@ -13,15 +13,15 @@
 #include "core/relay.h"
 #include "daemon/worker.h"
 
-void worker_take_over(struct worker *w)
+void worker_take_over(struct worker *w, const struct ring_info *own, const struct ring_queue *last)
 {
 	struct recovery *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		die(FAC_BUFFER_POOL, "out of memory");
-	recover_begin(w->arena, w->page, r);
+	recover_begin(w->arena, w->page, own->number, last, r);
 	journal_open(&w->journal, w->arena, w->page);
-	bufpool_init_filled(&w->pool, w->arena, r->set, r->filled);
+	bufpool_init_filled(&w->pool, w->arena, own->set, r->filled);
 	w->recovery = r;
 	w->recovered_until = w->journal.tail;
 }

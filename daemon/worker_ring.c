@@ -242,7 +242,7 @@ void worker_drain(void *ctx)
 		beat_if_sending(w);
 	} while (egress_retry(e) || egress_in_flight(e));
 	/* Before the first completion of this batch is overwritten. */
-	if (egress_settled(e) && position(w) - w->journal.c->cq > ARENA_CQ_ENTRIES / 4)
+	if (egress_settled(e) && position(w) - w->journal.c->cq > w->ring.uring.cq.ring_entries / 4)
 		journal_commit_part(&w->journal, position(w), egress_segments_max(e),
 				    egress_unit(e));
 }

@@ -40,15 +40,15 @@ static const struct table_rule rules[RULES] = {
 
 static const struct {
 	size_t offset, bytes;
+	bool ring; /* of the completion queue, not of the arena */
 } places[] = {
 	{0, sizeof(struct arena_header)},
 	{ARENA_COMMIT_OFFSET(0), offsetof(struct arena_commit, past)},
 	{ARENA_COMMIT_OFFSET(0) + offsetof(struct arena_commit, past), 256},
 	{ARENA_COMMIT_OFFSET(0) + offsetof(struct arena_commit, saved), 1024},
 	{ARENA_EVENTS_OFFSET, FRAMES * sizeof(struct arena_event)},
-	{ARENA_RING_OFFSET(0), FAKE_CQES + 2 * FRAMES * sizeof(struct io_uring_cqe)},
-	{ARENA_RING_OFFSET(1), FAKE_CQES},
 	{ARENA_BUFFERS_OFFSET, 256},
+	{0, FAKE_CQES + 2 * FRAMES * sizeof(struct io_uring_cqe), true},
 };
 enum { PLACES = sizeof(places) / sizeof(places[0]) };
 
@@ -75,18 +75,16 @@ static void leave_a_batch(void)
 {
 	struct arena_header *h = arena;
 	struct arena_commit *c = arena_commit(arena, ARENA_FIRST_EPOCH);
-	struct io_uring_params p = {.cq_entries = ARENA_CQ_ENTRIES};
 	struct io_uring_cqe *cqes = (void *)(ring_memory(0) + FAKE_CQES);
 	uint32_t tail = FLUSHED;
 
-	p.cq_off.tail = FAKE_TAIL;
-	p.cq_off.cqes = FAKE_CQES;
-	memcpy(h->ring_params[0], &p, sizeof(p));
+	world->rings = 1;
+	world->last = world->rings << 1;
 	h->magic = ARENA_MAGIC;
 	h->version = ARENA_VERSION;
 	h->size_bytes = WORKER_ARENA_BYTES;
 	h->epoch = ARENA_FIRST_EPOCH;
-	h->ring[0] = ARENA_RING_HERE;
+	c->ring = world->rings;
 	c->segments_max = EGRESS_SEGMENTS_MAX;
 	c->flush = FLUSHED;
 	c->seen = (uint64_t)FLUSHED << 32 | FLUSHED;
@@ -121,7 +119,8 @@ static void patch(const uint8_t p[PATCH_BYTES])
 	const size_t offset =
 		((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]) % (places[place].bytes - bytes + 1);
 
-	memcpy((uint8_t *)arena + places[place].offset + offset, p + 4, bytes);
+	memcpy((places[place].ring ? rings : (uint8_t *)arena) + places[place].offset + offset,
+	       p + 4, bytes);
 }
 
 /* As it was before the first worker: what the last input's left is large, so only what counts. */
@@ -129,7 +128,8 @@ static void reset(void)
 {
 	memset(&kernel, 0, sizeof(kernel));
 	world_reset();
-	memset(arena, 0, ARENA_RING_OFFSET(2));
+	memset(arena, 0, ARENA_BUFRING_OFFSET(2));
+	memset(rings, 0, 2 * FAKE_RING);
 	for (uint32_t i = 0; i < 8; i++)
 		world->frames[i] =
 			(struct fake_frame){.port = 5000, .segment = 20, .bytes = 40, .first = i};

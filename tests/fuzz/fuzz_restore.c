@@ -156,6 +156,10 @@ static void check_worker(const struct supervisor *s, const struct worker *w)
 	MUST(w->snapshot_sent <= s->snapshot_serial);
 	check_fd(w->page_fd);
 	check_fd(w->arena_fd);
+	check_fd(w->ring.fd);
+	check_fd(w->last.fd);
+	MUST(w->ring.info.number <= w->rings && w->last.info.number <= w->rings);
+	MUST(w->ring.info.set <= 1 && w->last.info.set <= 1 && (unsigned)s->ring_size < RING_SIZES);
 }
 
 static void check_ifaces(const struct supervisor *s)

@@ -24,8 +24,9 @@ from mcrlab import main, process, scenario
 from support_rules import add, held, output, rule, rules_by_id, state_of_process
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
-CAP_SETGID, CAP_SETUID, CAP_NET_ADMIN, CAP_NET_RAW = 6, 7, 12, 13
-SUPERVISOR_RIGHTS = sum(1 << cap for cap in (CAP_SETGID, CAP_SETUID, CAP_NET_ADMIN, CAP_NET_RAW))
+CAP_SETGID, CAP_SETUID, CAP_NET_ADMIN, CAP_NET_RAW, CAP_IPC_LOCK = 6, 7, 12, 13, 14
+SUPERVISOR_RIGHTS = sum(1 << cap for cap in (CAP_SETGID, CAP_SETUID, CAP_NET_ADMIN, CAP_NET_RAW,
+                                             CAP_IPC_LOCK))
 CONTROL, WORKER = "--role=control", "--role=worker"
 
 
@@ -69,7 +70,7 @@ def started(t, num_workers=2):
 
 @scenario("rights", topology="chain3")
 def rights_of_each(t):
-    """The supervisor keeps four rights; no child has any, or a way to get one."""
+    """The supervisor keeps five rights; no child has any, or a way to get one."""
     relay, control, workers = started(t)
     t.equal(rights(relay.pid), {"Inh": 0, "Prm": SUPERVISOR_RIGHTS, "Eff": SUPERVISOR_RIGHTS,
                                 "Bnd": SUPERVISOR_RIGHTS, "Amb": 0}, "rights of the supervisor")
@@ -138,7 +139,10 @@ def open_descriptors(t):
     left = set(descriptors(relay.pid).values()) - set(standard.values())
     t.equal({one for one in left if not one.startswith("/memfd:mcr-")},
             {"socket", "anon_inode:[pidfd]", "anon_inode:[signalfd]", "anon_inode:[eventpoll]",
-             "anon_inode:[eventfd]"}, "kinds of descriptors of the supervisor")
+             "anon_inode:[eventfd]", "anon_inode:[io_uring]"},
+            "kinds of descriptors of the supervisor")
+    rings = [one for one in descriptors(relay.pid).values() if one == "anon_inode:[io_uring]"]
+    t.equal(len(rings), len(workers), "rings that the supervisor keeps")
 
 
 @scenario("a worker's memory", topology="chain3")

@@ -97,6 +97,12 @@ static int memory(size_t size)
 	return high(fd);
 }
 
+/* Of the kind that a ring is: no ring may be had everywhere. */
+static int ring(void)
+{
+	return high(eventfd(0, EFD_CLOEXEC));
+}
+
 static int listener(void)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -123,8 +129,10 @@ static struct supervisor *supervisor_fresh(void)
 
 	for (unsigned i = 0; i < CHILDREN; i++)
 		s->child[i] = (struct child){.index = i, .pidfd = -1, .channel = -1};
-	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		s->worker[i].cpu = s->worker[i].page_fd = s->worker[i].arena_fd = -1;
+		s->worker[i].ring.fd = s->worker[i].last.fd = -1;
+	}
 	supervisor_no_sockets(s);
 	s->notify = s->config_fd = s->snapshot_fd = -1;
 	return s;
@@ -133,11 +141,15 @@ static struct supervisor *supervisor_fresh(void)
 static void fill_children(struct supervisor *s, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
-		s->worker[i] = (struct worker){.cpu = (int)i - 1,
-					       .page_fd = memory(sizeof(struct worker_page)),
-					       .arena_fd = memory(WORKER_ARENA_BYTES),
-					       .snapshot_sent = 3 - i,
-					       .behind = i == 1};
+		s->worker[i] =
+			(struct worker){.cpu = (int)i - 1,
+					.page_fd = memory(sizeof(struct worker_page)),
+					.arena_fd = memory(WORKER_ARENA_BYTES),
+					.ring = {.fd = -1},
+					.last = {.fd = ring(), .info = {.number = 4, .set = i}},
+					.rings = 5,
+					.snapshot_sent = 3 - i,
+					.behind = i == 1};
 		s->worker[i].input_sent[5] = 7 + i;
 		s->worker[i].output_sent[6] = 9;
 	}
@@ -214,6 +226,7 @@ static int setup(void **state)
 	sup = supervisor_fresh();
 	sup->workers = WORKERS;
 	sup->worker_flags = IPC_FLAG_PER_PACKET;
+	sup->ring_size = RING_QUARTER;
 	sup->filters_rev = 1;
 	sup->started_ns = now_ns - 1000;
 	sup->next_incarnation = 9;

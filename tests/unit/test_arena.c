@@ -35,8 +35,6 @@ static void parts_do_not_overlap(void **state)
 	parts[n++] = (struct part){ARENA_COMMIT_OFFSET(0), sizeof(struct arena_commit)};
 	parts[n++] = (struct part){ARENA_COMMIT_OFFSET(1), sizeof(struct arena_commit)};
 	for (unsigned set = 0; set < 2; set++) {
-		parts[n++] = (struct part){ARENA_RING_OFFSET(set), ARENA_RING_BYTES};
-		parts[n++] = (struct part){ARENA_SQES_OFFSET(set), ARENA_SQES_BYTES};
 		for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
 			parts[n++] = (struct part){arena_bufring_offset(set, c),
 						   arena_class(c).ring_entries * 16u};

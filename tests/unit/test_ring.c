@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_ring.c - a real ring, restricted and sealed
+ * test_ring.c - a real ring, made, restricted, opened and enabled
  *
  * Skipped where the kernel or a policy gives no io_uring.
  *
@@ -26,30 +26,37 @@
 #define WAIT_NS 2000000000ull
 
 struct fixture {
+	int arena_fd, fd;
+	struct ring_info info;
 	void *arena;
 	struct bufpool pool;
 	struct ring ring;
 	int pair[2];
 };
 
-static struct fixture *fixture_new(unsigned set)
+/* As supervisor and worker make it, one after the other. */
+static struct fixture *fixture_of(enum ring_size size, unsigned set)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	int ret;
 
 	assert_non_null(f);
-	f->arena = mmap(NULL, WORKER_ARENA_BYTES, PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	f->arena_fd = memfd_create("arena", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(f->arena_fd, (off_t)WORKER_ARENA_BYTES), 0);
+	f->arena =
+		mmap(NULL, WORKER_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, f->arena_fd, 0);
 	assert_ptr_not_equal(f->arena, MAP_FAILED);
-	bufpool_init(&f->pool, f->arena, set);
-	ret = ring_init(&f->ring, f->arena, set);
-	if (ret == -ENOSYS || ret == -EPERM || ret == -EACCES || ret == -EINVAL) {
-		print_message("skipped: no io_uring: %s\n", strerror(-ret));
+	f->info = (struct ring_info){.number = 1, .set = set};
+	f->fd = ring_make(size, f->arena_fd, &f->info);
+	if (f->fd == -ENOSYS || f->fd == -EPERM || f->fd == -EACCES || f->fd == -EINVAL) {
+		print_message("skipped: no io_uring: %s\n", strerror(-f->fd));
 		munmap(f->arena, WORKER_ARENA_BYTES);
+		close(f->arena_fd);
 		free(f);
 		return NULL;
 	}
-	assert_int_equal(ret, 0);
+	assert_true(f->fd >= 0);
+	bufpool_init(&f->pool, f->arena, set);
+	assert_int_equal(ring_open(&f->ring, dup(f->fd), &f->info), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, f->pair), 0);
 	return f;
 }
@@ -60,19 +67,28 @@ static void fixture_free(struct fixture *f)
 	ring_fini(&f->ring); /* harmless the second time */
 	close(f->pair[0]);
 	close(f->pair[1]);
+	close(f->fd);
+	close(f->arena_fd);
 	munmap(f->arena, WORKER_ARENA_BYTES);
 	free(f);
 }
 
-static struct fixture *sealed(unsigned set)
+static struct fixture *enabled_of(enum ring_size size, unsigned set)
 {
-	struct fixture *f = fixture_new(set);
+	struct fixture *f = fixture_of(size, set);
 
 	if (!f)
 		skip();
-	assert_int_equal(f->ring.uring.sq.ring_entries, ARENA_SQ_ENTRIES);
-	assert_int_equal(f->ring.uring.cq.ring_entries, ARENA_CQ_ENTRIES);
-	assert_int_equal(ring_seal(&f->ring, &f->pool), 0);
+	assert_int_equal(ring_enable(&f->ring), 0);
+	return f;
+}
+
+static struct fixture *sealed(unsigned set)
+{
+	struct fixture *f = enabled_of(RING_FULL, set);
+
+	assert_int_equal(f->ring.uring.sq.ring_entries, RING_SQ_MAX);
+	assert_int_equal(f->ring.uring.cq.ring_entries, RING_CQ_MAX);
 	return f;
 }
 
@@ -280,7 +296,7 @@ static void other_operations_are_refused(void **state)
 /* Restrictions cannot be loosened once the ring is enabled, and it cannot be used before. */
 static void seal_holds(void **state)
 {
-	struct fixture *f = fixture_new(0);
+	struct fixture *f = fixture_of(RING_FULL, 0);
 	struct io_uring_restriction more = {.opcode = IORING_RESTRICTION_SQE_OP,
 					    .sqe_op = IORING_OP_OPENAT};
 	struct io_uring_sqe *sqe;
@@ -290,10 +306,10 @@ static void seal_holds(void **state)
 	sqe = ring_sqe(&f->ring);
 	io_uring_prep_send(sqe, f->pair[0], "x", 1, 0);
 	assert_int_equal(ring_submit(&f->ring), -EBADFD);
-	assert_int_equal(ring_seal(&f->ring, &f->pool), 0);
+	assert_int_equal(ring_enable(&f->ring), 0);
 	assert_true(syscall(__NR_io_uring_register, f->ring.uring.ring_fd,
 			    IORING_REGISTER_RESTRICTIONS, &more, 1) < 0);
-	assert_true(ring_seal(&f->ring, &f->pool) < 0);
+	assert_true(ring_enable(&f->ring) < 0);
 	fixture_free(f);
 }
 
@@ -324,7 +340,7 @@ static void wait_times_out(void **state)
 /* More entries than the queue has: ring_sqe() makes room, nothing is lost. */
 static void more_than_the_queue_holds(void **state)
 {
-	enum { SENDS = ARENA_SQ_ENTRIES + 100 };
+	enum { SENDS = RING_SQ_MAX + 100 };
 	struct fixture *f = sealed(0);
 	unsigned good = 0, blocked = 0, head, n = 0;
 	struct io_uring_cqe *cqe;
@@ -348,62 +364,97 @@ static void more_than_the_queue_holds(void **state)
 	fixture_free(f);
 }
 
-/* What a successor reads: the queue of the old set, after the new one is in use. */
+/* What a successor reads: the queue of a ring that nobody uses any more. */
 static void old_queue_stays_readable(void **state)
 {
 	struct fixture *f = sealed(0);
-	const struct arena_header *header = f->arena;
-	struct io_uring_params old;
-	struct bufpool pool;
-	struct ring next;
-	const struct io_uring_cqe *cqe;
-	const uint8_t *rings;
+	struct ring_queue q;
 
-	assert_int_equal(header->ring[0],
-			 f->ring.in_arena ? ARENA_RING_HERE : ARENA_RING_ELSEWHERE);
-	if (!f->ring.in_arena) { /* before 6.10: nothing to read */
-		fixture_free(f);
-		return;
-	}
 	arm(f, BUF_SMALL);
 	assert_int_equal(send(f->pair[1], "left", 4, 0), 4);
 	assert_int_equal(ring_wait(&f->ring, WAIT_NS), 0);
 	ring_fini(&f->ring);
-
-	bufpool_init(&pool, f->arena, 1);
-	assert_int_equal(ring_init(&next, f->arena, 1), 0);
-	assert_int_equal(ring_seal(&next, &pool), 0);
-	memcpy(&old, header->ring_params[0], sizeof(old));
-	rings = (const uint8_t *)f->arena + ARENA_RING_OFFSET(0);
-	/* The kernel may still be ending the receive: one completion without a buffer more. */
-	assert_in_range(*(const uint32_t *)(rings + old.cq_off.tail), 1, 2);
-	assert_int_equal(*(const uint32_t *)(rings + old.cq_off.head), 0);
-	cqe = (const void *)(rings + old.cq_off.cqes);
-	assert_int_equal(cqe[0].res, 4);
-	assert_true(cqe[1].res <= 0 && !(cqe[1].flags & IORING_CQE_F_BUFFER));
+	assert_int_equal(ring_queue_open(&q, f->fd, &f->info), 0);
+	assert_int_equal(q.number, f->info.number);
+	assert_int_equal(q.entries, RING_CQ_MAX);
+	assert_int_equal(q.tail, 1);
+	assert_int_equal(q.cqes[0].res, 4);
 	assert_memory_equal((const uint8_t *)f->arena + arena_buffers_offset(BUF_SMALL) +
-				    (cqe->flags >> IORING_CQE_BUFFER_SHIFT) *
+				    (q.cqes[0].flags >> IORING_CQE_BUFFER_SHIFT) *
 					    (size_t)BUF_SMALL_BYTES,
 			    "left", 4);
-	ring_fini(&next);
+	ring_queue_fini(&q);
+	ring_queue_fini(&q); /* harmless the second time */
+	fixture_free(f);
+}
+
+static void what_is_no_ring_is_refused(void **state)
+{
+	struct fixture *f = sealed(0);
+	struct ring_info bad[4];
+	struct ring_queue q;
+	struct ring ring;
+
+	for (unsigned i = 0; i < 4; i++)
+		bad[i] = f->info;
+	bad[0].number = 0;
+	bad[1].params.cq_entries = RING_CQ_MAX * 2;
+	bad[2].params.cq_entries = 1000;
+	bad[3].params.sq_entries = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(ring_queue_open(&q, f->fd, &bad[i]), -EINVAL);
+		assert_null(q.cqes);
+		assert_int_equal(ring_open(&ring, dup(f->fd), &bad[i]), -EINVAL);
+		assert_false(ring.made);
+	}
+	assert_true(ring_queue_open(&q, f->arena_fd, &(struct ring_info){0}) < 0);
 	fixture_free(f);
 }
 
 /* Both rings lie in what is mapped for them, whichever of them comes last. */
 static void rings_lie_in_their_memory(void **state)
 {
-	struct fixture *f = sealed(0);
-	const struct io_uring *u = &f->ring.uring;
-	const uint8_t *from = u->cq.ring_ptr, *end = from + u->cq.ring_sz;
+	for (enum ring_size size = RING_FULL; size < RING_SIZES; size++) {
+		struct fixture *f = enabled_of(size, size & 1);
+		const struct io_uring *u = &f->ring.uring;
+		const uint8_t *from = u->cq.ring_ptr, *end = from + u->cq.ring_sz;
 
-	if (f->ring.in_arena) {
-		from = (const uint8_t *)f->arena + ARENA_RING_OFFSET(0);
-		end = from + ARENA_RING_BYTES;
+		assert_int_equal(u->sq.ring_entries, RING_SQ_MAX >> 2 * size);
+		assert_int_equal(u->cq.ring_entries, RING_CQ_MAX >> 2 * size);
+		assert_true((const uint8_t *)u->sq.array >= from);
+		assert_true((const uint8_t *)(u->sq.array + u->sq.ring_entries) <= end);
+		assert_true((const uint8_t *)u->cq.cqes >= from);
+		assert_true((const uint8_t *)(u->cq.cqes + u->cq.ring_entries) <= end);
+		assert_true(ring_locked_bytes(size) >= u->cq.ring_sz + u->sq.ring_sz);
+		fixture_free(f);
 	}
-	assert_true((const uint8_t *)u->sq.array >= from);
-	assert_true((const uint8_t *)(u->sq.array + u->sq.ring_entries) <= end);
-	assert_true((const uint8_t *)u->cq.cqes >= from);
-	assert_true((const uint8_t *)(u->cq.cqes + u->cq.ring_entries) <= end);
+}
+
+/* A submission queue of any size takes more sends than it has entries, in order. */
+static void small_rings_carry_on(void **state)
+{
+	struct fixture *f = enabled_of(RING_SIXTEENTH, 1);
+	const unsigned sends = f->ring.uring.cq.ring_entries + 100;
+	unsigned done = 0;
+
+	for (unsigned i = 0; i < sends; i++) {
+		struct io_uring_sqe *sqe = ring_sqe(&f->ring);
+
+		io_uring_prep_send(sqe, f->pair[0], "x", 1, MSG_DONTWAIT);
+		sqe->user_data = i;
+	}
+	while (done < sends) {
+		struct io_uring_cqe *cqe;
+		unsigned head, n = 0;
+
+		assert_int_equal(ring_submit(&f->ring), 0);
+		io_uring_for_each_cqe(&f->ring.uring, head, cqe)
+			assert_int_equal(cqe->user_data, done + n++);
+		assert_true(n > 0);
+		io_uring_cq_advance(&f->ring.uring, n);
+		done += n;
+	}
+	assert_int_equal(done, sends);
 	fixture_free(f);
 }
 
@@ -427,7 +478,9 @@ int main(void)
 		cmocka_unit_test(wait_times_out),
 		cmocka_unit_test(more_than_the_queue_holds),
 		cmocka_unit_test(old_queue_stays_readable),
+		cmocka_unit_test(what_is_no_ring_is_refused),
 		cmocka_unit_test(rings_lie_in_their_memory),
+		cmocka_unit_test(small_rings_carry_on),
 		cmocka_unit_test(fini_of_zeroed),
 	};
 

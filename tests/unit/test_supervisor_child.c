@@ -57,6 +57,11 @@ void worker_begin(struct supervisor *s, unsigned index)
 {
 }
 
+int rings_prepare(struct supervisor *s, unsigned index)
+{
+	return 0;
+}
+
 int priv_kill(int pidfd, int sig, const struct priv_identity *id)
 {
 	return 0;

@@ -122,6 +122,7 @@ static void test_fields(void **state)
 		{"version", 8, SUPERVISOR_STATE_VERSION + 1},
 		{"no worker", 12, 0},
 		{"too many workers", 12, MCR_MAX_WORKERS + 1},
+		{"size of rings", 24, RING_SIZES},
 		{"one worker more", 12, WORKERS + 1},
 		{"one worker less", 12, WORKERS - 1},
 	};
@@ -165,6 +166,7 @@ static void test_descriptors(void **state)
 		{"channel", sup->child[0].channel, 1u << NONE},
 		{"worker page", sup->worker[0].page_fd, 0},
 		{"arena", sup->worker[1].arena_fd, 0},
+		{"ring", sup->worker[1].last.fd, 1u << NONE},
 		{"output", sup->output[6].sock[0], 1u << A_UDP},
 		{"input", sup->input[5].sock[1], 0},
 		{"counting socket", sup->input[5].ipv4_udp, 0},

@@ -27,7 +27,7 @@
 
 static struct supervisor *sup;
 static const struct options no_options;
-static int worker_end, some_fd, killed, states, spawn_done;
+static int worker_end, some_fd, killed, states, spawn_done, rings_moved;
 static bool wants_room;
 static enum ipc_ending last_why;
 
@@ -38,6 +38,21 @@ void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 int child_memfd(const char *name, size_t size)
 {
 	return -ENOMEM;
+}
+
+int rings_make_all(struct supervisor *s, unsigned workers)
+{
+	return 0;
+}
+
+int rings_describe(const struct worker *w)
+{
+	return fcntl(some_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void rings_in_use(struct worker *w)
+{
+	rings_moved++;
 }
 
 void child_kill(struct supervisor *s, struct child *c)
@@ -75,7 +90,7 @@ static int setup(void **state)
 {
 	int pair[2], bytes = 1; /* the kernel makes it its minimum */
 
-	killed = states = spawn_done = 0;
+	killed = states = spawn_done = rings_moved = 0;
 	wants_room = false;
 	sup = calloc(1, sizeof(*sup));
 	sup->options = &no_options;
@@ -201,6 +216,7 @@ static void test_messages(void **state)
 	worker_readable(sup, 0);
 	assert_true(sup->child[0].ready);
 	assert_int_equal(states, 1);
+	assert_int_equal(rings_moved, 1);
 	assert_int_equal(spawn_done, 1);
 	assert_true(next(IPC_SNAPSHOT) >= 0);
 	assert_int_equal(killed, 0);

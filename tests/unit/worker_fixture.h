@@ -36,6 +36,7 @@
 #define SENT_MAX   400000u
 #define FAKE_TAIL  4u /* offsets in the ring's memory */
 #define FAKE_CQES  64u
+#define FAKE_RING  (FAKE_CQES + RING_CQ_MAX * sizeof(struct io_uring_cqe))
 #define HEADERS    (FIXTURE_VNET + FIXTURE_ETHER + 28)
 
 /* A frame in line: every datagram in it begins with its number in its stream. */
@@ -59,7 +60,10 @@ struct fake_sent {
  * @refuse:   errno for a send, or 0
  * @kill_at:  call of the kernel at which the child stops; UINT32_MAX: never
  * @traced:   it stops for its parent to step it, else it dies there
- * @blind:    the ring does not lie in the arena
+ * @blind:    the ring of the last worker is gone
+ * @rings:    that have been made; each worker has one
+ * @last:     number of the ring of the last worker that was ready, times two, and which of
+ *            the two memories it has
  * @taken:    frames received, and the completion that vouches for each
  * @calls:    of the kernel, by the last child
  * @mood:     for @refuse to keep count
@@ -73,6 +77,7 @@ struct world {
 	uint32_t kill_at;
 	bool traced;
 	bool blind;
+	uint64_t rings, last;
 	uint32_t taken, recv_cq[FRAMES_MAX];
 	uint32_t n_sent, calls, mood, lines;
 	struct fake_sent sent[SENT_MAX];
@@ -80,12 +85,13 @@ struct world {
 
 static struct world *world;
 static void *arena;
+static uint8_t *rings; /* two memories of a ring, as the supervisor keeps them */
 static struct worker_page *page;
 
 /* --- the child's kernel --- */
 
 static struct {
-	struct io_uring_sqe sqes[ARENA_SQ_ENTRIES];
+	struct io_uring_sqe sqes[RING_SQ_MAX];
 	uint32_t n_sqes;
 	uint32_t head, tail;
 	uint32_t calls;
@@ -97,7 +103,12 @@ static struct {
 
 static uint8_t *ring_memory(unsigned set)
 {
-	return (uint8_t *)arena + ARENA_RING_OFFSET(set);
+	return rings + set * FAKE_RING;
+}
+
+static uint32_t ring_tail(unsigned set)
+{
+	return *(const uint32_t *)(const void *)(ring_memory(set) + FAKE_TAIL);
 }
 
 static void maybe_die(void)
@@ -110,7 +121,7 @@ static void maybe_die(void)
 static void complete(uint64_t tag, int32_t res, uint32_t flags)
 {
 	const struct io_uring *u = &kernel.w->ring.uring;
-	struct io_uring_cqe *cqe = &u->cq.cqes[kernel.tail++ % ARENA_CQ_ENTRIES];
+	struct io_uring_cqe *cqe = &u->cq.cqes[kernel.tail++ % RING_CQ_MAX];
 
 	cqe->user_data = tag;
 	cqe->res = res;
@@ -234,7 +245,7 @@ int ring_submit(struct ring *ring)
 
 struct io_uring_sqe *ring_sqe(struct ring *ring)
 {
-	if (kernel.n_sqes == ARENA_SQ_ENTRIES) {
+	if (kernel.n_sqes == RING_SQ_MAX) {
 		for (uint32_t i = 0; i < kernel.n_sqes; i++)
 			perform(&kernel.sqes[i]);
 		kernel.n_sqes = 0;
@@ -245,24 +256,29 @@ struct io_uring_sqe *ring_sqe(struct ring *ring)
 	return &kernel.sqes[kernel.n_sqes++];
 }
 
-static void fake_ring(struct worker *w)
+static void fake_ring(struct worker *w, unsigned set)
 {
-	struct arena_header *h = arena;
-	struct io_uring_params p = {.cq_entries = ARENA_CQ_ENTRIES};
-	const unsigned set = w->journal.c->set;
 	uint8_t *memory = ring_memory(set);
 	struct io_uring *u = &w->ring.uring;
 
-	memset(memory, 0, ARENA_RING_BYTES);
-	p.cq_off.tail = FAKE_TAIL;
-	p.cq_off.cqes = FAKE_CQES;
+	memset(memory, 0, FAKE_RING);
 	u->cq.khead = (void *)memory;
 	u->cq.ktail = (void *)(memory + FAKE_TAIL);
 	u->cq.cqes = (void *)(memory + FAKE_CQES);
-	u->cq.ring_mask = ARENA_CQ_ENTRIES - 1;
-	memcpy(h->ring_params[set], &p, sizeof(p));
-	__atomic_store_n(&h->ring[set], world->blind ? ARENA_RING_ELSEWHERE : ARENA_RING_HERE,
-			 __ATOMIC_RELEASE);
+	u->cq.ring_mask = RING_CQ_MAX - 1;
+	u->cq.ring_entries = RING_CQ_MAX;
+}
+
+/* What the supervisor shows of the last worker that was ready. */
+static struct ring_queue last_queue(void)
+{
+	const unsigned set = world->last & 1;
+
+	return (struct ring_queue){
+		.number = world->last >> 1,
+		.cqes = world->blind ? NULL : (const void *)(ring_memory(set) + FAKE_CQES),
+		.entries = RING_CQ_MAX,
+		.tail = ring_tail(set)};
 }
 
 uint64_t worker_clock_ns(void)
@@ -302,6 +318,8 @@ static void worker_turn(struct worker *w)
 static void worker_start(struct worker *w, const struct table_rule *rules, uint32_t n_rules)
 {
 	struct egress_io io = {w, worker_queue_send, worker_drain};
+	const struct ring_info own = {.number = ++world->rings, .set = !(world->last & 1)};
+	const struct ring_queue last = last_queue();
 
 	kernel.w = w;
 	w->arena = arena;
@@ -312,9 +330,11 @@ static void worker_start(struct worker *w, const struct table_rule *rules, uint3
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		w->inputs[i].sock = w->outputs[i] = -1;
 	maybe_die();
-	worker_take_over(w);
-	fake_ring(w);
+	worker_take_over(w, &own, &last);
+	fake_ring(w, own.set);
 	maybe_die();
+	/* Ready. */
+	__atomic_store_n(&world->last, own.number << 1 | own.set, __ATOMIC_RELEASE);
 	w->egress = egress_new(&w->pool, w->page, &io, w->per_packet);
 	w->relay = relay_new(&w->pool, w->egress, w->page);
 	relay_set_journal(w->relay, &w->journal);
@@ -363,9 +383,10 @@ static void world_make(void)
 	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_ANONYMOUS;
 
 	arena = mmap(NULL, WORKER_ARENA_BYTES, prot, flags, -1, 0);
+	rings = mmap(NULL, 2 * FAKE_RING, prot, flags, -1, 0);
 	page = mmap(NULL, sizeof(*page), prot, flags, -1, 0);
 	world = mmap(NULL, sizeof(*world), prot, flags, -1, 0);
-	if (arena == MAP_FAILED || page == MAP_FAILED || world == MAP_FAILED)
+	if (arena == MAP_FAILED || rings == MAP_FAILED || page == MAP_FAILED || world == MAP_FAILED)
 		abort();
 }
 
@@ -399,10 +420,7 @@ static void step_and_kill(pid_t pid, uint32_t instructions)
 /* How far the completion queue of the last child, if it came to have one, is visible. */
 static uint32_t visible(void)
 {
-	const struct arena_header *h = arena;
-	const uint32_t set = arena_commit(arena, h->epoch)->set;
-
-	return h->ring[set] == ARENA_RING_NONE ? 0 : *(uint32_t *)(ring_memory(set) + FAKE_TAIL);
+	return world->last >> 1 == world->rings ? ring_tail(world->last & 1) : 0;
 }
 
 static bool happened(uint32_t cq)
