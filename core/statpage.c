@@ -168,6 +168,34 @@ static bool before_is_possible(const struct iface_slot_stats *s)
 	       s->before.not_ipv4_udp <= s->all.not_ipv4_udp && s->before.vlan <= s->all.vlan;
 }
 
+static int check_iface(const volatile void *page, size_t size_bytes, uint32_t slot)
+{
+	const int ret =
+		check_page(page, size_bytes, STATPAGE_IFACE_MAGIC, sizeof(struct iface_page));
+
+	if (ret < 0)
+		return ret;
+	return slot < MCR_MAX_IFACES ? 0 : -ERANGE;
+}
+
+int statpage_read_queue(const volatile void *page, size_t size_bytes, uint32_t slot,
+			struct iface_queue *out)
+{
+	const int ret = check_iface(page, size_bytes, slot);
+	const volatile struct iface_queue *from;
+
+	if (ret < 0)
+		return ret;
+	from = &((const volatile struct iface_page *)page)->queue[slot];
+	copy_words(out->before, from->before, sizeof(out->before));
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	copy_words(out->all, from->all, sizeof(out->all));
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		if (out->before[i] > out->all[i])
+			out->before[i] = out->all[i];
+	return 0;
+}
+
 int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t slot,
 			struct iface_slot_stats *out)
 {
@@ -175,11 +203,9 @@ int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t s
 	const volatile struct iface_slot_stats *from;
 	int ret;
 
-	ret = check_page(page, size_bytes, STATPAGE_IFACE_MAGIC, sizeof(struct iface_page));
+	ret = check_iface(page, size_bytes, slot);
 	if (ret < 0)
 		return ret;
-	if (slot >= MCR_MAX_IFACES)
-		return -ERANGE;
 	from = &p->slot[slot];
 	out->ifindex = __atomic_load_n(&from->ifindex, __ATOMIC_ACQUIRE);
 	copy_words(&out->before, &from->before, sizeof(out->before));

@@ -93,10 +93,21 @@ struct iface_slot_stats {
 	struct iface_counts before;
 };
 
+/**
+ * struct iface_queue - frames that the packet sockets of a slot lost, by worker
+ * @all:    of all devices that had the slot; the sum is socket_queue of the slot's @all
+ * @before: what @all was when the last device got it
+ */
+struct iface_queue {
+	uint64_t all[MCR_MAX_WORKERS];
+	uint64_t before[MCR_MAX_WORKERS];
+};
+
 struct iface_page {
 	uint64_t magic;
 	uint64_t size_bytes;
 	struct iface_slot_stats slot[MCR_MAX_IFACES];
+	struct iface_queue queue[MCR_MAX_IFACES];
 };
 
 /* Of control, which has nothing else to say this way, and of all that follow it. */
@@ -123,6 +134,7 @@ static inline void iface_page_take(struct iface_page *p, uint32_t slot, uint32_t
 	struct iface_slot_stats *s = &p->slot[slot];
 	const uint64_t *all = (const uint64_t *)&s->all;
 	uint64_t *before = (uint64_t *)&s->before;
+	struct iface_queue *q = &p->queue[slot];
 
 	if (s->ifindex == ifindex)
 		return;
@@ -130,6 +142,8 @@ static inline void iface_page_take(struct iface_page *p, uint32_t slot, uint32_t
 	__atomic_thread_fence(__ATOMIC_RELEASE); /* nobody's while @before changes */
 	for (size_t i = 0; i < sizeof(s->all) / sizeof(*all); i++)
 		__atomic_store_n(&before[i], all[i], __ATOMIC_RELAXED);
+	for (size_t i = 0; i < MCR_MAX_WORKERS; i++)
+		__atomic_store_n(&q->before[i], q->all[i], __ATOMIC_RELAXED);
 	__atomic_store_n(&s->ifindex, ifindex, __ATOMIC_RELEASE);
 }
 
@@ -183,6 +197,14 @@ int statpage_read_output(const volatile void *page, size_t size_bytes, uint32_t 
  */
 int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t slot,
 			struct iface_slot_stats *out);
+
+/**
+ * statpage_read_queue() - copy what the sockets of one slot lost, by worker
+ *
+ * @out->before is never more than @out->all.  Return: as statpage_read_iface().
+ */
+int statpage_read_queue(const volatile void *page, size_t size_bytes, uint32_t slot,
+			struct iface_queue *out);
 
 /* What the device in the slot has counted, without those before it. */
 static inline struct iface_counts iface_counts_own(const struct iface_slot_stats *s)

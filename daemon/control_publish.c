@@ -52,7 +52,7 @@ int control_publish(struct control *c, uint64_t now_ns)
 	ssize_t size;
 	int fd;
 
-	size = control_snapshot_build(c, generation, slot->hash, &mem);
+	size = control_snapshot_build(c, generation, slot->hash, p->shares, &mem);
 	if (size < 0)
 		return (int)size;
 	fd = control_memfd("mcr-snapshot", mem, (size_t)size);

@@ -39,6 +39,7 @@ struct published {
  * @at_ns:      when
  * @busy:       workers that did not take it, as the supervisor says
  * @error:      why the supervisor refused it, negative; 0
+ * @shares:     of each interface slot: how many rules each worker serves there
  */
 struct control_publish {
 	uint64_t generation;
@@ -46,6 +47,7 @@ struct control_publish {
 	uint64_t at_ns;
 	uint64_t busy;
 	int error;
+	uint16_t shares[MCR_MAX_IFACES][MCR_MAX_WORKERS];
 	struct published history[PUBLISH_HISTORY];
 };
 
@@ -60,12 +62,14 @@ bool control_publish_confirmed(const struct control *c, unsigned w, uint64_t gen
 /**
  * control_snapshot_build() - the rules, their workers, slots and states as a snapshot
  * @hash: filled: what each worker must report
+ * @shares: filled: of each interface slot, how many rules each worker serves there
  * @mem:  filled: to be freed by the caller
  *
  * Return: size in bytes; -ENOMEM; -EINVAL when it does not fit its own counts.
  */
 ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
-			       uint64_t hash[static MCR_MAX_WORKERS], void **mem);
+			       uint64_t hash[static MCR_MAX_WORKERS],
+			       uint16_t shares[static MCR_MAX_IFACES][MCR_MAX_WORKERS], void **mem);
 
 /* A sealed memfd with these bytes.  Return: descriptor or negative errno. */
 int control_memfd(const char *name, const void *mem, size_t size_bytes);

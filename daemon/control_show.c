@@ -158,7 +158,9 @@ static void show_totals(const struct stats_totals *t, cJSON *o)
 	add_send_drops(o, &t->egress, true);
 }
 
-static cJSON *show_worker_stats(const struct control *c, unsigned w, struct stats_totals *t)
+/* @queue: frames that its sockets lost; the totals have them from the interfaces. */
+static cJSON *show_worker_stats(const struct control *c, unsigned w, uint64_t queue,
+				struct stats_totals *t)
 {
 	static const char *const pool_names[] = {"small", "jumbo", "super"};
 	cJSON *o = cJSON_CreateObject();
@@ -167,6 +169,8 @@ static cJSON *show_worker_stats(const struct control *c, unsigned w, struct stat
 
 	control_stats_settled(c, w, &s);
 	stats_totals_add_worker(t, &s);
+	s.ingress.received += queue;
+	s.ingress.drops[DROP_SOCKET_QUEUE] += queue;
 	cJSON_AddNumberToObject(o, "worker", w);
 	control_json_u64(o, "received", s.ingress.received);
 	control_json_u64(o, "frames", s.ingress.frames);
@@ -219,7 +223,8 @@ static void add_iface_counts(cJSON *o, const struct iface_counts *n)
 }
 
 /* What is not in a row is in the remainder: together they are what the totals have. */
-static void show_ifaces(const struct control *c, cJSON *json, struct stats_totals *t)
+static void show_ifaces(const struct control *c, cJSON *json, struct stats_totals *t,
+			uint64_t queues[static MCR_MAX_WORKERS])
 {
 	cJSON *ifaces = cJSON_AddArrayToObject(json, "interfaces");
 	struct iface_counts closed = {0};
@@ -227,11 +232,14 @@ static void show_ifaces(const struct control *c, cJSON *json, struct stats_total
 	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++) {
 		struct iface_slot_stats s;
 		struct iface_counts own;
+		struct iface_queue q;
 		const char *name;
 		cJSON *o;
 
-		if (control_stats_iface(c, slot, &s) < 0)
+		if (control_stats_iface(c, slot, &s, &q) < 0)
 			continue;
+		for (unsigned w = 0; w < MCR_MAX_WORKERS; w++)
+			queues[w] += q.all[w];
 		stats_totals_add_iface(t, &s);
 		name = iface_name(c, slot, s.ifindex);
 		iface_counts_add(&closed, name ? &s.before : &s.all);
@@ -269,6 +277,7 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 {
 	cJSON *o = cJSON_CreateObject();
 	struct rule_counters n;
+	struct rule_queue q;
 	cJSON *outputs;
 
 	control_stats_rule(c, e, &n);
@@ -278,6 +287,9 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	control_json_u64(o, "bytes", n.bytes);
 	control_json_u64(o, "rate_limited", n.drops_rate_limited);
 	control_json_u64(o, "shed", n.drops_shed);
+	control_stats_queue(c, &e->rule, &q);
+	control_json_u64(o, "socket_queue", q.frames);
+	cJSON_AddNumberToObject(o, "socket_rules", q.rules);
 	outputs = cJSON_AddArrayToObject(o, "outputs");
 	for (unsigned i = 0; i < e->rule.n_outputs; i++)
 		cJSON_AddItemToArray(outputs, show_output_stats(c, e, i));
@@ -287,14 +299,15 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 /* Every page is read once, so that the totals are the sums of what follows. */
 static void show_all_totals(const struct control *c, cJSON *json)
 {
+	uint64_t queues[MCR_MAX_WORKERS] = {0};
 	struct stats_totals t = {0};
 	cJSON *totals, *list;
 
 	totals = cJSON_AddObjectToObject(json, "totals");
 	list = cJSON_AddArrayToObject(json, "workers");
+	show_ifaces(c, json, &t, queues);
 	for (unsigned w = 0; w < c->workers; w++)
-		cJSON_AddItemToArray(list, show_worker_stats(c, w, &t));
-	show_ifaces(c, json, &t);
+		cJSON_AddItemToArray(list, show_worker_stats(c, w, queues[w], &t));
 	show_totals(&t, totals);
 }
 
@@ -349,7 +362,7 @@ cJSON *control_show_config(const struct control *c, const struct request_page *p
 
 /* --- ListWorkers --- */
 
-static cJSON *show_worker(const struct control *c, unsigned w, uint64_t now_ns)
+static cJSON *show_worker(const struct control *c, unsigned w, uint64_t queue, uint64_t now_ns)
 {
 	const struct control_worker *worker = &c->worker[w];
 	cJSON *o = cJSON_CreateObject();
@@ -378,17 +391,33 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t now_ns)
 	control_json_u64(o, "drift_repaired", c->kept->drift_repaired[w]);
 	control_json_u64(o, "worker_restarts", worker->restarts);
 	control_json_u64(o, "health_check_failures", worker->health_check_failures);
+	control_json_u64(o, "socket_queue", queue);
 	return o;
+}
+
+static void add_queues(const struct control *c, uint64_t queues[static MCR_MAX_WORKERS])
+{
+	struct iface_slot_stats s;
+	struct iface_queue q;
+
+	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++) {
+		if (control_stats_iface(c, slot, &s, &q) < 0)
+			continue;
+		for (unsigned w = 0; w < MCR_MAX_WORKERS; w++)
+			queues[w] += q.all[w];
+	}
 }
 
 cJSON *control_show_workers(const struct control *c, uint64_t now_ns)
 {
 	cJSON *json = cJSON_CreateObject();
+	uint64_t queues[MCR_MAX_WORKERS] = {0};
 	cJSON *list;
 
 	control_json_u64(json, "generation", c->pub.generation);
 	list = cJSON_AddArrayToObject(json, "workers");
+	add_queues(c, queues);
 	for (unsigned w = 0; w < c->workers; w++)
-		cJSON_AddItemToArray(list, show_worker(c, w, now_ns));
+		cJSON_AddItemToArray(list, show_worker(c, w, queues[w], now_ns));
 	return json;
 }

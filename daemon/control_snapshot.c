@@ -95,8 +95,17 @@ static int add_ifaces(const struct control *c, struct snapshot_writer *w)
 	return ret;
 }
 
+static void add_share(const struct snapshot_rule *r, unsigned worker, uint64_t h, uint64_t *hash,
+		      uint16_t (*shares)[MCR_MAX_WORKERS])
+{
+	hash[worker] += h;
+	if (r->in_iface < MCR_MAX_IFACES)
+		shares[r->in_iface][worker]++;
+}
+
 ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
-			       uint64_t hash[static MCR_MAX_WORKERS], void **mem)
+			       uint64_t hash[static MCR_MAX_WORKERS],
+			       uint16_t shares[static MCR_MAX_IFACES][MCR_MAX_WORKERS], void **mem)
 {
 	size_t n_rules = ruleset_count(c->rules), n_outputs = 0;
 	uint32_t n_ifaces = count_ifaces(c);
@@ -122,6 +131,7 @@ ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
 		return ret;
 	}
 	memset(hash, 0, MCR_MAX_WORKERS * sizeof(hash[0]));
+	memset(shares, 0, MCR_MAX_IFACES * sizeof(shares[0]));
 	for (size_t i = 0; i < n_rules; i++) {
 		const struct snapshot_rule *r = &w.rules[i];
 		uint64_t h = snapshot_hash_rule(r, &w.outputs[r->first_output]);
@@ -131,7 +141,7 @@ ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
 		 * hash every rule once more.
 		 */
 		for (uint64_t mask = r->worker_mask; mask; mask &= mask - 1)
-			hash[__builtin_ctzll(mask)] += h;
+			add_share(r, (unsigned)__builtin_ctzll(mask), h, hash, shares);
 	}
 	return (ssize_t)size;
 }

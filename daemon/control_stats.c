@@ -81,14 +81,45 @@ int control_stats_settled(const struct control *c, unsigned w, struct worker_sum
 	return ret;
 }
 
-int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out)
+int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out,
+			struct iface_queue *queue)
 {
 	const struct stats_page *p = &c->stats.iface;
 	int ret = p->mem ? statpage_read_iface(p->mem, p->size_bytes, slot, out) : -EBADMSG;
 
-	if (ret < 0)
+	if (ret == 0)
+		ret = statpage_read_queue(p->mem, p->size_bytes, slot, queue);
+	if (ret < 0) {
 		memset(out, 0, sizeof(*out));
-	return ret;
+		memset(queue, 0, sizeof(*queue));
+		return ret;
+	}
+	out->all.socket_queue = 0;
+	out->before.socket_queue = 0;
+	for (unsigned w = 0; w < MCR_MAX_WORKERS; w++) {
+		out->all.socket_queue += queue->all[w];
+		out->before.socket_queue += out->ifindex ? queue->before[w] : queue->all[w];
+	}
+	return 0;
+}
+
+void control_stats_queue(const struct control *c, const struct rule *r, struct rule_queue *out)
+{
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
+	uint64_t mask = control_rule_workers(c, r);
+	struct iface_slot_stats s;
+	struct iface_queue q;
+
+	*out = (struct rule_queue){0};
+	if (slot == MCR_NO_SLOT || control_stats_iface(c, slot, &s, &q) < 0)
+		return;
+	for (; mask; mask &= mask - 1) {
+		const unsigned w = (unsigned)__builtin_ctzll(mask);
+
+		out->frames += q.all[w] - q.before[w];
+		if (c->pub.shares[slot][w] > out->rules)
+			out->rules = c->pub.shares[slot][w];
+	}
 }
 
 void control_stats_rule(const struct control *c, const struct ruleset_entry *e,
@@ -142,13 +173,14 @@ void control_stats_totals(const struct control *c, struct stats_totals *t)
 {
 	struct worker_summary s;
 	struct iface_slot_stats f;
+	struct iface_queue q;
 
 	memset(t, 0, sizeof(*t));
 	for (unsigned w = 0; w < c->workers; w++)
 		if (control_stats_settled(c, w, &s) == 0)
 			stats_totals_add_worker(t, &s);
 	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++)
-		if (control_stats_iface(c, slot, &f) == 0)
+		if (control_stats_iface(c, slot, &f, &q) == 0)
 			stats_totals_add_iface(t, &f);
 }
 

@@ -17,6 +17,7 @@
 #include "core/statpage.h"
 
 struct control;
+struct rule;
 struct ruleset_entry;
 
 /* A page as it is mapped: read-only, shared. */
@@ -46,9 +47,13 @@ struct stats_totals {
 /* Map a page.  @fd: memfd, taken.  Return: 0 or negative errno. */
 int control_stats_map(struct stats_page *p, int fd);
 
-/* Return: 0 or -EBADMSG; @out is zeroed then. */
+/*
+ * Return: 0 or -EBADMSG; @out is zeroed then.  The socket_queue of an interface is the sum
+ * of @queue, which is filled, too: both are of one reading.
+ */
 int control_stats_worker(const struct control *c, unsigned w, struct worker_summary *out);
-int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out);
+int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out,
+			struct iface_queue *queue);
 
 /**
  * control_stats_settled() - a worker's counters between two datagrams
@@ -62,6 +67,18 @@ int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slo
  * Return: 0 or -EBADMSG.
  */
 int control_stats_settled(const struct control *c, unsigned w, struct worker_summary *out);
+
+/**
+ * struct rule_queue - what the packet sockets that serve a rule have lost
+ * @frames: since the input interface was opened
+ * @rules:  how many rules those sockets serve; only with 1 the frames were this rule's
+ */
+struct rule_queue {
+	uint64_t frames;
+	unsigned rules;
+};
+
+void control_stats_queue(const struct control *c, const struct rule *r, struct rule_queue *out);
 
 /* Sums over all workers. */
 void control_stats_rule(const struct control *c, const struct ruleset_entry *e,

@@ -116,12 +116,25 @@ static void cell_address(struct table *t, const cJSON *output, const char *membe
 		   ctl_text(output, "interface"));
 }
 
+/* A socket that serves several rules does not know whose frames it lost. */
+static void cell_queue(struct table *t, const cJSON *rule, const char *member)
+{
+	if (ctl_number(rule, "socket_rules") > 1)
+		table_cell(t, "shared");
+	else
+		cell_number(t, rule, member);
+}
+
 static void print_rules(const cJSON *rules)
 {
 	static const struct ctl_column of_rule[] = {
-		{"RULE", "rule_id", cell_text},       {"NAME", "name", cell_text},
-		{">MATCHED", "matched", cell_number}, {">LIMITED", "rate_limited", cell_number},
-		{">SHED", "shed", cell_number},       {NULL},
+		{"RULE", "rule_id", cell_text},
+		{"NAME", "name", cell_text},
+		{">MATCHED", "matched", cell_number},
+		{">LIMITED", "rate_limited", cell_number},
+		{">SHED", "shed", cell_number},
+		{">QUEUE", "socket_queue", cell_queue},
+		{NULL},
 	};
 	static const struct ctl_column of_output[] = {
 		{"OUTPUT", "group", cell_address},

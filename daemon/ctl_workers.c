@@ -53,6 +53,7 @@ static void print_workers(const cJSON *result)
 		{">HUNG", "health_check_failures", cell_number},
 		{">DRIFT", "drift_detected", cell_number},
 		{">REPAIRED", "drift_repaired", cell_number},
+		{">SOCKET QUEUE", "socket_queue", cell_number},
 		{"LAST EXIT", "last_exit", cell_exit},
 		{NULL},
 	};

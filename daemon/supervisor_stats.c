@@ -35,6 +35,7 @@ void stats_refresh_input(struct supervisor *s, unsigned slot)
 		if (in->sock[i] < 0 || priv_packet_stats(in->sock[i], &passed, &lost) < 0)
 			continue;
 		counter_add(&to->delivered, passed - lost);
+		counter_add(&s->iface_page->queue[slot].all[i], lost);
 		counter_add(&to->socket_queue, lost);
 		in->unclaimed -= passed;
 	}

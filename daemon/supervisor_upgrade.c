@@ -55,7 +55,8 @@ static const char versions_format[] = "state" VALUE(SUPERVISOR_STATE_VERSION) ",
 
 static void own_versions(char text[static ANSWER_MAX])
 {
-	snprintf(text, ANSWER_MAX, versions_format, sizeof(struct worker_page));
+	snprintf(text, ANSWER_MAX, versions_format,
+		 sizeof(struct worker_page) + sizeof(struct iface_page));
 }
 
 int supervisor_check_upgrade(const char *versions)

@@ -27,6 +27,7 @@ static void read_all(const void *mem, size_t len, uint32_t slot, uint64_t incarn
 	struct rule_counters rule;
 	struct egress_counters out;
 	struct iface_slot_stats iface;
+	struct iface_queue queue;
 	int ret;
 
 	ret = statpage_read_worker(mem, len, &sum);
@@ -42,6 +43,9 @@ static void read_all(const void *mem, size_t len, uint32_t slot, uint64_t incarn
 	ret = statpage_read_iface(mem, len, slot, &iface);
 	must(ret == 0 || ret == -EBADMSG || (ret == -ERANGE && slot >= MCR_MAX_IFACES));
 	must(ret != 0 || slot < MCR_MAX_IFACES);
+	must(statpage_read_queue(mem, len, slot, &queue) == ret);
+	for (unsigned w = 0; ret == 0 && w < MCR_MAX_WORKERS; w++)
+		must(queue.before[w] <= queue.all[w]);
 }
 
 /* Undone after the read, because a fresh page for every input would be slow. */

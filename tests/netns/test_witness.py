@@ -253,7 +253,11 @@ def not_accounted(stats):
         if matched != one["sent"] + sum(one["send_drops"].values()):
             found.append(f"{name}: egress matched is not sent and send drops: {one}")
     kernel = [*stats["interfaces"], stats["closed_interfaces"]]
-    unseen = sum(one["not_matched"] + one["socket_queue"] for one in kernel)
+    unseen = sum(one["not_matched"] for one in kernel)
+    lost = [sum(one["socket_queue"] for one in kernel), totals["drops"]["socket_queue"],
+            sum(one["drops"]["socket_queue"] for one in stats["workers"])]
+    if len(set(lost)) != 1:
+        found.append(f"socket_queue: of interfaces, in the totals and of workers: {lost}")
     if totals["received"] != sum(one["received"] for one in stats["workers"]) + unseen:
         found.append(f"totals: not the sum of workers and interfaces: {stats}")
     return found

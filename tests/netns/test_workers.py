@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
 from mcrlab import main, scenario
 
-from support_rules import interface_stats, nonzero, output, rule, rules_by_id
+from support_rules import held, interface_stats, nonzero, output, rule, rules_by_id
 
 STREAMS = 16
 
@@ -186,6 +186,54 @@ def pinned_anew(t):
         expected[worker[cpu]] += 500
         expect_by_worker(t, relay, expected, f"pinned to CPU {cpu}")
     t.conservation(relay)
+
+
+@scenario("whose queue lost what", topology="chain3", alone=True, deadline_s=60)
+def queues(t):
+    """A socket belongs to a worker and an interface: its losses stand at both, and at a lone rule."""
+    relay = t.mcrd("relay", num_workers=2)
+    of_worker = {}
+    for n in range(12):
+        group = f"239.1.1.{n + 1}"
+        relay.rpc("AddRule", rule(group, 5000, output(f"239.2.2.{n + 1}", 6000), id=f"rule-{n}"))
+    for one in relay.rpc("ListRules")["rules"]:
+        of_worker.setdefault(one["workers"][0], []).append((one["id"], one["input"]["group"]))
+    t.true(all(len(rules) >= 2 for rules in of_worker.values()), f"both have rules: {of_worker}")
+    (flooded, group), (partner, _) = of_worker[1][:2]
+    (quiet, _) = of_worker[0][0]
+    for one in [one for rules in of_worker.values() for one, _ in rules]:
+        if one not in (flooded, quiet):
+            relay.rpc("RemoveRule", {"rule_id": one})
+    sink = t.sink("sink", "eth0", f"239.2.2.{group.rpartition('.')[2]}", 6000)
+    with held(t, [relay.pid, *relay.children()]):
+        sent = t.gen("gen", "eth0", group, 5000, rate=0, count=120000, size=1400)["sent"]
+    t.wait_until(lambda: relay.stats()["totals"]["received"] >= sent, 20, "all is counted")
+    stats = t.conservation(relay)
+    lost = stats["totals"]["drops"]["socket_queue"]
+    t.true(lost > 0, "nothing was lost")
+    workers = {one["worker"]: one for one in stats["workers"]}
+    t.equal([workers[n]["drops"]["socket_queue"] for n in (0, 1)], [0, lost], "workers")
+    t.equal([workers[n]["received"] for n in (0, 1)], [0, sent], "received, by worker")
+    t.equal({one["name"]: one["socket_queue"] for one in stats["interfaces"]}["eth0"], lost, "eth0")
+    t.equal([one["socket_queue"] for one in relay.rpc("ListWorkers")["workers"]], [0, lost],
+            "ListWorkers")
+    rules = {one["rule_id"]: (one["socket_queue"], one["socket_rules"]) for one in stats["rules"]}
+    t.equal(rules, {flooded: (lost, 1), quiet: (0, 1)}, "rules")
+    report = sink.finish(sent - lost)
+    t.equal(report["unique"] + report["sink_drops"], sent - lost, "what was not lost arrived")
+
+    relay.rpc("AddRule", rule("239.1.9.9", 5000, output("239.2.9.9", 6000), id="elsewhere",
+                              interface="eth1"))
+    number = int(partner.rpartition("-")[2]) + 1
+    relay.rpc("AddRule", rule(f"239.1.1.{number}", 5000, output(f"239.2.2.{number}", 6000),
+                              id=partner))
+    rules = {one["rule_id"]: (one["socket_queue"], one["socket_rules"])
+             for one in relay.stats()["rules"]}
+    t.equal((rules[flooded], rules[partner], rules[quiet], rules["elsewhere"]),
+            ((lost, 2), (lost, 2), (0, 1), (0, 1)), "two rules of one socket")
+    table = relay.ctl("stats").stdout.splitlines()
+    t.equal([line.split()[4] for line in table if line.startswith(flooded + " ")], ["shared"],
+            "the table says that they share it")
 
 
 if __name__ == "__main__":

@@ -190,6 +190,32 @@ static void slot_changes_hands(void **state)
 	free(p);
 }
 
+/* By worker; what cannot be is nobody's. */
+static void queues(void **state)
+{
+	struct iface_page *p = calloc(1, sizeof(*p));
+	struct iface_queue got;
+
+	assert_non_null(p);
+	assert_int_equal(statpage_read_queue(p, sizeof(*p), 0, &got), -EBADMSG);
+	iface_page_init(p);
+	iface_page_take(p, 5, 7);
+	p->queue[5].all[0] = 3;
+	p->queue[5].all[MCR_MAX_WORKERS - 1] = 4;
+	iface_page_take(p, 5, 8);
+	p->queue[5].all[0] = 10;
+	p->queue[5].before[1] = 1;
+	assert_int_equal(statpage_read_queue(p, sizeof(*p), 5, &got), 0);
+	assert_int_equal(got.all[0], 10);
+	assert_int_equal(got.before[0], 3);
+	assert_int_equal(got.before[1], 0);
+	assert_int_equal(got.all[MCR_MAX_WORKERS - 1], 4);
+	assert_int_equal(got.before[MCR_MAX_WORKERS - 1], 4);
+	assert_int_equal(statpage_read_queue(p, sizeof(*p), MCR_MAX_IFACES, &got), -ERANGE);
+	assert_int_equal(statpage_read_queue(p, sizeof(*p) - 8, 0, &got), -EBADMSG);
+	free(p);
+}
+
 /* One that had more before than it has in all counts for nobody, and in the totals. */
 static void slot_that_cannot_be(void **state)
 {
@@ -267,10 +293,15 @@ static void state_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fresh_page),          cmocka_unit_test(summary_takes_every_field),
-		cmocka_unit_test(bad_pages),           cmocka_unit_test(rule_and_output_slots),
-		cmocka_unit_test(iface_slots),         cmocka_unit_test(slot_changes_hands),
-		cmocka_unit_test(slot_that_cannot_be), cmocka_unit_test(counters_of_one_owner),
+		cmocka_unit_test(fresh_page),
+		cmocka_unit_test(summary_takes_every_field),
+		cmocka_unit_test(bad_pages),
+		cmocka_unit_test(rule_and_output_slots),
+		cmocka_unit_test(iface_slots),
+		cmocka_unit_test(queues),
+		cmocka_unit_test(slot_changes_hands),
+		cmocka_unit_test(slot_that_cannot_be),
+		cmocka_unit_test(counters_of_one_owner),
 		cmocka_unit_test(state_names),
 	};
 

@@ -43,6 +43,9 @@ static void test_inputs(void **state)
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
 	assert_int_equal(page.slot[0].all.delivered, 2 * 14);
 	assert_int_equal(page.slot[0].all.socket_queue, 2 * 6);
+	assert_int_equal(page.queue[0].all[0], 6);
+	assert_int_equal(page.queue[0].all[1], 6);
+	assert_int_equal(page.queue[0].all[2], 0);
 	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
 	assert_int_equal(page.slot[0].all.delivered, 2 * 21);
 	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
@@ -92,6 +95,8 @@ static void test_slot_handed_on(void **state)
 	assert_int_equal(iface_counts_own(s).delivered, 7);
 	assert_int_equal(iface_counts_own(s).socket_queue, 3);
 	assert_int_equal(s->all.socket_queue, 15);
+	assert_int_equal(page.queue[0].all[0], 15);
+	assert_int_equal(page.queue[0].before[0], 12);
 
 	/* One that cannot be opened takes nothing. */
 	other.iface.ifindex++;
