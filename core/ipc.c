@@ -36,6 +36,7 @@ static const struct type_row {
 	[IPC_PUBLISH] = {FROM_CONTROL, 1},
 	[IPC_REFRESH_STATS] = {FROM_CONTROL, 0},
 	[IPC_PROBE] = {FROM_CONTROL, 0},
+	[IPC_VERIFY] = {FROM_CONTROL, 0},
 	[IPC_RESTART_WORKER] = {FROM_CONTROL, 0},
 	[IPC_UPGRADE] = {FROM_CONTROL, 0},
 	[IPC_READY] = {FROM_CONTROL | FROM_WORKER, 0},
@@ -193,6 +194,7 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 		return m->input.slot < MCR_MAX_IFACES;
 	case IPC_SPAWN:
 	case IPC_REFRESH_STATS:
+	case IPC_VERIFY:
 	case IPC_UPGRADE:
 	case IPC_READY:
 	case IPC_RELOAD:

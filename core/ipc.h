@@ -50,6 +50,7 @@ enum ipc_type {
 	IPC_PUBLISH,       /* publish + sealed memfd: keep it, pass it to every worker */
 	IPC_REFRESH_STATS, /* read PACKET_STATISTICS into the interface page */
 	IPC_PROBE,         /* probe: ask the network for a neighbour behind an output's interface */
+	IPC_VERIFY, /* drop what the kernel has dropped with its device; the reply has how much */
 	IPC_RESTART_WORKER, /* pin.worker: it does what it should not; kill it, start it anew */
 	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says what became of it */
 	IPC_READY,          /* control: configured, listening.  worker: sealed and armed */
@@ -178,7 +179,8 @@ struct ipc_input {
 /**
  * struct ipc_reply - what became of a request
  * @status: 0 or a negative errno
- * @value:  IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy
+ * @value:  IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy;
+ *          IPC_VERIFY: how many inputs and memberships are to be asked for again
  */
 struct ipc_reply {
 	int32_t status;

@@ -37,6 +37,9 @@
 #define BEAT_NS           (100 * NS_PER_MS)
 #define CALM_MAX_NS       NS_PER_S
 #define EXIT_BAD_CONFIG   2
+/* To verify memberships the supervisor reads a line of text for each. */
+#define VERIFY_MANY    2000
+#define VERIFY_MANY_NS (5 * NS_PER_S)
 
 /* Values of epoll data of what is not a client. */
 enum source {
@@ -139,6 +142,8 @@ static void act(struct process *p, uint64_t now_ns)
 			return;
 		c->phase = PHASE_SETTLE;
 		c->rec.publish = true;
+		/* What the last control had opened may be dead; requests are served in order. */
+		control_verify(c);
 		reconcile(p, now_ns);
 		p->settle_seq = c->super.last_seq;
 	} else if (c->dirty) {
@@ -214,6 +219,7 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_PUBLISH:
 	case IPC_REFRESH_STATS:
 	case IPC_PROBE:
+	case IPC_VERIFY:
 	case IPC_RESTART_WORKER:
 	case IPC_UPGRADE:
 	case IPC_READY:
@@ -353,6 +359,10 @@ static void tick(struct process *p, uint64_t now_ns)
 	p->tick_ns = now_ns + TICK_NS;
 	if (c->rec.failed)
 		c->dirty = true;
+	if (now_ns >= p->verify_ns) {
+		p->verify_ns = now_ns + (c->rec.joins.n > VERIFY_MANY ? VERIFY_MANY_NS : TICK_NS);
+		control_verify(c);
+	}
 	watch_listeners(p, true);
 }
 

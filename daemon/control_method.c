@@ -235,6 +235,7 @@ static void method_remove_rule_by_name(struct call *call)
 
 static void method_sync_rules(struct call *call)
 {
+	control_verify(call->c);
 	changed(call->c);
 	wait_for_workers(call);
 }

@@ -34,6 +34,7 @@ struct process {
 	uint32_t start_flags;
 	uint32_t settle_seq;
 	uint64_t tick_ns, sweep_ns, check_ns, calm_ns;
+	uint64_t verify_ns; /* when to ask next whether the kernel still has everything */
 	struct heartbeat_page *heartbeat;
 	unsigned n_cpus;
 	int cpus[MCR_MAX_WORKERS];

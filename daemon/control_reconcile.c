@@ -294,6 +294,35 @@ static void close_sockets(struct control *c, uint32_t slot)
 	}
 }
 
+static bool forget_join(void *ctx, struct control_join *e)
+{
+	e->held = false;
+	return true;
+}
+
+static void verified(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	struct control *c = ctx;
+
+	if (status < 0 || !value)
+		return;
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		struct rec_iface *f = &c->rec.iface[i];
+
+		if (!f->gone)
+			f->in_open = f->out_open = f->filter_set = false;
+	}
+	control_joins_each(&c->rec.joins, forget_join, NULL);
+	c->dirty = true;
+}
+
+void control_verify(struct control *c)
+{
+	const struct ipc_msg msg = {.type = IPC_VERIFY};
+
+	control_super_request(&c->super, &msg, -1, verified, c);
+}
+
 /* An interface that no rule names any more leaves the snapshot with its last rule. */
 int control_reconcile(struct control *c, uint64_t now_ns)
 {

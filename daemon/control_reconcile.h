@@ -84,6 +84,12 @@ int control_reconcile(struct control *c, uint64_t now_ns);
 
 void control_reconcile_fini(struct control_reconcile *r);
 
+/*
+ * Ask whether the kernel still has all that was asked for.  What it has not is dropped, and
+ * the next reconcile asks for everything, as a restarted control does.
+ */
+void control_verify(struct control *c);
+
 /* Ask the supervisor to leave or unbind; the answer changes nothing. */
 void control_join_leave(struct control *c, const struct control_join *e);
 

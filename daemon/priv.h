@@ -108,6 +108,8 @@ int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum l
 int priv_counting_socket(unsigned ifindex);
 /* Put STEER_COUNTS of them into a fan-out group whose program is steer_counting(). */
 int priv_counting_group(const int *socks, unsigned n);
+/* The device a packet socket is bound to; -1 when that has gone, or negative errno. */
+int priv_packet_ifindex(int sock);
 int priv_set_filter(int sock, const struct sock_fprog *prog);
 
 /*

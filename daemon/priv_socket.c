@@ -163,6 +163,16 @@ int priv_counting_socket(unsigned ifindex)
 	return ret < 0 ? close_with(sock, ret) : sock;
 }
 
+int priv_packet_ifindex(int sock)
+{
+	struct sockaddr_ll ll = {0};
+	socklen_t len = sizeof(ll);
+
+	if (getsockname(sock, (struct sockaddr *)&ll, &len) < 0)
+		return -errno;
+	return ll.sll_ifindex;
+}
+
 /*
  * The kernel numbers the members of a group in the order in which they join, and
  * after the interface was down in the order in which they were made; both are the

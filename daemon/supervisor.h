@@ -15,6 +15,7 @@
  *   supervisor_iface.c    inputs and outputs: the sockets of an interface
  *   supervisor_join.c     unread helper sockets that hold group memberships
  *   supervisor_probe.c    probes of neighbours
+ *   supervisor_verify.c   is what we hold still what the kernel has?
  *   supervisor_stats.c    PACKET_STATISTICS into the interface page
  *   supervisor_upgrade.c  the binary on disk: check it, become it, roll the workers
  *   supervisor_state.c    everything below to a memfd, and back after the exec
@@ -265,7 +266,9 @@ struct supervisor {
 	int limits_fd; /* struct limit_page, for the workers */
 	int iface_page_fd;
 	struct iface_page *iface_page; /* we are its only writer */
-	uint64_t stats_ns;             /* when to read PACKET_STATISTICS next */
+	uint64_t verified_ns;          /* when verify() looked last, for which control */
+	unsigned verified_round;
+	uint64_t stats_ns; /* when to read PACKET_STATISTICS next */
 
 	uint64_t next_incarnation;
 	struct input input[MCR_MAX_IFACES];
@@ -473,6 +476,12 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind);
 int join_remove(struct join_table *t, const struct ipc_join *j, bool bind);
 /* Leave what an earlier control asked for and this one did not.  Return: how many. */
 unsigned join_drop_others(struct join_table *t);
+struct igmp_list;
+/* How many memberships the kernel does not have, as @have says. */
+unsigned join_count_lost(const struct join_table *t, const struct igmp_list *have);
+/* Forgets those that are in neither list, and gives up their place.  Return: how many. */
+unsigned join_drop_lost(struct join_table *t, const struct igmp_list *first,
+			const struct igmp_list *second);
 /* Closes everything, which leaves every group.  @t: may be zeroed. */
 void join_fini(struct join_table *t);
 struct state_writer;
@@ -484,6 +493,12 @@ void join_restore(struct join_table *t, struct state_reader *r);
 /* --- supervisor_probe.c --- */
 /* -ENODEV: it is behind no output; -EAGAIN: too many in this second; errno of the calls. */
 int probe_neighbour(struct supervisor *s, const struct ipc_probe *p);
+/* --- supervisor_verify.c --- */
+/*
+ * Drop inputs whose sockets have lost their device and memberships that the kernel does not
+ * have, at most ten times a second.  Return: how many.
+ */
+uint64_t verify(struct supervisor *s, uint64_t now_ns);
 
 /* --- supervisor_stats.c --- */
 /* Reads what the kernel counted for every input since the last time, which resets it. */

@@ -22,6 +22,7 @@
 
 #include "core/hash.h"
 #include "daemon/descriptor_reserve.h"
+#include "daemon/igmp_list.h"
 #include "daemon/supervisor.h"
 #include "daemon/supervisor_state.h"
 
@@ -261,6 +262,44 @@ unsigned join_drop_others(struct join_table *t)
 				release(t, m);
 			else
 				forget(t, m);
+			n++;
+		}
+	}
+	return n;
+}
+
+static bool is_lost(const struct membership *m, const struct igmp_list *have)
+{
+	return !m->bind && !igmp_list_has(have, m->key.ifindex, addr_ipv4_be(&m->key.group));
+}
+
+unsigned join_count_lost(const struct join_table *t, const struct igmp_list *have)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (const struct membership *m = t->bucket[i]; m; m = m->next)
+			n += is_lost(m, have);
+	return n;
+}
+
+unsigned join_drop_lost(struct join_table *t, const struct igmp_list *first,
+			const struct igmp_list *second)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++) {
+		struct membership **at = &t->bucket[i];
+
+		while (*at) {
+			struct membership *m = *at;
+
+			if (!is_lost(m, first) || !is_lost(m, second)) {
+				at = &m->next;
+				continue;
+			}
+			*at = m->next;
+			release(t, m);
 			n++;
 		}
 	}

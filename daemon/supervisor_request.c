@@ -191,6 +191,9 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 		return 0;
 	case IPC_PROBE:
 		return probe_neighbour(s, &m->probe);
+	case IPC_VERIFY:
+		*value = verify(s, supervisor_now_ns());
+		return 0;
 	case IPC_RESTART_WORKER:
 		return restart_worker(s, m->pin.worker);
 	case IPC_UPGRADE:

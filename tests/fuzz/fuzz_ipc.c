@@ -87,6 +87,7 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 		return;
 	case IPC_SPAWN:
 	case IPC_REFRESH_STATS:
+	case IPC_VERIFY:
 	case IPC_UPGRADE:
 	case IPC_RELOAD:
 	case IPC_SHUTDOWN:

@@ -11,6 +11,7 @@
  * descriptors only, none of them twice, no number beyond its table, and is written again as
  * long as it was.
  *
+ * Links: daemon/igmp_list.c
  * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
  * Links: daemon/descriptor_reserve.c
  * Links: daemon/version.c core/ipc.c core/addr.c

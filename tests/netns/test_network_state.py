@@ -22,7 +22,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrfaults import links
-from mcrfaults.links import BACK_S, CONTROL, DEVICE, LAB, Sides, batch, index_of, ip, settled
+from mcrfaults.links import (BACK_S, CONTROL, DEVICE, LAB, STREAM, Sides, batch, index_of, ip,
+                             settled)
 from mcrlab import fault, main, scenario
 from mcrlab.process import descriptors
 
@@ -357,6 +358,59 @@ def alternative_name(t):
     sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
     t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=100, size=100)
     t.clean(sink.finish(100), 100)
+
+
+def away_and_back(t, device):
+    """The device leaves the relay's namespace and returns, up, with its index and address."""
+    own = {"in1": "10.10.2.1/24", "out1": "10.90.2.1/24"}[device]
+    before = index_of(t, device)
+    t.move("relay", device, "elsewhere")
+    t.move("elsewhere", device, "relay")
+    batch(t, "relay", [f"address add {own} dev {device}", f"link set {device} up"])
+    t.equal(index_of(t, device), before, "the same index")
+
+
+def flows_and_is_joined(t, sides, name):
+    """Its datagrams arrive again, and the kernel has its group: within seconds, by itself."""
+    had = sides.sinks[name].received()
+    t.wait_until(lambda: sides.sinks[name].received() > had, 10, f"{name} flows again")
+    t.wait_until(lambda: STREAM["a"][1] in memberships(t, "relay", "in1"), 10, "joined again")
+
+
+@scenario("an interface leaves and returns under the same index while control is away",
+          topology=LAB)
+def same_index_unseen(t):
+    """Nobody sees it go: the next control finds the same index, dead sockets and no membership."""
+    sides = Sides(t)
+    for name in ("a", "b"):
+        sides.send(name)
+        [control] = sides.relay.children(CONTROL)
+        sides.relay.expect("control was killed by SIGKILL")
+        with fault.stopped(sides.relay.pid):
+            os.kill(control, signal.SIGKILL)
+            away_and_back(t, DEVICE[name])
+        t.wait_until(lambda old=control: sides.relay.children(CONTROL) not in ([], [old]), 10,
+                     "another control")
+        flows_and_is_joined(t, sides, name)
+        sides.whole(name)
+    sides.end("away and back unseen")
+
+
+@scenario("the kernel forgets an interface's memberships", topology=LAB)
+def memberships_forgotten(t):
+    """An MTU below what IPv4 needs takes them; the interface stays, and so do its sockets."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule("239.9.9.9", 5000, output("239.2.2.9", 6000, "out0"), interface="lo"))
+    t.equal(memberships(t, "relay", "lo"), {"239.9.9.9"}, "joined")
+    for ask in (False, True):
+        batch(t, "relay", ["link set lo mtu 60", "link set lo mtu 65536",
+                           "address add 127.0.0.1/8 dev lo"])
+        if ask:
+            relay.rpc("SyncRules")
+        t.wait_until(lambda: memberships(t, "relay", "lo") == {"239.9.9.9"}, 10, "joined again")
+        t.gen("relay", "lo", "239.9.9.9", 5000, count=10, rate=1000, size=100)
+    t.wait_until(lambda: relay.stats()["totals"]["matched"] == 20, 5, "all are matched")
+    t.conservation(relay)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ static struct {
 	bool counts[1024]; /* descriptors of counting sockets */
 	int group_error;
 	int probes, probe_error;
+	int bound_to;     /* the device of every packet socket */
 	uint32_t counted; /* what each of them counts between two readings */
 } fake;
 
@@ -81,6 +82,11 @@ int priv_counting_socket(unsigned ifindex)
 int priv_counting_group(const int *socks, unsigned n)
 {
 	return fake.group_error;
+}
+
+int priv_packet_ifindex(int sock)
+{
+	return fake.bound_to;
 }
 
 int priv_set_filter(int sock, const struct sock_fprog *prog)

@@ -75,6 +75,7 @@ static const struct {
 	{"publish", IPC_PUBLISH, CTL, 1, PUBLISH},
 	{"refresh", IPC_REFRESH_STATS, CTL, 0},
 	{"probe", IPC_PROBE, CTL, 0, {.probe = {.ifindex = 2, .host = HOST_INIT}}},
+	{"verify", IPC_VERIFY, CTL, 0},
 	{"restart worker", IPC_RESTART_WORKER, CTL, 0},
 	{"upgrade", IPC_UPGRADE, CTL, 0},
 	{"ready", IPC_READY, true, true, false, false, 0},

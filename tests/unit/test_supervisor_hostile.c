@@ -10,6 +10,7 @@
  * end in order.  Only what needs rights is replaced: sockets, seals, prerequisites.
  *
  * Links: daemon/supervisor_probe.c
+ * Links: daemon/igmp_list.c daemon/supervisor_verify.c
  * Links: daemon/supervisor.c daemon/supervisor_start.c daemon/supervisor_child.c
  * Links: daemon/supervisor_control.c
  * Links: daemon/supervisor_worker.c daemon/supervisor_request.c daemon/supervisor_iface.c

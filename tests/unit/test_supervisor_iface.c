@@ -5,6 +5,7 @@
  * A refused request must change nothing, and what is closed leaves nothing behind.
  *
  * Links: daemon/supervisor_probe.c
+ * Links: daemon/igmp_list.c daemon/supervisor_verify.c
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
  * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c
@@ -171,6 +172,30 @@ static void test_buffers_and_gro(void **state)
 	}
 }
 
+/* The device has gone, and what came back has its index only. */
+static void test_lost_device(void **state)
+{
+	const struct ipc_msg verify_all = {.type = IPC_VERIFY};
+	struct ipc_msg open = iface_msg(IPC_OPEN_INPUT, 0, 3);
+
+	configure(2);
+	fake.bound_to = (int)open.iface.ifindex;
+	assert_int_equal(ask(open, -1), 0);
+	assert_int_equal(ask(verify_all, -1), 0);
+	assert_int_equal(reply_value, 0);
+	assert_true(sup->input[0].incarnation);
+	fake.bound_to = -1;
+	/* Soon after the last time nothing is looked at; for another control it is. */
+	assert_int_equal(ask(verify_all, -1), 0);
+	assert_true(sup->input[0].incarnation);
+	sup->round++;
+	assert_int_equal(ask(verify_all, -1), 0);
+	assert_int_equal(reply_value, 1);
+	assert_int_equal(sup->input[0].incarnation, 0);
+	assert_int_equal(sup->input[0].sock[0], -1);
+	assert_int_equal(ask(open, -1), 0);
+}
+
 static void test_outputs(void **state)
 {
 	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), -EINVAL);
@@ -335,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_input_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counting_sockets_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_buffers_and_gro, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outputs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_control, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unclaimed, setup, teardown),

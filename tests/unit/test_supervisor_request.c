@@ -6,6 +6,7 @@
  * test_supervisor_iface.c.  A refused request must change nothing.
  *
  * Links: daemon/supervisor_probe.c
+ * Links: daemon/igmp_list.c daemon/supervisor_verify.c
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
  * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c

@@ -5,6 +5,7 @@
  * The descriptors are real, the exec is not: what state_save() wrote is read by
  * state_restore() in the same process.
  *
+ * Links: daemon/igmp_list.c
  * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
  * Links: daemon/version.c core/ipc.c core/addr.c
  * Links: daemon/descriptor_reserve.c

@@ -5,6 +5,7 @@
  * It is cut short, enlarged and changed, byte by byte: nothing of that may be believed
  * where it can be told, or do harm.
  *
+ * Links: daemon/igmp_list.c
  * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
  * Links: daemon/version.c core/ipc.c core/addr.c
  * Links: daemon/descriptor_reserve.c
