@@ -20,6 +20,7 @@ static const char *const drop_names[] = {
 	[DROP_SHED] = "shed",
 	[DROP_VLAN] = "vlan",
 	[DROP_RECOVERY_LOST] = "recovery_lost",
+	[DROP_UNREADABLE] = "unreadable",
 };
 static_assert(sizeof(drop_names) / sizeof(drop_names[0]) == DROP_REASONS, "a name each");
 
@@ -74,6 +75,13 @@ static uint64_t sum(const uint64_t *values, size_t n)
 	for (size_t i = 0; i < n; i++)
 		total += values[i];
 	return total;
+}
+
+void ingress_count_unreadable(struct ingress_counters *c)
+{
+	counter_add(&c->frames, 1);
+	counter_add(&c->received, 1);
+	counter_add(&c->drops[DROP_UNREADABLE], 1);
 }
 
 void ingress_counters_add(struct ingress_counters *to, const struct ingress_counters *from)

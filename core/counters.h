@@ -33,6 +33,7 @@ enum drop_reason {
 	DROP_SHED,             /* low priority, given up because the worker is behind */
 	DROP_VLAN,             /* has a VLAN tag other than VID 0 (IEEE 802.1Q) */
 	DROP_RECOVERY_LOST,    /* received by a worker that died, and given up by its successor */
+	DROP_UNREADABLE,       /* a frame that the kernel could not describe, and discarded */
 	DROP_REASONS
 };
 
@@ -47,6 +48,11 @@ enum send_drop {
 	SEND_DROP_OTHER,        /* any other errno */
 	SEND_DROPS
 };
+
+struct ingress_counters;
+
+/* A frame that was discarded unread: how many datagrams it held is unknown, it counts as one. */
+void ingress_count_unreadable(struct ingress_counters *c);
 
 const char *drop_reason_name(enum drop_reason r); /* "not_matched" ... */
 const char *send_drop_name(enum send_drop r);     /* "would_block" ... */

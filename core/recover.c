@@ -68,6 +68,17 @@ static bool claim(struct recovery *r, struct arena_event *e)
 	return true;
 }
 
+/* A frame that was discarded is still to be counted. */
+static bool keep_unreadable(struct arena_event *e)
+{
+	const union ring_tag tag = {.u64 = e->tag};
+
+	if (tag.kind != RING_RECV || !ring_is_unreadable(e->res, e->flags))
+		return false;
+	e->flags = IORING_CQE_F_MORE;
+	return true;
+}
+
 /* One that cannot be claimed keeps its place, so that the others keep theirs. */
 static void claim_events(struct recovery *r, struct arena_event *events, uint32_t first,
 			 uint32_t tail)
@@ -95,7 +106,7 @@ static uint32_t add_receives(struct recovery *r, struct arena_event *events,
 
 		if (tail - c->first == ARENA_EVENTS)
 			break;
-		if (claim(r, &e))
+		if (claim(r, &e) || keep_unreadable(&e))
 			events[tail++ % ARENA_EVENTS] = e;
 	}
 	return tail;
@@ -185,6 +196,8 @@ static void give_up(struct recovery *r, uint8_t *arena, struct arena_commit *nex
 		const struct arena_event *e = &events[next->first % ARENA_EVENTS];
 		const int buffer = buffer_of(e);
 
+		if (n >= counted && ring_is_unreadable(e->res, e->flags))
+			ingress_count_unreadable(&page->ingress);
 		if (buffer < 0)
 			continue;
 		if (n >= counted)

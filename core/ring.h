@@ -24,6 +24,7 @@
 #define CORE_RING_H
 
 #include <assert.h>
+#include <errno.h>
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,6 +63,16 @@ static_assert(sizeof(union ring_tag) == sizeof(uint64_t), "user_data has 64 bits
 static inline enum link_layer ring_tag_link(union ring_tag tag)
 {
 	return tag.index & 1;
+}
+
+/*
+ * Is it the completion of a receive for which the kernel discarded a frame?  Before Linux 6.2
+ * no struct virtio_net_hdr describes a super-datagram of UDP, and recvmsg(2) on a packet
+ * socket with PACKET_VNET_HDR fails with EINVAL after it has taken the frame out.
+ */
+static inline bool ring_is_unreadable(int32_t res, uint32_t flags)
+{
+	return res == -EINVAL && !(flags & IORING_CQE_F_BUFFER);
 }
 
 /* Entries of the largest ring. */

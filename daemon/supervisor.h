@@ -244,8 +244,9 @@ struct supervisor {
 	uint32_t worker_flags;
 	uint32_t busy_poll_us;
 	enum ring_size ring_size;
-	bool spawned;       /* IPC_SPAWN was asked for */
-	bool spawn_pending; /* and is not answered yet; control's channel waits */
+	bool supers_unreadable; /* see check_reads_supers() */
+	bool spawned;           /* IPC_SPAWN was asked for */
+	bool spawn_pending;     /* and is not answered yet; control's channel waits */
 	uint32_t spawn_seq;
 	bool channel_parked; /* control's channel is not watched for reading */
 
@@ -314,6 +315,8 @@ int supervisor_start(struct supervisor *s);
 /* --- supervisor_check.c: each logs its line and returns a negative errno --- */
 /* -ENOSYS: the kernel is older than 6.1. */
 int check_kernel(void);
+/* Can a packet socket deliver a super-datagram of UDP?  Since Linux 6.2. */
+bool check_reads_supers(void);
 /* May we have a ring at all? */
 int check_io_uring(void);
 /* Names those of --interface that do not exist; never fails, for they may come. */

@@ -26,6 +26,13 @@ static bool kernel_is_older(const char *release, int major, int minor)
 	return have_major < major || (have_major == major && have_minor < minor);
 }
 
+bool check_reads_supers(void)
+{
+	struct utsname u;
+
+	return uname(&u) < 0 || !kernel_is_older(u.release, 6, 2);
+}
+
 int check_kernel(void)
 {
 	struct utsname u;
@@ -39,8 +46,10 @@ int check_kernel(void)
 	}
 	if (kernel_is_older(u.release, 6, 2))
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
-			"Linux %s: UDP GRO on inputs needs 6.2 or newer; packets are taken one by "
-			"one",
+			"Linux %s delivers no super-datagrams of UDP to packet sockets (6.2 or "
+			"newer "
+			"does): UDP GRO stays off on inputs, and what local programs send with "
+			"UDP_SEGMENT is counted as unreadable",
 			u.release);
 	return 0;
 }

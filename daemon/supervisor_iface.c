@@ -48,8 +48,9 @@ static enum buf_class choose_buffers(const struct input *in)
 /*
  * An interface that does not know the features (ret < 0) has no GRO; one whose
  * settings may not be changed keeps them, and control sees from the reply what they are.
+ * Where the kernel cannot deliver what it has merged, it is not to merge anything.
  */
-static void apply_gro(struct input *in)
+static void apply_gro(const struct supervisor *s, struct input *in)
 {
 	static struct log_limit limit[MCR_MAX_IFACES];
 	char name[IF_NAMESIZE];
@@ -61,7 +62,9 @@ static void apply_gro(struct input *in)
 		return;
 	}
 	want = now = in->gro_found;
-	if (in->iface.gro == GRO_ON)
+	if (s->supers_unreadable)
+		want.udp_forwarding = false;
+	else if (in->iface.gro == GRO_ON)
 		want.gro = want.udp_forwarding = true;
 	else if (in->iface.gro == GRO_OFF)
 		want.udp_forwarding = false;
@@ -223,7 +226,7 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 		close_input_sockets(in);
 		return ret;
 	}
-	apply_gro(in);
+	apply_gro(s, in);
 	in->buf_class = choose_buffers(in);
 	in->incarnation = ++s->next_incarnation;
 	iface_page_take(s->iface_page, iface->slot, iface->ifindex);

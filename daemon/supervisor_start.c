@@ -207,6 +207,7 @@ int supervisor_start(struct supervisor *s)
 	bool first = s->options->resume_fd < 0;
 	int ret = first ? prepare(s) : resume(s);
 
+	s->supers_unreadable = !check_reads_supers();
 	if (ret == 0)
 		ret = seal(s);
 	if (ret == 0 && first)

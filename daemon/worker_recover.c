@@ -11,6 +11,7 @@
 #include "core/egress.h"
 #include "core/recover.h"
 #include "core/relay.h"
+#include "core/statpage.h"
 #include "daemon/worker.h"
 
 void worker_take_over(struct worker *w, const struct ring_info *own, const struct ring_queue *last)
@@ -45,6 +46,8 @@ static void replay_event(struct worker *w, uint32_t number, const uint32_t *unit
 	const union ring_tag tag = {.u64 = e->tag};
 	int buffer;
 
+	if (ring_is_unreadable(e->res, e->flags))
+		ingress_count_unreadable(&w->page->ingress);
 	if (!(e->flags & IORING_CQE_F_BUFFER))
 		return;
 	buffer = bufpool_take(&w->pool, tag.class, e->flags >> IORING_CQE_BUFFER_SHIFT);

@@ -127,6 +127,13 @@ static void recv_ended(struct worker *w, union ring_tag tag, int res)
 	if (res == -ENOBUFS) {
 		in->starved = w->starved = true;
 		counter_add(&w->page->ingress.buf_exhaust, 1);
+	} else if (ring_is_unreadable(res, 0)) {
+		/* The socket is well: it is armed again at once. */
+		log_limited(&in->limit_recv, w->now_ns, SEV_WARNING, FAC_INGRESS,
+			    "interface %s: this kernel cannot deliver a super-datagram of UDP "
+			    "(6.2 or newer can); counted as unreadable.  Switch its sender's "
+			    "tx-udp-segmentation off (ethtool -K)",
+			    in->name);
 	} else if (res < 0) {
 		in->rearm_ns = w->now_ns + REARM_AFTER_ERROR_NS;
 		log_limited(&in->limit_recv, w->now_ns, SEV_WARNING, FAC_INGRESS,
@@ -143,6 +150,8 @@ static void recv_done(struct worker *w, struct arena_event *e)
 	e->was = (struct arena_outcome){0};
 	if (!(e->flags & IORING_CQE_F_MORE))
 		recv_ended(w, tag, e->res);
+	if (ring_is_unreadable(e->res, e->flags))
+		ingress_count_unreadable(&w->page->ingress);
 	if (!(e->flags & IORING_CQE_F_BUFFER))
 		return;
 	buffer = bufpool_take(&w->pool, tag.class, e->flags >> IORING_CQE_BUFFER_SHIFT);

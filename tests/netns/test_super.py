@@ -11,6 +11,7 @@ the number of frames received, smaller than that of datagrams, shows that there 
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -20,11 +21,20 @@ from mcrlab import main, scenario
 from support_rules import add, dumped, held, nonzero, output, rule
 
 HERE = Path(__file__).resolve().parent
+KERNEL = tuple(int(number) for number in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
+READS_SUPERS = KERNEL >= (6, 2)
 IN, OUT = "239.1.1.1", "239.2.2.2"
+
+
+def supers_are_read(t):
+    """Skips where no packet socket delivers a super-datagram of UDP."""
+    if not READS_SUPERS:
+        t.skip("before Linux 6.2 packet sockets deliver no super-datagrams of UDP")
 
 
 def whole_supers(t):
     """The sender's interface takes super-datagrams as they are."""
+    supers_are_read(t)
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
 
 
@@ -148,6 +158,7 @@ def merged(t):
 
     How many GRO merges depends on what arrives together; that it merges any is checked.
     """
+    supers_are_read(t)
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)
@@ -167,6 +178,7 @@ def switched_on(t):
         text = t.run("relay", ["ethtool", "-k", "eth0"]).stdout
         return [line.split()[1] for line in text.splitlines() if "rx-udp-gro-forwarding" in line]
 
+    supers_are_read(t)
     t.equal(setting(), ["off"], "before")
     relay = t.mcrd("relay", config={"gro": {"eth0": True},
                                     "rules": [rule(IN, 5000, output(OUT, 6000))]})
@@ -178,6 +190,26 @@ def switched_on(t):
     t.true(totals["frames"] < 3200, f"{totals['frames']} frames for 3200 datagrams: none merged")
     relay.stop()
     t.equal(setting(), ["off"], "afterwards")
+
+
+@scenario("super-datagrams that the kernel cannot deliver", topology="gro")
+def unreadable(t):
+    """Each is counted, and what comes between them and from elsewhere is relayed; said once."""
+    if READS_SUPERS:
+        t.skip("from Linux 6.2 on packet sockets deliver super-datagrams of UDP")
+    t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
+    relay = t.mcrd("relay", config={"gro": {"eth0": True},
+                                    "rules": [rule(IN, 5000, output(OUT, 6000))]})
+    features = t.run("relay", ["ethtool", "-k", "eth0"]).stdout
+    t.true("rx-udp-gro-forwarding: off" in features, "GRO of UDP is off while the relay runs")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.run("gen", [sys.executable, f"{HERE}/support_super.py", "eth0", IN, 5000,
+                  json.dumps([(1400, 14000), (1400, 1400)] * 100), os.devnull])
+    t.equal(sink.finish(100)["received"], 100, "received: those between")
+    totals = t.conservation(relay)["totals"]
+    t.equal((totals["frames"], totals["received"], totals["matched"], nonzero(totals["drops"])),
+            (200, 200, 100, {"unreadable": 100}), "frames, received, matched, drops")
+    t.equal(relay.log().count("interface eth0: this kernel cannot deliver"), 1, "lines that say it")
 
 
 @scenario("super-datagrams to three outputs", topology="fanout3")

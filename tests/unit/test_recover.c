@@ -53,7 +53,7 @@ static const struct kill_case {
 	uint32_t bytes, segment;
 	uint32_t pass;
 	int (*refuse)(uint16_t port, uint32_t first, uint32_t n, bool segmented);
-	bool per_packet, priorities, spoilt, any_order, no_iface;
+	bool per_packet, priorities, spoilt, any_order, no_iface, unreadable;
 	uint64_t pps;
 	uint32_t segments_max;
 } kill_cases[] = {
@@ -67,6 +67,7 @@ static const struct kill_case {
 	{"64 streams, fan-out", 64, 3, 900, 64, 0, 300},
 	{"priorities", 9, 2, 500, 64, 0, 100, .priorities = true},
 	{"spoilt frames and unwanted ones", 3, 1, 400, 64, 0, 60, .spoilt = true},
+	{"frames that the kernel discards", 2, 2, 300, 4000, 400, 30, .unreadable = true},
 	{"rate limit", 2, 2, 400, 64, 0, 60, .pps = 2000},
 	{"an output that would block", 3, 3, 500, 64, 0, 60, would_block},
 	{"no UDP_SEGMENT on some outputs", 3, 3, 500, 64, 0, 60, no_segments},
@@ -119,10 +120,11 @@ static void make_frames(const struct kill_case *c, uint32_t *wanted)
 			.bytes = c->bytes ? c->bytes : 8 + i * 37 % 300,
 			.first = wanted[s],
 			.spoilt = c->spoilt && i % 7 == 3,
+			.unreadable = c->unreadable && (i % 9 == 4 || i % 9 == 5),
 		};
 		if (c->spoilt && i % 11 == 5)
 			f->port = 4000;
-		else if (!f->spoilt)
+		else if (!f->spoilt && !f->unreadable)
 			wanted[s] += datagrams(f);
 	}
 	world->n_frames = c->frames;
@@ -188,10 +190,18 @@ static void check_output(const struct kill_case *c, uint32_t round, uint32_t str
 static void check(const struct kill_case *c, uint32_t round, const uint32_t *wanted)
 {
 	struct egress_counters sum = {0};
-	uint64_t received = 0;
+	uint64_t received = 0, unreadable = 0;
 
-	for (uint32_t i = 0; i < world->n_frames; i++)
-		received += world->frames[i].spoilt ? 1 : datagrams(&world->frames[i]);
+	for (uint32_t i = 0; i < world->n_frames; i++) {
+		const struct fake_frame *f = &world->frames[i];
+
+		received += f->spoilt || f->unreadable ? 1 : datagrams(f);
+		unreadable += f->unreadable;
+	}
+	if (page->ingress.drops[DROP_UNREADABLE] != unreadable)
+		fail_msg("%s, round %u: unreadable %lu of %lu", c->name, round,
+			 (unsigned long)page->ingress.drops[DROP_UNREADABLE],
+			 (unsigned long)unreadable);
 	if (page->ingress.received != received || page->ingress.frames != world->n_frames ||
 	    !ingress_counters_balance(&page->ingress))
 		fail_msg("%s, round %u: received %lu of %lu, frames %lu, matched %lu", c->name,

@@ -196,6 +196,41 @@ static void test_lost_device(void **state)
 	assert_int_equal(ask(open, -1), 0);
 }
 
+/* Before Linux 6.2 a frame that GRO has merged cannot be read. */
+static void test_gro_that_cannot_be_read(void **state)
+{
+	static const struct {
+		const char *name;
+		bool found;
+		enum ipc_gro gro;
+		int sets;
+	} rows[] = {
+		{"asked for", false, GRO_ON, 0},
+		{"found on", true, GRO_LEAVE, 2},
+		{"found on and asked for", true, GRO_ON, 2},
+		{"off", false, GRO_LEAVE, 0},
+	};
+
+	configure(1);
+	sup->supers_unreadable = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+
+		print_message("  %s\n", rows[i].name);
+		fake.gro = (struct priv_gro_state){rows[i].found, rows[i].found, false};
+		fake.gro_sets = 0;
+		m.iface.mtu = 1500;
+		m.iface.gro = rows[i].gro;
+		assert_int_equal(ask(m, -1), 0);
+		assert_int_equal(reply_value, 0);
+		assert_false(fake.gro.udp_forwarding);
+		assert_int_equal(sup->input[0].buf_class, BUF_SMALL);
+		assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+		assert_int_equal(fake.gro_sets, rows[i].sets);
+		assert_int_equal(fake.gro.udp_forwarding, rows[i].found);
+	}
+}
+
 static void test_outputs(void **state)
 {
 	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), -EINVAL);
@@ -361,6 +396,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_counting_sockets_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_buffers_and_gro, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_device, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gro_that_cannot_be_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_outputs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_next_control, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unclaimed, setup, teardown),

@@ -14,6 +14,7 @@
 #ifndef TESTS_UNIT_WORKER_FIXTURE_H
 #define TESTS_UNIT_WORKER_FIXTURE_H
 
+#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ struct fake_frame {
 	uint32_t bytes;
 	uint32_t first;
 	bool spoilt;
+	bool unreadable; /* the kernel discards it and says EINVAL */
 };
 
 struct fake_sent {
@@ -195,6 +197,13 @@ static void receive(void)
 
 		if (world->taken == world->n_frames)
 			return;
+		if (world->frames[world->taken].unreadable) {
+			world->recv_cq[world->taken] = kernel.tail;
+			note(&world->taken);
+			complete(kernel.recv_tag, -EINVAL, 0);
+			kernel.armed = false;
+			return;
+		}
 		if (*head == c->ring->tail) {
 			complete(kernel.recv_tag, -ENOBUFS, 0);
 			kernel.armed = false;
