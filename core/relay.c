@@ -220,6 +220,20 @@ void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 	      was->admitted < view.datagrams ? was->admitted : view.datagrams, was->shed, unit);
 }
 
+void relay_discard(struct relay *r, uint32_t buffer, size_t len, enum link_layer link)
+{
+	const uint32_t room = r->pool->class[bufpool_class_of(buffer)].buffer_bytes;
+	struct frame_view view = {.datagrams = 1};
+	enum drop_reason why;
+
+	if (len <= room)
+		frame_parse(bufpool_data(r->pool, buffer), len, link, &view, &why);
+	counter_add(&r->page->ingress.frames, 1);
+	counter_add(&r->page->ingress.received, view.datagrams);
+	count_drop(r, DROP_SOCKET_QUEUE, view.datagrams);
+	bufpool_unref(r->pool, buffer);
+}
+
 uint32_t relay_gathered(const struct relay *r)
 {
 	return r->gathered;

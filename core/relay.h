@@ -82,6 +82,14 @@ struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, u
 void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 		  enum link_layer link, const struct arena_outcome *was, uint32_t unit);
 
+/**
+ * relay_discard() - give up a received buffer, which the queue of its socket held for too long
+ * @buffer, @len, @link: as for relay_input()
+ *
+ * Counted as socket_queue.
+ */
+void relay_discard(struct relay *r, uint32_t buffer, size_t len, enum link_layer link);
+
 /* Datagrams gathered and not yet flushed. */
 uint32_t relay_gathered(const struct relay *r);
 

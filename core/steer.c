@@ -354,24 +354,38 @@ static void emit_xor_shift(struct writer *w, uint32_t bits)
 	emit_stmt(w, BPF_ALU | BPF_XOR | BPF_X, 0);
 }
 
-unsigned steer_fanout(enum link_layer link, unsigned n,
-		      struct sock_filter prog[static STEER_SMALL_MAX])
+/* A = steer_hash() of the frame. */
+static void emit_hash(struct writer *w)
 {
-	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
+	emit_stmt(w, BPF_LDX | BPF_B | BPF_MSH, NET(0));
+	emit_stmt(w, BPF_LD | BPF_H | BPF_IND, NET(2));
+	emit_stmt(w, BPF_ALU | BPF_MUL | BPF_K, HASH_PORT);
+	emit_stmt(w, BPF_ST, 0);
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, NET(16));
+	emit_stmt(w, BPF_ALU | BPF_MUL | BPF_K, HASH_GROUP);
+	emit_stmt(w, BPF_LDX | BPF_MEM, 0);
+	emit_stmt(w, BPF_ALU | BPF_XOR | BPF_X, 0);
+	emit_xor_shift(w, 15);
+	emit_stmt(w, BPF_ALU | BPF_MUL | BPF_K, HASH_MIX);
+	emit_xor_shift(w, 13);
+}
 
-	(void)link; /* SKF_NET_OFF finds the IP header behind any link layer */
-	emit_stmt(&w, BPF_LDX | BPF_B | BPF_MSH, NET(0));
-	emit_stmt(&w, BPF_LD | BPF_H | BPF_IND, NET(2));
-	emit_stmt(&w, BPF_ALU | BPF_MUL | BPF_K, HASH_PORT);
-	emit_stmt(&w, BPF_ST, 0);
-	emit_stmt(&w, BPF_LD | BPF_W | BPF_ABS, NET(16));
-	emit_stmt(&w, BPF_ALU | BPF_MUL | BPF_K, HASH_GROUP);
-	emit_stmt(&w, BPF_LDX | BPF_MEM, 0);
-	emit_stmt(&w, BPF_ALU | BPF_XOR | BPF_X, 0);
-	emit_xor_shift(&w, 15);
-	emit_stmt(&w, BPF_ALU | BPF_MUL | BPF_K, HASH_MIX);
-	emit_xor_shift(&w, 13);
+unsigned steer_fanout(enum ipc_steering steering, const uint8_t *members, unsigned n,
+		      struct sock_filter prog[static STEER_FANOUT_MAX])
+{
+	struct writer w = {.prog = prog, .max = STEER_FANOUT_MAX};
+
+	if (steering == STEER_CPU)
+		emit_stmt(&w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_CPU));
+	else
+		emit_hash(&w);
 	emit_stmt(&w, BPF_ALU | BPF_MOD | BPF_K, n ? n : 1);
+	for (unsigned i = 0; i < n; i++) {
+		if (members[i] == i)
+			continue;
+		emit(&w, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, i);
+		emit_stmt(&w, BPF_RET | BPF_K, members[i]);
+	}
 	emit_stmt(&w, BPF_RET | BPF_A, 0);
 	return w.n;
 }

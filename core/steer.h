@@ -12,8 +12,9 @@
  * it is for the kernel's sockets.  The kernel has taken the outer tag off the frame's bytes
  * before it runs any of these programs (experiments/poc_unread_counting_socket).
  *
- * Another program steers: PACKET_FANOUT_CBPF computes steer_hash() and returns
- * the worker.  The same hash in C assigns rules to workers.
+ * Another program steers: PACKET_FANOUT_CBPF computes steer_hash(), or takes the CPU, and
+ * returns the worker.  The kernel exchanges it between two frames, so steering changes
+ * without a frame that comes twice or not at all.  The same hash in C assigns rules to workers.
  */
 #ifndef CORE_STEER_H
 #define CORE_STEER_H
@@ -83,8 +84,19 @@ unsigned steer_counting(struct sock_filter prog[static STEER_SMALL_MAX]);
 /* Nothing at all: on every packet socket until its rules are in place. */
 unsigned steer_filter_nothing(struct sock_filter prog[static STEER_SMALL_MAX]);
 
-/* Fan-out program: steer_worker() for @n sockets.  Frames too short go to socket 0. */
-unsigned steer_fanout(enum link_layer link, unsigned n,
-		      struct sock_filter prog[static STEER_SMALL_MAX]);
+#define STEER_FANOUT_MAX (20 + 2 * MCR_MAX_WORKERS)
+
+/**
+ * steer_fanout() - fan-out program of an input interface
+ * @steering: STEER_RULE: steer_worker() chooses; STEER_CPU: the CPU on which it runs, modulo @n
+ * @members:  the number in the fan-out group of each socket that may be chosen
+ * @n:        how many, 1..MCR_MAX_WORKERS
+ *
+ * The group may have members that are not chosen.  Frames too short for steer_worker() go
+ * to member 0.
+ * Return: number of instructions.
+ */
+unsigned steer_fanout(enum ipc_steering steering, const uint8_t *members, unsigned n,
+		      struct sock_filter prog[static STEER_FANOUT_MAX]);
 
 #endif

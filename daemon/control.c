@@ -353,6 +353,7 @@ static void tick(struct process *p, uint64_t now_ns)
 	if (now_ns >= p->check_ns) {
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
 		control_drift_check(c, now_ns);
+		c->dirty = c->dirty || control_handover_due(c, now_ns);
 	}
 	if (now_ns < p->tick_ns)
 		return;

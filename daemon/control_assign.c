@@ -35,20 +35,31 @@ static uint64_t nth_bit(uint64_t mask, unsigned k)
 	return mask & -mask;
 }
 
+static uint64_t steered_to(const struct rule *r, enum ipc_steering steering, uint64_t mask)
+{
+	if (steering == STEER_CPU)
+		return mask;
+	return nth_bit(mask, steer_worker(ntohl(addr_ipv4_be(&r->input.group)), r->input.port,
+					  (unsigned)__builtin_popcountll(mask)));
+}
+
 uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 {
 	const struct config_iface *s = control_iface_settings(c, r->input.interface);
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
+	const struct ipc_iface *before;
 	uint64_t mask;
 	bool found;
 
 	/* Without its interface a rule has no steering yet: any worker may hold it. */
-	if (control_iface_slot(c, r->input.interface) == MCR_NO_SLOT)
+	if (slot == MCR_NO_SLOT)
 		return worker_mask_all(c->workers);
 	mask = control_iface_workers(c, r->input.interface, &found);
-	if (s && s->steering == STEER_CPU)
-		return mask;
-	return nth_bit(mask, steer_worker(ntohl(addr_ipv4_be(&r->input.group)), r->input.port,
-					  (unsigned)__builtin_popcountll(mask)));
+	mask = steered_to(r, s ? s->steering : STEER_RULE, mask);
+	before = &c->rec.iface[slot].before;
+	if (c->rec.iface[slot].handover_ns)
+		mask |= steered_to(r, (enum ipc_steering)before->steering, before->worker_mask);
+	return mask;
 }
 
 static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)

@@ -211,26 +211,64 @@ static void close_output(struct control *c, uint32_t slot)
 	c->rec.iface[slot].out_error = 0;
 }
 
-static void open_sockets(struct control *c, uint32_t slot)
+static void request_input(struct control *c, struct rec_iface *f, const struct ipc_iface *as)
+{
+	struct ipc_msg msg = {.type = IPC_OPEN_INPUT, .iface = *as};
+
+	f->in_open = true;
+	f->in_as = *as;
+	control_super_request(&c->super, &msg, -1, input_opened, c);
+}
+
+static void open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 {
 	struct rec_iface *f = &c->rec.iface[slot];
-	struct ipc_msg msg = {.type = IPC_OPEN_INPUT};
+	struct ipc_msg msg = {.type = IPC_OPEN_OUTPUT, .iface = input_wanted(c, slot)};
 
-	msg.iface = input_wanted(c, slot);
 	if (f->want_in && f->in_open && !input_fits(&f->in_as, &msg.iface)) {
-		/* Other steering, GRO, workers or larger frames: sockets are made anew. */
-		close_input(c, slot);
+		f->changing = true;
+		f->before = f->in_as;
+		f->handover_ns = now_ns + HANDOVER_NS;
 		c->rec.publish = true;
 	}
-	if (f->want_in && !f->in_open) {
-		f->in_open = true;
-		f->in_as = msg.iface;
-		control_super_request(&c->super, &msg, -1, input_opened, c);
-	}
+	if (f->want_in && !f->in_open)
+		request_input(c, f, &msg.iface);
 	if (f->want_out && !f->out_open) {
-		msg.type = IPC_OPEN_OUTPUT;
 		f->out_open = true;
 		control_super_request(&c->super, &msg, -1, output_opened, c);
+	}
+}
+
+static void change_input(struct control *c, uint32_t slot)
+{
+	struct rec_iface *f = &c->rec.iface[slot];
+	const struct ipc_iface as = input_wanted(c, slot);
+
+	if (f->changing)
+		request_input(c, f, &as);
+	f->changing = false;
+}
+
+bool control_handover_due(const struct control *c, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		const struct rec_iface *f = &c->rec.iface[i];
+
+		if (f->handover_ns && now_ns >= f->handover_ns)
+			return true;
+	}
+	return false;
+}
+
+static void end_handovers(struct control *c, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		struct rec_iface *f = &c->rec.iface[i];
+
+		if (!f->handover_ns || now_ns < f->handover_ns)
+			continue;
+		f->handover_ns = 0;
+		c->rec.publish = true;
 	}
 }
 
@@ -330,13 +368,14 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 	int ret;
 
 	r->failed = false;
+	end_handovers(c, now_ns);
 	ret = mark_wanted(c);
 	if (ret < 0)
 		return ret;
 	update_holds(c, now_ns);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		if (r->iface[i].used && !r->iface[i].gone)
-			open_sockets(c, i);
+			open_sockets(c, i, now_ns);
 	}
 	if (r->publish) {
 		ret = control_publish(c, now_ns);
@@ -344,6 +383,9 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 			return ret;
 		r->publish = false;
 	}
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
+		if (r->iface[i].used && !r->iface[i].gone)
+			change_input(c, i);
 	ret = control_filter_update(c);
 	if (ret < 0)
 		return ret;

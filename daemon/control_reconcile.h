@@ -11,6 +11,10 @@
  * so that a new rule's packets are let in when the workers know it, and an old
  * rule's sockets go when no worker uses them any more.  A second run sends nothing.
  *
+ * An input that is open and is to be steered otherwise, by other workers or with other
+ * buffers, is changed after the publication: its rules are then with the workers of before
+ * and of after.  Those of before keep them for HANDOVER_NS, in which they empty their queues.
+ *
  * Requests count as done when they are sent, because the supervisor works in order.
  * A refusal turns its object back to "not there", keeps the reason for answers, and
  * is tried again by the next run; nothing else is disturbed.
@@ -25,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/clock.h"
 #include "core/ipc.h"
 #include "core/rule.h"
 #include "core/steer.h"
@@ -42,6 +47,9 @@ struct ruleset_entry;
  * @serial:     of the link, 0: taken from a snapshot, not known yet
  * @alt:        its alternative names
  * @in_as:      how the input was opened
+ * @changing:   it is to be another way, once the workers know the rules for it
+ * @before:     until @handover_ns, not 0: how it was, so that workers keep the rules of what
+ *              lies in their queues
  * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
  * @gro_refused: GRO was asked for and is not on
  * @wants:      what the filter that was set lets in, sorted
@@ -59,7 +67,9 @@ struct rec_iface {
 	uint32_t mtu;
 	char name[MCR_IFNAME_MAX];
 	char alt[NETIF_ALT_NAMES][MCR_IFNAME_MAX];
-	struct ipc_iface in_as;
+	bool changing;
+	struct ipc_iface in_as, before;
+	uint64_t handover_ns;
 	int in_error, out_error, filter_error;
 	struct steer_want *wants;
 	size_t n_wants;
@@ -78,6 +88,11 @@ struct control_reconcile {
 	struct rec_iface iface[MCR_MAX_IFACES];
 	struct control_joins joins;
 };
+
+#define HANDOVER_NS (2 * NS_PER_S)
+
+/* Is some handover over, so that reconcile() is due? */
+bool control_handover_due(const struct control *c, uint64_t now_ns);
 
 /* Return: 0; -ENOMEM, nothing was changed then. */
 int control_reconcile(struct control *c, uint64_t now_ns);

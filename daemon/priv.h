@@ -99,10 +99,17 @@ int priv_packet_start(const int *socks, unsigned n, unsigned ifindex);
 void priv_packet_close(const int *socks, unsigned n);
 
 /*
- * Put @n sockets of one interface into a fan-out group in this order.  STEER_RULE
- * attaches the program of core/steer.h.
+ * A fan-out group of @n sockets of one interface, numbered in this order; one more, which
+ * gets the next number; and the program that chooses, steer_fanout().  @member, @sock: any
+ * socket of the group.
  */
-int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link);
+int priv_fanout(const int *socks, unsigned n);
+int priv_fanout_add(int member, int sock);
+int priv_steer(int sock, enum ipc_steering steering, const uint8_t *members, unsigned n);
+/* Give one socket the filter that another has. */
+int priv_copy_filter(int from, int to);
+/* Throw away what waits in a packet socket whose filter lets nothing in.  Return: frames. */
+uint32_t priv_empty_queue(int sock);
 
 /* Unread counting socket on ETH_P_ALL with the smallest receive buffer. */
 int priv_counting_socket(unsigned ifindex);

@@ -35,7 +35,10 @@
 #define PACKET_FANOUT_FLAG_UNIQUEID 0x2000
 #endif
 
-#define INPUT_RCVBUF_BYTES   (64 << 20)
+#define INPUT_RCVBUF_BYTES (64 << 20)
+/* No frame takes less of that than half a kilobyte. */
+#define QUEUE_ERRORS_MAX     3u
+#define QUEUE_FRAMES_MAX     (2 * INPUT_RCVBUF_BYTES / 512)
 #define OUTPUT_SNDBUF_BYTES  (16 << 20)
 #define NETLINK_RCVBUF_BYTES (4 << 20)
 /* So many clients wait to be answered or refused, as far as net.core.somaxconn allows. */
@@ -200,8 +203,7 @@ static int join_fanout(const int *socks, unsigned n, unsigned type)
 	return 0;
 }
 
-static int set_fanout_program(int sock, unsigned short len,
-			      struct sock_filter insns[static STEER_SMALL_MAX])
+static int set_fanout_program(int sock, unsigned short len, struct sock_filter *insns)
 {
 	struct sock_fprog prog = {.len = len, .filter = insns};
 
@@ -209,15 +211,58 @@ static int set_fanout_program(int sock, unsigned short len,
 											 : 0;
 }
 
-int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
+int priv_fanout(const int *socks, unsigned n)
 {
-	struct sock_filter insns[STEER_SMALL_MAX];
-	int ret;
+	return join_fanout(socks, n, PACKET_FANOUT_CBPF);
+}
 
-	ret = join_fanout(socks, n, steering == STEER_CPU ? PACKET_FANOUT_CPU : PACKET_FANOUT_CBPF);
-	if (ret < 0 || steering == STEER_CPU)
-		return ret;
-	return set_fanout_program(socks[0], (unsigned short)steer_fanout(link, n, insns), insns);
+int priv_fanout_add(int member, int sock)
+{
+	socklen_t len = sizeof(int);
+	int group;
+
+	if (getsockopt(member, SOL_PACKET, PACKET_FANOUT, &group, &len) < 0)
+		return -errno;
+	/* Its number in the lower half, how it was made in the upper. */
+	return set_int(sock, SOL_PACKET, PACKET_FANOUT, group);
+}
+
+int priv_steer(int sock, enum ipc_steering steering, const uint8_t *members, unsigned n)
+{
+	struct sock_filter insns[STEER_FANOUT_MAX];
+	const unsigned len = steer_fanout(steering, members, n, insns);
+
+	return set_fanout_program(sock, (unsigned short)len, insns);
+}
+
+int priv_copy_filter(int from, int to)
+{
+	struct sock_filter insns[BPF_MAXINSNS];
+	socklen_t len = BPF_MAXINSNS; /* in instructions */
+	struct sock_fprog prog = {.filter = insns};
+
+	if (getsockopt(from, SOL_SOCKET, SO_GET_FILTER, insns, &len) < 0)
+		return -errno;
+	prog.len = (unsigned short)len;
+	return priv_set_filter(to, &prog);
+}
+
+uint32_t priv_empty_queue(int sock)
+{
+	uint32_t n = 0, errors = 0;
+	char head[64]; /* room for the virtio header, without which nothing is received */
+
+	/* What stands still cannot grow; the bound is against what is not silent yet. */
+	while (n < QUEUE_FRAMES_MAX && errors < QUEUE_ERRORS_MAX) {
+		if (recv(sock, head, sizeof(head), MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
+		    errno == EINVAL) /* older kernels cannot describe it, and drop it */
+			n++;
+		else if (errno == EAGAIN)
+			break;
+		else
+			errors++; /* of the interface: ENETDOWN, once */
+	}
+	return n;
 }
 
 int priv_counting_group(const int *socks, unsigned n)

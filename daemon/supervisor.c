@@ -178,7 +178,9 @@ static void advance_phase(struct supervisor *s, uint64_t now_ns)
 	if (s->phase == PHASE_DRAIN && (workers_gone(s) || now_ns >= s->phase_end_ns)) {
 		for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 			child_kill(s, &s->child[i]);
-		stats_refresh(s);
+		for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+			if (s->input[i].incarnation)
+				iface_end_input(s, i);
 		enter_phase(s, PHASE_FAREWELL, FAREWELL_NS);
 		tell(s, &s->child[CONTROL_INDEX]);
 	}

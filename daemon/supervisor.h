@@ -112,6 +112,7 @@ struct worker_ring {
  * @input_sent:    incarnation of the input it was given in each slot, 0 for none
  * @output_sent:   the same for outputs
  * @snapshot_sent: serial of the last snapshot that it was given
+ * @sent:          messages that its process was sent since it became ready
  * @behind:        its channel was full; worker_sync() goes on when it has room
  */
 struct worker {
@@ -124,6 +125,7 @@ struct worker {
 	uint64_t input_sent[MCR_MAX_IFACES];
 	uint64_t output_sent[MCR_MAX_IFACES];
 	uint64_t snapshot_sent;
+	uint64_t sent;
 	bool behind;
 };
 
@@ -131,7 +133,9 @@ struct worker {
  * struct input - the sockets of one input interface
  * @incarnation: tells one opening of the slot from the next; 0 when closed
  * @round:       the last control that asked for it
- * @sock:        packet socket per worker, -1 for workers that do not serve it
+ * @sock:        packet socket per worker, -1 for workers that never served it
+ * @member:      its number in the fan-out group
+ * @members:     sockets in that group; 0: there is none, with one worker
  * @ipv4_udp:    counts all untagged IPv4 UDP
  * @unclaimed:   of that, frames that passed no prefilter and are not in the page yet;
  *               negative while the counting socket has not been read
@@ -148,6 +152,8 @@ struct input {
 	bool gro_changed;
 	struct priv_gro_state gro_found;
 	int sock[MCR_MAX_WORKERS];
+	uint8_t member[MCR_MAX_WORKERS];
+	unsigned members;
 	int ipv4_udp;
 	int64_t unclaimed;
 	int vlan;
@@ -382,6 +388,8 @@ void worker_readable(struct supervisor *s, unsigned worker);
 bool worker_sync(struct supervisor *s, unsigned worker);
 /* Return: mask of workers that are not up to date. */
 uint64_t worker_sync_all(struct supervisor *s);
+/* Returns when the workers that run have handled what they were sent, at most 100 ms later. */
+void worker_await(struct supervisor *s);
 
 /* --- supervisor_ring.c --- */
 /* Neither ring, and no number yet. */
@@ -449,13 +457,15 @@ bool limit_take(struct supervisor *s, enum limit_kind kind);
 
 /* --- supervisor_iface.c: 0 or a negative errno --- */
 /*
- * A slot that the last control opened otherwise is opened anew.
+ * What is open for the same device is changed in place; another device's is closed first.
  * -EEXIST (it is open as asked for), -ERANGE (no such worker), -EBUSY (see
  * supervisor_limit.c), -ENETDOWN, errno of the calls.
  */
 int iface_open_input(struct supervisor *s, const struct ipc_iface *iface);
 /* -ENOENT when it is not open. */
 int iface_close_input(struct supervisor *s, unsigned slot);
+/* Lets nothing more in, and counts what its queues hold and no worker has taken. */
+void iface_end_input(struct supervisor *s, unsigned slot);
 /* *coarse: the kernel refused the exact programs for their size. */
 int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse);
 /* -EEXIST (it is open), -EINVAL (no workers yet), errno of the calls. */
@@ -508,5 +518,7 @@ uint64_t verify(struct supervisor *s, uint64_t now_ns);
 void stats_refresh(struct supervisor *s);
 /* The same for one. */
 void stats_refresh_input(struct supervisor *s, unsigned slot);
+/* So many frames of a worker, counted as delivered, were thrown away: socket_queue. */
+void stats_left_in_queue(struct supervisor *s, unsigned slot, unsigned worker, uint64_t frames);
 
 #endif

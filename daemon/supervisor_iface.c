@@ -7,8 +7,10 @@
  * no worker gets to see.  An output is one UDP socket per worker.  They live here,
  * so that a worker's death loses nothing: packets go on queueing in them.
  *
- * Opening is all or nothing.  A slot that is opened again gets a new incarnation;
- * worker_sync() tells by it that a worker holds the sockets of an earlier one.
+ * Opening is all or nothing.  An input of the same device is never opened a second time:
+ * its sockets are steered otherwise, and more of them join, so that nothing which lies in a
+ * queue is lost.  Whatever changes gets a new incarnation; worker_sync() tells by it that a
+ * worker knows an earlier one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +47,25 @@ static enum buf_class choose_buffers(const struct input *in)
 	return frame <= BUF_JUMBO_BYTES ? BUF_JUMBO : BUF_SUPER;
 }
 
+/* What was found is put back when the input is closed, however often it was changed. */
+static struct priv_gro_state gro_wanted(const struct supervisor *s, const struct input *in)
+{
+	struct priv_gro_state want = in->gro_found;
+
+	if (s->supers_unreadable)
+		want.udp_forwarding = false;
+	else if (in->iface.gro == GRO_ON)
+		want.gro = want.udp_forwarding = true;
+	else if (in->iface.gro == GRO_OFF)
+		want.udp_forwarding = false;
+	return want;
+}
+
+static bool same_gro(const struct priv_gro_state *a, const struct priv_gro_state *b)
+{
+	return a->gro == b->gro && a->udp_forwarding == b->udp_forwarding;
+}
+
 /*
  * An interface that does not know the features (ret < 0) has no GRO; one whose
  * settings may not be changed keeps them, and control sees from the reply what they are.
@@ -56,19 +77,14 @@ static void apply_gro(const struct supervisor *s, struct input *in)
 	char name[IF_NAMESIZE];
 	struct priv_gro_state want, now;
 
-	in->gro_changed = false;
-	if (priv_gro_get(in->iface.ifindex, &in->gro_found) < 0) {
+	if (priv_gro_get(in->iface.ifindex, &now) < 0) {
 		in->gro_on = false;
 		return;
 	}
-	want = now = in->gro_found;
-	if (s->supers_unreadable)
-		want.udp_forwarding = false;
-	else if (in->iface.gro == GRO_ON)
-		want.gro = want.udp_forwarding = true;
-	else if (in->iface.gro == GRO_OFF)
-		want.udp_forwarding = false;
-	if (want.gro != now.gro || want.udp_forwarding != now.udp_forwarding) {
+	if (!in->gro_changed)
+		in->gro_found = now;
+	want = gro_wanted(s, in);
+	if (!same_gro(&want, &now)) {
 		int ret = priv_gro_set(in->iface.ifindex, &want);
 
 		if (ret < 0)
@@ -78,7 +94,7 @@ static void apply_gro(const struct supervisor *s, struct input *in)
 									    : "that has gone",
 				    strerror(-ret), ret == -EPERM ? " (needs CAP_NET_ADMIN)" : "");
 		else
-			in->gro_changed = true;
+			in->gro_changed = !same_gro(&want, &in->gro_found);
 		/* Asked again: a driver may accept a request and not follow it. */
 		if (priv_gro_get(in->iface.ifindex, &now) < 0)
 			now = in->gro_found;
@@ -86,10 +102,7 @@ static void apply_gro(const struct supervisor *s, struct input *in)
 	in->gro_on = now.gro && now.udp_forwarding;
 }
 
-/*
- * A worker holds its socket until it has come to the message that says otherwise.  What
- * arrives until then would reach it twice if the interface is being opened anew.
- */
+/* A worker holds its socket until it has come to the message that says otherwise. */
 static void silence(int sock)
 {
 	struct sock_filter insns[STEER_SMALL_MAX];
@@ -128,26 +141,82 @@ static void close_input_sockets(struct input *in)
 	in->incarnation = 0;
 }
 
-static int open_packet_sockets(struct input *in)
+/* Which members of the group are chosen: those of the workers that serve the interface. */
+static int steer(struct input *in)
 {
-	int member[MCR_MAX_WORKERS], ret;
+	uint8_t members[MCR_MAX_WORKERS];
 	unsigned n = 0;
 
+	if (!in->members)
+		return 0;
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		if (in->iface.worker_mask >> i & 1)
+			members[n++] = in->member[i];
+	return priv_steer(in->sock[__builtin_ctzll(in->iface.worker_mask)],
+			  (enum ipc_steering)in->iface.steering, members, n);
+}
+
+/* @group: whether there is to be one, because other workers may come to serve it. */
+static int open_packet_sockets(struct input *in, bool group)
+{
+	int socks[MCR_MAX_WORKERS], ret;
+	unsigned n = 0;
+
+	in->members = 0;
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		if (!(in->iface.worker_mask >> i & 1))
 			continue;
 		in->sock[i] = descriptor_or_refuse(priv_packet_socket());
 		if (in->sock[i] < 0)
 			return in->sock[i];
-		member[n++] = in->sock[i];
+		in->member[i] = (uint8_t)n;
+		socks[n++] = in->sock[i];
 	}
-	ret = priv_packet_start(member, n, in->iface.ifindex);
-	if (ret < 0 || n < 2)
+	ret = priv_packet_start(socks, n, in->iface.ifindex);
+	if (ret < 0 || !group)
 		return ret;
-	ret = priv_fanout(member, n, (enum ipc_steering)in->iface.steering,
-			  (enum link_layer)in->iface.link);
+	ret = priv_fanout(socks, n);
+	if (ret == 0) {
+		in->members = n;
+		ret = steer(in);
+	}
 	/* Older kernels let no socket join while its interface is down. */
 	return ret == -EINVAL ? -ENETDOWN : ret;
+}
+
+/*
+ * One more socket in the group.  Its filter comes last: outside the group it would get every
+ * frame that a member gets, and as a member it is not chosen yet.
+ */
+static int add_packet_socket(struct input *in, unsigned worker, int member)
+{
+	int ret;
+
+	in->sock[worker] = descriptor_or_refuse(priv_packet_socket());
+	if (in->sock[worker] < 0)
+		return in->sock[worker];
+	ret = priv_packet_start(&in->sock[worker], 1, in->iface.ifindex);
+	if (ret == 0)
+		ret = priv_fanout_add(member, in->sock[worker]);
+	if (ret < 0) {
+		close_socket(&in->sock[worker]);
+		return ret == -EINVAL ? -ENETDOWN : ret;
+	}
+	in->member[worker] = (uint8_t)in->members++;
+	return priv_copy_filter(member, in->sock[worker]);
+}
+
+/* Workers that no longer serve the interface keep their sockets, which are not chosen. */
+static int add_packet_sockets(struct input *in, uint64_t worker_mask)
+{
+	int member = -1, ret = 0;
+
+	for (unsigned i = 0; i < MCR_MAX_WORKERS && member < 0; i++)
+		member = in->sock[i];
+	for (unsigned i = 0; i < MCR_MAX_WORKERS && ret == 0; i++)
+		if (worker_mask >> i & 1 && in->sock[i] < 0)
+			ret = add_packet_socket(in, i, member);
+	return ret;
 }
 
 /*
@@ -200,28 +269,45 @@ static bool serves(const struct input *in, const struct ipc_iface *want)
 	       have->worker_mask == want->worker_mask;
 }
 
-int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
+/*
+ * The same sockets, otherwise steered or with other buffers: what lies in their queues stays
+ * there.  Control has published what the workers need to know; they have taken it, and the
+ * larger buffers, before frames come that need them.
+ */
+static int change_input(struct supervisor *s, struct input *in, const struct ipc_iface *iface)
 {
-	struct input *in = &s->input[iface->slot];
+	const struct ipc_iface was = in->iface;
+	enum buf_class class;
+	int ret = add_packet_sockets(in, iface->worker_mask);
+
+	in->iface = *iface;
+	if (ret < 0) {
+		in->iface = was;
+		return ret;
+	}
+	class = iface->gro == GRO_ON ? BUF_SUPER : choose_buffers(in);
+	if (class > in->buf_class)
+		in->buf_class = class;
+	in->incarnation = ++s->next_incarnation;
+	worker_sync_all(s);
+	worker_await(s);
+	ret = steer(in);
+	if (ret < 0)
+		in->iface = was;
+	else
+		apply_gro(s, in);
+	return ret;
+}
+
+static int open_input(struct supervisor *s, struct input *in, const struct ipc_iface *iface)
+{
 	int ret;
 
-	if (in->incarnation && serves(in, iface)) {
-		in->round = s->round;
-		return -EEXIST;
-	}
-	if (!iface->worker_mask || (iface->worker_mask & ~worker_mask_all(s->workers)))
-		return -ERANGE;
-	if (!limit_take(s, LIMIT_INPUTS))
-		return -EBUSY;
-	/* Of a control that died before it could publish: no snapshot speaks of it. */
-	if (in->incarnation)
-		iface_close_input(s, iface->slot);
 	in->iface = *iface;
-	in->round = s->round;
 	/* In this order, or what is counted exceeds what there was: see supervisor_stats.c. */
 	ret = open_counting_sockets(in);
 	if (ret == 0)
-		ret = open_packet_sockets(in);
+		ret = open_packet_sockets(in, s->workers > 1);
 	if (ret < 0) {
 		close_input_sockets(in);
 		return ret;
@@ -235,14 +321,49 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 	return 0;
 }
 
+int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
+{
+	struct input *in = &s->input[iface->slot];
+
+	if (in->incarnation && serves(in, iface)) {
+		in->round = s->round;
+		return -EEXIST;
+	}
+	if (!iface->worker_mask || (iface->worker_mask & ~worker_mask_all(s->workers)))
+		return -ERANGE;
+	if (!limit_take(s, LIMIT_INPUTS))
+		return -EBUSY;
+	in->round = s->round;
+	if (in->incarnation && in->iface.ifindex == iface->ifindex && in->iface.link == iface->link)
+		return change_input(s, in, iface);
+	if (in->incarnation)
+		iface_close_input(s, iface->slot);
+	return open_input(s, in, iface);
+}
+
 int iface_close_input(struct supervisor *s, unsigned slot)
 {
 	if (!s->input[slot].incarnation)
 		return -ENOENT;
-	stats_refresh_input(s, slot);
+	iface_end_input(s, slot);
 	close_input_sockets(&s->input[slot]);
 	worker_sync_all(s);
 	return 0;
+}
+
+void iface_end_input(struct supervisor *s, unsigned slot)
+{
+	struct input *in = &s->input[slot];
+	uint64_t left[MCR_MAX_WORKERS] = {0};
+
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		silence(in->sock[i]);
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		if (in->sock[i] >= 0)
+			left[i] = priv_empty_queue(in->sock[i]);
+	stats_refresh_input(s, slot);
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		stats_left_in_queue(s, slot, i, left[i]);
 }
 
 /*

@@ -70,7 +70,7 @@ struct saved_worker {
 	uint64_t rings;
 	struct ring_info ring, last;
 	uint32_t ring_given, last_given;
-	uint64_t snapshot_sent;
+	uint64_t snapshot_sent, sent;
 	uint64_t input_sent[MCR_MAX_IFACES];
 	uint64_t output_sent[MCR_MAX_IFACES];
 };
@@ -80,7 +80,8 @@ struct saved_input {
 	int64_t unclaimed;
 	struct ipc_iface iface;
 	uint32_t buf_class;
-	uint8_t gro_on, gro_changed, gro, udp_forwarding, fraglist, reserved[7];
+	uint8_t gro_on, gro_changed, gro, udp_forwarding, fraglist, members, reserved[6];
+	uint8_t member[MCR_MAX_WORKERS];
 };
 
 struct saved_output {
@@ -248,7 +249,8 @@ static void save_worker(const struct worker *worker, struct state_writer *w)
 				     .last = worker->last.info,
 				     .ring_given = worker->ring.given,
 				     .last_given = worker->last.given,
-				     .snapshot_sent = worker->snapshot_sent};
+				     .snapshot_sent = worker->snapshot_sent,
+				     .sent = worker->sent};
 
 	memcpy(saved.input_sent, worker->input_sent, sizeof(saved.input_sent));
 	memcpy(saved.output_sent, worker->output_sent, sizeof(saved.output_sent));
@@ -284,6 +286,7 @@ static void restore_worker(struct supervisor *s, struct worker *worker, struct s
 	worker->cpu = saved.cpu;
 	worker->behind = saved.behind;
 	worker->snapshot_sent = saved.snapshot_sent;
+	worker->sent = saved.sent;
 	memcpy(worker->input_sent, saved.input_sent, sizeof(saved.input_sent));
 	memcpy(worker->output_sent, saved.output_sent, sizeof(saved.output_sent));
 }
@@ -300,8 +303,10 @@ static void save_input(const struct input *in, struct state_writer *w)
 				    .gro_changed = in->gro_changed,
 				    .gro = in->gro_found.gro,
 				    .udp_forwarding = in->gro_found.udp_forwarding,
-				    .fraglist = in->gro_found.fraglist};
+				    .fraglist = in->gro_found.fraglist,
+				    .members = (uint8_t)in->members};
 
+	memcpy(saved.member, in->member, sizeof(saved.member));
 	state_put(w, &saved, sizeof(saved));
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		state_put_fd(w, in->sock[i]);
@@ -327,7 +332,8 @@ static void restore_input(struct supervisor *s, struct state_reader *r)
 	state_check(r, iface_is_valid(&saved.iface) && saved.buf_class < BUF_CLASSES &&
 			       saved.incarnation >= 1 && saved.incarnation <= s->next_incarnation &&
 			       (saved.gro_on | saved.gro_changed | saved.gro |
-				saved.udp_forwarding | saved.fraglist) <= 1);
+				saved.udp_forwarding | saved.fraglist) <= 1 &&
+			       saved.members <= s->workers);
 	if (r->error)
 		return;
 	in = &s->input[saved.iface.slot];
@@ -341,8 +347,12 @@ static void restore_input(struct supervisor *s, struct state_reader *r)
 	in->gro_found = (struct priv_gro_state){saved.gro, saved.udp_forwarding, saved.fraglist};
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		in->sock[i] = state_get_fd(r, FD_PACKET, 0);
-		state_check(r, (in->sock[i] >= 0) == (saved.iface.worker_mask >> i & 1));
+		/* A worker that served it once keeps its socket. */
+		state_check(r, in->sock[i] >= 0 ? i < s->workers
+						: !(saved.iface.worker_mask >> i & 1));
 	}
+	in->members = saved.members;
+	memcpy(in->member, saved.member, sizeof(in->member));
 	in->ipv4_udp = state_need_fd(r, FD_PACKET, 0);
 	in->vlan = state_need_fd(r, FD_PACKET, 0);
 	in->foreign = state_need_fd(r, FD_PACKET, 0);

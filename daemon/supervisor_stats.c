@@ -45,6 +45,16 @@ void stats_refresh_input(struct supervisor *s, unsigned slot)
 	}
 }
 
+void stats_left_in_queue(struct supervisor *s, unsigned slot, unsigned worker, uint64_t frames)
+{
+	struct iface_counts *to = &s->iface_page->slot[slot].all;
+
+	/* They were delivered to a queue, and then to nobody. */
+	counter_add(&to->delivered, -frames);
+	counter_add(&s->iface_page->queue[slot].all[worker], frames);
+	counter_add(&to->socket_queue, frames);
+}
+
 void stats_refresh(struct supervisor *s)
 {
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)

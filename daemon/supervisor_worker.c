@@ -11,11 +11,15 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
+
+#define AWAIT_NS (100 * NS_PER_MS) /* several turns of a worker that is overloaded */
 
 int worker_map_page(struct worker *w)
 {
@@ -84,8 +88,10 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	memset(w->input_sent, 0, sizeof(w->input_sent));
 	memset(w->output_sent, 0, sizeof(w->output_sent));
 	w->snapshot_sent = 0;
+	w->sent = 0;
 	w->behind = false;
 	worker_page_init(w->page); /* whatever its predecessor made of it */
+	__atomic_store_n(&w->page->commands, 0, __ATOMIC_RELAXED);
 	ret = give(s, worker, GIFT_ARENA, w->arena_fd);
 	if (ret == 0)
 		ret = give(s, worker, GIFT_WORKER_PAGE, w->page_fd);
@@ -104,6 +110,16 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	}
 }
 
+/* A message to a worker that is ready. */
+static int send_message(struct supervisor *s, unsigned worker, struct ipc_msg *msg, int fd)
+{
+	const int ret = ipc_send(s->child[worker].channel, msg, fd);
+
+	if (ret == 0)
+		s->worker[worker].sent++;
+	return ret;
+}
+
 static int send_slot(struct supervisor *s, unsigned worker, enum ipc_type type, unsigned slot,
 		     int fd)
 {
@@ -117,7 +133,7 @@ static int send_slot(struct supervisor *s, unsigned worker, enum ipc_type type, 
 					       .buf_class = (uint8_t)in->buf_class};
 	else if (type == IPC_OUTPUT)
 		msg.input.ifindex = s->output[slot].ifindex;
-	return ipc_send(s->child[worker].channel, &msg, fd);
+	return send_message(s, worker, &msg, fd);
 }
 
 /*
@@ -155,7 +171,7 @@ static int sync_snapshot(struct supervisor *s, unsigned worker)
 
 	if (s->snapshot_fd < 0 || w->snapshot_sent == s->snapshot_serial)
 		return 0;
-	ret = ipc_send(s->child[worker].channel, &msg, s->snapshot_fd);
+	ret = send_message(s, worker, &msg, s->snapshot_fd);
 	if (ret == 0)
 		w->snapshot_sent = s->snapshot_serial;
 	return ret;
@@ -206,6 +222,25 @@ uint64_t worker_sync_all(struct supervisor *s)
 		if (!worker_sync(s, i))
 			busy |= 1ull << i;
 	return busy;
+}
+
+static bool is_up_to_date(const struct supervisor *s, unsigned worker)
+{
+	const struct child *c = &s->child[worker];
+	const struct worker *w = &s->worker[worker];
+
+	return !c->ready || c->channel < 0 ||
+	       (!w->behind && __atomic_load_n(&w->page->commands, __ATOMIC_RELAXED) >= w->sent);
+}
+
+void worker_await(struct supervisor *s)
+{
+	const struct timespec pause = {.tv_nsec = NS_PER_MS};
+	const uint64_t until_ns = supervisor_now_ns() + AWAIT_NS;
+
+	for (unsigned i = 0; i < s->workers; i++)
+		while (!is_up_to_date(s, i) && supervisor_now_ns() < until_ns)
+			nanosleep(&pause, NULL);
 }
 
 static void became_ready(struct supervisor *s, unsigned worker)

@@ -247,6 +247,7 @@ static void drain_sockets(struct worker *w)
 	do {
 		worker_arm(w);
 	} while ((turn(w, false) || worker_has_input(w)) && w->now_ns < until_ns);
+	worker_discard(w);
 }
 
 static void run(struct worker *w)

@@ -105,6 +105,9 @@ unsigned worker_reap(struct worker *w);
 /* Sends what was gathered, and settles the batch. */
 void worker_flush(struct worker *w);
 
+/* Receives nothing more, and counts what was received and not handled.  Between batches. */
+void worker_discard(struct worker *w);
+
 /* Arms what is not armed and may be: receives, and the watch on the channel. */
 void worker_arm(struct worker *w);
 

@@ -176,9 +176,11 @@ void worker_commands(struct worker *w)
 	w->channel_ready = false;
 	do {
 		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
-		if (ret == 1)
-			command(w, &m, fd);
-	} while (ret == 1 && m.type != IPC_SNAPSHOT && m.type != IPC_INPUT_CLOSE);
+		if (ret != 1)
+			break;
+		command(w, &m, fd);
+		counter_add(&w->page->commands, 1);
+	} while (m.type != IPC_SNAPSHOT && m.type != IPC_INPUT_CLOSE);
 	if (ret == 1)
 		return;
 	if (ret == 0)

@@ -141,6 +141,22 @@ static void recv_ended(struct worker *w, union ring_tag tag, int res)
 	}
 }
 
+/* The buffer of a receive, held; -1 when there is none. */
+static int take_buffer(struct worker *w, const struct arena_event *e)
+{
+	const union ring_tag tag = {.u64 = e->tag};
+	const uint32_t bid = e->flags >> IORING_CQE_BUFFER_SHIFT;
+	int buffer;
+
+	if (!(e->flags & IORING_CQE_F_BUFFER))
+		return -1;
+	buffer = bufpool_take(&w->pool, tag.class, bid);
+	if (buffer < 0)
+		log_limited(&w->limit_recv, w->now_ns, SEV_ERROR, FAC_BUFFER_POOL,
+			    "the kernel returned buffer %u, which it does not have", bid);
+	return buffer;
+}
+
 /* A completion of a receive, from the journal. */
 static void recv_done(struct worker *w, struct arena_event *e)
 {
@@ -152,17 +168,10 @@ static void recv_done(struct worker *w, struct arena_event *e)
 		recv_ended(w, tag, e->res);
 	if (ring_is_unreadable(e->res, e->flags))
 		ingress_count_unreadable(&w->page->ingress);
-	if (!(e->flags & IORING_CQE_F_BUFFER))
-		return;
-	buffer = bufpool_take(&w->pool, tag.class, e->flags >> IORING_CQE_BUFFER_SHIFT);
-	if (buffer < 0) {
-		log_limited(&w->limit_recv, w->now_ns, SEV_ERROR, FAC_BUFFER_POOL,
-			    "the kernel returned buffer %u, which it does not have",
-			    e->flags >> IORING_CQE_BUFFER_SHIFT);
-		return;
-	}
-	e->was = relay_input(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0, tag.slot,
-			     ring_tag_link(tag), w->now_ns);
+	buffer = take_buffer(w, e);
+	if (buffer >= 0)
+		e->was = relay_input(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0,
+				     tag.slot, ring_tag_link(tag), w->now_ns);
 }
 
 /* Walks the completion queue: receives go to the journal, all else is handled. */
@@ -298,4 +307,31 @@ void worker_flush(struct worker *w)
 	if (w->journal.header->attempts && !w->recovery &&
 	    (!journal_waiting(&w->journal) || (int32_t)(w->journal.in - w->recovered_until) >= 0))
 		recover_end(w->arena);
+}
+
+static void discard_event(struct worker *w, const struct arena_event *e)
+{
+	const int buffer = take_buffer(w, e);
+
+	if (ring_is_unreadable(e->res, e->flags))
+		ingress_count_unreadable(&w->page->ingress);
+	if (buffer >= 0)
+		relay_discard(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0,
+			      ring_tag_link((union ring_tag){.u64 = e->tag}));
+}
+
+void worker_discard(struct worker *w)
+{
+	/* Without a table the batch in the journal is the predecessor's, for a successor. */
+	if (!w->table)
+		return;
+	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++)
+		worker_disarm(w, slot);
+	/* The receives end while this is submitted. */
+	if (ring_submit(&w->ring) < 0)
+		return;
+	walk(w);
+	for (; journal_waiting(&w->journal); w->journal.in++)
+		discard_event(w, journal_event(&w->journal, w->journal.in));
+	commit(w);
 }

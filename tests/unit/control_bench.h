@@ -213,10 +213,15 @@ static const char *serve(struct bench *b)
 	return text;
 }
 
+static inline const char *run_at(struct bench *b, uint64_t now_ns)
+{
+	assert_int_equal(control_reconcile(b->c, now_ns), 0);
+	return serve(b);
+}
+
 static const char *run(struct bench *b)
 {
-	assert_int_equal(control_reconcile(b->c, 1000), 0);
-	return serve(b);
+	return run_at(b, 1000);
 }
 
 static inline struct snapshot_view view_of(struct bench *b)

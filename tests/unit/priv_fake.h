@@ -28,9 +28,14 @@ static struct {
 	struct priv_gro_state gro;
 	int gro_sets, gro_error;
 	bool counts[1024]; /* descriptors of counting sockets */
-	int group_error;
 	int probes, probe_error;
 	int bound_to;     /* the device of every packet socket */
+	int group_error, fanout_error;
+	enum ipc_steering steering;
+	uint8_t members[64]; /* of the last program */
+	unsigned n_members;
+	int copied;       /* filters */
+	uint32_t queued;  /* frames in the next queue that is emptied */
 	uint32_t counted; /* what each of them counts between two readings */
 } fake;
 
@@ -64,9 +69,38 @@ void priv_packet_close(const int *socks, unsigned n)
 		close(socks[i]);
 }
 
-int priv_fanout(const int *socks, unsigned n, enum ipc_steering steering, enum link_layer link)
+int priv_fanout(const int *socks, unsigned n)
 {
+	note_made("g");
+	return fake.fanout_error;
+}
+
+int priv_fanout_add(int member, int sock)
+{
+	note_made("a");
+	return fake.fanout_error;
+}
+
+int priv_steer(int sock, enum ipc_steering steering, const uint8_t *members, unsigned n)
+{
+	fake.steering = steering;
+	fake.n_members = n;
+	memcpy(fake.members, members, n);
 	return 0;
+}
+
+int priv_copy_filter(int from, int to)
+{
+	fake.copied++;
+	return 0;
+}
+
+uint32_t priv_empty_queue(int sock)
+{
+	const uint32_t n = fake.queued;
+
+	fake.queued = 0;
+	return n;
 }
 
 int priv_counting_socket(unsigned ifindex)

@@ -100,7 +100,7 @@ static void test_recreated_interface(void **state)
 	assert_string_equal(run(b), "");
 }
 
-/* Receive buffers are chosen by the MTU: for larger frames the sockets are made anew. */
+/* Receive buffers are chosen by the MTU: for larger frames the input is changed. */
 static void test_mtu(void **state)
 {
 	struct bench *b = *state;
@@ -109,7 +109,7 @@ static void test_mtu(void **state)
 	add_rule(b, "in0", "239.1.1.1", 5000, "in0");
 	run(b);
 	b->c->netif.links[0].mtu = 9000;
-	assert_string_equal(run(b), "close-in open-in publish filter");
+	assert_string_equal(run(b), "publish open-in");
 	assert_int_equal(b->input.mtu, 9000);
 	b->c->netif.links[0].mtu = 1400;
 	assert_string_equal(run(b), "publish");
@@ -250,16 +250,24 @@ static void test_settings(void **state)
 
 	use_settings(b, "{\"steering\":{\"in0\":\"cpu\"},\"pinning\":{\"in0\":[1,3]},"
 			"\"gro\":{\"in0\":true}}");
-	assert_string_equal(run(b), "close-in open-in publish filter");
+	assert_string_equal(run(b), "publish open-in");
 	assert_int_equal(b->input.steering, STEER_CPU);
 	assert_int_equal(b->input.worker_mask, 0xa);
 	assert_int_equal(b->input.gro, GRO_ON);
+	/* The worker of before keeps the rule for a while. */
+	assert_int_equal(control_rule_workers(b->c, r), 0xa | one);
+	assert_int_equal(view_of(b).rules[0].worker_mask, 0xa | one);
+	assert_string_equal(run(b), "");
+	assert_false(control_handover_due(b->c, 999 + HANDOVER_NS));
+	assert_true(control_handover_due(b->c, 1000 + HANDOVER_NS));
+	assert_string_equal(run_at(b, 1000 + HANDOVER_NS), "publish");
 	assert_int_equal(control_rule_workers(b->c, r), 0xa);
 	assert_int_equal(view_of(b).rules[0].worker_mask, 0xa);
-	assert_string_equal(run(b), "");
+	assert_false(control_handover_due(b->c, UINT64_MAX));
 
 	use_settings(b, "{\"pinning\":{\"in0\":[1,3]}}");
-	run(b);
+	assert_string_equal(run(b), "publish open-in");
+	assert_string_equal(run_at(b, 1000 + HANDOVER_NS), "publish");
 	one = control_rule_workers(b->c, r);
 	assert_int_equal(__builtin_popcountll(one), 1);
 	assert_int_equal(one & ~0xaull, 0);

@@ -373,14 +373,25 @@ static void nothing_passes_nothing(void **state)
 	assert_int_equal(bpf_run(prog, n, &s), 0);
 }
 
+/* Every socket of a group is chosen, in the order in which it joined. */
+static uint8_t in_order[MCR_MAX_WORKERS];
+
+static void number_members(void)
+{
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		in_order[i] = (uint8_t)i;
+}
+
 static void fanout_is_steer_worker(void **state)
 {
 	unsigned used[64] = {0};
 
+	number_members();
+
 	for (enum link_layer link = LINK_ETHERNET; link < LINK_LAYERS; link++) {
 		for (unsigned n = 1; n <= 64; n++) {
-			struct sock_filter prog[STEER_SMALL_MAX];
-			const unsigned len = steer_fanout(link, n, prog);
+			struct sock_filter prog[STEER_FANOUT_MAX];
+			const unsigned len = steer_fanout(STEER_RULE, in_order, n, prog);
 
 			assert_true(len <= STEER_SMALL_MAX);
 			for (unsigned i = 0; i < 400; i++) {
@@ -403,6 +414,30 @@ static void fanout_is_steer_worker(void **state)
 			fail_msg("worker %u of 64 gets none of 800 flows", w);
 }
 
+/* The k-th worker's socket may be any member of the group. */
+static void fanout_to_members(void **state)
+{
+	struct sock_filter prog[STEER_FANOUT_MAX];
+	uint8_t members[MCR_MAX_WORKERS];
+
+	for (unsigned n = 1; n <= MCR_MAX_WORKERS; n++) {
+		unsigned len;
+
+		for (unsigned i = 0; i < n; i++)
+			members[i] = (uint8_t)(MCR_MAX_WORKERS - 1 - i);
+		len = steer_fanout(STEER_RULE, members, n, prog);
+		for (unsigned i = 0; i < 100; i++) {
+			const uint32_t group = 0xef000000u + i;
+			const struct sample s = sample_of(LINK_ETHERNET, group, 5000, 5, 120);
+
+			assert_int_equal(bpf_run(prog, len, &s),
+					 members[steer_worker(group, 5000, n)]);
+		}
+		assert_true(steer_fanout(STEER_CPU, members, n, prog) <= STEER_FANOUT_MAX);
+		assert_int_equal(prog[0].k, (uint32_t)(SKF_AD_OFF + SKF_AD_CPU));
+	}
+}
+
 /* Flows as operators number them, one group or one port apart, spread over the workers. */
 static void neighbours_spread(void **state)
 {
@@ -423,8 +458,8 @@ static void neighbours_spread(void **state)
 
 static void fanout_of_short_frames_is_socket_0(void **state)
 {
-	struct sock_filter prog[STEER_SMALL_MAX];
-	const unsigned n = steer_fanout(LINK_ETHERNET, 7, prog);
+	struct sock_filter prog[STEER_FANOUT_MAX];
+	const unsigned n = (number_members(), steer_fanout(STEER_RULE, in_order, 7, prog));
 	struct sample s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, 0);
 
 	for (; s.len < ETHER + 24; s.len++)
@@ -448,7 +483,8 @@ static void kernel_accepts(void **state)
 	static const unsigned sizes[][2] = {{0, 0},   {1, 1},   {3, 1},   {50, 1},
 					    {1, 450}, {300, 1}, {450, 1}, {780, 1}};
 	static struct steer_want wants[1000];
-	struct sock_filter small[STEER_SMALL_MAX];
+	static const uint8_t others[] = {1, 3, 0};
+	struct sock_filter small[STEER_SMALL_MAX], fanout[STEER_FANOUT_MAX];
 	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	if (sock < 0 && (errno == EPERM || errno == EACCES || errno == EAFNOSUPPORT)) {
@@ -468,7 +504,8 @@ static void kernel_accepts(void **state)
 		attach(sock, p.vlan, p.n_vlan, "vlan");
 		attach(sock, p.counting, p.n_counting, "counting");
 		attach(sock, small, steer_filter_nothing(small), "nothing");
-		attach(sock, small, steer_fanout(link, 3, small), "fanout");
+		attach(sock, fanout, steer_fanout(STEER_RULE, others, 3, fanout), "fanout");
+		attach(sock, fanout, steer_fanout(STEER_CPU, others, 3, fanout), "fanout by CPU");
 	}
 	close(sock);
 }
@@ -484,6 +521,7 @@ int main(void)
 		cmocka_unit_test(passes_whole),
 		cmocka_unit_test(nothing_passes_nothing),
 		cmocka_unit_test(fanout_is_steer_worker),
+		cmocka_unit_test(fanout_to_members),
 		cmocka_unit_test(neighbours_spread),
 		cmocka_unit_test(fanout_of_short_frames_is_socket_0),
 		cmocka_unit_test(kernel_accepts),

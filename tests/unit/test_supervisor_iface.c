@@ -53,8 +53,7 @@ static void test_inputs(void **state)
 	assert_true(sup->input[0].incarnation > first);
 }
 
-/* Counters of a slot go on; those of a device begin when it gets the slot. */
-/* A control that was restarted asks for it in another way: then it is opened anew. */
+/* A control that was restarted asks for it in another way: the sockets stay, others are chosen. */
 static void test_input_wanted_in_another_way(void **state)
 {
 	static const uint64_t masks[] = {3, 1, 2, 3};
@@ -68,12 +67,14 @@ static void test_input_wanted_in_another_way(void **state)
 		assert_true(sup->input[0].incarnation > last);
 		last = sup->input[0].incarnation;
 		for (unsigned w = 0; w < 2; w++)
-			assert_int_equal(sup->input[0].sock[w] >= 0, masks[i] >> w & 1);
+			assert_true(sup->input[0].sock[w] >= 0);
+		assert_int_equal(fake.n_members, __builtin_popcountll(masks[i]));
 		assert_int_equal(ask(want, -1), -EEXIST);
 		assert_true(sup->input[0].incarnation == last);
 	}
 }
 
+/* Counters of a slot go on; those of a device begin when it gets the slot. */
 static void test_slot_handed_on(void **state)
 {
 	struct ipc_msg other = iface_msg(IPC_OPEN_INPUT, 0, 1);
@@ -121,7 +122,86 @@ static void test_counting_sockets_first(void **state)
 {
 	configure(2);
 	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
-	assert_string_equal(fake.made, "cccpp");
+	assert_string_equal(fake.made, "cccppg");
+}
+
+/* What changes is steered otherwise: no socket is closed, so nothing in its queue is lost. */
+static void test_changed_in_place(void **state)
+{
+	struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+	uint64_t incarnation;
+	int first;
+
+	configure(3);
+	fake.gro = (struct priv_gro_state){0};
+	assert_int_equal(ask(m, -1), 0);
+	assert_string_equal(fake.made, "cccpg");
+	first = sup->input[0].sock[0];
+	incarnation = sup->input[0].incarnation;
+
+	/* Two workers more, of which the last is made a member first. */
+	m.iface.worker_mask = 5;
+	assert_int_equal(ask(m, -1), 0);
+	m.iface.worker_mask = 6;
+	m.iface.steering = STEER_CPU;
+	assert_int_equal(ask(m, -1), 0);
+	assert_string_equal(fake.made, "cccpgpapa");
+	assert_int_equal(fake.copied, 2);
+	assert_int_equal(sup->input[0].sock[0], first);
+	assert_true(sup->input[0].incarnation > incarnation);
+	assert_int_equal(fake.steering, STEER_CPU);
+	assert_int_equal(fake.n_members, 2);
+	assert_int_equal(fake.members[0], 2);
+	assert_int_equal(fake.members[1], 1);
+
+	/* Buffers only grow; GRO is put back to what was found, whatever it was meanwhile. */
+	m.iface.gro = GRO_ON;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(reply_value, 1);
+	assert_int_equal(sup->input[0].buf_class, BUF_SUPER);
+	m.iface.gro = GRO_OFF;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(sup->input[0].buf_class, BUF_SUPER);
+	assert_false(fake.gro.udp_forwarding);
+	m.iface.gro = GRO_ON;
+	assert_int_equal(ask(m, -1), 0);
+	assert_true(fake.gro.udp_forwarding);
+	assert_int_equal(sup->input[0].sock[0], first);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_false(fake.gro.gro || fake.gro.udp_forwarding);
+	assert_int_equal(sup->input[0].sock[0], -1);
+}
+
+/* Nothing changes when one more socket cannot be had. */
+static void test_change_refused(void **state)
+{
+	struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+
+	configure(2);
+	assert_int_equal(ask(m, -1), 0);
+	m.iface.worker_mask = 3;
+	fake.fail_packet_socket_at = fake.packet_sockets + 1;
+	assert_int_equal(ask(m, -1), -ENODEV);
+	assert_int_equal(sup->input[0].iface.worker_mask, 1);
+	assert_true(sup->input[0].incarnation && sup->input[0].sock[0] >= 0);
+	fake.fanout_error = -EINVAL;
+	assert_int_equal(ask(m, -1), -ENETDOWN);
+	assert_int_equal(sup->input[0].sock[1], -1);
+	fake.fanout_error = 0;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(fake.n_members, 2);
+}
+
+/* What nobody has taken when an input is closed counts as lost in its queue. */
+static void test_left_in_queue(void **state)
+{
+	configure(1);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	memset(&page.slot[0].all, 0, sizeof(page.slot[0].all));
+	fake.queued = 5;
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_int_equal(page.slot[0].all.delivered, 7 - 5);
+	assert_int_equal(page.slot[0].all.socket_queue, 3 + 5);
 }
 
 static void test_buffers_and_gro(void **state)
@@ -394,6 +474,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_slot_handed_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_input_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counting_sockets_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changed_in_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_change_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_left_in_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_buffers_and_gro, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gro_that_cannot_be_read, setup, teardown),
