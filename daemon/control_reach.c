@@ -152,8 +152,10 @@ void reach_hop_is(struct control_reach *r, struct reach_hop *h, enum reach_state
 	/* A host that did not answer is not asked for the first time when it is asked again. */
 	if (state == HOP_ASKED && was == HOP_FAILED)
 		return;
-	if (was == HOP_VALID && state != HOP_VALID)
+	if (was == HOP_VALID && state != HOP_VALID) {
+		h->failed_ns = state == HOP_FAILED ? now_ns : 0;
 		h->probe_ns = 0;
+	}
 	if (state == HOP_ASKED && was != HOP_ASKED) {
 		h->since_ns = now_ns;
 		r->settle_ns = now_ns + REACH_SETTLE_NS;
@@ -167,6 +169,18 @@ void reach_hop_is(struct control_reach *r, struct reach_hop *h, enum reach_state
 	/* An entry that went may be back in no time. */
 	if (state != was)
 		act_in(r, state == HOP_ASKED ? REACH_GRACE_NS : REACH_GATHER_NS, now_ns);
+}
+
+void reach_hop_removed(struct control_reach *r, struct reach_hop *h, uint64_t now_ns)
+{
+	/* An entry that somebody deletes is said to have failed first: that is not its verdict. */
+	if (h->state == HOP_FAILED && h->failed_ns && now_ns - h->failed_ns < REACH_GATHER_NS) {
+		if (r->act_ns == h->failed_ns + REACH_GATHER_NS)
+			r->act_ns = UINT64_MAX;
+		h->state = HOP_VALID;
+		probe_remove(r, h);
+	}
+	reach_hop_is(r, h, HOP_ASKED, now_ns);
 }
 
 struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns)

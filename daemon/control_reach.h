@@ -49,7 +49,7 @@ struct nlmsghdr;
  * time that a live host takes to answer, so a flushed neighbour table interrupts nothing.
  */
 #define REACH_GATHER_NS (2 * NS_PER_MS)
-#define REACH_GRACE_NS  (50 * NS_PER_MS)
+#define REACH_GRACE_NS  (100 * NS_PER_MS)
 /* A host that has not answered by now may not be there: nobody waits for it any longer. */
 #define REACH_SETTLE_NS (200 * NS_PER_MS)
 
@@ -85,6 +85,7 @@ TAILQ_HEAD(reach_questions, reach_question);
  * @users:    destinations behind it
  * @blind:    it cannot be probed (the supervisor says so), so not knowing means nothing
  * @since_ns: when it was first needed, or asked for anew
+ * @failed_ns: when it failed after it had been valid
  * @probe_ns: when it was probed last, 0: never
  */
 struct reach_hop {
@@ -98,6 +99,7 @@ struct reach_hop {
 	bool probing; /* in the list of those that are probed */
 	bool blind;
 	uint64_t since_ns;
+	uint64_t failed_ns;
 	uint64_t probe_ns;
 };
 TAILQ_HEAD(reach_hops, reach_hop);
@@ -215,6 +217,9 @@ void reach_dest_is(struct control_reach *r, struct reach_dest *d, enum reach_way
 		   uint32_t ifindex, uint32_t host_be, uint64_t now_ns);
 void reach_hop_is(struct control_reach *r, struct reach_hop *h, enum reach_state state,
 		  uint64_t now_ns);
+
+/* Its entry is no more. */
+void reach_hop_removed(struct control_reach *r, struct reach_hop *h, uint64_t now_ns);
 
 /* --- the kernel (control_reach_netlink.c) --- */
 

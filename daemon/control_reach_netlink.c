@@ -261,9 +261,12 @@ static void neigh_event(struct control_reach *r, const struct nlmsghdr *nlh, uin
 		return;
 	}
 	h = reach_hop_find(r, n.ifindex, n.host_be);
-	if (h)
-		reach_hop_is(r, h, nlh->nlmsg_type == RTM_DELNEIGH ? HOP_ASKED : state_of(&n),
-			     now_ns);
+	if (!h)
+		return;
+	if (nlh->nlmsg_type == RTM_DELNEIGH)
+		reach_hop_removed(r, h, now_ns);
+	else
+		reach_hop_is(r, h, state_of(&n), now_ns);
 }
 
 static void consume_one(struct control_reach *r, const struct nlmsghdr *nlh, uint64_t now_ns)

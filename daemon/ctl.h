@@ -192,7 +192,7 @@ extern const struct ctl_option ctl_add_options[], ctl_remove_options[], ctl_conf
 
 enum ctl_status ctl_add(const struct ctl *ctl);          /* ctl_add.c */
 enum ctl_status ctl_remove(const struct ctl *ctl);       /* ctl_rules.c */
-enum ctl_status ctl_list(const struct ctl *ctl);         /* ctl_rules.c */
+enum ctl_status ctl_list(const struct ctl *ctl);         /* ctl_list.c */
 enum ctl_status ctl_sync(const struct ctl *ctl);         /* ctl_rules.c */
 enum ctl_status ctl_stats(const struct ctl *ctl);        /* ctl_stats.c */
 enum ctl_status ctl_list_workers(const struct ctl *ctl); /* ctl_workers.c */
