@@ -53,7 +53,7 @@ def installation(t, **programs):
 def reference(t, **ratios):
     """Gates of plain, mcr to each of these, that an ordinary run is far from: 0.01 is passed."""
     path = t.run_dir / "reference.json"
-    path.write_text(json.dumps({"tolerance": {"quick": 0.5}, "ratios": [
+    path.write_text(json.dumps({"tolerance": {"smoke": 0.5, "quick": 0.5}, "ratios": [
         {"scenario": "plain", "of": "mcr", "to": relay.replace("_", "-"), "quantity": "rate_pps",
          "reference": ratio} for relay, ratio in ratios.items()]}))
     return path
@@ -108,23 +108,26 @@ def join(t):
     mcr = read(out)["scenarios"][0]["backends"]["mcr"]
     for quantity in ("join_ms", "leave_ms", "member_ms"):
         t.equal(len(mcr[quantity]["rounds"]), 5, f"{quantity}: values")
-        t.between(mcr[quantity]["min"], 0, 500, quantity)
+        t.true(mcr[quantity]["min"] >= 0, f"{quantity}: {mcr[quantity]}")
     t.true(mcr["join_ms"]["min"] > 0, "joined before it was asked")
 
 
-GATED = ["--scenario", "gro", "--profile", "smoke", "--trial-ms", "150", "--check"]
+GATED = ["--scenario", "plain", "--backend", "mcr,mcr-per-packet", "--profile", "smoke", "--trial-ms",
+         "100", "--check"]
 
 
-@scenario("the gate passes, and is missed when the relay is slowed down", deadline_s=240, alone=True)
+@scenario("a gate passes, or is missed and looked at again before it is", deadline_s=240, alone=True)
 def gate(t):
-    done = bench(t, *GATED)
-    t.equal(done.returncode, 0, f"status of the relay as it is: {done.stdout}{done.stderr}")
-    t.true("MISSED" not in done.stdout, done.stdout)
-    t.true("passed" in done.stdout, done.stdout)
-    done = bench(t, *GATED, "--mcr-config-extra", '{"per_packet": true}')
-    t.equal(done.returncode, 1, f"status of the slow relay: {done.stdout}{done.stderr}")
+    """With references that no machine misses and that none reaches: how fast it is is no matter."""
+    done = bench(t, *GATED, "--reference", reference(t, mcr_per_packet=0.01))
+    t.equal(done.returncode, 0, f"status: {done.stdout}{done.stderr}")
+    t.true("MISSED" not in done.stdout and "passed" in done.stdout, done.stdout)
+    t.true("looked at again" not in done.stderr, done.stderr)
+    done = bench(t, *GATED, "--reference", reference(t, mcr_per_packet=1000))
+    t.equal(done.returncode, 1, f"status: {done.stdout}{done.stderr}")
     missed = [line for line in done.stdout.splitlines() if "MISSED" in line]
-    t.true(any("mcr / mcr-per-packet" in line for line in missed), done.stdout)
+    t.equal(len(missed), 1, done.stdout)
+    t.equal(done.stderr.count("looked at again"), 2, f"further rounds: {done.stderr}")
     t.note(missed[-1].strip())
 
 

@@ -17,6 +17,7 @@ from mcrlab import main, paths, scaled, scenario
 
 BENCH = paths.REPOSITORY / "harness/bench-faults"
 RATE, SIZE = 5000, 200
+RESTARTS = {"worker-kill": 1, "worker-kill-10": 10}
 
 
 def bench(*args):
@@ -28,7 +29,8 @@ def bench(*args):
 def once(t):
     """The table has a row for each event; the JSON every trial, the machine and the seed."""
     path = t.run_dir / "faults.json"
-    chosen = {"streams": ("none", "worker-kill", "control-kill"), "drift": ("rule-corrupted",),
+    chosen = {"streams": ("none", "worker-kill", "worker-kill-10", "overload-256", "control-kill"),
+              "drift": ("rule-corrupted",),
               "links": ("link-down", "mtu")}
     names = [name for group in chosen.values() for name in group]
     done = bench("--times", 1, "--rate", RATE, "--seed", 7, "--json", path,
@@ -45,8 +47,12 @@ def once(t):
     t.true(str(paths.REPOSITORY) not in path.read_text(), "no path of this machine")
     for name, one in found["streams"].items():
         [trial] = one["trials"]
-        t.equal((one["lost"], trial["lost"], trial["relay_received"]),
-                ({"median": 0, "worst": 0}, 0, trial["sent"]), f"lost, received: {name}")
+        t.equal(one["lost"], {"median": trial["lost"], "worst": trial["lost"]}, f"lost: {name}")
+        t.equal((trial["lost"], trial["relay_received"]), (trial["counted"], trial["sent"]),
+                f"lost, received: {name}")
+        if name != "overload-256":
+            t.equal((trial["lost"], trial["restarts"]), (0, RESTARTS.get(name, 0)),
+                    f"lost, restarts: {name}")
         t.true(trial["sent"] > 0, f"sent: {name}")
         t.true(0 < trial["longest_gap_ms"], f"longest gap: {name}")
     t.true(found["drift"]["rule-corrupted"]["repair_ms"]["worst"] > 0, "repair")
@@ -99,6 +105,13 @@ def sinks_own(t):
     stats = {"totals": {"received": 1000, "sent": 1000, "drops": {"a": 0}, "send_drops": {"b": 0}}}
     report = {"unique": 890, "received": 893, "duplicated": 3, "reordered": 0, "corrupt": 0,
               "longest_gap_ms": 1.0}
+    one = streams.account({"sent": 1000, "pps": 1.0}, {**report, "sink_drops": 0}, {
+        "totals": {"received": 1000, "sent": 890, "drops": {"socket_queue": 60, "not_matched": 7},
+                   "send_drops": {"queue_full": 50}},
+        "rules": [{"name": "other", "outputs": [{"send_drops": {"queue_full": 20}}]},
+                  {"name": "stream", "outputs": [{"send_drops": {"queue_full": 30}},
+                                                 {"send_drops": {"queue_full": 20}}]}]})
+    t.equal((one["lost"], one["counted"]), (110, 90), "lost, counted of the stream's first output")
     for drops, expected in ((0, (110, 0)), (100, (10, 100)), (110, (0, 110)), (111, (0, 110))):
         one = streams.account({"sent": 1000, "pps": 1.0}, {**report, "sink_drops": drops}, stats)
         t.equal((one["lost"], one["sink_dropped"]), expected, f"with {drops} drops of the sink")

@@ -224,8 +224,8 @@ class Bench:
             with session("chain3") as t:
                 trials.append(streams.trial(t, streams.EVENTS[name][0], self.rate, self.size,
                                             self.random))
-        self._keep("streams", name, trials, ("lost", "sink_dropped", "repeated", "reordered",
-                                             "longest_gap_ms", "over_ms"))
+        self._keep("streams", name, trials, ("lost", "counted", "sink_dropped", "repeated",
+                                             "reordered", "restarts", "longest_gap_ms", "over_ms"))
 
     def _drift(self, name):
         trials = []
@@ -252,8 +252,8 @@ class Bench:
         if rows["streams"]:
             parts.append(report.table(
                 f"one stream, {self.rate:,} datagrams of {self.size:,} bytes a second",
-                (("lost", "lost"), ("sink dropped", "sink_dropped"), ("repeated", "repeated"),
-                 ("reordered", "reordered"), ("longest gap, ms", "longest_gap_ms"),
+                (("lost", "lost"), ("of it counted", "counted"), ("sink dropped", "sink_dropped"), ("repeated", "repeated"),
+                 ("reordered", "reordered"), ("restarts", "restarts"), ("longest gap, ms", "longest_gap_ms"),
                  ("over after, ms", "over_ms")), rows["streams"]))
         if rows["drift"]:
             parts.append(report.table("drift", (("repaired after, ms", "repair_ms"),

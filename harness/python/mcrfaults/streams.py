@@ -6,12 +6,13 @@
 Every trial has a daemon of its own: one that was killed often is restarted later and later.
 """
 
+import contextlib
 import json
 import os
 import signal
 import time
 
-from mcrlab import binary, wait_until
+from mcrlab import Failure, binary, wait_until
 from mcrlab.process import ProcessError
 from mcrlab.rules import output, rule
 
@@ -23,8 +24,13 @@ SETTLE_S = 0.3   # the stream flows, before the event and after it
 SPREAD_S = 0.1   # and up to this much longer, so that events are not in step with anything
 QUIET_MS = 300
 BACK_DEADLINE_S = 10
+QUEUE_DEADLINE_S = 60  # a socket queue may hold what takes a worker with many outputs ten seconds
 CHURN_PER_S, CHURN_S = 200, 1
+KILLS, APART_S = 10, 0.5
+OUTPUTS, OVERLOAD_S = 256, 3
+NOT_OURS = ("not_matched", "not_ipv4_udp")  # reasons of frames that are not the stream's
 STREAM = rule(IN, 5000, output(OUT, 6000), name="stream")
+WIDE = rule(IN, 5000, *(output(OUT, 6000 + n) for n in range(OUTPUTS)), name="stream")
 BYSTANDER = rule("239.1.1.9", 5000, output("239.2.2.9", 6000), name="bystander")
 
 
@@ -72,6 +78,30 @@ def kill_worker(t, relay, _binary):
     relay.expect(f"worker {old['worker']} was killed by SIGKILL")
     os.kill(old["pid"], signal.SIGKILL)
     _replaced(t, relay, old)
+    return {}
+
+
+def kill_worker_again(t, relay, _binary):
+    """KILLS times, APART_S apart, whatever its successor has come to meanwhile."""
+    began = time.monotonic()
+    for number in range(KILLS):
+        def due(at=began + number * APART_S):
+            one = _owner(relay)
+            return time.monotonic() >= at and one["pid"] and one
+        old = t.wait_until(due, BACK_DEADLINE_S, "a worker to be killed")
+        relay.expect(f"worker {old['worker']} was killed by SIGKILL")
+        os.kill(old["pid"], signal.SIGKILL)
+        t.wait_until(lambda pid=old["pid"]: pid not in relay.children(WORKER), BACK_DEADLINE_S,
+                     "its end")
+    _replaced(t, relay, old)
+    return {}
+
+
+def overload(t, relay, _binary):
+    """Nothing happens but that there is more than can be carried, for so long."""
+    # Were a worker taken for dead for it, that is what the row is about: it is counted, not refused.
+    relay.expect(r"worker \d+ ", None)
+    pass_time(OVERLOAD_S)
     return {}
 
 
@@ -134,6 +164,9 @@ def reload(t, relay, _binary):
 EVENTS = {
     "none": (nothing, "nothing happens: what the machine itself loses"),
     "worker-kill": (kill_worker, "SIGKILL of the stream's worker"),
+    "worker-kill-10": (kill_worker_again,
+                       f"SIGKILL of the stream's worker, {KILLS} times in {KILLS * APART_S:g} s"),
+    "overload-256": (overload, f"{OUTPUTS} outputs, more than can be sent, for {OVERLOAD_S} s"),
     "worker-stop": (stop_worker, "SIGSTOP of the stream's worker"),
     "control-kill": (kill_control, "SIGKILL of control"),
     "upgrade": (upgrade, "upgrade to another binary"),
@@ -143,26 +176,40 @@ EVENTS = {
 
 
 def account(sent, report, stats):
-    """Where every datagram went; `lost` is what neither generator nor sink answers for."""
+    """Where every datagram of the rule "stream" went, and of its first output.
+
+    `lost` is what neither generator nor sink answers for, `counted` what of it the relay has
+    counted, under whatever reason.
+    """
     missing = sent["sent"] - report["unique"]
     sink = min(report["sink_drops"], missing)
     totals = stats["totals"]
+    outputs = [one["outputs"][0]["send_drops"] for one in stats.get("rules", ())
+               if one.get("name") == "stream"]
+    counted = sum(count for name, count in totals["drops"].items() if name not in NOT_OURS) + \
+        sum(sum(one.values()) for one in outputs)
     dropped = {name: count for name, count in (*totals["drops"].items(),
                                                *totals["send_drops"].items()) if count}
     return {"sent": sent["sent"], "received": report["received"], "lost": missing - sink,
             "sink_dropped": sink, "repeated": report["duplicated"],
             "reordered": report["reordered"], "corrupt": report["corrupt"],
             "longest_gap_ms": round(report["longest_gap_ms"], 2),
-            "relay_received": totals["received"], "relay_sent": totals["sent"],
+            "counted": counted, "relay_received": totals["received"], "relay_sent": totals["sent"],
             "relay_drops": dropped, "pps": round(sent["pps"])}
 
 
 def _daemon(t, event):
-    config = {"rules": [STREAM, BYSTANDER]}
+    config = {"rules": [WIDE if event is overload else STREAM, BYSTANDER]}
     if event is not upgrade:
         return t.mcrd("relay", num_workers=2, config=config), None
     relay, path = binary.own_mcrd(t, "relay", num_workers=2, config=config)
     return relay, (path, *binary.other_version(path))
+
+
+def _all_seen(relay, sent):
+    """A relay that is behind gets through its queue; what it never accounts for shows in the row."""
+    with contextlib.suppress(Failure):
+        wait_until(lambda: relay.stats()["totals"]["received"] >= sent, QUEUE_DEADLINE_S, "all seen")
 
 
 def trial(t, event, rate, size, random):
@@ -179,6 +226,9 @@ def trial(t, event, rate, size, random):
     t.wait_until(lambda: sink.received() > had, 5, "the stream flows after it")
     pass_time(SETTLE_S)
     sent = gen.stop()
+    _all_seen(relay, sent["sent"])
     report = sink.finish(0, quiet_ms=QUIET_MS)
     stats = t.conservation(relay)
-    return {**account(sent, report, stats), "over_ms": round(over_ms, 1), **noticed}
+    restarts = sum(one["worker_restarts"] for one in relay.rpc("ListWorkers")["workers"])
+    return {**account(sent, report, stats), "over_ms": round(over_ms, 1), "restarts": restarts,
+            **noticed}
