@@ -88,14 +88,16 @@ static_assert(ARENA_EVENTS >= BUF_TOTAL_COUNT + 2 * MCR_MAX_IFACES, "room for ev
  * @n_outputs:   of the rule
  * @priority:    enum rule_priority of the rule
  * @shed:        not admitted because the worker was behind, not because of a rate limit
+ * @looping:     not admitted because the rule was held
  */
 struct arena_outcome {
 	uint64_t incarnation;
 	uint32_t admitted;
 	uint32_t head : 16;
 	uint32_t n_outputs : 12;
-	uint32_t priority : 3;
+	uint32_t priority : 2;
 	uint32_t shed : 1;
+	uint32_t looping : 1;
 };
 
 /* A completion of a receive; @was is filled in when the engine takes it. */

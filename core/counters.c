@@ -21,6 +21,7 @@ static const char *const drop_names[] = {
 	[DROP_VLAN] = "vlan",
 	[DROP_RECOVERY_LOST] = "recovery_lost",
 	[DROP_UNREADABLE] = "unreadable",
+	[DROP_LOOPING] = "looping",
 };
 static_assert(sizeof(drop_names) / sizeof(drop_names[0]) == DROP_REASONS, "a name each");
 

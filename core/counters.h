@@ -34,6 +34,7 @@ enum drop_reason {
 	DROP_VLAN,             /* has a VLAN tag other than VID 0 (IEEE 802.1Q) */
 	DROP_RECOVERY_LOST,    /* received by a worker that died, and given up by its successor */
 	DROP_UNREADABLE,       /* a frame that the kernel could not describe, and discarded */
+	DROP_LOOPING,          /* its rule is held, because what it sends comes back to it */
 	DROP_REASONS
 };
 
@@ -95,6 +96,9 @@ struct rule_counters {
 	uint64_t bytes;
 	uint64_t drops_rate_limited;
 	uint64_t drops_shed;
+	uint64_t drops_looping;
+	uint64_t loops;         /* times it was held by the storm guard */
+	uint64_t held_until_ns; /* CLOCK_MONOTONIC; 0 or past: it is not held */
 };
 
 /*

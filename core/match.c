@@ -171,6 +171,7 @@ static void carry_over(struct match_rule *r, const struct match_table *old)
 		   r->rec.port);
 	if (!was || was->rec.incarnation != r->rec.incarnation)
 		return;
+	r->guard = was->guard;
 	for (uint32_t i = 0; i < r->rec.n_outputs && i < was->rec.n_outputs; i++)
 		r->outputs[i].no_gso = was->outputs[i].no_gso;
 }
@@ -199,6 +200,7 @@ static void build_rule(struct match_table *t, const struct snapshot_view *view,
 			r->payload_max = r->outputs[i].payload_max;
 	}
 	carry_over(r, old);
+	__atomic_store_n(&r->counters->held_until_ns, r->guard.held_until_ns, __ATOMIC_RELAXED);
 	t->n_outputs += rec->n_outputs;
 	insert(t, t->n_rules++);
 }

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "core/counters.h"
+#include "core/guard.h"
 #include "core/snapshot.h"
 
 /* Room for IP_PKTINFO, IP_TTL, IP_TOS and UDP_SEGMENT (ip(7), udp(7)). */
@@ -53,6 +54,7 @@ struct match_output {
  * @payload_max: smallest of theirs: a larger payload leaves in fragments somewhere
  * @limit:      state of its rate limits, shared with the other workers
  * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or CHAIN_END
+ * @guard:      what the storm guard knows of it
  * @saved_epoch: commit for which its counters are in the journal (core/journal.c)
  */
 struct match_rule {
@@ -63,6 +65,7 @@ struct match_rule {
 	struct limit_slot *limit;
 	uint32_t head, tail;
 	uint64_t saved_epoch;
+	struct guard_rule guard;
 };
 
 struct limit_page;

@@ -13,6 +13,7 @@
 #include "core/bufpool.h"
 #include "core/egress.h"
 #include "core/frame.h"
+#include "core/guard.h"
 #include "core/journal.h"
 #include "core/limiter.h"
 #include "core/match.h"
@@ -37,6 +38,7 @@ struct relay {
 	uint32_t n_active[RULE_PRIORITIES];
 	struct match_rule *active[RULE_PRIORITIES][RELAY_BATCH_ITEMS];
 	struct egress_item items[RELAY_BATCH_ITEMS];
+	struct guard guard;
 };
 
 struct relay *relay_new(struct bufpool *pool, struct egress *egress, struct worker_page *page)
@@ -114,13 +116,35 @@ static void shorten(struct frame_view *view, uint32_t n)
 	view->payload_bytes = n * view->segment_bytes;
 }
 
-/* How many of the rule's datagrams may pass: rate limit and shedding. */
-static uint32_t admissible(const struct relay *r, struct match_rule *rule,
-			   const struct frame_view *view, uint64_t now_ns, bool *shed)
+/* Is the rule held, by the storm guard or because control has found a circle? */
+static bool is_looping(struct relay *r, struct match_rule *rule, const struct frame_view *view,
+		       uint64_t now_ns)
 {
-	*shed = r->behind && rule->rec.priority == RULE_PRIORITY_LOW;
-	if (*shed)
+	const bool held =
+		!guard_admits(&r->guard, &rule->guard, rule->rec.incarnation, view, now_ns);
+
+	if (rule->guard.held_until_ns != rule->counters->held_until_ns) {
+		if (rule->guard.held_until_ns) {
+			counter_add(&rule->counters->loops, 1);
+			counter_add(&r->page->loops, 1);
+		}
+		__atomic_store_n(&rule->counters->held_until_ns, rule->guard.held_until_ns,
+				 __ATOMIC_RELAXED);
+	}
+	return held || rule->rec.state == RULE_LOOPING;
+}
+
+/* How many of the rule's datagrams may pass, and why no more: storm guard, shedding, rate limit. */
+static uint32_t admissible(struct relay *r, struct match_rule *rule, const struct frame_view *view,
+			   uint64_t now_ns, enum drop_reason *why)
+{
+	*why = DROP_LOOPING;
+	if (is_looping(r, rule, view, now_ns))
 		return 0;
+	*why = DROP_SHED;
+	if (r->behind && rule->rec.priority == RULE_PRIORITY_LOW)
+		return 0;
+	*why = DROP_RATE_LIMITED;
 	if (rule->rec.limit_pps || rule->rec.limit_bps)
 		return limiter_take(rule, view->datagrams, view->segment_bytes, now_ns);
 	return view->datagrams;
@@ -128,17 +152,18 @@ static uint32_t admissible(const struct relay *r, struct match_rule *rule,
 
 /* Takes the first @pass datagrams into the batch, counts the rest, keeps or returns the buffer. */
 static void admit(struct relay *r, struct match_rule *rule, struct frame_view *view,
-		  uint32_t buffer, uint32_t pass, bool shed, uint32_t unit)
+		  uint32_t buffer, uint32_t pass, enum drop_reason why, uint32_t unit)
 {
 	const uint32_t rest = view->datagrams - pass;
 
-	if (rest && shed) {
-		count_drop(r, DROP_SHED, rest);
+	if (rest)
+		count_drop(r, why, rest);
+	if (rest && why == DROP_LOOPING)
+		counter_add(&rule->counters->drops_looping, rest);
+	else if (rest && why == DROP_SHED)
 		counter_add(&rule->counters->drops_shed, rest);
-	} else if (rest) {
-		count_drop(r, DROP_RATE_LIMITED, rest);
+	else if (rest)
 		counter_add(&rule->counters->drops_rate_limited, rest);
-	}
 	if (!pass) {
 		bufpool_unref(r->pool, buffer);
 		return;
@@ -181,22 +206,23 @@ struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, u
 	struct arena_outcome was = {0};
 	struct match_rule *rule;
 	struct frame_view view;
+	enum drop_reason why;
 	uint32_t pass;
-	bool shed;
 
 	rule = find_rule(r, buffer, len, iface, link, &view);
 	if (!rule) {
 		bufpool_unref(r->pool, buffer);
 		return was;
 	}
-	pass = admissible(r, rule, &view, now_ns, &shed);
-	admit(r, rule, &view, buffer, pass, shed, 0);
+	pass = admissible(r, rule, &view, now_ns, &why);
+	admit(r, rule, &view, buffer, pass, why, 0);
 	was.incarnation = rule->rec.incarnation;
 	was.admitted = pass;
 	was.head = pass ? rule->head : 0;
 	was.n_outputs = rule->rec.n_outputs;
 	was.priority = rule->rec.priority;
-	was.shed = shed;
+	was.shed = why == DROP_SHED;
+	was.looping = why == DROP_LOOPING;
 	return was;
 }
 
@@ -217,7 +243,11 @@ void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 		return;
 	}
 	admit(r, rule, &view, buffer,
-	      was->admitted < view.datagrams ? was->admitted : view.datagrams, was->shed, unit);
+	      was->admitted < view.datagrams ? was->admitted : view.datagrams,
+	      was->looping ? DROP_LOOPING
+	      : was->shed  ? DROP_SHED
+			   : DROP_RATE_LIMITED,
+	      unit);
 }
 
 void relay_discard(struct relay *r, uint32_t buffer, size_t len, enum link_layer link)
@@ -257,6 +287,12 @@ bool relay_full(const struct relay *r)
 	       r->n_items > RELAY_BATCH_ITEMS / 2 || (r->journal && !journal_has_room(r->journal));
 }
 
+bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved)
+{
+	return guard_pauses(&r->guard, now_ns,
+			    starved || r->n_items >= RELAY_PAUSE_ITEMS || relay_full(r));
+}
+
 void relay_set_behind(struct relay *r, bool behind)
 {
 	r->behind = behind;
@@ -288,6 +324,7 @@ struct match_table *relay_swap(struct relay *r, struct match_table *table)
 {
 	struct match_table *old = r->table;
 
+	guard_forget(&r->guard);
 	r->table = table;
 	return old;
 }

@@ -105,6 +105,20 @@ void relay_set_packets_max(struct relay *r, uint64_t packets);
 /* Is the batch to be sent before more input is taken? */
 bool relay_full(const struct relay *r);
 
+/*
+ * What a pause of the storm guard (guard.h) gathers at most, half of the buffers for
+ * super-datagrams: a pool that runs empty would look like input that has stopped.
+ */
+#define RELAY_PAUSE_ITEMS (BUF_SUPER_COUNT / 2)
+
+/**
+ * relay_pauses() - is what has been gathered to wait?
+ * @starved: a receive ended because its pool was empty
+ *
+ * At the end of each pass.  While it says so nothing is flushed and no table swapped.
+ */
+bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved);
+
 /* While set, datagrams of low-priority rules are shed. */
 void relay_set_behind(struct relay *r, bool behind);
 

@@ -13,8 +13,10 @@
 #include "core/hash.h"
 
 static const char *const state_names[] = {
-	[RULE_ACTIVE] = "active", [RULE_DEGRADED] = "degraded", [RULE_UNREACHABLE] = "unreachable",
-	[RULE_FAILED] = "failed", [RULE_PAUSED] = "paused",     [RULE_UNRESOLVED] = "unresolved",
+	[RULE_ACTIVE] = "active",           [RULE_DEGRADED] = "degraded",
+	[RULE_UNREACHABLE] = "unreachable", [RULE_FAILED] = "failed",
+	[RULE_PAUSED] = "paused",           [RULE_UNRESOLVED] = "unresolved",
+	[RULE_LOOPING] = "looping",
 };
 static_assert(sizeof(state_names) / sizeof(state_names[0]) == RULE_STATES, "a name each");
 

@@ -25,6 +25,7 @@ enum rule_state {
 	RULE_FAILED,      /* the input or every output was refused by the kernel */
 	RULE_PAUSED,      /* an interface it needs is down */
 	RULE_UNRESOLVED,  /* an interface or a source address it needs does not exist */
+	RULE_LOOPING,     /* held: what it sends comes back to it */
 	RULE_STATES
 };
 

@@ -88,6 +88,9 @@ typedef void ruleset_each_fn(void *ctx, const struct ruleset_entry *e);
  */
 size_t ruleset_circles(struct ruleset *s, ruleset_each_fn *fn, void *ctx);
 
+/* Names the shortest circle through @e, in @c.  Return: -ELOOP; 0 when there is none. */
+int ruleset_name_circle(struct ruleset *s, const struct ruleset_entry *e, struct complaint *c);
+
 /*
  * Where what is sent comes back: @w is borrowed until another one is set or the set is
  * freed, also by clones.  NULL, as in a new set: only the loopback device is known.

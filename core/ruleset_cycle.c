@@ -275,3 +275,10 @@ int ruleset_check_circles(struct ruleset *s, const struct ruleset_entry **newest
 	ruleset_check_cycle(s, &found.newest->entry.rule, found.newest, c);
 	return -ELOOP;
 }
+
+int ruleset_name_circle(struct ruleset *s, const struct ruleset_entry *e, struct complaint *c)
+{
+	const struct ruleset_node *node = ruleset_by_id(s, e->rule.id);
+
+	return ruleset_check_cycle(s, &node->entry.rule, node, c);
+}

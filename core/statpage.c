@@ -13,7 +13,7 @@
 
 static_assert(sizeof(struct worker_page) % sizeof(uint64_t) == 0, "pages hold 64-bit words only");
 static_assert(sizeof(struct iface_page) % sizeof(uint64_t) == 0, "pages hold 64-bit words only");
-static_assert(sizeof(struct rule_counters) == 4 * sizeof(uint64_t), "64-bit words only");
+static_assert(sizeof(struct rule_counters) == 7 * sizeof(uint64_t), "64-bit words only");
 static_assert(sizeof(struct egress_counters) == (4 + SEND_DROPS) * sizeof(uint64_t),
 	      "64-bit words only");
 static_assert(sizeof(struct ingress_counters) == (5 + DROP_REASONS) * sizeof(uint64_t),
@@ -101,6 +101,7 @@ int statpage_read_worker(const volatile void *page, size_t size_bytes, struct wo
 	sum.pid = load(&p->pid);
 	sum.gso_fallbacks = load(&p->gso_fallbacks);
 	sum.send_retries = load(&p->send_retries);
+	sum.loops = load(&p->loops);
 	copy_words(&sum.ingress, &p->ingress, sizeof(sum.ingress));
 	copy_words(&sum.egress, &p->egress, sizeof(sum.egress));
 	copy_words(sum.pool_buffers, p->pool_buffers, sizeof(sum.pool_buffers));

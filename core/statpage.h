@@ -55,7 +55,8 @@ struct worker_page {
 	uint64_t gso_fallbacks; /* outputs for which the kernel refused UDP_SEGMENT */
 	uint64_t send_retries;
 	uint64_t commands; /* messages of the supervisor handled by this process */
-	uint64_t reserved[5];
+	uint64_t loops;    /* times that the storm guard has held a rule */
+	uint64_t reserved[4];
 	struct ingress_counters ingress;
 	struct egress_counters egress;
 	uint64_t pool_buffers[3]; /* small, jumbo, super */
@@ -160,6 +161,7 @@ struct worker_summary {
 	uint64_t pid;
 	uint64_t gso_fallbacks;
 	uint64_t send_retries;
+	uint64_t loops;
 	struct ingress_counters ingress;
 	struct egress_counters egress;
 	uint64_t pool_buffers[3];

@@ -62,13 +62,13 @@ static bool is_home(const struct wiring *w, const struct rule_output *out)
 
 const char *wiring_arrival(const struct wiring *w, const struct rule_output *out, size_t n)
 {
-	const char *loopback = w != NULL ? w->loopback : WIRING_LOOPBACK;
 	size_t at;
 
-	if (strcmp(out->interface, loopback) == 0 || (w != NULL && is_home(w, out)))
-		return n == 0 && loopback[0] != '\0' ? loopback : NULL;
 	if (w == NULL)
-		return NULL;
+		return n == 0 && strcmp(out->interface, WIRING_LOOPBACK) == 0 ? WIRING_LOOPBACK
+									      : NULL;
+	if (is_home(w, out))
+		return n == 0 && w->loopback[0] != '\0' ? w->loopback : NULL;
 	at = first_path(w, out->interface) + n;
 	if (at >= w->n_paths || strcmp(w->paths[at].from, out->interface) != 0)
 		return NULL;

@@ -35,7 +35,7 @@ struct wiring_home {
 /**
  * struct wiring
  * @loopback: name of the loopback device, "" when there is none
- * @paths:    sorted by wiring_sort(), that of the loopback device to itself left out
+ * @paths:    sorted by wiring_sort(); that of the loopback device leads to itself
  * @homes:    the same
  */
 struct wiring {

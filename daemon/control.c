@@ -354,6 +354,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
 		control_drift_check(c, now_ns);
 		c->dirty = c->dirty || control_handover_due(c, now_ns);
+		control_loop_check(c, now_ns);
 	}
 	if (now_ns < p->tick_ns)
 		return;

@@ -25,6 +25,7 @@
 #include "daemon/control_client.h"
 #include "daemon/control_drift.h"
 #include "daemon/control_iface.h"
+#include "daemon/control_loop.h"
 #include "daemon/control_netif.h"
 #include "daemon/control_output.h"
 #include "daemon/control_publish.h"
@@ -89,6 +90,7 @@ struct control {
 	struct control_super super;
 	struct control_netif netif;
 	struct control_wiring wiring;
+	struct control_loop loop;
 	struct control_reach reach;
 	struct control_clients clients;
 	struct control_reconcile rec;

@@ -369,6 +369,7 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 
 	r->failed = false;
 	end_handovers(c, now_ns);
+	control_loop_update(c);
 	ret = mark_wanted(c);
 	if (ret < 0)
 		return ret;

@@ -108,7 +108,7 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 	control_stats_rule(c, e, &n);
 	cJSON_AddStringToObject(json, "rule_id", e->rule.id);
 	cJSON_AddStringToObject(json, "state",
-				rule_state_name(control_rule_state(c, &e->rule, text)));
+				rule_state_name(control_entry_state(c, e, control_now_ns(), text)));
 	cJSON_AddStringToObject(json, "reason", text);
 	warnings = cJSON_AddArrayToObject(json, "warnings");
 	control_rule_warnings(c, &e->rule, false, control_show_warning, warnings);
@@ -287,6 +287,8 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	control_json_u64(o, "bytes", n.bytes);
 	control_json_u64(o, "rate_limited", n.drops_rate_limited);
 	control_json_u64(o, "shed", n.drops_shed);
+	control_json_u64(o, "looping", n.drops_looping);
+	control_json_u64(o, "loops", n.loops);
 	control_stats_queue(c, &e->rule, &q);
 	control_json_u64(o, "socket_queue", q.frames);
 	cJSON_AddNumberToObject(o, "socket_rules", q.rules);

@@ -53,7 +53,7 @@ static int add_rule(const struct control *c, const struct ruleset_entry *e,
 		.source = r->input.source,
 		.port = r->input.port,
 		.priority = (uint8_t)r->priority,
-		.state = (uint8_t)control_rule_state(c, r, NULL),
+		.state = (uint8_t)control_entry_state(c, e, 0, NULL),
 	};
 	int ret;
 

@@ -137,6 +137,10 @@ void control_stats_rule(const struct control *c, const struct ruleset_entry *e,
 		out->bytes += one.bytes;
 		out->drops_rate_limited += one.drops_rate_limited;
 		out->drops_shed += one.drops_shed;
+		out->drops_looping += one.drops_looping;
+		out->loops += one.loops;
+		if (one.held_until_ns > out->held_until_ns)
+			out->held_until_ns = one.held_until_ns;
 	}
 }
 

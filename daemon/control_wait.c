@@ -162,7 +162,8 @@ static void finish_add(const struct control *c, struct control_wait *w, cJSON *r
 	/* Another client may have removed it meanwhile. */
 	cJSON_AddStringToObject(
 		result, "state",
-		rule_state_name(e ? control_rule_state(c, &e->rule, reason) : RULE_UNRESOLVED));
+		rule_state_name(e ? control_entry_state(c, e, control_now_ns(), reason)
+				  : RULE_UNRESOLVED));
 	cJSON_AddStringToObject(result, "reason", reason);
 	add_workers(c, w, result);
 	if (e)

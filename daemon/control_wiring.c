@@ -210,39 +210,65 @@ static int add_path(struct wiring *w, const char *from, const char *to)
 	return 0;
 }
 
-/* @heard: room for as many as there are links */
-static int add_paths(const struct control_netif *n, struct control_wiring *w, const char *from,
-		     bool *heard)
+/* The link of each name, n->n_links for a name without one; two names may have the same. */
+static void find_links(const struct control_netif *n, const struct control_wiring *w,
+		       size_t links[static WIRING_NAMES_MAX])
 {
-	const struct netif_link *l = control_netif_by_name(n, from);
-	int ret;
+	for (size_t i = 0; i < w->n_names; i++) {
+		const struct netif_link *l = control_netif_by_name(n, w->names[i]);
 
-	if (!l || l->type == ARPHRD_LOOPBACK)
-		return 0;
-	ret = wiring_reached(n, (size_t)(l - n->links), heard);
-	for (size_t i = 0; i < w->n_names && ret == 0; i++) {
-		const struct netif_link *to = control_netif_by_name(n, w->names[i]);
+		links[i] = l ? (size_t)(l - n->links) : n->n_links;
+	}
+}
 
-		if (to && heard[to - n->links])
-			ret = add_path(&w->wiring, from, w->names[i]);
+/* @heard: room for as many as there are links */
+static int add_paths(const struct control_netif *n, struct control_wiring *w, bool *heard)
+{
+	size_t links[WIRING_NAMES_MAX];
+	int ret = 0;
+
+	find_links(n, w, links);
+	for (size_t from = 0; from < w->n_names && ret == 0; from++) {
+		if (links[from] == n->n_links)
+			continue;
+		ret = wiring_reached(n, links[from], heard);
+		for (size_t to = 0; to < w->n_names && ret == 0; to++) {
+			if (links[to] < n->n_links && heard[links[to]])
+				ret = add_path(&w->wiring, w->names[from], w->names[to]);
+		}
 	}
 	return ret;
+}
+
+static int add_home(struct wiring *w, const char *interface, const struct addr *addr)
+{
+	struct wiring_home *h = w->homes;
+
+	if ((w->n_homes & (w->n_homes - 1)) == 0) {
+		h = realloc(h, (w->n_homes ? 2 * w->n_homes : 1) * sizeof(*h));
+		if (!h)
+			return -ENOMEM;
+		w->homes = h;
+	}
+	memset(&h[w->n_homes], 0, sizeof(*h));
+	strcpy(h[w->n_homes].interface, interface);
+	h[w->n_homes++].addr = *addr;
+	return 0;
 }
 
 static int add_homes(const struct control_netif *n, struct control_wiring *w)
 {
 	struct wiring *to = &w->wiring;
 
-	to->homes = calloc(n->n_addrs + 1, sizeof(*to->homes));
-	if (!to->homes)
-		return -ENOMEM;
 	for (size_t i = 0; i < n->n_addrs; i++) {
 		const struct netif_link *l = control_netif_by_index(n, n->addrs[i].ifindex);
 
-		if (!l || !has_name(w, l->name))
-			continue;
-		strcpy(to->homes[to->n_homes].interface, l->name);
-		to->homes[to->n_homes++].addr = n->addrs[i].addr;
+		for (size_t k = 0; l && k < w->n_names; k++) {
+			if (control_netif_by_name(n, w->names[k]) != l)
+				continue;
+			if (add_home(to, w->names[k], &n->addrs[i].addr) < 0)
+				return -ENOMEM;
+		}
 	}
 	return 0;
 }
@@ -256,8 +282,8 @@ static int make(const struct control_netif *n, struct control_wiring *w)
 		if (n->links[i].type == ARPHRD_LOOPBACK)
 			strcpy(w->wiring.loopback, n->links[i].name);
 	}
-	for (size_t i = 0; i < w->n_names && ret == 0; i++)
-		ret = add_paths(n, w, w->names[i], heard);
+	if (ret == 0)
+		ret = add_paths(n, w, heard);
 	wiring_sort(&w->wiring);
 	free(heard);
 	return ret;
@@ -303,6 +329,7 @@ int control_wiring_update(struct control *c, const struct rule *rules, size_t n)
 		c->wiring = *fresh;
 		/* What has changed this turn has not been acted on yet. */
 		c->wiring.stale = c->netif.changed;
+		c->wiring.remade = true;
 		ruleset_set_wiring(c->rules, &c->wiring.wiring);
 	}
 	free(fresh);

@@ -23,11 +23,13 @@ struct rule;
 
 /**
  * struct control_wiring
+ * @remade: for control_loop_update(): it has been made since that looked
  * @stale: links or addresses have changed since @wiring was made
  * @names: the interfaces for which it was made
  */
 struct control_wiring {
 	bool stale;
+	bool remade;
 	struct wiring wiring;
 	size_t n_names;
 	char names[WIRING_NAMES_MAX][MCR_IFNAME_MAX];

@@ -228,7 +228,9 @@ static unsigned turn(struct worker *w, bool may_sleep)
 	received = gather(w);
 	if (received)
 		w->active_ns = w->now_ns;
-	worker_flush(w);
+	w->pausing = !w->draining && relay_pauses(w->relay, w->now_ns, w->starved);
+	if (!w->pausing)
+		worker_flush(w);
 	worker_tick(w);
 	return received;
 }
@@ -256,6 +258,8 @@ static void run(struct worker *w)
 	while (!w->supervisor_gone && !w->draining) {
 		worker_arm(w);
 		turn(w, true);
+		if (w->pausing)
+			continue;
 		if (w->channel_ready)
 			worker_commands(w);
 		worker_finish_last(w);

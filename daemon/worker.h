@@ -58,6 +58,7 @@ struct worker {
 	bool channel_armed;
 	bool supervisor_gone;
 	bool draining;
+	bool pausing; /* what has been gathered waits: the storm guard listens */
 	bool starved; /* a receive ended in this pass because its pool was empty */
 	uint8_t peek; /* where the peeked byte of the channel goes */
 	int applied_fd;

@@ -6,6 +6,7 @@
  * bytes a patch, which name a place and what to write there.  The next worker must come
  * up, send what it makes of it, relay what arrives, and have every buffer back.
  *
+ * Links: core/guard.c
  * Links: daemon/worker_ring.c daemon/worker_recover.c
  * Links: core/recover.c core/journal.c core/past.c core/refusal.c
  * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c

@@ -5,6 +5,7 @@
  * The input is a list of steps of five bytes: a frame (which rule, size, segment size,
  * how it is spoilt), or a flush, a swap of the table, a change of the kernel's mood.
  *
+ * Links: core/guard.c
  * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c
  * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/frame.c core/limiter.c
  * Links: core/past.c core/refusal.c core/journal.c

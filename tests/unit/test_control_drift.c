@@ -2,6 +2,7 @@
 /*
  * test_control_drift.c - late, wrong and persistently wrong workers, and the steps of repair
  *
+ * Links: daemon/control_loop.c
  * Links: daemon/control_wiring.c
  * Links: core/wiring.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c

@@ -7,6 +7,7 @@
  * the last one is left alone.  Then every datagram must have been sent once, in order, and
  * every counter must say so.
  *
+ * Links: core/guard.c
  * Links: daemon/worker_ring.c daemon/worker_recover.c
  * Links: core/recover.c core/journal.c core/past.c core/refusal.c
  * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c

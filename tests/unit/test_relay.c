@@ -2,6 +2,7 @@
 /*
  * test_relay.c - frames in, sends out: drop reasons, order, priorities, limits
  *
+ * Links: core/guard.c
  * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c
  * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/frame.c core/limiter.c
  * Links: core/past.c core/refusal.c core/journal.c

@@ -309,7 +309,8 @@ static void long_circle_is_cut_short(void **state)
 
 /* What leaves by the first interface arrives at the second; own addresses of interfaces. */
 static const struct wiring_path paths[] = {
-	{"v0", "v1"}, {"m1", "m2"}, {"v1", "v0"}, {"m2", "m1"}, {"p0", "br0"}, {"p0", "p1"},
+	{"lo", "lo"}, {"v0", "v1"},  {"m1", "m2"}, {"v1", "v0"},
+	{"m2", "m1"}, {"p0", "br0"}, {"p0", "p1"},
 };
 static const struct wiring_home homes[] = {
 	{"eth1", {ADDR_IPV4, {10, 0, 1, 1}}},
