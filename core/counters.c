@@ -26,10 +26,15 @@ static const char *const drop_names[] = {
 static_assert(sizeof(drop_names) / sizeof(drop_names[0]) == DROP_REASONS, "a name each");
 
 static const char *const send_drop_names[] = {
-	[SEND_DROP_WOULD_BLOCK] = "would_block",   [SEND_DROP_QUEUE_FULL] = "queue_full",
-	[SEND_DROP_NO_INTERFACE] = "no_interface", [SEND_DROP_UNREACHABLE] = "unreachable",
-	[SEND_DROP_REFUSED] = "refused",           [SEND_DROP_NO_SOURCE] = "no_source",
-	[SEND_DROP_TOO_BIG] = "too_big",           [SEND_DROP_OTHER] = "other",
+	[SEND_DROP_WOULD_BLOCK] = "would_block",
+	[SEND_DROP_QUEUE_FULL] = "queue_full",
+	[SEND_DROP_NO_INTERFACE] = "no_interface",
+	[SEND_DROP_UNREACHABLE] = "unreachable",
+	[SEND_DROP_REFUSED] = "refused",
+	[SEND_DROP_NO_SOURCE] = "no_source",
+	[SEND_DROP_TOO_BIG] = "too_big",
+	[SEND_DROP_OTHER] = "other",
+	[SEND_DROP_PORT_UNREACHABLE] = "port_unreachable",
 };
 static_assert(sizeof(send_drop_names) / sizeof(send_drop_names[0]) == SEND_DROPS, "a name each");
 
@@ -58,8 +63,9 @@ enum send_drop send_drop_from_errno(int err)
 		return SEND_DROP_UNREACHABLE;
 	case EPERM:
 	case EACCES:
-	case ECONNREFUSED:
 		return SEND_DROP_REFUSED;
+	case ECONNREFUSED:
+		return SEND_DROP_PORT_UNREACHABLE;
 	case EINVAL:
 	case EADDRNOTAVAIL:
 		return SEND_DROP_NO_SOURCE;
@@ -103,6 +109,7 @@ void egress_counters_add(struct egress_counters *to, const struct egress_counter
 	to->bytes += from->bytes;
 	for (unsigned i = 0; i < SEND_DROPS; i++)
 		to->drops[i] += from->drops[i];
+	to->fragmented += from->fragmented;
 	to->calls += from->calls;
 }
 

@@ -39,14 +39,15 @@ enum drop_reason {
 };
 
 enum send_drop {
-	SEND_DROP_WOULD_BLOCK,  /* EAGAIN: the egress socket's buffer was full */
-	SEND_DROP_QUEUE_FULL,   /* ENOBUFS: the interface's queue was full */
-	SEND_DROP_NO_INTERFACE, /* output interface missing or down (ENODEV, ENETDOWN) */
-	SEND_DROP_UNREACHABLE,  /* no route or no neighbour (ENETUNREACH, EHOSTUNREACH) */
-	SEND_DROP_REFUSED,      /* a filter or policy said no (EPERM, EACCES, ECONNREFUSED) */
-	SEND_DROP_NO_SOURCE,    /* the source address is not this host's (EINVAL, EADDRNOTAVAIL) */
-	SEND_DROP_TOO_BIG,      /* EMSGSIZE */
-	SEND_DROP_OTHER,        /* any other errno */
+	SEND_DROP_WOULD_BLOCK,      /* EAGAIN: the egress socket's buffer was full */
+	SEND_DROP_QUEUE_FULL,       /* ENOBUFS: the interface's queue was full */
+	SEND_DROP_NO_INTERFACE,     /* output interface missing or down (ENODEV, ENETDOWN) */
+	SEND_DROP_PORT_UNREACHABLE, /* an ICMP message: nobody has the port (ECONNREFUSED) */
+	SEND_DROP_UNREACHABLE,      /* no route or no neighbour (ENETUNREACH, EHOSTUNREACH) */
+	SEND_DROP_REFUSED,          /* a filter or policy said no (EPERM, EACCES) */
+	SEND_DROP_NO_SOURCE, /* the source address is not this host's (EINVAL, EADDRNOTAVAIL) */
+	SEND_DROP_TOO_BIG,   /* EMSGSIZE */
+	SEND_DROP_OTHER,     /* any other errno */
 	SEND_DROPS
 };
 
@@ -79,14 +80,16 @@ struct ingress_counters {
 
 /**
  * struct egress_counters - per worker, and per output
- * @matched: datagrams handed over for sending
- * @calls:   sends handed to the kernel (a UDP_SEGMENT send counts once); per worker only
+ * @matched:    datagrams handed over for sending
+ * @fragmented: of those sent, how many were larger than the MTU and left as fragments
+ * @calls:      sends handed to the kernel (a UDP_SEGMENT send counts once); per worker only
  */
 struct egress_counters {
 	uint64_t matched;
 	uint64_t sent;
 	uint64_t bytes; /* payload bytes sent */
 	uint64_t drops[SEND_DROPS];
+	uint64_t fragmented;
 	uint64_t calls;
 };
 

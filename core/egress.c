@@ -2,23 +2,29 @@
 /*
  * egress.c - forming runs, sending them, and what to do when the kernel says no
  *
- * Refusals and what follows from them (experiments/poc_egress_recverr and
- * poc_gro_gso_super show each):
+ * Refusals and what follows from them (experiments/poc_egress_recverr,
+ * poc_egress_connected and poc_gro_gso_super show each):
  *
- *   EIO, EOPNOTSUPP       this output's route cannot do UDP_SEGMENT: single sends from
- *                         now on, remembered in the table
+ *   what ICMP can cause   IP_RECVERR makes an ICMP message about an earlier datagram fail a
+ *                         later send of the same socket, which takes the error away: the
+ *                         same is sent again, up to OUTLET_PATIENCE times.  An error that
+ *                         stays is the kernel's own; it counts, and one more try is enough
+ *                         until the socket has taken a send
+ *   ECONNREFUSED, EHOSTUNREACH  of these, on the socket of one unicast output: no port took
+ *                         an earlier datagram, or it did not reach the host.  One that was
+ *                         counted as sent is counted as port_unreachable or unreachable
+ *                         instead, when the send that met the error is taken
+ *   EIO, EOPNOTSUPP       the way out cannot do UDP_SEGMENT: single sends for a while
  *   EMSGSIZE, EINVAL      on a UDP_SEGMENT send: the MTU shrank before the table knew, or
  *                         an older kernel takes 64 segments only: this run goes out
  *                         datagram by datagram, which the kernel can fragment
- *   ECONNREFUSED, E*UNREACH  IP_RECVERR makes an ICMP error of one unicast output fail a
- *                         later send to another: sent once more before it counts
  *   EAGAIN, ENOBUFS, all else  dropped and counted, nothing waits
  *
  * What is sent again goes in the order in which it failed, every run whole before the
  * next.  What follows a run of its rule could still be taken where the run is refused, and
- * overtake it: so nothing is queued behind a run until its interface has taken one of
- * its kind.  Order within a flow is lost only where the kernel changes its mind in the
- * midst of a batch, for that batch, and where a stale error strikes.
+ * overtake it: so nothing is queued behind a run until its socket has taken one of its
+ * kind.  Order within a flow is lost only where the kernel changes its mind in the midst of
+ * a batch, for that batch, and where an ICMP message strikes its socket.
  */
 #include "core/egress.h"
 
@@ -39,6 +45,9 @@
 #define UDP_SEGMENT 103
 #endif
 
+/* Those of interfaces come after the others. */
+#define OUTLETS (MCR_MAX_OUTLETS + MCR_MAX_IFACES)
+
 enum again { AGAIN_NO, AGAIN_SAME, AGAIN_SINGLES };
 
 struct send {
@@ -50,7 +59,8 @@ struct send {
 	uint32_t unit;
 	uint32_t datagrams;
 	uint32_t bytes;
-	bool retried;
+	uint16_t tries; /* that an ICMP message may have failed, and of them: */
+	uint16_t refused, unreached;
 	bool singles;    /* set aside to be sent datagram by datagram */
 	uint32_t next;   /* in the free list or the again list */
 	uint32_t outlet; /* where it goes out, whatever becomes of the output meanwhile */
@@ -71,7 +81,10 @@ struct egress {
 	struct past past;
 	uint32_t free_send, free_run;
 	uint32_t again_head, again_tail;
-	struct outlet outlets[MCR_MAX_IFACES];
+	uint64_t now_ns;
+	uint32_t n_notices;
+	struct snapshot_output notices[EGRESS_NOTICES]; /* outputs that began to fragment */
+	struct outlet outlets[OUTLETS];
 	struct send sends[EGRESS_SENDS];
 	struct run runs[EGRESS_RUNS];
 };
@@ -92,7 +105,7 @@ struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 	egress_set_sends(e, EGRESS_SENDS);
 	for (uint32_t i = 0; i < EGRESS_RUNS; i++)
 		e->runs[i].next_free = i + 1 < EGRESS_RUNS ? i + 1 : CHAIN_END;
-	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
+	for (uint32_t i = 0; i < OUTLETS; i++)
 		e->outlets[i].sock = -1;
 	return e;
 }
@@ -112,7 +125,19 @@ void egress_set_sends(struct egress *e, uint32_t n)
 void egress_set_socket(struct egress *e, uint32_t iface, int sock)
 {
 	if (iface < MCR_MAX_IFACES)
-		e->outlets[iface] = (struct outlet){.sock = sock};
+		e->outlets[MCR_MAX_OUTLETS + iface] =
+			(struct outlet){.sock = sock, .kind = OUTLET_INTERFACE, .iface = iface};
+}
+
+void egress_set_outlet(struct egress *e, const struct ipc_outlet *as, int sock)
+{
+	if (as->id < MCR_MAX_OUTLETS)
+		e->outlets[as->id] = (struct outlet){.sock = sock,
+						     .kind = as->kind,
+						     .connected = as->connected,
+						     .iface = as->iface,
+						     .to_be = as->to_be,
+						     .port = as->port};
 }
 
 uint32_t egress_in_flight(const struct egress *e)
@@ -129,6 +154,19 @@ void egress_begin(struct egress *e)
 {
 	e->segments_max = e->segments_next;
 	e->unit = 0;
+}
+
+void egress_set_time(struct egress *e, uint64_t now_ns)
+{
+	e->now_ns = now_ns;
+}
+
+bool egress_next_fragmented(struct egress *e, struct snapshot_output *of)
+{
+	if (!e->n_notices)
+		return false;
+	*of = e->notices[--e->n_notices];
+	return true;
 }
 
 void egress_number(struct egress *e, uint32_t unit)
@@ -184,9 +222,17 @@ static void count_end(struct egress *e, struct match_output *o, uint32_t n, uint
 /* NULL for one whose interface has no socket. */
 static struct outlet *outlet_of(struct egress *e, const struct match_output *o)
 {
-	struct outlet *l = o->rec.iface < MCR_MAX_IFACES ? &e->outlets[o->rec.iface] : NULL;
+	struct outlet *l;
 
-	return l && l->sock >= 0 ? l : NULL;
+	if (o->rec.iface >= MCR_MAX_IFACES)
+		return NULL;
+	if (o->rec.outlet && o->rec.outlet <= MCR_MAX_OUTLETS) {
+		l = &e->outlets[o->rec.outlet - 1];
+		if (outlet_serves(l, &o->rec))
+			return l;
+	}
+	l = &e->outlets[MCR_MAX_OUTLETS + o->rec.iface];
+	return l->sock >= 0 ? l : NULL;
 }
 
 /* Why nothing can go to @o, as a send would say it: negative errno; 0: it can. */
@@ -264,14 +310,14 @@ static struct send *send_take(struct egress *e, struct match_output *o, struct o
 	s->outlet = (uint32_t)(l - e->outlets);
 	s->run = r;
 	s->unit = unit;
-	s->retried = false;
+	s->tries = s->refused = s->unreached = 0;
 	s->singles = false;
-	s->msg = (struct msghdr){
-		.msg_name = &o->to,
-		.msg_namelen = sizeof(o->to),
-		.msg_control = o->control_bytes ? o->control : NULL,
-		.msg_controllen = o->control_bytes,
-	};
+	s->msg = (struct msghdr){0};
+	if (!l->connected) {
+		s->msg.msg_name = &o->to;
+		s->msg.msg_namelen = sizeof(o->to);
+	}
+	s->msg.msg_controllen = match_control(o, l->connected, &s->msg.msg_control);
 	r->refs++;
 	return s;
 }
@@ -301,10 +347,11 @@ static void queue(struct egress *e, struct send *s)
 static void attach_segment(struct send *s, uint32_t segment_bytes)
 {
 	const uint16_t segment = (uint16_t)segment_bytes;
-	const uint32_t used = s->output->control_bytes;
+	const size_t used = s->msg.msg_controllen;
 	struct cmsghdr *c = (void *)(s->control + used);
 
-	memcpy(s->control, s->output->control, used);
+	if (used)
+		memcpy(s->control, s->msg.msg_control, used);
 	c->cmsg_level = IPPROTO_UDP;
 	c->cmsg_type = UDP_SEGMENT;
 	c->cmsg_len = CMSG_LEN(sizeof(segment));
@@ -376,8 +423,8 @@ static bool send_run(struct egress *e, struct run *r, struct match_output *o)
 		count_end(e, o, r->datagrams, 0, why_not);
 		e->unit += r->datagrams;
 	} else if (r->datagrams == 1 ||
-		   (!e->per_packet && !o->no_gso && r->datagrams <= e->segments_max &&
-		    r->segment_bytes <= o->payload_max)) {
+		   (!e->per_packet && outlet_takes_segments(l, e->now_ns) &&
+		    r->datagrams <= e->segments_max && r->segment_bytes <= o->payload_max)) {
 		send_whole(e, r, o, l);
 		return outlet_may_refuse(l, r->datagrams, r->segment_bytes);
 	} else {
@@ -406,22 +453,77 @@ void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_
 
 /* --- completions --- */
 
+/*
+ * A datagram that was sent earlier was not delivered.  Nobody answers a multicast so (RFC
+ * 1122, 3.2.2), and on a shared socket nothing says whose it was.
+ */
+static void note_undelivered(const struct outlet *l, struct send *s, int err)
+{
+	if (l->kind != OUTLET_OWN || addr_is_multicast(&s->output->rec.group))
+		return;
+	s->refused += err == ECONNREFUSED;
+	s->unreached += err == EHOSTUNREACH || err == ENETUNREACH;
+}
+
 /* What to do about a send that failed with @err. */
 static enum again verdict(struct egress *e, struct send *s, int err)
 {
-	if (refusal_is_stale(err))
-		return s->retried ? AGAIN_NO : AGAIN_SAME;
-	if (refusal_is_final(-err, s->datagrams))
+	struct outlet *l = &e->outlets[s->outlet];
+
+	if (refusal_may_be_icmp(err)) {
+		if (s->tries++ < outlet_patience(l, err)) {
+			note_undelivered(l, s, err);
+			return AGAIN_SAME;
+		}
+		l->lasting = err;
+	}
+	if (s->datagrams == 1 || !refusal_splits(err))
 		return AGAIN_NO;
-	outlet_refused(&e->outlets[s->outlet]);
+	outlet_refused(l);
 	if (err == EINVAL && s->datagrams > EGRESS_SEGMENTS_OLD)
 		e->segments_next = EGRESS_SEGMENTS_OLD;
-	if (err == EIO || err == EOPNOTSUPP) {
-		if (!s->output->no_gso)
-			counter_add(&e->page->gso_fallbacks, 1);
-		s->output->no_gso = true;
-	}
+	if ((err == EIO || err == EOPNOTSUPP) && outlet_put_off_segments(l, e->now_ns))
+		counter_add(&e->page->gso_fallbacks, 1);
 	return AGAIN_SINGLES;
+}
+
+/* It left as fragments: larger than the MTU, and with no UDP_SEGMENT to cut it. */
+static void count_fragmented(struct egress *e, struct match_output *o)
+{
+	if (!o->counters->fragmented && e->n_notices < EGRESS_NOTICES)
+		e->notices[e->n_notices++] = o->rec;
+	counter_add(&o->counters->fragmented, 1);
+	counter_add(&e->page->egress.fragmented, 1);
+}
+
+/* Counts up to @n datagrams of @undelivered as ended with @res.  Return: how many. */
+static uint32_t count_undelivered(struct egress *e, struct match_output *o, uint32_t *undelivered,
+				  uint32_t n, int res)
+{
+	const uint32_t lost = *undelivered < n ? *undelivered : n;
+
+	*undelivered -= lost;
+	if (lost)
+		count_end(e, o, lost, 0, res);
+	return lost;
+}
+
+/* Taken by the kernel; but of earlier ones it may be known now that they did not arrive. */
+static void send_taken(struct egress *e, struct send *s)
+{
+	struct outlet *l = &e->outlets[s->outlet];
+	const uint32_t n = s->datagrams, segment_bytes = s->run->segment_bytes;
+	uint32_t lost;
+
+	outlet_took(l, n, segment_bytes);
+	if (n == 1 && s->bytes > s->output->payload_max)
+		count_fragmented(e, s->output);
+	l->refused += s->refused;
+	l->unreached += s->unreached;
+	lost = count_undelivered(e, s->output, &l->refused, n, -ECONNREFUSED);
+	lost += count_undelivered(e, s->output, &l->unreached, n - lost, -EHOSTUNREACH);
+	if (lost < n)
+		count_end(e, s->output, n - lost, s->bytes - lost * segment_bytes, 0);
 }
 
 static void set_aside(struct egress *e, struct send *s)
@@ -448,7 +550,6 @@ void egress_done(struct egress *e, uint32_t send, int res)
 	counter_add(&e->page->egress.calls, 1);
 	switch (res < 0 ? verdict(e, s, -res) : AGAIN_NO) {
 	case AGAIN_SAME:
-		s->retried = true;
 		set_aside(e, s);
 		return;
 	case AGAIN_SINGLES:
@@ -459,8 +560,9 @@ void egress_done(struct egress *e, uint32_t send, int res)
 		break;
 	}
 	if (res >= 0)
-		outlet_took(&e->outlets[s->outlet], s->datagrams, s->run->segment_bytes);
-	count_end(e, s->output, s->datagrams, s->bytes, res);
+		send_taken(e, s);
+	else
+		count_end(e, s->output, s->datagrams, s->bytes, res);
 	send_put(e, s);
 }
 

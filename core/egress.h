@@ -11,7 +11,7 @@
  *   send:  FREE -> queued -> completed -> FREE
  *                    ^            |
  *                    +- again ----+   the kernel refused UDP_SEGMENT: datagram by datagram;
- *                                     or a stale error of another send: the same once more
+ *                                     or an ICMP message may be the cause: the same again
  *
  * Sends carry MSG_DONTWAIT, so that the kernel completes each while it is submitted
  * and an output that would block drops and counts instead of delaying the others.
@@ -26,6 +26,7 @@
 #include "core/match.h"
 
 struct bufpool;
+struct ipc_outlet;
 struct past;
 struct worker_page;
 
@@ -33,6 +34,7 @@ struct worker_page;
 #define EGRESS_UNITS        4096u /* datagrams in them, about */
 #define EGRESS_RUNS         1024u
 #define EGRESS_RUN_IOV      64u
+#define EGRESS_NOTICES      8u
 #define EGRESS_SEGMENTS_OLD 64u  /* UDP_MAX_SEGMENTS of kernels that refuse more */
 #define EGRESS_SEGMENTS_MAX 128u /* and of those that do not */
 
@@ -98,13 +100,23 @@ struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 void egress_free(struct egress *e);
 
 /**
- * egress_set_socket() - say which socket sends through an interface
- * @iface: slot; MCR_MAX_IFACES and above are ignored
+ * egress_set_socket() - say which socket sends for outputs that have none of their own
+ * @iface: slot of the interface; MCR_MAX_IFACES and above are ignored
  * @sock:  borrowed; -1 for none: what is to go there is dropped and counted
  *
  * Only while nothing is in flight.  What is known of the last socket is forgotten.
  */
 void egress_set_socket(struct egress *e, uint32_t iface, int sock);
+
+/**
+ * egress_set_outlet() - say which socket sends for one output, or for those to one host
+ * @as:   passed ipc_parse()
+ * @sock: borrowed; -1 for none: the interface's sends instead
+ *
+ * As egress_set_socket().  An output uses the outlet that its record names, if that is
+ * for its interface and destination; else the interface's socket.
+ */
+void egress_set_outlet(struct egress *e, const struct ipc_outlet *as, int sock);
 
 /**
  * egress_rule() - queue the sends of one rule's datagrams
@@ -133,6 +145,19 @@ bool egress_settled(const struct egress *e);
 
 /* A batch begins: its numbers do, and what was learnt about segments applies. */
 void egress_begin(struct egress *e);
+
+/* Monotonic time of the batches to come: UDP_SEGMENT that was refused is tried again later. */
+void egress_set_time(struct egress *e, uint64_t now_ns);
+
+/**
+ * egress_next_fragmented() - an output that has sent its first datagram as fragments
+ * @of: filled; @of->port and so on as in the snapshot
+ *
+ * Each output is told of once in the life of its counters; of more than EGRESS_NOTICES at
+ * a time some are left out.
+ * Return: whether there is one.
+ */
+bool egress_next_fragmented(struct egress *e, struct snapshot_output *of);
 
 /**
  * egress_number() - the next datagram handed over has this number

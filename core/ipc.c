@@ -29,6 +29,8 @@ static const struct type_row {
 	[IPC_SET_FILTER] = {FROM_CONTROL, 1},
 	[IPC_OPEN_OUTPUT] = {FROM_CONTROL, 0},
 	[IPC_CLOSE_OUTPUT] = {FROM_CONTROL, 0},
+	[IPC_OPEN_OUTLET] = {FROM_CONTROL, 0},
+	[IPC_CLOSE_OUTLET] = {FROM_CONTROL, 0},
 	[IPC_JOIN] = {FROM_CONTROL, 0},
 	[IPC_LEAVE] = {FROM_CONTROL, 0},
 	[IPC_BIND] = {FROM_CONTROL, 0},
@@ -51,6 +53,8 @@ static const struct type_row {
 	[IPC_INPUT_CLOSE] = {TO_WORKER, 0},
 	[IPC_OUTPUT] = {TO_WORKER, 1},
 	[IPC_OUTPUT_CLOSE] = {TO_WORKER, 0},
+	[IPC_OUTLET] = {TO_WORKER, 1},
+	[IPC_OUTLET_CLOSE] = {TO_WORKER, 0},
 	[IPC_SNAPSHOT] = {TO_WORKER, 1},
 };
 static_assert(sizeof(type_table) / sizeof(type_table[0]) == IPC_TYPES, "a row each");
@@ -118,6 +122,17 @@ static bool input_valid(const struct ipc_input *in)
 	       in->buf_class < BUF_CLASSES;
 }
 
+static bool outlet_valid(const struct ipc_outlet *o)
+{
+	const struct addr source = addr_from_ipv4_be(o->source_be);
+	const bool own = o->kind == OUTLET_OWN;
+
+	return o->id < MCR_MAX_OUTLETS && o->iface < MCR_MAX_IFACES && ifindex_valid(o->ifindex) &&
+	       (own || o->kind == OUTLET_HOST) && own == (o->port != 0) && own == (o->ttl != 0) &&
+	       o->dscp <= 63 && o->to_be != 0 && (!o->source_be || addr_is_host(&source)) &&
+	       o->connected <= own && o->reserved[0] == 0 && o->reserved[1] == 0;
+}
+
 static bool give_valid(const struct ipc_give *g)
 {
 	return g->what >= GIFT_CONTROL_LISTENER && g->what < GIFTS && g->index < MCR_MAX_WORKERS;
@@ -125,7 +140,8 @@ static bool give_valid(const struct ipc_give *g)
 
 static bool start_valid(const struct ipc_start *s, enum ipc_peer from)
 {
-	if (!flags_valid(s->flags) || !cpu_valid(s->cpu) || s->workers > MCR_MAX_WORKERS)
+	if (!flags_valid(s->flags) || !cpu_valid(s->cpu) || s->workers > MCR_MAX_WORKERS ||
+	    s->outlets > MCR_MAX_OUTLETS)
 		return false;
 	/* Control learns the number of workers from the configuration that it reads. */
 	return from == IPC_TO_CONTROL ? s->worker == 0 : s->worker < s->workers;
@@ -165,6 +181,12 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_CLOSE_OUTPUT:
 	case IPC_SET_FILTER:
 		return m->iface.slot < MCR_MAX_IFACES;
+	case IPC_OPEN_OUTLET:
+	case IPC_OUTLET:
+		return outlet_valid(&m->outlet);
+	case IPC_CLOSE_OUTLET:
+	case IPC_OUTLET_CLOSE:
+		return m->outlet.id < MCR_MAX_OUTLETS;
 	case IPC_JOIN:
 	case IPC_LEAVE:
 		return join_valid(&m->join);

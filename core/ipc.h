@@ -14,7 +14,8 @@
  *   supervisor -> control   IPC_GIVE (descriptors at start), IPC_START, IPC_REPLY,
  *                           IPC_WORKER_STATE, IPC_RELOAD, IPC_UPGRADED, IPC_SHUTDOWN
  *   supervisor -> worker    IPC_GIVE, IPC_START, IPC_INPUT, IPC_INPUT_CLOSE, IPC_OUTPUT,
- *                           IPC_OUTPUT_CLOSE, IPC_SNAPSHOT, IPC_SHUTDOWN
+ *                           IPC_OUTPUT_CLOSE, IPC_OUTLET, IPC_OUTLET_CLOSE, IPC_SNAPSHOT,
+ *                           IPC_SHUTDOWN
  *   worker -> supervisor    IPC_READY
  */
 #ifndef CORE_IPC_H
@@ -43,6 +44,8 @@ enum ipc_type {
 	IPC_SET_FILTER,    /* iface.slot + memfd holding a struct filter_file */
 	IPC_OPEN_OUTPUT,   /* iface: one egress socket per worker */
 	IPC_CLOSE_OUTPUT,  /* iface.slot */
+	IPC_OPEN_OUTLET,   /* outlet: an egress socket for one output, or for those to one host */
+	IPC_CLOSE_OUTLET,  /* outlet.id */
 	IPC_JOIN,          /* join: membership held by an unread helper socket */
 	IPC_LEAVE,         /* join */
 	IPC_BIND,          /* join: unread socket for a unicast input (group is the address) */
@@ -67,6 +70,8 @@ enum ipc_type {
 	IPC_INPUT_CLOSE,  /* input.slot */
 	IPC_OUTPUT,       /* input.slot is the interface slot, + egress socket */
 	IPC_OUTPUT_CLOSE, /* input.slot */
+	IPC_OUTLET,       /* outlet, + egress socket */
+	IPC_OUTLET_CLOSE, /* outlet.id */
 	IPC_SNAPSHOT,     /* publish + sealed memfd */
 	IPC_TYPES
 };
@@ -136,7 +141,7 @@ struct ipc_start {
 	uint32_t flags;
 	uint64_t started_ns; /* CLOCK_MONOTONIC of the supervisor's start */
 	uint32_t busy_poll_us;
-	uint32_t reserved;
+	uint32_t outlets; /* control: how many sockets IPC_OPEN_OUTLET may ask for in all */
 };
 
 struct ipc_iface {
@@ -176,10 +181,48 @@ struct ipc_input {
 	uint8_t reserved[2];
 };
 
+/* Whose datagrams an egress socket sends. */
+enum outlet_kind {
+	OUTLET_INTERFACE, /* all outputs of an interface that have no other; there always is one */
+	OUTLET_HOST,      /* outputs to one host over one interface, from one source address */
+	OUTLET_OWN,       /* one output */
+	OUTLET_KINDS
+};
+
+/**
+ * struct ipc_outlet - an egress socket beside those of the interfaces
+ * @worker_mask: the workers that get one
+ * @id:          0..MCR_MAX_OUTLETS-1
+ * @iface:       slot of the interface, whose output is open
+ * @ifindex:     of it
+ * @to_be, @port: destination, network and host order; OUTLET_HOST has port 0
+ * @source_be:   source address to send from; 0: the kernel's choice
+ * @serial:      another value opens a new socket in place of the one that is open
+ * @kind:        OUTLET_HOST or OUTLET_OWN
+ * @ttl, @dscp:  OUTLET_OWN: of the output, 1..255 and 0..63
+ * @connected:   to workers: it is connected to @to_be and @port, has @ttl and @dscp
+ */
+struct ipc_outlet {
+	uint64_t worker_mask;
+	uint32_t id;
+	uint32_t iface;
+	uint32_t ifindex;
+	uint32_t to_be;
+	uint32_t source_be;
+	uint32_t serial;
+	uint16_t port;
+	uint8_t kind;
+	uint8_t ttl;
+	uint8_t dscp;
+	uint8_t connected;
+	uint8_t reserved[2];
+};
+
 /**
  * struct ipc_reply - what became of a request
  * @status: 0 or a negative errno
- * @value:  IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy;
+ * @value:  IPC_OPEN_OUTLET: source address of the connected socket, network order, or 0;
+ *          IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy;
  *          IPC_VERIFY: how many inputs and memberships are to be asked for again
  */
 struct ipc_reply {
@@ -266,6 +309,7 @@ struct ipc_msg {
 		struct ipc_probe probe;
 		struct ipc_publish publish;
 		struct ipc_input input;
+		struct ipc_outlet outlet;
 		struct ipc_reply reply;
 		struct ipc_worker_state worker;
 		struct ipc_upgraded upgraded;

@@ -117,9 +117,8 @@ static void derive(struct match_output *o)
 		.sin_addr.s_addr = addr_ipv4_be(&o->rec.group),
 	};
 	o->control_bytes = 0;
-	/* The socket is shared, so source address, TTL and DSCP go with the message. */
-	if (addr_is_set(&o->rec.source))
-		memcpy(append_control(o, IP_PKTINFO, sizeof(from)), &from, sizeof(from));
+	/* A socket may be shared, so source address, TTL and DSCP go with the message. */
+	memcpy(append_control(o, IP_PKTINFO, sizeof(from)), &from, sizeof(from));
 	if (ttl != MULTICAST_TTL || !addr_is_multicast(&o->rec.group))
 		memcpy(append_control(o, IP_TTL, sizeof(ttl)), &ttl, sizeof(ttl));
 	if (tos)
@@ -172,8 +171,6 @@ static void carry_over(struct match_rule *r, const struct match_table *old)
 	if (!was || was->rec.incarnation != r->rec.incarnation)
 		return;
 	r->guard = was->guard;
-	for (uint32_t i = 0; i < r->rec.n_outputs && i < was->rec.n_outputs; i++)
-		r->outputs[i].no_gso = was->outputs[i].no_gso;
 }
 
 static void build_rule(struct match_table *t, const struct snapshot_view *view,

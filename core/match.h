@@ -32,16 +32,14 @@
  * @rec:           what the snapshot says; covered by the hash
  * @to:            destination
  * @payload_max:   payload that leaves unfragmented: MTU less IP and UDP header
- * @no_gso:        the kernel refused UDP_SEGMENT for it: single sends from now on
- * @control:       control messages that go with every send
- * @control_bytes: of them; UDP_SEGMENT is appended by the sender
+ * @control:       IP_PKTINFO, then IP_TTL and IP_TOS where they are needed
+ * @control_bytes: of them; match_control() says which go with a send
  * @counters:      in the worker's status page
  */
 struct match_output {
 	struct snapshot_output rec;
 	struct sockaddr_in to;
 	uint32_t payload_max;
-	bool no_gso;
 	uint32_t control_bytes;
 	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX];
 	struct egress_counters *counters;
@@ -78,7 +76,7 @@ struct worker_page;
  * @worker: rules whose worker_mask has this bit are taken
  * @page:   status page of the worker: counters of rules that are new start at zero
  * @limits: state of rate limits, borrowed for the life of the table
- * @old:    table in use, or NULL: refused GSO carries over
+ * @old:    table in use, or NULL: what the storm guard knows carries over
  *
  * Return: the table, or NULL when out of memory.
  */
@@ -91,6 +89,26 @@ void match_free(struct match_table *t);
 /* The rule that takes it, or NULL. Addresses in network order, port in host order. */
 struct match_rule *match_lookup(const struct match_table *t, uint32_t iface, uint32_t source_be,
 				uint32_t group_be, uint16_t port);
+
+#define MATCH_SOURCE_BYTES CMSG_SPACE(sizeof(struct in_pktinfo))
+
+/**
+ * match_control() - the control messages that go with a send
+ * @connected: its socket is connected, and has the output's TTL and DSCP
+ * @control:   filled, NULL for none; UDP_SEGMENT may be appended to a copy
+ *
+ * A connected socket has the source address of the time when it was connected.
+ * IP_PKTINFO, with the output's source or none, lets the kernel choose for each send.
+ * Return: bytes of them.
+ */
+static inline uint32_t match_control(struct match_output *o, bool connected, void **control)
+{
+	const uint32_t from = connected || addr_is_set(&o->rec.source) ? 0 : MATCH_SOURCE_BYTES;
+	const uint32_t bytes = (connected ? MATCH_SOURCE_BYTES : o->control_bytes) - from;
+
+	*control = bytes ? o->control + from : NULL;
+	return bytes;
+}
 
 /* How many rules it has: those of its worker. */
 uint32_t match_rules(const struct match_table *t);

@@ -4,20 +4,34 @@
 
 #include <errno.h>
 
-bool refusal_is_stale(int err)
+bool refusal_may_be_icmp(int err)
 {
-	return err == ECONNREFUSED || err == EHOSTUNREACH || err == ENETUNREACH ||
-	       err == EHOSTDOWN || err == ENOPROTOOPT || err == EPROTO || err == EACCES;
+	switch (err) {
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENONET:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EPROTO:
+	case EACCES:
+	case EMSGSIZE:
+		return true;
+	}
+	return false;
+}
+
+bool refusal_splits(int err)
+{
+	return err == EINVAL || err == EMSGSIZE || err == EIO || err == EOPNOTSUPP;
 }
 
 bool refusal_is_final(int res, uint32_t datagrams)
 {
-	const int err = -res;
-
 	if (res >= 0)
 		return true;
-	if (refusal_is_stale(err))
+	if (refusal_may_be_icmp(-res))
 		return false;
-	return datagrams == 1 ||
-	       !(err == EINVAL || err == EMSGSIZE || err == EIO || err == EOPNOTSUPP);
+	return datagrams == 1 || !refusal_splits(-res);
 }

@@ -6,8 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* May it be the error of an earlier send to somebody else (IP_RECVERR, ip(7))? */
-bool refusal_is_stale(int err);
+/*
+ * May an ICMP message have caused it?  Anybody can forge one, and it is about an earlier
+ * datagram: the send that failed took the error away and can be made again (ip(7),
+ * IP_RECVERR; the kernel's icmp_err_convert[]).
+ */
+bool refusal_may_be_icmp(int err);
+
+/* May the datagrams of a UDP_SEGMENT send that ended so be taken one by one? */
+bool refusal_splits(int err);
 
 /**
  * refusal_is_final() - did a send end with that?

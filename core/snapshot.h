@@ -100,6 +100,8 @@ enum output_hold {
  * struct snapshot_output - one output
  * @slot:  output slot (counters)
  * @iface: slot of the output interface, MCR_NO_SLOT when it does not exist
+ * @outlet: id of the egress socket to use, + 1; 0 for that of the interface
+ * @outlet_kind: enum outlet_kind of it, for readers
  * @ttl:   the TTL to use, 1..255: defaults are resolved by the writer
  * @ttl_set: whether the operator gave the TTL (for reading the rule back)
  * @hold:  enum output_hold: what control knows of the way to it
@@ -107,6 +109,7 @@ enum output_hold {
 struct snapshot_output {
 	uint32_t slot;
 	uint32_t iface;
+	uint32_t outlet;
 	struct addr group;
 	struct addr source;
 	uint16_t port;
@@ -114,10 +117,11 @@ struct snapshot_output {
 	uint8_t dscp;
 	uint8_t ttl_set;
 	uint8_t hold; /* enum output_hold */
-	uint8_t reserved[2];
+	uint8_t outlet_kind;
+	uint8_t reserved[5];
 	char if_name[MCR_IFNAME_MAX];
 };
-static_assert(sizeof(struct snapshot_output) == 72, "snapshot format");
+static_assert(sizeof(struct snapshot_output) == 80, "snapshot format");
 
 /**
  * struct snapshot_view - a snapshot that has been checked

@@ -212,6 +212,8 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_SET_FILTER:
 	case IPC_OPEN_OUTPUT:
 	case IPC_CLOSE_OUTPUT:
+	case IPC_OPEN_OUTLET:
+	case IPC_CLOSE_OUTLET:
 	case IPC_JOIN:
 	case IPC_LEAVE:
 	case IPC_BIND:
@@ -227,6 +229,8 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_INPUT_CLOSE:
 	case IPC_OUTPUT:
 	case IPC_OUTPUT_CLOSE:
+	case IPC_OUTLET:
+	case IPC_OUTLET_CLOSE:
 	case IPC_SNAPSHOT:
 	case IPC_TYPES:
 		break;

@@ -27,6 +27,7 @@
 #include "daemon/control_iface.h"
 #include "daemon/control_loop.h"
 #include "daemon/control_netif.h"
+#include "daemon/control_outlet.h"
 #include "daemon/control_output.h"
 #include "daemon/control_publish.h"
 #include "daemon/control_reach.h"
@@ -94,6 +95,7 @@ struct control {
 	struct control_reach reach;
 	struct control_clients clients;
 	struct control_reconcile rec;
+	struct control_outlets outlets;
 	struct control_publish pub;
 	struct control_waits waits;
 	struct control_upgrade upgrade;

@@ -21,28 +21,41 @@ void control_reconcile_fini(struct control_reconcile *r)
 
 /* --- what rules ask for --- */
 
-static int mark_rule(struct control *c, const struct rule *r)
+/* @in: its input; without one no datagram comes, and all workers hold the rule. */
+static int mark_outputs(struct control *c, const struct ruleset_entry *e,
+			const struct rec_iface *in)
 {
-	struct rec_iface *in = control_iface_need(c, r->input.interface);
+	const struct rule *r = &e->rule;
+	const uint64_t workers = control_rule_workers(c, r);
 
 	for (unsigned i = 0; i < r->n_outputs; i++) {
 		struct rec_iface *out = control_iface_need(c, r->outputs[i].interface);
 		struct reach_key key;
 
-		if (!out)
-			continue;
-		out->want_out = true;
-		if (control_output_dest(out, &r->outputs[i], &key) &&
+		if (out)
+			out->want_out = true;
+		control_outlet_want(c, in ? out : NULL, e, i, workers);
+		if (out && control_output_dest(out, &r->outputs[i], &key) &&
 		    reach_need(&c->reach, &key, out->arp) < 0)
 			return -ENOMEM;
 	}
+	return 0;
+}
+
+static int mark_rule(struct control *c, const struct ruleset_entry *e)
+{
+	const struct rule *r = &e->rule;
+	struct rec_iface *in = control_iface_need(c, r->input.interface);
+
+	if (mark_outputs(c, e, in) < 0)
+		return -ENOMEM;
 	if (in) {
 		struct ipc_join key = control_join_key(in->ifindex, &r->input);
-		struct control_join *e = control_join_get(&c->rec.joins, &key);
+		struct control_join *join = control_join_get(&c->rec.joins, &key);
 
-		if (!e)
+		if (!join)
 			return -ENOMEM;
-		e->wanted = true;
+		join->wanted = true;
 		in->want_in = true;
 	}
 	return 0;
@@ -55,6 +68,7 @@ static int mark_wanted(struct control *c)
 	control_ifaces_update(c);
 	control_joins_unmark(&c->rec.joins);
 	reach_unmark(&c->reach);
+	control_outlets_begin(c);
 	for (unsigned i = 0; i < c->n_interfaces; i++) {
 		struct rec_iface *f = control_iface_need(c, c->interfaces[i]);
 
@@ -62,7 +76,7 @@ static int mark_wanted(struct control *c)
 			f->want_in = true;
 	}
 	for (size_t i = 0; i < ruleset_count(c->rules) && ret == 0; i++)
-		ret = mark_rule(c, &ruleset_at(c->rules, i)->rule);
+		ret = mark_rule(c, ruleset_at(c->rules, i));
 	return ret;
 }
 
@@ -361,15 +375,15 @@ void control_verify(struct control *c)
 	control_super_request(&c->super, &msg, -1, verified, c);
 }
 
-/* An interface that no rule names any more leaves the snapshot with its last rule. */
-int control_reconcile(struct control *c, uint64_t now_ns)
+/*
+ * An interface that no rule names any more leaves the snapshot with its last rule.
+ * @again: sockets became free that outputs could use.
+ */
+static int pass(struct control *c, uint64_t now_ns, bool *again)
 {
 	struct control_reconcile *r = &c->rec;
 	int ret;
 
-	r->failed = false;
-	end_handovers(c, now_ns);
-	control_loop_update(c);
 	ret = mark_wanted(c);
 	if (ret < 0)
 		return ret;
@@ -378,6 +392,7 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 		if (r->iface[i].used && !r->iface[i].gone)
 			open_sockets(c, i, now_ns);
 	}
+	control_outlets_open(c, now_ns);
 	if (r->publish) {
 		ret = control_publish(c, now_ns);
 		if (ret < 0)
@@ -392,9 +407,26 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 		return ret;
 	control_joins_each(&r->joins, join_wanted, c);
 	control_joins_each(&r->joins, leave_unwanted, c);
+	*again = control_outlets_close(c);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		if (r->iface[i].used)
 			close_sockets(c, i);
 	}
 	return 0;
+}
+
+/* Sockets that are given up serve other outputs, which may give up shared ones for them. */
+#define PASSES_MAX 4
+
+int control_reconcile(struct control *c, uint64_t now_ns)
+{
+	bool again = true;
+	int ret = 0;
+
+	c->rec.failed = false;
+	end_handovers(c, now_ns);
+	control_loop_update(c);
+	for (unsigned i = 0; i < PASSES_MAX && again && ret == 0; i++)
+		ret = pass(c, now_ns, &again);
+	return ret;
 }

@@ -8,6 +8,8 @@
  *
  *   open sockets, publish, filters, join and bind | leave and unbind, close sockets
  *
+ * Egress sockets of single outputs (control_outlet.h) are opened and closed with them.
+ *
  * so that a new rule's packets are let in when the workers know it, and an old
  * rule's sockets go when no worker uses them any more.  A second run sends nothing.
  *

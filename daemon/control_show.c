@@ -62,6 +62,7 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 		const struct rule_output *out = &e->rule.outputs[i];
 		struct egress_counters n;
 		char reason[REASON_MAX];
+		uint8_t kind;
 
 		control_stats_output(c, e, i, &n);
 		cJSON_AddStringToObject(
@@ -73,7 +74,10 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 		control_json_u64(o, "matched", n.matched);
 		control_json_u64(o, "sent", n.sent);
 		control_json_u64(o, "bytes", n.bytes);
+		control_json_u64(o, "fragmented", n.fragmented);
 		add_send_drops(o, &n, false);
+		control_outlet_of(c, e->output_slots[i], &kind);
+		cJSON_AddStringToObject(o, "socket", outlet_kind_name(kind));
 	}
 }
 
@@ -154,6 +158,7 @@ static void show_totals(const struct stats_totals *t, cJSON *o)
 	control_json_u64(cJSON_AddObjectToObject(o, "egress"), "matched", t->egress.matched);
 	control_json_u64(o, "sent", t->egress.sent);
 	control_json_u64(o, "bytes_sent", t->egress.bytes);
+	control_json_u64(o, "fragmented", t->egress.fragmented);
 	control_json_u64(o, "send_calls", t->egress.calls);
 	add_send_drops(o, &t->egress, true);
 }
@@ -179,6 +184,7 @@ static cJSON *show_worker_stats(const struct control *c, unsigned w, uint64_t qu
 	control_json_u64(o, "buf_exhaust", s.ingress.buf_exhaust);
 	control_json_u64(o, "egress_matched", s.egress.matched);
 	control_json_u64(o, "sent", s.egress.sent);
+	control_json_u64(o, "fragmented", s.egress.fragmented);
 	control_json_u64(o, "send_calls", s.egress.calls);
 	add_send_drops(o, &s.egress, true);
 	pools = cJSON_AddObjectToObject(o, "pools");
@@ -269,6 +275,7 @@ static cJSON *show_output_stats(const struct control *c, const struct ruleset_en
 	control_json_u64(o, "matched", n.matched);
 	control_json_u64(o, "sent", n.sent);
 	control_json_u64(o, "bytes", n.bytes);
+	control_json_u64(o, "fragmented", n.fragmented);
 	add_send_drops(o, &n, true);
 	return o;
 }

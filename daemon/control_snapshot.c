@@ -32,6 +32,7 @@ static int add_outputs(const struct control *c, const struct ruleset_entry *e,
 			.hold = (uint8_t)control_output_status(c, o, NULL).hold,
 		};
 
+		out.outlet = control_outlet_of(c, out.slot, &out.outlet_kind);
 		memcpy(out.if_name, o->interface, sizeof(out.if_name));
 		ret = snapshot_add_output(w, &out);
 	}
@@ -224,7 +225,7 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 	return ret;
 }
 
-static int restore_rule(struct ruleset *rules, const struct snapshot_view *v,
+static int restore_rule(struct control *c, const struct snapshot_view *v,
 			const struct snapshot_rule *s)
 {
 	struct rule_output outputs[MCR_MAX_RULE_OUTPUTS];
@@ -257,8 +258,9 @@ static int restore_rule(struct ruleset *rules, const struct snapshot_view *v,
 		};
 		memcpy(outputs[i].interface, o->if_name, sizeof(outputs[i].interface));
 		slots[i] = o->slot;
+		control_outlet_restore(c, o);
 	}
-	return ruleset_restore(rules, &r, s->slot, s->incarnation, slots);
+	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots);
 }
 
 static int restore(struct control *c, const void *mem, size_t size, uint64_t now_ns)
@@ -269,7 +271,7 @@ static int restore(struct control *c, const void *mem, size_t size, uint64_t now
 	if (ret < 0)
 		return ret;
 	for (uint32_t i = 0; i < v.n_rules && ret == 0; i++)
-		ret = restore_rule(c->rules, &v, &v.rules[i]);
+		ret = restore_rule(c, &v, &v.rules[i]);
 	if (ret < 0)
 		return ret;
 	/*

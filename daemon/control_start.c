@@ -88,6 +88,7 @@ static void take_start(struct process *p, const struct ipc_start *start)
 
 	c->started_ns = start->started_ns;
 	p->start_flags = start->flags;
+	c->outlets.budget = start->outlets;
 	/* Pages exist once a predecessor has said how many workers there are. */
 	p->restarted = c->stats.worker[0].mem != NULL;
 	if (p->restarted) {

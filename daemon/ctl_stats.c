@@ -46,6 +46,7 @@ static void print_totals(const cJSON *result)
 	print_total("copies to send", ctl_number(ctl_member(totals, "egress"), "matched"));
 	print_total("sent", ctl_number(totals, "sent"));
 	print_total("  bytes", ctl_number(totals, "bytes_sent"));
+	print_total("  as fragments", ctl_number(totals, "fragmented"));
 	print_total("  in send calls", ctl_number(totals, "send_calls"));
 	print_drops("not sent", ctl_member(totals, "send_drops"));
 }
@@ -141,6 +142,7 @@ static void print_rules(const cJSON *rules)
 		{">COPIES", "matched", cell_number},
 		{">SENT", "sent", cell_number},
 		{">BYTES", "bytes", cell_number},
+		{">FRAGMENTED", "fragmented", cell_number},
 		{"SEND DROPS", "send_drops", cell_nonzero},
 		{NULL},
 	};

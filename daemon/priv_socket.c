@@ -40,6 +40,7 @@
 #define QUEUE_ERRORS_MAX     3u
 #define QUEUE_FRAMES_MAX     (2 * INPUT_RCVBUF_BYTES / 512)
 #define OUTPUT_SNDBUF_BYTES  (16 << 20)
+#define DSCP_SHIFT           2 /* upper six bits of the TOS byte (RFC 2474) */
 #define NETLINK_RCVBUF_BYTES (4 << 20)
 /* So many clients wait to be answered or refused, as far as net.core.somaxconn allows. */
 #define LISTEN_BACKLOG 1024
@@ -318,6 +319,38 @@ int priv_egress_socket(unsigned ifindex)
 	if (ret == 0)
 		ret = filter_nothing(sock);
 	return ret < 0 ? close_with(sock, ret) : sock;
+}
+
+/*
+ * TTL and DSCP are the socket's here, so that a send needs no message for them (ip(7)).
+ * The source address of an output may not be ours yet, or no more: then the socket is not
+ * bound to it, and each send finds out.
+ */
+int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *connected)
+{
+	const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = as->source_be};
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(as->port), .sin_addr.s_addr = as->to_be};
+	int sock = priv_egress_socket(as->ifindex), ret;
+	struct sockaddr_in own;
+	socklen_t len = sizeof(own);
+
+	*connected = false;
+	if (sock < 0 || as->kind != OUTLET_OWN)
+		return sock;
+	ret = set_int(sock, IPPROTO_IP, IP_MULTICAST_TTL, as->ttl);
+	if (ret == 0)
+		ret = set_int(sock, IPPROTO_IP, IP_TTL, as->ttl);
+	if (ret == 0)
+		ret = set_int(sock, IPPROTO_IP, IP_TOS, as->dscp << DSCP_SHIFT);
+	if (ret < 0)
+		return close_with(sock, ret);
+	if (as->source_be && bind(sock, (const struct sockaddr *)&from, sizeof(from)) < 0)
+		return sock;
+	*connected = connect(sock, (const struct sockaddr *)&to, sizeof(to)) == 0;
+	if (*connected && getsockname(sock, (struct sockaddr *)&own, &len) == 0)
+		*from_be = own.sin_addr.s_addr;
+	return sock;
 }
 
 /* Never bound to a port, so nothing is ever delivered to it. */

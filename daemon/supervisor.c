@@ -239,6 +239,7 @@ static void finish(struct supervisor *s)
 	}
 	upgrade_abandon(s);
 	iface_fini(s);
+	outlet_fini(s);
 	join_fini(&s->joins);
 	if (s->control_listener >= 0)
 		unlink(s->options->control_path);

@@ -13,6 +13,7 @@
  *   supervisor_request.c  control's requests, one function each
  *   supervisor_limit.c    how fast control may ask for what is dear
  *   supervisor_iface.c    inputs and outputs: the sockets of an interface
+ *   supervisor_outlet.c   egress sockets of single outputs
  *   supervisor_join.c     unread helper sockets that hold group memberships
  *   supervisor_probe.c    probes of neighbours
  *   supervisor_verify.c   is what we hold still what the kernel has?
@@ -111,6 +112,8 @@ struct worker_ring {
  * @rings:         that have been made: their numbers
  * @input_sent:    incarnation of the input it was given in each slot, 0 for none
  * @output_sent:   the same for outputs
+ * @outlet_sent:   the same for outlets, by id
+ * @outlet_due:    outlets that may differ from what it was given, a bit each
  * @snapshot_sent: serial of the last snapshot that it was given
  * @sent:          messages that its process was sent since it became ready
  * @behind:        its channel was full; worker_sync() goes on when it has room
@@ -124,6 +127,8 @@ struct worker {
 	struct worker_page *page;
 	uint64_t input_sent[MCR_MAX_IFACES];
 	uint64_t output_sent[MCR_MAX_IFACES];
+	uint64_t outlet_sent[MCR_MAX_OUTLETS];
+	uint64_t outlet_due[MCR_MAX_OUTLETS / 64];
 	uint64_t snapshot_sent;
 	uint64_t sent;
 	bool behind;
@@ -165,6 +170,21 @@ struct output {
 	unsigned round;
 	uint32_t ifindex;
 	int sock[MCR_MAX_WORKERS];
+};
+
+/**
+ * struct egress_outlet - an egress socket beside those of an interface
+ * @incarnation: as in struct input
+ * @as:          what control asked for; @as.connected says what became of it
+ * @from_be:     source address that they are connected from, 0 for none
+ * @sock:        one for each worker of @as.worker_mask, from the lowest
+ */
+struct egress_outlet {
+	uint64_t incarnation;
+	unsigned round;
+	struct ipc_outlet as;
+	uint32_t from_be;
+	int *sock;
 };
 
 struct helper;
@@ -217,7 +237,14 @@ struct upgrade {
 };
 
 /* See supervisor_limit.c. */
-enum limit_kind { LIMIT_MEMBERSHIPS, LIMIT_INPUTS, LIMIT_RESTARTS, LIMIT_UPGRADES, LIMITS };
+enum limit_kind {
+	LIMIT_MEMBERSHIPS,
+	LIMIT_INPUTS,
+	LIMIT_OUTLETS,
+	LIMIT_RESTARTS,
+	LIMIT_UPGRADES,
+	LIMITS
+};
 
 enum phase {
 	PHASE_RUN,
@@ -280,6 +307,8 @@ struct supervisor {
 	uint64_t next_incarnation;
 	struct input input[MCR_MAX_IFACES];
 	struct output output[MCR_MAX_IFACES];
+	struct egress_outlet outlet[MCR_MAX_OUTLETS];
+	unsigned outlet_sockets; /* of all of them */
 	struct join_table joins;
 
 	int snapshot_fd; /* the last one published, -1 for none */
@@ -476,6 +505,34 @@ int iface_close_output(struct supervisor *s, unsigned slot);
 unsigned iface_drop_others(struct supervisor *s);
 /* Put GRO settings back and close everything. */
 void iface_fini(struct supervisor *s);
+
+/* --- supervisor_outlet.c --- */
+/* How many sockets all outlets may have: a quarter of the descriptors, MCR_MAX_OUTLETS at most. */
+unsigned outlet_budget(void);
+/*
+ * In place of what was open under its id.  -EEXIST (it is open as asked for), -ERANGE (no
+ * such worker), -ENOENT (the output of its interface is not open), -ENOSPC (beyond the
+ * budget), -EAGAIN (too many in too short a time), -ENOMEM, errno of the calls.
+ */
+int outlet_open(struct supervisor *s, const struct ipc_outlet *as);
+/* -ENOENT when it is not open. */
+int outlet_close(struct supervisor *s, unsigned id);
+/* Close what an earlier control asked for and this one did not.  Return: how many. */
+unsigned outlet_drop_others(struct supervisor *s);
+/* Its socket for that worker, -1 for none. */
+static inline int outlet_socket(const struct egress_outlet *o, unsigned worker)
+{
+	const uint64_t bit = 1ull << worker;
+
+	if (!o->incarnation || !(o->as.worker_mask & bit))
+		return -1;
+	return o->sock[__builtin_popcountll(o->as.worker_mask & (bit - 1))];
+}
+/* A fresh worker has been given none yet. */
+void outlet_forget(struct supervisor *s, unsigned worker);
+/* Part of worker_sync().  Return: 0 or a negative errno of ipc_send(). */
+int outlet_sync(struct supervisor *s, unsigned worker);
+void outlet_fini(struct supervisor *s);
 
 /* --- supervisor_join.c --- */
 /* Is there a membership like this, or (@bind) such a bound socket? */

@@ -97,7 +97,8 @@ void control_begin(struct supervisor *s)
 			  .cpu = -1,
 			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
 			  .started_ns = s->started_ns,
-			  .busy_poll_us = s->busy_poll_us}};
+			  .busy_poll_us = s->busy_poll_us,
+			  .outlets = outlet_budget()}};
 
 	__atomic_store_n(&s->heartbeat->heartbeat_ns, 0, __ATOMIC_RELAXED);
 	s->budget = BUDGET_MAX;

@@ -120,6 +120,15 @@ static int open_input(struct supervisor *s, const struct ipc_iface *iface, uint6
 	return ret;
 }
 
+static int open_outlet(struct supervisor *s, const struct ipc_outlet *as, uint64_t *value)
+{
+	int ret = outlet_open(s, as);
+
+	if (ret == 0 || ret == -EEXIST)
+		*value = s->outlet[as->id].from_be;
+	return ret;
+}
+
 static int set_filter(struct supervisor *s, unsigned slot, int fd, uint64_t *value)
 {
 	bool coarse = false;
@@ -140,11 +149,13 @@ static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
 static void drop_others(struct supervisor *s)
 {
 	unsigned sockets = iface_drop_others(s), joins = join_drop_others(&s->joins);
+	unsigned outlets = outlet_drop_others(s);
 
-	if (sockets + joins)
+	if (sockets + joins + outlets)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
-			"%u interfaces closed, %u memberships left: the last control needed them",
-			sockets, joins);
+			"%u interfaces and %u egress sockets closed, %u memberships left: the last "
+			"control needed them",
+			sockets, outlets, joins);
 }
 
 /* Once in the life of each control. */
@@ -176,6 +187,10 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 		return iface_open_output(s, &m->iface);
 	case IPC_CLOSE_OUTPUT:
 		return iface_close_output(s, m->iface.slot);
+	case IPC_OPEN_OUTLET:
+		return open_outlet(s, &m->outlet, value);
+	case IPC_CLOSE_OUTLET:
+		return outlet_close(s, m->outlet.id);
 	case IPC_JOIN:
 		return join(s, &m->join, false);
 	case IPC_LEAVE:
@@ -211,6 +226,8 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_INPUT_CLOSE:
 	case IPC_OUTPUT:
 	case IPC_OUTPUT_CLOSE:
+	case IPC_OUTLET:
+	case IPC_OUTLET_CLOSE:
 	case IPC_SNAPSHOT:
 	case IPC_TYPES:
 		break;

@@ -87,6 +87,7 @@ void worker_begin(struct supervisor *s, unsigned worker)
 
 	memset(w->input_sent, 0, sizeof(w->input_sent));
 	memset(w->output_sent, 0, sizeof(w->output_sent));
+	outlet_forget(s, worker);
 	w->snapshot_sent = 0;
 	w->sent = 0;
 	w->behind = false;
@@ -189,6 +190,8 @@ static int sync_everything(struct supervisor *s, unsigned worker)
 			ret = sync_slot(s, worker, i, &w->output_sent[i], s->output[i].incarnation,
 					s->output[i].sock[worker], IPC_OUTPUT, IPC_OUTPUT_CLOSE);
 	}
+	if (ret == 0)
+		ret = outlet_sync(s, worker);
 	return ret < 0 ? ret : sync_snapshot(s, worker);
 }
 

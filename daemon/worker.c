@@ -294,6 +294,8 @@ int worker_main(unsigned index)
 	w->applied_fd = gifts.applied;
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		w->inputs[i].sock = w->outputs[i] = -1;
+	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
+		w->outlets[i] = -1;
 	make(w, &gifts);
 	ret = worker_tick_start();
 	if (ret < 0)

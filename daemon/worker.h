@@ -80,6 +80,7 @@ struct worker {
 	struct log_limit limit_recv, limit_gso, limit_command;
 	struct worker_input inputs[MCR_MAX_IFACES];
 	int outputs[MCR_MAX_IFACES];
+	int outlets[MCR_MAX_OUTLETS];
 	struct journal journal;
 	struct recovery *recovery; /* until what it found has been sent; else NULL */
 	uint32_t recovered_until;  /* first event that the predecessor did not receive */

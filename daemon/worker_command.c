@@ -53,6 +53,14 @@ static void set_output(struct worker *w, uint32_t slot, int fd)
 	egress_set_socket(w->egress, slot, fd);
 }
 
+static void set_outlet(struct worker *w, const struct ipc_outlet *as, int fd)
+{
+	if (w->outlets[as->id] >= 0)
+		close(w->outlets[as->id]);
+	w->outlets[as->id] = fd;
+	egress_set_outlet(w->egress, as, fd);
+}
+
 /* Without the seals its writer could change it after it was checked. */
 static int map_sealed(int fd, uint64_t size_bytes, void **mem)
 {
@@ -149,6 +157,12 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 		break;
 	case IPC_OUTPUT_CLOSE:
 		set_output(w, m->input.slot, -1);
+		break;
+	case IPC_OUTLET:
+		set_outlet(w, &m->outlet, fd);
+		break;
+	case IPC_OUTLET_CLOSE:
+		set_outlet(w, &m->outlet, -1);
 		break;
 	case IPC_SNAPSHOT:
 		snapshot(w, &m->publish, fd);

@@ -299,6 +299,7 @@ void worker_flush(struct worker *w)
 	if (!w->table)
 		return;
 	journal_flush(&w->journal);
+	egress_set_time(w->egress, w->now_ns);
 	relay_flush(w->relay);
 	worker_drain(w);
 	commit(w);

@@ -90,6 +90,18 @@ void worker_beat(struct worker *w)
 	__atomic_store_n(&w->page->heartbeat_ns, worker_clock_ns(), __ATOMIC_RELAXED);
 }
 
+/* Each output once, so that the lines are as many as the outputs at most. */
+static void say_fragmented(struct worker *w)
+{
+	struct snapshot_output o;
+	char group[ADDR_TEXT_MAX];
+
+	while (egress_next_fragmented(w->egress, &o))
+		log_msg(SEV_WARNING, FAC_EGRESS,
+			"output %s %s:%u: datagrams larger than the MTU leave as fragments",
+			o.if_name, addr_format(&o.group, group), o.port);
+}
+
 void worker_tick(struct worker *w)
 {
 	const uint32_t rules = w->table ? match_rules(w->table) : 0;
@@ -105,9 +117,11 @@ void worker_tick(struct worker *w)
 	if (w->page->gso_fallbacks != w->gso_fallbacks_logged) {
 		w->gso_fallbacks_logged = w->page->gso_fallbacks;
 		log_limited(&w->limit_gso, w->now_ns, SEV_WARNING, FAC_EGRESS,
-			    "the kernel refuses UDP_SEGMENT for %llu outputs: single sends there",
+			    "the kernel refuses UDP_SEGMENT for %llu egress sockets: single sends "
+			    "there, until it is tried again",
 			    (unsigned long long)w->gso_fallbacks_logged);
 	}
+	say_fragmented(w);
 	log_catch_up();
 	/* Half a period early: the signal that ends the next sleep must not come too soon. */
 	w->next_tick_ns = w->now_ns + TICK_US * 500ull;

@@ -3,9 +3,10 @@
  * A running relay, checked: the supervisor's descriptors against its rules and workers.
  *
  * Of N workers each input interface needs N packet sockets and three that only count, each output
- * interface N sockets to send by, and the memberships of an interface at least one socket for 20
- * groups.  How memberships spread over sockets depends on their history, so for those there are
- * bounds; everything else is exact.
+ * interface N sockets to send by, each output whose "socket" is "own" one for each worker of its
+ * rule, and the memberships of an interface at least one socket for 20 groups.  How memberships
+ * spread over sockets depends on their history, and which outputs to a host share one is not said,
+ * so for those there are bounds; everything else is exact.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -44,6 +45,8 @@ struct needed {
 	unsigned int n_outputs;
 	unsigned int memberships;
 	unsigned int unicast;
+	unsigned int own; /* sockets of single outputs */
+	unsigned int own_or_shared;
 };
 
 static void note_fd(const char *target, struct held *held)
@@ -161,14 +164,32 @@ static bool is_first(const cJSON *rules, const cJSON *rule, bool with_port)
 	return true;
 }
 
+/* A rule that is not active may have sockets all the same: those that were open before. */
+static void note_senders(const cJSON *rule, bool active, struct needed *needed)
+{
+	const cJSON *output;
+	unsigned int workers =
+		(unsigned int)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(rule, "workers"));
+
+	cJSON_ArrayForEach(output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
+		const char *socket = labcheck_text(output, "socket");
+
+		if (active && !strcmp(socket, "own"))
+			needed->own += workers;
+		else if (!strcmp(socket, "own") || !strcmp(socket, "host"))
+			needed->own_or_shared += workers;
+	}
+}
+
 static void note_need(const cJSON *rules, const cJSON *rule, struct needed *needed)
 {
 	const cJSON *input = cJSON_GetObjectItemCaseSensitive(rule, "input");
 	struct in_addr group;
 	const cJSON *output;
-	bool multicast;
+	bool multicast, active = !strcmp(labcheck_text(rule, "state"), "active");
 
-	if (strcmp(labcheck_text(rule, "state"), "active"))
+	note_senders(rule, active, needed);
+	if (!active)
 		return;
 	multicast = inet_pton(AF_INET, labcheck_text(input, "group"), &group) == 1 &&
 		    IN_MULTICAST(ntohl(group.s_addr));
@@ -261,8 +282,11 @@ static void compare(const struct held *held, const struct needed *needed, unsign
 	expect("packet sockets", held->packet, needed->n_inputs * (workers + COUNTING_SOCKETS),
 	       needed->n_inputs * (workers + COUNTING_SOCKETS), faults);
 	/* A socket that has sent is bound, one that has not yet is not. */
-	expect("UDP sockets", held->bound + held->unknown, needed->unicast + senders + least,
-	       needed->unicast + senders + needed->memberships, faults);
+	expect("UDP sockets", held->bound + held->unknown,
+	       needed->unicast + senders + needed->own + least,
+	       needed->unicast + senders + needed->own + needed->own_or_shared +
+		       needed->memberships,
+	       faults);
 	expect("arenas", held->arenas, workers, workers, faults);
 	expect("worker pages", held->pages, workers, workers, faults);
 	expect("pidfds", held->pidfds, workers + 1, workers + 1, faults);

@@ -131,9 +131,12 @@ def open_descriptors(t):
         t.equal({fd: found[fd] for fd in standard}, standard, "standard descriptors")
         t.equal(found[3], "socket", "channel")
 
-    for pid in workers:
-        # Channel, one input, one output; the ring; the event that tells of an applied snapshot.
-        holds(pid, "socket", "socket", "socket", "anon_inode:[io_uring]", "anon_inode:[eventfd]")
+    [serving] = relay.rpc("ListRules")["rules"][0]["workers"]
+    for one in relay.rpc("ListWorkers")["workers"]:
+        # Channel, one input, one output interface, and the rule's output where it is served;
+        # the ring; the event that tells of an applied snapshot.
+        holds(one["pid"], *["socket"] * (4 if one["worker"] == serving else 3),
+              "anon_inode:[io_uring]", "anon_inode:[eventfd]")
     # Channel, two listeners, netlink of links and of routes; pages and snapshots are mapped, not open.
     holds(control, *["socket"] * 5, "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
     left = set(descriptors(relay.pid).values()) - set(standard.values())

@@ -61,6 +61,7 @@ struct bench {
 	int sock;
 	enum ipc_type refuse; /* this type is refused ... */
 	int with;             /* ... with this errno */
+	uint64_t value;       /* of answers to IPC_OPEN_OUTLET */
 	int snapshot;         /* the last one published */
 	struct filter_file filter;
 	struct ipc_iface input;
@@ -71,6 +72,8 @@ static const char *const words[IPC_TYPES] = {
 	[IPC_CLOSE_INPUT] = "close-in",
 	[IPC_OPEN_OUTPUT] = "open-out",
 	[IPC_CLOSE_OUTPUT] = "close-out",
+	[IPC_OPEN_OUTLET] = "open-outlet",
+	[IPC_CLOSE_OUTLET] = "close-outlet",
 	[IPC_SET_FILTER] = "filter",
 	[IPC_JOIN] = "join",
 	[IPC_LEAVE] = "leave",
@@ -207,6 +210,8 @@ static const char *serve(struct bench *b)
 		reply.reply.request = m.type;
 		if (m.type == b->refuse)
 			reply.reply.status = -b->with;
+		if (m.type == IPC_OPEN_OUTLET)
+			reply.reply.value = b->value;
 		assert_int_equal(ipc_send(b->sock, &reply, -1), 0);
 		assert_int_equal(control_super_recv(&b->c->super, &m, &fd), 1);
 	}

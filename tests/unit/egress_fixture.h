@@ -21,6 +21,7 @@
 #define FAKE_LOG_MAX     20000u
 #define FAKE_GOT_MAX     400000u
 #define FAKE_UDP_SEGMENT 103
+#define FAKE_SOCKETS     256
 
 struct fake_send {
 	int sock;
@@ -54,6 +55,7 @@ struct fake_kernel {
 	uint32_t n_queued, n_log, n_got;
 	uint32_t units, units_most; /* datagrams in the sends queued; most that there were */
 	const char *bad;
+	uint16_t connected[FAKE_SOCKETS]; /* port that each socket is connected to, or 0 */
 	struct {
 		int sock;
 		const struct msghdr *msg;
@@ -135,8 +137,14 @@ static inline void fake_deliver(struct fake_kernel *k, const struct fake_send *s
 static inline int fake_send_one(struct fake_kernel *k, int sock, const struct msghdr *msg)
 {
 	const struct sockaddr_in *to = msg->msg_name;
-	struct fake_send s = {
-		.sock = sock, .port = ntohs(to->sin_port), .n_iov = (uint32_t)msg->msg_iovlen};
+	struct fake_send s = {.sock = sock, .n_iov = (uint32_t)msg->msg_iovlen};
+
+	if (to)
+		s.port = ntohs(to->sin_port);
+	else if (sock >= 0 && sock < FAKE_SOCKETS)
+		s.port = k->connected[sock];
+	if (!s.port)
+		k->bad = "a send to nowhere";
 
 	fake_read_control(&s, msg);
 	for (size_t i = 0; i < msg->msg_iovlen; i++) {

@@ -141,6 +141,13 @@ int priv_egress_socket(unsigned ifindex)
 	return some_fd();
 }
 
+int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *connected)
+{
+	*from_be = as->source_be;
+	*connected = as->kind == OUTLET_OWN;
+	return some_fd();
+}
+
 int priv_helper_socket(void)
 {
 	return some_fd();

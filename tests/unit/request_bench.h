@@ -80,6 +80,11 @@ void worker_await(struct supervisor *s)
 {
 }
 
+bool worker_sync(struct supervisor *s, unsigned worker)
+{
+	return true;
+}
+
 uint64_t worker_sync_all(struct supervisor *s)
 {
 	return 2; /* worker 1 is busy */
@@ -105,6 +110,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	iface_fini(sup);
+	outlet_fini(sup);
 	join_fini(&sup->joins);
 	if (sup->snapshot_fd >= 0)
 		close(sup->snapshot_fd);

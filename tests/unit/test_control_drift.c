@@ -17,6 +17,7 @@
  * Links: core/snapshot.c core/snapshot_parse.c core/steer.c core/ipc.c core/statpage.c
  * Links: core/counters.c core/config.c core/config_write.c core/rule_json.c
  * Links: core/json_field.c core/json_text.c core/json_scan.c
+ * Links: daemon/control_outlet.c
  */
 #include "tests/unit/control_bench.h"
 

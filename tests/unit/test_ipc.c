@@ -56,6 +56,17 @@ static const struct {
 	{                                                                 \
 		.join = {.ifindex = 2, .group = HOST_INIT, .port = 5000 } \
 	}
+#define OUTLET                              \
+	{                                   \
+		.outlet = {                 \
+			.ifindex = 2,       \
+			.to_be = 1,         \
+			.kind = OUTLET_OWN, \
+			.port = 5000,       \
+			.ttl = 1,           \
+			.worker_mask = 1    \
+		}                           \
+	}
 #define PUBLISH                                                 \
 	{                                                       \
 		.publish = {.generation = 1, .size_bytes = 64 } \
@@ -68,6 +79,8 @@ static const struct {
 	{"set filter", IPC_SET_FILTER, CTL, 1},
 	{"open output", IPC_OPEN_OUTPUT, CTL, 0, IFACE},
 	{"close output", IPC_CLOSE_OUTPUT, CTL, 0},
+	{"open outlet", IPC_OPEN_OUTLET, CTL, 0, OUTLET},
+	{"close outlet", IPC_CLOSE_OUTLET, CTL, 0},
 	{"join", IPC_JOIN, CTL, 0, JOIN},
 	{"leave", IPC_LEAVE, CTL, 0, JOIN},
 	{"bind", IPC_BIND, CTL, 0, BIND},
@@ -90,6 +103,8 @@ static const struct {
 	{"input close", IPC_INPUT_CLOSE, false, false, false, true, 0},
 	{"output", IPC_OUTPUT, false, false, false, true, 1},
 	{"output close", IPC_OUTPUT_CLOSE, false, false, false, true, 0},
+	{"outlet", IPC_OUTLET, false, false, false, true, 1, OUTLET},
+	{"outlet close", IPC_OUTLET_CLOSE, false, false, false, true, 0},
 	{"snapshot", IPC_SNAPSHOT, false, false, false, true, 1, PUBLISH},
 };
 static_assert(sizeof(types) / sizeof(types[0]) == IPC_TYPES - 1, "every type is tested");
@@ -199,6 +214,28 @@ static void ranges_of_requests(void **state)
 	RANGE(IPC_CLOSE_INPUT, peer, iface.slot, MCR_MAX_IFACES, -ERANGE);
 	RANGE(IPC_CLOSE_OUTPUT, peer, iface.slot, MCR_NO_SLOT, -ERANGE);
 	RANGE(IPC_SET_FILTER, peer, iface.slot, MCR_MAX_IFACES, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.id, MCR_MAX_OUTLETS - 1, 0);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.iface, MCR_MAX_IFACES, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.ifindex, 0, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.to_be, 0, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.source_be, htonl(0x0a000001), 0);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.source_be, htonl(0xef000001), -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.port, 0, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.ttl, 0, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.dscp, 63, 0);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.dscp, 64, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.kind, OUTLET_INTERFACE, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.kind, OUTLET_HOST, -ERANGE); /* with a port */
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.kind, OUTLET_KINDS, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.connected, 2, -ERANGE);
+	RANGE(IPC_OPEN_OUTLET, peer, outlet.reserved[1], 1, -ERANGE);
+	RANGE(IPC_CLOSE_OUTLET, peer, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
+	RANGE(IPC_OUTLET, IPC_TO_WORKER, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
+	RANGE(IPC_OUTLET, IPC_TO_WORKER, outlet.iface, MCR_MAX_IFACES, -ERANGE);
+	RANGE(IPC_OUTLET_CLOSE, IPC_TO_WORKER, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
+	RANGE(IPC_START, IPC_TO_CONTROL, start.outlets, MCR_MAX_OUTLETS, 0);
+	RANGE(IPC_START, IPC_TO_CONTROL, start.outlets, MCR_MAX_OUTLETS + 1, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.ifindex, 0, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.group, HOST, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.group, six, -ERANGE);

@@ -162,18 +162,14 @@ static void carry_over(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		r = table_find(a, &rules[i]);
 		r->limit->datagrams_due = 11;
-		r->outputs[1].no_gso = true;
 	}
 	rules[1].incarnation = 9;
 	b = build(rules, 2, a);
 	match_free(a);
 	r = table_find(b, &rules[0]);
 	assert_int_equal(r->limit->datagrams_due, 11);
-	assert_false(r->outputs[0].no_gso);
-	assert_true(r->outputs[1].no_gso);
 	r = table_find(b, &rules[1]); /* another rule in the same place learns anew */
 	assert_int_equal(r->limit->datagrams_due, 0);
-	assert_false(r->outputs[1].no_gso);
 	match_free(b);
 }
 
@@ -412,7 +408,6 @@ static void destinations(void **state)
 		assert_int_equal(ntohl(o->to.sin_addr.s_addr), outs[i].group);
 		assert_int_equal(ntohs(o->to.sin_port), outs[i].port);
 		assert_int_equal(o->payload_max, payload_max[i]);
-		assert_false(o->no_gso);
 	}
 	match_free(t);
 }

@@ -9,6 +9,7 @@
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
  * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c
+ * Links: daemon/supervisor_outlet.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,6 +7,7 @@
  *
  * Links: daemon/supervisor_worker.c core/ipc.c core/addr.c core/statpage.c
  * Links: core/counters.c
+ * Links: daemon/supervisor_outlet.c daemon/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +41,18 @@ uint64_t supervisor_now_ns(void)
 	static uint64_t now_ns;
 
 	return now_ns += 1000000;
+}
+
+bool limit_take(struct supervisor *s, enum limit_kind kind)
+{
+	return true;
+}
+
+int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *connected)
+{
+	*from_be = as->source_be;
+	*connected = true;
+	return fcntl(some_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 int child_memfd(const char *name, size_t size)
@@ -181,6 +194,95 @@ static void test_difference(void **state)
 	assert_int_equal(next(IPC_OUTPUT), -2);
 }
 
+static void open_outlet(unsigned id, uint64_t incarnation)
+{
+	struct egress_outlet *o = &sup->outlet[id];
+
+	free(o->sock);
+	*o = (struct egress_outlet){.incarnation = incarnation,
+				    .as = {.worker_mask = 1,
+					   .id = id,
+					   .ifindex = 1,
+					   .to_be = 1,
+					   .port = 1,
+					   .ttl = 1,
+					   .kind = OUTLET_OWN},
+				    .sock = calloc(1, sizeof(int))};
+	o->sock[0] = some_fd;
+	sup->worker[0].outlet_due[id / 64] |= 1ull << id % 64;
+}
+
+/* As next(), for messages about outlets: the id. */
+static int next_outlet(enum ipc_type type)
+{
+	struct ipc_msg m;
+	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	if (ret != 1)
+		return -2;
+	return m.type == type ? (int)m.outlet.id : -1;
+}
+
+/* Outlets are told of when they are due, once, before the snapshot; a fresh worker gets all. */
+static void test_outlets(void **state)
+{
+	sup->child[0].ready = true;
+	open_outlet(100, 5);
+	open_outlet(63, 6);
+	publish();
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), 63);
+	assert_int_equal(next_outlet(IPC_OUTLET), 100);
+	assert_true(next(IPC_SNAPSHOT) >= 0);
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+
+	/* Another socket takes the place of the first without a close. */
+	open_outlet(100, 7);
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), 100);
+	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+
+	outlet_forget(sup, 0);
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), 63);
+	assert_int_equal(next_outlet(IPC_OUTLET), 100);
+
+	sup->outlet[63].incarnation = 0;
+	sup->worker[0].outlet_due[0] = 1ull << 63;
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET_CLOSE), 63);
+	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+	free(sup->outlet[63].sock);
+	free(sup->outlet[100].sock);
+}
+
+/* As test_busy(), with more outlets than the channel takes. */
+static void test_busy_outlets(void **state)
+{
+	unsigned got = 0, rounds = 0;
+	int id;
+
+	sup->child[0].ready = true;
+	for (unsigned i = 0; i < 300; i++)
+		open_outlet(i, i + 1);
+	publish();
+	while (!worker_sync(sup, 0)) {
+		assert_true(++rounds < 300);
+		while ((id = next_outlet(IPC_OUTLET)) != -2)
+			assert_int_equal(id, got++);
+	}
+	assert_true(rounds > 1);
+	while ((id = next_outlet(IPC_OUTLET)) >= 0)
+		assert_int_equal(id, got++);
+	assert_int_equal(id, -1); /* the snapshot, after the last socket */
+	assert_int_equal(got, 300);
+	for (unsigned i = 0; i < 300; i++)
+		free(sup->outlet[i].sock);
+}
+
 static void test_not_ready(void **state)
 {
 	publish();
@@ -246,6 +348,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_outlets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_busy_outlets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
