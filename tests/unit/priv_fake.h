@@ -29,7 +29,7 @@ static struct {
 	int gro_sets, gro_error;
 	bool counts[1024]; /* descriptors of counting sockets */
 	int probes, probe_error;
-	int bound_to;     /* the device of every packet socket */
+	int bound_to; /* the device of every packet socket */
 	int group_error, fanout_error;
 	enum ipc_steering steering;
 	uint8_t members[64]; /* of the last program */
