@@ -39,6 +39,7 @@ static const struct type_row {
 	[IPC_REFRESH_STATS] = {FROM_CONTROL, 0},
 	[IPC_PROBE] = {FROM_CONTROL, 0},
 	[IPC_VERIFY] = {FROM_CONTROL, 0},
+	[IPC_STAND_IN] = {FROM_CONTROL, 0},
 	[IPC_RESTART_WORKER] = {FROM_CONTROL, 0},
 	[IPC_UPGRADE] = {FROM_CONTROL, 0},
 	[IPC_READY] = {FROM_CONTROL | FROM_WORKER, 0},
@@ -119,7 +120,7 @@ static bool publish_valid(const struct ipc_publish *p)
 static bool input_valid(const struct ipc_input *in)
 {
 	return in->slot < MCR_MAX_IFACES && ifindex_valid(in->ifindex) && in->link < LINK_LAYERS &&
-	       in->buf_class < BUF_CLASSES;
+	       in->buf_class < BUF_CLASSES && in->worker < MCR_MAX_WORKERS;
 }
 
 static bool outlet_valid(const struct ipc_outlet *o)
@@ -156,7 +157,7 @@ static bool reply_valid(const struct ipc_reply *r)
 static bool worker_state_valid(const struct ipc_worker_state *w)
 {
 	return w->worker < MCR_MAX_WORKERS && w->running <= 1 && w->pid >= 0 && cpu_valid(w->cpu) &&
-	       w->ending < ENDINGS;
+	       w->ending < ENDINGS && w->out <= 1;
 }
 
 static bool upgraded_valid(const struct ipc_upgraded *u)
@@ -213,7 +214,10 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_INPUT_CLOSE:
 	case IPC_OUTPUT:
 	case IPC_OUTPUT_CLOSE:
-		return m->input.slot < MCR_MAX_IFACES;
+		return m->input.slot < MCR_MAX_IFACES && m->input.worker < MCR_MAX_WORKERS;
+	case IPC_STAND_IN:
+		return m->stand_in.worker < MCR_MAX_WORKERS && m->stand_in.by < MCR_MAX_WORKERS &&
+		       m->stand_in.by != m->stand_in.worker;
 	case IPC_SPAWN:
 	case IPC_REFRESH_STATS:
 	case IPC_VERIFY:

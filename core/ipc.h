@@ -53,7 +53,8 @@ enum ipc_type {
 	IPC_PUBLISH,       /* publish + sealed memfd: keep it, pass it to every worker */
 	IPC_REFRESH_STATS, /* read PACKET_STATISTICS into the interface page */
 	IPC_PROBE,         /* probe: ask the network for a neighbour behind an output's interface */
-	IPC_VERIFY, /* drop what the kernel has dropped with its device; the reply has how much */
+	IPC_VERIFY,   /* drop what the kernel has dropped with its device; the reply has how much */
+	IPC_STAND_IN, /* stand_in: a worker that runs reads the sockets of one that cannot run */
 	IPC_RESTART_WORKER, /* pin.worker: it does what it should not; kill it, start it anew */
 	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says what became of it */
 	IPC_READY,          /* control: configured, listening.  worker: sealed and armed */
@@ -178,7 +179,13 @@ struct ipc_input {
 	uint32_t ifindex;
 	uint8_t link;      /* enum link_layer */
 	uint8_t buf_class; /* enum buf_class */
-	uint8_t reserved[2];
+	uint8_t worker;    /* whose socket it is: another's, for which the receiver stands in */
+	uint8_t reserved;
+};
+
+struct ipc_stand_in {
+	uint32_t worker; /* cannot run */
+	uint32_t by;     /* another */
 };
 
 /* Whose datagrams an egress socket sends. */
@@ -252,6 +259,7 @@ enum ipc_ending {
  * @exit_status: of its last process, as waitpid() gives it
  * @ending_ms:   END_HANG, END_LATE: for how long
  * @health_check_failures: how often it was ended for END_HANG or END_PAGE
+ * @out:         it cannot run for now: it waits for its next start, or does not become ready
  */
 struct ipc_worker_state {
 	uint32_t worker;
@@ -263,6 +271,7 @@ struct ipc_worker_state {
 	uint32_t ending;
 	uint32_t ending_ms;
 	uint32_t health_check_failures;
+	uint32_t out;
 };
 
 enum ipc_upgrade_outcome {
@@ -310,6 +319,7 @@ struct ipc_msg {
 		struct ipc_publish publish;
 		struct ipc_input input;
 		struct ipc_outlet outlet;
+		struct ipc_stand_in stand_in;
 		struct ipc_reply reply;
 		struct ipc_worker_state worker;
 		struct ipc_upgraded upgraded;

@@ -175,6 +175,7 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 	w->running = s->running;
 	w->restarts = s->restarts;
 	w->health_check_failures = s->health_check_failures;
+	w->out = s->out;
 	w->ending = (enum ipc_ending)s->ending;
 	w->exit_status = s->exit_status;
 	w->ending_ms = s->ending_ms;
@@ -222,6 +223,7 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_REFRESH_STATS:
 	case IPC_PROBE:
 	case IPC_VERIFY:
+	case IPC_STAND_IN:
 	case IPC_RESTART_WORKER:
 	case IPC_UPGRADE:
 	case IPC_READY:

@@ -46,6 +46,10 @@ struct ruleset;
  * @ending:  how its last process ended: @exit_status, @ending_ms as struct ipc_worker_state says
  * @running_ns: since when it runs
  * @health_check_failures: how often the supervisor ended it because it hung
+ * @out:      it cannot run for now
+ * @stand_in: 1 + the worker that has its rules and sockets meanwhile, 0 for none
+ * @asked:    the supervisor has been asked for that
+ * @stand_in_until_ns: it runs again, and the stand-in has its rules until then; 0: it does not
  */
 struct control_worker {
 	bool running;
@@ -57,6 +61,10 @@ struct control_worker {
 	int32_t exit_status;
 	uint32_t ending_ms;
 	uint64_t running_ns;
+	bool out;
+	unsigned stand_in;
+	bool asked;
+	uint64_t stand_in_until_ns;
 	struct control_drift drift;
 };
 

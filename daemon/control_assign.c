@@ -43,6 +43,20 @@ static uint64_t steered_to(const struct rule *r, enum ipc_steering steering, uin
 					  (unsigned)__builtin_popcountll(mask)));
 }
 
+/* Whoever stands in for a worker has its rules, beside that worker itself. */
+static uint64_t with_stand_ins(const struct control *c, uint64_t mask)
+{
+	uint64_t all = mask;
+
+	for (; mask; mask &= mask - 1) {
+		const unsigned stand_in = c->worker[__builtin_ctzll(mask)].stand_in;
+
+		if (stand_in)
+			all |= 1ull << (stand_in - 1);
+	}
+	return all;
+}
+
 uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 {
 	const struct config_iface *s = control_iface_settings(c, r->input.interface);
@@ -59,7 +73,7 @@ uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 	before = &c->rec.iface[slot].before;
 	if (c->rec.iface[slot].handover_ns)
 		mask |= steered_to(r, (enum ipc_steering)before->steering, before->worker_mask);
-	return mask;
+	return with_stand_ins(c, mask);
 }
 
 static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)

@@ -10,6 +10,7 @@
 #include "core/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/control_filter.h"
+#include "daemon/control_standin.h"
 #include "daemon/log.h"
 
 void control_reconcile_fini(struct control_reconcile *r)
@@ -271,7 +272,7 @@ bool control_handover_due(const struct control *c, uint64_t now_ns)
 		if (f->handover_ns && now_ns >= f->handover_ns)
 			return true;
 	}
-	return false;
+	return control_stand_ins_due(c, now_ns);
 }
 
 static void end_handovers(struct control *c, uint64_t now_ns)
@@ -399,6 +400,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 			return ret;
 		r->publish = false;
 	}
+	control_stand_ins_ask(c);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
 		if (r->iface[i].used && !r->iface[i].gone)
 			change_input(c, i);
@@ -425,6 +427,7 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 
 	c->rec.failed = false;
 	end_handovers(c, now_ns);
+	control_stand_ins_choose(c, now_ns);
 	control_loop_update(c);
 	for (unsigned i = 0; i < PASSES_MAX && again && ret == 0; i++)
 		ret = pass(c, now_ns, &again);

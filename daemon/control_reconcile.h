@@ -93,7 +93,7 @@ struct control_reconcile {
 
 #define HANDOVER_NS (2 * NS_PER_S)
 
-/* Is some handover over, so that reconcile() is due? */
+/* Is some handover over, of an input or from a stand-in, so that reconcile() is due? */
 bool control_handover_due(const struct control *c, uint64_t now_ns);
 
 /* Return: 0; -ENOMEM, nothing was changed then. */

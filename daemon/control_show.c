@@ -385,6 +385,10 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t queue, u
 	cJSON_AddNumberToObject(o, "cpu", worker->cpu);
 	cJSON_AddStringToObject(o, "state",
 				worker->running ? worker_state_name(s.state) : "not running");
+	if (worker->stand_in && !worker->running)
+		cJSON_AddNumberToObject(o, "stand_in", worker->stand_in - 1);
+	else
+		cJSON_AddNullToObject(o, "stand_in");
 	control_json_u64(o, "generation", s.generation);
 	cJSON_AddStringToObject(o, "hash", hash);
 	cJSON_AddBoolToObject(o, "in_sync",

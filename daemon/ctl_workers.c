@@ -20,6 +20,18 @@ static void cell_cpu(struct table *t, const cJSON *worker, const char *member)
 		table_cell(t, "any");
 }
 
+/* Who serves the rules of a worker that cannot run. */
+static void cell_state(struct table *t, const cJSON *worker, const char *member)
+{
+	const cJSON *stand_in = ctl_member(worker, "stand_in");
+
+	if (cJSON_IsNumber(stand_in))
+		table_cell(t, "%s (worker %d serves)", ctl_text(worker, member),
+			   stand_in->valueint);
+	else
+		table_cell(t, "%s", ctl_text(worker, member));
+}
+
 static void cell_yes_no(struct table *t, const cJSON *worker, const char *member)
 {
 	table_cell(t, "%s", cJSON_IsTrue(ctl_member(worker, member)) ? "yes" : "no");
@@ -43,7 +55,7 @@ static void print_workers(const cJSON *result)
 		{">WORKER", "worker", cell_number},
 		{">PID", "pid", cell_number},
 		{">CPU", "cpu", cell_cpu},
-		{"STATE", "state", cell_text},
+		{"STATE", "state", cell_state},
 		{">RULES", "rules", cell_number},
 		{"IN SYNC", "in_sync", cell_yes_no},
 		{">GENERATION", "generation", cell_number},

@@ -196,7 +196,7 @@ static int next_timeout(struct supervisor *s, uint64_t now_ns)
 
 	if (s->phase == PHASE_RUN) {
 		uint64_t due_ns[] = {child_timers(s, now_ns), health_check(s, now_ns),
-				     upgrade_advance(s, now_ns)};
+				     upgrade_advance(s, now_ns), stand_in_timers(s, now_ns)};
 
 		next_ns = due_ns[0];
 		for (size_t i = 1; i < sizeof(due_ns) / sizeof(due_ns[0]); i++)

@@ -10,6 +10,7 @@
  *   supervisor_control.c  what control is given, and its messages
  *   supervisor_worker.c   what a worker is given, and its messages
  *   supervisor_ring.c     the rings of the workers, and how much memory they lock
+ *   supervisor_standin.c  workers that read the sockets of one that cannot run
  *   supervisor_request.c  control's requests, one function each
  *   supervisor_limit.c    how fast control may ask for what is dear
  *   supervisor_iface.c    inputs and outputs: the sockets of an interface
@@ -59,6 +60,8 @@
  * @ready:      it has sent IPC_READY
  * @backoff_ms: how long the next restart waits
  * @failing_ns: since when it fails before it has served; 0: it does not
+ * @away_ns:    since when there is no worker that is ready; 0: there is, or never was
+ * @out:        that lasts: it waits for its next start, or does not become ready
  * @at_once_ns: when all restarts without a wait will be saved up again
  * @restart_ns: when to start it again, 0 when that is not planned
  * @overdue_ns: when to give up waiting for IPC_READY, 0 when not waiting
@@ -84,6 +87,8 @@ struct child {
 	unsigned restarts;
 	unsigned backoff_ms;
 	uint64_t failing_ns;
+	uint64_t away_ns;
+	bool out;
 	uint64_t at_once_ns;
 	uint64_t started_ns;
 	uint64_t restart_ns;
@@ -115,6 +120,11 @@ struct worker_ring {
  * @outlet_sent:   the same for outlets, by id
  * @outlet_due:    outlets that may differ from what it was given, a bit each
  * @snapshot_sent: serial of the last snapshot that it was given
+ * @stand_in:      1 + the worker that reads its sockets, 0 for none
+ * @returning:     that one has been told to give them back
+ * @return_mark:   when it has handled so many messages, it has; 0: not all have been sent
+ * @return_ns:     when to wait for it no longer
+ * @lent_sent:     incarnation of its input in each slot that the stand-in has, 0 for none
  * @sent:          messages that its process was sent since it became ready
  * @behind:        its channel was full; worker_sync() goes on when it has room
  */
@@ -131,6 +141,10 @@ struct worker {
 	uint64_t outlet_due[MCR_MAX_OUTLETS / 64];
 	uint64_t snapshot_sent;
 	uint64_t sent;
+	unsigned stand_in;
+	bool returning;
+	uint64_t return_mark, return_ns;
+	uint64_t lent_sent[MCR_MAX_IFACES];
 	bool behind;
 };
 
@@ -417,6 +431,12 @@ void worker_readable(struct supervisor *s, unsigned worker);
 bool worker_sync(struct supervisor *s, unsigned worker);
 /* Return: mask of workers that are not up to date. */
 uint64_t worker_sync_all(struct supervisor *s);
+/*
+ * An input's message: @sock is that of @owner, -1 when @worker is to close it.
+ * Return: as ipc_send().
+ */
+int worker_send_input(struct supervisor *s, unsigned worker, unsigned slot, unsigned owner,
+		      int sock);
 /* Returns when the workers that run have handled what they were sent, at most 100 ms later. */
 void worker_await(struct supervisor *s);
 
@@ -437,6 +457,21 @@ int rings_describe(const struct worker *w);
 void rings_in_use(struct worker *w);
 /* Both go. */
 void rings_close(struct worker *w);
+
+/* --- supervisor_standin.c --- */
+/*
+ * @by reads the sockets of @worker until that is ready again.  Return: 0; -ERANGE: no such
+ * worker; -EALREADY: it is not out; -EAGAIN: @by is not ready.
+ */
+int stand_in_begin(struct supervisor *s, unsigned worker, unsigned by);
+/* @worker is ready: its sockets are asked back, and it gets them when they are. */
+void stand_in_return(struct supervisor *s, unsigned worker);
+/* A new process of @by has nothing of what its predecessor stood in for. */
+void stand_in_forget(struct supervisor *s, unsigned by);
+/* What @by has of others, up to date.  Return: as ipc_send(). */
+int stand_in_sync(struct supervisor *s, unsigned by);
+/* Whatever is next.  Return: when it is to be called again, or UINT64_MAX. */
+uint64_t stand_in_timers(struct supervisor *s, uint64_t now_ns);
 
 /* --- supervisor_health.c --- */
 /* End those that hang.  Return: when to look again. */

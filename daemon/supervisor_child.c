@@ -41,6 +41,7 @@
 #define EARLY_NS         (60 * NS_PER_S)
 #define AT_ONCE_MAX      20u
 #define AT_ONCE_NS       (1 * NS_PER_S) /* one more each time */
+#define AWAY_NS          (1 * NS_PER_S) /* after which a worker that starts is out */
 #define HEALTHY_NS       (60 * NS_PER_S)
 #define START_LIMIT_NS   (10 * NS_PER_S) /* from start to IPC_READY, for workers */
 #define CONTROL_LIMIT_NS (30 * NS_PER_S) /* the same for control, which waits for them */
@@ -276,6 +277,8 @@ static unsigned plan_restart(struct child *c, bool served)
 	uint64_t now_ns = supervisor_now_ns();
 	unsigned wait_ms;
 
+	if (!c->away_ns)
+		c->away_ns = now_ns;
 	if (served && take_at_once(c, now_ns)) {
 		c->backoff_ms = 0;
 		c->failing_ns = 0;
@@ -289,6 +292,7 @@ static unsigned plan_restart(struct child *c, bool served)
 	if (!c->failing_ns)
 		c->failing_ns = now_ns;
 	wait_ms = c->backoff_ms;
+	c->out = c->out || wait_ms;
 	c->restart_ns = now_ns + wait_ms * NS_PER_MS;
 	c->backoff_ms = next_backoff(c, wait_ms, now_ns);
 	return wait_ms;
@@ -435,13 +439,28 @@ void child_exited(struct supervisor *s, struct child *c)
 		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while shutting down", c->name, how);
 }
 
+/* A worker that does not come back soon is out.  Return: when it will be, or UINT64_MAX. */
+static uint64_t check_away(struct supervisor *s, struct child *c, uint64_t now_ns)
+{
+	if (c->index == CONTROL_INDEX || !c->away_ns || c->out)
+		return UINT64_MAX;
+	if (now_ns < c->away_ns + AWAY_NS)
+		return c->away_ns + AWAY_NS;
+	c->out = true;
+	control_worker_state(s, c->index);
+	return UINT64_MAX;
+}
+
 uint64_t child_timers(struct supervisor *s, uint64_t now_ns)
 {
 	uint64_t next_ns = UINT64_MAX;
 
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		struct child *c = &s->child[i];
+		const uint64_t away_ns = check_away(s, c, now_ns);
 
+		if (away_ns < next_ns)
+			next_ns = away_ns;
 		if (c->restart_ns && now_ns >= c->restart_ns && child_start(s, c) < 0)
 			plan_restart(c, false);
 		if (c->overdue_ns && now_ns >= c->overdue_ns) {

@@ -84,7 +84,8 @@ void control_worker_state(struct supervisor *s, unsigned worker)
 					 .cpu = s->worker[worker].cpu,
 					 .ending = c->last_ending,
 					 .ending_ms = c->last_ms,
-					 .health_check_failures = c->health_check_failures}};
+					 .health_check_failures = c->health_check_failures,
+					 .out = c->out}};
 
 	control_send(s, &msg, -1);
 }

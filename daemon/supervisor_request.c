@@ -209,6 +209,8 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_VERIFY:
 		*value = verify(s, supervisor_now_ns());
 		return 0;
+	case IPC_STAND_IN:
+		return stand_in_begin(s, m->stand_in.worker, m->stand_in.by);
 	case IPC_RESTART_WORKER:
 		return restart_worker(s, m->pin.worker);
 	case IPC_UPGRADE:

@@ -90,6 +90,7 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	outlet_forget(s, worker);
 	w->snapshot_sent = 0;
 	w->sent = 0;
+	stand_in_forget(s, worker);
 	w->behind = false;
 	worker_page_init(w->page); /* whatever its predecessor made of it */
 	__atomic_store_n(&w->page->commands, 0, __ATOMIC_RELAXED);
@@ -121,18 +122,28 @@ static int send_message(struct supervisor *s, unsigned worker, struct ipc_msg *m
 	return ret;
 }
 
+int worker_send_input(struct supervisor *s, unsigned worker, unsigned slot, unsigned owner,
+		      int sock)
+{
+	const struct input *in = &s->input[slot];
+	struct ipc_msg msg = {.type = sock < 0 ? IPC_INPUT_CLOSE : IPC_INPUT,
+			      .input = {.slot = slot,
+					.ifindex = in->iface.ifindex,
+					.link = in->iface.link,
+					.buf_class = (uint8_t)in->buf_class,
+					.worker = (uint8_t)owner}};
+
+	return send_message(s, worker, &msg, sock);
+}
+
 static int send_slot(struct supervisor *s, unsigned worker, enum ipc_type type, unsigned slot,
 		     int fd)
 {
 	struct ipc_msg msg = {.type = type, .input = {.slot = slot}};
-	const struct input *in = &s->input[slot];
 
-	if (type == IPC_INPUT)
-		msg.input = (struct ipc_input){.slot = slot,
-					       .ifindex = in->iface.ifindex,
-					       .link = in->iface.link,
-					       .buf_class = (uint8_t)in->buf_class};
-	else if (type == IPC_OUTPUT)
+	if (type == IPC_INPUT || type == IPC_INPUT_CLOSE)
+		return worker_send_input(s, worker, slot, worker, fd);
+	if (type == IPC_OUTPUT)
 		msg.input.ifindex = s->output[slot].ifindex;
 	return send_message(s, worker, &msg, fd);
 }
@@ -184,15 +195,20 @@ static int sync_everything(struct supervisor *s, unsigned worker)
 	int ret = 0;
 
 	for (unsigned i = 0; i < MCR_MAX_IFACES && ret == 0; i++) {
+		/* As long as another worker has its sockets, it has none. */
 		ret = sync_slot(s, worker, i, &w->input_sent[i], s->input[i].incarnation,
-				s->input[i].sock[worker], IPC_INPUT, IPC_INPUT_CLOSE);
+				w->stand_in ? -1 : s->input[i].sock[worker], IPC_INPUT,
+				IPC_INPUT_CLOSE);
 		if (ret == 0)
 			ret = sync_slot(s, worker, i, &w->output_sent[i], s->output[i].incarnation,
 					s->output[i].sock[worker], IPC_OUTPUT, IPC_OUTPUT_CLOSE);
 	}
 	if (ret == 0)
 		ret = outlet_sync(s, worker);
-	return ret < 0 ? ret : sync_snapshot(s, worker);
+	if (ret == 0)
+		ret = sync_snapshot(s, worker);
+	/* Its rules for another's sockets are in that snapshot. */
+	return ret < 0 ? ret : stand_in_sync(s, worker);
 }
 
 bool worker_sync(struct supervisor *s, unsigned worker)
@@ -252,10 +268,13 @@ static void became_ready(struct supervisor *s, unsigned worker)
 
 	c->ready = true;
 	c->overdue_ns = 0;
+	c->away_ns = 0;
+	c->out = false;
 	rings_in_use(&s->worker[worker]);
 	if (c->restarts)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "worker %u runs again, pid %d", worker,
 			(int)c->pid);
+	stand_in_return(s, worker);
 	worker_sync(s, worker);
 	control_worker_state(s, worker);
 	for (unsigned i = 0; i < s->workers; i++)

@@ -292,10 +292,7 @@ int worker_main(unsigned index)
 	w->per_packet = gifts.start.flags & IPC_FLAG_PER_PACKET;
 	w->busy_poll_ns = gifts.start.busy_poll_us * 1000ull;
 	w->applied_fd = gifts.applied;
-	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
-		w->inputs[i].sock = w->outputs[i] = -1;
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		w->outlets[i] = -1;
+	worker_no_sockets(w);
 	make(w, &gifts);
 	ret = worker_tick_start();
 	if (ret < 0)

@@ -28,8 +28,14 @@ struct recovery;
 struct relay;
 struct worker_page;
 
+/* One for each interface, and some of workers for which it stands in. */
+#define WORKER_INPUTS (2 * MCR_MAX_IFACES)
+static_assert(ARENA_EVENTS >= BUF_TOTAL_COUNT + 2 * WORKER_INPUTS, "room for every event");
+
 /**
  * struct worker_input - the packet socket of one interface
+ * @slot:    of the interface
+ * @worker:  whose socket it is
  * @sock:    -1 when there is none
  * @serial:  tells completions of this socket from those of an earlier one in the slot
  * @armed:   a multishot receive is in the ring
@@ -38,6 +44,8 @@ struct worker_page;
  * @name:    of the interface, for the log; as the last snapshot has it
  */
 struct worker_input {
+	uint32_t slot;
+	uint32_t worker;
 	int sock;
 	enum link_layer link;
 	enum buf_class class;
@@ -78,7 +86,10 @@ struct worker {
 	uint64_t active_ns; /* when something was received last */
 	uint64_t gso_fallbacks_logged;
 	struct log_limit limit_recv, limit_gso, limit_command;
-	struct worker_input inputs[MCR_MAX_IFACES];
+	/* Its own, by slot; after them those of others. */
+	struct worker_input inputs[WORKER_INPUTS];
+	unsigned n_inputs;
+	uint32_t last_serial;
 	int outputs[MCR_MAX_IFACES];
 	int outlets[MCR_MAX_OUTLETS];
 	struct journal journal;
@@ -86,6 +97,18 @@ struct worker {
 	uint32_t recovered_until;  /* first event that the predecessor did not receive */
 	struct bufpool pool;
 };
+
+/* No input and no output. */
+static inline void worker_no_sockets(struct worker *w)
+{
+	w->n_inputs = MCR_MAX_IFACES;
+	for (unsigned i = 0; i < WORKER_INPUTS; i++)
+		w->inputs[i] = (struct worker_input){.slot = i, .worker = w->index, .sock = -1};
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		w->outputs[i] = -1;
+	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
+		w->outlets[i] = -1;
+}
 
 /* --- worker_ring.c --- */
 
@@ -114,7 +137,7 @@ void worker_discard(struct worker *w);
 void worker_arm(struct worker *w);
 
 /* Takes the receive of an input out of the ring. */
-void worker_disarm(struct worker *w, uint32_t slot);
+void worker_disarm(struct worker *w, struct worker_input *in);
 
 /* --- worker_recover.c --- */
 

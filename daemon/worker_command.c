@@ -21,26 +21,53 @@
 #include "daemon/roles.h"
 #include "daemon/worker.h"
 
-static void close_input(struct worker *w, uint32_t slot)
+/* The input that a message is about; NULL: it has none of another worker, nor room for it. */
+static struct worker_input *input_of(struct worker *w, const struct ipc_input *m)
 {
-	struct worker_input *in = &w->inputs[slot];
+	struct worker_input *free = NULL;
 
-	if (in->sock < 0)
+	if (m->worker == w->index)
+		return &w->inputs[m->slot];
+	for (unsigned i = MCR_MAX_IFACES; i < w->n_inputs; i++) {
+		struct worker_input *in = &w->inputs[i];
+
+		if (in->sock >= 0 && in->slot == m->slot && in->worker == m->worker)
+			return in;
+		if (in->sock < 0)
+			free = in;
+	}
+	if (!free && w->n_inputs < WORKER_INPUTS)
+		free = &w->inputs[w->n_inputs++];
+	return free;
+}
+
+static void close_input(struct worker *w, struct worker_input *in)
+{
+	if (!in || in->sock < 0)
 		return;
-	worker_disarm(w, slot);
+	worker_disarm(w, in);
 	close(in->sock);
 	in->sock = -1;
 }
 
 static void open_input(struct worker *w, const struct ipc_input *m, int fd)
 {
-	struct worker_input *in = &w->inputs[m->slot];
+	struct worker_input *in = input_of(w, m);
 
-	close_input(w, m->slot);
+	close_input(w, in);
+	if (!in) {
+		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_INGRESS,
+			    "no room to stand in for worker %u on interface %s", m->worker,
+			    w->inputs[m->slot].name);
+		close(fd);
+		return;
+	}
+	in->slot = m->slot;
+	in->worker = m->worker;
 	in->sock = fd;
 	in->link = m->link;
 	in->class = m->buf_class;
-	in->serial++;
+	in->serial = ++w->last_serial;
 	in->starved = false;
 	in->rearm_ns = 0;
 }
@@ -150,7 +177,7 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 		open_input(w, &m->input, fd);
 		break;
 	case IPC_INPUT_CLOSE:
-		close_input(w, m->input.slot);
+		close_input(w, input_of(w, &m->input));
 		break;
 	case IPC_OUTPUT:
 		set_output(w, m->input.slot, fd);

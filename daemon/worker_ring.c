@@ -52,14 +52,13 @@ void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, struct egr
 		worker_beat(w);
 }
 
-static void arm_input(struct worker *w, uint32_t slot)
+static void arm_input(struct worker *w, struct worker_input *in)
 {
-	struct worker_input *in = &w->inputs[slot];
 	struct io_uring_sqe *sqe = ring_sqe(&w->ring);
 	const union ring_tag tag = {
 		.kind = RING_RECV,
 		.class = (uint8_t)in->class,
-		.slot = (uint16_t)slot,
+		.slot = (uint16_t)in->slot,
 		.index = input_index(in),
 	};
 
@@ -83,9 +82,9 @@ static bool may_arm(const struct worker *w, const struct worker_input *in)
 
 void worker_arm(struct worker *w)
 {
-	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++)
-		if (may_arm(w, &w->inputs[slot]))
-			arm_input(w, slot);
+	for (unsigned i = 0; i < w->n_inputs; i++)
+		if (may_arm(w, &w->inputs[i]))
+			arm_input(w, &w->inputs[i]);
 	if (!w->channel_armed) {
 		struct io_uring_sqe *sqe = ring_sqe(&w->ring);
 		const union ring_tag tag = {.kind = RING_CHANNEL};
@@ -96,15 +95,14 @@ void worker_arm(struct worker *w)
 	}
 }
 
-void worker_disarm(struct worker *w, uint32_t slot)
+void worker_disarm(struct worker *w, struct worker_input *in)
 {
-	struct worker_input *in = &w->inputs[slot];
 	struct io_uring_sqe *sqe;
 	const union ring_tag cancel = {.kind = RING_CANCEL};
 	const union ring_tag tag = {
 		.kind = RING_RECV,
 		.class = (uint8_t)in->class,
-		.slot = (uint16_t)slot,
+		.slot = (uint16_t)in->slot,
 		.index = input_index(in),
 	};
 
@@ -116,13 +114,25 @@ void worker_disarm(struct worker *w, uint32_t slot)
 	in->armed = false;
 }
 
-/* The receive has ended: remember why, for worker_arm(). */
-static void recv_ended(struct worker *w, union ring_tag tag, int res)
+/* The input that a receive was armed for; NULL when its socket is gone. */
+static struct worker_input *find_input(struct worker *w, union ring_tag tag)
 {
 	struct worker_input *in = &w->inputs[tag.slot % MCR_MAX_IFACES];
 
-	if (in->sock < 0 || input_index(in) != tag.index)
-		return; /* of a socket that is gone */
+	for (unsigned i = MCR_MAX_IFACES; i < w->n_inputs && input_index(in) != tag.index; i++)
+		in = &w->inputs[i];
+	return in->sock >= 0 && input_index(in) == tag.index ? in : NULL;
+}
+
+/* The receive has ended: remember why, for worker_arm(). */
+static void recv_ended(struct worker *w, union ring_tag tag, int res)
+{
+	struct worker_input *in = find_input(w, tag);
+	const char *name;
+
+	if (!in)
+		return;
+	name = w->inputs[in->slot].name;
 	in->armed = false;
 	if (res == -ENOBUFS) {
 		in->starved = w->starved = true;
@@ -133,11 +143,11 @@ static void recv_ended(struct worker *w, union ring_tag tag, int res)
 			    "interface %s: this kernel cannot deliver a super-datagram of UDP "
 			    "(6.2 or newer can); counted as unreadable.  Switch its sender's "
 			    "tx-udp-segmentation off (ethtool -K)",
-			    in->name);
+			    name);
 	} else if (res < 0) {
 		in->rearm_ns = w->now_ns + REARM_AFTER_ERROR_NS;
 		log_limited(&in->limit_recv, w->now_ns, SEV_WARNING, FAC_INGRESS,
-			    "receive on interface %s: %s", in->name, strerror(-res));
+			    "receive on interface %s: %s", name, strerror(-res));
 	}
 }
 
@@ -326,8 +336,8 @@ void worker_discard(struct worker *w)
 	/* Without a table the batch in the journal is the predecessor's, for a successor. */
 	if (!w->table)
 		return;
-	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++)
-		worker_disarm(w, slot);
+	for (unsigned i = 0; i < w->n_inputs; i++)
+		worker_disarm(w, &w->inputs[i]);
 	/* The receives end while this is submitted. */
 	if (ring_submit(&w->ring) < 0)
 		return;

@@ -83,7 +83,10 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_INPUT_CLOSE:
 	case IPC_OUTPUT:
 	case IPC_OUTPUT_CLOSE:
-		must(m->input.slot < MCR_MAX_IFACES);
+		must(m->input.slot < MCR_MAX_IFACES && m->input.worker < MCR_MAX_WORKERS);
+		return;
+	case IPC_STAND_IN:
+		must(m->stand_in.worker < MCR_MAX_WORKERS && m->stand_in.by < MCR_MAX_WORKERS);
 		return;
 	case IPC_SPAWN:
 	case IPC_REFRESH_STATS:

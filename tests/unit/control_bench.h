@@ -80,6 +80,7 @@ static const char *const words[IPC_TYPES] = {
 	[IPC_BIND] = "bind",
 	[IPC_UNBIND] = "unbind",
 	[IPC_PUBLISH] = "publish",
+	[IPC_STAND_IN] = "stand-in",
 	[IPC_RESTART_WORKER] = "restart",
 	[IPC_PROBE] = "probe",
 };

@@ -2,6 +2,7 @@
 /*
  * test_control_outlet.c - which socket each output gets, in what order, and what moves it
  *
+ * Links: daemon/control_standin.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
  * Links: daemon/control_wiring.c core/wiring.c daemon/control_loop.c
  * Links: core/wiring.c

@@ -5,6 +5,7 @@
  * Links: daemon/control_loop.c
  * Links: daemon/control_wiring.c
  * Links: core/wiring.c
+ * Links: daemon/control_standin.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
  * Links: daemon/control_output.c
  * Links: daemon/control_filter.c

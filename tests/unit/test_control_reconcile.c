@@ -5,6 +5,7 @@
  * Links: daemon/control_loop.c
  * Links: daemon/control_wiring.c
  * Links: core/wiring.c
+ * Links: daemon/control_standin.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
  * Links: daemon/control_output.c
  * Links: daemon/control_filter.c
@@ -275,6 +276,52 @@ static void test_settings(void **state)
 	assert_int_equal(one & ~0xaull, 0);
 }
 
+/* A worker that cannot run: the next one that runs gets its rules, and keeps them for a while. */
+static void test_stand_in(void **state)
+{
+	struct bench *b = *state;
+	struct control_worker *w;
+	const struct rule *r;
+	unsigned owner;
+
+	set_link(b, 2, "in0", true);
+	add_rule(b, "in0", "239.1.1.1", 5000, "in0");
+	r = &ruleset_at(b->c->rules, 0)->rule;
+	run(b);
+	owner = (unsigned)__builtin_ctzll(control_rule_workers(b->c, r));
+	w = &b->c->worker[owner];
+
+	/* Away for a moment is not out. */
+	w->running = false;
+	assert_string_equal(run(b), "");
+	w->out = true;
+	b->c->worker[(owner + 1) % 4].running = false;
+	assert_string_equal(run(b), "publish stand-in");
+	assert_int_equal(w->stand_in, 1 + (owner + 2) % 4);
+	assert_int_equal(control_rule_workers(b->c, r), 1u << owner | 1u << (owner + 2) % 4);
+	assert_string_equal(run(b), "");
+	/* The stand-in is away as well. */
+	b->c->worker[(owner + 2) % 4].running = false;
+	assert_string_equal(run(b), "publish stand-in");
+	assert_int_equal(w->stand_in, 1 + (owner + 3) % 4);
+
+	w->running = true;
+	w->out = false;
+	assert_string_equal(run(b), "");
+	assert_int_equal(__builtin_popcountll(control_rule_workers(b->c, r)), 2);
+	assert_true(control_handover_due(b->c, 1000 + HANDOVER_NS));
+	assert_string_equal(run_at(b, 1000 + HANDOVER_NS), "publish");
+	assert_int_equal(control_rule_workers(b->c, r), 1u << owner);
+
+	/* Nobody else runs: there is nobody to ask. */
+	w->running = false;
+	w->out = true;
+	for (unsigned i = 0; i < 4; i++)
+		b->c->worker[i].running = false;
+	assert_string_equal(run(b), "");
+	assert_int_equal(w->stand_in, 0);
+}
+
 static void test_many_requests_use_a_window(void **state)
 {
 	struct bench *b = *state;
@@ -318,6 +365,7 @@ int main(void)
 		T(test_refusal_is_said_once),
 		T(test_what_is_open_already),
 		T(test_settings),
+		T(test_stand_in),
 		T(test_many_requests_use_a_window),
 		T(test_wrong_reply),
 	};

@@ -89,6 +89,7 @@ static const struct {
 	{"refresh", IPC_REFRESH_STATS, CTL, 0},
 	{"probe", IPC_PROBE, CTL, 0, {.probe = {.ifindex = 2, .host = HOST_INIT}}},
 	{"verify", IPC_VERIFY, CTL, 0},
+	{"stand in", IPC_STAND_IN, CTL, 0, {.stand_in = {.by = 1}}},
 	{"restart worker", IPC_RESTART_WORKER, CTL, 0},
 	{"upgrade", IPC_UPGRADE, CTL, 0},
 	{"ready", IPC_READY, true, true, false, false, 0},
@@ -276,6 +277,13 @@ static void ranges_of_the_rest(void **state)
 	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.request, 0, -ERANGE);
 	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.request, IPC_TYPES, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.worker, MCR_MAX_WORKERS, -ERANGE);
+	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.out, 1, 0);
+	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.out, 2, -ERANGE);
+	RANGE(IPC_STAND_IN, IPC_FROM_CONTROL, stand_in.worker, MCR_MAX_WORKERS, -ERANGE);
+	RANGE(IPC_STAND_IN, IPC_FROM_CONTROL, stand_in.worker, 1, -ERANGE);
+	RANGE(IPC_STAND_IN, IPC_FROM_CONTROL, stand_in.by, MCR_MAX_WORKERS, -ERANGE);
+	RANGE(IPC_INPUT, IPC_TO_WORKER, input.worker, MCR_MAX_WORKERS, -ERANGE);
+	RANGE(IPC_INPUT_CLOSE, IPC_TO_WORKER, input.worker, MCR_MAX_WORKERS, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.running, 2, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.pid, -1, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.cpu, -2, -ERANGE);

@@ -20,7 +20,7 @@
  * Links: core/statpage.c core/counters.c
  * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c daemon/supervisor_ring.c
  * Links: core/ring.c core/arena.c
- * Links: daemon/supervisor_outlet.c
+ * Links: daemon/supervisor_outlet.c daemon/supervisor_standin.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,8 +5,8 @@
  * The worker's end of a real channel is read here.  Its send buffer is made small,
  * so that it is full in the middle of a sync.
  *
- * Links: daemon/supervisor_worker.c core/ipc.c core/addr.c core/statpage.c
- * Links: core/counters.c
+ * Links: daemon/supervisor_worker.c daemon/supervisor_standin.c core/ipc.c core/addr.c
+ * Links: core/statpage.c core/counters.c
  * Links: daemon/supervisor_outlet.c daemon/descriptor_reserve.c
  */
 #include <setjmp.h>

@@ -336,8 +336,7 @@ static void worker_start(struct worker *w, const struct table_rule *rules, uint3
 	w->per_packet = world->per_packet;
 	w->channel_armed = true;
 	w->now_ns = 1000000000;
-	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
-		w->inputs[i].sock = w->outputs[i] = -1;
+	worker_no_sockets(w);
 	maybe_die();
 	worker_take_over(w, &own, &last);
 	fake_ring(w, own.set);
