@@ -52,6 +52,9 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_UNBIND:
 		must(addr_is_host(&m->join.group) && m->join.port != 0);
 		return;
+	case IPC_PROBE:
+		must((int32_t)m->probe.ifindex > 0 && addr_is_host(&m->probe.host));
+		return;
 	case IPC_PUBLISH:
 	case IPC_SNAPSHOT:
 		must(m->publish.size_bytes <= SNAPSHOT_MAX_BYTES);

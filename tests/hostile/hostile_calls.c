@@ -30,9 +30,11 @@
 static char text[4096];
 static int pair[2];
 static struct io_uring_params ring_params;
-static struct rlimit limit;
 static struct iovec iov = {text, 1};
+#ifndef MCR_SANITIZED
+static struct rlimit limit;
 static cpu_set_t cpus;
+#endif
 
 #define AT(pointer) ((long)(pointer))
 
