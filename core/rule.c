@@ -122,7 +122,10 @@ static int check_group(const struct addr *group, const char *field, struct compl
 
 	if (addr_is_multicast(group) || addr_is_host(group))
 		return 0;
-	if (!addr_is_set(group))
+	if (addr_ipv4_be(group) == INADDR_BROADCAST)
+		complain(c, field, "%s is the broadcast address, which no rule can have",
+			 addr_format(group, text));
+	else if (!addr_is_set(group))
 		complain(c, field, "an IPv4 multicast group or host address is needed");
 	else
 		complain(c, field, "%s is neither an IPv4 multicast group nor a host address",

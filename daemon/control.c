@@ -304,14 +304,6 @@ static void netlink_event(struct process *p)
 		die(FAC_NETWORK, "netlink: %s", strerror(-ret));
 }
 
-static void routes_event(struct process *p, uint64_t now_ns)
-{
-	int ret = reach_read(&p->c->reach, now_ns);
-
-	if (ret < 0)
-		die(FAC_NETWORK, "netlink, routes: %s", strerror(-ret));
-}
-
 static void take_event(struct process *p, const struct epoll_event *ev, uint64_t now_ns)
 {
 	uint64_t count;
@@ -328,7 +320,7 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 		netlink_event(p);
 		break;
 	case SOURCE_ROUTES:
-		routes_event(p, now_ns);
+		control_routes_read(p->c, now_ns);
 		break;
 	case SOURCE_APPLIED:
 		/* What has been applied is in the pages; the count says only that one looks. */
@@ -519,6 +511,8 @@ int control_main(const char *config_name, int argc, char **argv)
 		die(FAC_SUPERVISOR, "the supervisor gave too few descriptors");
 	control_netif_init(&control.netif, p.netlink);
 	reach_init(&control.reach, p.routes);
+	control.reach.said = control_hop_said;
+	control.reach.said_ctx = &control;
 	watch(&control, CHILD_CHANNEL_FD, SOURCE_CHANNEL);
 	watch(&control, p.netlink, SOURCE_NETLINK);
 	watch(&control, p.routes, SOURCE_ROUTES);

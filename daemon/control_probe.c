@@ -24,6 +24,33 @@ static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_
 	reach_blind(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host), now_ns);
 }
 
+void control_hop_said(void *ctx, const struct reach_hop *h)
+{
+	static struct log_limit gone, back;
+	const struct control *c = ctx;
+	const struct netif_link *l = control_netif_by_index(&c->netif, h->ifindex);
+	const struct addr host = addr_from_ipv4_be(h->host_be);
+	char text[ADDR_TEXT_MAX];
+
+	addr_format(&host, text);
+	if (h->state == HOP_FAILED)
+		log_limited(
+			&gone, control_now_ns(), SEV_WARNING, FAC_NETWORK,
+			"%s does not answer on %s: what goes there is not sent, %u destinations",
+			text, l ? l->name : "?", h->users);
+	else
+		log_limited(&back, control_now_ns(), SEV_NOTICE, FAC_NETWORK,
+			    "%s answers on %s again", text, l ? l->name : "?");
+}
+
+void control_routes_read(struct control *c, uint64_t now_ns)
+{
+	const int ret = reach_read(&c->reach, now_ns);
+
+	if (ret < 0)
+		die(FAC_NETWORK, "netlink, routes: %s", strerror(-ret));
+}
+
 void control_look_around(struct control *c, uint64_t now_ns)
 {
 	struct ipc_msg msg = {.type = IPC_PROBE};

@@ -14,6 +14,7 @@
 
 struct control;
 struct heartbeat_page;
+struct reach_hop;
 
 /**
  * struct process - what the other modules do not see
@@ -55,6 +56,12 @@ void control_seal(struct process *p);
 void control_start_workers(struct process *p);
 
 /* --- control_probe.c --- */
+
+/* Log of a next hop that it does not answer, or does again; @ctx: struct control. */
+void control_hop_said(void *ctx, const struct reach_hop *h);
+
+/* Routes and neighbours have changed. */
+void control_routes_read(struct control *c, uint64_t now_ns);
 
 /* Ask the kernel what is due about routes and neighbours, and the supervisor for probes. */
 void control_look_around(struct control *c, uint64_t now_ns);

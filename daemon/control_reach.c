@@ -354,9 +354,26 @@ void reach_routes_changed(struct control_reach *r, uint64_t now_ns)
 		r->routes_ns = at > r->quiet_ns ? at : r->quiet_ns;
 }
 
+/* What has happened in between and is over is not said. */
+static void say(struct control_reach *r, struct reach_hop *h)
+{
+	const bool down = h->state == HOP_FAILED;
+
+	if (down == h->said_down || (!down && h->state != HOP_VALID))
+		return;
+	h->said_down = down;
+	if (r->said)
+		r->said(r->said_ctx, h);
+}
+
 void reach_acted(struct control_reach *r)
 {
+	if (r->act_ns == UINT64_MAX)
+		return;
 	r->act_ns = UINT64_MAX;
+	for (unsigned b = 0; b < REACH_BUCKETS; b++)
+		for (struct reach_hop *h = r->hop[b]; h; h = h->next)
+			say(r, h);
 }
 
 uint64_t reach_deadline(const struct control_reach *r)

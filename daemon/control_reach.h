@@ -84,6 +84,7 @@ TAILQ_HEAD(reach_questions, reach_question);
  * struct reach_hop - a next hop
  * @users:    destinations behind it
  * @blind:    it cannot be probed (the supervisor says so), so not knowing means nothing
+ * @said_down: said last that it does not answer
  * @since_ns: when it was first needed, or asked for anew
  * @failed_ns: when it failed after it had been valid
  * @probe_ns: when it was probed last, 0: never
@@ -98,6 +99,7 @@ struct reach_hop {
 	enum reach_state state;
 	bool probing; /* in the list of those that are probed */
 	bool blind;
+	bool said_down;
 	uint64_t since_ns;
 	uint64_t failed_ns;
 	uint64_t probe_ns;
@@ -137,6 +139,7 @@ struct reach_dest {
  * @routes_ns: when all destinations are asked again, UINT64_MAX: no reason to
  * @quiet_ns:  not before
  * @tokens:    probes that may be sent now, at most REACH_PROBES_PER_S
+ * @said:      told of a next hop that does not answer, and of one that answers again; may be NULL
  * @asked:     questions on their way
  * @waiting:   next hops in HOP_ASKED
  * @settle_ns: until when the last of them that is new may answer
@@ -151,6 +154,8 @@ struct control_reach {
 	uint64_t tokens_ns;
 	uint32_t tokens;
 	uint64_t malformed, unanswered;
+	void (*said)(void *ctx, const struct reach_hop *h);
+	void *said_ctx;
 	size_t n_dests, n_hops, waiting;
 	uint64_t settle_ns;
 	struct reach_dest *dest[REACH_BUCKETS];
@@ -191,7 +196,7 @@ void reach_link_up(struct control_reach *r, uint32_t ifindex);
 /* Routes may have changed: ask for all of them again, soon. */
 void reach_routes_changed(struct control_reach *r, uint64_t now_ns);
 
-/* What the holder had to act on has been acted on. */
+/* What the holder had to act on has been acted on; says who does not answer, and does again. */
 void reach_acted(struct control_reach *r);
 
 /**

@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from mcrlab import main, scenario
 from mcrlab.relay import RpcError
 
+from support_refused import refused_start
 from support_rules import add, nonzero, output, rule
 
 LAB = {
@@ -185,6 +186,9 @@ def away(t):
     sent = gen.stop()["sent"]
     t.clean(group.finish(sent), sent, "the other output")
     all_counted(t, relay, sent)
+    log = relay.stderr()
+    t.true("10.90.1.2 does not answer on out0" in log, "the log says that it does not answer")
+    t.true("10.90.1.2 answers on out0 again" in log, "the log says that it answers again")
     wrongly = counters(relay)["sent"] - receiver.finish()["received"]
     t.note(f"{wrongly} datagrams counted as sent that the kernel threw away, in two times")
 
@@ -361,7 +365,7 @@ def source_specific(t):
 
 @scenario("pinning to a CPU that is not there", topology=LAB)
 def pinning(t):
-    """An error that names the field, from the file at start, from LoadConfig and from CheckConfig."""
+    """An error that names the field, from CheckConfig, from LoadConfig, and from the file at start."""
     relay = t.mcrd("relay")
     missing = os.sysconf("SC_NPROCESSORS_CONF")
     for text, field in (({"in0": [missing]}, "pinning.in0[0]"),
@@ -371,6 +375,11 @@ def pinning(t):
             t.equal(error.data["field"], field, f"{method}: field")
             t.true("this host has no CPU" in error.data["reason"], error.data["reason"])
     relay.rpc("LoadConfig", {"text": json.dumps({"pinning": {"in0": [0]}})})
+    path = t.run_dir / "pinned.json"
+    path.write_text(json.dumps({"pinning": {"in0": [0, missing]}}))
+    status, log = refused_start(t, "--config", path)
+    t.equal(status, 1, "status")
+    t.true(f"{path}: pinning.in0[1]: this host has no CPU {missing}" in log, log)
 
 
 @scenario("mcrctl list shows state and reason, in 80 columns", topology=LAB)

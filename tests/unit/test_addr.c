@@ -19,20 +19,27 @@
 static const struct {
 	const char *text;
 	int ret;
-	bool multicast, host;
+	bool multicast, host, loopback, reserved, source_specific;
 } cases[] = {
 	{"239.1.1.1", 0, true, false},
 	{"224.0.0.1", 0, true, false},
 	{"239.255.255.255", 0, true, false},
 	{"223.255.255.255", 0, false, true},
-	{"240.0.0.1", 0, false, true},
+	{"240.0.0.1", 0, false, true, .reserved = true},
 	{"10.0.0.1", 0, false, true},
-	{"127.0.0.1", 0, false, true},
+	{"127.0.0.1", 0, false, true, .loopback = true},
+	{"127.255.255.255", 0, false, true, .loopback = true},
+	{"126.255.255.255", 0, false, true},
+	{"128.0.0.1", 0, false, true},
+	{"231.255.255.255", 0, true, false},
+	{"232.0.0.0", 0, true, false, .source_specific = true},
+	{"232.255.255.255", 0, true, false, .source_specific = true},
+	{"233.0.0.0", 0, true, false},
 	{"0.0.0.0", 0, false, false},
 	{"0.1.2.3", 0, false, false},
 	{"1.0.0.0", 0, false, true},
-	{"255.255.255.255", 0, false, false},
-	{"255.255.255.254", 0, false, true},
+	{"255.255.255.255", 0, false, false, .reserved = true},
+	{"255.255.255.254", 0, false, true, .reserved = true},
 	{"ff3e::1", -EAFNOSUPPORT},
 	{"::ffff:10.0.0.1", -EAFNOSUPPORT},
 	{"", -EINVAL},
@@ -63,6 +70,12 @@ static void parse_and_kind(void **state)
 			fail_msg("%s: multicast?", cases[i].text);
 		if (addr_is_host(&a) != cases[i].host)
 			fail_msg("%s: host?", cases[i].text);
+		if (addr_is_loopback(&a) != cases[i].loopback)
+			fail_msg("%s: loopback?", cases[i].text);
+		if (addr_is_reserved(&a) != cases[i].reserved)
+			fail_msg("%s: reserved?", cases[i].text);
+		if (addr_is_source_specific(&a) != cases[i].source_specific)
+			fail_msg("%s: source-specific?", cases[i].text);
 		if (!addr_is_set(&a))
 			fail_msg("%s: set?", cases[i].text);
 	}

@@ -363,11 +363,20 @@ static void test_no_entry(void **state)
 	assert_false(reach_settling(d, NOW + REACH_SETTLE_NS));
 }
 
+static unsigned n_said;
+
+static void count_said(void *ctx, const struct reach_hop *h)
+{
+	n_said++;
+}
+
 static void test_goes_and_returns(void **state)
 {
 	const struct reach_dest *d = need(HOST);
 
 	resolve(HOST, 0, NUD_REACHABLE);
+	n_said = 0;
+	reach->said = count_said;
 	reach_acted(reach);
 	event(RTM_NEWNEIGH, HOST, NUD_STALE, NOW);      /* no news */
 	event(RTM_NEWNEIGH, HOST + 1, NUD_FAILED, NOW); /* of no concern */
@@ -384,6 +393,13 @@ static void test_goes_and_returns(void **state)
 	assert_int_equal(d->hop->state, HOP_VALID);
 	assert_int_equal(reach->act_ns, NOW + REACH_GATHER_NS);
 	assert_null(reach_next_probe(reach, NOW));
+	assert_int_equal(n_said, 1);
+	reach_acted(reach);
+	assert_int_equal(n_said, 2);
+	event(RTM_NEWNEIGH, HOST, NUD_FAILED, NOW);
+	event(RTM_NEWNEIGH, HOST, NUD_REACHABLE, NOW);
+	reach_acted(reach);
+	assert_int_equal(n_said, 2); /* over before anybody acted */
 }
 
 /* An entry that is flushed is asked for at once, and acted upon only if nobody answers. */

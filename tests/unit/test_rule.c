@@ -62,6 +62,26 @@ BREAK(unicast_output)
 {
 	r->outputs[0].group = ip("10.1.1.1");
 }
+BREAK(loopback_output)
+{
+	r->outputs[0].group = ip("127.0.0.1");
+}
+BREAK(loopback_source)
+{
+	r->outputs[1].source = ip("127.1.2.3");
+}
+BREAK(loopback_input)
+{
+	r->input.group = ip("127.0.0.1");
+}
+BREAK(loopback_on_lo)
+{
+	memcpy(r->input.interface, "lo", 3);
+	r->input.group = ip("127.0.0.1");
+	memcpy(r->outputs[0].interface, "lo", 3);
+	r->outputs[0].group = ip("127.0.0.2");
+	r->outputs[0].source = ip("127.0.0.1");
+}
 BREAK(link_local_group)
 {
 	r->input.group = ip("224.0.0.251");
@@ -229,7 +249,11 @@ static const struct {
 	{"dots", dots, -EINVAL, "outputs[1].interface", "interface name"},
 	{"no group", no_group, -EINVAL, "input.group", "needed"},
 	{"zero group", zero_group, -EINVAL, "input.group", "0.0.0.0"},
-	{"broadcast", broadcast_output, -EINVAL, "outputs[0].group", "255.255.255.255"},
+	{"loopback output", loopback_output, -EINVAL, "outputs[0].group", "127.0.0.1"},
+	{"loopback source", loopback_source, -EINVAL, "outputs[1].source_ip", "127.1.2.3"},
+	{"loopback input", loopback_input, -EINVAL, "input.group", "127.0.0.1"},
+	{"loopback on lo", loopback_on_lo, 0},
+	{"broadcast", broadcast_output, -EINVAL, "outputs[0].group", "broadcast"},
 	{"IPv6 group", ipv6_group, -EINVAL, "input.group", "ff3e::"},
 	{"input port 0", input_port, -EINVAL, "input.port", "65535"},
 	{"output port 0", output_port, -EINVAL, "outputs[1].port", "65535"},
