@@ -52,6 +52,15 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_UNBIND:
 		must(addr_is_host(&m->join.group) && m->join.port != 0);
 		return;
+	case IPC_OPEN_OUTLET:
+	case IPC_OUTLET:
+		must(m->outlet.id < MCR_MAX_OUTLETS && m->outlet.iface < MCR_MAX_IFACES);
+		must((int32_t)m->outlet.ifindex > 0 && m->outlet.dscp < 64);
+		return;
+	case IPC_CLOSE_OUTLET:
+	case IPC_OUTLET_CLOSE:
+		must(m->outlet.id < MCR_MAX_OUTLETS);
+		return;
 	case IPC_PROBE:
 		must((int32_t)m->probe.ifindex > 0 && addr_is_host(&m->probe.host));
 		return;
