@@ -215,6 +215,7 @@ static void test_restored(void **state)
 	assert_string_equal(kinds(b), "ooohii");
 	before = b->c->outlets;
 	memset(&b->c->outlets, 0, sizeof(b->c->outlets));
+	control_reconcile_fini(&b->c->rec);
 	memset(&b->c->rec, 0, sizeof(b->c->rec));
 	ruleset_free(b->c->rules);
 	b->c->rules = ruleset_new();
