@@ -6,7 +6,8 @@
  * submitted (MSG_DONTWAIT), so a submission with all its completions is in the completion
  * queue, or nothing of it is.  At any instant the truth is therefore: what was received
  * are the completions of receives, what was sent are the completions of sends, and both
- * lie in the arena.  What they lack is where the batch began and what has been counted.
+ * lie in the ring, whose memory outlives the worker (ring.h).  What they lack is where the
+ * batch began and what has been counted: that lies in the arena.
  *
  * Events.  A completion of a receive is copied to the journal when it is taken from the
  * queue (journal_add(), journal_seen()), with what the engine made of it.  The batch
