@@ -25,6 +25,7 @@
 #include "core/ruleset.h"
 #include "core/statpage.h"
 #include "daemon/control_method.h"
+#include "daemon/control_notice.h"
 #include "daemon/control_process.h"
 #include "daemon/log.h"
 #include "daemon/roles.h"
@@ -348,6 +349,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		control_clients_sweep(&c->clients, now_ns);
 	}
 	control_stats_tick(c, now_ns);
+	control_notice_tick(c, now_ns);
 	if (now_ns >= p->check_ns) {
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
 		control_drift_check(c, now_ns);
@@ -506,6 +508,7 @@ int control_main(const char *config_name, int argc, char **argv)
 	control_seal(&p);
 	if (control_config_start(&p) < 0 && p.snapshot < 0)
 		return EXIT_BAD_CONFIG;
+	control.notice = control_notice_new(p.restarted);
 	restore(&p);
 	if (p.netlink < 0 || p.routes < 0 || p.applied < 0)
 		die(FAC_SUPERVISOR, "the supervisor gave too few descriptors");

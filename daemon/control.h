@@ -39,6 +39,7 @@
 #include "daemon/control_wiring.h"
 #include "daemon/log.h"
 
+struct control_notice;
 struct ruleset;
 
 /**
@@ -109,6 +110,7 @@ struct control {
 	struct control_upgrade upgrade;
 	struct control_stats stats;
 	struct heartbeat_page *kept;
+	struct control_notice *notice; /* NULL: none */
 	struct log_limit log_changes, log_ifaces;
 };
 

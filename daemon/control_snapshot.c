@@ -12,6 +12,7 @@
 #include "core/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
+#include "daemon/control_notice.h"
 
 static int add_outputs(const struct control *c, const struct ruleset_entry *e,
 		       struct snapshot_writer *w)
@@ -260,6 +261,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		slots[i] = o->slot;
 		control_outlet_restore(c, o);
 	}
+	control_notice_restore(c->notice, s->slot, s->incarnation, s->state);
 	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots);
 }
 

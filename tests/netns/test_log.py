@@ -254,6 +254,72 @@ def json_lines(t):
             "final statistics")
 
 
+def lines_with(relay, words):
+    """The lines that the expression is found in, without what stands before the message."""
+    return [line.partition("]: ")[2] for line in relay.stderr().splitlines()
+            if re.search(words, line)]
+
+
+@scenario("losses are logged when they begin", topology="chain3")
+def losses(t):
+    """Each kind once, with rule and interface, however long it goes on; no line where none is."""
+    relay = t.mcrd("relay", env={"MCR_STATS_INTERVAL_MS": "0"})
+    relay.rpc("AddRule", rule("239.1.1.1", 5000, output("239.2.2.2", 6000), id="limited",
+                              rate_limit={"pps": 10}))
+    relay.rpc("AddRule", rule("239.1.1.2", 5000, output("239.2.2.3", 6000),
+                              output("239.2.2.4", 6000), id="refused"))
+    relay.rpc("AddRule", rule("239.1.1.3", 5000, output("239.2.2.5", 6000), id="whole"))
+    t.run("relay", ["nft", "add table ip t; add chain ip t o { type filter hook output priority 0; }; "
+                    "add rule ip t o ip daddr 239.2.2.4 drop"])
+    gens = [t.gen_start("gen", "eth0", f"239.1.1.{n}", 5000, rate=500, size=100, first_flow=n)
+            for n in (1, 2, 3)]
+    begun = [r"rate_limited on eth0: rule limited lost \d+ datagrams$",
+             r"refused on eth1: rule refused to 239\.2\.2\.4:6000 lost \d+ datagrams$"]
+    for words in begun:
+        t.wait_until(lambda: lines_with(relay, words), 10, words)
+
+    def lost():
+        return relay.stats()["totals"]
+    before = lost()
+    t.wait_until(lambda: lost()["drops"]["rate_limited"] >= before["drops"]["rate_limited"] + 1200 and
+                 lost()["send_drops"]["refused"] >= before["send_drops"]["refused"] + 1200, 20,
+                 "the losses go on")
+    for gen in gens:
+        gen.stop()
+    for words in begun:
+        t.equal(len(lines_with(relay, words)), 1, words)
+    t.equal(len(lines_with(relay, r" lost \d+ ")), 2, "lines about losses")
+
+
+@scenario("changes of state are logged with their reason", topology="chain3")
+def state_changes(t):
+    """One line for a cause, not one for a rule; and one when all is well again."""
+    relay = t.mcrd("relay", env={"MCR_STATS_INTERVAL_MS": "0"})
+    for n in range(20):
+        add(t, relay, rule(f"239.1.1.{n + 1}", 5000, output(f"239.2.2.{n + 1}", 6000), id=f"rule-{n}"))
+    relay.rpc("AddRule", rule("239.1.9.9", 5000, output("239.2.9.9", 6000, interface="nosuch0"),
+                              id="nowhere"))
+    unresolved = r"rule nowhere: unresolved: .*nosuch0 does not exist$"
+    t.wait_until(lambda: lines_with(relay, unresolved), 10, "a rule that is not active from the start")
+    for round_ in (1, 2):
+        for change, words in (("down", r"rule rule-0 and 19 others: paused: .*eth1 is down$"),
+                              ("up", r"rule rule-0 and 19 others: active$")):
+            t.run("relay", ["ip", "link", "set", "eth1", change])
+            t.wait_until(lambda: len(lines_with(relay, words)) == round_, 10, f"{change}: {words}")
+    t.equal(lines_with(relay, r"rule rule-\d+: "), [], "lines about one of these rules alone")
+    t.equal(len(lines_with(relay, unresolved)), 1, "lines about the other")
+    # A restarted control does not say again what it said.
+    end = len(relay.stderr())
+    [control] = relay.children(CONTROL)
+    relay.expect("control was killed by SIGKILL")
+    os.kill(control, signal.SIGKILL)
+    t.wait_until(lambda: relay.children(CONTROL) not in ([], [control]), 10, "another control")
+    t.run("relay", ["ip", "link", "set", "eth1", "down"])
+    t.wait_until(lambda: re.search(r"rule rule-0 and 19 others: paused", relay.stderr()[end:]), 10,
+                 "what is new")
+    t.equal("nowhere" in relay.stderr()[end:], False, "what is not new")
+
+
 STARTS = [
     ("an unknown option", ["--log-format=json", "--colour"], 2, "--colour"),
     ("an option without its value", ["--log-format", "json", "--config"], 2, "--config"),

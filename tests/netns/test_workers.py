@@ -9,6 +9,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -219,6 +220,8 @@ def queues(t):
             "ListWorkers")
     rules = {one["rule_id"]: (one["socket_queue"], one["socket_rules"]) for one in stats["rules"]}
     t.equal(rules, {flooded: (lost, 1), quiet: (0, 1)}, "rules")
+    t.wait_until(lambda: re.search(r"socket_queue on eth0: worker 1 lost \d+ frames$",
+                                   relay.stderr(), re.M), 10, "the line of the log")
     report = sink.finish(sent - lost)
     t.equal(report["unique"] + report["sink_drops"], sent - lost, "what was not lost arrived")
 

@@ -31,6 +31,7 @@
 #include "core/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
+#include "daemon/control_notice.h"
 #include "daemon/log.h"
 
 static unsigned warnings; /* and errors that log_msg() was given */
@@ -42,6 +43,11 @@ void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 }
 
 void log_raw(enum log_facility f, const char *fmt, ...)
+{
+}
+
+void control_notice_restore(struct control_notice *n, uint32_t slot, uint64_t incarnation,
+			    unsigned state)
 {
 }
 
