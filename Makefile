@@ -270,6 +270,8 @@ install: all
 	install -m 755 $(BUILD)/bin/mcrctl $(HARNESS_BINS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 daemon/man/mcrctl.1 harness/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 daemon/man/mcrd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -d $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	install -m 644 daemon/sysusers/mcr.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/
 	install -d $(SHARE)/harness/topologies $(SHARE)/build/bin
 	install -m 644 harness/topologies/*.json $(SHARE)/harness/topologies/
 	install -m 644 harness/bench-reference.json $(SHARE)/

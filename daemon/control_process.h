@@ -33,6 +33,8 @@ struct process {
 	bool watched, channel_out, restarted;
 	unsigned workers_option;
 	uint32_t start_flags;
+	uid_t uid; /* to become */
+	gid_t gid;
 	uint32_t settle_seq;
 	uint64_t tick_ns, sweep_ns, check_ns, calm_ns;
 	uint64_t verify_ns; /* when to ask next whether the kernel still has everything */

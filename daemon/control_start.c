@@ -89,6 +89,8 @@ static void take_start(struct process *p, const struct ipc_start *start)
 	c->started_ns = start->started_ns;
 	p->start_flags = start->flags;
 	c->outlets.budget = start->outlets;
+	p->uid = start->uid;
+	p->gid = start->gid;
 	/* Pages exist once a predecessor has said how many workers there are. */
 	p->restarted = c->stats.worker[0].mem != NULL;
 	if (p->restarted) {
@@ -149,17 +151,16 @@ static void find_cpus(struct process *p)
 
 void control_seal(struct process *p)
 {
-	struct priv_identity id = {0};
+	const struct priv_identity id = priv_identity_of(p->uid, p->gid);
 	bool netns;
-	int ret = priv_identity_find(&id);
+	int ret;
 
 	find_cpus(p);
 	p->c->cpus = count_cpus(p);
 	for (unsigned w = 0; w < MCR_MAX_WORKERS; w++)
 		p->c->worker[w].cpu = p->n_cpus ? p->cpus[w % p->n_cpus] : -1;
 
-	if (ret == 0)
-		ret = priv_seal_identity(&id, false, &netns);
+	ret = priv_seal_identity(&id, false, &netns);
 	if (ret == 0)
 		ret = priv_seal_syscalls_control();
 	if (ret < 0)

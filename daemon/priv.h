@@ -22,22 +22,42 @@ struct sock_fprog;
 /* --- identity and rights (priv_drop.c) --- */
 
 /**
+ * enum priv_user - which user the children are, and why
+ * @PRIV_USER_OWN:        that of the supervisor, which was not started as root
+ * @PRIV_USER_MCR:        "mcr"
+ * @PRIV_USER_UNLISTED:   there is no "mcr": a number that no account has
+ * @PRIV_USER_NOBODY:     accounts have all those numbers: "nobody", as other services
+ * @PRIV_USER_ONE_MAPPED: root, because no other user is mapped (user_namespaces(7))
+ * @PRIV_USER_NO_RIGHT:   root, because CAP_SETUID or CAP_SETGID is missing
+ */
+enum priv_user {
+	PRIV_USER_OWN,
+	PRIV_USER_MCR,
+	PRIV_USER_UNLISTED,
+	PRIV_USER_NOBODY,
+	PRIV_USER_ONE_MAPPED,
+	PRIV_USER_NO_RIGHT
+};
+
+/**
  * struct priv_identity - who the children become
- * @one_user: only one user is mapped (unprivileged user namespace): no change
+ * @change: they are another user than the supervisor
  */
 struct priv_identity {
 	uid_t uid;
 	gid_t gid;
 	bool change;
-	bool one_user;
+	enum priv_user user;
 	char name[32];
 };
 
-/* "mcr" if that user exists, else "nobody"; no change when not started as root. */
+/* In the supervisor.  -ENOENT: there is no user to become; -EINVAL: "mcr" is root. */
 int priv_identity_find(struct priv_identity *id);
+/* In a child, of what the supervisor found: no database of users is read twice. */
+struct priv_identity priv_identity_of(uid_t uid, gid_t gid);
 
-/* -EPERM when a right that is needed is missing: NET_RAW, and SETUID and SETGID to change user. */
-int priv_check_rights(const struct priv_identity *id);
+/* -EPERM when CAP_NET_RAW is missing: nothing can be done without. */
+int priv_check_rights(void);
 
 /*
  * Let this user's programs lock @bytes of memory, or as much as may be had: up to the hard
@@ -46,8 +66,8 @@ int priv_check_rights(const struct priv_identity *id);
 void priv_raise_locked_memory(size_t bytes);
 
 /*
- * Supervisor: keep NET_RAW, SETUID, SETGID, and NET_ADMIN and IPC_LOCK if granted; drop and
- * bound the rest; no_new_privs.
+ * Supervisor: keep NET_RAW, and of SETUID, SETGID, NET_BIND_SERVICE, NET_ADMIN, IPC_LOCK what
+ * was granted; drop and bound the rest; no_new_privs.
  */
 int priv_seal_supervisor(bool *have_net_admin);
 
@@ -69,6 +89,15 @@ int priv_seal_identity(const struct priv_identity *id, bool empty_netns, bool *n
  * its user for the one call.
  */
 int priv_kill(int pidfd, int sig, const struct priv_identity *id);
+
+/* --- files (priv_file.c) --- */
+
+/*
+ * As ourselves; where that is not permitted, as the user who owns the file, or the directory
+ * that keeps us from it.  Return: descriptor or negative errno; 0 or negative errno.
+ */
+int priv_open_to_read(const char *path);
+int priv_unlink(const char *path);
 
 /* --- system calls (priv_seccomp.c) --- */
 

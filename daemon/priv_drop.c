@@ -2,8 +2,9 @@
 /*
  * priv_drop.c - who a process is and what it may, given up step by step
  *
- *   supervisor  keeps CAP_NET_RAW (packet sockets), CAP_SETUID and CAP_SETGID (its
- *               children change user with them), and if they were granted CAP_NET_ADMIN
+ *   supervisor  keeps CAP_NET_RAW (packet sockets) and, as far as they were granted,
+ *               CAP_SETUID and CAP_SETGID (its children change user with them),
+ *               CAP_NET_BIND_SERVICE (unicast inputs on ports below 1024), CAP_NET_ADMIN
  *               (GRO settings, large socket buffers) and CAP_IPC_LOCK (rings that do not
  *               count towards a limit).  Everything else leaves the permitted,
  *               inheritable, ambient and bounding sets.
@@ -31,6 +32,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define UNLISTED_FIRST 65520u
+#define UNLISTED_LAST  65533u
 
 /* user_namespaces(7): lines of inside, outside, length. */
 static bool id_is_mapped(const char *map_path, unsigned id)
@@ -61,44 +65,95 @@ static bool setgroups_is_denied(void)
 	return strncmp(word, "deny", 4) == 0;
 }
 
-int priv_identity_find(struct priv_identity *id)
+static bool is_mapped(uid_t uid, gid_t gid)
 {
-	struct passwd *pw = getpwnam("mcr");
+	return id_is_mapped("/proc/self/uid_map", uid) && id_is_mapped("/proc/self/gid_map", gid);
+}
 
-	memset(id, 0, sizeof(*id));
-	id->uid = getuid();
-	id->gid = getgid();
-	snprintf(id->name, sizeof(id->name), "uid %u", (unsigned)id->uid);
-	if (geteuid() != 0)
-		return 0;
-	if (!pw)
-		pw = getpwnam("nobody");
-	if (!pw)
-		return -ENOENT;
-	if (pw->pw_uid == 0)
-		return -EINVAL;
-	if (!id_is_mapped("/proc/self/uid_map", pw->pw_uid) ||
-	    !id_is_mapped("/proc/self/gid_map", pw->pw_gid) || setgroups_is_denied()) {
-		id->one_user = true;
-		return 0;
-	}
+static void become(struct priv_identity *id, enum priv_user user, const struct passwd *pw)
+{
+	id->user = user;
 	id->uid = pw->pw_uid;
 	id->gid = pw->pw_gid;
-	id->change = true;
 	snprintf(id->name, sizeof(id->name), "%s", pw->pw_name);
+}
+
+/*
+ * A number between those that systemd gives out and nobody's, which distributions leave free
+ * (https://systemd.io/UIDS-GIDS).  No process of another service runs under it, so none may
+ * signal ours.
+ */
+static bool find_unlisted(struct priv_identity *id)
+{
+	for (unsigned n = UNLISTED_LAST; n >= UNLISTED_FIRST; n--) {
+		if (getpwuid(n) || getgrgid(n) || !is_mapped(n, n))
+			continue;
+		id->user = PRIV_USER_UNLISTED;
+		id->uid = id->gid = n;
+		snprintf(id->name, sizeof(id->name), "uid %u", n);
+		return true;
+	}
+	return false;
+}
+
+static int find_user(struct priv_identity *id)
+{
+	const struct passwd *pw = getpwnam("mcr");
+
+	if (pw) {
+		become(id, PRIV_USER_MCR, pw);
+	} else if (!find_unlisted(id)) {
+		pw = getpwnam("nobody");
+		if (!pw)
+			return -ENOENT;
+		become(id, PRIV_USER_NOBODY, pw);
+	}
+	return id->uid == 0 ? -EINVAL : 0;
+}
+
+static bool may_change_user(void)
+{
+	return capng_get_caps_process() == 0 &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID);
+}
+
+static void keep_user(struct priv_identity *id, enum priv_user why)
+{
+	*id = (struct priv_identity){.uid = getuid(), .gid = getgid(), .user = why};
+	snprintf(id->name, sizeof(id->name), "uid %u", (unsigned)id->uid);
+}
+
+int priv_identity_find(struct priv_identity *id)
+{
+	int ret;
+
+	keep_user(id, PRIV_USER_OWN);
+	if (geteuid() != 0)
+		return 0;
+	ret = find_user(id);
+	if (ret < 0)
+		return ret;
+	if (!is_mapped(id->uid, id->gid) || setgroups_is_denied())
+		keep_user(id, PRIV_USER_ONE_MAPPED);
+	else if (!may_change_user())
+		keep_user(id, PRIV_USER_NO_RIGHT);
+	else
+		id->change = true;
 	return 0;
 }
 
-int priv_check_rights(const struct priv_identity *id)
+struct priv_identity priv_identity_of(uid_t uid, gid_t gid)
+{
+	return (struct priv_identity){
+		.uid = uid, .gid = gid, .change = uid != getuid() || gid != getgid()};
+}
+
+int priv_check_rights(void)
 {
 	if (capng_get_caps_process() < 0)
 		return -EIO;
-	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW))
-		return -EPERM;
-	if (id->change && (!capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) ||
-			   !capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID)))
-		return -EPERM;
-	return 0;
+	return capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW) ? 0 : -EPERM;
 }
 
 void priv_raise_locked_memory(size_t bytes)
@@ -134,8 +189,8 @@ static int apply_capabilities(bool may_bound)
 
 int priv_seal_supervisor(bool *have_net_admin)
 {
-	static const unsigned keep[] = {CAP_NET_RAW, CAP_SETUID, CAP_SETGID, CAP_NET_ADMIN,
-					CAP_IPC_LOCK};
+	static const unsigned keep[] = {CAP_NET_RAW,   CAP_SETUID,   CAP_SETGID,
+					CAP_NET_ADMIN, CAP_IPC_LOCK, CAP_NET_BIND_SERVICE};
 	bool granted[sizeof(keep) / sizeof(keep[0])], may_bound;
 	int ret;
 

@@ -228,6 +228,15 @@ static void run(struct supervisor *s)
 	}
 }
 
+static void remove_socket(const char *path)
+{
+	int ret = priv_unlink(path);
+
+	if (ret < 0 && ret != -ENOENT)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s cannot be removed: %s", path,
+			strerror(-ret));
+}
+
 static void finish(struct supervisor *s)
 {
 	for (unsigned i = 0; i < CHILDREN; i++) {
@@ -242,9 +251,9 @@ static void finish(struct supervisor *s)
 	outlet_fini(s);
 	join_fini(&s->joins);
 	if (s->control_listener >= 0)
-		unlink(s->options->control_path);
+		remove_socket(s->options->control_path);
 	if (s->status_listener >= 0)
-		unlink(s->status_path);
+		remove_socket(s->status_path);
 }
 
 int supervisor_main(const struct options *options)

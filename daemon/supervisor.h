@@ -44,8 +44,8 @@
 #define CHILDREN      (MCR_MAX_WORKERS + 1)
 
 /*
- * Descriptors that inputs, outputs and memberships leave free: a channel and a pidfd for
- * each child, and what an upgrade, a reload and a message in the hand take.
+ * Descriptors that inputs, outputs and memberships leave free: a channel, a pidfd and
+ * the state of each child, and what an upgrade, a reload and a message in the hand take.
  */
 #define SUPERVISOR_RESERVE(workers) (32 + 3 * ((workers) + 1))
 
@@ -56,6 +56,8 @@
  * struct child - one child process
  * @pid:        0 when it is not running
  * @pidfd:      its exit makes this readable; -1 when it is not running
+ * @stat_fd:    its /proc/PID/stat, opened before it was another user: a /proc with hidepid
+ *              (proc(5)) does not show it afterwards; -1: it is not to be had
  * @channel:    our end of its SOCK_SEQPACKET pair; -1 when it is not running or was killed
  * @ready:      it has sent IPC_READY
  * @backoff_ms: how long the next restart waits
@@ -75,6 +77,7 @@ struct child {
 	unsigned index;
 	pid_t pid;
 	int pidfd;
+	int stat_fd;
 	int channel;
 	bool ready;
 	enum ipc_ending ending;

@@ -110,17 +110,14 @@ int check_interfaces(const struct options *options)
 	return 0;
 }
 
-/* O_NONBLOCK: a FIFO must not stop the daemon. */
 int check_open_config(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = priv_open_to_read(path);
 	struct stat st;
 
 	if (fd < 0) {
-		int ret = -errno;
-
-		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "configuration %s: %s", path, strerror(-ret));
-		return ret;
+		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "configuration %s: %s", path, strerror(-fd));
+		return fd;
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "configuration %s: not a regular file", path);
@@ -142,6 +139,11 @@ static int open_listener(const char *path, gid_t group)
 		log_msg(SEV_CRITICAL, FAC_CONTROL_SOCKET,
 			"%s exists and is not a socket; choose another --control-socket-path",
 			path);
+	else if (fd == -EACCES)
+		log_msg(SEV_CRITICAL, FAC_CONTROL_SOCKET,
+			"control socket %s: %s; uid %u must be able to write its directory, or "
+			"choose another --control-socket-path",
+			path, strerror(-fd), (unsigned)geteuid());
 	else if (fd < 0)
 		log_msg(SEV_CRITICAL, FAC_CONTROL_SOCKET, "control socket %s: %s", path,
 			strerror(-fd));
@@ -177,8 +179,7 @@ int check_status_path(struct supervisor *s)
 int check_open_listeners(struct supervisor *s)
 {
 	const char *path = s->options->control_path;
-	struct passwd *pw = geteuid() == 0 && !s->identity.one_user ? getpwnam("mcr") : NULL;
-	gid_t group = pw ? pw->pw_gid : (gid_t)-1;
+	gid_t group = s->identity.user == PRIV_USER_MCR ? s->identity.gid : (gid_t)-1;
 
 	if (check_status_path(s) < 0)
 		return -ENAMETOOLONG;
@@ -186,7 +187,12 @@ int check_open_listeners(struct supervisor *s)
 	    errno != EEXIST) {
 		int ret = -errno;
 
-		log_msg(SEV_CRITICAL, FAC_CONTROL_SOCKET, "%s: %s", DEFAULT_DIR, strerror(-ret));
+		log_msg(SEV_CRITICAL, FAC_CONTROL_SOCKET,
+			DEFAULT_DIR
+			" cannot be made: %s; make it for this user (RuntimeDirectory=mcr "
+			"of the service, or install -d -o USER " DEFAULT_DIR
+			"), or choose another --control-socket-path",
+			strerror(-ret));
 		return ret;
 	}
 	s->control_listener = open_listener(path, group);

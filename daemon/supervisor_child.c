@@ -49,7 +49,7 @@
 
 void child_init(struct child *c, unsigned index)
 {
-	*c = (struct child){.index = index, .pidfd = -1, .channel = -1};
+	*c = (struct child){.index = index, .pidfd = -1, .stat_fd = -1, .channel = -1};
 	if (index == CONTROL_INDEX)
 		snprintf(c->name, sizeof(c->name), "control");
 	else
@@ -91,6 +91,14 @@ void child_watch(struct supervisor *s, struct child *c, bool readable, bool writ
 		epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->channel, &ev);
 }
 
+static void open_stat(struct child *c)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)c->pid);
+	c->stat_fd = open(path, O_RDONLY | O_CLOEXEC);
+}
+
 int child_resume(struct supervisor *s, struct child *c)
 {
 	struct epoll_event channel = {.events = EPOLLIN, .data.u64 = c->index};
@@ -100,6 +108,8 @@ int child_resume(struct supervisor *s, struct child *c)
 		return -errno;
 	if (c->pidfd >= 0 && epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->pidfd, &exited) < 0)
 		return -errno;
+	if (c->pid)
+		open_stat(c);
 	return 0;
 }
 
@@ -229,8 +239,11 @@ static void forget_process(struct child *c)
 {
 	if (c->pidfd >= 0)
 		close(c->pidfd);
+	if (c->stat_fd >= 0)
+		close(c->stat_fd);
 	if (c->channel >= 0)
 		close(c->channel);
+	c->stat_fd = -1;
 	c->pidfd = -1;
 	c->channel = -1;
 	c->pid = 0;

@@ -99,7 +99,9 @@ void control_begin(struct supervisor *s)
 			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
 			  .started_ns = s->started_ns,
 			  .busy_poll_us = s->busy_poll_us,
-			  .outlets = outlet_budget()}};
+			  .outlets = outlet_budget(),
+			  .uid = s->identity.uid,
+			  .gid = s->identity.gid}};
 
 	__atomic_store_n(&s->heartbeat->heartbeat_ns, 0, __ATOMIC_RELAXED);
 	s->budget = BUDGET_MAX;

@@ -14,6 +14,9 @@
  * cost more of what is short.  That is believed until it has used as much CPU time
  * without a heartbeat as a hang may last.
  *
+ * Where that cannot be known (a /proc with hidepid, after an upgrade) a child is believed to
+ * be starved for two seconds.
+ *
  * A worker must always turn its loop.  Control may have something large to compute,
  * such as 16,384 rules; what tells that from a hang is whether it uses the CPU.  A
  * loop without end in control is ended after ten seconds.
@@ -36,6 +39,7 @@
 #define LATE_NS        (250 * NS_PER_MS)
 #define BUSY_LIMIT_NS  (10 * NS_PER_S)
 #define CLOCK_SLACK_NS (1 * NS_PER_S) /* more than this ahead of us is not a time */
+#define UNKNOWN_NS     (2 * NS_PER_S)
 #define WORKED_NS      (1 * NS_PER_MS)
 
 /**
@@ -43,10 +47,11 @@
  * @cpu_ns:   CPU time that it used
  * @time_ns:  time that has passed; 0: it was not looked at before
  * @runnable: it runs or waits for the CPU now
+ * @unknown:  whether it does cannot be known
  */
 struct use {
 	uint64_t cpu_ns, time_ns;
-	bool runnable;
+	bool runnable, unknown;
 };
 
 static void look_again(struct supervisor *s, uint64_t heartbeat_ns)
@@ -61,21 +66,15 @@ static unsigned age_ms(uint64_t now_ns, uint64_t heartbeat_ns)
 }
 
 /* proc(5): the state stands behind the name, which is in parentheses and may hold some. */
-static bool is_runnable(pid_t pid)
+static void read_state(int stat_fd, struct use *use)
 {
-	char path[32], text[128], *end;
-	ssize_t n;
-	int fd;
+	char text[128], *end;
+	ssize_t n = pread(stat_fd, text, sizeof(text) - 1, 0);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
 	text[n < 0 ? 0 : n] = '\0';
 	end = strrchr(text, ')');
-	return end && end[1] == ' ' && end[2] == 'R';
+	use->unknown = !end;
+	use->runnable = end && end[1] == ' ' && end[2] == 'R';
 }
 
 static struct use look_at(struct child *c, uint64_t now_ns)
@@ -91,7 +90,7 @@ static struct use look_at(struct child *c, uint64_t now_ns)
 	if (c->looked_ns) {
 		use.cpu_ns = cpu_ns - c->cpu_ns;
 		use.time_ns = now_ns - c->looked_ns;
-		use.runnable = is_runnable(c->pid);
+		read_state(c->stat_fd, &use);
 	}
 	c->cpu_ns = cpu_ns;
 	c->looked_ns = now_ns;
@@ -99,10 +98,13 @@ static struct use look_at(struct child *c, uint64_t now_ns)
 }
 
 /* The look before was at most 250 ms ago and the heartbeat is older: all of it is since. */
-static bool is_starved(struct child *c, const struct use *use, uint64_t cpu_limit_ns)
+static bool is_starved(struct child *c, const struct use *use, uint64_t silent_ns,
+		       uint64_t cpu_limit_ns)
 {
+	const bool waits = use->runnable || (use->unknown && silent_ns < UNKNOWN_NS);
+
 	c->silent_cpu_ns += use->cpu_ns;
-	return use->runnable && use->cpu_ns < use->time_ns / 4 && c->silent_cpu_ns < cpu_limit_ns;
+	return waits && use->cpu_ns < use->time_ns / 4 && c->silent_cpu_ns < cpu_limit_ns;
 }
 
 static void has_beaten(struct supervisor *s, struct child *c, uint64_t heartbeat_ns)
@@ -134,7 +136,7 @@ static void check_worker(struct supervisor *s, unsigned worker, uint64_t now_ns)
 		child_end(s, c, END_PAGE, 0);
 	else if (page.heartbeat_ns + LIMIT_NS >= now_ns)
 		has_beaten(s, c, page.heartbeat_ns);
-	else if (is_starved(c, &use, LIMIT_NS))
+	else if (is_starved(c, &use, now_ns - page.heartbeat_ns, LIMIT_NS))
 		say_starved(c, now_ns - page.heartbeat_ns, now_ns);
 	else
 		child_end(s, c, END_HANG, age_ms(now_ns, page.heartbeat_ns));
@@ -154,7 +156,7 @@ static void check_control(struct supervisor *s, uint64_t now_ns)
 		child_end(s, c, END_PAGE, 0);
 	else if (beat_ns + LIMIT_NS >= now_ns)
 		has_beaten(s, c, beat_ns);
-	else if (is_starved(c, &use, BUSY_LIMIT_NS))
+	else if (is_starved(c, &use, now_ns - beat_ns, BUSY_LIMIT_NS))
 		say_starved(c, now_ns - beat_ns, now_ns);
 	else if (use.cpu_ns < WORKED_NS || beat_ns + BUSY_LIMIT_NS < now_ns)
 		child_end(s, c, END_HANG, age_ms(now_ns, beat_ns));

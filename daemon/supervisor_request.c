@@ -140,9 +140,18 @@ static int set_filter(struct supervisor *s, unsigned slot, int fd, uint64_t *val
 
 static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
 {
+	static struct log_limit limit;
+	int ret;
+
 	if (!join_has(&s->joins, j, bind) && !limit_take(s, LIMIT_MEMBERSHIPS))
 		return -EBUSY;
-	return join_add(&s->joins, j, bind);
+	ret = join_add(&s->joins, j, bind);
+	if (bind && ret == -EACCES)
+		log_limited(&limit, supervisor_now_ns(), SEV_WARNING, FAC_NETWORK,
+			    "port %u of a unicast input: %s; grant CAP_NET_BIND_SERVICE, or lower "
+			    "net.ipv4.ip_unprivileged_port_start",
+			    j->port, strerror(-ret));
+	return ret;
 }
 
 /* Control has asked for all it needs; what the one before left behind goes. */

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "core/limiter.h"
 #include "daemon/descriptor_reserve.h"
@@ -101,15 +102,16 @@ static int find_rights(struct supervisor *s)
 	int ret = priv_identity_find(&s->identity);
 	if (ret < 0) {
 		log_msg(SEV_CRITICAL, FAC_SECURITY,
-			"there is neither a user mcr nor a user nobody to run the workers as");
+			ret == -EINVAL ? "the user mcr is root: give it a number of its own"
+				       : "there is no user to run the workers as: make a user mcr");
 		return ret;
 	}
-	ret = priv_check_rights(&s->identity);
-	if (ret < 0) {
+	ret = priv_check_rights();
+	if (ret < 0)
 		log_msg(SEV_CRITICAL, FAC_SECURITY,
-			"CAP_NET_RAW is missing: run as root, or grant "
-			"cap_net_raw,cap_setuid,cap_setgid");
-	}
+			"CAP_NET_RAW is missing: run as root, or grant it to the user (setcap "
+			"cap_net_raw+ep on the program, AmbientCapabilities=CAP_NET_RAW of the "
+			"service)");
 	return ret;
 }
 
@@ -177,6 +179,49 @@ static int resume(struct supervisor *s)
 	return 0;
 }
 
+static void say_user(const struct priv_identity *id)
+{
+	switch (id->user) {
+	case PRIV_USER_OWN:
+	case PRIV_USER_MCR:
+		return;
+	case PRIV_USER_UNLISTED:
+		log_msg(SEV_NOTICE, FAC_SECURITY,
+			"there is no user mcr: children are %s, a number that no account has",
+			id->name);
+		return;
+	case PRIV_USER_NOBODY:
+		log_msg(SEV_WARNING, FAC_SECURITY,
+			"there is no user mcr: children are nobody, and other processes of nobody "
+			"may end them; make a user mcr");
+		return;
+	case PRIV_USER_ONE_MAPPED:
+		log_msg(SEV_WARNING, FAC_SECURITY,
+			"only one user is mapped here: children keep it, everything else of "
+			"their isolation applies");
+		return;
+	case PRIV_USER_NO_RIGHT:
+		log_msg(SEV_WARNING, FAC_SECURITY,
+			"CAP_SETUID or CAP_SETGID is missing: children stay root, everything else "
+			"of their isolation applies; grant both, or start as another user with "
+			"CAP_NET_RAW");
+		return;
+	}
+}
+
+/* What could be read at the start may be out of reach without the rights given up. */
+static void check_reload(const char *path)
+{
+	int fd = path ? priv_open_to_read(path) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	else if (path)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR,
+			"configuration %s was read, and SIGHUP cannot read it again: %s", path,
+			strerror(-fd));
+}
+
 static int seal(struct supervisor *s)
 {
 	int ret = priv_seal_supervisor(&s->have_net_admin);
@@ -195,10 +240,8 @@ static int seal(struct supervisor *s)
 		s->have_net_admin ? ""
 				  : "; without CAP_NET_ADMIN GRO settings and buffer limits stay "
 				    "as they are");
-	if (s->identity.one_user)
-		log_msg(SEV_WARNING, FAC_SECURITY,
-			"only one user is mapped here: children keep it, everything else of "
-			"their isolation applies");
+	say_user(&s->identity);
+	check_reload(s->options->config_path);
 	return check_io_uring();
 }
 

@@ -82,7 +82,9 @@ void worker_begin(struct supervisor *s, unsigned worker)
 			  .cpu = w->cpu,
 			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
 			  .started_ns = s->started_ns,
-			  .busy_poll_us = s->busy_poll_us}};
+			  .busy_poll_us = s->busy_poll_us,
+			  .uid = s->identity.uid,
+			  .gid = s->identity.gid}};
 	int ret;
 
 	memset(w->input_sent, 0, sizeof(w->input_sent));

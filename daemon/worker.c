@@ -162,14 +162,12 @@ static void make(struct worker *w, const struct gifts *g)
 	relay_set_packets_max(w->relay, pace_packets(&w->pace));
 }
 
-static void seal(struct worker *w)
+static void seal(struct worker *w, const struct ipc_start *start)
 {
-	struct priv_identity id;
+	const struct priv_identity id = priv_identity_of(start->uid, start->gid);
 	int ret;
 
-	ret = priv_identity_find(&id);
-	if (!ret)
-		ret = priv_seal_identity(&id, true, &w->netns);
+	ret = priv_seal_identity(&id, true, &w->netns);
 	if (ret < 0)
 		die(FAC_SECURITY, "cannot give up rights: %s", strerror(-ret));
 	if (!w->netns)
@@ -297,7 +295,7 @@ int worker_main(unsigned index)
 	ret = worker_tick_start();
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "cannot start the tick: %s", strerror(-ret));
-	seal(w);
+	seal(w, &gifts.start);
 	w->page->pid = (uint64_t)getpid();
 	/* Its predecessor's: this one has no table yet. */
 	w->page->generation = w->page->hash = w->page->rules = 0;

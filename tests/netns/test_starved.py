@@ -47,4 +47,22 @@ def worker_starves(t):
     t.equal(report["received"] + report["sink_drops"], sent, "arrived of what was sent")
 
 
+@scenario("a worker that hardly gets the CPU, where /proc hides processes", topology="chain3",
+          deadline_s=90, root="a control group for it")
+def hidden(t):
+    """hidepid=2, but for a group: what the supervisor may not look up, it has looked up before."""
+    relay = t.mcrd("relay", wrapper=["unshare", "--mount", "sh", "-c",
+                                     'mount -t proc -o hidepid=2,gid=65530 proc /proc && exec "$@"', "sh"])
+    worker = lambda: relay.rpc("ListWorkers")["workers"][0]
+    pid = worker()["pid"]
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=200)
+    with cpu_quota(t, pid, quota_us=1000, period_us=1_000_000):
+        t.wait_until(lambda: worker()["heartbeat_age_ms"] > 2500, 60, "seconds without a heartbeat")
+    t.wait_until(lambda: worker()["heartbeat_age_ms"] < 300, 10, "a heartbeat")
+    gen.stop()
+    t.equal((worker()["pid"], worker()["worker_restarts"]), (pid, 0), "process, restarts")
+    t.conservation(relay)
+
+
 main()

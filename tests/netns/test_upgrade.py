@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
 from mcrlab import RpcError, fault, main, paths, scenario
 from mcrlab.binary import dies_in, other_messages, other_version, own_mcrd, replace, version_of
-from mcrlab.process import children
+from mcrlab.process import children, descriptors as open_descriptors
 from mcrlab.relay import RpcClient
 
 from support_rules import add, memberships, output, rule, rules_by_id
@@ -40,8 +40,7 @@ def rights(pid):
 
 
 def descriptors(pid):
-    return sorted(os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0]
-                  for fd in os.listdir(f"/proc/{pid}/fd"))
+    return sorted(target.split(":")[0] for target in open_descriptors(pid).values())
 
 
 def all_rights(relay):

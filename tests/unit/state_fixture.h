@@ -128,7 +128,7 @@ static struct supervisor *supervisor_fresh(void)
 	struct supervisor *s = calloc(1, sizeof(*s));
 
 	for (unsigned i = 0; i < CHILDREN; i++)
-		s->child[i] = (struct child){.index = i, .pidfd = -1, .channel = -1};
+		s->child[i] = (struct child){.index = i, .pidfd = -1, .stat_fd = -1, .channel = -1};
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		s->worker[i].cpu = s->worker[i].page_fd = s->worker[i].arena_fd = -1;
 		s->worker[i].ring.fd = s->worker[i].last.fd = -1;

@@ -13,7 +13,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -59,9 +61,29 @@ void log_limited(struct log_limit *l, uint64_t at_ns, enum log_severity s, enum 
 {
 }
 
+/* As child_start() opens it. */
+static int stat_of(pid_t pid)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void is_process(struct child *c, pid_t pid)
+{
+	close(c->stat_fd);
+	c->pid = pid;
+	c->stat_fd = stat_of(pid);
+}
+
 static void begin(struct child *c, unsigned index)
 {
 	*c = (struct child){.index = index, .pid = getpid(), .ready = true, .channel = 3};
+	c->stat_fd = stat_of(getpid());
 }
 
 static int setup(void **state)
@@ -91,6 +113,8 @@ static int teardown(void **state)
 {
 	kill(stopped, SIGKILL);
 	waitpid(stopped, NULL, 0);
+	close(worker->stat_fd);
+	close(control->stat_fd);
 	free(sup->worker[0].page);
 	free(sup->heartbeat);
 	free(sup);
@@ -124,7 +148,7 @@ static void pass(uint64_t time_ns, uint64_t used_ns)
 
 static void test_worker_that_hangs(void **state)
 {
-	worker->pid = stopped;
+	is_process(worker, stopped);
 	control_beats();
 	worker_beats();
 	pass(400 * MS, 0);
@@ -154,6 +178,21 @@ static void test_worker_that_starves(void **state)
 	assert_int_equal(worker->ending, END_HANG);
 }
 
+/* Where its state is not to be had, a silence without CPU time is believed for two seconds. */
+static void test_worker_of_unknown_state(void **state)
+{
+	close(worker->stat_fd);
+	worker->stat_fd = -1;
+	worker_beats();
+	pass(1990 * MS, 20 * MS);
+	assert_int_equal(worker->ending, END_NONE);
+	worker_beats();
+	pass(1990 * MS, 20 * MS);
+	assert_int_equal(worker->ending, END_NONE);
+	pass(300 * MS, 0);
+	assert_int_equal(worker->ending, END_HANG);
+}
+
 /* What it used in one silence does not count in the next. */
 static void test_each_silence_by_itself(void **state)
 {
@@ -170,7 +209,7 @@ static void test_each_silence_by_itself(void **state)
 /* A tick for which the supervisor itself was late says nothing; the next one does. */
 static void test_machine_stands_still(void **state)
 {
-	worker->pid = stopped;
+	is_process(worker, stopped);
 	worker_beats();
 	pass(100 * MS, 0);
 	now_ns += 5 * NS_PER_S; /* nobody runs */
@@ -203,7 +242,7 @@ static void test_control_that_computes(void **state)
 
 static void test_control_that_stands_still(void **state)
 {
-	control->pid = stopped;
+	is_process(control, stopped);
 	control_beats();
 	worker_beats();
 	pass(400 * MS, 0);
@@ -230,10 +269,15 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_worker_that_hangs),         T(test_worker_that_loops),
-		T(test_worker_that_starves),       T(test_each_silence_by_itself),
-		T(test_machine_stands_still),      T(test_control_that_computes),
-		T(test_control_that_stands_still), T(test_heartbeat_of_tomorrow),
+		T(test_worker_that_hangs),
+		T(test_worker_that_loops),
+		T(test_worker_that_starves),
+		T(test_worker_of_unknown_state),
+		T(test_each_silence_by_itself),
+		T(test_machine_stands_still),
+		T(test_control_that_computes),
+		T(test_control_that_stands_still),
+		T(test_heartbeat_of_tomorrow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,7 +122,7 @@ static int setup(void **state)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) < 0)
 		return -1;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	sup->child[0] = (struct child){.channel = pair[0], .pidfd = -1, .pid = 1};
+	sup->child[0] = (struct child){.channel = pair[0], .pidfd = -1, .stat_fd = -1, .pid = 1};
 	worker_end = pair[1];
 	return 0;
 }

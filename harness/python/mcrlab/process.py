@@ -147,11 +147,15 @@ def children(pid):
 
 
 def descriptors(pid):
-    """{number: what proc(5) says it is} of a process, without what closes meanwhile."""
+    """{number: what proc(5) says it is} of a process, without what closes meanwhile.
+
+    Files about a process have PID instead of its number.
+    """
     found = {}
     for fd in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):
-            found[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+            found[int(fd)] = re.sub(r"^/proc/\d+/", "/proc/PID/",
+                                    os.readlink(f"/proc/{pid}/fd/{fd}"))
     return found
 
 

@@ -101,7 +101,8 @@ class Relay(Process):
     """
 
     def __init__(self, name, *, lab, node, log_dir, run_dir, num_workers=1, config=None,
-                 interface=None, args=(), env=None, ready_s=10, program=None, wrapper=()):
+                 interface=None, args=(), env=None, ready_s=10, program=None, wrapper=(),
+                 owner=None):
         self.node = node
         self.dir = run_dir / name
         self.dir.mkdir(mode=0o755)
@@ -119,6 +120,8 @@ class Relay(Process):
             self.config_path = self.dir / "mcr.json"
             self.config_path.write_text(config if isinstance(config, str) else json.dumps(config))
             argv += ["--config", self.config_path]
+        if owner is not None:
+            self._give_to(owner)
         notify_path = self.dir / "notify"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(notify_path))
@@ -132,6 +135,12 @@ class Relay(Process):
                 raise
             finally:
                 notify_path.unlink()
+
+    def _give_to(self, uid):
+        """Its directory and configuration are another user's, and nobody else's."""
+        for path in (self.dir, *self.dir.iterdir()):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+            os.chown(path, uid, uid)
 
     def _wait_notified(self, notify, deadline_s):
         while True:

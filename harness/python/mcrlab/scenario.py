@@ -76,7 +76,8 @@ class Scenario:
     def mcrd(self, node, **options):
         """mcrd in a node, ready: num_workers, config (dict or text), interface, args, env.
 
-        `program` is another binary, `wrapper` the words of a program that starts it and becomes it.
+        `program` is another binary, `wrapper` the words of a program that starts it and becomes it;
+        `owner` is the uid to which its directory and configuration belong.
         """
         return self._keep(Relay(run_dir=self.run_dir, **self._place("mcrd", node), **options))
 
