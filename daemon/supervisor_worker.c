@@ -205,6 +205,12 @@ static int sync_everything(struct supervisor *s, unsigned worker)
 			ret = sync_slot(s, worker, i, &w->output_sent[i], s->output[i].incarnation,
 					s->output[i].sock[worker], IPC_OUTPUT, IPC_OUTPUT_CLOSE);
 	}
+	/*
+	 * A fresh worker relays by the sockets of the interfaces while thousands of others are
+	 * on their way.
+	 */
+	if (ret == 0 && !w->snapshot_sent)
+		ret = sync_snapshot(s, worker);
 	if (ret == 0)
 		ret = outlet_sync(s, worker);
 	if (ret == 0)

@@ -183,6 +183,30 @@ static void check_ifaces(const struct supervisor *s)
 	}
 }
 
+static void check_outlets(const struct supervisor *s)
+{
+	unsigned sockets = 0;
+
+	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++) {
+		const struct egress_outlet *o = &s->outlet[i];
+
+		MUST(o->incarnation <= s->next_incarnation);
+		MUST(!o->incarnation || (o->as.id == i && o->as.worker_mask &&
+					 !(o->as.worker_mask & ~worker_mask_all(s->workers))));
+		for (unsigned k = 0; k < s->workers; k++) {
+			sockets += outlet_socket(o, k) >= 0;
+			check_fd(outlet_socket(o, k));
+		}
+	}
+	MUST(sockets == s->outlet_sockets);
+}
+
+static void free_outlets(struct supervisor *s)
+{
+	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
+		free(s->outlet[i].sock);
+}
+
 static void check(const struct supervisor *s)
 {
 	struct stat st;
@@ -205,6 +229,7 @@ static void check(const struct supervisor *s)
 	}
 	check_child(&s->child[CONTROL_INDEX]);
 	check_ifaces(s);
+	check_outlets(s);
 }
 
 /* Nothing was dropped, nothing invented: it takes as many bytes as before. */
@@ -245,6 +270,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		munmap(s->heartbeat, sizeof(*s->heartbeat));
 	}
 	join_fini(&s->joins);
+	free_outlets(s);
 	free(s);
 	free(bytes);
 	reopen_descriptors();
