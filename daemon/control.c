@@ -514,8 +514,6 @@ int control_main(const char *config_name, int argc, char **argv)
 		die(FAC_SUPERVISOR, "the supervisor gave too few descriptors");
 	control_netif_init(&control.netif, p.netlink);
 	reach_init(&control.reach, p.routes);
-	control.reach.said = control_hop_said;
-	control.reach.said_ctx = &control;
 	watch(&control, CHILD_CHANNEL_FD, SOURCE_CHANNEL);
 	watch(&control, p.netlink, SOURCE_NETLINK);
 	watch(&control, p.routes, SOURCE_ROUTES);

@@ -10,37 +10,20 @@
 static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
 {
 	static struct log_limit limit;
+	/* Where one may not ask, no answer means nothing. */
+	const bool blind = status == -EPERM || status == -EACCES;
 	const struct ipc_probe *probe = &request->probe;
 	const uint64_t now_ns = control_now_ns();
 	struct control *c = ctx;
 	char text[ADDR_TEXT_MAX];
 
-	/* Where one may not ask, no answer means nothing. */
-	if (status != -EPERM && status != -EACCES)
-		return;
-	log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
-		    "%s cannot be probed (%s): what the kernel takes for it counts as sent",
-		    addr_format(&probe->host, text), strerror(-status));
-	reach_blind(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host), now_ns);
-}
-
-void control_hop_said(void *ctx, const struct reach_hop *h)
-{
-	static struct log_limit gone, back;
-	const struct control *c = ctx;
-	const struct netif_link *l = control_netif_by_index(&c->netif, h->ifindex);
-	const struct addr host = addr_from_ipv4_be(h->host_be);
-	char text[ADDR_TEXT_MAX];
-
-	addr_format(&host, text);
-	if (h->state == HOP_FAILED)
-		log_limited(
-			&gone, control_now_ns(), SEV_WARNING, FAC_NETWORK,
-			"%s does not answer on %s: what goes there is not sent, %u destinations",
-			text, l ? l->name : "?", h->users);
-	else
-		log_limited(&back, control_now_ns(), SEV_NOTICE, FAC_NETWORK,
-			    "%s answers on %s again", text, l ? l->name : "?");
+	if (blind)
+		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
+			    "%s cannot be probed (%s): what the kernel takes for it counts as sent",
+			    addr_format(&probe->host, text), strerror(-status));
+	/* Of other refusals, too many at once say nothing about this one. */
+	if (blind || status == 0)
+		reach_blind(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host), blind, now_ns);
 }
 
 void control_routes_read(struct control *c, uint64_t now_ns)

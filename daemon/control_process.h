@@ -14,7 +14,6 @@
 
 struct control;
 struct heartbeat_page;
-struct reach_hop;
 
 /**
  * struct process - what the other modules do not see
@@ -58,9 +57,6 @@ void control_seal(struct process *p);
 void control_start_workers(struct process *p);
 
 /* --- control_probe.c --- */
-
-/* Log of a next hop that it does not answer, or does again; @ctx: struct control. */
-void control_hop_said(void *ctx, const struct reach_hop *h);
 
 /* Routes and neighbours have changed. */
 void control_routes_read(struct control *c, uint64_t now_ns);

@@ -87,7 +87,7 @@ static void probe_remove(struct control_reach *r, struct reach_hop *h)
 /* Those never probed come first. */
 static void probe_add(struct control_reach *r, struct reach_hop *h)
 {
-	if (h->probing || h->blind)
+	if (h->probing)
 		return;
 	h->probing = true;
 	if (h->probe_ns)
@@ -204,14 +204,14 @@ struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns)
 	return h;
 }
 
-void reach_blind(struct control_reach *r, uint32_t ifindex, uint32_t host_be, uint64_t now_ns)
+void reach_blind(struct control_reach *r, uint32_t ifindex, uint32_t host_be, bool blind,
+		 uint64_t now_ns)
 {
 	struct reach_hop *h = reach_hop_find(r, ifindex, host_be);
 
-	if (!h || h->blind)
+	if (!h || h->blind == blind)
 		return;
-	h->blind = true;
-	probe_remove(r, h);
+	h->blind = blind;
 	act_in(r, REACH_GATHER_NS, now_ns);
 }
 
@@ -354,26 +354,9 @@ void reach_routes_changed(struct control_reach *r, uint64_t now_ns)
 		r->routes_ns = at > r->quiet_ns ? at : r->quiet_ns;
 }
 
-/* What has happened in between and is over is not said. */
-static void say(struct control_reach *r, struct reach_hop *h)
-{
-	const bool down = h->state == HOP_FAILED;
-
-	if (down == h->said_down || (!down && h->state != HOP_VALID))
-		return;
-	h->said_down = down;
-	if (r->said)
-		r->said(r->said_ctx, h);
-}
-
 void reach_acted(struct control_reach *r)
 {
-	if (r->act_ns == UINT64_MAX)
-		return;
 	r->act_ns = UINT64_MAX;
-	for (unsigned b = 0; b < REACH_BUCKETS; b++)
-		for (struct reach_hop *h = r->hop[b]; h; h = h->next)
-			say(r, h);
 }
 
 uint64_t reach_deadline(const struct control_reach *r)

@@ -84,7 +84,6 @@ TAILQ_HEAD(reach_questions, reach_question);
  * struct reach_hop - a next hop
  * @users:    destinations behind it
  * @blind:    it cannot be probed (the supervisor says so), so not knowing means nothing
- * @said_down: said last that it does not answer
  * @since_ns: when it was first needed, or asked for anew
  * @failed_ns: when it failed after it had been valid
  * @probe_ns: when it was probed last, 0: never
@@ -99,7 +98,6 @@ struct reach_hop {
 	enum reach_state state;
 	bool probing; /* in the list of those that are probed */
 	bool blind;
-	bool said_down;
 	uint64_t since_ns;
 	uint64_t failed_ns;
 	uint64_t probe_ns;
@@ -139,7 +137,6 @@ struct reach_dest {
  * @routes_ns: when all destinations are asked again, UINT64_MAX: no reason to
  * @quiet_ns:  not before
  * @tokens:    probes that may be sent now, at most REACH_PROBES_PER_S
- * @said:      told of a next hop that does not answer, and of one that answers again; may be NULL
  * @asked:     questions on their way
  * @waiting:   next hops in HOP_ASKED
  * @settle_ns: until when the last of them that is new may answer
@@ -154,8 +151,6 @@ struct control_reach {
 	uint64_t tokens_ns;
 	uint32_t tokens;
 	uint64_t malformed, unanswered;
-	void (*said)(void *ctx, const struct reach_hop *h);
-	void *said_ctx;
 	size_t n_dests, n_hops, waiting;
 	uint64_t settle_ns;
 	struct reach_dest *dest[REACH_BUCKETS];
@@ -196,7 +191,7 @@ void reach_link_up(struct control_reach *r, uint32_t ifindex);
 /* Routes may have changed: ask for all of them again, soon. */
 void reach_routes_changed(struct control_reach *r, uint64_t now_ns);
 
-/* What the holder had to act on has been acted on; says who does not answer, and does again. */
+/* What the holder had to act on has been acted on. */
 void reach_acted(struct control_reach *r);
 
 /**
@@ -206,8 +201,9 @@ void reach_acted(struct control_reach *r);
  */
 struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns);
 
-/* It cannot be probed: whoever sends to it does. */
-void reach_blind(struct control_reach *r, uint32_t ifindex, uint32_t host_be, uint64_t now_ns);
+/* @blind: it cannot be probed, so it is sent to; tried again every second all the same. */
+void reach_blind(struct control_reach *r, uint32_t ifindex, uint32_t host_be, bool blind,
+		 uint64_t now_ns);
 
 /* When something of this module is due next; UINT64_MAX: nothing. */
 uint64_t reach_deadline(const struct control_reach *r);

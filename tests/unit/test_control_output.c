@@ -108,8 +108,10 @@ static void test_neighbour_goes_and_returns(void **state)
 
 	/* Where one may not ask, no answer means nothing. */
 	reach_hop_is(&b->c->reach, d->hop, HOP_FAILED, NOW);
-	reach_blind(&b->c->reach, 3, htonl(HOST), NOW);
+	reach_blind(&b->c->reach, 3, htonl(HOST), true, NOW);
 	assert_string_equal(run(b), "");
+	reach_blind(&b->c->reach, 3, htonl(HOST), false, NOW);
+	assert_string_equal(run(b), "publish");
 
 	ruleset_remove(b->c->rules, r->id);
 	b->c->rec.publish = true;
