@@ -24,7 +24,8 @@ for dir in "$here"/poc_*/; do
 	"0 PASS: "*) echo "ok $number - $name: ${verdict#PASS: }" ;;
 	"77 "*) echo "ok $number - $name # SKIP ${verdict#SKIP: }" ;;
 	*)
-		echo "not ok $number - $name: $verdict"
+		wrong=$(printf '%s\n' "$output" | sed -n 's/^ *WRONG //p' | head -n 1)
+		echo "not ok $number - $name: ${wrong:-$verdict}"
 		failed=$((failed + 1))
 		;;
 	esac
