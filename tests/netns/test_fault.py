@@ -244,7 +244,7 @@ def check_memberships(t):
 @scenario("the check knows inputs that are closed, and those without a rule", topology="chain3")
 def check_inputs(t):
     """An input's sockets go with its last rule, unless the command line names the interface."""
-    for interface, sockets in ((None, 0), ("eth0", 3)):
+    for interface, sockets in ((None, 0), ("eth0", 4)):
         relay = t.mcrd("relay", interface=interface)
         added = relay.rpc("AddRule", rule("239.1.1.1", 5000, output("239.2.2.2", 6000)))
         t.check(relay)
