@@ -18,6 +18,8 @@
 #include "daemon/ctl.h"
 #include "daemon/ctl_file.h"
 
+#define LOAD_MS 60000 /* for the answer to the largest configuration on a slow machine */
+
 const struct ctl_option ctl_config_file_options[] = {
 	{"--file", "F", true, "the configuration file; - is standard input"},
 	{NULL},
@@ -127,8 +129,11 @@ static enum ctl_status load(const struct ctl *ctl, const char *text, size_t len,
 {
 	cJSON *params = cJSON_CreateObject();
 	struct ctl_session c;
-	enum ctl_status ret = ctl_session_open(ctl, &c, reply);
+	struct ctl patient = *ctl;
+	enum ctl_status ret;
 
+	patient.answer_ms = LOAD_MS;
+	ret = ctl_session_open(&patient, &c, reply);
 	if (piece(text, len) == len)
 		cJSON_AddStringToObject(params, "text", text);
 	else
