@@ -19,7 +19,9 @@ uint64_t mono_ns(void)
 
 struct deadline deadline_in_ms(int64_t ms)
 {
-	return ms < 0 ? (struct deadline){.at_ns = UINT64_MAX} : after_ms(ms * slow_factor());
+	if (ms < 0)
+		return (struct deadline){.at_ns = UINT64_MAX};
+	return after_ms(ms * slow_factor());
 }
 
 struct deadline after_ms(int64_t ms)

@@ -2,9 +2,8 @@
 /*
  * test_egress_refused.c - what becomes of a send that the kernel refuses
  *
- * Links: core/egress.c core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c core/addr.c
- * Links: core/bufpool.c core/arena.c core/counters.c
- * Links: core/past.c core/refusal.c
+ * Links: core/egress.c core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c
+ * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/past.c core/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -269,14 +269,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_worker_that_hangs),
-		T(test_worker_that_loops),
-		T(test_worker_that_starves),
-		T(test_worker_of_unknown_state),
-		T(test_each_silence_by_itself),
-		T(test_machine_stands_still),
-		T(test_control_that_computes),
-		T(test_control_that_stands_still),
+		T(test_worker_that_hangs),      T(test_worker_that_loops),
+		T(test_worker_that_starves),    T(test_worker_of_unknown_state),
+		T(test_each_silence_by_itself), T(test_machine_stands_still),
+		T(test_control_that_computes),  T(test_control_that_stands_still),
 		T(test_heartbeat_of_tomorrow),
 	};
 

@@ -84,9 +84,9 @@ def stopped(*pids, ahead_s=0.8):
 
     The heartbeat of a child of mcrd goes on meanwhile, written from here: the stop may take its
     time and is never taken for a hang.  It is `ahead_s` ahead, so that this thread may be late;
-    more than a second would not be believed.
+    more than a second would not be believed.  None: the heartbeat stands still, too.
     """
-    heartbeats = _Heartbeats(pids, ahead_s)
+    heartbeats = _Heartbeats(() if ahead_s is None else pids, ahead_s or 0)
     try:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):

@@ -130,7 +130,8 @@ class Faults:
     @staticmethod
     def _stopped(pid, length_s):
         end = time.monotonic() + length_s
-        with fault.stopped(pid):
+        # A heartbeat that went on would say that it has refused what was published meanwhile.
+        with fault.stopped(pid, ahead_s=None):
             wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "the stop is over")
 
     def flood(self, _which, _length_s, _allowed):
