@@ -74,8 +74,11 @@ class _Heartbeats(threading.Thread):
             self.beat()
 
     def stop(self):
+        """The last one is of now: from here on they are to write their own."""
         self._end.set()
         self.join()
+        self.ahead_ns = 0
+        self.beat()
 
 
 @contextlib.contextmanager
@@ -94,11 +97,10 @@ def stopped(*pids, ahead_s=0.8):
                 _wait_state(pid, "T")
         yield
     finally:
-        heartbeats.beat()
+        heartbeats.stop()
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-        heartbeats.stop()
 
 
 def _wait_state(pid, state):
