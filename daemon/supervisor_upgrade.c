@@ -315,6 +315,10 @@ void upgrade_resumed(struct supervisor *s)
 {
 	s->upgrade.stage = UPGRADING_ROLL;
 	s->upgrade.control = s->child[CONTROL_INDEX].pid;
+	/* Who stood in for whom is not handed over: whoever is away still gets somebody anew. */
+	for (unsigned i = 0; i < s->workers; i++)
+		if (!s->child[i].ready)
+			s->child[i].away_ns = supervisor_now_ns();
 }
 
 static void ask_to_go(struct supervisor *s, struct child *c)
