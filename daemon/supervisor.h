@@ -418,6 +418,19 @@ void control_worker_state(struct supervisor *s, unsigned worker);
 /* Answers the pending IPC_SPAWN. */
 void control_spawn_done(struct supervisor *s, int status, uint64_t value);
 
+/*
+ * A message to a worker that is ready; it counts those that it has handled.
+ * Return: as ipc_send().
+ */
+static inline int worker_message(struct supervisor *s, unsigned worker, struct ipc_msg *msg, int fd)
+{
+	const int ret = ipc_send(s->child[worker].channel, msg, fd);
+
+	if (ret == 0)
+		s->worker[worker].sent++;
+	return ret;
+}
+
 /* --- supervisor_worker.c --- */
 /* Pages and arenas of all workers.  Return: 0 or a negative errno. */
 int worker_make_memory(struct supervisor *s, unsigned workers);

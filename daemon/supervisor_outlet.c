@@ -159,7 +159,7 @@ static int sync_one(struct supervisor *s, unsigned worker, unsigned id)
 {
 	const struct egress_outlet *o = &s->outlet[id];
 	uint64_t *sent = &s->worker[worker].outlet_sent[id];
-	const int fd = outlet_socket(o, worker), channel = s->child[worker].channel;
+	const int fd = outlet_socket(o, worker);
 	const uint64_t now = fd < 0 ? 0 : o->incarnation;
 	struct ipc_msg msg = {.type = now ? IPC_OUTLET : IPC_OUTLET_CLOSE};
 	int ret;
@@ -171,7 +171,7 @@ static int sync_one(struct supervisor *s, unsigned worker, unsigned id)
 		msg.outlet = o->as;
 	else
 		msg.outlet.id = id;
-	ret = ipc_send(channel, &msg, fd);
+	ret = worker_message(s, worker, &msg, fd);
 	if (ret == 0)
 		*sent = now;
 	return ret;

@@ -114,16 +114,6 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	}
 }
 
-/* A message to a worker that is ready. */
-static int send_message(struct supervisor *s, unsigned worker, struct ipc_msg *msg, int fd)
-{
-	const int ret = ipc_send(s->child[worker].channel, msg, fd);
-
-	if (ret == 0)
-		s->worker[worker].sent++;
-	return ret;
-}
-
 int worker_send_input(struct supervisor *s, unsigned worker, unsigned slot, unsigned owner,
 		      int sock)
 {
@@ -135,7 +125,7 @@ int worker_send_input(struct supervisor *s, unsigned worker, unsigned slot, unsi
 					.buf_class = (uint8_t)in->buf_class,
 					.worker = (uint8_t)owner}};
 
-	return send_message(s, worker, &msg, sock);
+	return worker_message(s, worker, &msg, sock);
 }
 
 static int send_slot(struct supervisor *s, unsigned worker, enum ipc_type type, unsigned slot,
@@ -147,7 +137,7 @@ static int send_slot(struct supervisor *s, unsigned worker, enum ipc_type type, 
 		return worker_send_input(s, worker, slot, worker, fd);
 	if (type == IPC_OUTPUT)
 		msg.input.ifindex = s->output[slot].ifindex;
-	return send_message(s, worker, &msg, fd);
+	return worker_message(s, worker, &msg, fd);
 }
 
 /*
@@ -185,7 +175,7 @@ static int sync_snapshot(struct supervisor *s, unsigned worker)
 
 	if (s->snapshot_fd < 0 || w->snapshot_sent == s->snapshot_serial)
 		return 0;
-	ret = send_message(s, worker, &msg, s->snapshot_fd);
+	ret = worker_message(s, worker, &msg, s->snapshot_fd);
 	if (ret == 0)
 		w->snapshot_sent = s->snapshot_serial;
 	return ret;

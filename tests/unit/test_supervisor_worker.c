@@ -264,6 +264,8 @@ static void test_outlets(void **state)
 	assert_true(worker_sync(sup, 0));
 	assert_int_equal(next_outlet(IPC_OUTLET_CLOSE), 63);
 	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+	/* Every message counts, as it does for the worker: 5, 1, 3 and 1 of them. */
+	assert_int_equal(sup->worker[0].sent, 10);
 	free(sup->outlet[63].sock);
 	free(sup->outlet[64].sock);
 	free(sup->outlet[100].sock);
