@@ -337,6 +337,16 @@ static void wait_times_out(void **state)
 	fixture_free(f);
 }
 
+static bool noted[RING_CQ_MAX];
+
+/* In any order: Linux 6.1 completes a send that failed before one that did not. */
+static void note_once(uint64_t number, unsigned n)
+{
+	assert_in_range(number, 0, n - 1);
+	assert_false(noted[number]);
+	noted[number] = true;
+}
+
 /* More entries than the queue has: ring_sqe() makes room, nothing is lost. */
 static void more_than_the_queue_holds(void **state)
 {
@@ -345,6 +355,7 @@ static void more_than_the_queue_holds(void **state)
 	unsigned good = 0, blocked = 0, head, n = 0;
 	struct io_uring_cqe *cqe;
 
+	memset(noted, 0, sizeof(noted));
 	for (unsigned i = 0; i < SENDS; i++) {
 		struct io_uring_sqe *sqe = ring_sqe(&f->ring);
 
@@ -354,7 +365,8 @@ static void more_than_the_queue_holds(void **state)
 	}
 	assert_int_equal(ring_submit(&f->ring), 0);
 	io_uring_for_each_cqe(&f->ring.uring, head, cqe) {
-		assert_int_equal(cqe->user_data, n++);
+		note_once(cqe->user_data, SENDS);
+		n++;
 		good += cqe->res == 1;
 		blocked += cqe->res == -EAGAIN; /* the peer's queue is short */
 	}
@@ -430,13 +442,14 @@ static void rings_lie_in_their_memory(void **state)
 	}
 }
 
-/* A submission queue of any size takes more sends than it has entries, in order. */
+/* A ring of any size takes more sends than it has entries, and loses no completion. */
 static void small_rings_carry_on(void **state)
 {
 	struct fixture *f = enabled_of(RING_SIXTEENTH, 1);
 	const unsigned sends = f->ring.uring.cq.ring_entries + 100;
 	unsigned done = 0;
 
+	memset(noted, 0, sizeof(noted));
 	for (unsigned i = 0; i < sends; i++) {
 		struct io_uring_sqe *sqe = ring_sqe(&f->ring);
 
@@ -448,8 +461,10 @@ static void small_rings_carry_on(void **state)
 		unsigned head, n = 0;
 
 		assert_int_equal(ring_submit(&f->ring), 0);
-		io_uring_for_each_cqe(&f->ring.uring, head, cqe)
-			assert_int_equal(cqe->user_data, done + n++);
+		io_uring_for_each_cqe(&f->ring.uring, head, cqe) {
+			note_once(cqe->user_data, sends);
+			n++;
+		}
 		assert_true(n > 0);
 		io_uring_cq_advance(&f->ring.uring, n);
 		done += n;
