@@ -51,17 +51,26 @@ def interval(t, relay, sink, number, rate):
     t.wait_until(lambda: sink.received() >= had + rate // (5 + number % 2), 20, "the stream flows")
 
 
+KILLED = set()  # workers that have been killed, and may not have been collected yet
+
+
+def not_killed(relay):
+    return [pid for pid in relay.children(WORKER) if pid not in KILLED]
+
+
 def by_the_clock(t, relay, sink, number, rate):
     """So long after the last kill, whatever the worker has come to; but there is one to kill."""
     began = time.monotonic()
-    t.wait_until(lambda: time.monotonic() - began >= APART_S and relay.children(WORKER), 20,
+    t.wait_until(lambda: time.monotonic() - began >= APART_S and not_killed(relay), 20,
                  "time for the next kill")
 
 
 def end_any(t, relay, signo):
     """Nothing is waited for."""
+    [victim] = not_killed(relay)
+    KILLED.add(victim)
     relay.expect(ENDINGS[signo])
-    os.kill(relay.children(WORKER)[0], signo)
+    os.kill(victim, signo)
 
 
 def one_daemon(t, rules, rate, size, outputs, flows=1, segment=None, signo=signal.SIGKILL,
