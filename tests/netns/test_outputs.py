@@ -12,6 +12,7 @@ notice.  Who is there and who is not is decided by what the sink's kernel answer
 import contextlib
 import json
 import os
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
@@ -80,6 +81,11 @@ def all_counted(t, relay, matched):
     """Every datagram that was sent so far has its place in the first output's counters."""
     t.wait_until(lambda: counters(relay)["matched"] == matched, 5, f"{matched} matched")
     t.conservation(relay)
+
+
+def sources(capture):
+    """The source addresses of what was on the wire."""
+    return {socket.inet_ntoa(packet[26:30]) for packet in capture.finish()}
 
 
 def add_any(relay, *outputs, **more):
@@ -259,7 +265,9 @@ def no_address(t):
     t.equal(one["warnings"], ["out1 has no IPv4 address: what leaves there has 10.90.1.1 of "
                               "another interface, and receivers may discard it"], "warnings")
     settled(t, relay)
+    wire = t.capture("sink", "eth1", expression="udp port 6001")
     stream(t)
+    t.equal(sources(wire), {"10.90.1.1"}, "source address")
     all_counted(t, relay, 2000)
     t.equal(counters(relay)["sent"], 1000, "sent from another's address")
 
@@ -267,8 +275,10 @@ def no_address(t):
     t.wait_until(lambda: relay.rpc("ListRules")["rules"][0]["warnings"] == [], SEEN_S, "no warning")
     settled(t, relay)
     sink = t.sink("sink", "eth1", "239.3.3.3", 6001)
+    wire = t.capture("sink", "eth1", expression="udp port 6001")
     stream(t)
     t.clean(sink.finish(1000), 1000, "with an address of its own")
+    t.equal(sources(wire), {"10.91.1.1"}, "source address")
 
 
 @scenario("a source_ip that is not this host's, or another interface's", topology=LAB)
@@ -467,6 +477,8 @@ def without_net_admin(t):
           "priority 0; ip protocol icmp drop; }; }")
     t.wait_until(lambda: trouble(relay)[:2] == ("active", "active"), 2 * SEEN_S, "not known")
     t.wait_until(lambda: "10.90.1.99 cannot be probed" in relay.stderr(), 5, "the log says so")
+    t.run("relay", ["nft", "flush", "ruleset"])
+    t.wait_until(lambda: trouble(relay)[1] == "unreachable", 10, "known again")
 
 
 FLOOD = """
