@@ -102,6 +102,11 @@ static int read_gro(const struct json_object *o, const char *name, struct config
 	return 0;
 }
 
+static int read_defrag(const struct json_object *o, const char *name, struct config_iface *i)
+{
+	return json_get_bool(o, name, &i->defrag);
+}
+
 static int read_pinning(const struct json_object *o, const char *name, struct config_iface *i)
 {
 	const cJSON *array, *item;
@@ -125,7 +130,7 @@ static int read_pinning(const struct json_object *o, const char *name, struct co
 	return 0;
 }
 
-/* "steering", "gro" and "pinning": an object with one member per interface. */
+/* "steering", "gro", "defrag" and "pinning": an object with one member per interface. */
 static int read_ifaces(const struct json_object *top, const char *name, struct config *config,
 		       int (*read)(const struct json_object *, const char *, struct config_iface *))
 {
@@ -229,7 +234,7 @@ static int read_rules(const struct json_object *top, struct config *config)
 static int read_top(const cJSON *json, struct config *config, struct complaint *c)
 {
 	static const char *const names[] = {"workers", "per_packet", "busy_poll_us", "steering",
-					    "gro",     "pinning",    "rules"};
+					    "gro",     "defrag",     "pinning",      "rules"};
 	struct json_object top;
 	uint64_t workers = 0, busy_poll_us = 0;
 	int ret;
@@ -259,6 +264,9 @@ static int read_top(const cJSON *json, struct config *config, struct complaint *
 	if (ret < 0)
 		return ret;
 	ret = read_ifaces(&top, "gro", config, read_gro);
+	if (ret < 0)
+		return ret;
+	ret = read_ifaces(&top, "defrag", config, read_defrag);
 	if (ret < 0)
 		return ret;
 	ret = read_ifaces(&top, "pinning", config, read_pinning);

@@ -26,6 +26,7 @@ struct complaint;
 /**
  * struct config_iface - settings of one interface
  * @steering: enum ipc_steering
+ * @defrag:   the kernel reassembles fragments before they reach a worker
  * @gro:      enum ipc_gro: true switches it on, false off, absent leaves it alone
  * @cpus:     "pinning": the CPUs whose workers serve this interface; empty: all workers
  */
@@ -33,6 +34,7 @@ struct config_iface {
 	char name[MCR_IFNAME_MAX];
 	enum ipc_steering steering;
 	enum ipc_gro gro;
+	bool defrag;
 	unsigned n_cpus;
 	int cpus[MCR_MAX_WORKERS];
 };
@@ -43,7 +45,7 @@ struct config_iface {
  * @per_packet: "per_packet": no GRO, no GSO, no gathering, for benchmarks
  * @busy_poll_us: "busy_poll_us": how long an idle worker looks for input before it sleeps,
  *              microseconds, 0..IPC_BUSY_POLL_MAX_US; 0 when not given
- * @ifaces:     every interface that "steering", "gro" or "pinning" names
+ * @ifaces:     every interface that "steering", "gro", "defrag" or "pinning" names
  * @rules:      checked with rule_check(); ids filled in; no two with the same id
  */
 struct config {

@@ -80,6 +80,16 @@ static cJSON *gro_object(const struct config *c)
 	return o;
 }
 
+static cJSON *defrag_object(const struct config *c)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	for (size_t i = 0; o && i < c->n_ifaces; i++)
+		if (c->ifaces[i].defrag)
+			o = keep(o, cJSON_AddTrueToObject(o, c->ifaces[i].name));
+	return o;
+}
+
 static bool add_cpus(cJSON *o, const struct config_iface *i)
 {
 	cJSON *cpus = cJSON_CreateIntArray(i->cpus, (int)i->n_cpus);
@@ -129,6 +139,7 @@ static bool write_settings(FILE *f, const struct config *c)
 		fprintf(f, "\t\"busy_poll_us\": %u,\n", c->busy_poll_us);
 	if (!write_member(f, "steering", steering_object(c)) ||
 	    !write_member(f, "gro", gro_object(c)) ||
+	    !write_member(f, "defrag", defrag_object(c)) ||
 	    !write_member(f, "pinning", pinning_object(c)))
 		return false;
 	fputs("\t\"rules\": [", f);

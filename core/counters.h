@@ -100,6 +100,7 @@ struct rule_counters {
 	uint64_t drops_rate_limited;
 	uint64_t drops_shed;
 	uint64_t drops_looping;
+	uint64_t fragments;     /* IP fragments of its group, which were dropped; not in @matched */
 	uint64_t loops;         /* times it was held by the storm guard */
 	uint64_t held_until_ns; /* CLOCK_MONOTONIC; 0 or past: it is not held */
 };

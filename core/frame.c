@@ -20,6 +20,7 @@
 #define IP_MIN_BYTES   20
 #define UDP_BYTES      8
 #define PROTO_UDP      17
+#define IP_OFFSET      0x1fff
 #define IP_MF_OFFSET   0x3fff /* more fragments, or an offset: a fragment (RFC 791) */
 
 /* From linux/virtio_net.h; Debian 12's header predates VIRTIO_NET_HDR_GSO_UDP_L4. */
@@ -134,6 +135,17 @@ static bool split(struct frame_view *view, const struct vnet_hdr *vnet)
 	return n <= FRAME_DATAGRAMS_MAX;
 }
 
+/* Where a fragment goes; only the first one has a port. */
+static void address_fragment(const uint8_t *ip, size_t header, size_t total,
+			     struct frame_view *view)
+{
+	const bool first = (get_be16(ip + 6) & IP_OFFSET) == 0;
+
+	memcpy(&view->source_be, ip + 12, 4);
+	memcpy(&view->group_be, ip + 16, 4);
+	view->port = first && total - header >= 4 ? get_be16(ip + header + 2) : 0;
+}
+
 bool frame_parse(const uint8_t *frame, size_t len, enum link_layer link, struct frame_view *view,
 		 enum drop_reason *why)
 {
@@ -156,8 +168,11 @@ bool frame_parse(const uint8_t *frame, size_t len, enum link_layer link, struct 
 		ip += ETHER_BYTES;
 		len -= ETHER_BYTES;
 	}
-	if (!parse_ip(ip, len, &header, &total, why))
+	if (!parse_ip(ip, len, &header, &total, why)) {
+		if (*why == DROP_FRAGMENT)
+			address_fragment(ip, header, total, view);
 		return false;
+	}
 
 	udp = ip + header;
 	udp_room = total - header;

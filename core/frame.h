@@ -35,8 +35,8 @@
  * @segment_bytes: payload of each datagram; the last may be shorter.  Equals
  *                 payload_bytes when there is one datagram
  * @datagrams:     how many, 1..FRAME_DATAGRAMS_MAX.  Set even when the frame is dropped
- * @source_be, @group_be: IPv4 addresses, network order
- * @port:          destination port, host order
+ * @source_be, @group_be: IPv4 addresses, network order; also set for a fragment
+ * @port:          destination port, host order; of a fragment other than the first 0
  */
 struct frame_view {
 	const uint8_t *payload;
@@ -53,7 +53,7 @@ struct frame_view {
  * @frame: as received, virtio_net_hdr first
  * @len:   bytes, the virtio_net_hdr included
  * @link:  what precedes the IP header
- * @view:  filled; on failure only @datagrams counts
+ * @view:  filled; on failure only @datagrams counts, and of a fragment where it goes
  * @why:   on failure the one reason for which the frame is dropped
  *
  * Checks, in this order: link layer, IPv4 header and total length (RFC 791), header

@@ -154,6 +154,8 @@ struct ipc_iface {
 	uint8_t gro;      /* enum ipc_gro */
 	uint8_t supers;   /* the device may hand over super-datagrams whatever GRO says */
 	uint8_t link;     /* enum link_layer */
+	uint8_t defrag;   /* the kernel reassembles fragments */
+	uint8_t reserved[7];
 	uint64_t worker_mask;
 };
 

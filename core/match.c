@@ -68,8 +68,8 @@ static struct match_rule *find(const struct match_table *t, uint32_t iface, uint
 	return NULL;
 }
 
-struct match_rule *match_lookup(const struct match_table *t, uint32_t iface, uint32_t source_be,
-				uint32_t group_be, uint16_t port)
+static struct match_rule *lookup(const struct match_table *t, uint32_t iface, uint32_t source_be,
+				 uint32_t group_be, uint16_t port)
 {
 	struct match_rule *rule = NULL;
 
@@ -78,7 +78,20 @@ struct match_rule *match_lookup(const struct match_table *t, uint32_t iface, uin
 	return rule ? rule : find(t, iface, 0, group_be, port);
 }
 
-static void insert(struct match_table *t, uint32_t rule)
+/* Port 0 is no rule's: its entries stand for groups, which only fragments look for. */
+struct match_rule *match_lookup(const struct match_table *t, uint32_t iface, uint32_t source_be,
+				uint32_t group_be, uint16_t port)
+{
+	return port ? lookup(t, iface, source_be, group_be, port) : NULL;
+}
+
+struct match_rule *match_lookup_fragment(const struct match_table *t, uint32_t iface,
+					 uint32_t source_be, uint32_t group_be, uint16_t port)
+{
+	return lookup(t, iface, source_be, group_be, port);
+}
+
+static void insert_as(struct match_table *t, uint32_t rule, uint16_t port)
 {
 	const struct snapshot_rule *r = &t->rules[rule].rec;
 	const uint32_t source_be = addr_ipv4_be(&r->source), group_be = addr_ipv4_be(&r->group);
@@ -88,10 +101,21 @@ static void insert(struct match_table *t, uint32_t rule)
 		return;
 	if (source_be)
 		t->any_source_specific = true;
-	i = mix(r->in_iface, source_be, group_be, r->port) & t->mask;
-	while (t->index[i].rule != EMPTY)
+	i = mix(r->in_iface, source_be, group_be, port) & t->mask;
+	while (t->index[i].rule != EMPTY) {
+		/* Rules are distinct; a group is entered once. */
+		if (entry_is(&t->index[i], r->in_iface, source_be, group_be, port))
+			return;
 		i = (i + 1) & t->mask;
-	t->index[i] = (struct index_entry){r->in_iface, source_be, group_be, r->port, rule};
+	}
+	t->index[i] = (struct index_entry){r->in_iface, source_be, group_be, port, rule};
+}
+
+/* By its port, and for fragments without one by its group. */
+static void insert(struct match_table *t, uint32_t rule)
+{
+	insert_as(t, rule, t->rules[rule].rec.port);
+	insert_as(t, rule, 0);
 }
 
 static void *append_control(struct match_output *o, int type, size_t bytes)
@@ -209,7 +233,7 @@ static struct match_table *table_new(uint32_t rules, uint32_t outputs)
 
 	if (!t)
 		return NULL;
-	while (size < rules * 2)
+	while (size < rules * 4) /* two entries each, at a load of one half */
 		size *= 2;
 	t->mask = size - 1;
 	t->rules = calloc(rules + 1, sizeof(*t->rules));

@@ -110,6 +110,13 @@ static inline uint32_t match_control(struct match_output *o, bool connected, voi
 	return bytes;
 }
 
+/*
+ * A rule that would take the datagram whose fragment this is: that of @port, or for port 0,
+ * which a fragment other than the first shows, any of the group.
+ */
+struct match_rule *match_lookup_fragment(const struct match_table *t, uint32_t iface,
+					 uint32_t source_be, uint32_t group_be, uint16_t port);
+
 /* How many rules it has: those of its worker. */
 uint32_t match_rules(const struct match_table *t);
 

@@ -173,6 +173,21 @@ static void admit(struct relay *r, struct match_rule *rule, struct frame_view *v
 	append(r, rule, view, buffer, unit);
 }
 
+/* At the rule whose datagram it is a part of, as far as a fragment shows it. */
+static void count_fragment(struct relay *r, uint32_t iface, const struct frame_view *view)
+{
+	struct match_rule *rule = NULL;
+
+	if (r->table)
+		rule = match_lookup_fragment(r->table, iface, view->source_be, view->group_be,
+					     view->port);
+	if (!rule)
+		return;
+	if (r->journal)
+		journal_save_rule(r->journal, rule);
+	counter_add(&rule->counters->fragments, 1);
+}
+
 /* Parses and matches; what no rule gets is counted.  Its counters are saved. */
 static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 				    enum link_layer link, struct frame_view *view)
@@ -189,6 +204,8 @@ static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len
 	counter_add(&r->page->ingress.received, view->datagrams);
 	if (!good) {
 		count_drop(r, why, view->datagrams);
+		if (why == DROP_FRAGMENT)
+			count_fragment(r, iface, view);
 		return NULL;
 	}
 	if (r->table)

@@ -40,7 +40,7 @@ static_assert(sizeof(struct snapshot_header) == 64, "snapshot format");
 
 /**
  * struct snapshot_iface - an interface that some rule names and that exists
- * @worker_mask: the workers that serve it as an input; with @steering and @gro kept
+ * @worker_mask: the workers that serve it as an input; with @steering, @gro and @defrag kept
  *           for a restarted control, workers do not look at them
  * @slot:    0..MCR_MAX_IFACES-1, the key by which workers know its sockets
  * @ifindex: the kernel's index, > 0
@@ -53,7 +53,8 @@ struct snapshot_iface {
 	uint32_t mtu;
 	uint8_t steering; /* enum ipc_steering */
 	uint8_t gro;      /* enum ipc_gro */
-	uint8_t reserved[2];
+	uint8_t defrag;
+	uint8_t reserved;
 	char name[MCR_IFNAME_MAX];
 };
 static_assert(sizeof(struct snapshot_iface) == 40, "snapshot format");

@@ -79,7 +79,7 @@ static bool iface_valid(const struct snapshot_iface *f, struct slot_sets *sets)
 {
 	return take_slot(sets->ifaces, f->slot, MCR_MAX_IFACES) && f->ifindex > 0 &&
 	       f->ifindex <= INT32_MAX && f->mtu >= 68 && f->mtu <= 65536 &&
-	       f->steering < STEERINGS && f->gro < GRO_SETTINGS &&
+	       f->steering < STEERINGS && f->gro < GRO_SETTINGS && f->defrag <= 1 &&
 	       terminated(f->name, sizeof(f->name));
 }
 

@@ -108,7 +108,11 @@ static void filter_set(void *ctx, const struct ipc_msg *request, int status, uin
 	c->rec.failed = true;
 }
 
-/* The prefilter into a memfd.  @wants may be reordered. */
+/*
+ * The prefilter into a memfd.  @wants may be reordered.  Where the kernel reassembles, all
+ * IPv4 UDP is let through, so that nothing is left to count which no worker sees: the
+ * counting sockets would see fragments.
+ */
 static int filter_file(const struct rec_iface *f, struct steer_want *wants, size_t n)
 {
 	static struct {
@@ -117,7 +121,10 @@ static int filter_file(const struct rec_iface *f, struct steer_want *wants, size
 	} file;
 	bool exact;
 
-	file.head.n = steer_filter(f->link, wants, n, file.prog, BPF_MAXINSNS, &exact);
+	if (f->in_as.defrag)
+		file.head.n = steer_filter_ipv4_udp(f->link, file.prog);
+	else
+		file.head.n = steer_filter(f->link, wants, n, file.prog, BPF_MAXINSNS, &exact);
 	return control_memfd("mcr-filter", &file,
 			     sizeof(file.head) + file.head.n * sizeof(file.prog[0]));
 }

@@ -182,6 +182,7 @@ static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
 	in.mtu = f->mtu;
 	in.steering = s ? s->steering : STEER_RULE;
 	in.gro = s ? s->gro : GRO_LEAVE;
+	in.defrag = s && s->defrag;
 	in.supers = f->supers;
 	in.link = f->link;
 	in.worker_mask = control_iface_workers(c, f->name, &found);
@@ -240,6 +241,9 @@ static void open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 	struct rec_iface *f = &c->rec.iface[slot];
 	struct ipc_msg msg = {.type = IPC_OPEN_OUTPUT, .iface = input_wanted(c, slot)};
 
+	/* A group of sockets reassembles or does not, from its beginning: another one is made. */
+	if (f->want_in && f->in_open && f->in_as.defrag != msg.iface.defrag)
+		close_input(c, slot);
 	if (f->want_in && f->in_open && !input_fits(&f->in_as, &msg.iface)) {
 		f->changing = true;
 		f->before = f->in_as;

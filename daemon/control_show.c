@@ -116,6 +116,14 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 	cJSON_AddStringToObject(json, "reason", text);
 	warnings = cJSON_AddArrayToObject(json, "warnings");
 	control_rule_warnings(c, &e->rule, false, control_show_warning, warnings);
+	if (n.fragments) {
+		snprintf(text, sizeof(text),
+			 "%llu IP fragments of its group have arrived on %s and were dropped: "
+			 "\"defrag\": {\"%s\": true} has the kernel reassemble them",
+			 (unsigned long long)n.fragments, e->rule.input.interface,
+			 e->rule.input.interface);
+		control_show_warning(warnings, text);
+	}
 	show_rule_pending(c, mask, json);
 	workers = cJSON_AddArrayToObject(json, "workers");
 	for (; mask; mask &= mask - 1)
@@ -296,6 +304,7 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	control_json_u64(o, "shed", n.drops_shed);
 	control_json_u64(o, "looping", n.drops_looping);
 	control_json_u64(o, "loops", n.loops);
+	control_json_u64(o, "fragments", n.fragments);
 	control_stats_queue(c, &e->rule, &q);
 	control_json_u64(o, "socket_queue", q.frames);
 	cJSON_AddNumberToObject(o, "socket_rules", q.rules);

@@ -91,6 +91,7 @@ static int add_ifaces(const struct control *c, struct snapshot_writer *w)
 		iface.worker_mask = control_iface_workers(c, f->name, &found);
 		iface.steering = set ? set->steering : STEER_RULE;
 		iface.gro = set ? set->gro : GRO_LEAVE;
+		iface.defrag = set && set->defrag;
 		memcpy(iface.name, f->name, sizeof(iface.name));
 		ret = snapshot_add_iface(w, &iface);
 	}
@@ -193,6 +194,7 @@ static void restore_settings(const struct control *c, const struct snapshot_ifac
 	memset(set, 0, sizeof(*set));
 	memcpy(set->name, s->name, sizeof(set->name));
 	set->steering = s->steering < STEERINGS ? (enum ipc_steering)s->steering : STEER_RULE;
+	set->defrag = s->defrag;
 	set->gro = s->gro < GRO_SETTINGS ? (enum ipc_gro)s->gro : GRO_LEAVE;
 	for (; mask && mask != all; mask &= mask - 1)
 		set->cpus[set->n_cpus++] = c->worker[__builtin_ctzll(mask)].cpu;
@@ -217,8 +219,8 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 		restore_settings(c, s, &set[merged.n_ifaces]);
 		/* What is usual need not be said, unless the file says otherwise. */
 		if (set[merged.n_ifaces].steering != STEER_RULE ||
-		    set[merged.n_ifaces].gro != GRO_LEAVE || set[merged.n_ifaces].n_cpus ||
-		    config_find_iface(&c->settings, s->name))
+		    set[merged.n_ifaces].gro != GRO_LEAVE || set[merged.n_ifaces].defrag ||
+		    set[merged.n_ifaces].n_cpus || config_find_iface(&c->settings, s->name))
 			merged.n_ifaces++;
 	}
 	ret = control_settings_merge(c, &merged, false);

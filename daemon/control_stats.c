@@ -139,6 +139,7 @@ void control_stats_rule(const struct control *c, const struct ruleset_entry *e,
 		out->drops_shed += one.drops_shed;
 		out->drops_looping += one.drops_looping;
 		out->loops += one.loops;
+		out->fragments += one.fragments;
 		if (one.held_until_ns > out->held_until_ns)
 			out->held_until_ns = one.held_until_ns;
 	}

@@ -134,6 +134,8 @@ static void print_rules(const cJSON *rules)
 		{">MATCHED", "matched", cell_number},
 		{">LIMITED", "rate_limited", cell_number},
 		{">SHED", "shed", cell_number},
+		{">LOOPING", "looping", cell_number},
+		{">FRAGMENTS", "fragments", cell_number},
 		{">QUEUE", "socket_queue", cell_queue},
 		{NULL},
 	};

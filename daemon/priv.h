@@ -132,7 +132,7 @@ void priv_packet_close(const int *socks, unsigned n);
  * gets the next number; and the program that chooses, steer_fanout().  @member, @sock: any
  * socket of the group.
  */
-int priv_fanout(const int *socks, unsigned n);
+int priv_fanout(const int *socks, unsigned n, bool defrag);
 int priv_fanout_add(int member, int sock);
 int priv_steer(int sock, enum ipc_steering steering, const uint8_t *members, unsigned n);
 /* Give one socket the filter that another has. */

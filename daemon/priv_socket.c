@@ -212,9 +212,10 @@ static int set_fanout_program(int sock, unsigned short len, struct sock_filter *
 											 : 0;
 }
 
-int priv_fanout(const int *socks, unsigned n)
+int priv_fanout(const int *socks, unsigned n, bool defrag)
 {
-	return join_fanout(socks, n, PACKET_FANOUT_CBPF);
+	/* Reassembly is the group's: ip_check_defrag() before a member is chosen. */
+	return join_fanout(socks, n, PACKET_FANOUT_CBPF | (defrag ? PACKET_FANOUT_FLAG_DEFRAG : 0));
 }
 
 int priv_fanout_add(int member, int sock)

@@ -40,7 +40,8 @@ static enum buf_class choose_buffers(const struct input *in)
 {
 	uint32_t frame = in->iface.mtu + FRAME_OVERHEAD_BYTES;
 
-	if (in->gro_on || in->gro_found.fraglist || (in->iface.supers && in->iface.gro != GRO_OFF))
+	if (in->iface.defrag || in->gro_on || in->gro_found.fraglist ||
+	    (in->iface.supers && in->iface.gro != GRO_OFF))
 		return BUF_SUPER;
 	if (frame <= BUF_SMALL_BYTES)
 		return BUF_SMALL;
@@ -175,7 +176,7 @@ static int open_packet_sockets(struct input *in, bool group)
 	ret = priv_packet_start(socks, n, in->iface.ifindex);
 	if (ret < 0 || !group)
 		return ret;
-	ret = priv_fanout(socks, n);
+	ret = priv_fanout(socks, n, in->iface.defrag);
 	if (ret == 0) {
 		in->members = n;
 		ret = steer(in);
@@ -265,8 +266,8 @@ static bool serves(const struct input *in, const struct ipc_iface *want)
 	return have->ifindex == want->ifindex &&
 	       (have->mtu >= want->mtu || in->buf_class == BUF_SUPER) &&
 	       have->steering == want->steering && have->gro == want->gro &&
-	       have->supers == want->supers && have->link == want->link &&
-	       have->worker_mask == want->worker_mask;
+	       have->defrag == want->defrag && have->supers == want->supers &&
+	       have->link == want->link && have->worker_mask == want->worker_mask;
 }
 
 /*
@@ -307,7 +308,7 @@ static int open_input(struct supervisor *s, struct input *in, const struct ipc_i
 	/* In this order, or what is counted exceeds what there was: see supervisor_stats.c. */
 	ret = open_counting_sockets(in);
 	if (ret == 0)
-		ret = open_packet_sockets(in, s->workers > 1);
+		ret = open_packet_sockets(in, s->workers > 1 || iface->defrag);
 	if (ret < 0) {
 		close_input_sockets(in);
 		return ret;
@@ -334,7 +335,8 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface)
 	if (!limit_take(s, LIMIT_INPUTS))
 		return -EBUSY;
 	in->round = s->round;
-	if (in->incarnation && in->iface.ifindex == iface->ifindex && in->iface.link == iface->link)
+	if (in->incarnation && in->iface.ifindex == iface->ifindex &&
+	    in->iface.link == iface->link && in->iface.defrag == iface->defrag)
 		return change_input(s, in, iface);
 	if (in->incarnation)
 		iface_close_input(s, iface->slot);

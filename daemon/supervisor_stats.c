@@ -39,6 +39,9 @@ void stats_refresh_input(struct supervisor *s, unsigned slot)
 		counter_add(&to->socket_queue, lost);
 		in->unclaimed -= passed;
 	}
+	/* The workers get all of it, and reassembled: they count what no rule wants. */
+	if (in->iface.defrag)
+		in->unclaimed = 0;
 	if (in->unclaimed > 0) {
 		counter_add(&to->not_matched, (uint64_t)in->unclaimed);
 		in->unclaimed = 0;

@@ -69,7 +69,7 @@ void priv_packet_close(const int *socks, unsigned n)
 		close(socks[i]);
 }
 
-int priv_fanout(const int *socks, unsigned n)
+int priv_fanout(const int *socks, unsigned n, bool defrag)
 {
 	note_made("g");
 	return fake.fanout_error;

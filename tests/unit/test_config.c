@@ -30,6 +30,7 @@ static const char full[] =
 	"  \"workers\": 2, \"per_packet\": true, \"busy_poll_us\": 250,\n"
 	"  \"steering\": {\"eth0\": \"rule\", \"eth1.5\": \"cpu\"},\n"
 	"  \"gro\": {\"eth0\": true, \"eth2\": false},\n"
+	"  \"defrag\": {\"eth0\": true, \"eth2\": false},\n"
 	"  \"pinning\": {\"eth0\": [0, 1], \"eth3\": []},\n"
 	"  \"rules\": [\n"
 	"    {\"name\": \"camera-1\",\n"
@@ -59,6 +60,8 @@ static void check_full(const struct config *c)
 	assert_non_null(i);
 	assert_int_equal(i->steering, STEER_RULE);
 	assert_int_equal(i->gro, GRO_ON);
+	assert_true(i->defrag);
+	assert_false(config_find_iface(c, "eth2")->defrag);
 	assert_int_equal(i->n_cpus, 2);
 	assert_int_equal(i->cpus[1], 1);
 	i = config_find_iface(c, "eth1.5");
@@ -188,6 +191,8 @@ static const struct {
 	{"interface name slash", "{\"gro\":{\"a/b\": true}}", 1, 9, "gro.a/b", "interface name"},
 	{"interface name dots", "{\"pinning\":{\"..\": []}}", 1, 13, "pinning...",
 	 "interface name"},
+	{"defrag number", "{\"defrag\":{\"eth0\": 1}}", 1, 12, "defrag.eth0",
+	 "must be true or false"},
 	{"gro text", "{\"gro\":{\"eth0\": \"on\"}}", 1, 9, "gro.eth0", "must be true or false"},
 	{"pinning number", "{\"pinning\":{\"eth0\": 1}}", 1, 13, "pinning.eth0", "an array"},
 	{"pinning text", "{\"pinning\":{\"eth0\": [\"1\"]}}", 1, 13, "pinning.eth0", "CPU numbers"},

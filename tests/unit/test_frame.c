@@ -385,6 +385,14 @@ static void check_good(const struct frame_case *c, const struct frame_view *view
 		fail_msg("%s: addresses", c->name);
 }
 
+/* Where it goes is known all the same; the port only of the first. */
+static void check_fragment(const struct frame_case *c, const struct frame_view *view, int offset)
+{
+	if (view->source_be != htonl(FIXTURE_SOURCE) || view->group_be != htonl(FIXTURE_GROUP) ||
+	    view->port != (offset ? 0 : FIXTURE_PORT))
+		fail_msg("%s: addresses", c->name);
+}
+
 static void table(void **state)
 {
 	static uint8_t frame[FIXTURE_MAX + 64];
@@ -408,6 +416,8 @@ static void table(void **state)
 			fail_msg("%s: %s", c->name, good ? "accepted" : drop_reason_name(why));
 		if (!good && why != c->why)
 			fail_msg("%s: dropped as %s", c->name, drop_reason_name(why));
+		if (why == DROP_FRAGMENT && !good)
+			check_fragment(c, &view, (e.ip[6] << 8 | e.ip[7]) & 0x1fff);
 		if (view.datagrams != c->datagrams)
 			fail_msg("%s: %u datagrams", c->name, view.datagrams);
 		if (good)

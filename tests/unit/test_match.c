@@ -42,6 +42,15 @@ static struct match_table *build(const struct table_rule *rules, uint32_t n,
 	return t;
 }
 
+/* The rule at which a fragment to GROUP counts, or -1. */
+static int fragment_of(const struct match_table *t, uint32_t iface, uint32_t source, uint16_t port)
+{
+	const struct match_rule *r =
+		match_lookup_fragment(t, iface, htonl(source), htonl(GROUP), port);
+
+	return r ? (int)r->rec.slot : -1;
+}
+
 static void most_specific_first(void **state)
 {
 	static const struct table_rule rules[] = {
@@ -70,6 +79,7 @@ static void most_specific_first(void **state)
 		{"another group", 0, SOURCE, GROUP + 2, 5000, -1},
 		{"rule of a missing interface", MCR_NO_SLOT, SOURCE, GROUP, 5002, -1},
 		{"rule of another worker", 0, SOURCE, GROUP + 1, 5000, -1},
+		{"port zero, which no rule has", 0, SOURCE, GROUP, 0, -1},
 	};
 	struct match_table *t = build(rules, 6, NULL);
 
@@ -83,6 +93,12 @@ static void most_specific_first(void **state)
 		if (got != cases[i].rule)
 			fail_msg("%s: rule %d, not %d", cases[i].name, got, cases[i].rule);
 	}
+	assert_int_equal(fragment_of(t, 0, SOURCE, 5000), 1);
+	assert_int_equal(fragment_of(t, 0, SOURCE, 0), 1);
+	assert_int_equal(fragment_of(t, 0, SOURCE + 2, 0), 0);
+	assert_int_equal(fragment_of(t, 0, SOURCE + 1, 5003), -1);
+	assert_int_equal(fragment_of(t, 1, SOURCE, 0), 2);
+	assert_int_equal(fragment_of(t, 2, SOURCE, 0), -1);
 	match_free(t);
 }
 
