@@ -35,6 +35,7 @@ static const char *const send_drop_names[] = {
 	[SEND_DROP_TOO_BIG] = "too_big",
 	[SEND_DROP_OTHER] = "other",
 	[SEND_DROP_PORT_UNREACHABLE] = "port_unreachable",
+	[SEND_DROP_TTL_EXPIRED] = "ttl_expired",
 };
 static_assert(sizeof(send_drop_names) / sizeof(send_drop_names[0]) == SEND_DROPS, "a name each");
 
@@ -71,6 +72,8 @@ enum send_drop send_drop_from_errno(int err)
 		return SEND_DROP_NO_SOURCE;
 	case EMSGSIZE:
 		return SEND_DROP_TOO_BIG;
+	case ETIME:
+		return SEND_DROP_TTL_EXPIRED; /* of egress.c itself; no send fails so */
 	}
 	return SEND_DROP_OTHER;
 }

@@ -53,7 +53,7 @@ enum again { AGAIN_NO, AGAIN_SAME, AGAIN_SINGLES };
 struct send {
 	struct msghdr msg;
 	struct iovec one; /* a datagram sent by itself */
-	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX];
+	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX + CMSG_SPACE(sizeof(int))];
 	struct match_output *output;
 	struct run *run;
 	uint32_t unit;
@@ -236,8 +236,10 @@ static struct outlet *outlet_of(struct egress *e, const struct match_output *o)
 }
 
 /* Why nothing can go to @o, as a send would say it: negative errno; 0: it can. */
-static int unsendable(const struct match_output *o, const struct outlet *l)
+static int unsendable(const struct match_output *o, const struct outlet *l, const struct run *r)
 {
+	if (o->rec.ttl_set == TTL_DECREMENT && r->ttl <= 1)
+		return -ETIME; /* of no send: see send_drop_from_errno() */
 	switch ((enum output_hold)o->rec.hold) {
 	case OUTPUT_HOLD_UNREACHABLE:
 		return -EHOSTUNREACH;
@@ -286,6 +288,7 @@ static struct run *run_make(struct egress *e, const struct egress_item *items, u
 	struct run *r = run_take(e);
 
 	r->segment_bytes = items[*i].segment_bytes;
+	r->ttl = items[*i].ttl;
 	for (; *i != CHAIN_END && run_takes(r, &items[*i], e->segments_max); *i = items[*i].next) {
 		bufpool_ref(e->pool, items[*i].buffer);
 		run_append(r, &items[*i]);
@@ -343,21 +346,36 @@ static void queue(struct egress *e, struct send *s)
 	e->io.queue(e->io.ctx, e->outlets[s->outlet].sock, &s->msg, tag);
 }
 
-/* The output's own control messages, and the segment size. */
-static void attach_segment(struct send *s, uint32_t segment_bytes)
+/* One control message more than the send has, the output's own or already copies of them. */
+static void attach(struct send *s, int level, int type, const void *data, size_t bytes)
 {
-	const uint16_t segment = (uint16_t)segment_bytes;
 	const size_t used = s->msg.msg_controllen;
 	struct cmsghdr *c = (void *)(s->control + used);
 
-	if (used)
+	if (used && s->msg.msg_control != s->control)
 		memcpy(s->control, s->msg.msg_control, used);
-	c->cmsg_level = IPPROTO_UDP;
-	c->cmsg_type = UDP_SEGMENT;
-	c->cmsg_len = CMSG_LEN(sizeof(segment));
-	memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(bytes);
+	memcpy(CMSG_DATA(c), data, bytes);
 	s->msg.msg_control = s->control;
-	s->msg.msg_controllen = used + CMSG_SPACE(sizeof(segment));
+	s->msg.msg_controllen = used + CMSG_SPACE(bytes);
+}
+
+static void attach_segment(struct send *s, uint32_t segment_bytes)
+{
+	const uint16_t segment = (uint16_t)segment_bytes;
+
+	attach(s, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+}
+
+/* After the socket's own TTL, or the output's: the last one counts (ip_cmsg_send()). */
+static void attach_ttl(struct send *s, const struct match_output *o, const struct run *r)
+{
+	const int ttl = r->ttl - 1;
+
+	if (o->rec.ttl_set == TTL_DECREMENT)
+		attach(s, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
 }
 
 static void send_whole(struct egress *e, struct run *r, struct match_output *o, struct outlet *l)
@@ -368,6 +386,7 @@ static void send_whole(struct egress *e, struct run *r, struct match_output *o, 
 	s->msg.msg_iovlen = r->n_iov;
 	e->taken_units += s->datagrams = r->datagrams;
 	s->bytes = r->bytes;
+	attach_ttl(s, o, r);
 	if (r->datagrams > 1)
 		attach_segment(s, r->segment_bytes);
 	queue(e, s);
@@ -384,6 +403,7 @@ static void send_single(struct egress *e, struct run *r, struct match_output *o,
 	s->msg.msg_iovlen = 1;
 	e->taken_units += s->datagrams = 1;
 	s->bytes = (uint32_t)one.iov_len;
+	attach_ttl(s, o, r);
 	queue(e, s);
 }
 
@@ -394,7 +414,7 @@ static void send_single(struct egress *e, struct run *r, struct match_output *o,
 static void send_each(struct egress *e, struct run *r, struct match_output *o, uint32_t *unit)
 {
 	struct outlet *l = outlet_of(e, o);
-	const int why_not = unsendable(o, l);
+	const int why_not = unsendable(o, l, r);
 
 	for (struct run_cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
 		const struct iovec one = run_step(r, &at);
@@ -415,7 +435,7 @@ static void send_each(struct egress *e, struct run *r, struct match_output *o, u
 static bool send_run(struct egress *e, struct run *r, struct match_output *o)
 {
 	struct outlet *l = outlet_of(e, o);
-	const int why_not = unsendable(o, l);
+	const int why_not = unsendable(o, l, r);
 
 	if (past_touches(&e->past, e->unit, r->datagrams)) {
 		send_each(e, r, o, &e->unit);

@@ -70,6 +70,7 @@ struct egress_io {
  * @datagrams:     1 or more
  * @buffer:        index in the pool; the batch holds a reference
  * @next:          next item of the same rule, or CHAIN_END
+ * @ttl:           of what came, for a rule with an output that decrements it; else 0
  * @unit:          in a replay, of the first item of a rule: number of its first datagram
  */
 struct egress_item {
@@ -80,6 +81,7 @@ struct egress_item {
 	uint32_t buffer;
 	uint32_t next;
 	uint32_t unit;
+	uint8_t ttl;
 };
 
 struct egress; /* large, heap */

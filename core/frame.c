@@ -192,5 +192,6 @@ bool frame_parse(const uint8_t *frame, size_t len, enum link_layer link, struct 
 	memcpy(&view->source_be, ip + 12, 4);
 	memcpy(&view->group_be, ip + 16, 4);
 	view->port = get_be16(udp + 2);
+	view->ttl = ip[8];
 	return true;
 }

@@ -36,6 +36,7 @@
  *                 payload_bytes when there is one datagram
  * @datagrams:     how many, 1..FRAME_DATAGRAMS_MAX.  Set even when the frame is dropped
  * @source_be, @group_be: IPv4 addresses, network order; also set for a fragment
+ * @ttl:           of the IPv4 header
  * @port:          destination port, host order; of a fragment other than the first 0
  */
 struct frame_view {
@@ -46,6 +47,7 @@ struct frame_view {
 	uint32_t source_be;
 	uint32_t group_be;
 	uint16_t port;
+	uint8_t ttl;
 };
 
 /**

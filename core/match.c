@@ -217,6 +217,7 @@ static void build_rule(struct match_table *t, const struct snapshot_view *view,
 		const struct snapshot_output *out = &view->outputs[rec->first_output + i];
 
 		build_output(&r->outputs[i], out, mtu_of(view, out->iface), rec->incarnation, page);
+		r->decrements |= out->ttl_set == TTL_DECREMENT;
 		if (i == 0 || r->outputs[i].payload_max < r->payload_max)
 			r->payload_max = r->outputs[i].payload_max;
 	}

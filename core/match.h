@@ -52,6 +52,7 @@ struct match_output {
  * @payload_max: smallest of theirs: a larger payload leaves in fragments somewhere
  * @limit:      state of its rate limits, shared with the other workers
  * @head, @tail: its datagrams in the batch being gathered (core/relay.c), or CHAIN_END
+ * @decrements: some output's TTL is one less than what came
  * @guard:      what the storm guard knows of it
  * @saved_epoch: commit for which its counters are in the journal (core/journal.c)
  */
@@ -64,6 +65,7 @@ struct match_rule {
 	uint32_t head, tail;
 	uint64_t saved_epoch;
 	struct guard_rule guard;
+	bool decrements;
 };
 
 struct limit_page;

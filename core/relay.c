@@ -93,6 +93,7 @@ static void append(struct relay *r, struct match_rule *rule, const struct frame_
 		.buffer = buffer,
 		.next = CHAIN_END,
 		.unit = unit,
+		.ttl = rule->decrements ? view->ttl : 0,
 	};
 	if (rule->head == CHAIN_END) {
 		rule->head = at;

@@ -300,7 +300,8 @@ bool rule_same_action(const struct rule *a, const struct rule *b)
 	for (unsigned i = 0; i < a->n_outputs; i++) {
 		const struct rule_output *x = &a->outputs[i], *y = &b->outputs[i];
 
-		if (!same_destination(x, y) || x->ttl != y->ttl || x->dscp != y->dscp ||
+		if (!same_destination(x, y) || x->ttl != y->ttl ||
+		    x->ttl_decrement != y->ttl_decrement || x->dscp != y->dscp ||
 		    !addr_equal(&x->source, &y->source))
 			return false;
 	}

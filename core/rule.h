@@ -49,6 +49,7 @@ struct rule_input {
  * @group:     multicast group or unicast host
  * @port:      UDP destination port, host order, 1..65535
  * @ttl:       1..255, or 0 when unset; see rule_output_ttl()
+ * @ttl_decrement: instead of @ttl, which is 0: one less than what came
  * @dscp:      0..63 (RFC 2474)
  * @source:    source address of what is sent; ADDR_NONE: the interface's own
  */
@@ -57,6 +58,7 @@ struct rule_output {
 	struct addr group;
 	uint16_t port;
 	uint8_t ttl;
+	bool ttl_decrement;
 	uint8_t dscp;
 	struct addr source;
 };

@@ -72,11 +72,33 @@ static int get_input(const struct json_object *rule, struct rule_input *in)
 	return ret < 0 ? ret : 0;
 }
 
+/* A number, or the word for one less than what came. */
+static int get_ttl(const struct json_object *o, struct rule_output *out)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o->json, "ttl");
+	char word[JSON_WORD_MAX];
+	uint64_t ttl = 0;
+	int ret;
+
+	if (cJSON_IsString(item)) {
+		if (strcmp(item->valuestring, "decrement") != 0)
+			return json_refuse(o, "ttl",
+					   "must be a number from 1 to 255 or \"decrement\", not "
+					   "\"%s\"",
+					   json_word(item->valuestring, word));
+		out->ttl_decrement = true;
+		return 0;
+	}
+	ret = json_get_integer(o, "ttl", JSON_OPTIONAL, 1, 255, &ttl);
+	out->ttl = (uint8_t)ttl;
+	return ret;
+}
+
 static int get_output(const struct json_object *o, struct rule_output *out)
 {
 	static const char *const names[] = {"interface", "group", "port",
 					    "ttl",       "dscp",  "source_ip"};
-	uint64_t ttl = 0, dscp = 0;
+	uint64_t dscp = 0;
 	int ret;
 
 	ret = json_object_only(o, names, N(names));
@@ -85,13 +107,12 @@ static int get_output(const struct json_object *o, struct rule_output *out)
 	ret = get_endpoint(o, out->interface, &out->group, &out->port);
 	if (ret < 0)
 		return ret;
-	ret = json_get_integer(o, "ttl", JSON_OPTIONAL, 1, 255, &ttl);
+	ret = get_ttl(o, out);
 	if (ret < 0)
 		return ret;
 	ret = json_get_integer(o, "dscp", JSON_OPTIONAL, 0, 63, &dscp);
 	if (ret < 0)
 		return ret;
-	out->ttl = (uint8_t)ttl;
 	out->dscp = (uint8_t)dscp;
 	ret = get_addr(o, "source_ip", JSON_OPTIONAL, &out->source);
 	return ret < 0 ? ret : 0;
@@ -242,6 +263,7 @@ static bool add_output(cJSON *array, const struct rule_output *out)
 	}
 	return add_endpoint(o, out->interface, &out->group, out->port) &&
 	       (!out->ttl || cJSON_AddNumberToObject(o, "ttl", out->ttl)) &&
+	       (!out->ttl_decrement || cJSON_AddStringToObject(o, "ttl", "decrement")) &&
 	       add_addr(o, "source_ip", &out->source) &&
 	       (!out->dscp || cJSON_AddNumberToObject(o, "dscp", out->dscp));
 }

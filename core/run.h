@@ -19,6 +19,7 @@ struct run {
 	struct iovec iov[EGRESS_RUN_IOV];
 	uint32_t buffers[EGRESS_RUN_IOV];
 	uint32_t n_iov;
+	uint8_t ttl; /* of all items */
 	uint32_t segment_bytes;
 	uint32_t bytes;
 	uint32_t datagrams;
@@ -38,8 +39,9 @@ static inline bool run_takes(const struct run *r, const struct egress_item *item
 {
 	if (r->n_iov == 0)
 		return true;
-	return r->n_iov < EGRESS_RUN_IOV && r->bytes == r->datagrams * r->segment_bytes &&
-	       item->payload_bytes > 0 && item->payload_bytes + r->bytes <= FRAME_PAYLOAD_MAX &&
+	return r->n_iov < EGRESS_RUN_IOV && item->ttl == r->ttl &&
+	       r->bytes == r->datagrams * r->segment_bytes && item->payload_bytes > 0 &&
+	       item->payload_bytes + r->bytes <= FRAME_PAYLOAD_MAX &&
 	       item->datagrams + r->datagrams <= segments_max &&
 	       (item->segment_bytes == r->segment_bytes ||
 		(item->datagrams == 1 && item->payload_bytes < r->segment_bytes));

@@ -97,6 +97,9 @@ enum output_hold {
 	OUTPUT_HOLDS
 };
 
+/* TTL_DECREMENT: the TTL to use is one less than that of what came. */
+enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
+
 /**
  * struct snapshot_output - one output
  * @slot:  output slot (counters)
@@ -104,7 +107,7 @@ enum output_hold {
  * @outlet: id of the egress socket to use, + 1; 0 for that of the interface
  * @outlet_kind: enum outlet_kind of it, for readers
  * @ttl:   the TTL to use, 1..255: defaults are resolved by the writer
- * @ttl_set: whether the operator gave the TTL (for reading the rule back)
+ * @ttl_set: enum ttl_setting: what the operator gave
  * @hold:  enum output_hold: what control knows of the way to it
  */
 struct snapshot_output {

@@ -69,8 +69,11 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 			o, "state", output_state_name(control_output_status(c, out, reason).state));
 		cJSON_AddStringToObject(o, "reason", reason);
 		cJSON_DeleteItemFromObjectCaseSensitive(o, "ttl");
-		cJSON_AddNumberToObject(o, "ttl", rule_output_ttl(out));
-		cJSON_AddBoolToObject(o, "ttl_default", out->ttl == 0);
+		if (out->ttl_decrement)
+			cJSON_AddStringToObject(o, "ttl", "decrement");
+		else
+			cJSON_AddNumberToObject(o, "ttl", rule_output_ttl(out));
+		cJSON_AddBoolToObject(o, "ttl_default", out->ttl == 0 && !out->ttl_decrement);
 		control_json_u64(o, "matched", n.matched);
 		control_json_u64(o, "sent", n.sent);
 		control_json_u64(o, "bytes", n.bytes);

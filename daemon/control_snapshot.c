@@ -29,7 +29,9 @@ static int add_outputs(const struct control *c, const struct ruleset_entry *e,
 			.port = o->port,
 			.ttl = rule_output_ttl(o),
 			.dscp = o->dscp,
-			.ttl_set = o->ttl != 0,
+			.ttl_set = o->ttl_decrement ? TTL_DECREMENT
+				   : o->ttl != 0    ? TTL_GIVEN
+						    : TTL_DEFAULT,
 			.hold = (uint8_t)control_output_status(c, o, NULL).hold,
 		};
 
@@ -255,7 +257,8 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		outputs[i] = (struct rule_output){
 			.group = o->group,
 			.port = o->port,
-			.ttl = o->ttl_set ? o->ttl : 0,
+			.ttl = o->ttl_set == TTL_GIVEN ? o->ttl : 0,
+			.ttl_decrement = o->ttl_set == TTL_DECREMENT,
 			.dscp = o->dscp,
 			.source = o->source,
 		};

@@ -21,7 +21,9 @@ const struct ctl_option ctl_add_options[] = {
 	{"--input-group", "A", true, "multicast group, or an address of this host"},
 	{"--input-port", "P", true, "UDP destination port"},
 	{"--outputs", "A:P:IF[,A:P:IF...]", true,
-	 "where the copies go; each may end in :ttl=N, :source=A, :dscp=N; may be repeated", true},
+	 "where the copies go; each may end in :ttl=N|decrement, :source=A, :dscp=N; may be "
+	 "repeated",
+	 true},
 	{"--input-source", "A", false, "only from this source (source-specific multicast)"},
 	{"--rule-id", "ID", false, "id of the rule instead of a generated one"},
 	{"--name", "NAME", false, "name of the rule"},
@@ -86,13 +88,15 @@ static bool add_interface(cJSON *o, const struct place *at, const char *text)
 
 static bool add_output_setting(cJSON *o, const struct place *at, const char *setting)
 {
+	if (strcmp(setting, "ttl=decrement") == 0)
+		return cJSON_AddStringToObject(o, "ttl", "decrement") != NULL;
 	if (strncmp(setting, "ttl=", 4) == 0)
 		return add_number(o, "ttl", at, setting + 4, 1, 255);
 	if (strncmp(setting, "dscp=", 5) == 0)
 		return add_number(o, "dscp", at, setting + 5, 0, 63);
 	if (strncmp(setting, "source=", 7) == 0)
 		return add_address(o, "source_ip", at, setting + 7);
-	return refuse(at, "setting", setting, "one of ttl=N, source=A, dscp=N");
+	return refuse(at, "setting", setting, "one of ttl=N, ttl=decrement, source=A, dscp=N");
 }
 
 /* A:P:IF[:ttl=N][:source=A][:dscp=N]; no interface name holds a colon.  Cuts up @copy. */

@@ -92,8 +92,11 @@ static void print_output(const cJSON *output)
 	const double dscp = ctl_number(output, "dscp");
 	char text[TEXT_MAX], ttl[32], drops[CTL_LIST_MAX];
 
-	snprintf(ttl, sizeof(ttl), "%.0f%s", ctl_number(output, "ttl"),
-		 cJSON_IsTrue(ctl_member(output, "ttl_default")) ? " (default)" : "");
+	if (ctl_text(output, "ttl")[0])
+		snprintf(ttl, sizeof(ttl), "%.20s", ctl_text(output, "ttl"));
+	else
+		snprintf(ttl, sizeof(ttl), "%.0f%s", ctl_number(output, "ttl"),
+			 cJSON_IsTrue(ctl_member(output, "ttl_default")) ? " (default)" : "");
 	print_row(place_text("out", output, text), ttl, ctl_text(output, "state"),
 		  ctl_number(output, "sent"));
 	if (source[0])

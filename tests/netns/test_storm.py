@@ -108,6 +108,29 @@ def a_stream(t):
         t.conservation(relay)
 
 
+@scenario("a TTL that is decremented ends a circle", topology=LANS)
+def decremented(t):
+    """A datagram of TTL 8 is relayed four times by each; the last copy has nothing left."""
+    r1, r2 = t.mcrd("r1"), t.mcrd("r2")
+    add(t, r1, rule(GROUP, PORT, output(GROUP, PORT, "eth1", ttl="decrement"), interface="eth0"))
+    add(t, r2, rule(GROUP, PORT, output(GROUP, PORT, "eth0", ttl="decrement"), interface="eth1"))
+    t.gen("gen", "eth0", GROUP, PORT, count=1, rate=100, size=100, ttl=8)
+    t.wait_until(lambda: r2.stats()["totals"]["send_drops"]["ttl_expired"] == 1, 5,
+                 "the last copy expires")
+    t.equal([(relay.stats()["totals"]["matched"], relay.stats()["totals"]["sent"])
+             for relay in (r1, r2)], [(4, 4), (4, 3)], "matched and sent")
+    [listed] = rules_by_id(r1).values()
+    t.equal((listed["outputs"][0]["ttl"], listed["outputs"][0]["ttl_default"]),
+            ("decrement", False), "as list has it")
+    t.true("\"ttl\":\"decrement\"" in r1.rpc("GetConfig")["text"], "as the configuration has it")
+    r1.ctl("add", "--input-interface", "eth0", "--input-group", "239.5.5.6", "--input-port", PORT,
+           "--outputs", f"239.5.5.7:{PORT}:eth1:ttl=decrement")
+    t.equal(sorted(one["outputs"][0]["ttl"] for one in rules_by_id(r1).values()),
+            ["decrement", "decrement"], "added by mcrctl")
+    for relay in (r1, r2):
+        t.conservation(relay)
+
+
 @scenario("a relay with two interfaces in one segment", topology=LANS)
 def one_segment(t):
     """The switch is elsewhere, so no wiring shows it: the guard does."""

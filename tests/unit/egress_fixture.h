@@ -30,6 +30,7 @@ struct fake_send {
 	uint32_t bytes;
 	uint32_t datagrams;
 	uint32_t n_iov;
+	int ttl;              /* of the last IP_TTL; 0: none */
 	size_t other_control; /* bytes of control messages beside UDP_SEGMENT */
 	int res;
 };
@@ -100,6 +101,8 @@ static inline void fake_read_control(struct fake_send *s, const struct msghdr *m
 			memcpy(&s->segment, CMSG_DATA(c), sizeof(s->segment));
 		else
 			s->other_control += CMSG_SPACE(c->cmsg_len - CMSG_LEN(0));
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL)
+			memcpy(&s->ttl, CMSG_DATA(c), sizeof(s->ttl));
 	}
 }
 

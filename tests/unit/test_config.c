@@ -42,7 +42,8 @@ static const char full[] =
 	"     \"rate_limit\": {\"pps\": 1000, \"bps\": 4503599627370495}, \"priority\": \"low\"},\n"
 	"    {\"id\": \"mine\",\n"
 	"     \"input\": {\"interface\": \"eth0\", \"group\": \"239.1.1.2\", \"port\": 1},\n"
-	"     \"outputs\": [{\"interface\": \"eth1\", \"group\": \"239.2.2.3\", \"port\": 1}]},\n"
+	"     \"outputs\": [{\"interface\": \"eth1\", \"group\": \"239.2.2.3\", \"port\": 1,"
+	"                  \"ttl\": \"decrement\"}]},\n"
 	"  ],\n"
 	"}\n";
 
@@ -87,6 +88,9 @@ static void check_full(const struct config *c)
 	assert_int_equal(r->outputs[0].dscp, 34);
 	assert_string_equal(addr_format(&r->outputs[0].source, text), "10.90.1.1");
 	assert_int_equal(r->outputs[1].ttl, 0);
+	assert_false(r->outputs[1].ttl_decrement);
+	assert_true(c->rules[1].outputs[0].ttl_decrement);
+	assert_int_equal(c->rules[1].outputs[0].ttl, 0);
 	assert_int_equal(r->outputs[1].port, 65535);
 	assert_false(addr_is_set(&r->outputs[1].source));
 	assert_int_equal(r->limit_pps, 1000);
@@ -257,6 +261,9 @@ static const struct {
 	 "rules[0].outputs[0].port", "is missing"},
 	{"ttl 0", RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":0}"), 4,
 	 47, "rules[0].outputs[0].ttl", "from 1 to 255, not 0"},
+	{"ttl word",
+	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":\"less\"}"), 4,
+	 47, "rules[0].outputs[0].ttl", "or \"decrement\", not \"less\""},
 	{"ttl 256",
 	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"ttl\":256}"), 4, 47,
 	 "rules[0].outputs[0].ttl", "not 256"},

@@ -142,6 +142,49 @@ static void no_socket(void **state)
 	stop();
 }
 
+/*
+ * One less than what came, in sends of one TTL each; what has none left is counted.  The
+ * other outputs have their own TTL, and get it all.
+ */
+static void decrement(void **state)
+{
+	static const struct {
+		const char *name;
+		bool connected, per_packet;
+	} ways[] = {
+		{"unconnected", false, false}, {"connected", true, false}, {"single", true, true}};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		static const uint8_t ttls[] = {5, 5, 5, 2, 2, 1, 0};
+		const struct egress_counters *c;
+		uint32_t left[256] = {0};
+
+		start(ways[i].name, 3, ways[i].per_packet);
+		if (ways[i].connected)
+			give_outlet(1, OUTLET_OWN, true);
+		env->rule->outputs[1].rec.ttl_set = TTL_DECREMENT;
+		for (uint32_t k = 0; k < sizeof(ttls); k++) {
+			add(100, 100);
+			env->items[k].ttl = ttls[k];
+		}
+		flush();
+		for (uint32_t n = 0; n < env->k->n_log; n++) {
+			const struct fake_send *s = &env->k->log[n];
+
+			if (s->port == PORT + 1)
+				left[s->ttl & 0xff] += s->bytes / 100;
+		}
+		c = env->rule->outputs[1].counters;
+		if (left[4] != 3 || left[1] != 2 || c->sent != 5 ||
+		    c->drops[SEND_DROP_TTL_EXPIRED] != 2)
+			fail_msg("%s: %u with TTL 4, %u with 1, %lu sent", name, left[4], left[1],
+				 (unsigned long)c->sent);
+		check_complete(0);
+		check_complete(2);
+		stop();
+	}
+}
+
 /* An output that control holds: counted with its reason, not sent to; the others are. */
 static void held(void **state)
 {
@@ -256,6 +299,7 @@ int main(void)
 		cmocka_unit_test(runs),
 		cmocka_unit_test(fan_out),
 		cmocka_unit_test(no_socket),
+		cmocka_unit_test(decrement),
 		cmocka_unit_test(held),
 		cmocka_unit_test(held_after_a_crash),
 		cmocka_unit_test(unknown_completion_is_ignored),

@@ -403,7 +403,7 @@ static void world_reset(void)
 	memset(arena, 0, ARENA_PAGE);
 	memset(page, 0, offsetof(struct worker_page, rule));
 	memset(page->rule, 0, 128 * sizeof(page->rule[0]));
-	memset(page->output, 0, 512 * sizeof(page->output[0]));
+	memset(&page->output[0], 0, 512 * sizeof(page->output[0]));
 	memset(world, 0, offsetof(struct world, sent));
 	world->segments_max = EGRESS_SEGMENTS_MAX;
 	world->pass = 64;
