@@ -24,21 +24,25 @@
 #define PAUSE_MOST_NS  (40 * NS_PER_MS)
 #define PAUSE_GAPS     4 /* times the longest gap: a sender's own pause is no stop */
 #define PAUSE_APART_NS (5 * NS_PER_MS)
-#define STOPS_NEEDED   3u
+#define STOPS_NEEDED   6u
 #define HOLD_LEAST_MS  1000u
 #define HOLD_MOST_MS   60000u
 #define HOLD_AGAIN_NS  (10 * NS_PER_S) /* sooner after the last one, the next is longer */
 #define FREE_LEAST_MS  60000u
 #define FREE_MOST_MS   3600000u
 
-#define WORDS 6 /* of eight bytes, spread over the payload */
+/* Of eight bytes: all of the beginning, where protocols number what they send, and some spread over
+ * the rest. */
+#define WORDS_FIRST 8u
+#define WORDS       12u
 
 /* Sums of products, because multiplications that do not wait for one another take no time. */
 static uint64_t hash_payload(uint64_t incarnation, const struct frame_view *view)
 {
 	static const uint64_t odd[WORDS] = {
-		0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9,
-		0x85ebca77c2b2ae63, 0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53,
+		0x9e3779b97f4a7c15, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9, 0x85ebca77c2b2ae63,
+		0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53, 0x2545f4914f6cdd1d, 0xd6e8feb86659fd93,
+		0xa0761d6478bd642f, 0xe7037ed1a0b428db, 0x8ebc6af09c88c6e3, 0x589965cc75374cc3,
 	};
 	const uint32_t len = view->segment_bytes;
 	uint64_t h = hash_word(HASH_SEED ^ incarnation, len), word;
@@ -46,10 +50,14 @@ static uint64_t hash_payload(uint64_t incarnation, const struct frame_view *view
 
 	if (len < WORDS * sizeof(word))
 		return hash_final(hash_bytes(h, view->payload, len));
-	step = (uint32_t)(len - sizeof(word)) / (WORDS - 1);
-	for (unsigned i = 0; i < WORDS; i++) {
-		memcpy(&word, view->payload + i * step, sizeof(word));
+	step = (uint32_t)(len - (WORDS_FIRST + 1) * sizeof(word)) / (WORDS - WORDS_FIRST - 1);
+	for (unsigned i = 0; i < WORDS_FIRST; i++) {
+		memcpy(&word, view->payload + i * sizeof(word), sizeof(word));
 		h += word * odd[i];
+	}
+	for (unsigned i = 0; i < WORDS - WORDS_FIRST; i++) {
+		memcpy(&word, view->payload + WORDS_FIRST * sizeof(word) + i * step, sizeof(word));
+		h += word * odd[WORDS_FIRST + i];
 	}
 	return hash_final(h);
 }

@@ -13,13 +13,15 @@
  *      '--- time is up ------ held: every datagram is dropped as looping
  *
  * A pause loses nothing: what arrives is gathered, or waits in its socket, and is sent
- * afterwards.  Three pauses in a row must stop the input.  One is enough for echoes: payloads
+ * afterwards.  Six pauses in a row must stop the input: a sender that shares a busy machine stops
+ * by itself now and then.  One is enough for echoes: payloads
  * that came from one sender first and have come again and again from another one since.
  * Echoes that do not stop fill the way to the brim, and are held as well.  A rule that was
  * held and whose input went on all the same was no loop, and is left alone.
  *
- * Cost: for each frame a hash over 48 bytes of its payload and one entry of a table, about
- * ten nanoseconds (tests/unit/test_guard prints it); of a super-datagram the first one counts.
+ * Cost: for each frame a hash over 96 bytes of its payload, the first 64 of them, and one entry of
+ * a table, about 13 nanoseconds (tests/unit/test_guard prints it); of a super-datagram the first
+ * one counts.
  */
 #ifndef CORE_GUARD_H
 #define CORE_GUARD_H

@@ -8,6 +8,7 @@
  */
 #include "core/relay.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "core/bufpool.h"
@@ -117,6 +118,19 @@ static void shorten(struct frame_view *view, uint32_t n)
 	view->payload_bytes = n * view->segment_bytes;
 }
 
+/* Readers of the page see until when the guard holds the rule, and how often it has. */
+static void show_hold(struct relay *r, struct match_rule *rule)
+{
+	if (rule->guard.held_until_ns == rule->counters->held_until_ns)
+		return;
+	if (rule->guard.held_until_ns) {
+		counter_add(&rule->counters->loops, 1);
+		counter_add(&r->page->loops, 1);
+	}
+	__atomic_store_n(&rule->counters->held_until_ns, rule->guard.held_until_ns,
+			 __ATOMIC_RELAXED);
+}
+
 /* Is the rule held, by the storm guard or because control has found a circle? */
 static bool is_looping(struct relay *r, struct match_rule *rule, const struct frame_view *view,
 		       uint64_t now_ns)
@@ -124,14 +138,7 @@ static bool is_looping(struct relay *r, struct match_rule *rule, const struct fr
 	const bool held =
 		!guard_admits(&r->guard, &rule->guard, rule->rec.incarnation, view, now_ns);
 
-	if (rule->guard.held_until_ns != rule->counters->held_until_ns) {
-		if (rule->guard.held_until_ns) {
-			counter_add(&rule->counters->loops, 1);
-			counter_add(&r->page->loops, 1);
-		}
-		__atomic_store_n(&rule->counters->held_until_ns, rule->guard.held_until_ns,
-				 __ATOMIC_RELAXED);
-	}
+	show_hold(r, rule);
 	return held || rule->rec.state == RULE_LOOPING;
 }
 
@@ -307,8 +314,14 @@ bool relay_full(const struct relay *r)
 
 bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved)
 {
-	return guard_pauses(&r->guard, now_ns,
-			    starved || r->n_items >= RELAY_PAUSE_ITEMS || relay_full(r));
+	struct guard_rule *suspect = r->guard.suspect;
+	const bool pauses = guard_pauses(
+		&r->guard, now_ns, starved || r->n_items >= RELAY_PAUSE_ITEMS || relay_full(r));
+
+	/* At once: another table may take the rule over before its next datagram comes. */
+	if (suspect && !pauses)
+		show_hold(r, (void *)((char *)suspect - offsetof(struct match_rule, guard)));
+	return pauses;
 }
 
 void relay_set_behind(struct relay *r, bool behind)

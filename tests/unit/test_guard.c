@@ -246,6 +246,30 @@ static void holds_grow_and_end(void **state)
 	assert_int_equal(sim.rule.held_until_ns, 0);
 }
 
+/* A number anywhere in the first 64 bytes makes a payload another one, whatever follows. */
+static void numbers_are_seen(void **state)
+{
+	static const uint32_t lengths[] = {12, 64, 96, 97, 200, 1400, 8900};
+	static uint8_t bytes[8900];
+
+	for (size_t k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
+		const struct frame_view view = {.payload = bytes,
+						.payload_bytes = lengths[k],
+						.segment_bytes = lengths[k],
+						.datagrams = 1,
+						.source_be = SENDER};
+
+		for (uint32_t at = 0; at < 64 && at < lengths[k]; at++) {
+			memset(&sim, 0, sizeof(sim));
+			memset(bytes, 0x55, sizeof(bytes));
+			for (unsigned i = 0; i < 200; i++, bytes[at]++)
+				guard_admits(&sim.guard, &sim.rule, 7, &view, NS_PER_S + i);
+			assert_true(sim.rule.tracked > 100);
+			assert_int_equal(sim.rule.same, 0);
+		}
+	}
+}
+
 /* What one frame costs, on average over a stream and over equal payloads. */
 static void cost(void **state)
 {
@@ -290,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loops_are_held_and_streams_are_not),
 		cmocka_unit_test(holds_grow_and_end),
+		cmocka_unit_test(numbers_are_seen),
 		cmocka_unit_test(cost),
 	};
 
