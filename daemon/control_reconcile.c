@@ -242,8 +242,10 @@ static void open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 	struct ipc_msg msg = {.type = IPC_OPEN_OUTPUT, .iface = input_wanted(c, slot)};
 
 	/* A group of sockets reassembles or does not, from its beginning: another one is made. */
-	if (f->want_in && f->in_open && f->in_as.defrag != msg.iface.defrag)
+	if (f->want_in && f->in_open && f->in_as.defrag != msg.iface.defrag) {
 		close_input(c, slot);
+		c->rec.publish = true; /* a restarted control reads there what is set */
+	}
 	if (f->want_in && f->in_open && !input_fits(&f->in_as, &msg.iface)) {
 		f->changing = true;
 		f->before = f->in_as;

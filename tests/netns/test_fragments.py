@@ -126,8 +126,8 @@ for one in (a[0], b[0], b[1], a[1], a[2], b[2], *fragments(body(52, 100), 52, 14
 def flood(t):
     """The kernel bounds what waits for the rest; whole datagrams pass meanwhile, others after."""
     relay = t.mcrd("relay", config=DEFRAG)
-    t.run("relay", ["sysctl", "-qw", "net.ipv4.ipfrag_high_thresh=1000000",
-                    "net.ipv4.ipfrag_low_thresh=800000", "net.ipv4.ipfrag_time=2"])
+    t.run("relay", ["sysctl", "-qw", "net.ipv4.ipfrag_low_thresh=800000",
+                    "net.ipv4.ipfrag_high_thresh=1000000", "net.ipv4.ipfrag_time=2"])
     add(t, relay, rule(IN, PORT, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)
 
