@@ -142,7 +142,7 @@ struct ipc_start {
 	uint32_t flags;
 	uint64_t started_ns; /* CLOCK_MONOTONIC of the supervisor's start */
 	uint32_t busy_poll_us;
-	uint32_t outlets; /* control: how many sockets IPC_OPEN_OUTLET may ask for in all */
+	uint32_t outlets;  /* control: how many sockets IPC_OPEN_OUTLET may ask for in all */
 	uint32_t uid, gid; /* to become */
 };
 

@@ -244,6 +244,7 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 
 static void channel_event(struct process *p)
 {
+	static struct log_limit full;
 	struct ipc_msg msg;
 	int fd;
 
@@ -255,6 +256,10 @@ static void channel_event(struct process *p)
 			return;
 		if (ret == 0)
 			p->c->shutdown = true; /* the supervisor is gone: there is nothing to do */
+		else if (ret == -EMFILE)
+			log_limited(&full, control_now_ns(), SEV_ERROR, FAC_CONTROL_SOCKET,
+				    "no descriptor is free for a message of the supervisor: a "
+				    "configuration that was to be read again was not");
 		else if (ret < 0)
 			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-ret));
 		else

@@ -120,7 +120,13 @@ static void update_holds(struct control *c, uint64_t now_ns)
 /* Say a refusal once, not every time it is tried again. */
 static void refused(struct control *c, int *error, int status, const char *what, const char *name)
 {
-	if (*error != status)
+	static struct log_limit many;
+
+	/* A limit strikes hundreds at once, for one cause. */
+	if (*error != status && (status == -EMFILE || status == -EBUSY))
+		log_limited(&many, control_now_ns(), SEV_WARNING, FAC_NETWORK, "%s %s: %s", what,
+			    name, strerror(-status));
+	else if (*error != status)
 		log_msg(SEV_WARNING, FAC_NETWORK, "%s %s: %s", what, name, strerror(-status));
 	*error = status;
 	c->rec.failed = true;

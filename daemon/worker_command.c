@@ -224,9 +224,13 @@ void worker_commands(struct worker *w)
 	} while (m.type != IPC_SNAPSHOT && m.type != IPC_INPUT_CLOSE);
 	if (ret == 1)
 		return;
-	if (ret == 0)
+	/*
+	 * A descriptor for which there was no number is not sent again.  The next process is
+	 * given everything anew.
+	 */
+	if (ret == 0 || ret == -EMFILE)
 		w->supervisor_gone = true;
-	else if (ret != -EAGAIN)
+	if (ret < 0 && ret != -EAGAIN)
 		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
 			    "message of the supervisor refused: %s", strerror(-ret));
 }
