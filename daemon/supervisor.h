@@ -8,6 +8,7 @@
  *   supervisor_child.c    fork, exec, kill, reap, restart with back-off
  *   supervisor_health.c   heartbeats: who hangs
  *   supervisor_control.c  what control is given, and its messages
+ *   supervisor_budget.c   how many messages control may send
  *   supervisor_worker.c   what a worker is given, and its messages
  *   supervisor_ring.c     the rings of the workers, and how much memory they lock
  *   supervisor_standin.c  workers that read the sockets of one that cannot run
@@ -403,6 +404,17 @@ void child_watch(struct supervisor *s, struct child *c, bool readable, bool writ
 int child_memfd(const char *name, size_t size);
 /* The same memory, for a reader.  Return: descriptor or negative errno. */
 int child_reader_fd(int fd);
+
+/* --- supervisor_budget.c --- */
+/**
+ * struct control_budget - messages that control may send
+ * @most:  at once; a multiple of @per_s
+ * @per_s: for long, each second
+ */
+extern const struct control_budget {
+	unsigned most;
+	unsigned per_s;
+} control_budget;
 
 /* --- supervisor_control.c --- */
 /* Sends to control; kills it when it does not take it, so that it starts afresh. */

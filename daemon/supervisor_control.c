@@ -22,14 +22,6 @@
 #define MESSAGES_PER_WAKE 64
 #define SERVE_NS          (50 * NS_PER_MS) /* so that others are served, too */
 
-/*
- * A rule takes one request, an interface some more; so the most that an honest control
- * has to say at once is a fraction of this, and who floods has it spent within seconds.
- */
-#define BUDGET_MAX   200000u
-#define BUDGET_PER_S 20000u
-#define REFILL_NS    (BUDGET_MAX / BUDGET_PER_S * NS_PER_S) /* from nothing to the most */
-
 static struct child *control(struct supervisor *s)
 {
 	return &s->child[CONTROL_INDEX];
@@ -104,7 +96,7 @@ void control_begin(struct supervisor *s)
 			  .gid = s->identity.gid}};
 
 	__atomic_store_n(&s->heartbeat->heartbeat_ns, 0, __ATOMIC_RELAXED);
-	s->budget = BUDGET_MAX;
+	s->budget = control_budget.most;
 	s->joins.round = ++s->round;
 	give(s, GIFT_HEARTBEAT, 0, s->heartbeat_fd);
 	give(s, GIFT_CONTROL_LISTENER, 0, s->control_listener);
@@ -179,15 +171,17 @@ static void refuse_for_room(struct supervisor *s, const struct ipc_msg *m)
 
 static void refill_budget(struct supervisor *s)
 {
+	const uint64_t refill_ns = control_budget.most / control_budget.per_s * NS_PER_S;
 	uint64_t now_ns = supervisor_now_ns(), since_ns = now_ns - s->budget_ns, more;
 
 	/* A silence of days multiplied is more than 64 bits hold. */
-	if (since_ns > REFILL_NS)
-		since_ns = REFILL_NS;
-	more = since_ns * BUDGET_PER_S / NS_PER_S;
+	if (since_ns > refill_ns)
+		since_ns = refill_ns;
+	more = since_ns * control_budget.per_s / NS_PER_S;
 	if (more == 0)
 		return;
-	s->budget = more > BUDGET_MAX - s->budget ? BUDGET_MAX : s->budget + (unsigned)more;
+	s->budget = more > control_budget.most - s->budget ? control_budget.most
+							   : s->budget + (unsigned)more;
 	s->budget_ns = now_ns;
 }
 

@@ -2,7 +2,7 @@
 /*
  * test_supervisor_control.c - how much control may say: its budget, and how it fills again
  *
- * Links: daemon/supervisor_control.c core/ipc.c core/addr.c
+ * Links: daemon/supervisor_budget.c daemon/supervisor_control.c core/ipc.c core/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
