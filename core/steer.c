@@ -30,6 +30,7 @@
 #include "core/steer.h"
 
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <stdlib.h>
 
 #define ETHER_BYTES  14
@@ -88,6 +89,18 @@ static void emit_stmt(struct writer *w, uint16_t code, uint32_t k)
 static unsigned link_bytes(enum link_layer link)
 {
 	return link == LINK_ETHERNET ? ETHER_BYTES : 0;
+}
+
+/*
+ * Falls through for a frame that arrives; passes no frame that leaves.  The kernel spares a
+ * fan-out group these since Linux 6.7 only (PACKET_FANOUT_FLAG_IGNORE_OUTGOING); older ones
+ * take the flag, and do nothing.
+ */
+static void emit_is_arriving(struct writer *w)
+{
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_PKTTYPE));
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PACKET_OUTGOING);
+	emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
 }
 
 /* Falls through for a frame without tag, or with VID 0 and no other tag; else returns @tagged. */
@@ -282,6 +295,7 @@ unsigned steer_filter_ipv4_udp(enum link_layer link,
 {
 	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
 
+	emit_is_arriving(&w);
 	emit_is_ipv4_udp(&w, link, RET_NOTHING);
 	emit_stmt(&w, BPF_RET | BPF_K, RET_WHOLE);
 	return w.n;
@@ -294,6 +308,7 @@ unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
 
 	*exact = true;
 	n = sort_unique(wants, n);
+	emit_is_arriving(&w);
 	emit_is_ipv4_udp(&w, link, RET_NOTHING);
 	if (n) {
 		emit_port(&w, link);
@@ -312,6 +327,7 @@ unsigned steer_filter_foreign(enum link_layer link, struct sock_filter prog[stat
 {
 	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
 
+	emit_is_arriving(&w);
 	emit_is_untagged(&w, RET_NOTHING);
 	emit_is_ipv4_udp(&w, link, RET_WHOLE);
 	emit_stmt(&w, BPF_RET | BPF_K, RET_NOTHING);
@@ -322,6 +338,7 @@ unsigned steer_filter_vlan(struct sock_filter prog[static STEER_SMALL_MAX])
 {
 	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
 
+	emit_is_arriving(&w);
 	emit_is_untagged(&w, RET_WHOLE);
 	emit_stmt(&w, BPF_RET | BPF_K, RET_NOTHING);
 	return w.n;

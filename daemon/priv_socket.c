@@ -181,7 +181,8 @@ int priv_packet_ifindex(int sock)
  * The kernel numbers the members of a group in the order in which they join, and
  * after the interface was down in the order in which they were made; both are the
  * order of @socks.  A group has a hook of its own: PACKET_IGNORE_OUTGOING of its members
- * does not count.
+ * does not count.  The flag for a group counts since Linux 6.7; before, the filters alone
+ * keep out what leaves (core/steer.c).
  */
 static int join_fanout(const int *socks, unsigned n, unsigned type)
 {

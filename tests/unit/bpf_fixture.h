@@ -9,6 +9,7 @@
 #define TESTS_UNIT_BPF_FIXTURE_H
 
 #include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ struct sample {
 	bool vlan;
 	uint16_t tci; /* of the tag */
 	uint16_t protocol;
+	bool leaves; /* sent by the interface, rather than received */
 };
 
 struct machine {
@@ -53,6 +55,8 @@ static inline uint32_t load(struct machine *m, uint32_t k, unsigned bytes)
 
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL))
 		return m->s->protocol;
+	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE))
+		return m->s->leaves ? PACKET_OUTGOING : PACKET_MULTICAST;
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT))
 		return m->s->vlan;
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG))

@@ -268,7 +268,7 @@ static void room(void **state)
 	make_programs(LINK_ETHERNET, wants, n, BPF_MAXINSNS);
 	needed = p.n_wanted;
 	assert_true(p.exact);
-	for (unsigned max = 14; max <= needed + 2; max++) {
+	for (unsigned max = p.n_ipv4_udp; max <= needed + 2; max++) {
 		make_programs(LINK_ETHERNET, wants, n, max);
 		assert_int_equal(p.exact, max >= needed);
 		check_neighbours(LINK_ETHERNET, wants, n);
@@ -352,6 +352,34 @@ static void kinds(void **state)
 	s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, ETHER + 19);
 	assert_int_equal(reference(&s, wants, 1), FOREIGN);
 	check(&s, wants, 1);
+}
+
+/* A frame that the interface sends passes no program, whatever it is. */
+static void leaving(void **state)
+{
+	static const struct steer_want wants[] = {{0xef010101, 5000}};
+
+	for (enum link_layer link = LINK_ETHERNET; link < LINK_LAYERS; link++) {
+		struct sample s[] = {
+			sample_of(link, 0xef010101, 5000, 5, 60), /* wanted */
+			sample_of(link, 0xef010102, 5000, 5, 60),
+			sample_of(link, 0xef010101, 5000, 5, 60), /* tagged, see below */
+			sample_of(link, 0xe0000016, 0, 6, 54),    /* an IGMP report, see below */
+		};
+
+		s[2].vlan = true;
+		s[2].tci = 1;
+		s[3].bytes[(link == LINK_ETHERNET ? ETHER : 0) + 9] = IPPROTO_IGMP;
+		make_programs(link, wants, 1, BPF_MAXINSNS);
+		for (size_t i = 0; i < sizeof(s) / sizeof(s[0]); i++) {
+			check(&s[i], wants, 1);
+			s[i].leaves = true;
+			assert_int_equal(bpf_run(p.wanted, p.n_wanted, &s[i]), 0);
+			assert_int_equal(bpf_run(p.ipv4_udp, p.n_ipv4_udp, &s[i]), 0);
+			assert_int_equal(bpf_run(p.vlan, p.n_vlan, &s[i]), 0);
+			assert_int_equal(bpf_run(p.foreign, p.n_foreign, &s[i]), 0);
+		}
+	}
 }
 
 /* What passes passes whole: the longest super-datagram is 65,535 bytes of IP behind Ethernet. */
@@ -518,6 +546,7 @@ int main(void)
 		cmocka_unit_test(room),
 		cmocka_unit_test(random_frames),
 		cmocka_unit_test(kinds),
+		cmocka_unit_test(leaving),
 		cmocka_unit_test(passes_whole),
 		cmocka_unit_test(nothing_passes_nothing),
 		cmocka_unit_test(fanout_is_steer_worker),
