@@ -55,7 +55,7 @@ HARNESS_MAINS := $(wildcard harness/tools/*.c)
 # mcrctl links the library of control's client side only; see daemon/README.md.
 CTL_SRCS      := $(wildcard daemon/ctl_*.c)
 
-CORE_SRCS    := $(wildcard core/*.c)
+CORE_SRCS    := $(wildcard core/*/*.c)
 DAEMON_SRCS  := $(filter-out $(DAEMON_MAINS) $(CTL_SRCS),$(wildcard daemon/*.c))
 HARNESS_SRCS := $(wildcard harness/*.c)
 UNIT_SRCS    := $(wildcard tests/unit/test_*.c)
@@ -125,7 +125,7 @@ $(foreach t,$(UNIT_SRCS),$(eval $(call unit_rule,$(t))))
 
 # Fuzzers need clang's libFuzzer and always run with the sanitizers on.
 define fuzz_rule
-$(BUILD)/fuzz/$(notdir $(1:.c=)): $(1) $(call unit_links,$(1)) $(wildcard core/*.h tests/fuzz/*.h)
+$(BUILD)/fuzz/$(notdir $(1:.c=)): $(1) $(call unit_links,$(1)) $(wildcard core/*/*.h tests/fuzz/*.h)
 	@mkdir -p $$(@D)
 	$$(call say,FUZZ,$$@)clang -std=gnu17 $(WARNINGS) -D_GNU_SOURCE -I. -O1 -g -DMCR_SANITIZED=1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \

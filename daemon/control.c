@@ -22,8 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/ruleset.h"
-#include "core/statpage.h"
+#include "core/base/statpage.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control_method.h"
 #include "daemon/control_notice.h"
 #include "daemon/control_process.h"

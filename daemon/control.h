@@ -20,8 +20,8 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "core/clock.h"
-#include "core/config.h"
+#include "core/base/clock.h"
+#include "core/text/config.h"
 #include "daemon/control_client.h"
 #include "daemon/control_drift.h"
 #include "daemon/control_iface.h"

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/config.h"
-#include "core/ruleset.h"
-#include "core/steer.h"
+#include "core/rules/ruleset.h"
+#include "core/rules/steer.h"
+#include "core/text/config.h"
 #include "daemon/control.h"
 
 uint64_t control_iface_workers(const struct control *c, const char *name, bool *found)

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/request.h"
+#include "core/text/request.h"
 #include "daemon/control_client_priv.h"
 
 void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line,

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #define CLIENTS_PER_LISTENER  64
 #define CLIENTS_MAX           (2 * CLIENTS_PER_LISTENER)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/request.h"
+#include "core/text/request.h"
 #include "daemon/control_client_priv.h"
 
 /* It may go on sending for a while; what it sends is not looked at. */

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "core/complaint.h"
-#include "core/request.h"
+#include "core/base/complaint.h"
+#include "core/text/request.h"
 #include "daemon/control_client_priv.h"
 
 size_t client_out_pending(const struct client *cl)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/config.h"
+#include "core/base/complaint.h"
+#include "core/text/config.h"
 #include "daemon/control_client_priv.h"
 
 void client_upload_drop(struct control_clients *cs, struct client *cl)

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/complaint.h"
-#include "core/config.h"
-#include "core/statpage.h"
+#include "core/base/complaint.h"
+#include "core/base/statpage.h"
+#include "core/text/config.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
 #include "daemon/control_process.h"

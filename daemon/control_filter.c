@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ruleset.h"
-#include "core/steer.h"
+#include "core/rules/ruleset.h"
+#include "core/rules/steer.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
 

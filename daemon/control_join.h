@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/ipc.h"
-#include "core/rule.h"
+#include "core/base/ipc.h"
+#include "core/rules/rule.h"
 
 #define CONTROL_JOIN_BUCKETS 4096
 

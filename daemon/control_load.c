@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/config.h"
-#include "core/ruleset.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
+#include "core/text/config.h"
 #include "daemon/control.h"
 
 /* What the set says about a rule's field, as a field of the configuration. */

@@ -4,7 +4,7 @@
  *
  * Two ways lead there.  The wiring of this host has changed since rules were added, so that
  * some close a circle now: control sees it and publishes them as looping.  Or datagrams come
- * back over another relay: a worker's storm guard (core/guard.h) sees it and says so in its
+ * back over another relay: a worker's storm guard (core/relay/guard.h) sees it and says so in its
  * status page.
  */
 #ifndef DAEMON_CONTROL_LOOP_H
@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/limits.h"
-#include "core/rule.h"
+#include "core/base/limits.h"
+#include "core/rules/rule.h"
 
 struct control;
 struct ruleset_entry;

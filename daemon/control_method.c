@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/request.h"
-#include "core/ruleset.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
+#include "core/text/request.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
 #include "daemon/control_show.h"

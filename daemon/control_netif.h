@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/addr.h"
-#include "core/limits.h"
+#include "core/base/addr.h"
+#include "core/base/limits.h"
 
 struct nlmsghdr;
 

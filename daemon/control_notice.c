@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ruleset.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
 

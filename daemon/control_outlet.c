@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/ruleset.h"
-#include "core/snapshot.h"
+#include "core/rules/ruleset.h"
+#include "core/rules/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
 

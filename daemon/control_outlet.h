@@ -14,7 +14,7 @@
  *
  * An outlet is opened anew when what it depends on changes: the interface, the workers of
  * the rule, or the address that it was connected from.  Sends choose their source address
- * by themselves (core/match.h), but an ICMP message finds a socket by the address that it
+ * by themselves (core/relay/match.h), but an ICMP message finds a socket by the address that it
  * was connected from.  The snapshot names the outlets, so that a restarted control finds
  * the same ones again.
  */
@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/ipc.h"
-#include "core/limits.h"
+#include "core/base/ipc.h"
+#include "core/base/limits.h"
 
 struct control;
 struct rec_iface;

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/rule.h"
+#include "core/base/complaint.h"
+#include "core/rules/rule.h"
 #include "daemon/control.h"
 
 static const char *const state_names[] = {

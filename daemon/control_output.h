@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/snapshot.h"
+#include "core/rules/snapshot.h"
 
 struct complaint;
 struct control;

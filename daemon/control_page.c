@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/complaint.h"
-#include "core/request.h"
-#include "core/ruleset.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
+#include "core/text/request.h"
 #include "daemon/control.h"
 
 #define HEAD_BYTES (256u << 10) /* of an answer, beside its rules */

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/ipc.h"
-#include "core/limits.h"
+#include "core/base/ipc.h"
+#include "core/base/limits.h"
 
 struct control;
 struct heartbeat_page;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 
 struct control;
 

@@ -31,7 +31,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 struct nlmsghdr;
 

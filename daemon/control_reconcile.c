@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/hash.h"
-#include "core/ruleset.h"
+#include "core/base/hash.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/control_filter.h"
 #include "daemon/control_standin.h"

@@ -31,10 +31,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/clock.h"
-#include "core/ipc.h"
-#include "core/rule.h"
-#include "core/steer.h"
+#include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/rules/rule.h"
+#include "core/rules/steer.h"
 #include "daemon/control_join.h"
 #include "daemon/control_netif.h"
 #include "daemon/control_output.h"

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/config.h"
-#include "core/request.h"
-#include "core/ruleset.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
+#include "core/text/config.h"
+#include "core/text/request.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
 #include "daemon/control_page.h"

@@ -7,9 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/fdsize.h"
-#include "core/ruleset.h"
-#include "core/snapshot.h"
+#include "core/base/fdsize.h"
+#include "core/rules/ruleset.h"
+#include "core/rules/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
 #include "daemon/control_notice.h"

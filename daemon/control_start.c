@@ -9,7 +9,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "core/statpage.h"
+#include "core/base/statpage.h"
 #include "daemon/control.h"
 #include "daemon/control_process.h"
 #include "daemon/log.h"

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/fdsize.h"
-#include "core/ruleset.h"
+#include "core/base/fdsize.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/log.h"
 

@@ -3,7 +3,7 @@
  * control_stats.h - read the shared pages; totals, and the lines that scrapers read
  *
  * Workers write their pages whenever they like and may be compromised: everything
- * read here is copied and checked by core/statpage.h.  A page that is missing or
+ * read here is copied and checked by core/base/statpage.h.  A page that is missing or
  * makes no sense counts as zeroes.
  */
 #ifndef DAEMON_CONTROL_STATS_H
@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/counters.h"
-#include "core/limits.h"
-#include "core/statpage.h"
+#include "core/base/counters.h"
+#include "core/base/limits.h"
+#include "core/base/statpage.h"
 
 struct control;
 struct rule;

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/ipc.h"
+#include "core/base/ipc.h"
 
 #define SUPER_WINDOW    64
 #define SUPER_QUEUE_MAX (1u << 18) /* requests; more means that something loops */

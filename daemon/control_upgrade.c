@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/request.h"
+#include "core/base/complaint.h"
+#include "core/text/request.h"
 #include "daemon/control.h"
 #include "daemon/control_show.h"
 #include "daemon/ending.h"

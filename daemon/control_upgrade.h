@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "core/ipc.h"
+#include "core/base/ipc.h"
 
 struct client_answer;
 struct control;

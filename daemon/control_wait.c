@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/ruleset.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/control_page.h"
 #include "daemon/control_show.h"

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/limits.h"
-#include "core/request.h"
+#include "core/base/limits.h"
+#include "core/text/request.h"
 
 struct client_answer;
 struct control;

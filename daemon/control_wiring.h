@@ -2,7 +2,7 @@
 /*
  * control_wiring.h - where on this host arrives what an interface sends, from the links
  *
- * core/wiring.h has what it is for.  It is made for the interfaces that rules name, and
+ * core/rules/wiring.h has what it is for.  It is made for the interfaces that rules name, and
  * again when links or addresses have changed or another name has come up.
  */
 #ifndef DAEMON_CONTROL_WIRING_H
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/limits.h"
-#include "core/wiring.h"
+#include "core/base/limits.h"
+#include "core/rules/wiring.h"
 
 struct control;
 struct control_netif;

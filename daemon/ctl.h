@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/complaint.h"
+#include "core/base/complaint.h"
 
 struct cJSON;
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/addr.h"
-#include "core/json_field.h"
-#include "core/rule.h"
+#include "core/base/addr.h"
+#include "core/rules/rule.h"
+#include "core/text/json_field.h"
 #include "daemon/ctl.h"
 
 const struct ctl_option ctl_add_options[] = {

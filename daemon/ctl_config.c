@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config.h"
-#include "core/json_text.h"
-#include "core/request.h"
+#include "core/text/config.h"
+#include "core/text/json_text.h"
+#include "core/text/request.h"
 #include "daemon/ctl.h"
 #include "daemon/ctl_file.h"
 

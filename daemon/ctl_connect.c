@@ -17,9 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/json_text.h"
-#include "core/request.h"
+#include "core/base/clock.h"
+#include "core/text/json_text.h"
+#include "core/text/request.h"
 #include "daemon/ctl.h"
 
 #define ANSWER_MS        10000

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/json_text.h"
-#include "core/request.h"
+#include "core/text/json_text.h"
+#include "core/text/request.h"
 #include "daemon/ctl.h"
 
 #define ATTEMPTS   20 /* while the rules keep changing */

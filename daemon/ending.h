@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "core/ipc.h"
+#include "core/base/ipc.h"
 
 #define ENDING_TEXT_MAX 96
 

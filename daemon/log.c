@@ -32,7 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 
 #define LINE_BYTES    2048
 #define MESSAGE_BYTES 1024

@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "core/limits.h"
+#include "core/base/limits.h"
 #include "daemon/log.h"
 #include "daemon/roles.h"
 #include "daemon/version.h"

@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/ipc.h"
+#include "core/base/ipc.h"
 
 struct addr;
 struct sock_fprog;

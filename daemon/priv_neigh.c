@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/addr.h"
+#include "core/base/addr.h"
 #include "daemon/priv.h"
 
 #define NEIGH_WORKS (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)

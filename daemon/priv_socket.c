@@ -22,8 +22,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/addr.h"
-#include "core/steer.h"
+#include "core/base/addr.h"
+#include "core/rules/steer.h"
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23

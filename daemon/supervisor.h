@@ -35,9 +35,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "core/ipc.h"
-#include "core/ring.h"
-#include "core/statpage.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
+#include "core/relay/ring.h"
 #include "daemon/priv.h"
 #include "daemon/roles.h"
 

@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"

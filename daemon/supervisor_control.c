@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/statpage.h"
+#include "core/base/clock.h"
+#include "core/base/statpage.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 

@@ -21,8 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/arena.h"
-#include "core/steer.h"
+#include "core/relay/arena.h"
+#include "core/rules/steer.h"
 #include "daemon/descriptor_reserve.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"

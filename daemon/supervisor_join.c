@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/hash.h"
+#include "core/base/hash.h"
 #include "daemon/descriptor_reserve.h"
 #include "daemon/igmp_list.h"
 #include "daemon/supervisor.h"

@@ -11,7 +11,7 @@
  * The state of a kind is one time: when the burst would be whole again (the generic cell
  * rate algorithm, ITU-T I.371).
  */
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/supervisor.h"
 
 static const struct {

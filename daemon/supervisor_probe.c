@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/supervisor.h"
 
 #define PROBES_PER_S 256u

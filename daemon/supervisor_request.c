@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/snapshot.h"
+#include "core/rules/snapshot.h"
 #include "daemon/descriptor_reserve.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"

@@ -3,7 +3,7 @@
  * supervisor_ring.c - the rings of the workers
  *
  * The supervisor makes each ring and keeps its descriptor, so that what a worker had
- * received lies there when it is dead (core/ring.h).
+ * received lies there when it is dead (core/relay/ring.h).
  *
  *   started  w->ring is fresh and inherited, w->last is read by the new process
  *   ready    w->ring becomes w->last, the one before is closed
@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/arena.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
+#include "core/relay/arena.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 

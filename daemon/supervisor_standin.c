@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/supervisor.h"
 
 #define RETURN_NS (1 * NS_PER_S)  /* then whoever does not answer hangs */

@@ -18,7 +18,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "core/limiter.h"
+#include "core/relay/limiter.h"
 #include "daemon/descriptor_reserve.h"
 #include "daemon/log.h"
 #include "daemon/notify.h"

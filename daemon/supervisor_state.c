@@ -25,10 +25,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/arena.h"
-#include "core/clock.h"
-#include "core/limiter.h"
-#include "core/snapshot.h"
+#include "core/base/clock.h"
+#include "core/relay/arena.h"
+#include "core/relay/limiter.h"
+#include "core/rules/snapshot.h"
 #include "daemon/supervisor.h"
 #include "daemon/version.h"
 

@@ -30,9 +30,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/arena.h"
-#include "core/clock.h"
-#include "core/snapshot.h"
+#include "core/base/clock.h"
+#include "core/relay/arena.h"
+#include "core/rules/snapshot.h"
 #include "daemon/ending.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/igmp_list.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"

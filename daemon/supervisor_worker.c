@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/arena.h"
-#include "core/clock.h"
+#include "core/base/clock.h"
+#include "core/relay/arena.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 

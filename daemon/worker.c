@@ -20,7 +20,7 @@
  *        -> flush: queue sends -> submit; they complete at once
  *        -> give buffers back, arm what ended -> commands of the supervisor
  *
- * core/journal.h has what is written down on the way, so that a successor goes on from any
+ * core/relay/journal.h has what is written down on the way, so that a successor goes on from any
  * point of it.
  *
  * Between two turns of the loop nothing is gathered and nothing is in flight, which is
@@ -38,12 +38,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/clock.h"
-#include "core/egress.h"
-#include "core/limiter.h"
-#include "core/match.h"
-#include "core/relay.h"
-#include "core/statpage.h"
+#include "core/base/clock.h"
+#include "core/base/statpage.h"
+#include "core/relay/egress.h"
+#include "core/relay/limiter.h"
+#include "core/relay/match.h"
+#include "core/relay/relay.h"
 #include "daemon/priv.h"
 #include "daemon/roles.h"
 

@@ -14,12 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/bufpool.h"
-#include "core/egress.h"
-#include "core/ipc.h"
-#include "core/journal.h"
-#include "core/pace.h"
-#include "core/ring.h"
+#include "core/base/ipc.h"
+#include "core/relay/bufpool.h"
+#include "core/relay/egress.h"
+#include "core/relay/journal.h"
+#include "core/relay/pace.h"
+#include "core/relay/ring.h"
 #include "daemon/log.h"
 
 struct limit_page;

@@ -12,12 +12,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/egress.h"
-#include "core/fdsize.h"
-#include "core/match.h"
-#include "core/relay.h"
-#include "core/snapshot.h"
-#include "core/statpage.h"
+#include "core/base/fdsize.h"
+#include "core/base/statpage.h"
+#include "core/relay/egress.h"
+#include "core/relay/match.h"
+#include "core/relay/relay.h"
+#include "core/rules/snapshot.h"
 #include "daemon/roles.h"
 #include "daemon/worker.h"
 

@@ -2,16 +2,16 @@
 /*
  * worker_recover.c - going on where the last worker was killed
  *
- * core/recover.h has the mechanism.  Nothing is armed before there is a table, so until
+ * core/relay/recover.h has the mechanism.  Nothing is armed before there is a table, so until
  * then a worker only keeps what it found; what arrives waits in the sockets.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/egress.h"
-#include "core/recover.h"
-#include "core/relay.h"
-#include "core/statpage.h"
+#include "core/base/statpage.h"
+#include "core/relay/egress.h"
+#include "core/relay/recover.h"
+#include "core/relay/relay.h"
 #include "daemon/worker.h"
 
 void worker_take_over(struct worker *w, const struct ring_info *own, const struct ring_queue *last)

@@ -16,11 +16,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/clock.h"
-#include "core/egress.h"
-#include "core/recover.h"
-#include "core/relay.h"
-#include "core/statpage.h"
+#include "core/base/clock.h"
+#include "core/base/statpage.h"
+#include "core/relay/egress.h"
+#include "core/relay/recover.h"
+#include "core/relay/relay.h"
 #include "daemon/roles.h"
 #include "daemon/worker.h"
 

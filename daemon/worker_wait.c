@@ -16,9 +16,9 @@
 #include <sys/time.h>
 #include <time.h>
 
-#include "core/clock.h"
-#include "core/match.h"
-#include "core/statpage.h"
+#include "core/base/clock.h"
+#include "core/base/statpage.h"
+#include "core/relay/match.h"
 #include "daemon/worker.h"
 
 #define TICK_US    50000u /* at most half of what the heartbeat promises */

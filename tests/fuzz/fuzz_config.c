@@ -3,10 +3,13 @@
  * fuzz_config.c - any text gives a configuration that survives writing and reading, or a
  * complaint with a place inside the text
  *
- * Links: core/config.c core/config_write.c core/complaint.c core/rule.c core/addr.c
- * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
- * Links: core/ruleset.c core/ruleset_cycle.c core/wiring.c core/ruleset_ifaces.c
- * Links: core/ruleset_index.c core/slot_pool.c
+ * Links: core/text/config.c core/text/config_write.c core/base/complaint.c core/rules/rule.c
+ * Links: core/base/addr.c
+ * Links: core/text/rule_json.c core/text/json_field.c core/text/json_text.c
+ * Links: core/text/json_scan.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/wiring.c
+ * Links: core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -14,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/config.h"
-#include "core/json_text.h"
+#include "core/base/complaint.h"
+#include "core/text/config.h"
+#include "core/text/json_text.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_place(const char *text, size_t size, const struct complaint *c)

@@ -5,13 +5,13 @@
  * The first input byte chooses the link layer and whether checksums are made right, so
  * that the fuzzer gets past them.
  *
- * Links: core/frame.c
+ * Links: core/relay/frame.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/frame.h"
+#include "core/relay/frame.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/frame_fixture.h"
 

@@ -5,7 +5,7 @@
  * First byte: the peer and the number of descriptors; then the message, raw and once
  * more with the right magic.
  *
- * Links: core/ipc.c core/addr.c
+ * Links: core/base/ipc.c core/base/addr.c
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ipc.h"
-#include "core/snapshot.h"
+#include "core/base/ipc.h"
+#include "core/rules/snapshot.h"
 #include "tests/fuzz/fuzz.h"
 
 static void must(bool promise)

@@ -10,7 +10,7 @@
  * destinations come, go, and are asked for again.
  *
  * Links: daemon/control_reach.c daemon/control_reach_netlink.c
- * Links: daemon/control_netif.c daemon/control_netif_parse.c core/addr.c
+ * Links: daemon/control_netif.c daemon/control_netif_parse.c core/base/addr.c
  */
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>

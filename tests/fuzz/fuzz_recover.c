@@ -6,11 +6,13 @@
  * bytes a patch, which name a place and what to write there.  The next worker must come
  * up, send what it makes of it, relay what arrives, and have every buffer back.
  *
- * Links: core/guard.c
+ * Links: core/relay/guard.c
  * Links: daemon/worker_ring.c daemon/worker_recover.c
- * Links: core/recover.c core/journal.c core/past.c core/refusal.c
- * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c
- * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/frame.c core/limiter.c
+ * Links: core/relay/recover.c core/relay/journal.c core/relay/past.c core/relay/refusal.c
+ * Links: core/relay/relay.c core/relay/egress.c core/relay/match.c core/rules/snapshot.c
+ * Links: core/rules/snapshot_parse.c
+ * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
+ * Links: core/relay/frame.c core/relay/limiter.c
  */
 #include <stddef.h>
 #include <stdint.h>

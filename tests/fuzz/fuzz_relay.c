@@ -5,17 +5,19 @@
  * The input is a list of steps of five bytes: a frame (which rule, size, segment size,
  * how it is spoilt), or a flush, a swap of the table, a change of the kernel's mood.
  *
- * Links: core/guard.c
- * Links: core/relay.c core/egress.c core/match.c core/snapshot.c core/snapshot_parse.c
- * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/frame.c core/limiter.c
- * Links: core/past.c core/refusal.c core/journal.c
+ * Links: core/relay/guard.c
+ * Links: core/relay/relay.c core/relay/egress.c core/relay/match.c core/rules/snapshot.c
+ * Links: core/rules/snapshot_parse.c
+ * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
+ * Links: core/relay/frame.c core/relay/limiter.c
+ * Links: core/relay/past.c core/relay/refusal.c core/relay/journal.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/bufpool.h"
-#include "core/relay.h"
+#include "core/relay/bufpool.h"
+#include "core/relay/relay.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/egress_fixture.h"
 #include "tests/unit/frame_fixture.h"

@@ -14,7 +14,7 @@
  * Links: daemon/igmp_list.c
  * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
  * Links: daemon/descriptor_reserve.c
- * Links: daemon/version.c core/ipc.c core/addr.c
+ * Links: daemon/version.c core/base/ipc.c core/base/addr.c
  */
 #include <dirent.h>
 #include <sched.h>

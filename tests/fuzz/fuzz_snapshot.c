@@ -6,14 +6,14 @@
  * snapshot of a few rules, changed at the places that the input names, with size and
  * hash put right afterwards.  What is accepted must keep the promises of the view.
  *
- * Links: core/snapshot.c core/snapshot_parse.c core/addr.c
+ * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/base/addr.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rule.h"
-#include "core/snapshot.h"
+#include "core/rules/rule.h"
+#include "core/rules/snapshot.h"
 #include "tests/fuzz/fuzz.h"
 
 static void must(bool promise)

@@ -5,14 +5,14 @@
  * The page is too large to be fuzzed whole, so the input is a list of changes to a
  * valid page, at its head and in the slots, followed by reads of slots it names.
  *
- * Links: core/statpage.c
+ * Links: core/base/statpage.c
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/statpage.h"
+#include "core/base/statpage.h"
 #include "tests/fuzz/fuzz.h"
 
 static void must(int promise)

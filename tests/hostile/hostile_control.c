@@ -29,7 +29,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/control.h"
 #include "daemon/control_process.h"
 #include "daemon/roles.h"

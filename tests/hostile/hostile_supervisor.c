@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "core/ipc.h"
+#include "core/base/ipc.h"
 #include "daemon/roles.h"
 #include "daemon/supervisor.h"
 #include "tests/hostile/hostile.h"

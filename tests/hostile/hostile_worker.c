@@ -23,8 +23,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "core/match.h"
-#include "core/ring.h"
+#include "core/relay/match.h"
+#include "core/relay/ring.h"
 #include "daemon/roles.h"
 #include "daemon/worker.h"
 #include "tests/hostile/hostile.h"

@@ -28,7 +28,7 @@ from support_rules import add, memberships, output, rule
 
 HERE = Path(__file__).resolve().parent
 IN, OUT = "239.1.1.1", "239.2.2.2"
-RULES_MAX = 16384  # core/limits.h
+RULES_MAX = 16384  # core/base/limits.h
 JOINS_MAX = 2 * RULES_MAX
 OWN_ADDRESSES = {"10.20.0.1", "10.90.1.1", "127.0.0.1"}
 CONTROL, WORKER = "--role=control", "--role=worker"

@@ -16,7 +16,7 @@ from mcrlab import main, scenario
 from support_rules import add, held, nonzero, output, rule
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
-BURST_S = 0.05  # what a silent rule saves up; see core/limiter.h
+BURST_S = 0.05  # what a silent rule saves up; see core/relay/limiter.h
 
 
 def all_received(t, relay, count):

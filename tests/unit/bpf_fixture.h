@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/ipc.h"
+#include "core/base/ipc.h"
 
 #define ETHER 14
 

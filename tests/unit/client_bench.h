@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/request.h"
+#include "core/text/request.h"
 #include "daemon/control_client.h"
 
 #define S        1000000000ull

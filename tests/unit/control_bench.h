@@ -26,9 +26,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/complaint.h"
-#include "core/ruleset.h"
-#include "core/snapshot.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
+#include "core/rules/snapshot.h"
 #include "daemon/control.h"
 #include "daemon/control_load.h"
 #include "daemon/control_notice.h"

@@ -9,8 +9,8 @@
 #ifndef TESTS_UNIT_EGRESS_BATCH_FIXTURE_H
 #define TESTS_UNIT_EGRESS_BATCH_FIXTURE_H
 
-#include "core/bufpool.h"
-#include "core/ipc.h"
+#include "core/base/ipc.h"
+#include "core/relay/bufpool.h"
 #include "tests/unit/egress_fixture.h"
 #include "tests/unit/table_fixture.h"
 

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/egress.h"
+#include "core/relay/egress.h"
 
 #define FAKE_LOG_MAX     20000u
 #define FAKE_GOT_MAX     400000u

@@ -25,8 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/ipc.h"
-#include "core/statpage.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "daemon/roles.h"
 
 #define FAR_AHEAD_NS 60000000000ull

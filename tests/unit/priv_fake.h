@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/steer.h"
+#include "core/rules/steer.h"
 #include "daemon/priv.h"
 
 /* What the replaced calls were asked for, and what they answer. */

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 #include "tests/unit/priv_fake.h"

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "core/complaint.h"
-#include "core/ruleset.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
 
 #define OUT_A "eth1 239.2.2.1:6000"
 #define OUT_B "eth2 239.2.2.2:6000"

@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/arena.h"
-#include "core/clock.h"
-#include "core/limiter.h"
+#include "core/base/clock.h"
+#include "core/relay/arena.h"
+#include "core/relay/limiter.h"
 #include "daemon/supervisor.h"
 
 #define WORKERS 2u

@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/limiter.h"
-#include "core/match.h"
-#include "core/rule.h"
-#include "core/snapshot.h"
-#include "core/statpage.h"
+#include "core/base/statpage.h"
+#include "core/relay/limiter.h"
+#include "core/relay/match.h"
+#include "core/rules/rule.h"
+#include "core/rules/snapshot.h"
 
 #define TABLE_IFACES    4
 #define TABLE_MTU       1500

@@ -2,7 +2,7 @@
 /*
  * test_addr.c - text form and kinds of addresses
  *
- * Links: core/addr.c
+ * Links: core/base/addr.c
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "core/addr.h"
+#include "core/base/addr.h"
 
 static const struct {
 	const char *text;

@@ -2,7 +2,7 @@
 /*
  * test_arena.c - the parts of a worker's memory neither overlap nor leave it
  *
- * Links: core/arena.c
+ * Links: core/relay/arena.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/arena.h"
+#include "core/relay/arena.h"
 
 struct part {
 	size_t from, bytes;

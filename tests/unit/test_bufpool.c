@@ -5,7 +5,7 @@
  * The kernel's side of a buffer ring is played by the test: it takes entries from its
  * own head up to the tail that the pool published.
  *
- * Links: core/bufpool.c core/arena.c
+ * Links: core/relay/bufpool.c core/relay/arena.c
  */
 #include <errno.h>
 #include <liburing.h>
@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "core/bufpool.h"
+#include "core/relay/bufpool.h"
 
 struct fixture {
 	void *arena;

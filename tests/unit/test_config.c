@@ -2,11 +2,13 @@
 /*
  * test_config.c - configurations: read, written, and refused with line, column and field
  *
- * Links: core/wiring.c
- * Links: core/config.c core/config_write.c core/complaint.c core/rule.c core/addr.c
- * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
- * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
- * Links: core/ruleset_index.c core/slot_pool.c
+ * Links: core/rules/wiring.c
+ * Links: core/text/config.c core/text/config_write.c core/base/complaint.c core/rules/rule.c
+ * Links: core/base/addr.c
+ * Links: core/text/rule_json.c core/text/json_field.c core/text/json_text.c
+ * Links: core/text/json_scan.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +22,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/config.h"
+#include "core/base/complaint.h"
+#include "core/text/config.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -2,13 +2,15 @@
 /*
  * test_control_client.c - lines in, answers out, in order, and each client its share
  *
- * Links: core/wiring.c
+ * Links: core/rules/wiring.c
  * Links: daemon/control_client.c daemon/control_client_input.c daemon/control_client_output.c
  * Links: daemon/control_client_upload.c
- * Links: core/request.c core/response.c core/config.c core/complaint.c core/rule.c core/addr.c
- * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
- * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
- * Links: core/ruleset_index.c core/slot_pool.c
+ * Links: core/text/request.c core/text/response.c core/text/config.c core/base/complaint.c
+ * Links: core/rules/rule.c core/base/addr.c
+ * Links: core/text/rule_json.c core/text/json_field.c core/text/json_text.c
+ * Links: core/text/json_scan.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
 #include "tests/unit/client_bench.h"
 

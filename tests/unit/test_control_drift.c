@@ -4,7 +4,7 @@
  *
  * Links: daemon/control_loop.c
  * Links: daemon/control_wiring.c
- * Links: core/wiring.c
+ * Links: core/rules/wiring.c
  * Links: daemon/control_standin.c
  * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
  * Links: daemon/control_output.c
@@ -13,11 +13,14 @@
  * Links: daemon/control_join.c daemon/control_publish.c daemon/control_snapshot.c
  * Links: daemon/control_stats.c daemon/control_super.c daemon/control_netif.c
  * Links: daemon/control_netif_parse.c daemon/control_load.c daemon/control_drift.c
- * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
- * Links: core/ruleset_restore.c core/slot_pool.c core/rule.c core/addr.c core/complaint.c
- * Links: core/snapshot.c core/snapshot_parse.c core/steer.c core/ipc.c core/statpage.c
- * Links: core/counters.c core/config.c core/config_write.c core/rule_json.c
- * Links: core/json_field.c core/json_text.c core/json_scan.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_cycle.c
+ * Links: core/rules/ruleset_restore.c core/rules/slot_pool.c core/rules/rule.c core/base/addr.c
+ * Links: core/base/complaint.c
+ * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/rules/steer.c core/base/ipc.c
+ * Links: core/base/statpage.c
+ * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
+ * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
  * Links: daemon/control_outlet.c
  */
 #include "tests/unit/control_bench.h"

@@ -2,7 +2,7 @@
 /*
  * test_control_netif.c - crafted netlink messages, good and bad, and the table they make
  *
- * Links: daemon/control_netif.c daemon/control_netif_parse.c core/addr.c
+ * Links: daemon/control_netif.c daemon/control_netif_parse.c core/base/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

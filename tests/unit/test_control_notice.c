@@ -2,9 +2,11 @@
 /*
  * test_control_notice.c - which losses and changes of state become lines of the log
  *
- * Links: daemon/control_notice.c core/counters.c core/complaint.c core/rule.c core/addr.c
- * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c core/ruleset_index.c
- * Links: core/slot_pool.c core/wiring.c
+ * Links: daemon/control_notice.c core/base/counters.c core/base/complaint.c core/rules/rule.c
+ * Links: core/base/addr.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_index.c
+ * Links: core/rules/slot_pool.c core/rules/wiring.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ruleset.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control.h"
 #include "daemon/control_notice.h"
 #include "daemon/log.h"

@@ -5,7 +5,7 @@
  * The test is the kernel: it reads the questions and answers them.
  *
  * Links: daemon/control_reach.c daemon/control_reach_netlink.c daemon/control_netif_parse.c
- * Links: core/addr.c
+ * Links: core/base/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

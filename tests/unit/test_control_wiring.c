@@ -3,8 +3,10 @@
  * test_control_wiring.c - which links hear what another one sends
  *
  * Links: daemon/control_netif.c daemon/control_netif_parse.c daemon/control_wiring.c
- * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
- * Links: core/wiring.c core/slot_pool.c core/rule.c core/addr.c core/complaint.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_cycle.c
+ * Links: core/rules/wiring.c core/rules/slot_pool.c core/rules/rule.c core/base/addr.c
+ * Links: core/base/complaint.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +21,7 @@
 #include <errno.h>
 #include <net/if_arp.h>
 
-#include "core/ruleset.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control.h"
 #include "tests/unit/rule_words.h"
 

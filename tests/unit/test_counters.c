@@ -2,7 +2,7 @@
 /*
  * test_counters.c - names, errno to reason, sums and the conservation law
  *
- * Links: core/counters.c
+ * Links: core/base/counters.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "core/counters.h"
+#include "core/base/counters.h"
 
 static void names_differ(void **state)
 {

@@ -2,8 +2,10 @@
 /*
  * test_egress_refused.c - what becomes of a send that the kernel refuses
  *
- * Links: core/egress.c core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c
- * Links: core/addr.c core/bufpool.c core/arena.c core/counters.c core/past.c core/refusal.c
+ * Links: core/relay/egress.c core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
+ * Links: core/rules/snapshot_parse.c
+ * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
+ * Links: core/relay/past.c core/relay/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "core/outlet.h"
+#include "core/relay/outlet.h"
 #include "tests/unit/egress_batch_fixture.h"
 
 static int error, error_calls;

@@ -5,7 +5,7 @@
  * Each frame is copied into an allocation of exactly its length before it is parsed, so
  * that the sanitizers see a read beyond it.
  *
- * Links: core/frame.c core/counters.c
+ * Links: core/relay/frame.c core/base/counters.c
  */
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "core/frame.h"
+#include "core/relay/frame.h"
 #include "tests/unit/frame_fixture.h"
 
 #define GOOD DROP_REASONS /* no drop expected */

@@ -5,7 +5,7 @@
  * A clock that the test turns, in steps of a worker's pass.  What is received in each step
  * is sent at its end, unless the guard pauses; a loop brings back what was sent.
  *
- * Links: core/guard.c
+ * Links: core/relay/guard.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,9 +18,9 @@
 
 #include <cmocka.h>
 
-#include "core/clock.h"
-#include "core/frame.h"
-#include "core/guard.h"
+#include "core/base/clock.h"
+#include "core/relay/frame.h"
+#include "core/relay/guard.h"
 
 #define SENDER 0x0100000au
 #define OTHER  0x0200000au

@@ -2,7 +2,7 @@
 /*
  * test_ipc.c - who may send what to whom, and what survives the way
  *
- * Links: core/ipc.c core/addr.c
+ * Links: core/base/ipc.c core/base/addr.c
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "core/ipc.h"
-#include "core/snapshot.h"
+#include "core/base/ipc.h"
+#include "core/rules/snapshot.h"
 
 #define GROUP addr_from_ipv4_be(htonl(0xef010101))
 #define HOST  addr_from_ipv4_be(htonl(0x0a000001))

@@ -2,7 +2,7 @@
 /*
  * test_journal.c - what a commit carries on, and what it forgets
  *
- * Links: core/journal.c core/arena.c
+ * Links: core/relay/journal.c core/relay/arena.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "core/journal.h"
-#include "core/statpage.h"
+#include "core/base/statpage.h"
+#include "core/relay/journal.h"
 
 static struct journal j;
 static uint8_t *arena;

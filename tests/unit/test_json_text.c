@@ -2,7 +2,7 @@
 /*
  * test_json_text.c - JSON text: what is accepted, and where and why the rest is refused
  *
- * Links: core/json_text.c core/json_scan.c core/complaint.c
+ * Links: core/text/json_text.c core/text/json_scan.c core/base/complaint.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/json_text.h"
+#include "core/base/complaint.h"
+#include "core/text/json_text.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -2,7 +2,7 @@
 /*
  * test_limiter.c - token buckets over simulated time
  *
- * Links: core/limiter.c
+ * Links: core/relay/limiter.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "core/limiter.h"
-#include "core/match.h"
+#include "core/relay/limiter.h"
+#include "core/relay/match.h"
 
 #define SECOND 1000000000ull
 

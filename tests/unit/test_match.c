@@ -2,7 +2,8 @@
 /*
  * test_match.c - a worker's table: lookups, what a swap keeps, hashes, control messages
  *
- * Links: core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c core/addr.c
+ * Links: core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
+ * Links: core/rules/snapshot_parse.c core/base/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

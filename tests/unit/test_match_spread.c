@@ -4,7 +4,8 @@
  *
  * Measured as CPU time against that for keys without a pattern, in the same run.
  *
- * Links: core/match.c core/limiter.c core/snapshot.c core/snapshot_parse.c core/addr.c
+ * Links: core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
+ * Links: core/rules/snapshot_parse.c core/base/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "core/pace.h"
+#include "core/relay/pace.h"
 
 static void before_a_measure(void **state)
 {

@@ -2,11 +2,13 @@
 /*
  * test_request.c - JSON-RPC lines: what is accepted, what is refused and how, what is answered
  *
- * Links: core/wiring.c
- * Links: core/request.c core/response.c core/config.c core/complaint.c core/rule.c core/addr.c
- * Links: core/rule_json.c core/json_field.c core/json_text.c core/json_scan.c
- * Links: core/ruleset.c core/ruleset_cycle.c core/ruleset_ifaces.c
- * Links: core/ruleset_index.c core/slot_pool.c
+ * Links: core/rules/wiring.c
+ * Links: core/text/request.c core/text/response.c core/text/config.c core/base/complaint.c
+ * Links: core/rules/rule.c core/base/addr.c
+ * Links: core/text/rule_json.c core/text/json_field.c core/text/json_text.c
+ * Links: core/text/json_scan.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/complaint.h"
-#include "core/request.h"
+#include "core/base/complaint.h"
+#include "core/text/request.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -4,7 +4,7 @@
  *
  * Skipped where the kernel or a policy gives no io_uring.
  *
- * Links: core/ring.c core/bufpool.c core/arena.c
+ * Links: core/relay/ring.c core/relay/bufpool.c core/relay/arena.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "core/bufpool.h"
-#include "core/ring.h"
+#include "core/relay/bufpool.h"
+#include "core/relay/ring.h"
 
 #define WAIT_NS 2000000000ull
 

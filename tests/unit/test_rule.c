@@ -2,7 +2,7 @@
 /*
  * test_rule.c - which rules are refused, with what words, and what identifies one
  *
- * Links: core/rule.c core/addr.c core/complaint.c
+ * Links: core/rules/rule.c core/base/addr.c core/base/complaint.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include "core/complaint.h"
-#include "core/hash.h"
-#include "core/rule.h"
+#include "core/base/complaint.h"
+#include "core/base/hash.h"
+#include "core/rules/rule.h"
 
 static struct addr ip(const char *text)
 {

@@ -2,9 +2,10 @@
 /*
  * test_ruleset.c - identity, replacement, slots and loops of the rule set
  *
- * Links: core/wiring.c
- * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
- * Links: core/slot_pool.c core/rule.c core/addr.c core/complaint.c
+ * Links: core/rules/wiring.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_cycle.c
+ * Links: core/rules/slot_pool.c core/rules/rule.c core/base/addr.c core/base/complaint.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -18,9 +19,9 @@
 
 #include <cmocka.h>
 
-#include "core/complaint.h"
-#include "core/ruleset.h"
-#include "core/wiring.h"
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
+#include "core/rules/wiring.h"
 #include "tests/unit/rule_words.h"
 
 #define IN_A "eth0 239.1.1.1:5000"

@@ -2,9 +2,10 @@
 /*
  * test_ruleset_limits.c - the rule set when it is full, and how long it takes to fill
  *
- * Links: core/wiring.c
- * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
- * Links: core/slot_pool.c core/rule.c core/addr.c core/complaint.c
+ * Links: core/rules/wiring.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_cycle.c
+ * Links: core/rules/slot_pool.c core/rules/rule.c core/base/addr.c core/base/complaint.c
  */
 #include <errno.h>
 #include <time.h>

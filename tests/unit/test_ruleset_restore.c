@@ -2,9 +2,11 @@
 /*
  * test_ruleset_restore.c - rules return to their places, and new ones find the free ones
  *
- * Links: core/wiring.c
- * Links: core/ruleset.c core/ruleset_index.c core/ruleset_ifaces.c core/ruleset_cycle.c
- * Links: core/ruleset_restore.c core/slot_pool.c core/rule.c core/addr.c core/complaint.c
+ * Links: core/rules/wiring.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_cycle.c
+ * Links: core/rules/ruleset_restore.c core/rules/slot_pool.c core/rules/rule.c core/base/addr.c
+ * Links: core/base/complaint.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +18,7 @@
 
 #include <errno.h>
 
-#include "core/ruleset.h"
+#include "core/rules/ruleset.h"
 
 /* A rule of its own input, with @n outputs. */
 struct sample {

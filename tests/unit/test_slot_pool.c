@@ -2,7 +2,7 @@
 /*
  * test_slot_pool.c - never-used slots first, then freed ones, oldest first
  *
- * Links: core/slot_pool.c
+ * Links: core/rules/slot_pool.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "core/limits.h"
-#include "core/slot_pool.h"
+#include "core/base/limits.h"
+#include "core/rules/slot_pool.h"
 
 static void slot_pool_order(void **state)
 {

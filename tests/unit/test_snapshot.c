@@ -2,7 +2,7 @@
 /*
  * test_snapshot.c - what is written is read back, and nothing else is accepted
  *
- * Links: core/snapshot.c core/snapshot_parse.c core/addr.c
+ * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/base/addr.c
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-#include "core/ipc.h"
-#include "core/rule.h"
-#include "core/snapshot.h"
+#include "core/base/ipc.h"
+#include "core/rules/rule.h"
+#include "core/rules/snapshot.h"
 
 #define GROUP addr_from_ipv4_be(htonl(0xef010101))
 #define HOST  addr_from_ipv4_be(htonl(0x0a000001))

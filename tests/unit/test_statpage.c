@@ -2,7 +2,7 @@
 /*
  * test_statpage.c - pages are read whole and checked, whatever the writer does
  *
- * Links: core/statpage.c
+ * Links: core/base/statpage.c
  */
 #include <errno.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "core/statpage.h"
+#include "core/base/statpage.h"
 
 static struct worker_page *new_worker_page(void)
 {

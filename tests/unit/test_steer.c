@@ -5,7 +5,7 @@
  * The reference predicate below reads the same frame in plain C.  As root every kind of
  * program is also loaded, so that the kernel's checker has seen it.
  *
- * Links: core/steer.c
+ * Links: core/rules/steer.c
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-#include "core/steer.h"
+#include "core/rules/steer.h"
 #include "tests/unit/bpf_fixture.h"
 
 /* --- reference --- */

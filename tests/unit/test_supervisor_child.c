@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/supervisor.h"
 
 #define MINUTE_NS (60000 * NS_PER_MS)

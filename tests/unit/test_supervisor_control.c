@@ -2,7 +2,8 @@
 /*
  * test_supervisor_control.c - how much control may say: its budget, and how it fills again
  *
- * Links: daemon/supervisor_budget.c daemon/supervisor_control.c core/ipc.c core/addr.c
+ * Links: daemon/supervisor_budget.c daemon/supervisor_control.c core/base/ipc.c
+ * Links: core/base/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 

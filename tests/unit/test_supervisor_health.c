@@ -5,7 +5,7 @@
  * Time and the CPU time of the children are variables of the test.  A child that wants the CPU is
  * this process, which always does; one that does not is a process that is stopped.
  *
- * Links: daemon/supervisor_health.c core/statpage.c
+ * Links: daemon/supervisor_health.c core/base/statpage.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 

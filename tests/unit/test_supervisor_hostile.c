@@ -16,10 +16,11 @@
  * Links: daemon/supervisor_worker.c daemon/supervisor_request.c daemon/supervisor_iface.c
  * Links: daemon/supervisor_join.c daemon/supervisor_stats.c daemon/supervisor_health.c
  * Links: daemon/supervisor_upgrade.c daemon/supervisor_state.c daemon/supervisor_field.c
- * Links: daemon/ending.c daemon/log.c daemon/version.c core/ipc.c core/addr.c core/steer.c
- * Links: core/statpage.c core/counters.c
+ * Links: daemon/ending.c daemon/log.c daemon/version.c core/base/ipc.c core/base/addr.c
+ * Links: core/rules/steer.c
+ * Links: core/base/statpage.c core/base/counters.c
  * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c daemon/supervisor_ring.c
- * Links: core/ring.c core/arena.c
+ * Links: core/relay/ring.c core/relay/arena.c
  * Links: daemon/supervisor_outlet.c daemon/supervisor_standin.c
  */
 #include <setjmp.h>
@@ -32,7 +33,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "core/clock.h"
+#include "core/base/clock.h"
 #include "daemon/notify.h"
 #include "daemon/supervisor.h"
 #include "harness/slow.h"

@@ -5,7 +5,7 @@
  * The sockets are replaced by ones that hold twenty memberships, as the kernel's do.
  *
  * Links: daemon/igmp_list.c
- * Links: daemon/supervisor_join.c daemon/supervisor_field.c core/ipc.c core/addr.c
+ * Links: daemon/supervisor_join.c daemon/supervisor_field.c core/base/ipc.c core/base/addr.c
  * Links: daemon/descriptor_reserve.c
  */
 #include <setjmp.h>

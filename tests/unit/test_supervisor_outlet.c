@@ -7,7 +7,8 @@
  *
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
  * Links: daemon/supervisor_outlet.c daemon/igmp_list.c daemon/supervisor_verify.c
- * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
+ * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/base/ipc.c core/base/addr.c
+ * Links: core/rules/steer.c
  * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c daemon/supervisor_probe.c
  */
 #include <setjmp.h>

@@ -8,7 +8,8 @@
  * Links: daemon/supervisor_probe.c
  * Links: daemon/igmp_list.c daemon/supervisor_verify.c
  * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
- * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/ipc.c core/addr.c core/steer.c
+ * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/base/ipc.c core/base/addr.c
+ * Links: core/rules/steer.c
  * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c
  * Links: daemon/supervisor_outlet.c
  */
@@ -20,7 +21,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 
-#include "core/snapshot.h"
+#include "core/rules/snapshot.h"
 #include "tests/unit/request_bench.h"
 
 static void test_start(void **state)

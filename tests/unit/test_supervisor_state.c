@@ -7,7 +7,7 @@
  *
  * Links: daemon/igmp_list.c
  * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
- * Links: daemon/version.c core/ipc.c core/addr.c
+ * Links: daemon/version.c core/base/ipc.c core/base/addr.c
  * Links: daemon/descriptor_reserve.c
  */
 #include <setjmp.h>

@@ -5,8 +5,9 @@
  * The worker's end of a real channel is read here.  Its send buffer is made small,
  * so that it is full in the middle of a sync.
  *
- * Links: daemon/supervisor_worker.c daemon/supervisor_standin.c core/ipc.c core/addr.c
- * Links: core/statpage.c core/counters.c
+ * Links: daemon/supervisor_worker.c daemon/supervisor_standin.c core/base/ipc.c
+ * Links: core/base/addr.c
+ * Links: core/base/statpage.c core/base/counters.c
  * Links: daemon/supervisor_outlet.c daemon/descriptor_reserve.c
  */
 #include <setjmp.h>
@@ -22,7 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/snapshot.h"
+#include "core/rules/snapshot.h"
 #include "daemon/log.h"
 #include "daemon/supervisor.h"
 

@@ -24,9 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/egress.h"
-#include "core/recover.h"
-#include "core/relay.h"
+#include "core/relay/egress.h"
+#include "core/relay/recover.h"
+#include "core/relay/relay.h"
 #include "daemon/log.h"
 #include "daemon/worker.h"
 #include "tests/unit/egress_fixture.h"

@@ -20,7 +20,7 @@ SYS_PIDFD_GETFD = 438
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-# struct worker_page and struct heartbeat_page of mcrd's core/statpage.h
+# struct worker_page and struct heartbeat_page of mcrd's core/base/statpage.h
 WORKER_HEARTBEAT_OFFSET, WORKER_PID_OFFSET = 40, 56
 CONTROL_HEARTBEAT_OFFSET = 0
 BEAT_S = 0.02

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+/* ipc.c - check, send and receive the messages between the processes */
+#include "core/base/ipc.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/rules/snapshot.h"
+
+#define FROM_CONTROL (1u << IPC_FROM_CONTROL)
+#define FROM_WORKER  (1u << IPC_FROM_WORKER)
+#define TO_CONTROL   (1u << IPC_TO_CONTROL)
+#define TO_WORKER    (1u << IPC_TO_WORKER)
+
+/* Who may send a type, and whether it carries a descriptor. */
+static const struct type_row {
+	unsigned peers;
+	unsigned n_fds;
+} type_table[] = {
+	[IPC_CONFIGURE] = {FROM_CONTROL, 0},
+	[IPC_PIN] = {FROM_CONTROL, 0},
+	[IPC_SPAWN] = {FROM_CONTROL, 0},
+	[IPC_OPEN_INPUT] = {FROM_CONTROL, 0},
+	[IPC_CLOSE_INPUT] = {FROM_CONTROL, 0},
+	[IPC_SET_FILTER] = {FROM_CONTROL, 1},
+	[IPC_OPEN_OUTPUT] = {FROM_CONTROL, 0},
+	[IPC_CLOSE_OUTPUT] = {FROM_CONTROL, 0},
+	[IPC_OPEN_OUTLET] = {FROM_CONTROL, 0},
+	[IPC_CLOSE_OUTLET] = {FROM_CONTROL, 0},
+	[IPC_JOIN] = {FROM_CONTROL, 0},
+	[IPC_LEAVE] = {FROM_CONTROL, 0},
+	[IPC_BIND] = {FROM_CONTROL, 0},
+	[IPC_UNBIND] = {FROM_CONTROL, 0},
+	[IPC_PUBLISH] = {FROM_CONTROL, 1},
+	[IPC_REFRESH_STATS] = {FROM_CONTROL, 0},
+	[IPC_PROBE] = {FROM_CONTROL, 0},
+	[IPC_VERIFY] = {FROM_CONTROL, 0},
+	[IPC_STAND_IN] = {FROM_CONTROL, 0},
+	[IPC_RESTART_WORKER] = {FROM_CONTROL, 0},
+	[IPC_UPGRADE] = {FROM_CONTROL, 0},
+	[IPC_READY] = {FROM_CONTROL | FROM_WORKER, 0},
+	[IPC_GIVE] = {TO_CONTROL | TO_WORKER, 1},
+	[IPC_START] = {TO_CONTROL | TO_WORKER, 0},
+	[IPC_REPLY] = {TO_CONTROL, 0},
+	[IPC_WORKER_STATE] = {TO_CONTROL, 0},
+	[IPC_RELOAD] = {TO_CONTROL, 1},
+	[IPC_UPGRADED] = {TO_CONTROL, 0},
+	[IPC_SHUTDOWN] = {TO_CONTROL | TO_WORKER, 0},
+	[IPC_INPUT] = {TO_WORKER, 1},
+	[IPC_INPUT_CLOSE] = {TO_WORKER, 0},
+	[IPC_OUTPUT] = {TO_WORKER, 1},
+	[IPC_OUTPUT_CLOSE] = {TO_WORKER, 0},
+	[IPC_OUTLET] = {TO_WORKER, 1},
+	[IPC_OUTLET_CLOSE] = {TO_WORKER, 0},
+	[IPC_SNAPSHOT] = {TO_WORKER, 1},
+};
+static_assert(sizeof(type_table) / sizeof(type_table[0]) == IPC_TYPES, "a row each");
+
+static bool flags_valid(uint32_t flags)
+{
+	return (flags & ~(IPC_FLAG_PER_PACKET | IPC_FLAG_JSON_LOG | IPC_FLAG_READ_ONLY)) == 0;
+}
+
+static bool cpu_valid(int32_t cpu)
+{
+	return cpu >= -1 && cpu < CPU_SETSIZE;
+}
+
+static bool ifindex_valid(uint32_t ifindex)
+{
+	return ifindex > 0 && ifindex <= INT32_MAX;
+}
+
+static bool iface_valid(const struct ipc_iface *f)
+{
+	return f->slot < MCR_MAX_IFACES && ifindex_valid(f->ifindex) && f->mtu >= 68 &&
+	       f->mtu <= 65536 && f->steering < STEERINGS && f->gro < GRO_SETTINGS &&
+	       f->defrag <= 1 && f->supers <= 1 && f->link < LINK_LAYERS;
+}
+
+/* Bytes that the family does not use are zero, so that later code may memcmp(). */
+static bool addr_is_clean(const struct addr *a)
+{
+	struct addr clean = {0};
+
+	if (a->family == ADDR_IPV4)
+		clean = addr_from_ipv4_be(addr_ipv4_be(a));
+	return addr_equal(a, &clean);
+}
+
+static bool join_valid(const struct ipc_join *j)
+{
+	return ifindex_valid(j->ifindex) && addr_is_clean(&j->group) && addr_is_clean(&j->source) &&
+	       addr_is_multicast(&j->group) &&
+	       (!addr_is_set(&j->source) || addr_is_host(&j->source));
+}
+
+static bool bind_valid(const struct ipc_join *j)
+{
+	return ifindex_valid(j->ifindex) && addr_is_clean(&j->group) && addr_is_host(&j->group) &&
+	       !addr_is_set(&j->source) && addr_is_clean(&j->source) && j->port != 0;
+}
+
+static bool probe_valid(const struct ipc_probe *p)
+{
+	return ifindex_valid(p->ifindex) && addr_is_clean(&p->host) && addr_is_host(&p->host) &&
+	       !addr_is_loopback(&p->host);
+}
+
+static bool publish_valid(const struct ipc_publish *p)
+{
+	return p->size_bytes >= sizeof(struct snapshot_header) &&
+	       p->size_bytes <= SNAPSHOT_MAX_BYTES;
+}
+
+static bool input_valid(const struct ipc_input *in)
+{
+	return in->slot < MCR_MAX_IFACES && ifindex_valid(in->ifindex) && in->link < LINK_LAYERS &&
+	       in->buf_class < BUF_CLASSES && in->worker < MCR_MAX_WORKERS;
+}
+
+static bool outlet_valid(const struct ipc_outlet *o)
+{
+	const struct addr source = addr_from_ipv4_be(o->source_be);
+	const bool own = o->kind == OUTLET_OWN;
+
+	return o->id < MCR_MAX_OUTLETS && o->iface < MCR_MAX_IFACES && ifindex_valid(o->ifindex) &&
+	       (own || o->kind == OUTLET_HOST) && own == (o->port != 0) && own == (o->ttl != 0) &&
+	       o->dscp <= 63 && o->to_be != 0 && (!o->source_be || addr_is_host(&source)) &&
+	       o->connected <= own && o->reserved[0] == 0 && o->reserved[1] == 0;
+}
+
+static bool give_valid(const struct ipc_give *g)
+{
+	return g->what >= GIFT_CONTROL_LISTENER && g->what < GIFTS && g->index < MCR_MAX_WORKERS;
+}
+
+static bool start_valid(const struct ipc_start *s, enum ipc_peer from)
+{
+	if (!flags_valid(s->flags) || !cpu_valid(s->cpu) || s->workers > MCR_MAX_WORKERS ||
+	    s->outlets > MCR_MAX_OUTLETS)
+		return false;
+	/* Control learns the number of workers from the configuration that it reads. */
+	return from == IPC_TO_CONTROL ? s->worker == 0 : s->worker < s->workers;
+}
+
+static bool reply_valid(const struct ipc_reply *r)
+{
+	return r->status <= 0 && r->status >= -4095 && r->request >= IPC_CONFIGURE &&
+	       r->request < IPC_TYPES;
+}
+
+static bool worker_state_valid(const struct ipc_worker_state *w)
+{
+	return w->worker < MCR_MAX_WORKERS && w->running <= 1 && w->pid >= 0 && cpu_valid(w->cpu) &&
+	       w->ending < ENDINGS && w->out <= 1;
+}
+
+static bool upgraded_valid(const struct ipc_upgraded *u)
+{
+	return u->outcome < UPGRADE_OUTCOMES && memchr(u->theirs, '\0', sizeof(u->theirs));
+}
+
+static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
+{
+	switch ((enum ipc_type)m->type) {
+	case IPC_CONFIGURE:
+		return m->configure.workers >= 1 && m->configure.workers <= MCR_MAX_WORKERS &&
+		       flags_valid(m->configure.flags) &&
+		       m->configure.busy_poll_us <= IPC_BUSY_POLL_MAX_US;
+	case IPC_PIN:
+	case IPC_RESTART_WORKER:
+		return m->pin.worker < MCR_MAX_WORKERS && cpu_valid(m->pin.cpu);
+	case IPC_OPEN_INPUT:
+	case IPC_OPEN_OUTPUT:
+		return iface_valid(&m->iface);
+	case IPC_CLOSE_INPUT:
+	case IPC_CLOSE_OUTPUT:
+	case IPC_SET_FILTER:
+		return m->iface.slot < MCR_MAX_IFACES;
+	case IPC_OPEN_OUTLET:
+	case IPC_OUTLET:
+		return outlet_valid(&m->outlet);
+	case IPC_CLOSE_OUTLET:
+	case IPC_OUTLET_CLOSE:
+		return m->outlet.id < MCR_MAX_OUTLETS;
+	case IPC_JOIN:
+	case IPC_LEAVE:
+		return join_valid(&m->join);
+	case IPC_BIND:
+	case IPC_UNBIND:
+		return bind_valid(&m->join);
+	case IPC_PROBE:
+		return probe_valid(&m->probe);
+	case IPC_PUBLISH:
+	case IPC_SNAPSHOT:
+		return publish_valid(&m->publish);
+	case IPC_GIVE:
+		return give_valid(&m->give);
+	case IPC_START:
+		return start_valid(&m->start, from);
+	case IPC_REPLY:
+		return reply_valid(&m->reply);
+	case IPC_WORKER_STATE:
+		return worker_state_valid(&m->worker);
+	case IPC_UPGRADED:
+		return upgraded_valid(&m->upgraded);
+	case IPC_INPUT:
+		return input_valid(&m->input);
+	case IPC_INPUT_CLOSE:
+	case IPC_OUTPUT:
+	case IPC_OUTPUT_CLOSE:
+		return m->input.slot < MCR_MAX_IFACES && m->input.worker < MCR_MAX_WORKERS;
+	case IPC_STAND_IN:
+		return m->stand_in.worker < MCR_MAX_WORKERS && m->stand_in.by < MCR_MAX_WORKERS &&
+		       m->stand_in.by != m->stand_in.worker;
+	case IPC_SPAWN:
+	case IPC_REFRESH_STATS:
+	case IPC_VERIFY:
+	case IPC_UPGRADE:
+	case IPC_READY:
+	case IPC_RELOAD:
+	case IPC_SHUTDOWN:
+		return true;
+	case IPC_TYPES:
+		break;
+	}
+	return false;
+}
+
+int ipc_parse(const void *buf, size_t len, unsigned n_fds, enum ipc_peer from, struct ipc_msg *out)
+{
+	struct ipc_msg msg;
+
+	if (len != sizeof(msg))
+		return -EBADMSG;
+	memcpy(&msg, buf, sizeof(msg));
+	if (msg.magic != IPC_MAGIC)
+		return -EBADMSG;
+	if (msg.type >= IPC_TYPES || !(type_table[msg.type].peers >> from & 1))
+		return -EPROTO;
+	if (n_fds != type_table[msg.type].n_fds || msg.has_fd != n_fds)
+		return -EBADMSG;
+	if (!payload_valid(&msg, from))
+		return -ERANGE;
+	*out = msg;
+	return 0;
+}
+
+int ipc_send(int sock, struct ipc_msg *msg, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = msg, .iov_len = sizeof(*msg)};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *cmsg;
+	ssize_t n;
+
+	msg->magic = IPC_MAGIC;
+	msg->has_fd = fd >= 0;
+	if (fd >= 0) {
+		mh.msg_control = control.bytes;
+		mh.msg_controllen = sizeof(control.bytes);
+		cmsg = CMSG_FIRSTHDR(&mh);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	/* A sequenced-packet socket takes a message whole or not at all. */
+	n = sendmsg(sock, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n < 0 ? -errno : 0;
+}
+
+/*
+ * Keeps the first descriptor in @fd, closes the others; returns how many there were.
+ * @no_room: the kernel found no free number for the first.  That is this process's
+ * trouble and no fault of the sender.
+ */
+static unsigned take_fds(struct msghdr *mh, int *fd, bool *no_room)
+{
+	unsigned n_fds = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; at + sizeof(int) <= c->cmsg_len - CMSG_LEN(0);
+		     at += sizeof(int)) {
+			int got;
+
+			memcpy(&got, CMSG_DATA(c) + at, sizeof(got));
+			if (n_fds++ == 0)
+				*fd = got;
+			else
+				close(got);
+		}
+	}
+	/* The kernel closed what did not fit; that there was more is all we need to know. */
+	*no_room = mh->msg_flags & MSG_CTRUNC && n_fds == 0;
+	if (mh->msg_flags & MSG_CTRUNC)
+		n_fds += *no_room ? 1 : 2;
+	return n_fds;
+}
+
+int ipc_recv(int sock, enum ipc_peer from, struct ipc_msg *msg, int *fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(4 * sizeof(int))];
+	} control;
+	char buf[sizeof(*msg) + 1]; /* one more, so that a longer message shows */
+	struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
+	struct msghdr mh = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	unsigned n_fds;
+	bool no_room;
+	ssize_t n;
+	int ret;
+
+	*fd = -1;
+	n = recvmsg(sock, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return -errno;
+	n_fds = take_fds(&mh, fd, &no_room);
+	ret = n == 0 ? 0 : ipc_parse(buf, (size_t)n, n_fds, from, msg);
+	if (n > 0 && ret == 0)
+		return no_room ? -EMFILE : 1;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	return ret;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ipc.h - messages between supervisor, control and workers
+ *
+ * Each child has one SOCK_SEQPACKET channel to the supervisor, on its descriptor 3.
+ * A message is one struct ipc_msg of fixed size and at most one descriptor
+ * (SCM_RIGHTS).  Everything larger (snapshot, filter programs, configuration text,
+ * counters) travels as a memfd.  Both sides distrust each other: ipc_parse() is
+ * the one place where received bytes become a message, and it checks length, type,
+ * direction, index ranges and whether a descriptor must be there.
+ *
+ *   control -> supervisor   requests; each is answered by one IPC_REPLY with its seq,
+ *                           in order
+ *   supervisor -> control   IPC_GIVE (descriptors at start), IPC_START, IPC_REPLY,
+ *                           IPC_WORKER_STATE, IPC_RELOAD, IPC_UPGRADED, IPC_SHUTDOWN
+ *   supervisor -> worker    IPC_GIVE, IPC_START, IPC_INPUT, IPC_INPUT_CLOSE, IPC_OUTPUT,
+ *                           IPC_OUTPUT_CLOSE, IPC_OUTLET, IPC_OUTLET_CLOSE, IPC_SNAPSHOT,
+ *                           IPC_SHUTDOWN
+ *   worker -> supervisor    IPC_READY
+ */
+#ifndef CORE_BASE_IPC_H
+#define CORE_BASE_IPC_H
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/addr.h"
+#include "core/base/limits.h"
+
+#define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
+#define IPC_VERSION 3          /* of these messages: an upgrade goes only to an equal one */
+
+enum ipc_peer { IPC_FROM_CONTROL, IPC_FROM_WORKER, IPC_TO_CONTROL, IPC_TO_WORKER };
+
+enum ipc_type {
+	/* requests of control */
+	IPC_CONFIGURE = 1, /* workers, flags: once, before IPC_SPAWN */
+	IPC_PIN,           /* worker, cpu: before IPC_SPAWN */
+	IPC_SPAWN,         /* start the workers; the reply comes when all are sealed and ready */
+	IPC_OPEN_INPUT,    /* iface: packet sockets, fan-out and counting sockets of an interface */
+	IPC_CLOSE_INPUT,   /* iface.slot */
+	IPC_SET_FILTER,    /* iface.slot + memfd holding a struct filter_file */
+	IPC_OPEN_OUTPUT,   /* iface: one egress socket per worker */
+	IPC_CLOSE_OUTPUT,  /* iface.slot */
+	IPC_OPEN_OUTLET,   /* outlet: an egress socket for one output, or for those to one host */
+	IPC_CLOSE_OUTLET,  /* outlet.id */
+	IPC_JOIN,          /* join: membership held by an unread helper socket */
+	IPC_LEAVE,         /* join */
+	IPC_BIND,          /* join: unread socket for a unicast input (group is the address) */
+	IPC_UNBIND,        /* join */
+	IPC_PUBLISH,       /* publish + sealed memfd: keep it, pass it to every worker */
+	IPC_REFRESH_STATS, /* read PACKET_STATISTICS into the interface page */
+	IPC_PROBE,         /* probe: ask the network for a neighbour behind an output's interface */
+	IPC_VERIFY,   /* drop what the kernel has dropped with its device; the reply has how much */
+	IPC_STAND_IN, /* stand_in: a worker that runs reads the sockets of one that cannot run */
+	IPC_RESTART_WORKER, /* pin.worker: it does what it should not; kill it, start it anew */
+	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says what became of it */
+	IPC_READY,          /* control: configured, listening.  worker: sealed and armed */
+	/* to control */
+	IPC_GIVE,         /* give + descriptor (also to workers) */
+	IPC_START,        /* start: everything has been given (also to workers) */
+	IPC_REPLY,        /* reply, seq of the request */
+	IPC_WORKER_STATE, /* worker exited or is running again */
+	IPC_RELOAD,       /* SIGHUP, + configuration file */
+	IPC_UPGRADED,     /* upgraded: refused, failed, or done: then control is to exit */
+	IPC_SHUTDOWN,     /* finish, say the last words, exit (also to workers: drain) */
+	/* to workers */
+	IPC_INPUT,        /* input + packet socket */
+	IPC_INPUT_CLOSE,  /* input.slot */
+	IPC_OUTPUT,       /* input.slot is the interface slot, + egress socket */
+	IPC_OUTPUT_CLOSE, /* input.slot */
+	IPC_OUTLET,       /* outlet, + egress socket */
+	IPC_OUTLET_CLOSE, /* outlet.id */
+	IPC_SNAPSHOT,     /* publish + sealed memfd */
+	IPC_TYPES
+};
+
+enum ipc_gift {
+	GIFT_CONTROL_LISTENER = 1, /* listening AF_UNIX stream socket */
+	GIFT_STATUS_LISTENER,      /* the same, for read-only methods */
+	GIFT_NETLINK,              /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
+	GIFT_ROUTES,               /* another: neighbours, IPv4 routes, rules, next hops */
+	GIFT_CONFIG,               /* configuration file, open for reading */
+	GIFT_SNAPSHOT,             /* last published snapshot (a restarted control) */
+	GIFT_WORKER_PAGE,          /* index: worker; struct worker_page */
+	GIFT_IFACE_PAGE,           /* struct iface_page */
+	GIFT_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
+	GIFT_ARENA,                /* worker: memfd for buffers and journal */
+	GIFT_HEARTBEAT,            /* control: struct heartbeat_page, to be written */
+	GIFT_LIMITS,               /* worker: struct limit_page, shared by all of them */
+	GIFT_RINGS,                /* worker: memfd with struct ring_file of the rings inherited */
+	GIFTS
+};
+
+/* struct ipc_start.flags and struct ipc_configure.flags */
+#define IPC_FLAG_PER_PACKET 0x1 /* no GRO, no GSO, no gathering: for benchmarks */
+#define IPC_FLAG_JSON_LOG   0x2
+#define IPC_FLAG_READ_ONLY  0x4 /* control: unused descriptors of a first start are absent */
+
+enum ipc_steering { STEER_RULE, STEER_CPU, STEERINGS };
+enum ipc_gro { GRO_LEAVE, GRO_ON, GRO_OFF, GRO_SETTINGS };
+
+/* Receive buffer classes; the frame sizes are in core/relay/bufpool.h. */
+enum buf_class { BUF_SMALL, BUF_JUMBO, BUF_SUPER, BUF_CLASSES };
+
+/* What precedes the IP header in a frame. */
+enum link_layer { LINK_ETHERNET, LINK_RAW_IP, LINK_LAYERS };
+
+#define IPC_BUSY_POLL_MAX_US 1000000u
+
+/* What is mapped by its receiver must not change once it has been checked (fcntl(2)). */
+#define IPC_SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+/* Mask of workers 0..@workers-1. */
+static inline uint64_t worker_mask_all(unsigned workers)
+{
+	return workers >= MCR_MAX_WORKERS ? UINT64_MAX : (1ull << workers) - 1;
+}
+
+struct ipc_configure {
+	uint32_t workers; /* 1..MCR_MAX_WORKERS */
+	uint32_t flags;
+	uint32_t busy_poll_us; /* 0..IPC_BUSY_POLL_MAX_US */
+};
+
+struct ipc_pin {
+	uint32_t worker;
+	int32_t cpu; /* -1: not pinned */
+};
+
+struct ipc_give {
+	uint32_t what; /* enum ipc_gift */
+	uint32_t index;
+};
+
+struct ipc_start {
+	uint32_t worker; /* own number */
+	uint32_t workers;
+	int32_t cpu;
+	uint32_t flags;
+	uint64_t started_ns; /* CLOCK_MONOTONIC of the supervisor's start */
+	uint32_t busy_poll_us;
+	uint32_t outlets;  /* control: how many sockets IPC_OPEN_OUTLET may ask for in all */
+	uint32_t uid, gid; /* to become */
+};
+
+struct ipc_iface {
+	uint32_t slot;
+	uint32_t ifindex;
+	uint32_t mtu;
+	uint8_t steering; /* enum ipc_steering */
+	uint8_t gro;      /* enum ipc_gro */
+	uint8_t supers;   /* the device may hand over super-datagrams whatever GRO says */
+	uint8_t link;     /* enum link_layer */
+	uint8_t defrag;   /* the kernel reassembles fragments */
+	uint8_t reserved[7];
+	uint64_t worker_mask;
+};
+
+struct ipc_join {
+	uint32_t ifindex;
+	struct addr group;
+	struct addr source;
+	uint16_t port;
+	uint16_t reserved;
+};
+
+struct ipc_probe {
+	uint32_t ifindex;
+	struct addr host;
+};
+
+struct ipc_publish {
+	uint64_t generation;
+	uint64_t size_bytes;
+};
+
+struct ipc_input {
+	uint32_t slot;
+	uint32_t ifindex;
+	uint8_t link;      /* enum link_layer */
+	uint8_t buf_class; /* enum buf_class */
+	uint8_t worker;    /* whose socket it is: another's, for which the receiver stands in */
+	uint8_t reserved;
+};
+
+struct ipc_stand_in {
+	uint32_t worker; /* cannot run */
+	uint32_t by;     /* another */
+};
+
+/* Whose datagrams an egress socket sends. */
+enum outlet_kind {
+	OUTLET_INTERFACE, /* all outputs of an interface that have no other; there always is one */
+	OUTLET_HOST,      /* outputs to one host over one interface, from one source address */
+	OUTLET_OWN,       /* one output */
+	OUTLET_KINDS
+};
+
+/**
+ * struct ipc_outlet - an egress socket beside those of the interfaces
+ * @worker_mask: the workers that get one
+ * @id:          0..MCR_MAX_OUTLETS-1
+ * @iface:       slot of the interface, whose output is open
+ * @ifindex:     of it
+ * @to_be, @port: destination, network and host order; OUTLET_HOST has port 0
+ * @source_be:   source address to send from; 0: the kernel's choice
+ * @serial:      another value opens a new socket in place of the one that is open
+ * @kind:        OUTLET_HOST or OUTLET_OWN
+ * @ttl, @dscp:  OUTLET_OWN: of the output, 1..255 and 0..63
+ * @connected:   to workers: it is connected to @to_be and @port, has @ttl and @dscp
+ */
+struct ipc_outlet {
+	uint64_t worker_mask;
+	uint32_t id;
+	uint32_t iface;
+	uint32_t ifindex;
+	uint32_t to_be;
+	uint32_t source_be;
+	uint32_t serial;
+	uint16_t port;
+	uint8_t kind;
+	uint8_t ttl;
+	uint8_t dscp;
+	uint8_t connected;
+	uint8_t reserved[2];
+};
+
+/**
+ * struct ipc_reply - what became of a request
+ * @status: 0 or a negative errno
+ * @value:  IPC_OPEN_OUTLET: source address of the connected socket, network order, or 0;
+ *          IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy;
+ *          IPC_VERIFY: how many inputs and memberships are to be asked for again
+ */
+struct ipc_reply {
+	int32_t status;
+	uint32_t request; /* enum ipc_type */
+	uint64_t value;
+};
+
+/* Why the last process of a child ended. */
+enum ipc_ending {
+	END_NONE,    /* none has ended yet */
+	END_ITSELF,  /* it exited, or somebody killed it: see the status */
+	END_HANG,    /* no heartbeat for some milliseconds */
+	END_PAGE,    /* its status page cannot be what it is */
+	END_MESSAGE, /* it sent what it may not */
+	END_FLOOD,   /* it sent more than it may */
+	END_DEAF,    /* it did not take its messages */
+	END_LATE,    /* it did not become ready in some milliseconds */
+	END_DRIFT,   /* control asked for it */
+	END_UPGRADE, /* it made way for a new binary */
+	ENDINGS
+};
+
+/**
+ * struct ipc_worker_state - a worker came or went
+ * @ending:      enum ipc_ending of its last process
+ * @exit_status: of its last process, as waitpid() gives it
+ * @ending_ms:   END_HANG, END_LATE: for how long
+ * @health_check_failures: how often it was ended for END_HANG or END_PAGE
+ * @out:         it cannot run for now: it waits for its next start, or does not become ready
+ */
+struct ipc_worker_state {
+	uint32_t worker;
+	uint32_t running;
+	uint32_t restarts;
+	int32_t exit_status;
+	int32_t pid;
+	int32_t cpu;
+	uint32_t ending;
+	uint32_t ending_ms;
+	uint32_t health_check_failures;
+	uint32_t out;
+};
+
+enum ipc_upgrade_outcome {
+	UPGRADE_DONE,
+	UPGRADE_RUNNING,  /* another upgrade is under way, or the daemon is not ready */
+	UPGRADE_NO_FILE,  /* the binary cannot be opened or executed: errno in detail */
+	UPGRADE_BROKEN,   /* it did not pass its check: status of waitpid() in detail */
+	UPGRADE_TIMEOUT,  /* it did not answer in time */
+	UPGRADE_VERSIONS, /* it speaks other versions */
+	UPGRADE_STATE,    /* descriptors could not be handed over: errno in detail */
+	UPGRADE_WORKER,   /* a new worker did not start: its number in detail */
+	UPGRADE_OUTCOMES
+};
+
+/* In which a new binary must have shown that it starts. */
+#define UPGRADE_CHECK_S 2
+
+/**
+ * struct ipc_upgraded - how an upgrade ended
+ * @outcome: enum ipc_upgrade_outcome
+ * @rolled:  workers that run the new binary
+ * @theirs:  UPGRADE_VERSIONS: what the binary speaks, NUL-terminated
+ */
+struct ipc_upgraded {
+	uint16_t outcome;
+	uint16_t rolled;
+	int32_t detail;
+	char theirs[40];
+};
+
+struct ipc_msg {
+	uint32_t magic;
+	uint16_t type; /* enum ipc_type */
+	uint16_t has_fd;
+	uint32_t seq;
+	uint32_t reserved;
+	union {
+		struct ipc_configure configure;
+		struct ipc_pin pin;
+		struct ipc_give give;
+		struct ipc_start start;
+		struct ipc_iface iface;
+		struct ipc_join join;
+		struct ipc_probe probe;
+		struct ipc_publish publish;
+		struct ipc_input input;
+		struct ipc_outlet outlet;
+		struct ipc_stand_in stand_in;
+		struct ipc_reply reply;
+		struct ipc_worker_state worker;
+		struct ipc_upgraded upgraded;
+		uint8_t bytes[48];
+	};
+};
+static_assert(sizeof(struct ipc_msg) == 64, "inter-process message format");
+
+/**
+ * struct filter_file - content of the memfd of IPC_SET_FILTER
+ *
+ * Followed by @n struct sock_filter: the prefilter of the packet sockets.
+ */
+struct filter_file {
+	uint32_t n; /* 1..BPF_MAXINSNS */
+	uint32_t reserved;
+};
+
+/**
+ * ipc_parse() - turn received bytes into a message
+ * @buf:    untrusted bytes
+ * @len:    how many were received
+ * @n_fds:  how many descriptors came along
+ * @from:   who may have sent it: a type that this peer may not send is refused
+ * @out:    filled on success
+ *
+ * Return: 0; -EBADMSG for a wrong length or magic, or a descriptor too many or missing;
+ * -EPROTO for a type this peer may not send; -ERANGE for an index or enum out of range.
+ */
+int ipc_parse(const void *buf, size_t len, unsigned n_fds, enum ipc_peer from, struct ipc_msg *out);
+
+/**
+ * ipc_send() - send one message, never blocking
+ * @sock: channel
+ * @msg:  magic and has_fd are filled in
+ * @fd:   descriptor to pass (borrowed), or -1
+ *
+ * Return: 0; -EAGAIN when the peer does not take it; other negative errno of sendmsg(2).
+ */
+int ipc_send(int sock, struct ipc_msg *msg, int fd);
+
+/**
+ * ipc_recv() - receive one message, never blocking
+ * @msg: filled when 1 or -EMFILE is returned
+ * @fd:  filled with the descriptor that came along (close-on-exec, owned by the caller), or -1
+ *
+ * Surplus descriptors are closed.
+ * Return: 1; 0 when the peer has closed; -EAGAIN when there is none; -EMFILE when the message
+ * is right and this process has no number free for its descriptor, which is lost; -EBADMSG,
+ * -EPROTO, -ERANGE from ipc_parse(); other negative errno of recvmsg(2).
+ */
+int ipc_recv(int sock, enum ipc_peer from, struct ipc_msg *msg, int *fd);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * egress.h - gathered datagrams become few, large sends
+ *
+ * A run is a row of datagrams of one rule that one UDP_SEGMENT send can carry: equal
+ * sizes, except that the last may be shorter (udp(7)).  Each output of the rule gets
+ * one send of the same run: fan-out copies references, not bytes.
+ *
+ *   run:   FREE -> building -> shared by n sends -> FREE when the last has completed,
+ *          and with it one reference of each buffer it points into
+ *   send:  FREE -> queued -> completed -> FREE
+ *                    ^            |
+ *                    +- again ----+   the kernel refused UDP_SEGMENT: datagram by datagram;
+ *                                     or an ICMP message may be the cause: the same again
+ *
+ * Sends carry MSG_DONTWAIT, so that the kernel completes each while it is submitted
+ * and an output that would block drops and counts instead of delaying the others.
+ */
+#ifndef CORE_RELAY_EGRESS_H
+#define CORE_RELAY_EGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "core/relay/match.h"
+
+struct bufpool;
+struct ipc_outlet;
+struct past;
+struct worker_page;
+
+#define EGRESS_SENDS        4096u /* in flight at one time */
+#define EGRESS_UNITS        4096u /* datagrams in them, about */
+#define EGRESS_RUNS         1024u
+#define EGRESS_RUN_IOV      64u
+#define EGRESS_NOTICES      8u
+#define EGRESS_SEGMENTS_OLD 64u  /* UDP_MAX_SEGMENTS of kernels that refuse more */
+#define EGRESS_SEGMENTS_MAX 128u /* and of those that do not */
+
+/**
+ * struct egress_tag - what a send is, for its completion to say
+ * @send:      slot, for egress_done()
+ * @datagrams: in it, 1..EGRESS_SEGMENTS_MAX
+ * @unit:      number of the first, see egress_number()
+ */
+struct egress_tag {
+	uint16_t send;
+	uint8_t datagrams;
+	uint32_t unit;
+};
+
+/**
+ * struct egress_io - how sends reach the kernel
+ * @queue: queue one sendmsg(2) on @sock; @msg stays valid until egress_done(@tag.send)
+ * @drain: submit what is queued and call egress_done() for all that has completed; on
+ *         return every queued send has
+ */
+struct egress_io {
+	void *ctx;
+	void (*queue)(void *ctx, int sock, const struct msghdr *msg, struct egress_tag tag);
+	void (*drain)(void *ctx);
+};
+
+/**
+ * struct egress_item - one received (super-)datagram of the batch
+ * @payload:       borrowed from @buffer
+ * @payload_bytes: of all its datagrams, 0..65507
+ * @segment_bytes: of each but the last, which may be shorter
+ * @datagrams:     1 or more
+ * @buffer:        index in the pool; the batch holds a reference
+ * @next:          next item of the same rule, or CHAIN_END
+ * @ttl:           of what came, for a rule with an output that decrements it; else 0
+ * @unit:          in a replay, of the first item of a rule: number of its first datagram
+ */
+struct egress_item {
+	const uint8_t *payload;
+	uint32_t payload_bytes;
+	uint32_t segment_bytes;
+	uint32_t datagrams;
+	uint32_t buffer;
+	uint32_t next;
+	uint32_t unit;
+	uint8_t ttl;
+};
+
+struct egress; /* large, heap */
+
+/**
+ * egress_new() - all memory that sending ever takes
+ * @pool:       where buffers go back to; borrowed until egress_free()
+ * @page:       counters; borrowed likewise
+ * @io:         copied
+ * @per_packet: one send per datagram, never UDP_SEGMENT
+ *
+ * Return: NULL when out of memory.
+ */
+struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
+			  const struct egress_io *io, bool per_packet);
+
+/* Only when it is settled; NULL is allowed. */
+void egress_free(struct egress *e);
+
+/**
+ * egress_set_socket() - say which socket sends for outputs that have none of their own
+ * @iface: slot of the interface; MCR_MAX_IFACES and above are ignored
+ * @sock:  borrowed; -1 for none: what is to go there is dropped and counted
+ *
+ * Only while nothing is in flight.  What is known of the last socket is forgotten.
+ */
+void egress_set_socket(struct egress *e, uint32_t iface, int sock);
+
+/**
+ * egress_set_outlet() - say which socket sends for one output, or for those to one host
+ * @as:   passed ipc_parse()
+ * @sock: borrowed; -1 for none: the interface's sends instead
+ *
+ * As egress_set_socket().  An output uses the outlet that its record names, if that is
+ * for its interface and destination; else the interface's socket.
+ */
+void egress_set_outlet(struct egress *e, const struct ipc_outlet *as, int sock);
+
+/**
+ * egress_rule() - queue the sends of one rule's datagrams
+ * @rule:  borrowed until every send has completed
+ * @items: the batch; the rule's chain starts at rule->head
+ *
+ * Takes a reference of each buffer for each run; the caller keeps its own.
+ */
+void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_item *items);
+
+/**
+ * egress_done() - a send has completed
+ * @send: as given to queue(); out of range is ignored
+ * @res:  bytes, or negative errno
+ */
+void egress_done(struct egress *e, uint32_t send, int res);
+
+/* Queues again what egress_done() set aside; true when there was any. */
+bool egress_retry(struct egress *e);
+
+/* Sends that have not completed. */
+uint32_t egress_in_flight(const struct egress *e);
+
+/* Is everything that was handed over finished, nothing in flight or set aside? */
+bool egress_settled(const struct egress *e);
+
+/* A batch begins: its numbers do, and what was learnt about segments applies. */
+void egress_begin(struct egress *e);
+
+/* Monotonic time of the batches to come: UDP_SEGMENT that was refused is tried again later. */
+void egress_set_time(struct egress *e, uint64_t now_ns);
+
+/**
+ * egress_next_fragmented() - an output that has sent its first datagram as fragments
+ * @of: filled; @of->port and so on as in the snapshot
+ *
+ * Each output is told of once in the life of its counters; of more than EGRESS_NOTICES at
+ * a time some are left out.
+ * Return: whether there is one.
+ */
+bool egress_next_fragmented(struct egress *e, struct snapshot_output *of);
+
+/**
+ * egress_number() - the next datagram handed over has this number
+ * @unit: counted from egress_begin()
+ *
+ * Numbers run on by themselves: one for each datagram and output, in the order in which
+ * they are sent, however they are grouped into sends.
+ */
+void egress_number(struct egress *e, uint32_t unit);
+
+/* Number of the next datagram. */
+uint32_t egress_unit(const struct egress *e);
+
+/**
+ * egress_set_past() - what a predecessor has finished is not to be sent again
+ * @past: copied, but not its list, which must stay until the next call
+ *
+ * egress_rule() counts each datagram as it ended when it comes to it.
+ */
+void egress_set_past(struct egress *e, const struct past *past);
+
+/* Largest number of segments that the kernel takes, for this batch. */
+uint32_t egress_segments_max(const struct egress *e);
+
+/* The same for the next batch: what this one has learnt. */
+uint32_t egress_segments_next(const struct egress *e);
+
+/**
+ * egress_set_sends() - how many sends may be in flight at one time, before the first one
+ * @n: 1..EGRESS_SENDS; so many completions find room in the ring beside others
+ */
+void egress_set_sends(struct egress *e, uint32_t n);
+
+/* Sets that of the next batch; neither EGRESS_SEGMENTS_OLD nor EGRESS_SEGMENTS_MAX: ignored. */
+void egress_set_segments_max(struct egress *e, uint32_t segments);
+
+#endif

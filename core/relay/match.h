@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * match.h - a worker's live table: which rule takes a datagram
+ *
+ * Built aside from a snapshot, swapped in between two batches, thrown away whole.
+ * The hash covers the records of the table itself, and leaves out a rule whose index
+ * entry, destination or control messages no longer follow from its record: a damaged
+ * table shows in its hash (drift).
+ *
+ * Most specific first: (interface, source, group, port), then (interface, any
+ * source, group, port).
+ */
+#ifndef CORE_RELAY_MATCH_H
+#define CORE_RELAY_MATCH_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "core/base/counters.h"
+#include "core/relay/guard.h"
+#include "core/rules/snapshot.h"
+
+/* Room for IP_PKTINFO, IP_TTL, IP_TOS and UDP_SEGMENT (ip(7), udp(7)). */
+#define MATCH_CONTROL_MAX                                                      \
+	(CMSG_SPACE(sizeof(struct in_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) + \
+	 CMSG_SPACE(sizeof(uint16_t)))
+
+/**
+ * struct match_output - one output, ready to be sent to
+ * @rec:           what the snapshot says; covered by the hash
+ * @to:            destination
+ * @payload_max:   payload that leaves unfragmented: MTU less IP and UDP header
+ * @control:       IP_PKTINFO, then IP_TTL and IP_TOS where they are needed
+ * @control_bytes: of them; match_control() says which go with a send
+ * @counters:      in the worker's status page
+ */
+struct match_output {
+	struct snapshot_output rec;
+	struct sockaddr_in to;
+	uint32_t payload_max;
+	uint32_t control_bytes;
+	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX];
+	struct egress_counters *counters;
+};
+
+/**
+ * struct match_rule - one rule
+ * @rec:        what the snapshot says; covered by the hash
+ * @outputs:    rec.n_outputs of them
+ * @payload_max: smallest of theirs: a larger payload leaves in fragments somewhere
+ * @limit:      state of its rate limits, shared with the other workers
+ * @head, @tail: its datagrams in the batch being gathered (core/relay/relay.c), or CHAIN_END
+ * @decrements: some output's TTL is one less than what came
+ * @guard:      what the storm guard knows of it
+ * @saved_epoch: commit for which its counters are in the journal (core/relay/journal.c)
+ */
+struct match_rule {
+	struct snapshot_rule rec;
+	struct match_output *outputs;
+	uint32_t payload_max;
+	struct rule_counters *counters;
+	struct limit_slot *limit;
+	uint32_t head, tail;
+	uint64_t saved_epoch;
+	struct guard_rule guard;
+	bool decrements;
+};
+
+struct limit_page;
+struct match_table;
+struct worker_page;
+
+/**
+ * match_build() - build the table of one worker
+ * @view:   checked snapshot; not needed afterwards
+ * @worker: rules whose worker_mask has this bit are taken
+ * @page:   status page of the worker: counters of rules that are new start at zero
+ * @limits: state of rate limits, borrowed for the life of the table
+ * @old:    table in use, or NULL: what the storm guard knows carries over
+ *
+ * Return: the table, or NULL when out of memory.
+ */
+struct match_table *match_build(const struct snapshot_view *view, unsigned worker,
+				struct worker_page *page, struct limit_page *limits,
+				const struct match_table *old);
+/* NULL: nothing to free. */
+void match_free(struct match_table *t);
+
+/* The rule that takes it, or NULL. Addresses in network order, port in host order. */
+struct match_rule *match_lookup(const struct match_table *t, uint32_t iface, uint32_t source_be,
+				uint32_t group_be, uint16_t port);
+
+#define MATCH_SOURCE_BYTES CMSG_SPACE(sizeof(struct in_pktinfo))
+
+/**
+ * match_control() - the control messages that go with a send
+ * @connected: its socket is connected, and has the output's TTL and DSCP
+ * @control:   filled, NULL for none; UDP_SEGMENT may be appended to a copy
+ *
+ * A connected socket has the source address of the time when it was connected.
+ * IP_PKTINFO, with the output's source or none, lets the kernel choose for each send.
+ * Return: bytes of them.
+ */
+static inline uint32_t match_control(struct match_output *o, bool connected, void **control)
+{
+	const uint32_t from = connected || addr_is_set(&o->rec.source) ? 0 : MATCH_SOURCE_BYTES;
+	const uint32_t bytes = (connected ? MATCH_SOURCE_BYTES : o->control_bytes) - from;
+
+	*control = bytes ? o->control + from : NULL;
+	return bytes;
+}
+
+/*
+ * A rule that would take the datagram whose fragment this is: that of @port, or for port 0,
+ * which a fragment other than the first shows, any of the group.
+ */
+struct match_rule *match_lookup_fragment(const struct match_table *t, uint32_t iface,
+					 uint32_t source_be, uint32_t group_be, uint16_t port);
+
+/* How many rules it has: those of its worker. */
+uint32_t match_rules(const struct match_table *t);
+
+/* Of the snapshot that it was built from. */
+uint64_t match_generation(const struct match_table *t);
+
+/**
+ * match_hash_step() - recompute the hash over the live table, a slice at a time
+ * @t: table
+ * @n: rules to cover in this step
+ *
+ * A pass over 10,000 rules at once would delay the datagrams behind it.
+ *
+ * Return: true when a pass is complete; match_hash() is then that of this pass.
+ */
+bool match_hash_step(struct match_table *t, uint32_t n);
+
+/* Of the last complete pass; match_build() makes the first. */
+uint64_t match_hash(const struct match_table *t);
+
+#endif

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relay.c - match and gather
+ *
+ * The batch is an array of items in order of arrival; each rule that has any keeps a
+ * chain through it, so that order within a flow is kept while streams that interleave
+ * still leave in large sends.
+ */
+#include "core/relay/relay.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "core/base/statpage.h"
+#include "core/relay/bufpool.h"
+#include "core/relay/egress.h"
+#include "core/relay/frame.h"
+#include "core/relay/guard.h"
+#include "core/relay/journal.h"
+#include "core/relay/limiter.h"
+#include "core/relay/match.h"
+#include "core/rules/rule.h"
+
+static_assert(RELAY_BATCH_ITEMS >= BUF_TOTAL_COUNT,
+	      "every item holds a buffer, so the batch cannot overflow");
+
+struct relay {
+	struct bufpool *pool;
+	struct egress *egress;
+	struct worker_page *page;
+	struct match_table *table;
+	struct journal *journal;
+	bool behind;
+	bool replay; /* the batch is one of a predecessor */
+	uint32_t n_items;
+	uint32_t gathered;
+	uint32_t packets; /* that sending it makes, about */
+	uint32_t packets_max;
+	uint32_t n_active[RULE_PRIORITIES];
+	struct match_rule *active[RULE_PRIORITIES][RELAY_BATCH_ITEMS];
+	struct egress_item items[RELAY_BATCH_ITEMS];
+	struct guard guard;
+};
+
+struct relay *relay_new(struct bufpool *pool, struct egress *egress, struct worker_page *page)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->pool = pool;
+	r->egress = egress;
+	r->page = page;
+	r->packets_max = RELAY_PACKETS_MAX;
+	return r;
+}
+
+void relay_free(struct relay *r)
+{
+	free(r);
+}
+
+void relay_set_journal(struct relay *r, struct journal *journal)
+{
+	r->journal = journal;
+}
+
+static void count_drop(struct relay *r, enum drop_reason why, uint32_t n)
+{
+	counter_add(&r->page->ingress.drops[why], n);
+}
+
+/* IP packets that the datagrams become over all outputs of the rule, about. */
+static uint32_t packets_of(const struct match_rule *rule, const struct frame_view *view)
+{
+	uint32_t fragments = 1;
+
+	if (rule->payload_max && view->segment_bytes > rule->payload_max)
+		fragments += view->segment_bytes / rule->payload_max;
+	return view->datagrams * rule->rec.n_outputs * fragments;
+}
+
+/* Appends to the rule's chain; the item's buffer stays held until the flush. */
+static void append(struct relay *r, struct match_rule *rule, const struct frame_view *view,
+		   uint32_t buffer, uint32_t unit)
+{
+	const uint32_t at = r->n_items++;
+
+	r->items[at] = (struct egress_item){
+		.payload = view->payload,
+		.payload_bytes = view->payload_bytes,
+		.segment_bytes = view->segment_bytes,
+		.datagrams = view->datagrams,
+		.buffer = buffer,
+		.next = CHAIN_END,
+		.unit = unit,
+		.ttl = rule->decrements ? view->ttl : 0,
+	};
+	if (rule->head == CHAIN_END) {
+		rule->head = at;
+		r->active[rule->rec.priority][r->n_active[rule->rec.priority]++] = rule;
+	} else {
+		r->items[rule->tail].next = at;
+	}
+	rule->tail = at;
+	r->gathered += view->datagrams;
+	r->packets += packets_of(rule, view);
+	counter_add(&r->page->ingress.matched, view->datagrams);
+	counter_add(&r->page->ingress.bytes, view->payload_bytes);
+	counter_add(&rule->counters->matched, view->datagrams);
+	counter_add(&rule->counters->bytes, view->payload_bytes);
+}
+
+/* Cuts the view down to its first @n datagrams. */
+static void shorten(struct frame_view *view, uint32_t n)
+{
+	view->datagrams = n;
+	view->payload_bytes = n * view->segment_bytes;
+}
+
+/* Readers of the page see until when the guard holds the rule, and how often it has. */
+static void show_hold(struct relay *r, struct match_rule *rule)
+{
+	if (rule->guard.held_until_ns == rule->counters->held_until_ns)
+		return;
+	if (rule->guard.held_until_ns) {
+		counter_add(&rule->counters->loops, 1);
+		counter_add(&r->page->loops, 1);
+	}
+	__atomic_store_n(&rule->counters->held_until_ns, rule->guard.held_until_ns,
+			 __ATOMIC_RELAXED);
+}
+
+/* Is the rule held, by the storm guard or because control has found a circle? */
+static bool is_looping(struct relay *r, struct match_rule *rule, const struct frame_view *view,
+		       uint64_t now_ns)
+{
+	const bool held =
+		!guard_admits(&r->guard, &rule->guard, rule->rec.incarnation, view, now_ns);
+
+	show_hold(r, rule);
+	return held || rule->rec.state == RULE_LOOPING;
+}
+
+/* How many of the rule's datagrams may pass, and why no more: storm guard, shedding, rate limit. */
+static uint32_t admissible(struct relay *r, struct match_rule *rule, const struct frame_view *view,
+			   uint64_t now_ns, enum drop_reason *why)
+{
+	*why = DROP_LOOPING;
+	if (is_looping(r, rule, view, now_ns))
+		return 0;
+	*why = DROP_SHED;
+	if (r->behind && rule->rec.priority == RULE_PRIORITY_LOW)
+		return 0;
+	*why = DROP_RATE_LIMITED;
+	if (rule->rec.limit_pps || rule->rec.limit_bps)
+		return limiter_take(rule, view->datagrams, view->segment_bytes, now_ns);
+	return view->datagrams;
+}
+
+/* Takes the first @pass datagrams into the batch, counts the rest, keeps or returns the buffer. */
+static void admit(struct relay *r, struct match_rule *rule, struct frame_view *view,
+		  uint32_t buffer, uint32_t pass, enum drop_reason why, uint32_t unit)
+{
+	const uint32_t rest = view->datagrams - pass;
+
+	if (rest)
+		count_drop(r, why, rest);
+	if (rest && why == DROP_LOOPING)
+		counter_add(&rule->counters->drops_looping, rest);
+	else if (rest && why == DROP_SHED)
+		counter_add(&rule->counters->drops_shed, rest);
+	else if (rest)
+		counter_add(&rule->counters->drops_rate_limited, rest);
+	if (!pass) {
+		bufpool_unref(r->pool, buffer);
+		return;
+	}
+	if (rest)
+		shorten(view, pass);
+	append(r, rule, view, buffer, unit);
+}
+
+/* At the rule whose datagram it is a part of, as far as a fragment shows it. */
+static void count_fragment(struct relay *r, uint32_t iface, const struct frame_view *view)
+{
+	struct match_rule *rule = NULL;
+
+	if (r->table)
+		rule = match_lookup_fragment(r->table, iface, view->source_be, view->group_be,
+					     view->port);
+	if (!rule)
+		return;
+	if (r->journal)
+		journal_save_rule(r->journal, rule);
+	counter_add(&rule->counters->fragments, 1);
+}
+
+/* Parses and matches; what no rule gets is counted.  Its counters are saved. */
+static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+				    enum link_layer link, struct frame_view *view)
+{
+	const uint32_t room = r->pool->class[bufpool_class_of(buffer)].buffer_bytes;
+	enum drop_reason why = DROP_OVERSIZE;
+	struct match_rule *rule = NULL;
+	bool good = false;
+
+	view->datagrams = 1;
+	counter_add(&r->page->ingress.frames, 1);
+	if (len <= room)
+		good = frame_parse(bufpool_data(r->pool, buffer), len, link, view, &why);
+	counter_add(&r->page->ingress.received, view->datagrams);
+	if (!good) {
+		count_drop(r, why, view->datagrams);
+		if (why == DROP_FRAGMENT)
+			count_fragment(r, iface, view);
+		return NULL;
+	}
+	if (r->table)
+		rule = match_lookup(r->table, iface, view->source_be, view->group_be, view->port);
+	if (!rule)
+		count_drop(r, DROP_NOT_MATCHED, view->datagrams);
+	else if (r->journal)
+		journal_save_rule(r->journal, rule);
+	return rule;
+}
+
+struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+				 enum link_layer link, uint64_t now_ns)
+{
+	struct arena_outcome was = {0};
+	struct match_rule *rule;
+	struct frame_view view;
+	enum drop_reason why;
+	uint32_t pass;
+
+	rule = find_rule(r, buffer, len, iface, link, &view);
+	if (!rule) {
+		bufpool_unref(r->pool, buffer);
+		return was;
+	}
+	pass = admissible(r, rule, &view, now_ns, &why);
+	admit(r, rule, &view, buffer, pass, why, 0);
+	was.incarnation = rule->rec.incarnation;
+	was.admitted = pass;
+	was.head = pass ? rule->head : 0;
+	was.n_outputs = rule->rec.n_outputs;
+	was.priority = rule->rec.priority;
+	was.shed = why == DROP_SHED;
+	was.looping = why == DROP_LOOPING;
+	return was;
+}
+
+void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
+		  enum link_layer link, const struct arena_outcome *was, uint32_t unit)
+{
+	struct match_rule *rule;
+	struct frame_view view;
+
+	r->replay = true;
+	rule = find_rule(r, buffer, len, iface, link, &view);
+	if (rule && rule->rec.incarnation != was->incarnation) {
+		count_drop(r, DROP_NOT_MATCHED, view.datagrams);
+		rule = NULL;
+	}
+	if (!rule) {
+		bufpool_unref(r->pool, buffer);
+		return;
+	}
+	admit(r, rule, &view, buffer,
+	      was->admitted < view.datagrams ? was->admitted : view.datagrams,
+	      was->looping ? DROP_LOOPING
+	      : was->shed  ? DROP_SHED
+			   : DROP_RATE_LIMITED,
+	      unit);
+}
+
+void relay_discard(struct relay *r, uint32_t buffer, size_t len, enum link_layer link)
+{
+	const uint32_t room = r->pool->class[bufpool_class_of(buffer)].buffer_bytes;
+	struct frame_view view = {.datagrams = 1};
+	enum drop_reason why;
+
+	if (len <= room)
+		frame_parse(bufpool_data(r->pool, buffer), len, link, &view, &why);
+	counter_add(&r->page->ingress.frames, 1);
+	counter_add(&r->page->ingress.received, view.datagrams);
+	count_drop(r, DROP_SOCKET_QUEUE, view.datagrams);
+	bufpool_unref(r->pool, buffer);
+}
+
+uint32_t relay_gathered(const struct relay *r)
+{
+	return r->gathered;
+}
+
+uint32_t relay_packets(const struct relay *r)
+{
+	return r->packets;
+}
+
+void relay_set_packets_max(struct relay *r, uint64_t packets)
+{
+	if (packets < RELAY_PACKETS_MIN)
+		packets = RELAY_PACKETS_MIN;
+	r->packets_max = packets < RELAY_PACKETS_MAX ? (uint32_t)packets : RELAY_PACKETS_MAX;
+}
+
+bool relay_full(const struct relay *r)
+{
+	return r->gathered >= RELAY_GATHER_DATAGRAMS || r->packets >= r->packets_max ||
+	       r->n_items > RELAY_BATCH_ITEMS / 2 || (r->journal && !journal_has_room(r->journal));
+}
+
+bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved)
+{
+	struct guard_rule *suspect = r->guard.suspect;
+	const bool pauses = guard_pauses(
+		&r->guard, now_ns, starved || r->n_items >= RELAY_PAUSE_ITEMS || relay_full(r));
+
+	/* At once: another table may take the rule over before its next datagram comes. */
+	if (suspect && !pauses)
+		show_hold(r, (void *)((char *)suspect - offsetof(struct match_rule, guard)));
+	return pauses;
+}
+
+void relay_set_behind(struct relay *r, bool behind)
+{
+	r->behind = behind;
+}
+
+void relay_flush(struct relay *r)
+{
+	egress_begin(r->egress);
+	for (enum rule_priority p = RULE_PRIORITY_HIGH; p < RULE_PRIORITIES; p++) {
+		for (uint32_t i = 0; i < r->n_active[p]; i++) {
+			struct match_rule *rule = r->active[p][i];
+
+			if (r->replay)
+				egress_number(r->egress, r->items[rule->head].unit);
+			egress_rule(r->egress, rule, r->items);
+			rule->head = rule->tail = CHAIN_END;
+		}
+		r->n_active[p] = 0;
+	}
+	for (uint32_t i = 0; i < r->n_items; i++)
+		bufpool_unref(r->pool, r->items[i].buffer);
+	r->n_items = 0;
+	r->gathered = 0;
+	r->packets = 0;
+	r->replay = false;
+}
+
+struct match_table *relay_swap(struct relay *r, struct match_table *table)
+{
+	struct match_table *old = r->table;
+
+	guard_forget(&r->guard);
+	r->table = table;
+	return old;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ruleset.h - the authoritative set of rules
+ *
+ * Control owns the only one.  Each rule gets, for as long as it stays, a rule
+ * slot and one output slot per output: indices into the tables of counters that
+ * workers keep in shared memory.  A slot that is freed may be used again by a
+ * later rule; the incarnation, which never repeats, tells the two apart.
+ */
+#ifndef CORE_RULES_RULESET_H
+#define CORE_RULES_RULESET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/rules/rule.h"
+
+struct complaint;
+struct wiring;
+
+/**
+ * struct ruleset_entry - a rule and its place
+ * @rule:         owned by the set
+ * @slot:         0..MCR_MAX_RULES-1
+ * @incarnation:  unique for the lifetime of the set, never 0
+ * @output_slots: rule.n_outputs values 0..MCR_MAX_OUTPUTS-1
+ */
+struct ruleset_entry {
+	struct rule rule;
+	uint32_t slot;
+	uint64_t incarnation;
+	uint32_t *output_slots;
+};
+
+struct ruleset; /* heap object: its size is no business of the caller */
+
+struct ruleset *ruleset_new(void); /* NULL: out of memory */
+void ruleset_free(struct ruleset *s);
+
+enum ruleset_result { RULESET_UNCHANGED, RULESET_ADDED, RULESET_REPLACED };
+
+/**
+ * ruleset_add() - add a rule, or replace the one with the same input or id
+ * @s:       the set
+ * @rule:    borrowed, copied; an empty id is filled in by rule_make_id()
+ * @replace: whether a rule with the same id or input but other outputs gives way
+ * @out:     filled with the entry in the set when not negative; may be NULL
+ * @c:       filled with field and reason when refused
+ *
+ * Adding the same rule twice changes nothing and succeeds.  A replaced rule keeps
+ * its place and slot and gets a new incarnation: its counters start again.
+ *
+ * Return: an enum ruleset_result; -EINVAL (rule_check()); -EEXIST when the id or the
+ * input is that of a rule that differs, which @replace would replace; -ENOTUNIQ when the
+ * name is another rule's, or id and input belong to two different rules; -ELOOP when the
+ * set would relay in a circle, the reason names every hop; -ENOSPC when a limit is
+ * reached; -ENOMEM.
+ */
+int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
+		const struct ruleset_entry **out, struct complaint *c);
+
+/*
+ * ruleset_put() - the same without a look for circles, which costs as much as there is
+ * downstream of the rule: for many rules, followed by one ruleset_check_circles()
+ */
+int ruleset_put(struct ruleset *s, const struct rule *rule, bool replace,
+		const struct ruleset_entry **out, struct complaint *c);
+
+/**
+ * ruleset_check_circles() - does the set relay in a circle?
+ * @s:      only marks change; takes time proportional to the number of outputs
+ * @newest: filled with the newest rule of a circle when there is one
+ * @c:      names every hop of it
+ *
+ * Return: 0 or -ELOOP.
+ */
+int ruleset_check_circles(struct ruleset *s, const struct ruleset_entry **newest,
+			  struct complaint *c);
+
+typedef void ruleset_each_fn(void *ctx, const struct ruleset_entry *e);
+
+/**
+ * ruleset_circles() - find every rule that closes a circle
+ * @s:  the set, which @fn may not change; takes time proportional to the number of outputs
+ * @fn: called for rules without which the others relay in no circle
+ *
+ * Return: how many there are, 0 for a set without circles.
+ */
+size_t ruleset_circles(struct ruleset *s, ruleset_each_fn *fn, void *ctx);
+
+/* Names the shortest circle through @e, in @c.  Return: -ELOOP; 0 when there is none. */
+int ruleset_name_circle(struct ruleset *s, const struct ruleset_entry *e, struct complaint *c);
+
+/*
+ * Where what is sent comes back: @w is borrowed until another one is set or the set is
+ * freed, also by clones.  NULL, as in a new set: only the loopback device is known.
+ */
+void ruleset_set_wiring(struct ruleset *s, const struct wiring *w);
+
+/* Return: 0 or -ENOENT. */
+int ruleset_remove(struct ruleset *s, const char *id);
+
+const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char *id);
+/* The rule with this interface, group, port and source. */
+const struct ruleset_entry *ruleset_find_input(const struct ruleset *s,
+					       const struct rule_input *in);
+const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const char *name);
+
+/*
+ * Entries in the order in which they were added; valid until the next change.
+ * Lookups by id, name and input are O(1): 10,000 rules are normal.
+ */
+size_t ruleset_count(const struct ruleset *s);
+
+/*
+ * A number that is another one after every change, so that somebody who reads the entries
+ * in parts notices one in between; never 0.  Of a set that was restored it begins with the
+ * incarnation that ruleset_restored() was given.
+ */
+uint64_t ruleset_revision(const struct ruleset *s);
+const struct ruleset_entry *ruleset_at(const struct ruleset *s, size_t i);
+
+/**
+ * ruleset_restore() - put back a rule that a snapshot holds, in the place it had
+ * @s:            a set that was new and has seen only ruleset_restore()
+ * @rule:         borrowed, copied
+ * @slot:         its rule slot, which no other restored rule has
+ * @incarnation:  not 0
+ * @output_slots: rule->n_outputs of them, which no other restored output has
+ *
+ * The set may be changed otherwise only after ruleset_restored().
+ *
+ * Return: 0; what ruleset_add() refuses; -ERANGE for a slot or incarnation that cannot be.
+ */
+int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, uint64_t incarnation,
+		    const uint32_t *output_slots);
+
+/* All rules are back.  @incarnation: later rules get greater ones than this and than any restored.
+ */
+void ruleset_restored(struct ruleset *s, uint64_t incarnation);
+
+/* The interfaces that rules name: @i is 0..MCR_MAX_IFACES-1.  NULL: not in use. */
+const char *ruleset_interface(const struct ruleset *s, unsigned i);
+
+/* A deep copy with the same slots and incarnations: all-or-nothing edits work on it. */
+struct ruleset *ruleset_clone(const struct ruleset *s);
+
+#endif

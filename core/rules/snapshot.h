@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * snapshot.h - every rule at one generation, as one immutable block of memory
+ *
+ * Control writes a snapshot, seals it in a memfd and hands it to the supervisor,
+ * which keeps the last one and passes it to the workers.  It is the only way to
+ * change what a worker does.  The reader treats it as untrusted: snapshot_parse()
+ * checks every length, index, enum and terminator once, and later code uses only
+ * the view that it fills.
+ *
+ *   header | iface[n_ifaces] | rule[n_rules] | output[n_outputs]
+ *
+ * Host byte order (it never leaves the machine), except addresses.
+ */
+#ifndef CORE_RULES_SNAPSHOT_H
+#define CORE_RULES_SNAPSHOT_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/addr.h"
+#include "core/base/limits.h"
+
+#define SNAPSHOT_MAGIC   0x3150414e5352434dull /* "MCRSNAP1" */
+#define SNAPSHOT_VERSION 2
+
+struct snapshot_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t n_ifaces;
+	uint32_t n_rules;
+	uint32_t n_outputs;
+	uint64_t generation;
+	uint64_t hash; /* snapshot_hash_rule() summed over all rules */
+	uint64_t size_bytes;
+	uint8_t reserved[16];
+};
+static_assert(sizeof(struct snapshot_header) == 64, "snapshot format");
+
+/**
+ * struct snapshot_iface - an interface that some rule names and that exists
+ * @worker_mask: the workers that serve it as an input; with @steering, @gro and @defrag kept
+ *           for a restarted control, workers do not look at them
+ * @slot:    0..MCR_MAX_IFACES-1, the key by which workers know its sockets
+ * @ifindex: the kernel's index, > 0
+ * @mtu:     bytes of IP datagram that leave unfragmented, 68..65536
+ */
+struct snapshot_iface {
+	uint64_t worker_mask;
+	uint32_t slot;
+	uint32_t ifindex;
+	uint32_t mtu;
+	uint8_t steering; /* enum ipc_steering */
+	uint8_t gro;      /* enum ipc_gro */
+	uint8_t defrag;
+	uint8_t reserved;
+	char name[MCR_IFNAME_MAX];
+};
+static_assert(sizeof(struct snapshot_iface) == 40, "snapshot format");
+
+/**
+ * struct snapshot_rule - one rule
+ * @worker_mask:  bit w set: worker w serves the rule
+ * @slot:         rule slot (counters)
+ * @in_iface:     slot of the input interface, MCR_NO_SLOT when it does not exist
+ * @first_output: index into the output array; its outputs follow one another
+ * @state:        an enum rule_state, for readers; workers match all that have in_iface
+ */
+struct snapshot_rule {
+	uint64_t incarnation;
+	uint64_t worker_mask;
+	uint64_t limit_pps;
+	uint64_t limit_bps;
+	uint32_t slot;
+	uint32_t in_iface;
+	uint32_t first_output;
+	uint32_t n_outputs;
+	struct addr group;
+	struct addr source;
+	uint16_t port;
+	uint8_t priority; /* enum rule_priority */
+	uint8_t state;    /* enum rule_state */
+	uint32_t reserved;
+	char in_name[MCR_IFNAME_MAX];
+	char id[MCR_ID_MAX];
+	char name[MCR_NAME_MAX];
+};
+static_assert(sizeof(struct snapshot_rule) == 240, "snapshot format");
+
+/* Why workers do not send to an output; each counts as the send drop of its name. */
+enum output_hold {
+	OUTPUT_HOLD_NONE,        /* they send */
+	OUTPUT_HOLD_UNREACHABLE, /* no route, or its next hop has no neighbour entry that works */
+	OUTPUT_HOLD_NO_SOURCE,   /* there is no source address for it on this host */
+	OUTPUT_HOLD_REFUSED,     /* the kernel would refuse: a broadcast address */
+	OUTPUT_HOLDS
+};
+
+/* TTL_DECREMENT: the TTL to use is one less than that of what came. */
+enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
+
+/**
+ * struct snapshot_output - one output
+ * @slot:  output slot (counters)
+ * @iface: slot of the output interface, MCR_NO_SLOT when it does not exist
+ * @outlet: id of the egress socket to use, + 1; 0 for that of the interface
+ * @outlet_kind: enum outlet_kind of it, for readers
+ * @ttl:   the TTL to use, 1..255: defaults are resolved by the writer
+ * @ttl_set: enum ttl_setting: what the operator gave
+ * @hold:  enum output_hold: what control knows of the way to it
+ */
+struct snapshot_output {
+	uint32_t slot;
+	uint32_t iface;
+	uint32_t outlet;
+	struct addr group;
+	struct addr source;
+	uint16_t port;
+	uint8_t ttl;
+	uint8_t dscp;
+	uint8_t ttl_set;
+	uint8_t hold; /* enum output_hold */
+	uint8_t outlet_kind;
+	uint8_t reserved[5];
+	char if_name[MCR_IFNAME_MAX];
+};
+static_assert(sizeof(struct snapshot_output) == 80, "snapshot format");
+
+/**
+ * struct snapshot_view - a snapshot that has been checked
+ *
+ * The arrays point into the memory given to snapshot_parse(), which must stay
+ * mapped and unchanged (sealed) while the view is used.
+ */
+struct snapshot_view {
+	uint64_t generation;
+	uint64_t hash;
+	uint32_t n_ifaces;
+	uint32_t n_rules;
+	uint32_t n_outputs;
+	const struct snapshot_iface *ifaces;
+	const struct snapshot_rule *rules;
+	const struct snapshot_output *outputs;
+};
+
+/* The largest snapshot there can be. */
+#define SNAPSHOT_MAX_BYTES                                                                 \
+	(sizeof(struct snapshot_header) + MCR_MAX_IFACES * sizeof(struct snapshot_iface) + \
+	 MCR_MAX_RULES * sizeof(struct snapshot_rule) +                                    \
+	 MCR_MAX_OUTPUTS * sizeof(struct snapshot_output))
+
+/* Bytes that a snapshot of these counts takes. */
+size_t snapshot_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs);
+
+/**
+ * struct snapshot_writer - fills a block of memory with a snapshot
+ *
+ * Usage: snapshot_begin(), then snapshot_add_iface() for each interface, then for
+ * each rule snapshot_add_rule() followed by its snapshot_add_output()s, then
+ * snapshot_finish(), which computes the hash.
+ */
+struct snapshot_writer {
+	struct snapshot_header *header;
+	struct snapshot_iface *ifaces;
+	struct snapshot_rule *rules;
+	struct snapshot_output *outputs;
+	uint32_t max_ifaces, max_rules, max_outputs;
+	size_t size_bytes;
+};
+
+/* @mem must be at least snapshot_size() bytes, zeroed, 8-byte aligned. */
+void snapshot_begin(struct snapshot_writer *w, void *mem, uint32_t n_ifaces, uint32_t n_rules,
+		    uint32_t n_outputs);
+/* Return: 0; -ENOSPC when as many interfaces as announced are there. */
+int snapshot_add_iface(struct snapshot_writer *w, const struct snapshot_iface *iface);
+/*
+ * @rule: first_output and n_outputs are overwritten by the writer.
+ * Return: 0; -ENOSPC when as many rules as announced are there.
+ */
+int snapshot_add_rule(struct snapshot_writer *w, const struct snapshot_rule *rule);
+/* Of the rule added last.  Return: 0; -ENOSPC when as many outputs as announced are there. */
+int snapshot_add_output(struct snapshot_writer *w, const struct snapshot_output *output);
+/* Return: 0, or -EINVAL when fewer were added than announced. */
+int snapshot_finish(struct snapshot_writer *w, uint64_t generation);
+
+/**
+ * snapshot_parse() - check a snapshot and give a view of it
+ * @mem:        untrusted bytes, 8-byte aligned
+ * @size_bytes: how many
+ * @view:       filled on success
+ *
+ * Return: 0; -EBADMSG when anything is out of bounds or inconsistent, the stored
+ * hash included; -EPROTO when it speaks another version.
+ */
+int snapshot_parse(const void *mem, size_t size_bytes, struct snapshot_view *view);
+
+/**
+ * snapshot_hash_rule() - hash of one rule and its outputs
+ *
+ * Independent of where the rule stands (first_output is left out), so that sums
+ * over any subset can be compared: sum over the rules of worker w is what worker w
+ * must report.
+ */
+uint64_t snapshot_hash_rule(const struct snapshot_rule *rule,
+			    const struct snapshot_output *outputs);
+
+/* Sum of snapshot_hash_rule() over the rules whose worker_mask has bit @worker. */
+uint64_t snapshot_hash_worker(const struct snapshot_view *view, unsigned worker);
+
+#endif

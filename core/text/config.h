@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.h - the configuration file, and rules as JSON
+ *
+ * JSON with comments and trailing commas.  Parsing is all or nothing: what comes
+ * out is complete and checked, and an error names line, column and field.
+ */
+#ifndef CORE_TEXT_CONFIG_H
+#define CORE_TEXT_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/ipc.h"
+#include "core/rules/rule.h"
+
+struct cJSON;
+struct complaint;
+
+/*
+ * Bytes; longer text is refused.  As many rules and outputs as there may be, all members
+ * given and names of the greatest length, take 27 MB: 1,024 bytes a rule and 160 an output.
+ */
+#define CONFIG_TEXT_MAX (32u * 1024u * 1024u)
+
+/**
+ * struct config_iface - settings of one interface
+ * @steering: enum ipc_steering
+ * @defrag:   the kernel reassembles fragments before they reach a worker
+ * @gro:      enum ipc_gro: true switches it on, false off, absent leaves it alone
+ * @cpus:     "pinning": the CPUs whose workers serve this interface; empty: all workers
+ */
+struct config_iface {
+	char name[MCR_IFNAME_MAX];
+	enum ipc_steering steering;
+	enum ipc_gro gro;
+	bool defrag;
+	unsigned n_cpus;
+	int cpus[MCR_MAX_WORKERS];
+};
+
+/**
+ * struct config - a checked configuration
+ * @workers:    0 when not given
+ * @per_packet: "per_packet": no GRO, no GSO, no gathering, for benchmarks
+ * @busy_poll_us: "busy_poll_us": how long an idle worker looks for input before it sleeps,
+ *              microseconds, 0..IPC_BUSY_POLL_MAX_US; 0 when not given
+ * @ifaces:     every interface that "steering", "gro", "defrag" or "pinning" names
+ * @rules:      checked with rule_check(); ids filled in; no two with the same id
+ */
+struct config {
+	unsigned workers;
+	bool per_packet;
+	unsigned busy_poll_us;
+	size_t n_ifaces;
+	struct config_iface *ifaces;
+	size_t n_rules;
+	struct rule *rules;
+};
+
+void config_fini(struct config *c);
+
+/**
+ * config_parse() - read a configuration
+ * @text: need not be NUL-terminated
+ * @len:  bytes
+ * @out:  filled on success, to be released with config_fini()
+ * @c:    filled with line, column, field and reason on failure
+ *
+ * Unknown fields, wrong types, values out of range and duplicate keys are errors.
+ *
+ * Return: 0; -EINVAL; -E2BIG when longer than CONFIG_TEXT_MAX; -ENOMEM.
+ */
+int config_parse(const char *text, size_t len, struct config *out, struct complaint *c);
+
+/**
+ * config_format() - write a configuration that config_parse() reads back to the same
+ * Return: malloc()ed text, NULL when out of memory.
+ */
+char *config_format(const struct config *c);
+
+/**
+ * config_format_part() - the same in parts, which together are the text
+ * @first: rules that earlier parts have; with 0 the part begins with the settings
+ * @bytes: the part ends with the first rule that makes it at least this long
+ * @next:  filled with the @first of the next part; more than c->n_rules: this was the last
+ *
+ * Return: malloc()ed text, NULL when out of memory.
+ */
+char *config_format_part(const struct config *c, size_t first, size_t bytes, size_t *next);
+
+const struct config_iface *config_find_iface(const struct config *c, const char *name);
+
+/**
+ * rule_from_json() - a rule from its JSON object, as in "rules" and in AddRule
+ * @json: {"id"?, "name"?, "input": {"interface","group","port","source"?},
+ *         "outputs": [{"interface","group","port","ttl"?,"source_ip"?,"dscp"?}],
+ *         "rate_limit"?: {"pps"?,"bps"?}, "priority"?: "high"|"normal"|"low"}
+ * @path: prefix of field names in complaints, "" or "rules[3]"
+ * @out:  filled, to be released with rule_fini(); on failure there is nothing to release
+ *
+ * Return: 0; -EINVAL; -ELOOP when an output equals the rule's own input; -ENOMEM.
+ */
+int rule_from_json(const struct cJSON *json, const char *path, struct rule *out,
+		   struct complaint *c);
+
+/* The JSON object of a rule, in the same form.  NULL: out of memory. */
+struct cJSON *rule_to_json(const struct rule *r);
+
+#endif
