@@ -50,13 +50,13 @@ HARNESS_LIBS = $(eval HARNESS_LIBS := $(call pkg,--libs libmnl libcjson) -lpcap 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # A program is a file with a main(); everything else beside it is library.
-DAEMON_MAINS  := daemon/mcrd.c daemon/mcrctl.c
+DAEMON_MAINS  := daemon/mcrd.c daemon/mcrctl/mcrctl.c
 HARNESS_MAINS := $(wildcard harness/tools/*.c)
 # mcrctl links the library of control's client side only; see daemon/README.md.
-CTL_SRCS      := $(wildcard daemon/ctl_*.c)
+CTL_SRCS      := $(filter-out daemon/mcrctl/mcrctl.c,$(wildcard daemon/mcrctl/*.c))
 
 CORE_SRCS    := $(wildcard core/*/*.c)
-DAEMON_SRCS  := $(filter-out $(DAEMON_MAINS) $(CTL_SRCS),$(wildcard daemon/*.c))
+DAEMON_SRCS  := $(filter-out daemon/mcrctl/%,$(wildcard daemon/*/*.c))
 HARNESS_SRCS := $(wildcard harness/*.c)
 UNIT_SRCS    := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS    := $(wildcard tests/fuzz/fuzz_*.c)
@@ -84,8 +84,8 @@ $(BUILD)/version: FORCE
 .PHONY: FORCE
 FORCE:
 
-$(call obj,daemon/version.c): $(BUILD)/version
-$(call obj,daemon/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
+$(call obj,daemon/common/version.c): $(BUILD)/version
+$(call obj,daemon/common/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
 
 $(BUILD)/libcore.a: $(call obj,$(CORE_SRCS))
 	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
@@ -105,7 +105,7 @@ $(BUILD)/test/mcrd-hostile: $(call obj,daemon/mcrd.c $(DAEMON_SRCS) $(HOSTILE_SR
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(HOSTILE_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
 
-$(BUILD)/bin/mcrctl: $(call obj,daemon/mcrctl.c $(CTL_SRCS) daemon/version.c) $(BUILD)/libcore.a
+$(BUILD)/bin/mcrctl: $(call obj,daemon/mcrctl/mcrctl.c $(CTL_SRCS) daemon/common/version.c) $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
 

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "core/base/limits.h"
-#include "daemon/log.h"
-#include "daemon/roles.h"
-#include "daemon/version.h"
+#include "daemon/common/log.h"
+#include "daemon/common/roles.h"
+#include "daemon/common/version.h"
 
 #define DEFAULT_CONTROL_PATH "/run/mcr/control.sock"
 #define EXIT_USAGE           2
@@ -175,7 +175,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 		usage_error("--control-socket-path takes a path", NULL);
 }
 
-/* A child's arguments come from supervisor_child.c: ROLE, name or number, log format, rest. */
+/* A child's arguments come from supervisor/child.c: ROLE, name or number, log format, rest. */
 static int run_child(int argc, char **argv)
 {
 	bool json;

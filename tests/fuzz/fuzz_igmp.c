@@ -5,13 +5,13 @@
  * A first byte that is odd puts a heading and an interface before the input, because
  * guessing them takes a fuzzer too long.
  *
- * Links: daemon/igmp_list.c
+ * Links: daemon/supervisor/igmp_list.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/igmp_list.h"
+#include "daemon/supervisor/igmp_list.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,8 +9,8 @@
  * both readers, as an answer to what is asked or as an event, and now and then
  * destinations come, go, and are asked for again.
  *
- * Links: daemon/control_reach.c daemon/control_reach_netlink.c
- * Links: daemon/control_netif.c daemon/control_netif_parse.c core/base/addr.c
+ * Links: daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: daemon/control/netif.c daemon/control/netif_parse.c core/base/addr.c
  */
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/control_netif.h"
-#include "daemon/control_reach.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/reach.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(const struct control_netif *n)

@@ -7,7 +7,7 @@
  * up, send what it makes of it, relay what arrives, and have every buffer back.
  *
  * Links: core/relay/guard.c
- * Links: daemon/worker_ring.c daemon/worker_recover.c
+ * Links: daemon/worker/io.c daemon/worker/takeover.c
  * Links: core/relay/recover.c core/relay/journal.c core/relay/past.c core/relay/refusal.c
  * Links: core/relay/relay.c core/relay/egress.c core/relay/match.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c

@@ -11,10 +11,11 @@
  * descriptors only, none of them twice, no number beyond its table, and is written again as
  * long as it was.
  *
- * Links: daemon/igmp_list.c
- * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
- * Links: daemon/descriptor_reserve.c
- * Links: daemon/version.c core/base/ipc.c core/base/addr.c
+ * Links: daemon/supervisor/igmp_list.c
+ * Links: daemon/supervisor/handover.c daemon/supervisor/handover_field.c
+ * Links: daemon/supervisor/membership.c
+ * Links: daemon/supervisor/descriptor_reserve.c
+ * Links: daemon/common/version.c core/base/ipc.c core/base/addr.c
  */
 #include <dirent.h>
 #include <sched.h>

@@ -30,9 +30,9 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "daemon/control.h"
-#include "daemon/control_process.h"
-#include "daemon/roles.h"
+#include "daemon/common/roles.h"
+#include "daemon/control/control.h"
+#include "daemon/control/process.h"
 #include "tests/hostile/hostile.h"
 
 #define PER_S     15000u /* requests, less than the budget fills */

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "core/base/ipc.h"
-#include "daemon/roles.h"
-#include "daemon/supervisor.h"
+#include "daemon/common/roles.h"
+#include "daemon/supervisor/supervisor.h"
 #include "tests/hostile/hostile.h"
 
 int __real_request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);

@@ -25,8 +25,8 @@
 
 #include "core/relay/match.h"
 #include "core/relay/ring.h"
-#include "daemon/roles.h"
-#include "daemon/worker.h"
+#include "daemon/common/roles.h"
+#include "daemon/worker/worker.h"
 #include "tests/hostile/hostile.h"
 
 #define LAST_IFINDEX 40

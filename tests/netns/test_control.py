@@ -26,7 +26,7 @@ from support_rules import add, output, rule
 PARSE, INVALID, NO_METHOD, PARAMS = -32700, -32600, -32601, -32602
 VERSION, NOT_FOUND, CONFLICT, READ_ONLY, LIMIT = -32000, -32001, -32002, -32003, -32004
 MIB = 1 << 20
-CLIENTS = 64  # served at one time on each socket; see daemon/control_client.h
+CLIENTS = 64  # served at one time on each socket; see daemon/control/client.h
 
 
 @contextlib.contextmanager

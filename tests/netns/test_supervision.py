@@ -23,7 +23,7 @@ from support_streams import rule_of_each, stream_of_each
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CONTROL, WORKER = "--role=control", "--role=worker"
-DRAIN_S = 1  # daemon/supervisor.c: workers that do not end are waited for that long
+DRAIN_S = 1  # daemon/supervisor/supervisor.c: workers that do not end are waited for that long
 
 
 def workers_of(relay):

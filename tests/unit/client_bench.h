@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "core/text/request.h"
-#include "daemon/control_client.h"
+#include "daemon/control/client.h"
 
 #define S        1000000000ull
 #define HELD_MAX 128

@@ -29,10 +29,10 @@
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
-#include "daemon/control.h"
-#include "daemon/control_load.h"
-#include "daemon/control_notice.h"
-#include "daemon/log.h"
+#include "daemon/common/log.h"
+#include "daemon/control/control.h"
+#include "daemon/control/load.h"
+#include "daemon/control/notice.h"
 
 static unsigned warnings; /* and errors that log_msg() was given */
 

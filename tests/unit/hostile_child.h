@@ -27,7 +27,7 @@
 
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
-#include "daemon/roles.h"
+#include "daemon/common/roles.h"
 
 #define FAR_AHEAD_NS 60000000000ull
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "core/rules/steer.h"
-#include "daemon/priv.h"
+#include "daemon/priv/priv.h"
 
 /* What the replaced calls were asked for, and what they answer. */
 static struct {

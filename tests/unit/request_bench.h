@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "daemon/log.h"
-#include "daemon/supervisor.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/supervisor.h"
 #include "tests/unit/priv_fake.h"
 
 /* What the processes were told. */

@@ -26,7 +26,7 @@
 #include "core/base/clock.h"
 #include "core/relay/arena.h"
 #include "core/relay/limiter.h"
-#include "daemon/supervisor.h"
+#include "daemon/supervisor/supervisor.h"
 
 #define WORKERS 2u
 

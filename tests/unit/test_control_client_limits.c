@@ -3,8 +3,8 @@
  * test_control_client_limits.c - a client that floods, stalls or is silent stays within its bounds
  *
  * Links: core/rules/wiring.c
- * Links: daemon/control_client.c daemon/control_client_input.c daemon/control_client_output.c
- * Links: daemon/control_client_upload.c
+ * Links: daemon/control/client.c daemon/control/client_input.c daemon/control/client_output.c
+ * Links: daemon/control/client_upload.c
  * Links: core/text/request.c core/text/response.c core/text/config.c core/base/complaint.c
  * Links: core/rules/rule.c core/base/addr.c
  * Links: core/text/rule_json.c core/text/json_field.c core/text/json_text.c

@@ -2,7 +2,7 @@
 /*
  * test_control_netif.c - crafted netlink messages, good and bad, and the table they make
  *
- * Links: daemon/control_netif.c daemon/control_netif_parse.c core/base/addr.c
+ * Links: daemon/control/netif.c daemon/control/netif_parse.c core/base/addr.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 
-#include "daemon/control_netif.h"
+#include "daemon/control/netif.h"
 
 /* One message in a buffer of its own, so that a read beyond it is seen by the sanitizer. */
 struct message {

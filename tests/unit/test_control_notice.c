@@ -2,7 +2,7 @@
 /*
  * test_control_notice.c - which losses and changes of state become lines of the log
  *
- * Links: daemon/control_notice.c core/base/counters.c core/base/complaint.c core/rules/rule.c
+ * Links: daemon/control/notice.c core/base/counters.c core/base/complaint.c core/rules/rule.c
  * Links: core/base/addr.c
  * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_index.c
@@ -19,9 +19,9 @@
 #include <string.h>
 
 #include "core/rules/ruleset.h"
-#include "daemon/control.h"
-#include "daemon/control_notice.h"
-#include "daemon/log.h"
+#include "daemon/common/log.h"
+#include "daemon/control/control.h"
+#include "daemon/control/notice.h"
 
 #define S     1000000000ull
 #define RULES 3

@@ -4,7 +4,7 @@
  *
  * The test is the kernel: it reads the questions and answers them.
  *
- * Links: daemon/control_reach.c daemon/control_reach_netlink.c daemon/control_netif_parse.c
+ * Links: daemon/control/reach.c daemon/control/reach_netlink.c daemon/control/netif_parse.c
  * Links: core/base/addr.c
  */
 #include <setjmp.h>
@@ -22,8 +22,8 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include "daemon/control_netif.h"
-#include "daemon/control_reach.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/reach.h"
 
 #define NOW     (100 * NS_PER_S)
 #define HOST    0x0a5a0102u /* 10.90.1.2 */

@@ -2,17 +2,17 @@
 /*
  * test_control_reconcile.c - what is asked of the supervisor, in which order, and how often
  *
- * Links: daemon/control_loop.c
- * Links: daemon/control_wiring.c
+ * Links: daemon/control/loop.c
+ * Links: daemon/control/wiring.c
  * Links: core/rules/wiring.c
- * Links: daemon/control_standin.c
- * Links: daemon/control_reconcile.c daemon/control_iface.c daemon/control_assign.c
- * Links: daemon/control_output.c
- * Links: daemon/control_filter.c
- * Links: daemon/control_reach.c daemon/control_reach_netlink.c
- * Links: daemon/control_join.c daemon/control_publish.c daemon/control_snapshot.c
- * Links: daemon/control_stats.c daemon/control_super.c daemon/control_netif.c
- * Links: daemon/control_netif_parse.c daemon/control_load.c
+ * Links: daemon/control/standin.c
+ * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
+ * Links: daemon/control/output.c
+ * Links: daemon/control/filter.c
+ * Links: daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: daemon/control/join.c daemon/control/publish.c daemon/control/snapshot.c
+ * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
+ * Links: daemon/control/netif_parse.c daemon/control/load.c
  * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_cycle.c
  * Links: core/rules/ruleset_restore.c core/rules/slot_pool.c core/rules/rule.c core/base/addr.c
@@ -21,7 +21,7 @@
  * Links: core/base/statpage.c
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
- * Links: daemon/control_outlet.c
+ * Links: daemon/control/outlet.c
  */
 #include "tests/unit/control_bench.h"
 

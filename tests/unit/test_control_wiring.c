@@ -2,7 +2,7 @@
 /*
  * test_control_wiring.c - which links hear what another one sends
  *
- * Links: daemon/control_netif.c daemon/control_netif_parse.c daemon/control_wiring.c
+ * Links: daemon/control/netif.c daemon/control/netif_parse.c daemon/control/wiring.c
  * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_cycle.c
  * Links: core/rules/wiring.c core/rules/slot_pool.c core/rules/rule.c core/base/addr.c
@@ -22,7 +22,7 @@
 #include <net/if_arp.h>
 
 #include "core/rules/ruleset.h"
-#include "daemon/control.h"
+#include "daemon/control/control.h"
 #include "tests/unit/rule_words.h"
 
 /* A host; ifindex is the place in the list, from 1 on. */

@@ -2,7 +2,7 @@
 /*
  * test_igmp_list.c - the text of /proc/net/igmp
  *
- * Links: daemon/igmp_list.c
+ * Links: daemon/supervisor/igmp_list.c
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/igmp_list.h"
+#include "daemon/supervisor/igmp_list.h"
 
 #define HEAD "Idx\tDevice    : Count Querier\tGroup    Users Timer\tReporter\n"
 #define LO   "1\tlo        :     1      V3\n\t\t\t\t010000E0     1 0:00000000\t\t0\n"

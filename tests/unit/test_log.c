@@ -2,7 +2,7 @@
 /*
  * test_log.c - what reaches standard error, byte for byte but for the time
  *
- * Links: daemon/log.c
+ * Links: daemon/common/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
+#include "daemon/common/log.h"
 
 static int saved_stderr, reader;
 

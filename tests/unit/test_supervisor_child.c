@@ -4,7 +4,7 @@
  *
  * Time is a variable of the test; the processes are real and end at once.
  *
- * Links: daemon/supervisor_child.c daemon/ending.c daemon/log.c
+ * Links: daemon/supervisor/child.c daemon/common/ending.c daemon/common/log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "daemon/supervisor.h"
+#include "daemon/supervisor/supervisor.h"
 
 #define MINUTE_NS (60000 * NS_PER_MS)
 

@@ -2,7 +2,7 @@
 /*
  * test_supervisor_control.c - how much control may say: its budget, and how it fills again
  *
- * Links: daemon/supervisor_budget.c daemon/supervisor_control.c core/base/ipc.c
+ * Links: daemon/supervisor/budget.c daemon/supervisor/control_channel.c core/base/ipc.c
  * Links: core/base/addr.c
  */
 #include <setjmp.h>
@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "daemon/log.h"
-#include "daemon/supervisor.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/supervisor.h"
 
 #define DAY_NS (24 * 3600 * NS_PER_S)
 #define FULL   200000u

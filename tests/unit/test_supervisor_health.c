@@ -5,7 +5,7 @@
  * Time and the CPU time of the children are variables of the test.  A child that wants the CPU is
  * this process, which always does; one that does not is a process that is stopped.
  *
- * Links: daemon/supervisor_health.c core/base/statpage.c
+ * Links: daemon/supervisor/health.c core/base/statpage.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "daemon/log.h"
-#include "daemon/supervisor.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/supervisor.h"
 
 #define MS NS_PER_MS
 

@@ -9,19 +9,23 @@
  * so, end and restart that child alone, and go on serving the others; then it must still
  * end in order.  Only what needs rights is replaced: sockets, seals, prerequisites.
  *
- * Links: daemon/supervisor_probe.c
- * Links: daemon/igmp_list.c daemon/supervisor_verify.c
- * Links: daemon/supervisor.c daemon/supervisor_start.c daemon/supervisor_child.c
- * Links: daemon/supervisor_control.c
- * Links: daemon/supervisor_worker.c daemon/supervisor_request.c daemon/supervisor_iface.c
- * Links: daemon/supervisor_join.c daemon/supervisor_stats.c daemon/supervisor_health.c
- * Links: daemon/supervisor_upgrade.c daemon/supervisor_state.c daemon/supervisor_field.c
- * Links: daemon/ending.c daemon/log.c daemon/version.c core/base/ipc.c core/base/addr.c
+ * Links: daemon/supervisor/probe.c
+ * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
+ * Links: daemon/supervisor/supervisor.c daemon/supervisor/start.c daemon/supervisor/child.c
+ * Links: daemon/supervisor/control_channel.c
+ * Links: daemon/supervisor/worker_channel.c daemon/supervisor/request.c
+ * Links: daemon/supervisor/iface.c
+ * Links: daemon/supervisor/membership.c daemon/supervisor/stats.c daemon/supervisor/health.c
+ * Links: daemon/supervisor/upgrade.c daemon/supervisor/handover.c
+ * Links: daemon/supervisor/handover_field.c
+ * Links: daemon/common/ending.c daemon/common/log.c daemon/common/version.c core/base/ipc.c
+ * Links: core/base/addr.c
  * Links: core/rules/steer.c
  * Links: core/base/statpage.c core/base/counters.c
- * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c daemon/supervisor_ring.c
+ * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
+ * Links: daemon/supervisor/ring.c
  * Links: core/relay/ring.c core/relay/arena.c
- * Links: daemon/supervisor_outlet.c daemon/supervisor_standin.c
+ * Links: daemon/supervisor/outlet.c daemon/supervisor/standin.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,8 +38,8 @@
 #include <sys/wait.h>
 
 #include "core/base/clock.h"
-#include "daemon/notify.h"
-#include "daemon/supervisor.h"
+#include "daemon/supervisor/notify.h"
+#include "daemon/supervisor/supervisor.h"
 #include "harness/slow.h"
 #include "tests/unit/hostile_child.h"
 #include "tests/unit/priv_fake.h"

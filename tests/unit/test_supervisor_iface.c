@@ -4,13 +4,14 @@
  *
  * A refused request must change nothing, and what is closed leaves nothing behind.
  *
- * Links: daemon/supervisor_probe.c
- * Links: daemon/igmp_list.c daemon/supervisor_verify.c
- * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
- * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/base/ipc.c core/base/addr.c
+ * Links: daemon/supervisor/probe.c
+ * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
+ * Links: daemon/supervisor/request.c daemon/supervisor/iface.c daemon/supervisor/membership.c
+ * Links: daemon/supervisor/stats.c daemon/supervisor/handover_field.c core/base/ipc.c
+ * Links: core/base/addr.c
  * Links: core/rules/steer.c
- * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c
- * Links: daemon/supervisor_outlet.c
+ * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
+ * Links: daemon/supervisor/outlet.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/descriptor_reserve.h"
+#include "daemon/supervisor/descriptor_reserve.h"
 #include "tests/unit/request_bench.h"
 
 static void test_inputs(void **state)
@@ -119,7 +120,8 @@ static void test_input_undone(void **state)
 		assert_int_equal(sup->input[1].sock[i], -1);
 }
 
-/* The kernel brings a frame to the socket that was made last first; see supervisor_stats.c. */
+/* The kernel brings a frame to the socket that was made last first; see daemon/supervisor/stats.c.
+ */
 static void test_counting_sockets_first(void **state)
 {
 	configure(2);

@@ -4,9 +4,10 @@
  *
  * The sockets are replaced by ones that hold twenty memberships, as the kernel's do.
  *
- * Links: daemon/igmp_list.c
- * Links: daemon/supervisor_join.c daemon/supervisor_field.c core/base/ipc.c core/base/addr.c
- * Links: daemon/descriptor_reserve.c
+ * Links: daemon/supervisor/igmp_list.c
+ * Links: daemon/supervisor/membership.c daemon/supervisor/handover_field.c core/base/ipc.c
+ * Links: core/base/addr.c
+ * Links: daemon/supervisor/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/descriptor_reserve.h"
-#include "daemon/supervisor.h"
+#include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/supervisor.h"
 
 #define CAPACITY 20
 

@@ -5,11 +5,13 @@
  * A refused request changes nothing; the number of sockets is bounded; each worker is told
  * of what concerns it and of nothing else.
  *
- * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
- * Links: daemon/supervisor_outlet.c daemon/igmp_list.c daemon/supervisor_verify.c
- * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/base/ipc.c core/base/addr.c
+ * Links: daemon/supervisor/request.c daemon/supervisor/iface.c daemon/supervisor/membership.c
+ * Links: daemon/supervisor/outlet.c daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
+ * Links: daemon/supervisor/stats.c daemon/supervisor/handover_field.c core/base/ipc.c
+ * Links: core/base/addr.c
  * Links: core/rules/steer.c
- * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c daemon/supervisor_probe.c
+ * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
+ * Links: daemon/supervisor/probe.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/descriptor_reserve.h"
+#include "daemon/supervisor/descriptor_reserve.h"
 #include "tests/unit/request_bench.h"
 
 static struct ipc_msg outlet_msg(uint32_t id, uint64_t mask)

@@ -5,13 +5,14 @@
  * Order, ranges and descriptors of what it asks for; interfaces are the business of
  * test_supervisor_iface.c.  A refused request must change nothing.
  *
- * Links: daemon/supervisor_probe.c
- * Links: daemon/igmp_list.c daemon/supervisor_verify.c
- * Links: daemon/supervisor_request.c daemon/supervisor_iface.c daemon/supervisor_join.c
- * Links: daemon/supervisor_stats.c daemon/supervisor_field.c core/base/ipc.c core/base/addr.c
+ * Links: daemon/supervisor/probe.c
+ * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
+ * Links: daemon/supervisor/request.c daemon/supervisor/iface.c daemon/supervisor/membership.c
+ * Links: daemon/supervisor/stats.c daemon/supervisor/handover_field.c core/base/ipc.c
+ * Links: core/base/addr.c
  * Links: core/rules/steer.c
- * Links: daemon/descriptor_reserve.c daemon/supervisor_limit.c
- * Links: daemon/supervisor_outlet.c
+ * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
+ * Links: daemon/supervisor/outlet.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
  * The kernel is of paper: it has so much memory that may be locked, and releases a ring some
  * tries after it was closed.
  *
- * Links: daemon/supervisor_ring.c
+ * Links: daemon/supervisor/ring.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/log.h"
-#include "daemon/supervisor.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/supervisor.h"
 
 #define KIB 1024u
 

@@ -2,7 +2,7 @@
 /*
  * test_supervisor_standin.c - sockets of a worker that cannot run go to another, and back
  *
- * Links: daemon/supervisor_standin.c
+ * Links: daemon/supervisor/standin.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "daemon/supervisor.h"
+#include "daemon/supervisor/supervisor.h"
 
 static struct supervisor *sup;
 static uint64_t now_ns;

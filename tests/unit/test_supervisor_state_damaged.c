@@ -5,10 +5,11 @@
  * It is cut short, enlarged and changed, byte by byte: nothing of that may be believed
  * where it can be told, or do harm.
  *
- * Links: daemon/igmp_list.c
- * Links: daemon/supervisor_state.c daemon/supervisor_field.c daemon/supervisor_join.c
- * Links: daemon/version.c core/base/ipc.c core/base/addr.c
- * Links: daemon/descriptor_reserve.c
+ * Links: daemon/supervisor/igmp_list.c
+ * Links: daemon/supervisor/handover.c daemon/supervisor/handover_field.c
+ * Links: daemon/supervisor/membership.c
+ * Links: daemon/common/version.c core/base/ipc.c core/base/addr.c
+ * Links: daemon/supervisor/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,10 +5,10 @@
  * The worker's end of a real channel is read here.  Its send buffer is made small,
  * so that it is full in the middle of a sync.
  *
- * Links: daemon/supervisor_worker.c daemon/supervisor_standin.c core/base/ipc.c
+ * Links: daemon/supervisor/worker_channel.c daemon/supervisor/standin.c core/base/ipc.c
  * Links: core/base/addr.c
  * Links: core/base/statpage.c core/base/counters.c
- * Links: daemon/supervisor_outlet.c daemon/descriptor_reserve.c
+ * Links: daemon/supervisor/outlet.c daemon/supervisor/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 #include "core/rules/snapshot.h"
-#include "daemon/log.h"
-#include "daemon/supervisor.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/supervisor.h"
 
 static struct supervisor *sup;
 static const struct options no_options;

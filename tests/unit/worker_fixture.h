@@ -2,12 +2,11 @@
 /*
  * worker_fixture.h - workers as processes on a kernel of paper, to be killed anywhere
  *
- * The real worker_ring.c, worker_recover.c and core run in a forked child; what they call
- * of the kernel is here.  A submission and all its completions become visible in one
- * store, that of the completion queue's tail, as with the real one, which finishes a
- * system call before it kills.  So what the child writes down beside (what was sent, which
- * frames were taken) names the completion that stands for it, and counts when that is
- * visible.
+ * The real daemon/worker/io.c, daemon/worker/takeover.c and core run in a forked child; what they
+ * call of the kernel is here.  A submission and all its completions become visible in one store,
+ * that of the completion queue's tail, as with the real one, which finishes a system call before it
+ * kills.  So what the child writes down beside (what was sent, which frames were taken) names the
+ * completion that stands for it, and counts when that is visible.
  *
  * Frames wait in line as in a socket that the supervisor holds; sends end in a log.
  */
@@ -27,8 +26,8 @@
 #include "core/relay/egress.h"
 #include "core/relay/recover.h"
 #include "core/relay/relay.h"
-#include "daemon/log.h"
-#include "daemon/worker.h"
+#include "daemon/common/log.h"
+#include "daemon/worker/worker.h"
 #include "tests/unit/egress_fixture.h"
 #include "tests/unit/frame_fixture.h"
 #include "tests/unit/table_fixture.h"

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * roles.h - the three processes of mcrd
+ *
+ * mcrd starts as supervisor.  Each child is fork + re-exec of the same binary with
+ * a role as its first argument and its channel to the supervisor on descriptor 3,
+ * so that a child shares no memory with its parent.
+ */
+#ifndef DAEMON_COMMON_ROLES_H
+#define DAEMON_COMMON_ROLES_H
+
+#include <stdbool.h>
+
+#define CHILD_CHANNEL_FD 3
+
+/* A worker inherits its ring, and that of the last worker if there is one (core/relay/ring.h). */
+#define CHILD_RING_FD      4
+#define CHILD_LAST_RING_FD 5
+
+/* Arguments of a child: mcrd ROLE_CONTROL CONFIG-NAME, mcrd ROLE_WORKER N */
+#define ROLE_CONTROL "--role=control"
+#define ROLE_WORKER  "--role=worker"
+
+/**
+ * struct options - the command line of the supervisor
+ * @config_path:  NULL when not given
+ * @control_path: control socket; the status socket is derived from it
+ * @interfaces:   names given with --interface, opened as inputs at start
+ * @workers:      0 when not given
+ * @resume_fd:    state of the program that this one replaces (--resume), -1: none
+ * @argv:         as given, without --resume; for the next exec
+ */
+struct options {
+	const char *config_path;
+	const char *control_path;
+	const char *interfaces[16];
+	unsigned n_interfaces;
+	unsigned workers;
+	bool json_log;
+	int resume_fd;
+	char **argv;
+};
+
+/* First arguments that only mcrd itself gives; see supervisor/upgrade.c. */
+#define ARG_RESUME        "--resume="
+#define ARG_CHECK_UPGRADE "--check-upgrade="
+
+/* Each returns the exit status of its process. */
+int supervisor_main(const struct options *options);
+/* Would this binary take over from a supervisor that speaks these versions? */
+int supervisor_check_upgrade(const char *versions);
+
+/*
+ * @config_name: for messages, "" when there is no configuration
+ * @argc, @argv: what follows: "--workers=N", "--interface=NAME"...
+ */
+int control_main(const char *config_name, int argc, char **argv);
+int worker_main(unsigned index);
+
+#endif

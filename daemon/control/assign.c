@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: MIT
+/* assign.c - which workers serve a rule, its state, and what is amiss with it */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/rules/ruleset.h"
+#include "core/rules/steer.h"
+#include "core/text/config.h"
+#include "daemon/control/control.h"
+
+uint64_t control_iface_workers(const struct control *c, const char *name, bool *found)
+{
+	const struct config_iface *s = control_iface_settings(c, name);
+	uint64_t mask = 0;
+
+	*found = true;
+	if (!s || !s->n_cpus)
+		return worker_mask_all(c->workers);
+	for (unsigned w = 0; w < c->workers; w++) {
+		for (unsigned i = 0; i < s->n_cpus; i++) {
+			if (s->cpus[i] == c->worker[w].cpu)
+				mask |= 1ull << w;
+		}
+	}
+	*found = mask != 0;
+	return mask ? mask : worker_mask_all(c->workers);
+}
+
+/* The k-th set bit of a mask, from the lowest. */
+static uint64_t nth_bit(uint64_t mask, unsigned k)
+{
+	while (k--)
+		mask &= mask - 1;
+	return mask & -mask;
+}
+
+static uint64_t steered_to(const struct rule *r, enum ipc_steering steering, uint64_t mask)
+{
+	if (steering == STEER_CPU)
+		return mask;
+	return nth_bit(mask, steer_worker(ntohl(addr_ipv4_be(&r->input.group)), r->input.port,
+					  (unsigned)__builtin_popcountll(mask)));
+}
+
+/* Whoever stands in for a worker has its rules, beside that worker itself. */
+static uint64_t with_stand_ins(const struct control *c, uint64_t mask)
+{
+	uint64_t all = mask;
+
+	for (; mask; mask &= mask - 1) {
+		const unsigned stand_in = c->worker[__builtin_ctzll(mask)].stand_in;
+
+		if (stand_in)
+			all |= 1ull << (stand_in - 1);
+	}
+	return all;
+}
+
+uint64_t control_rule_workers(const struct control *c, const struct rule *r)
+{
+	const struct config_iface *s = control_iface_settings(c, r->input.interface);
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
+	const struct ipc_iface *before;
+	uint64_t mask;
+	bool found;
+
+	/* Without its interface a rule has no steering yet: any worker may hold it. */
+	if (slot == MCR_NO_SLOT)
+		return worker_mask_all(c->workers);
+	mask = control_iface_workers(c, r->input.interface, &found);
+	mask = steered_to(r, s ? s->steering : STEER_RULE, mask);
+	before = &c->rec.iface[slot].before;
+	if (c->rec.iface[slot].handover_ns)
+		mask |= steered_to(r, (enum ipc_steering)before->steering, before->worker_mask);
+	return with_stand_ins(c, mask);
+}
+
+static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (reason) {
+		va_start(ap, fmt);
+		vsnprintf(reason, REASON_MAX, fmt, ap);
+		va_end(ap);
+	}
+	return state;
+}
+
+static enum rule_state input_state(const struct control *c, const struct rule *r, char *reason)
+{
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
+	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	const struct control_join *e;
+	char text[ADDR_TEXT_MAX];
+	struct ipc_join key;
+
+	if (!f)
+		return because(RULE_UNRESOLVED, reason, "input interface %s does not exist",
+			       r->input.interface);
+	if (!f->up)
+		return because(RULE_PAUSED, reason, "%s is down", f->name);
+	if (f->in_error)
+		return because(RULE_FAILED, reason, "input interface %s cannot be opened: %s",
+			       f->name, strerror(-f->in_error));
+	if (f->filter_error)
+		return because(RULE_FAILED, reason, "the filter of %s cannot be set: %s", f->name,
+			       strerror(-f->filter_error));
+	key = control_join_key(f->ifindex, &r->input);
+	e = control_join_find(&c->rec.joins, &key);
+	if (e && e->error)
+		return because(RULE_FAILED, reason, "%s %s on %s: %s",
+			       e->bind ? "cannot bind" : "cannot join",
+			       addr_format(&r->input.group, text), f->name, strerror(-e->error));
+	return because(RULE_ACTIVE, reason, "%s", "");
+}
+
+static enum rule_state of_outputs(enum output_state best)
+{
+	switch (best) {
+	case OUTPUT_ACTIVE:
+		return RULE_ACTIVE;
+	case OUTPUT_UNREACHABLE:
+		return RULE_UNREACHABLE;
+	case OUTPUT_FAILED:
+		return RULE_FAILED;
+	case OUTPUT_PAUSED:
+		return RULE_PAUSED;
+	case OUTPUT_UNRESOLVED:
+	case OUTPUT_STATES:
+		break;
+	}
+	return RULE_UNRESOLVED;
+}
+
+enum rule_state control_rule_state(const struct control *c, const struct rule *r, char *reason)
+{
+	enum rule_state state = input_state(c, r, reason);
+	enum output_state best = OUTPUT_STATES;
+	const struct rule_output *first = NULL;
+	char why[REASON_MAX];
+	unsigned active = 0;
+
+	if (state == RULE_PAUSED || state == RULE_UNRESOLVED || state == RULE_FAILED)
+		return state;
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		const enum output_state s = control_output_status(c, &r->outputs[i], NULL).state;
+
+		active += s == OUTPUT_ACTIVE;
+		/* The reason is that of the best, and of several the first. */
+		if (s != OUTPUT_ACTIVE && (!first || (best != OUTPUT_ACTIVE && s < best)))
+			first = &r->outputs[i];
+		if (s < best)
+			best = s;
+	}
+	state = active && active < r->n_outputs ? RULE_DEGRADED : of_outputs(best);
+	if (!first || !reason)
+		return state;
+	control_output_status(c, first, why);
+	if (r->n_outputs > 1)
+		return because(state, reason, "%u of %u outputs: %.200s", r->n_outputs - active,
+			       r->n_outputs, why);
+	return because(state, reason, "%.240s", why);
+}
+
+/* Where warnings go; @on: the receiver wants more. */
+struct warner {
+	control_warn_fn *fn;
+	void *ctx;
+	bool on;
+};
+
+static void warn(struct warner *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct warner *w, const char *fmt, ...)
+{
+	char text[WARNING_MAX];
+	va_list ap;
+
+	if (!w->on)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	w->on = w->fn(w->ctx, text);
+}
+
+/* Two names of one interface make two inputs for the rule set, and one for the worker. */
+static void warn_other_name(const struct control *c, const struct rule *r,
+			    const struct rec_iface *f, struct warner *w)
+{
+	struct rule_input in = r->input;
+
+	for (unsigned i = 0; i <= NETIF_ALT_NAMES; i++) {
+		const char *name = i == NETIF_ALT_NAMES ? f->name : f->alt[i];
+		const struct ruleset_entry *e;
+
+		if (!name[0] || !strcmp(name, r->input.interface))
+			continue;
+		memcpy(in.interface, name, sizeof(in.interface));
+		e = ruleset_find_input(c->rules, &in);
+		if (e)
+			warn(w, "%s and %s are one interface: rule %s takes the same input",
+			     r->input.interface, name, e->rule.id);
+	}
+}
+
+static void warn_input(const struct control *c, const struct rule *r, struct warner *w)
+{
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
+	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	char text[ADDR_TEXT_MAX];
+	bool found;
+
+	addr_format(&r->input.group, text);
+	if (addr_is_source_specific(&r->input.group) && !addr_is_set(&r->input.source))
+		warn(w,
+		     "%s is of the source-specific range 232.0.0.0/8: routers ignore a join "
+		     "without a source (RFC 4607)",
+		     text);
+	if (!f)
+		return;
+	if (f->gro_refused)
+		warn(w, "GRO could not be switched on for %s", f->name);
+	warn_other_name(c, r, f, w);
+	control_iface_workers(c, f->name, &found);
+	if (!found)
+		warn(w, "no worker runs on a CPU that %s is pinned to: all workers serve it",
+		     f->name);
+	if (!addr_is_multicast(&r->input.group) &&
+	    !control_netif_has_addr(&c->netif, 0, &r->input.group))
+		warn(w, "%s is not an address of this host", text);
+}
+
+void control_rule_warnings(const struct control *c, const struct rule *r, bool states,
+			   control_warn_fn *fn, void *ctx)
+{
+	struct warner w = {.fn = fn, .ctx = ctx, .on = true};
+	char text[REASON_MAX];
+
+	/* Down is no more than a state: it will come up.  All else needs somebody to act. */
+	if (states) {
+		const enum rule_state s = input_state(c, r, text);
+
+		if (s != RULE_ACTIVE && s != RULE_PAUSED)
+			warn(&w, "%s", text);
+	}
+	warn_input(c, r, &w);
+	for (unsigned i = 0; i < r->n_outputs && w.on; i++) {
+		const struct rule_output *o = &r->outputs[i];
+		const enum output_state s = control_output_status(c, o, text).state;
+
+		if (states && s != OUTPUT_ACTIVE && s != OUTPUT_PAUSED)
+			warn(&w, "%s", text);
+		if (control_output_warning(c, o, text))
+			warn(&w, "%s", text);
+	}
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/* client.c - who is connected: places, events, time limits */
+#include "daemon/control/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/text/request.h"
+#include "daemon/control/client_priv.h"
+
+void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line,
+			  client_clock_fn *clock, void *ctx)
+{
+	*cs = (struct control_clients){.epoll = epoll, .line = line, .clock = clock, .ctx = ctx};
+}
+
+static void client_close(struct control_clients *cs, struct client *cl)
+{
+	struct client_answer *a = cl->first;
+
+	while (a) {
+		struct client_answer *next = a->next;
+
+		/* An answer that is being worked on is freed when it is finished. */
+		if (a->done) {
+			free(a->text);
+			free(a);
+		} else {
+			a->client = NULL;
+			a->next = NULL;
+		}
+		a = next;
+	}
+	cs->in_total -= cl->in_len;
+	cs->out_total -= client_out_pending(cl) + cl->held;
+	client_upload_drop(cs, cl);
+	cs->n_clients[cl->read_only]--;
+	cs->place[cl->place] = NULL;
+	close(cl->fd);
+	free(cl->in);
+	free(cl->out);
+	free(cl);
+}
+
+void control_clients_fini(struct control_clients *cs)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		if (cs->place[i])
+			client_close(cs, cs->place[i]);
+	}
+}
+
+static uint64_t event_data(const struct client *cl)
+{
+	return CLIENT_EVENT_FLAG | (uint64_t)cl->place << 32 | cl->serial;
+}
+
+/* Watch for what can be done: output first, input only when there is room for answers. */
+void client_watch(struct control_clients *cs, struct client *cl)
+{
+	uint32_t want = 0;
+
+	if (client_out_pending(cl))
+		want = EPOLLOUT;
+	else if (cl->draining)
+		want = EPOLLIN;
+	else if (!cl->closing && !cl->eof && !cl->lines_left && cl->n_answers < CLIENT_ANSWERS_MAX)
+		want = EPOLLIN;
+	if (want != cl->events) {
+		struct epoll_event ev = {.events = want, .data.u64 = event_data(cl)};
+
+		if (epoll_ctl(cs->epoll, EPOLL_CTL_MOD, cl->fd, &ev) == 0)
+			cl->events = want;
+	}
+}
+
+/* Ready to be closed: everything that will be said has been said. */
+static bool client_finished(const struct client *cl)
+{
+	return (cl->closing || (cl->eof && !cl->lines_left)) && !cl->draining && !cl->n_answers &&
+	       !client_out_pending(cl);
+}
+
+/* After anything that may have changed a client.  It may be gone when this returns. */
+static void client_settle(struct control_clients *cs, struct client *cl, uint64_t now_ns)
+{
+	if (!client_flush(cs, cl, now_ns) || client_finished(cl))
+		client_close(cs, cl);
+	else
+		client_watch(cs, cl);
+}
+
+/*
+ * A new one needs the place: has somebody been silent for long?  A second without
+ * VersionCheck is long; so that whoever opens connections and says nothing does not
+ * keep others out.
+ */
+static bool evict_idle(struct control_clients *cs, bool read_only, uint64_t now_ns)
+{
+	struct client *oldest = NULL;
+	uint64_t most_ns = 0;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *cl = cs->place[i];
+		uint64_t over_ns, limit_ns;
+
+		if (!cl || cl->read_only != read_only || cl->n_answers || client_out_pending(cl))
+			continue;
+		limit_ns = cl->hello ? CLIENT_IDLE_EVICT_NS : CLIENT_MUTE_EVICT_NS;
+		over_ns = now_ns - (cl->hello ? cl->active_ns : cl->connected_ns);
+		if (over_ns < limit_ns || over_ns - limit_ns < most_ns)
+			continue;
+		oldest = cl;
+		most_ns = over_ns - limit_ns;
+	}
+	if (!oldest)
+		return false;
+	control_clients_refuse(cs, oldest, RPC_LIMIT, "",
+			       "silent for long, and another client needs the place", now_ns);
+	(void)client_flush(cs, oldest, now_ns);
+	client_close(cs, oldest);
+	return true;
+}
+
+static int turn_away(int fd)
+{
+	char *text =
+		client_refusal(RPC_LIMIT, "", "too many clients are connected; try again later");
+	struct iovec iov = {.iov_base = text, .iov_len = text ? strlen(text) : 0};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (text)
+		(void)!sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	free(text);
+	close(fd);
+	return -EBUSY;
+}
+
+int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint64_t now_ns)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	struct client *cl;
+	unsigned place = 0;
+	int ret;
+
+	if (cs->n_clients[read_only] >= CLIENTS_PER_LISTENER && !evict_idle(cs, read_only, now_ns))
+		return turn_away(fd);
+	while (cs->place[place])
+		place++;
+	cl = calloc(1, sizeof(*cl));
+	if (!cl) {
+		close(fd);
+		return -ENOMEM;
+	}
+	cl->fd = fd;
+	cl->place = place;
+	cl->serial = ++cs->serial;
+	cl->read_only = read_only;
+	cl->last = &cl->first;
+	cl->connected_ns = now_ns;
+	cl->active_ns = now_ns;
+	cl->events = EPOLLIN;
+	ev.data.u64 = event_data(cl);
+	if (epoll_ctl(cs->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
+		ret = -errno;
+		free(cl);
+		close(fd);
+		return ret;
+	}
+	cs->place[place] = cl;
+	cs->n_clients[read_only]++;
+	return 0;
+}
+
+void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t events,
+			   uint64_t now_ns)
+{
+	unsigned place = (unsigned)(data >> 32) & 0xffff;
+	struct client *cl = place < CLIENTS_MAX ? cs->place[place] : NULL;
+
+	/* An event of one that was closed earlier in the same turn. */
+	if (!cl || cl->serial != (uint32_t)data)
+		return;
+	if (events & (EPOLLHUP | EPOLLERR))
+		cl->hup = true;
+	if (!client_flush(cs, cl, now_ns)) {
+		client_close(cs, cl);
+		return;
+	}
+	if (cl->draining && events & EPOLLIN && !client_discard(cl)) {
+		client_close(cs, cl);
+		return;
+	}
+	if ((events & EPOLLIN || cl->hup) && !cl->eof && !cl->closing && !cl->lines_left &&
+	    !client_read(cs, cl, now_ns)) {
+		client_close(cs, cl);
+		return;
+	}
+	/* Nobody is there to wait for the answers. */
+	if (cl->hup && (cl->eof || cl->closing) && !cl->lines_left)
+		client_close(cs, cl);
+	else
+		client_watch(cs, cl);
+}
+
+bool control_clients_work(struct control_clients *cs, uint64_t now_ns)
+{
+	const uint64_t end_ns = cs->clock() + CLIENTS_TURN_NS;
+	const unsigned first = cs->next_place;
+	bool more = false;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		const unsigned place = (first + i) % CLIENTS_MAX;
+		struct client *cl = cs->place[place];
+
+		if (!cl || (!cl->in_len && !cl->closing && !cl->eof))
+			continue;
+		if (cl->in_len) {
+			if (cs->clock() < end_ns)
+				cs->next_place = (place + 1) % CLIENTS_MAX;
+			more |= client_lines(cs, cl, now_ns, end_ns);
+		}
+		client_settle(cs, cl, now_ns);
+	}
+	return more;
+}
+
+static void refuse_late(struct control_clients *cs, struct client *cl, const char *what,
+			uint64_t limit_ns, uint64_t now_ns)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "%s did not come within %llu seconds", what,
+		 (unsigned long long)(limit_ns / NS_PER_S));
+	control_clients_refuse(cs, cl, RPC_LIMIT, "", why, now_ns);
+}
+
+void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *cl = cs->place[i];
+
+		if (!cl)
+			continue;
+		if (cl->hup && !cl->lines_left) {
+			client_close(cs, cl);
+			continue;
+		}
+		if (client_out_pending(cl) && now_ns - cl->stall_ns > CLIENT_STALL_NS) {
+			/* It does not listen: there is no point in telling it. */
+			cs->closed++;
+			client_close(cs, cl);
+			continue;
+		}
+		if (cl->upload.text && now_ns - cl->upload.at_ns > CLIENT_UPLOAD_NS)
+			client_upload_drop(cs, cl);
+		if (cl->draining && now_ns - cl->drain_ns > CLIENT_DRAIN_NS)
+			cl->draining = false;
+		if (!cl->closing && !cl->hello && now_ns - cl->connected_ns > CLIENT_HELLO_NS)
+			refuse_late(cs, cl, "VersionCheck", CLIENT_HELLO_NS, now_ns);
+		else if (!cl->closing && cl->half_ns && now_ns - cl->half_ns > CLIENT_HALF_LINE_NS)
+			refuse_late(cs, cl, "the rest of a line", CLIENT_HALF_LINE_NS, now_ns);
+		client_settle(cs, cl, now_ns);
+	}
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * drift.h - do the workers have the rules that were published?
+ *
+ * A worker writes generation and hash into its status page; the hash is computed
+ * anew over the live table, so it tells what the worker does and not what it was
+ * told.  What is seen falls into
+ *
+ *   late   an older generation, and a heartbeat DRIFT_LATE_NS after the supervisor
+ *          took a newer one
+ *   wrong  a hash that its generation does not have, or a generation that never was
+ *
+ * and is repaired by steps, each logged once:
+ *
+ *   seen twice -> publish -> publish -> restart the worker, every DRIFT_STEP_NS
+ *
+ * Only heartbeats count: a worker that is stopped or gets no CPU has not failed to do
+ * what it was told, and who hangs is the supervisor's business.
+ *
+ * A worker that is in order for DRIFT_CALM_NS begins with the first step again.  One
+ * that is wrong again sooner goes on where it was: a table that does not stay right
+ * is not repaired by publishing.
+ */
+#ifndef DAEMON_CONTROL_DRIFT_H
+#define DAEMON_CONTROL_DRIFT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/clock.h"
+
+struct control;
+
+#define DRIFT_CHECK_NS (100 * NS_PER_MS)
+#define DRIFT_LATE_NS  (300 * NS_PER_MS)
+#define DRIFT_GRACE_NS (150 * NS_PER_MS) /* hash and generation are not written together */
+#define DRIFT_STEP_NS  (200 * NS_PER_MS)
+#define DRIFT_CALM_NS  (10 * NS_PER_S)
+
+enum drift_kind { DRIFT_NONE, DRIFT_LATE, DRIFT_WRONG };
+
+/**
+ * struct control_drift - a worker that differs, or did lately
+ * @since_ns:    when it was first seen to differ, 0: it does not
+ * @detected_ns: when that was taken for drift, 0: it was not, or is repaired
+ * @step_ns:     when the next step is due, if its heartbeat is younger
+ * @right_ns:    when it was last seen in order after a repair
+ * @steps:       taken
+ */
+struct control_drift {
+	uint64_t since_ns;
+	uint64_t detected_ns;
+	uint64_t step_ns;
+	uint64_t right_ns;
+	unsigned steps;
+};
+
+/**
+ * control_drift_look() - what the page of worker @w says, against what was published
+ * @heartbeat_ns: filled with the worker's heartbeat
+ */
+enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t *heartbeat_ns);
+
+/* Every DRIFT_CHECK_NS, and when a worker says that it has applied something. */
+void control_drift_check(struct control *c, uint64_t now_ns);
+
+#endif

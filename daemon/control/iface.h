@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iface.h - which interfaces there are, and their slots
+ *
+ * An interface gets a slot when a rule first names it and it exists, and keeps it as
+ * long as its ifindex lives, also under another name.  Deleted and created again it
+ * is another interface: the new one gets another slot before the old one is closed.
+ * Rules and settings use an interface's name or one of its alternative names.
+ */
+#ifndef DAEMON_CONTROL_IFACE_H
+#define DAEMON_CONTROL_IFACE_H
+
+#include <stdint.h>
+
+struct config_iface;
+struct control;
+struct rec_iface;
+
+/*
+ * Take over what every link looks like now; nothing is wanted of any.  What had been joined
+ * on one that is another interface by now is left.
+ */
+void control_ifaces_update(struct control *c);
+
+/* The interface of that name, with a slot; NULL when it does not exist or no slot is left. */
+struct rec_iface *control_iface_need(struct control *c, const char *name);
+
+/* The slot of the interface of that name; MCR_NO_SLOT when it does not exist. */
+uint32_t control_iface_slot(const struct control *c, const char *name);
+
+/*
+ * The same for an output; MCR_NO_SLOT also while it is down.  A device without carrier
+ * takes what is sent and drops it unseen (experiments/poc_egress_recverr).
+ */
+uint32_t control_output_slot(const struct control *c, const char *name);
+
+/* What the configuration says about the interface of that name, by any of its names. */
+const struct config_iface *control_iface_settings(const struct control *c, const char *name);
+
+#endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/* join.c - the memberships and bound addresses that inputs need */
+#include "daemon/control/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in)
+{
+	struct ipc_join key;
+
+	memset(&key, 0, sizeof(key)); /* compared as bytes */
+	key.ifindex = ifindex;
+	key.group = in->group;
+	if (addr_is_multicast(&in->group))
+		key.source = in->source;
+	else
+		key.port = in->port;
+	return key;
+}
+
+static unsigned bucket_of(const struct ipc_join *key)
+{
+	uint32_t h = key->ifindex * 0x9e3779b1u;
+
+	h = (h ^ addr_ipv4_be(&key->group)) * 0x85ebca6bu;
+	h = (h ^ addr_ipv4_be(&key->source) ^ key->port) * 0xc2b2ae35u;
+	return (h ^ h >> 15) % CONTROL_JOIN_BUCKETS;
+}
+
+struct control_join *control_join_find(const struct control_joins *t, const struct ipc_join *key)
+{
+	struct control_join *e = t->bucket[bucket_of(key)];
+
+	while (e && memcmp(&e->key, key, sizeof(*key)) != 0)
+		e = e->next;
+	return e;
+}
+
+struct control_join *control_join_get(struct control_joins *t, const struct ipc_join *key)
+{
+	struct control_join *e = control_join_find(t, key);
+	unsigned b = bucket_of(key);
+
+	if (e)
+		return e;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->key = *key;
+	e->bind = !addr_is_multicast(&key->group);
+	e->next = t->bucket[b];
+	t->bucket[b] = e;
+	t->n++;
+	return e;
+}
+
+void control_joins_unmark(struct control_joins *t)
+{
+	for (unsigned b = 0; b < CONTROL_JOIN_BUCKETS; b++) {
+		for (struct control_join *e = t->bucket[b]; e; e = e->next)
+			e->wanted = false;
+	}
+}
+
+void control_joins_each(struct control_joins *t, bool (*fn)(void *ctx, struct control_join *e),
+			void *ctx)
+{
+	for (unsigned b = 0; b < CONTROL_JOIN_BUCKETS; b++) {
+		struct control_join **at = &t->bucket[b];
+
+		while (*at) {
+			struct control_join *e = *at;
+
+			if (fn(ctx, e)) {
+				at = &e->next;
+				continue;
+			}
+			*at = e->next;
+			free(e);
+			t->n--;
+		}
+	}
+}
+
+static bool forget(void *ctx, struct control_join *e)
+{
+	return false;
+}
+
+void control_joins_fini(struct control_joins *t)
+{
+	control_joins_each(t, forget, NULL);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * load.h - take a whole configuration into the running state, or nothing of it
+ */
+#ifndef DAEMON_CONTROL_LOAD_H
+#define DAEMON_CONTROL_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct complaint;
+struct config;
+struct control;
+
+enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_COUNTS };
+
+/**
+ * control_load() - apply a configuration
+ * @cfg:     checked, borrowed
+ * @replace: rules and interface settings that are not in it go, rules that differ
+ *           give way; else a rule that is in the way is an error
+ * @counts:  filled on success
+ * @cpl:     field and reason on failure; nothing has changed then
+ *
+ * Return: 0, or what ruleset_add() returned; -EINVAL for what this host cannot do: a CPU that it
+ * does not have, a broadcast address of one of its interfaces.
+ */
+int control_load(struct control *c, const struct config *cfg, bool replace,
+		 size_t counts[static LOAD_COUNTS], struct complaint *cpl);
+
+/*
+ * Would this host take it, and all its rules go together?  @c: for the links.
+ * Return: as control_load().
+ */
+int control_load_check(struct control *c, const struct config *cfg, struct complaint *cpl);
+
+/* Take over interface settings.  Return: 0 or -ENOMEM. */
+int control_settings_merge(struct control *c, const struct config *cfg, bool replace);
+
+/* A part of the running state as configuration text; as config_format_part(). */
+char *control_config_part(const struct control *c, size_t first, size_t bytes, size_t *next);
+
+#endif

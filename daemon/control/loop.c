@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/* loop.c - rules that are held because what they send comes back to them */
+#include "daemon/control/loop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/complaint.h"
+#include "core/rules/ruleset.h"
+#include "daemon/common/log.h"
+#include "daemon/control/control.h"
+
+static bool is_in(const uint64_t *set, uint32_t slot)
+{
+	return set[slot / 64] >> slot % 64 & 1;
+}
+
+static void mark(void *ctx, const struct ruleset_entry *e)
+{
+	uint64_t *circles = ctx;
+
+	circles[e->slot / 64] |= 1ull << e->slot % 64;
+}
+
+static void say_circle(struct control *c, const struct ruleset_entry *e, bool closes)
+{
+	static struct log_limit limit;
+	struct complaint cpl = {0};
+
+	if (closes)
+		ruleset_name_circle(c->rules, e, &cpl);
+	log_limited(&limit, control_now_ns(), closes ? SEV_WARNING : SEV_NOTICE, FAC_RULE_DISPATCH,
+		    "rule %s %s %s", e->rule.id,
+		    closes ? "is held: as this host is wired now, it" : "closes no circle any more",
+		    cpl.reason);
+}
+
+void control_loop_update(struct control *c)
+{
+	uint64_t circles[MCR_MAX_RULES / 64] = {0};
+	struct control_loop *l = &c->loop;
+
+	if (control_wiring_update(c, NULL, 0) < 0)
+		return; /* what was known before holds until there is memory */
+	if (!c->wiring.remade && !(l->n_circles && c->rec.publish))
+		return;
+	c->wiring.remade = false;
+	l->n_circles = ruleset_circles(c->rules, mark, circles);
+	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
+		const struct ruleset_entry *e = ruleset_at(c->rules, i);
+
+		if (is_in(circles, e->slot) == is_in(l->circles, e->slot))
+			continue;
+		c->rec.publish = true;
+		say_circle(c, e, is_in(circles, e->slot));
+	}
+	memcpy(l->circles, circles, sizeof(l->circles));
+}
+
+static void say_guarded(const struct control *c, uint64_t now_ns)
+{
+	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
+		static struct log_limit limit;
+		const struct ruleset_entry *e = ruleset_at(c->rules, i);
+		struct rule_counters n;
+
+		control_stats_rule(c, e, &n);
+		if (n.held_until_ns > now_ns)
+			log_limited(&limit, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
+				    "rule %s%s%s: what it sends comes back to it, so another relay "
+				    "sends it the other way: held as looping for %llu ms",
+				    e->rule.id, e->rule.name[0] ? " " : "", e->rule.name,
+				    (unsigned long long)((n.held_until_ns - now_ns) / NS_PER_MS));
+	}
+}
+
+void control_loop_check(struct control *c, uint64_t now_ns)
+{
+	uint64_t guarded = 0;
+	struct worker_summary s;
+
+	for (unsigned w = 0; w < c->workers; w++)
+		if (control_stats_worker(c, w, &s) == 0)
+			guarded += s.loops;
+	if (guarded != c->loop.guarded)
+		say_guarded(c, now_ns);
+	c->loop.guarded = guarded;
+}
+
+enum rule_state control_entry_state(const struct control *c, const struct ruleset_entry *e,
+				    uint64_t now_ns, char *reason)
+{
+	struct complaint cpl = {0};
+	struct rule_counters n;
+
+	if (is_in(c->loop.circles, e->slot)) {
+		ruleset_name_circle(c->rules, e, &cpl);
+		if (reason)
+			snprintf(reason, REASON_MAX, "%.200s", cpl.reason);
+		return RULE_LOOPING;
+	}
+	if (now_ns) {
+		control_stats_rule(c, e, &n);
+		if (n.held_until_ns > now_ns) {
+			if (reason)
+				snprintf(reason, REASON_MAX,
+					 "what it sends comes back to it: held for %llu ms",
+					 (unsigned long long)((n.held_until_ns - now_ns) /
+							      NS_PER_MS));
+			return RULE_LOOPING;
+		}
+	}
+	return control_rule_state(c, &e->rule, reason);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.h - rules that are held because what they send comes back to them
+ *
+ * Two ways lead there.  The wiring of this host has changed since rules were added, so that
+ * some close a circle now: control sees it and publishes them as looping.  Or datagrams come
+ * back over another relay: a worker's storm guard (core/relay/guard.h) sees it and says so in its
+ * status page.
+ */
+#ifndef DAEMON_CONTROL_LOOP_H
+#define DAEMON_CONTROL_LOOP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/limits.h"
+#include "core/rules/rule.h"
+
+struct control;
+struct ruleset_entry;
+
+/**
+ * struct control_loop
+ * @circles:   by rule slot: it closes a circle
+ * @n_circles: how many do
+ * @guarded:   times that workers have held a rule, as far as it has been said
+ */
+struct control_loop {
+	uint64_t circles[MCR_MAX_RULES / 64];
+	size_t n_circles;
+	uint64_t guarded;
+};
+
+/* Before anything is published: looks for circles when wiring or rules may have made some. */
+void control_loop_update(struct control *c);
+
+/* Says which rules the workers' guards have held since the last time. */
+void control_loop_check(struct control *c, uint64_t now_ns);
+
+/*
+ * The state of a rule in the set: looping, or as control_rule_state() says.  @reason: as there.
+ * @now_ns 0: whatever a worker's guard says, for what is published.
+ */
+enum rule_state control_entry_state(const struct control *c, const struct ruleset_entry *e,
+				    uint64_t now_ns, char *reason);
+
+#endif

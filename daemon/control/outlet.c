@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+/* outlet.c - choose sockets for outputs, and ask the supervisor for them */
+#include "daemon/control/outlet.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/rules/ruleset.h"
+#include "core/rules/snapshot.h"
+#include "daemon/common/log.h"
+#include "daemon/control/control.h"
+
+#define RETRY_NS (10 * NS_PER_S)
+
+static unsigned sockets_of(uint64_t workers)
+{
+	return (unsigned)__builtin_popcountll(workers);
+}
+
+/* --- ids --- */
+
+static unsigned bucket_of(uint32_t iface, uint32_t to_be, uint32_t source_be)
+{
+	uint32_t h = (to_be ^ iface * 0x9e3779b1u) * 0x85ebca6bu;
+
+	h = (h ^ source_be) * 0xc2b2ae35u;
+	return (h ^ h >> 15) % CONTROL_OUTLET_BUCKETS;
+}
+
+static void link_host(struct control_outlets *t, uint32_t id)
+{
+	struct control_outlet *x = &t->at[id];
+	uint32_t *bucket = &t->bucket[bucket_of(x->as.iface, x->as.to_be, x->as.source_be)];
+
+	x->next = *bucket;
+	*bucket = id + 1;
+}
+
+static void unlink_host(struct control_outlets *t, uint32_t id)
+{
+	const struct ipc_outlet *as = &t->at[id].as;
+	uint32_t *at = &t->bucket[bucket_of(as->iface, as->to_be, as->source_be)];
+
+	while (*at && *at != id + 1)
+		at = &t->at[*at - 1].next;
+	if (*at)
+		*at = t->at[id].next;
+}
+
+static struct control_outlet *find_host(struct control_outlets *t, const struct ipc_outlet *as)
+{
+	uint32_t id = t->bucket[bucket_of(as->iface, as->to_be, as->source_be)];
+
+	for (; id; id = t->at[id - 1].next) {
+		const struct ipc_outlet *have = &t->at[id - 1].as;
+
+		if (have->iface == as->iface && have->to_be == as->to_be &&
+		    have->source_be == as->source_be)
+			return &t->at[id - 1];
+	}
+	return NULL;
+}
+
+/* How many sockets it has from now on. */
+static void account(struct control_outlets *t, struct control_outlet *x, unsigned sockets)
+{
+	t->sockets += sockets - x->sockets;
+	if (x->as.kind == OUTLET_OWN)
+		t->own += sockets - x->sockets;
+	x->sockets = sockets;
+}
+
+/* NULL when all ids are taken. */
+static struct control_outlet *take_id(struct control_outlets *t, const struct ipc_outlet *as,
+				      uint32_t owner)
+{
+	for (uint32_t i = 1; i <= MCR_MAX_OUTLETS; i++) {
+		const uint32_t id = (t->last + i) % MCR_MAX_OUTLETS;
+		struct control_outlet *x = &t->at[id];
+
+		if (x->used)
+			continue;
+		t->last = id;
+		*x = (struct control_outlet){.used = true, .owner = owner, .as = *as};
+		x->as.id = id;
+		if (as->kind == OUTLET_HOST)
+			link_host(t, id);
+		return x;
+	}
+	return NULL;
+}
+
+static void give_id_back(struct control_outlets *t, uint32_t id)
+{
+	if (t->at[id].as.kind == OUTLET_HOST)
+		unlink_host(t, id);
+	account(t, &t->at[id], 0);
+	t->at[id] = (struct control_outlet){0};
+}
+
+/* --- choosing --- */
+
+static bool is_ours(const struct control *c, uint32_t ifindex, uint32_t address_be)
+{
+	const struct addr a = addr_from_ipv4_be(address_be);
+
+	return control_netif_has_addr(&c->netif, ifindex, &a);
+}
+
+static bool has_address(const struct control *c, uint32_t ifindex)
+{
+	for (size_t i = 0; i < c->netif.n_addrs; i++)
+		if (c->netif.addrs[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* Would it be connected from another address by now? */
+static bool is_stale(const struct control *c, const struct control_outlet *x)
+{
+	if (!x->open || x->as.kind != OUTLET_OWN)
+		return false;
+	if (x->from_be)
+		return !is_ours(c, 0, x->from_be);
+	return x->as.source_be ? is_ours(c, 0, x->as.source_be) : has_address(c, x->as.ifindex);
+}
+
+/* The kernel names addresses in any order, so their sum is what tells. */
+static void look_at_addresses(struct control *c)
+{
+	struct control_outlets *t = &c->outlets;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < c->netif.n_addrs; i++) {
+		const struct netif_addr *a = &c->netif.addrs[i];
+
+		sum += (addr_ipv4_be(&a->addr) ^ a->ifindex * 0x5bd1e995u) * 0x9e3779b1u;
+	}
+	if (sum == t->addresses)
+		return;
+	t->addresses = sum;
+	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++)
+		t->at[i].serial += is_stale(c, &t->at[i]);
+}
+
+void control_outlets_begin(struct control *c)
+{
+	struct control_outlets *t = &c->outlets;
+
+	look_at_addresses(c);
+	t->short_of = false;
+	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++) {
+		t->at[i].wanted = false;
+		if (t->at[i].as.kind == OUTLET_HOST)
+			t->at[i].as.worker_mask = 0;
+	}
+}
+
+static struct control_outlet *want_own(struct control_outlets *t, const struct ipc_outlet *as,
+				       uint32_t output)
+{
+	const uint32_t had = t->of[output];
+	struct control_outlet *x = had ? &t->at[had - 1] : NULL;
+	const unsigned n = sockets_of(as->worker_mask);
+
+	if (!x || !x->used || x->as.kind != OUTLET_OWN || x->owner != output)
+		x = NULL;
+	if (t->own + n - (x ? x->sockets : 0) > t->budget / 4 * 3 ||
+	    t->sockets + n - (x ? x->sockets : 0) > t->budget)
+		return NULL;
+	if (!x)
+		x = take_id(t, as, output);
+	if (!x)
+		return NULL;
+	account(t, x, n);
+	x->as = *as;
+	x->as.id = (uint32_t)(x - t->at);
+	x->as.serial = x->serial;
+	return x;
+}
+
+static struct control_outlet *want_host(struct control_outlets *t, const struct ipc_outlet *own)
+{
+	struct ipc_outlet as = *own;
+	struct control_outlet *x = find_host(t, &as);
+	uint64_t workers = as.worker_mask;
+
+	as.kind = OUTLET_HOST;
+	as.port = 0;
+	as.ttl = as.dscp = 0;
+	if (x && x->open)
+		workers |= x->is.worker_mask;
+	if (x)
+		workers |= x->as.worker_mask;
+	if (t->sockets + sockets_of(workers) - (x ? x->sockets : 0) > t->budget)
+		return NULL;
+	if (!x)
+		x = take_id(t, &as, MCR_NO_SLOT);
+	if (!x)
+		return NULL;
+	account(t, x, sockets_of(workers));
+	as.worker_mask |= x->wanted ? x->as.worker_mask : 0;
+	as.id = x->as.id;
+	x->as = as;
+	return x;
+}
+
+/* How its own socket should be. */
+static struct ipc_outlet own_outlet(const struct control *c, const struct rec_iface *f,
+				    const struct rule_output *o, uint64_t workers)
+{
+	struct ipc_outlet as;
+
+	memset(&as, 0, sizeof(as)); /* compared as bytes */
+	as.worker_mask = workers;
+	as.iface = (uint32_t)(f - c->rec.iface);
+	as.ifindex = f->ifindex;
+	as.to_be = addr_ipv4_be(&o->group);
+	as.source_be = addr_ipv4_be(&o->source);
+	as.port = o->port;
+	as.kind = OUTLET_OWN;
+	as.ttl = rule_output_ttl(o);
+	as.dscp = o->dscp;
+	return as;
+}
+
+void control_outlet_want(struct control *c, const struct rec_iface *f,
+			 const struct ruleset_entry *e, unsigned i, uint64_t workers)
+{
+	struct control_outlets *t = &c->outlets;
+	const uint32_t output = e->output_slots[i];
+	struct control_outlet *x = NULL;
+	uint32_t now;
+
+	if (f && t->budget) {
+		const struct ipc_outlet as = own_outlet(c, f, &e->rule.outputs[i], workers);
+
+		x = want_own(t, &as, output);
+		t->short_of |= !x;
+		if (!x)
+			x = want_host(t, &as);
+	}
+	if (x)
+		x->wanted = true;
+	now = x ? x->as.id + 1 : 0;
+	if (t->of[output] != now)
+		c->rec.publish = true;
+	t->of[output] = now;
+}
+
+/* --- requests --- */
+
+static void outlet_opened(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	struct control *c = ctx;
+	struct control_outlets *t = &c->outlets;
+	struct control_outlet *x = &t->at[request->outlet.id];
+	static struct log_limit limit;
+	const uint64_t now_ns = control_now_ns();
+
+	if (!x->used || !x->open || memcmp(&x->is, &request->outlet, sizeof(x->is)) != 0)
+		return; /* overtaken */
+	x->from_be = (uint32_t)value;
+	if (status == 0 || status == -EEXIST)
+		return;
+	x->open = false;
+	c->rec.failed = true;
+	/* The interface's socket serves its outputs; so not at once, and not all of them. */
+	t->retry_ns = now_ns + RETRY_NS;
+	log_limited(&limit, now_ns, SEV_WARNING, FAC_EGRESS,
+		    "an output shares the socket of its interface: its own cannot be opened: %s",
+		    strerror(-status));
+}
+
+static bool may_open(const struct control *c, const struct control_outlet *x)
+{
+	const struct rec_iface *f = &c->rec.iface[x->as.iface];
+
+	return f->used && !f->gone && f->up && f->out_open && !f->out_error;
+}
+
+void control_outlets_open(struct control *c, uint64_t now_ns)
+{
+	struct control_outlets *t = &c->outlets;
+
+	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++) {
+		struct control_outlet *x = &t->at[i];
+		struct ipc_msg msg = {.type = IPC_OPEN_OUTLET};
+
+		if (!x->wanted)
+			continue;
+		account(t, x, sockets_of(x->as.worker_mask));
+		if (x->open && memcmp(&x->as, &x->is, sizeof(x->is)) == 0)
+			continue;
+		if (!may_open(c, x) || now_ns < t->retry_ns)
+			continue;
+		x->is = x->as;
+		x->open = x->asked = true;
+		msg.outlet = x->as;
+		control_super_request(&c->super, &msg, -1, outlet_opened, c);
+	}
+}
+
+bool control_outlets_close(struct control *c)
+{
+	struct control_outlets *t = &c->outlets;
+	bool any = false;
+
+	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++) {
+		struct control_outlet *x = &t->at[i];
+		struct ipc_msg msg = {.type = IPC_CLOSE_OUTLET};
+
+		if (!x->used || x->wanted)
+			continue;
+		msg.outlet.id = i;
+		if (x->asked)
+			control_super_request(&c->super, &msg, -1, NULL, NULL);
+		give_id_back(t, i);
+		any = true;
+	}
+	return any && t->short_of;
+}
+
+/* --- snapshots --- */
+
+uint32_t control_outlet_of(const struct control *c, uint32_t output_slot, uint8_t *kind)
+{
+	const uint32_t id = c->outlets.of[output_slot];
+
+	*kind = id ? c->outlets.at[id - 1].as.kind : OUTLET_INTERFACE;
+	return id;
+}
+
+void control_outlet_restore(struct control *c, const struct snapshot_output *o)
+{
+	struct control_outlets *t = &c->outlets;
+	struct control_outlet *x;
+
+	if (!o->outlet)
+		return;
+	x = &t->at[o->outlet - 1];
+	t->of[o->slot] = o->outlet;
+	if (x->used)
+		return; /* it is shared */
+	*x = (struct control_outlet){.used = true, .owner = o->slot};
+	x->as.id = o->outlet - 1;
+	x->as.kind = o->outlet_kind;
+	x->as.iface = o->iface;
+	x->as.to_be = addr_ipv4_be(&o->group);
+	x->as.source_be = addr_ipv4_be(&o->source);
+	if (x->as.kind == OUTLET_HOST)
+		link_host(t, o->outlet - 1);
+}
+
+const char *outlet_kind_name(enum outlet_kind kind)
+{
+	switch (kind) {
+	case OUTLET_OWN:
+		return "own";
+	case OUTLET_HOST:
+		return "host";
+	case OUTLET_INTERFACE:
+	case OUTLET_KINDS:
+		break;
+	}
+	return "interface";
+}

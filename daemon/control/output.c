@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+/* output.c - how an output is, and why */
+#include "daemon/control/output.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/complaint.h"
+#include "core/rules/rule.h"
+#include "daemon/control/control.h"
+
+static const char *const state_names[] = {
+	[OUTPUT_ACTIVE] = "active",         [OUTPUT_UNREACHABLE] = "unreachable",
+	[OUTPUT_FAILED] = "failed",         [OUTPUT_PAUSED] = "paused",
+	[OUTPUT_UNRESOLVED] = "unresolved",
+};
+static_assert(sizeof(state_names) / sizeof(state_names[0]) == OUTPUT_STATES, "a name each");
+
+const char *output_state_name(enum output_state s)
+{
+	return (unsigned)s < OUTPUT_STATES ? state_names[s] : "?";
+}
+
+static struct output_status because(enum output_state state, enum output_hold hold, char *reason,
+				    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static struct output_status because(enum output_state state, enum output_hold hold, char *reason,
+				    const char *fmt, ...)
+{
+	va_list ap;
+
+	if (reason) {
+		va_start(ap, fmt);
+		vsnprintf(reason, REASON_MAX, fmt, ap);
+		va_end(ap);
+	}
+	return (struct output_status){state, hold};
+}
+
+static struct output_status is_active(char *reason)
+{
+	if (reason)
+		*reason = '\0';
+	return (struct output_status){OUTPUT_ACTIVE, OUTPUT_HOLD_NONE};
+}
+
+bool control_output_dest(const struct rec_iface *f, const struct rule_output *o,
+			 struct reach_key *key)
+{
+	/* A group needs no neighbour, and where the source is known no route. */
+	if (addr_is_multicast(&o->group) && (f->has_addr || addr_is_set(&o->source)))
+		return false;
+	*key = (struct reach_key){f->ifindex, addr_ipv4_be(&o->group), addr_ipv4_be(&o->source)};
+	return true;
+}
+
+static const struct rec_iface *iface_of(const struct control *c, const struct rule_output *o)
+{
+	const uint32_t slot = control_iface_slot(c, o->interface);
+
+	return slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+}
+
+static const struct reach_dest *dest_of(const struct control *c, const struct rec_iface *f,
+					const struct rule_output *o)
+{
+	struct reach_key key;
+
+	return f && control_output_dest(f, o, &key) ? reach_find(&c->reach, &key) : NULL;
+}
+
+static const char *text_be(uint32_t ip_be, char buf[static ADDR_TEXT_MAX])
+{
+	const struct addr a = addr_from_ipv4_be(ip_be);
+
+	return addr_format(&a, buf);
+}
+
+static struct output_status hop_status(const struct reach_dest *d, const char *ifname, char *reason)
+{
+	const struct reach_hop *h = d->hop;
+	const bool gateway = h->host_be != d->key.host_be;
+	char text[ADDR_TEXT_MAX];
+
+	if (h->state == HOP_UNKNOWN || h->state == HOP_VALID || h->blind)
+		return is_active(reason);
+	return because(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason, "%s%s%s%s on %s%s",
+		       d->matched ? "" : "no route, and ", gateway ? "gateway " : "",
+		       text_be(h->host_be, text),
+		       h->state == HOP_FAILED ? " does not answer" : " has not answered", ifname,
+		       h->state == HOP_FAILED ? "" : " yet");
+}
+
+/* Of one whose interface is there and up. */
+static struct output_status dest_status(const struct reach_dest *d, const struct rec_iface *f,
+					char *reason)
+{
+	char text[ADDR_TEXT_MAX];
+
+	switch (d->way) {
+	case WAY_NONE:
+		return because(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason,
+			       "no route to %s through %s", text_be(d->key.host_be, text), f->name);
+	case WAY_BROADCAST:
+		return because(OUTPUT_FAILED, OUTPUT_HOLD_REFUSED, reason,
+			       "%s is a broadcast address of %s", text_be(d->key.host_be, text),
+			       f->name);
+	case WAY_HOP:
+		return hop_status(d, f->name, reason);
+	case WAY_UNKNOWN:
+	case WAY_LOCAL:
+	case WAY_DIRECT:
+		break;
+	}
+	return is_active(reason);
+}
+
+/* The kernel's answer tells whether it would take the address of another interface. */
+static bool lacks_source(const struct rec_iface *f, const struct rule_output *o,
+			 const struct reach_dest *d)
+{
+	return !f->has_addr && !addr_is_set(&o->source) && d && d->way != WAY_UNKNOWN &&
+	       d->way != WAY_NONE && !d->picked_be;
+}
+
+struct output_status control_output_status(const struct control *c, const struct rule_output *o,
+					   char *reason)
+{
+	const struct rec_iface *f = iface_of(c, o);
+	const struct reach_dest *d = dest_of(c, f, o);
+	char text[ADDR_TEXT_MAX];
+
+	if (!f)
+		return because(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NONE, reason,
+			       "output interface %s does not exist", o->interface);
+	if (addr_is_set(&o->source) && !control_netif_has_addr(&c->netif, 0, &o->source))
+		return because(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
+			       "source_ip %s is not an address of this host",
+			       addr_format(&o->source, text));
+	if (!f->up)
+		return because(OUTPUT_PAUSED, OUTPUT_HOLD_NONE, reason, "%s is down", f->name);
+	if (f->out_error)
+		return because(OUTPUT_FAILED, OUTPUT_HOLD_NONE, reason,
+			       "output interface %s cannot be opened: %s", f->name,
+			       strerror(-f->out_error));
+	if (lacks_source(f, o, d))
+		return because(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
+			       "%s has no IPv4 address to send from", f->name);
+	return d ? dest_status(d, f, reason) : is_active(reason);
+}
+
+const char *control_output_warning(const struct control *c, const struct rule_output *o,
+				   char buf[static REASON_MAX])
+{
+	const struct rec_iface *f = iface_of(c, o);
+	const struct reach_dest *d = dest_of(c, f, o);
+	char text[ADDR_TEXT_MAX];
+
+	if (!f || !f->up)
+		return NULL;
+	if (addr_is_set(&o->source) && control_netif_has_addr(&c->netif, 0, &o->source) &&
+	    !control_netif_has_addr(&c->netif, f->ifindex, &o->source))
+		snprintf(buf, REASON_MAX,
+			 "source_ip %s is not an address of %s but of another "
+			 "interface: receivers may discard what has it",
+			 addr_format(&o->source, text), f->name);
+	else if (!addr_is_set(&o->source) && !f->has_addr && d && d->picked_be)
+		snprintf(buf, REASON_MAX,
+			 "%s has no IPv4 address: what leaves there has %s of "
+			 "another interface, and receivers may discard it",
+			 f->name, text_be(d->picked_be, text));
+	else if (addr_is_reserved(&o->group))
+		snprintf(buf, REASON_MAX,
+			 "%s is of the reserved range 240.0.0.0/4 (RFC 1112): "
+			 "many systems discard it",
+			 addr_format(&o->group, text));
+	else if (d && d->way == WAY_HOP && !d->matched && d->hop->state == HOP_VALID)
+		snprintf(buf, REASON_MAX,
+			 "no route to %s through %s: it is taken to be on that "
+			 "link",
+			 addr_format(&o->group, text), f->name);
+	else
+		return NULL;
+	return buf;
+}
+
+bool control_outputs_settling(const struct control *c, const struct rule *r, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		const struct rule_output *o = &r->outputs[i];
+		const struct rec_iface *f = iface_of(c, o);
+		const struct reach_dest *d = f && f->up ? dest_of(c, f, o) : NULL;
+
+		/* What is known by now, the workers are to know as well. */
+		if (d && (reach_settling(d, now_ns) || c->reach.act_ns != UINT64_MAX))
+			return true;
+	}
+	return false;
+}
+
+int control_check_outputs(const struct control *c, const struct rule *r, struct complaint *cpl)
+{
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		const struct rule_output *o = &r->outputs[i];
+		char field[COMPLAINT_FIELD_MAX], text[ADDR_TEXT_MAX];
+		const struct netif_link *l;
+
+		if (addr_is_multicast(&o->group))
+			continue;
+		l = control_netif_by_name(&c->netif, o->interface);
+		if (!l || !control_netif_is_broadcast(&c->netif, l->ifindex, &o->group))
+			continue;
+		snprintf(field, sizeof(field), "outputs[%u].group", i);
+		complain(cpl, field,
+			 "%s is a broadcast address of %s, and outputs do not broadcast",
+			 addr_format(&o->group, text), o->interface);
+		return -EINVAL;
+	}
+	return 0;
+}

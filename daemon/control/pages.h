@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pages.h - read the shared pages; totals, and the lines that scrapers read
+ *
+ * Workers write their pages whenever they like and may be compromised: everything
+ * read here is copied and checked by core/base/statpage.h.  A page that is missing or
+ * makes no sense counts as zeroes.
+ */
+#ifndef DAEMON_CONTROL_PAGES_H
+#define DAEMON_CONTROL_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/counters.h"
+#include "core/base/limits.h"
+#include "core/base/statpage.h"
+
+struct control;
+struct rule;
+struct ruleset_entry;
+
+/* A page as it is mapped: read-only, shared. */
+struct stats_page {
+	const volatile void *mem;
+	size_t size_bytes;
+};
+
+struct control_stats {
+	struct stats_page worker[MCR_MAX_WORKERS];
+	struct stats_page iface;
+	uint64_t interval_ns;
+	uint64_t next_ns;
+};
+
+/**
+ * struct stats_totals - over all workers and interfaces
+ * @ingress: what the kernel threw away is included: received = matched + drops
+ * @iface_not_ipv4_udp: part of drops[DROP_NOT_MATCHED]
+ */
+struct stats_totals {
+	struct ingress_counters ingress;
+	struct egress_counters egress;
+	uint64_t iface_not_ipv4_udp;
+};
+
+/* Map a page.  @fd: memfd, taken.  Return: 0 or negative errno. */
+int control_stats_map(struct stats_page *p, int fd);
+
+/*
+ * Return: 0 or -EBADMSG; @out is zeroed then.  The socket_queue of an interface is the sum
+ * of @queue, which is filled, too: both are of one reading.
+ */
+int control_stats_worker(const struct control *c, unsigned w, struct worker_summary *out);
+int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out,
+			struct iface_queue *queue);
+
+/**
+ * control_stats_settled() - a worker's counters between two datagrams
+ * @w:   worker
+ * @out: filled; zeroed on failure
+ *
+ * Reads until both halves of the law hold in the copy, at most about 2 ms: a worker that
+ * was stopped in the midst of a datagram, or writes nonsense, delays an answer no longer.
+ * What is there then is taken as it is.
+ *
+ * Return: 0 or -EBADMSG.
+ */
+int control_stats_settled(const struct control *c, unsigned w, struct worker_summary *out);
+
+/**
+ * struct rule_queue - what the packet sockets that serve a rule have lost
+ * @frames: since the input interface was opened
+ * @rules:  how many rules those sockets serve; only with 1 the frames were this rule's
+ */
+struct rule_queue {
+	uint64_t frames;
+	unsigned rules;
+};
+
+void control_stats_queue(const struct control *c, const struct rule *r, struct rule_queue *out);
+
+/* Sums over all workers. */
+void control_stats_rule(const struct control *c, const struct ruleset_entry *e,
+			struct rule_counters *out);
+void control_stats_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
+			  struct egress_counters *out);
+
+/* Totals are sums of one reading each: of every worker, and of every slot of interfaces. */
+void stats_totals_add_worker(struct stats_totals *t, const struct worker_summary *s);
+void stats_totals_add_iface(struct stats_totals *t, const struct iface_slot_stats *s);
+void control_stats_totals(const struct control *c, struct stats_totals *t);
+
+/* Interval from MCR_STATS_INTERVAL_MS, the first line one interval from now. */
+void control_stats_start(struct control *c, uint64_t now_ns);
+
+/* When the line is due: ask for fresh numbers; it is written when they are there. */
+void control_stats_tick(struct control *c, uint64_t now_ns);
+
+/* The two last lines. */
+void control_stats_final(const struct control *c);
+
+#endif

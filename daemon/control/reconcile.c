@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+/* reconcile.c - make what is equal to what should be */
+#include "daemon/control/reconcile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/hash.h"
+#include "core/rules/ruleset.h"
+#include "daemon/common/log.h"
+#include "daemon/control/control.h"
+#include "daemon/control/filter.h"
+#include "daemon/control/standin.h"
+
+void control_reconcile_fini(struct control_reconcile *r)
+{
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		free(r->iface[i].wants);
+	control_joins_fini(&r->joins);
+}
+
+/* --- what rules ask for --- */
+
+/* @in: its input; without one no datagram comes, and all workers hold the rule. */
+static int mark_outputs(struct control *c, const struct ruleset_entry *e,
+			const struct rec_iface *in)
+{
+	const struct rule *r = &e->rule;
+	const uint64_t workers = control_rule_workers(c, r);
+
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		struct rec_iface *out = control_iface_need(c, r->outputs[i].interface);
+		struct reach_key key;
+
+		if (out)
+			out->want_out = true;
+		control_outlet_want(c, in ? out : NULL, e, i, workers);
+		if (out && control_output_dest(out, &r->outputs[i], &key) &&
+		    reach_need(&c->reach, &key, out->arp) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int mark_rule(struct control *c, const struct ruleset_entry *e)
+{
+	const struct rule *r = &e->rule;
+	struct rec_iface *in = control_iface_need(c, r->input.interface);
+
+	if (mark_outputs(c, e, in) < 0)
+		return -ENOMEM;
+	if (in) {
+		struct ipc_join key = control_join_key(in->ifindex, &r->input);
+		struct control_join *join = control_join_get(&c->rec.joins, &key);
+
+		if (!join)
+			return -ENOMEM;
+		join->wanted = true;
+		in->want_in = true;
+	}
+	return 0;
+}
+
+static int mark_wanted(struct control *c)
+{
+	int ret = 0;
+
+	control_ifaces_update(c);
+	control_joins_unmark(&c->rec.joins);
+	reach_unmark(&c->reach);
+	control_outlets_begin(c);
+	for (unsigned i = 0; i < c->n_interfaces; i++) {
+		struct rec_iface *f = control_iface_need(c, c->interfaces[i]);
+
+		if (f)
+			f->want_in = true;
+	}
+	for (size_t i = 0; i < ruleset_count(c->rules) && ret == 0; i++)
+		ret = mark_rule(c, ruleset_at(c->rules, i));
+	return ret;
+}
+
+/* Which outputs are held and why, as one number.  Where none is, 0. */
+static uint64_t holds(const struct control *c)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
+		const struct ruleset_entry *e = ruleset_at(c->rules, i);
+
+		for (unsigned k = 0; k < e->rule.n_outputs; k++) {
+			const struct rule_output *o = &e->rule.outputs[k];
+			const enum output_hold hold = control_output_status(c, o, NULL).hold;
+
+			if (hold)
+				sum += hash_word(HASH_SEED,
+						 (uint64_t)e->output_slots[k] << 8 | hold);
+		}
+	}
+	return sum;
+}
+
+/* What routes and neighbours say of new outputs is known before workers hear of them. */
+static void update_holds(struct control *c, uint64_t now_ns)
+{
+	uint64_t now;
+
+	reach_sweep(&c->reach);
+	/* What is wrong with the socket shows when it is read next. */
+	reach_ask(&c->reach, now_ns);
+	reach_acted(&c->reach);
+	now = holds(c);
+	c->rec.publish |= now != c->rec.holds;
+	c->rec.holds = now;
+}
+
+/* --- requests --- */
+
+/* Say a refusal once, not every time it is tried again. */
+static void refused(struct control *c, int *error, int status, const char *what, const char *name)
+{
+	static struct log_limit many;
+
+	/* A limit strikes hundreds at once, for one cause. */
+	if (*error != status && (status == -EMFILE || status == -EBUSY))
+		log_limited(&many, control_now_ns(), SEV_WARNING, FAC_NETWORK, "%s %s: %s", what,
+			    name, strerror(-status));
+	else if (*error != status)
+		log_msg(SEV_WARNING, FAC_NETWORK, "%s %s: %s", what, name, strerror(-status));
+	*error = status;
+	c->rec.failed = true;
+}
+
+/* The interface a reply is about, NULL when the slot has another one by now. */
+static struct rec_iface *reply_iface(struct control *c, const struct ipc_msg *request)
+{
+	struct rec_iface *f = &c->rec.iface[request->iface.slot];
+
+	return f->used && !f->gone && f->ifindex == request->iface.ifindex ? f : NULL;
+}
+
+static void input_opened(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	struct control *c = ctx;
+	struct rec_iface *f = reply_iface(c, request);
+
+	if (!f || memcmp(&f->in_as, &request->iface, sizeof(f->in_as)) != 0)
+		return;
+	/* A restarted control asks for what its predecessor has opened. */
+	if (status < 0 && status != -EEXIST) {
+		f->in_open = false;
+		f->filter_set = false;
+		refused(c, &f->in_error, status, "cannot open input", f->name);
+		return;
+	}
+	f->in_error = 0;
+	f->gro_refused = request->iface.gro == GRO_ON && value != 1;
+	if (f->gro_refused)
+		log_msg(SEV_WARNING, FAC_NETWORK, "GRO could not be switched on for %s", f->name);
+}
+
+static void output_opened(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	struct control *c = ctx;
+	struct rec_iface *f = reply_iface(c, request);
+
+	if (!f)
+		return;
+	if (status < 0 && status != -EEXIST) {
+		f->out_open = false;
+		refused(c, &f->out_error, status, "cannot open output", f->name);
+		return;
+	}
+	f->out_error = 0;
+}
+
+static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
+{
+	const struct rec_iface *f = &c->rec.iface[slot];
+	const struct config_iface *s = control_iface_settings(c, f->name);
+	struct ipc_iface in;
+	bool found;
+
+	memset(&in, 0, sizeof(in)); /* compared as bytes */
+	in.slot = slot;
+	in.ifindex = f->ifindex;
+	in.mtu = f->mtu;
+	in.steering = s ? s->steering : STEER_RULE;
+	in.gro = s ? s->gro : GRO_LEAVE;
+	in.defrag = s && s->defrag;
+	in.supers = f->supers;
+	in.link = f->link;
+	in.worker_mask = control_iface_workers(c, f->name, &found);
+	return in;
+}
+
+/*
+ * Is what is open good for what is wanted?  Buffers for a larger MTU do for a smaller
+ * one, and those for super-datagrams for any.
+ */
+static bool input_fits(const struct ipc_iface *is, const struct ipc_iface *want)
+{
+	struct ipc_iface same = *want;
+
+	if (want->mtu <= is->mtu || (want->supers && want->gro != GRO_OFF))
+		same.mtu = is->mtu;
+	return memcmp(is, &same, sizeof(same)) == 0;
+}
+
+static void close_input(struct control *c, uint32_t slot)
+{
+	struct ipc_msg msg = {.type = IPC_CLOSE_INPUT};
+	struct rec_iface *f = &c->rec.iface[slot];
+
+	msg.iface.slot = slot;
+	msg.iface.ifindex = f->ifindex;
+	control_super_request(&c->super, &msg, -1, NULL, NULL);
+	f->in_open = false;
+	f->filter_set = false;
+	f->in_error = 0;
+	f->filter_error = 0;
+}
+
+static void close_output(struct control *c, uint32_t slot)
+{
+	struct ipc_msg msg = {.type = IPC_CLOSE_OUTPUT};
+
+	msg.iface.slot = slot;
+	msg.iface.ifindex = c->rec.iface[slot].ifindex;
+	control_super_request(&c->super, &msg, -1, NULL, NULL);
+	c->rec.iface[slot].out_open = false;
+	c->rec.iface[slot].out_error = 0;
+}
+
+static void request_input(struct control *c, struct rec_iface *f, const struct ipc_iface *as)
+{
+	struct ipc_msg msg = {.type = IPC_OPEN_INPUT, .iface = *as};
+
+	f->in_open = true;
+	f->in_as = *as;
+	control_super_request(&c->super, &msg, -1, input_opened, c);
+}
+
+static void open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
+{
+	struct rec_iface *f = &c->rec.iface[slot];
+	struct ipc_msg msg = {.type = IPC_OPEN_OUTPUT, .iface = input_wanted(c, slot)};
+
+	/* A group of sockets reassembles or does not, from its beginning: another one is made. */
+	if (f->want_in && f->in_open && f->in_as.defrag != msg.iface.defrag) {
+		close_input(c, slot);
+		c->rec.publish = true; /* a restarted control reads there what is set */
+	}
+	if (f->want_in && f->in_open && !input_fits(&f->in_as, &msg.iface)) {
+		f->changing = true;
+		f->before = f->in_as;
+		f->handover_ns = now_ns + HANDOVER_NS;
+		c->rec.publish = true;
+	}
+	if (f->want_in && !f->in_open)
+		request_input(c, f, &msg.iface);
+	if (f->want_out && !f->out_open) {
+		f->out_open = true;
+		control_super_request(&c->super, &msg, -1, output_opened, c);
+	}
+}
+
+static void change_input(struct control *c, uint32_t slot)
+{
+	struct rec_iface *f = &c->rec.iface[slot];
+	const struct ipc_iface as = input_wanted(c, slot);
+
+	if (f->changing)
+		request_input(c, f, &as);
+	f->changing = false;
+}
+
+bool control_handover_due(const struct control *c, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		const struct rec_iface *f = &c->rec.iface[i];
+
+		if (f->handover_ns && now_ns >= f->handover_ns)
+			return true;
+	}
+	return control_stand_ins_due(c, now_ns);
+}
+
+static void end_handovers(struct control *c, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		struct rec_iface *f = &c->rec.iface[i];
+
+		if (!f->handover_ns || now_ns < f->handover_ns)
+			continue;
+		f->handover_ns = 0;
+		c->rec.publish = true;
+	}
+}
+
+static void joined(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	struct control *c = ctx;
+	struct control_join *e = control_join_find(&c->rec.joins, &request->join);
+	char text[ADDR_TEXT_MAX];
+
+	if (!e)
+		return; /* left in the meantime */
+	if (status == 0) {
+		e->error = 0;
+		return;
+	}
+	e->held = false;
+	refused(c, &e->error, status, e->bind ? "cannot bind" : "cannot join",
+		addr_format(&e->key.group, text));
+}
+
+static bool join_wanted(void *ctx, struct control_join *e)
+{
+	struct control *c = ctx;
+	struct ipc_msg msg = {.type = e->bind ? IPC_BIND : IPC_JOIN};
+
+	if (!e->wanted || e->held)
+		return true;
+	e->held = true;
+	msg.join = e->key;
+	control_super_request(&c->super, &msg, -1, joined, c);
+	return true;
+}
+
+void control_join_leave(struct control *c, const struct control_join *e)
+{
+	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
+
+	control_super_request(&c->super, &msg, -1, NULL, NULL);
+}
+
+static bool leave_unwanted(void *ctx, struct control_join *e)
+{
+	if (e->wanted)
+		return true;
+	if (e->held)
+		control_join_leave(ctx, e);
+	return false;
+}
+
+static void close_sockets(struct control *c, uint32_t slot)
+{
+	struct rec_iface *f = &c->rec.iface[slot];
+
+	if (f->in_open && (f->gone || !f->want_in))
+		close_input(c, slot);
+	if (f->out_open && (f->gone || !f->want_out))
+		close_output(c, slot);
+	if (f->gone || (!f->want_in && !f->want_out)) {
+		free(f->wants);
+		*f = (struct rec_iface){0};
+	}
+}
+
+static bool forget_join(void *ctx, struct control_join *e)
+{
+	e->held = false;
+	return true;
+}
+
+static void verified(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	struct control *c = ctx;
+
+	if (status < 0 || !value)
+		return;
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		struct rec_iface *f = &c->rec.iface[i];
+
+		if (!f->gone)
+			f->in_open = f->out_open = f->filter_set = false;
+	}
+	control_joins_each(&c->rec.joins, forget_join, NULL);
+	c->dirty = true;
+}
+
+void control_verify(struct control *c)
+{
+	const struct ipc_msg msg = {.type = IPC_VERIFY};
+
+	control_super_request(&c->super, &msg, -1, verified, c);
+}
+
+/*
+ * An interface that no rule names any more leaves the snapshot with its last rule.
+ * @again: sockets became free that outputs could use.
+ */
+static int pass(struct control *c, uint64_t now_ns, bool *again)
+{
+	struct control_reconcile *r = &c->rec;
+	int ret;
+
+	ret = mark_wanted(c);
+	if (ret < 0)
+		return ret;
+	update_holds(c, now_ns);
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		if (r->iface[i].used && !r->iface[i].gone)
+			open_sockets(c, i, now_ns);
+	}
+	control_outlets_open(c, now_ns);
+	if (r->publish) {
+		ret = control_publish(c, now_ns);
+		if (ret < 0)
+			return ret;
+		r->publish = false;
+	}
+	control_stand_ins_ask(c);
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
+		if (r->iface[i].used && !r->iface[i].gone)
+			change_input(c, i);
+	ret = control_filter_update(c);
+	if (ret < 0)
+		return ret;
+	control_joins_each(&r->joins, join_wanted, c);
+	control_joins_each(&r->joins, leave_unwanted, c);
+	*again = control_outlets_close(c);
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		if (r->iface[i].used)
+			close_sockets(c, i);
+	}
+	return 0;
+}
+
+/* Sockets that are given up serve other outputs, which may give up shared ones for them. */
+#define PASSES_MAX 4
+
+int control_reconcile(struct control *c, uint64_t now_ns)
+{
+	bool again = true;
+	int ret = 0;
+
+	c->rec.failed = false;
+	end_handovers(c, now_ns);
+	control_stand_ins_choose(c, now_ns);
+	control_loop_update(c);
+	for (unsigned i = 0; i < PASSES_MAX && again && ret == 0; i++)
+		ret = pass(c, now_ns, &again);
+	return ret;
+}

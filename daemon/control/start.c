@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/* start.c - what the supervisor gives, giving up rights, starting the workers */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "core/base/statpage.h"
+#include "daemon/common/log.h"
+#include "daemon/common/roles.h"
+#include "daemon/control/control.h"
+#include "daemon/control/process.h"
+#include "daemon/priv/priv.h"
+
+static void keep_fd(int *place, int fd)
+{
+	if (*place >= 0)
+		close(*place);
+	*place = fd;
+}
+
+/* @fd: taken */
+static void map_heartbeat(struct process *p, int fd)
+{
+	void *mem = mmap(NULL, sizeof(*p->heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	close(fd);
+	if (mem == MAP_FAILED)
+		die(FAC_SUPERVISOR, "cannot map the page of the heartbeat: %s", strerror(errno));
+	p->heartbeat = mem;
+}
+
+/* @fd: taken */
+void control_gift(struct process *p, const struct ipc_give *give, int fd)
+{
+	struct stats_page *page = NULL;
+
+	switch ((enum ipc_gift)give->what) {
+	case GIFT_CONTROL_LISTENER:
+		keep_fd(&p->listener[0], fd);
+		return;
+	case GIFT_STATUS_LISTENER:
+		keep_fd(&p->listener[1], fd);
+		return;
+	case GIFT_NETLINK:
+		keep_fd(&p->netlink, fd);
+		return;
+	case GIFT_ROUTES:
+		keep_fd(&p->routes, fd);
+		return;
+	case GIFT_CONFIG:
+		keep_fd(&p->config, fd);
+		return;
+	case GIFT_SNAPSHOT:
+		keep_fd(&p->snapshot, fd);
+		return;
+	case GIFT_APPLIED:
+		keep_fd(&p->applied, fd);
+		return;
+	case GIFT_WORKER_PAGE:
+		page = &p->c->stats.worker[give->index];
+		break;
+	case GIFT_IFACE_PAGE:
+		page = &p->c->stats.iface;
+		break;
+	case GIFT_HEARTBEAT:
+		map_heartbeat(p, fd);
+		return;
+	case GIFT_ARENA:
+	case GIFT_LIMITS:
+	case GIFT_RINGS:
+	case GIFTS:
+		break;
+	}
+	if (!page)
+		close(fd); /* not for us */
+	else if (control_stats_map(page, fd) < 0)
+		die(FAC_STATS, "cannot map a page of counters");
+}
+
+static void take_start(struct process *p, const struct ipc_start *start)
+{
+	struct control *c = p->c;
+
+	c->started_ns = start->started_ns;
+	p->start_flags = start->flags;
+	c->outlets.budget = start->outlets;
+	p->uid = start->uid;
+	p->gid = start->gid;
+	/* Pages exist once a predecessor has said how many workers there are. */
+	p->restarted = c->stats.worker[0].mem != NULL;
+	if (p->restarted) {
+		c->workers = start->workers;
+		c->per_packet = start->flags & IPC_FLAG_PER_PACKET;
+		c->busy_poll_us = start->busy_poll_us;
+	}
+}
+
+void control_receive_gifts(struct process *p)
+{
+	struct pollfd pfd = {.fd = CHILD_CHANNEL_FD, .events = POLLIN};
+	struct ipc_msg msg;
+	int fd, ret;
+
+	for (;;) {
+		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
+			die(FAC_CONTROL_SOCKET, "poll: %s", strerror(errno));
+		ret = control_super_recv(&p->c->super, &msg, &fd);
+		if (ret == -EAGAIN || ret == -EINTR)
+			continue;
+		if (ret == 0)
+			exit(0);
+		if (ret < 0)
+			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-ret));
+		if (msg.type == IPC_START) {
+			take_start(p, &msg.start);
+			return;
+		}
+		if (msg.type == IPC_GIVE)
+			control_gift(p, &msg.give, fd);
+		else if (fd >= 0)
+			close(fd);
+	}
+}
+
+/* Read now: afterwards nothing can be opened. */
+static unsigned count_cpus(const struct process *p)
+{
+	const unsigned possible = (unsigned)get_nprocs_conf();
+	const unsigned last = p->n_cpus ? (unsigned)p->cpus[p->n_cpus - 1] : 0;
+
+	return possible > last ? possible : last + 1;
+}
+
+/* CPUs that this process, and so its siblings, may run on. */
+static void find_cpus(struct process *p)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		CPU_ZERO(&set);
+	for (int cpu = 0; cpu < CPU_SETSIZE && p->n_cpus < MCR_MAX_WORKERS; cpu++) {
+		if (CPU_ISSET(cpu, &set))
+			p->cpus[p->n_cpus++] = cpu;
+	}
+}
+
+void control_seal(struct process *p)
+{
+	const struct priv_identity id = priv_identity_of(p->uid, p->gid);
+	bool netns;
+	int ret;
+
+	find_cpus(p);
+	p->c->cpus = count_cpus(p);
+	for (unsigned w = 0; w < MCR_MAX_WORKERS; w++)
+		p->c->worker[w].cpu = p->n_cpus ? p->cpus[w % p->n_cpus] : -1;
+
+	ret = priv_seal_identity(&id, false, &netns);
+	if (ret == 0)
+		ret = priv_seal_syscalls_control();
+	if (ret < 0)
+		die(FAC_SECURITY, "cannot give up rights: %s", strerror(-ret));
+}
+
+static void start_reply(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	if (status < 0)
+		die(FAC_SUPERVISOR, "workers cannot be %s: %s",
+		    request->type == IPC_SPAWN ? "started" : "configured", strerror(-status));
+}
+
+void control_start_workers(struct process *p)
+{
+	struct control *c = p->c;
+	struct ipc_msg msg = {.type = IPC_CONFIGURE};
+
+	msg.configure.workers = c->workers;
+	msg.configure.flags = c->per_packet ? IPC_FLAG_PER_PACKET : 0;
+	msg.configure.busy_poll_us = c->busy_poll_us;
+	control_super_request(&c->super, &msg, -1, start_reply, c);
+	for (unsigned w = 0; w < c->workers; w++) {
+		msg = (struct ipc_msg){.type = IPC_PIN};
+		msg.pin.worker = w;
+		msg.pin.cpu = c->worker[w].cpu;
+		control_super_request(&c->super, &msg, -1, NULL, c);
+	}
+	msg = (struct ipc_msg){.type = IPC_SPAWN};
+	control_super_request(&c->super, &msg, -1, start_reply, c);
+	p->settle_seq = c->super.last_seq;
+}

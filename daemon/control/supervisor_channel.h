@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * supervisor_channel.h - control's requests to the supervisor
+ *
+ * Requests are pipelined: they are queued, sent as the channel takes them, and
+ * answered by the supervisor strictly in order.  Control never waits for one; what
+ * becomes of it arrives at a callback.  At most SUPER_WINDOW requests are
+ * unanswered at a time, so that the replies always fit into the channel.
+ */
+#ifndef DAEMON_CONTROL_SUPERVISOR_CHANNEL_H
+#define DAEMON_CONTROL_SUPERVISOR_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/ipc.h"
+
+#define SUPER_WINDOW    64
+#define SUPER_QUEUE_MAX (1u << 18) /* requests; more means that something loops */
+
+/**
+ * typedef super_done_fn - what became of a request
+ * @ctx:     as given with the request
+ * @request: the request as it was sent
+ * @status:  0 or a negative errno
+ * @value:   struct ipc_reply.value
+ */
+typedef void super_done_fn(void *ctx, const struct ipc_msg *request, int status, uint64_t value);
+
+struct super_request {
+	struct ipc_msg msg;
+	int fd;
+	super_done_fn *done;
+	void *ctx;
+};
+
+/**
+ * struct control_super - the channel
+ * @failed:    0, or the negative errno that ended it; control cannot go on then
+ * @last_seq:  of the request queued last
+ * @acked_seq: of the request answered last
+ * @ring:      requests not yet answered: @sent of them on their way, then @queued
+ */
+struct control_super {
+	int sock;
+	int failed;
+	uint32_t last_seq;
+	uint32_t acked_seq;
+	struct super_request *ring;
+	size_t cap;
+	size_t head;
+	size_t sent;
+	size_t queued;
+};
+
+void control_super_init(struct control_super *s, int sock);
+void control_super_fini(struct control_super *s);
+
+/**
+ * control_super_request() - queue a request and send what the channel takes
+ * @msg:  type and body; the sequence number is filled in here
+ * @fd:   descriptor to pass, taken; -1 for none
+ * @done: called with the answer; may be NULL
+ *
+ * A failure (out of memory, broken channel) shows in s->failed.
+ */
+void control_super_request(struct control_super *s, const struct ipc_msg *msg, int fd,
+			   super_done_fn *done, void *ctx);
+
+/* Send what is queued, as far as window and channel allow. */
+void control_super_flush(struct control_super *s);
+
+/* Requests wait for room in the channel: its descriptor is to be watched for writing. */
+bool control_super_wants_write(const struct control_super *s);
+
+/* Has everything up to and with @seq been answered? */
+bool control_super_acked(const struct control_super *s, uint32_t seq);
+
+/**
+ * control_super_recv() - take one message from the supervisor
+ * @msg: filled; replies have been handed to their callback when this returns
+ * @fd:  descriptor that came along, owned by the caller, or -1
+ *
+ * Return: 1; 0 when the supervisor closed the channel; -EAGAIN when there is none;
+ * -EPROTO for a reply that belongs to no request; other negative errno of ipc_recv().
+ */
+int control_super_recv(struct control_super *s, struct ipc_msg *msg, int *fd);
+
+#endif

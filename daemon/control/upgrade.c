@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+/* upgrade.c - Upgrade: asked for, and answered when it has ended */
+#include "daemon/control/upgrade.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/complaint.h"
+#include "core/text/request.h"
+#include "daemon/common/ending.h"
+#include "daemon/common/version.h"
+#include "daemon/control/control.h"
+#include "daemon/control/show.h"
+
+/* @text: taken */
+static void give_answer(struct control *c, char *text, uint64_t now_ns)
+{
+	struct control_upgrade *u = &c->upgrade;
+
+	client_answer_finish(&c->clients, u->answer, text, now_ns);
+	cJSON_Delete(u->id);
+	*u = (struct control_upgrade){0};
+}
+
+static void refuse(struct control *c, const struct ipc_upgraded *how, uint64_t now_ns)
+{
+	struct complaint cpl = {0};
+	char text[ENDING_TEXT_MAX];
+
+	switch ((enum ipc_upgrade_outcome)how->outcome) {
+	case UPGRADE_NO_FILE:
+		complain(&cpl, "", "the binary on disk cannot be used: %s", strerror(-how->detail));
+		break;
+	case UPGRADE_BROKEN:
+		complain(&cpl, "", "the binary on disk does not start: its check %s",
+			 ending_text(END_ITSELF, how->detail, 0, text));
+		break;
+	case UPGRADE_TIMEOUT:
+		complain(&cpl, "",
+			 "the binary on disk does not start: its check did not end within %d s",
+			 UPGRADE_CHECK_S);
+		break;
+	case UPGRADE_VERSIONS:
+		complain(&cpl, "", "the binary on disk speaks other versions (%s): restart mcrd",
+			 how->theirs);
+		break;
+	case UPGRADE_STATE:
+		complain(&cpl, "", "the state cannot be handed over: %s", strerror(-how->detail));
+		break;
+	case UPGRADE_WORKER:
+		complain(&cpl, "",
+			 "worker %d of the new binary does not start; %u workers were rolled, the "
+			 "others go on as they are",
+			 how->detail, how->rolled);
+		break;
+	case UPGRADE_RUNNING:
+	case UPGRADE_DONE:
+	case UPGRADE_OUTCOMES:
+		complain(&cpl, "", "another upgrade is under way");
+		break;
+	}
+	give_answer(c, response_error(c->upgrade.id, RPC_REFUSED, &cpl), now_ns);
+}
+
+static void confirm(struct control *c, const struct ipc_upgraded *how, uint64_t now_ns)
+{
+	cJSON *result = cJSON_CreateObject();
+	char *text = NULL;
+
+	cJSON_AddStringToObject(result, "version", how->theirs);
+	cJSON_AddStringToObject(result, "was", mcr_version);
+	cJSON_AddNumberToObject(result, "workers", c->workers);
+	cJSON_AddNumberToObject(result, "rolled", how->rolled);
+	control_json_u64(result, "elapsed_ms", (now_ns - c->upgrade.begun_ns) / NS_PER_MS);
+	if (c->upgrade.id)
+		text = response_result(c->upgrade.id, result);
+	else
+		cJSON_Delete(result); /* a notification: nobody asked */
+	give_answer(c, text, now_ns);
+}
+
+/* Only that it does not even begin is said here; how it ends is a message of its own. */
+static void asked(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	const struct ipc_upgraded busy = {.outcome = UPGRADE_RUNNING};
+	struct control *c = ctx;
+
+	if (status < 0 && c->upgrade.answer)
+		refuse(c, &busy, control_now_ns());
+}
+
+int control_upgrade_ask(struct control *c, struct client_answer *answer, struct request *req,
+			uint64_t now_ns)
+{
+	struct ipc_msg msg = {.type = IPC_UPGRADE};
+
+	if (c->upgrade.answer)
+		return -EBUSY;
+	c->upgrade = (struct control_upgrade){answer, req->id, now_ns};
+	req->id = NULL;
+	control_super_request(&c->super, &msg, -1, asked, c);
+	return 0;
+}
+
+void control_upgrade_ended(struct control *c, const struct ipc_upgraded *how, uint64_t now_ns)
+{
+	if (c->upgrade.answer && how->outcome == UPGRADE_DONE)
+		confirm(c, how, now_ns);
+	else if (c->upgrade.answer)
+		refuse(c, how, now_ns);
+	if (how->outcome == UPGRADE_DONE)
+		c->shutdown = true;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wiring.h - where on this host arrives what an interface sends, from the links
+ *
+ * core/rules/wiring.h has what it is for.  It is made for the interfaces that rules name, and
+ * again when links or addresses have changed or another name has come up.
+ */
+#ifndef DAEMON_CONTROL_WIRING_H
+#define DAEMON_CONTROL_WIRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/base/limits.h"
+#include "core/rules/wiring.h"
+
+struct control;
+struct control_netif;
+struct rule;
+
+/* Of the rules that are there and of a configuration that is checked. */
+#define WIRING_NAMES_MAX (2 * MCR_MAX_IFACES)
+
+/**
+ * struct control_wiring
+ * @remade: for control_loop_update(): it has been made since that looked
+ * @stale: links or addresses have changed since @wiring was made
+ * @names: the interfaces for which it was made
+ */
+struct control_wiring {
+	bool stale;
+	bool remade;
+	struct wiring wiring;
+	size_t n_names;
+	char names[WIRING_NAMES_MAX][MCR_IFNAME_MAX];
+};
+
+/**
+ * control_wiring_update() - before rules are added, or when links have changed
+ * @rules: those about to be added; @n: how many
+ *
+ * Nothing is known before the links are.  Names beyond WIRING_NAMES_MAX are left out: so
+ * many interfaces no rule set can have.
+ *
+ * Return: 0; -ENOMEM, what was known before stays.
+ */
+int control_wiring_update(struct control *c, const struct rule *rules, size_t n);
+
+void control_wiring_fini(struct control_wiring *w);
+
+/**
+ * wiring_reached() - the links at which arrives what a link sends
+ * @n:    links
+ * @from: index in n->links
+ * @hears: n->n_links of them, filled
+ *
+ * A link does not hear itself unless it is the loopback device.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int wiring_reached(const struct control_netif *n, size_t from, bool *hears);
+
+#endif

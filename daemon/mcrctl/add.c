@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+/*
+ * add.c - mcrctl add: options to a rule object
+ *
+ * Numbers and addresses are checked here, so that a slip is told by the name of its
+ * option; what only the daemon can know (conflicts, loops) it decides.
+ */
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/addr.h"
+#include "core/rules/rule.h"
+#include "core/text/json_field.h"
+#include "daemon/mcrctl/ctl.h"
+
+const struct ctl_option ctl_add_options[] = {
+	{"--input-interface", "IF", true, "interface on which the stream arrives"},
+	{"--input-group", "A", true, "multicast group, or an address of this host"},
+	{"--input-port", "P", true, "UDP destination port"},
+	{"--outputs", "A:P:IF[,A:P:IF...]", true,
+	 "where the copies go; each may end in :ttl=N|decrement, :source=A, :dscp=N; may be "
+	 "repeated",
+	 true},
+	{"--input-source", "A", false, "only from this source (source-specific multicast)"},
+	{"--rule-id", "ID", false, "id of the rule instead of a generated one"},
+	{"--name", "NAME", false, "name of the rule"},
+	{"--replace", NULL, false, "replace the rule with this id or input"},
+	{"--limit-pps", "N", false, "at most N datagrams per second"},
+	{"--limit-bps", "N", false, "at most N payload bits per second"},
+	{"--priority", "LEVEL", false, "high, normal (default) or low"},
+	{NULL},
+};
+
+/*
+ * Where an argument stands in the command: complaints name the option and, of several
+ * outputs, the one that is wrong.
+ */
+struct place {
+	const struct ctl *ctl;
+	const char *option;
+	const char *output; /* text of the output, NULL for other options */
+};
+
+static bool refuse(const struct place *at, const char *what, const char *text, const char *wanted)
+{
+	if (at->output)
+		ctl_usage_error(at->ctl, at->option, "\"%s\": %s \"%s\" is not %s", at->output,
+				what, text, wanted);
+	else
+		ctl_usage_error(at->ctl, at->option, "\"%s\" is not %s", text, wanted);
+	return false;
+}
+
+static bool add_number(cJSON *o, const char *name, const struct place *at, const char *text,
+		       uint64_t min, uint64_t max)
+{
+	char wanted[64];
+	uint64_t value = 0;
+	size_t n = strspn(text, "0123456789");
+
+	if (n && !text[n] && n < 19)
+		value = strtoull(text, NULL, 10);
+	if (!n || text[n] || n >= 19 || value < min || value > max) {
+		snprintf(wanted, sizeof(wanted), "a number from %" PRIu64 " to %" PRIu64, min, max);
+		return refuse(at, name, text, wanted);
+	}
+	return cJSON_AddNumberToObject(o, name, (double)value) != NULL;
+}
+
+static bool add_address(cJSON *o, const char *name, const struct place *at, const char *text)
+{
+	struct addr addr;
+
+	if (addr_parse(text, &addr) < 0)
+		return refuse(at, name, text, "an IPv4 address");
+	return cJSON_AddStringToObject(o, name, text) != NULL;
+}
+
+static bool add_interface(cJSON *o, const struct place *at, const char *text)
+{
+	if (!text[0] || strlen(text) >= MCR_IFNAME_MAX)
+		return refuse(at, "interface", text, "an interface name (1 to 15 characters)");
+	return cJSON_AddStringToObject(o, "interface", text) != NULL;
+}
+
+static bool add_output_setting(cJSON *o, const struct place *at, const char *setting)
+{
+	if (strcmp(setting, "ttl=decrement") == 0)
+		return cJSON_AddStringToObject(o, "ttl", "decrement") != NULL;
+	if (strncmp(setting, "ttl=", 4) == 0)
+		return add_number(o, "ttl", at, setting + 4, 1, 255);
+	if (strncmp(setting, "dscp=", 5) == 0)
+		return add_number(o, "dscp", at, setting + 5, 0, 63);
+	if (strncmp(setting, "source=", 7) == 0)
+		return add_address(o, "source_ip", at, setting + 7);
+	return refuse(at, "setting", setting, "one of ttl=N, ttl=decrement, source=A, dscp=N");
+}
+
+/* A:P:IF[:ttl=N][:source=A][:dscp=N]; no interface name holds a colon.  Cuts up @copy. */
+static bool fill_output(cJSON *o, const struct place *at, char *copy)
+{
+	const char *group = strsep(&copy, ":"), *port = strsep(&copy, ":"),
+		   *interface = strsep(&copy, ":"), *setting;
+
+	if (!interface) {
+		ctl_usage_error(at->ctl, at->option, "\"%s\" is not ADDRESS:PORT:INTERFACE",
+				at->output);
+		return false;
+	}
+	if (!add_address(o, "group", at, group) || !add_number(o, "port", at, port, 1, 65535) ||
+	    !add_interface(o, at, interface))
+		return false;
+	while ((setting = strsep(&copy, ":")))
+		if (!add_output_setting(o, at, setting))
+			return false;
+	return true;
+}
+
+static bool add_output(cJSON *array, const struct ctl *ctl, const char *text)
+{
+	struct place at = {.ctl = ctl, .option = "--outputs", .output = text};
+	cJSON *o = cJSON_CreateObject();
+	char *copy = strdup(text);
+	bool ok = copy && cJSON_AddItemToArray(array, o) && fill_output(o, &at, copy);
+
+	free(copy);
+	return ok;
+}
+
+/* @list: one value of the option */
+static bool add_list(cJSON *array, const struct ctl *ctl, const char *list)
+{
+	char *copy = strdup(list), *rest = copy;
+	const char *output;
+	bool ok = copy != NULL;
+
+	while (ok && (output = strsep(&rest, ",")))
+		ok = add_output(array, ctl, output);
+	free(copy);
+	return ok;
+}
+
+static bool add_outputs(cJSON *rule, const struct ctl *ctl)
+{
+	cJSON *array = cJSON_AddArrayToObject(rule, "outputs");
+	bool ok = add_list(array, ctl, ctl_value(ctl, "--outputs"));
+
+	for (unsigned i = 0; i < ctl->n_again && ok; i++)
+		ok = add_list(array, ctl, ctl->again[i]);
+	return ok;
+}
+
+static bool add_input(cJSON *rule, const struct ctl *ctl)
+{
+	cJSON *o = cJSON_AddObjectToObject(rule, "input");
+	struct place at = {.ctl = ctl, .option = "--input-interface"};
+	const char *source = ctl_value(ctl, "--input-source");
+
+	if (!add_interface(o, &at, ctl_value(ctl, at.option)))
+		return false;
+	at.option = "--input-group";
+	if (!add_address(o, "group", &at, ctl_value(ctl, at.option)))
+		return false;
+	at.option = "--input-port";
+	if (!add_number(o, "port", &at, ctl_value(ctl, at.option), 1, 65535))
+		return false;
+	at.option = "--input-source";
+	return !source || add_address(o, "source", &at, source);
+}
+
+static bool add_limits(cJSON *rule, const struct ctl *ctl)
+{
+	static const char *const options[] = {"--limit-pps", "--limit-bps"};
+	cJSON *o = NULL;
+
+	for (int i = 0; i < 2; i++) {
+		struct place at = {.ctl = ctl, .option = options[i]};
+		const char *text = ctl_value(ctl, options[i]);
+
+		if (text && !o)
+			o = cJSON_AddObjectToObject(rule, "rate_limit");
+		if (text && !add_number(o, i ? "bps" : "pps", &at, text, 0, JSON_INTEGER_MAX))
+			return false;
+	}
+	return true;
+}
+
+static bool add_texts(cJSON *rule, const struct ctl *ctl)
+{
+	const char *id = ctl_value(ctl, "--rule-id"), *name = ctl_value(ctl, "--name");
+	const char *priority = ctl_value(ctl, "--priority");
+	struct place at = {.ctl = ctl, .option = "--priority"};
+
+	if (id)
+		cJSON_AddStringToObject(rule, "id", id);
+	if (name)
+		cJSON_AddStringToObject(rule, "name", name);
+	if (ctl_value(ctl, "--replace"))
+		cJSON_AddTrueToObject(rule, "replace");
+	if (priority && rule_priority_parse(priority) < 0)
+		return refuse(&at, "priority", priority, "one of high, normal, low");
+	if (priority)
+		cJSON_AddStringToObject(rule, "priority", priority);
+	return true;
+}
+
+static void print_added(const cJSON *result)
+{
+	printf("rule %s %s, %s\n", ctl_text(result, "rule_id"), ctl_text(result, "result"),
+	       ctl_text(result, "state"));
+	ctl_print_applied(result);
+}
+
+enum ctl_status ctl_add(const struct ctl *ctl)
+{
+	cJSON *rule = cJSON_CreateObject();
+
+	if (!add_texts(rule, ctl) || !add_input(rule, ctl) || !add_outputs(rule, ctl) ||
+	    !add_limits(rule, ctl)) {
+		cJSON_Delete(rule);
+		return CTL_USAGE;
+	}
+	return ctl_run(ctl, "AddRule", rule, print_added);
+}

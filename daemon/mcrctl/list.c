@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/*
+ * list.c - mcrctl list: rules and outputs, their states, and why they are so
+ *
+ *   RULE                                   TTL          STATE        MATCHED, SENT
+ *   cam camera-1                                        degraded
+ *     in   239.1.1.1:5000 eth0                                                1000
+ *     out  239.2.2.2:6000 eth1             1 (default)  active               1000
+ *     out  192.0.2.7:6000 eth1             64 (default) unreachable             0
+ *          192.0.2.7 does not answer on eth1
+ *          not sent: unreachable 1000
+ *
+ * Lines stay within 80 columns, but for names and addresses that are longer.
+ */
+#include <cjson/cJSON.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/mcrctl/ctl.h"
+
+#define WIDTH      79
+#define WHAT_WIDTH 38
+#define NOTE       7 /* columns before a note */
+#define TEXT_MAX   600
+
+/* Names come from others: none of them may steer the terminal. */
+static void make_plain(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+}
+
+/* One line of the four columns; what is empty or negative is left out. */
+static void print_row(const char *what, const char *ttl, const char *state, double count)
+{
+	char line[TEXT_MAX];
+	int n;
+
+	n = snprintf(line, sizeof(line), "%-*s %-12s %-11s ", WHAT_WIDTH, what, ttl, state);
+	if (count >= 0 && n >= 0 && (size_t)n < sizeof(line))
+		snprintf(line + n, sizeof(line) - (size_t)n, "%*.0f", WIDTH - n > 0 ? WIDTH - n : 0,
+			 count);
+	make_plain(line);
+	n = (int)strlen(line);
+	while (n > 0 && line[n - 1] == ' ')
+		n--;
+	printf("%.*s\n", n, line);
+}
+
+/* Cut between words; a longer word has a line of its own. */
+static void print_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void print_note(const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	const char *at = text;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	make_plain(text);
+	while (*at) {
+		int n = (int)strlen(at);
+
+		if (n > WIDTH - NOTE) {
+			n = WIDTH - NOTE;
+			while (n > 0 && at[n] != ' ')
+				n--;
+			if (!n)
+				n = (int)strcspn(at, " ");
+		}
+		printf("%*s%.*s\n", NOTE, "", n, at);
+		at += n;
+		at += strspn(at, " ");
+	}
+}
+
+/* "  in   ADDRESS:PORT INTERFACE" */
+static const char *place_text(const char *prefix, const cJSON *o, char buf[static TEXT_MAX])
+{
+	snprintf(buf, TEXT_MAX, "  %-4s %s:%.0f %s", prefix, ctl_text(o, "group"),
+		 ctl_number(o, "port"), ctl_text(o, "interface"));
+	return buf;
+}
+
+static void print_output(const cJSON *output)
+{
+	const char *source = ctl_text(output, "source_ip"), *reason = ctl_text(output, "reason");
+	const double dscp = ctl_number(output, "dscp");
+	char text[TEXT_MAX], ttl[32], drops[CTL_LIST_MAX];
+
+	if (ctl_text(output, "ttl")[0])
+		snprintf(ttl, sizeof(ttl), "%.20s", ctl_text(output, "ttl"));
+	else
+		snprintf(ttl, sizeof(ttl), "%.0f%s", ctl_number(output, "ttl"),
+			 cJSON_IsTrue(ctl_member(output, "ttl_default")) ? " (default)" : "");
+	print_row(place_text("out", output, text), ttl, ctl_text(output, "state"),
+		  ctl_number(output, "sent"));
+	if (source[0])
+		print_note("from source_ip %s", source);
+	if (dscp > 0)
+		print_note("dscp %.0f", dscp);
+	if (reason[0])
+		print_note("%s", reason);
+	ctl_nonzero(ctl_member(output, "send_drops"), drops);
+	if (strcmp(drops, "-") != 0)
+		print_note("not sent: %s", drops);
+}
+
+/* The reason of a rule is often that of an output, which is printed with it. */
+static bool is_of_output(const cJSON *rule, const char *reason)
+{
+	const cJSON *output;
+
+	cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
+		const char *theirs = ctl_text(output, "reason");
+
+		if (theirs[0] && strstr(reason, theirs))
+			return true;
+	}
+	return false;
+}
+
+static void print_notes_of_rule(const cJSON *rule)
+{
+	const char *reason = ctl_text(rule, "reason");
+	const cJSON *item;
+
+	if (reason[0] && !is_of_output(rule, reason))
+		print_note("%s", reason);
+	cJSON_ArrayForEach(item, ctl_member(rule, "pending"))
+		print_note("worker %.0f away: %s", ctl_number(item, "worker"),
+			   ctl_text(item, "reason"));
+	cJSON_ArrayForEach(item, ctl_member(rule, "warnings"))
+		if (cJSON_IsString(item))
+			print_note("warning: %s", item->valuestring);
+}
+
+static void print_rule(const cJSON *rule)
+{
+	const cJSON *input = ctl_member(rule, "input"), *output;
+	const char *id = ctl_text(rule, "rule_id"), *name = ctl_text(rule, "name");
+	char text[TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%s%s%s", id, name[0] ? " " : "", name);
+	print_row(text, "", ctl_text(rule, "state"), -1);
+	print_row(place_text("in", input, text), "", "", ctl_number(rule, "matched"));
+	if (ctl_text(input, "source")[0])
+		print_note("from source %s", ctl_text(input, "source"));
+	print_notes_of_rule(rule);
+	cJSON_ArrayForEach(output, ctl_member(rule, "outputs"))
+		print_output(output);
+}
+
+static void print_list(const cJSON *result)
+{
+	const cJSON *rules = ctl_member(result, "rules"), *rule;
+
+	if (cJSON_GetArraySize(rules) == 0) {
+		puts("no rules");
+		return;
+	}
+	printf("%-*s %-12s %-11s %*s\n", WHAT_WIDTH, "RULE", "TTL", "STATE",
+	       WIDTH - WHAT_WIDTH - 26, "MATCHED, SENT");
+	cJSON_ArrayForEach(rule, rules)
+		print_rule(rule);
+}
+
+enum ctl_status ctl_list(const struct ctl *ctl)
+{
+	return ctl_run_pages(ctl, "ListRules", print_list);
+}

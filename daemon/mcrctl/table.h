@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.h - a table for people: columns as wide as their widest cell
+ *
+ * Running out of memory leaves cells empty; nothing else depends on a table.
+ */
+#ifndef DAEMON_MCRCTL_TABLE_H
+#define DAEMON_MCRCTL_TABLE_H
+
+#include <stddef.h>
+
+#define TABLE_COLUMNS_MAX 16
+
+/**
+ * struct table - rows that are being collected
+ * @columns: how many
+ * @headers: one per column; a leading '>' aligns it to the right and is not printed
+ * @n:       cells so far, row by row
+ */
+struct table {
+	unsigned columns;
+	const char *const *headers;
+	size_t n, room;
+	char **cells;
+};
+
+/**
+ * table_init() - begin a table
+ * @headers: borrowed until table_print(), one per column
+ * @columns: 1..TABLE_COLUMNS_MAX
+ */
+void table_init(struct table *t, const char *const *headers, unsigned columns);
+
+/* Adds the next cell. */
+void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Fills the rest of the row with empty cells. */
+void table_end_row(struct table *t);
+
+/* Prints the table on stdout and releases it; says @nothing when it has no rows. */
+void table_print(struct table *t, const char *nothing);
+
+#endif

@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: MIT
+/*
+ * handover.c - the supervisor's state over an exec
+ *
+ * An upgrade replaces the program and keeps the process: children stay its children,
+ * descriptors stay open under their numbers.  What each number is for, and all that is
+ * counted or planned, goes through a sealed memfd:
+ *
+ *   head | children | workers | inputs | outputs | outlets | memberships
+ *
+ * Both programs have the same SUPERVISOR_STATE_VERSION, or the upgrade is refused.
+ * The reader trusts nothing all the same: an error here would show much later.  Each
+ * descriptor must be open, of its kind and named once; each child must be our child;
+ * what control or a worker could have sent passes ipc_parse() again.
+ */
+#include "daemon/supervisor/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/relay/arena.h"
+#include "core/relay/limiter.h"
+#include "core/rules/snapshot.h"
+#include "daemon/common/version.h"
+#include "daemon/supervisor/supervisor.h"
+
+#define STATE_MAGIC     0x3154535245504d55ull
+#define STATE_MAX_BYTES (64u << 20)
+#define PLAN_MAX_NS     (60 * NS_PER_S) /* nothing is planned further ahead */
+
+struct saved_head {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t workers;
+	uint32_t worker_flags;
+	uint32_t busy_poll_us;
+	uint32_t ring_size;
+	uint32_t filters_rev;
+	uint64_t started_ns;
+	uint64_t upgrade_begun_ns;
+	uint64_t next_incarnation;
+	uint64_t snapshot_serial;
+	struct ipc_publish snapshot;
+	uint32_t inputs, outputs, outlets, unused;
+	char from[64];
+};
+
+struct saved_child {
+	int32_t pid;
+	uint32_t ready;
+	uint32_t ending, ending_ms;
+	uint32_t last_ending, last_ms;
+	int32_t last_status;
+	uint32_t health_check_failures;
+	uint32_t restarts, backoff_ms;
+	uint64_t started_ns, restart_ns, overdue_ns;
+};
+
+struct saved_worker {
+	int32_t cpu;
+	uint32_t behind;
+	uint64_t rings;
+	struct ring_info ring, last;
+	uint32_t ring_given, last_given;
+	uint64_t snapshot_sent, sent;
+	uint64_t input_sent[MCR_MAX_IFACES];
+	uint64_t output_sent[MCR_MAX_IFACES];
+};
+
+struct saved_input {
+	uint64_t incarnation;
+	int64_t unclaimed;
+	struct ipc_iface iface;
+	uint32_t buf_class;
+	uint8_t gro_on, gro_changed, gro, udp_forwarding, fraglist, members, reserved[6];
+	uint8_t member[MCR_MAX_WORKERS];
+};
+
+struct saved_output {
+	uint64_t incarnation;
+	uint32_t slot, ifindex;
+};
+
+/* Followed, for each worker of the mask, by what it was given and its socket. */
+struct saved_outlet {
+	uint64_t incarnation;
+	struct ipc_outlet as;
+	uint32_t from_be, unused;
+};
+
+/* --- head --- */
+
+static void save_head(const struct supervisor *s, struct state_writer *w)
+{
+	struct saved_head head = {.magic = STATE_MAGIC,
+				  .version = SUPERVISOR_STATE_VERSION,
+				  .workers = s->workers,
+				  .worker_flags = s->worker_flags,
+				  .busy_poll_us = s->busy_poll_us,
+				  .ring_size = s->ring_size,
+				  .filters_rev = s->filters_rev,
+				  .started_ns = s->started_ns,
+				  .upgrade_begun_ns = s->upgrade.begun_ns,
+				  .next_incarnation = s->next_incarnation,
+				  .snapshot_serial = s->snapshot_serial,
+				  .snapshot = s->snapshot};
+
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
+		head.inputs += s->input[i].incarnation != 0;
+		head.outputs += s->output[i].incarnation != 0;
+	}
+	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
+		head.outlets += s->outlet[i].incarnation != 0;
+	strncpy(head.from, mcr_version, sizeof(head.from) - 1);
+	state_put(w, &head, sizeof(head));
+	state_put_fd(w, s->notify);
+	state_put_fd(w, s->control_listener);
+	state_put_fd(w, s->status_listener);
+	state_put_fd(w, s->config_fd);
+	state_put_fd(w, s->applied);
+	state_put_fd(w, s->limits_fd);
+	state_put_fd(w, s->iface_page_fd);
+	state_put_fd(w, s->heartbeat_fd);
+	state_put_fd(w, s->snapshot_fd);
+}
+
+/* What control may publish is what may be there, and its file holds all of it. */
+static bool snapshot_is_valid(const struct saved_head *head, int fd)
+{
+	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_PUBLISH, .has_fd = 1}, out;
+	struct stat st;
+
+	m.publish = head->snapshot;
+	return fd < 0 ||
+	       (fstat(fd, &st) == 0 && (uint64_t)st.st_size == head->snapshot.size_bytes &&
+		ipc_parse(&m, sizeof(m), 1, IPC_FROM_CONTROL, &out) == 0);
+}
+
+static void restore_head(struct supervisor *s, struct state_reader *r, struct saved_head *head)
+{
+	state_get(r, head, sizeof(*head));
+	state_check(r, head->magic == STATE_MAGIC && head->version == SUPERVISOR_STATE_VERSION &&
+			       head->workers >= 1 && head->workers <= MCR_MAX_WORKERS &&
+			       head->ring_size < RING_SIZES && head->inputs <= MCR_MAX_IFACES &&
+			       head->outputs <= MCR_MAX_IFACES &&
+			       head->outlets <= MCR_MAX_OUTLETS &&
+			       head->started_ns <= supervisor_now_ns() &&
+			       memchr(head->from, '\0', sizeof(head->from)));
+	s->notify = state_get_fd(r, FD_NOTIFY, 0);
+	s->control_listener = state_need_fd(r, FD_LISTENER, 0);
+	s->status_listener = state_need_fd(r, FD_LISTENER, 0);
+	s->config_fd = state_get_fd(r, FD_FILE, 0);
+	s->applied = state_need_fd(r, FD_ANONYMOUS, 0);
+	s->limits_fd = state_need_fd(r, FD_MEMORY, sizeof(struct limit_page));
+	s->iface_page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct iface_page));
+	s->heartbeat_fd = state_need_fd(r, FD_MEMORY, sizeof(struct heartbeat_page));
+	s->snapshot_fd = state_get_fd(r, FD_MEMORY, 0);
+	state_check(r, snapshot_is_valid(head, s->snapshot_fd));
+	if (r->error)
+		return;
+	s->workers = head->workers;
+	s->worker_flags = head->worker_flags;
+	s->busy_poll_us = head->busy_poll_us;
+	s->ring_size = (enum ring_size)head->ring_size;
+	s->filters_rev = head->filters_rev;
+	s->started_ns = head->started_ns;
+	s->upgrade.begun_ns = head->upgrade_begun_ns;
+	s->next_incarnation = head->next_incarnation;
+	s->snapshot_serial = head->snapshot_serial;
+	s->snapshot = head->snapshot;
+	memcpy(s->upgrade.from, head->from, sizeof(head->from));
+	/* An upgrade begins only when the start is over. */
+	s->spawned = s->announced = true;
+}
+
+/* --- children --- */
+
+static void save_child(const struct child *c, struct state_writer *w)
+{
+	struct saved_child saved = {.pid = c->pid,
+				    .ready = c->ready,
+				    .ending = c->ending,
+				    .ending_ms = c->ending_ms,
+				    .last_ending = c->last_ending,
+				    .last_ms = c->last_ms,
+				    .last_status = c->last_status,
+				    .health_check_failures = c->health_check_failures,
+				    .restarts = c->restarts,
+				    .backoff_ms = c->backoff_ms,
+				    .started_ns = c->started_ns,
+				    .restart_ns = c->restart_ns,
+				    .overdue_ns = c->overdue_ns};
+
+	state_put(w, &saved, sizeof(saved));
+	state_put_fd(w, c->pidfd);
+	state_put_fd(w, c->channel);
+}
+
+/* ECHILD unless the descriptor is that of a child of ours; and then is it this one? */
+static bool is_our_child(pid_t pid, int pidfd)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       (info.si_pid == 0 || info.si_pid == pid);
+}
+
+static void restore_child(struct child *c, struct state_reader *r)
+{
+	const uint64_t now_ns = supervisor_now_ns();
+	struct saved_child saved;
+	int pidfd, channel;
+
+	state_get(r, &saved, sizeof(saved));
+	pidfd = state_get_fd(r, FD_ANONYMOUS, 0);
+	channel = state_get_fd(r, FD_CHANNEL, 0);
+	state_check(r, saved.ready <= 1 && saved.ending < ENDINGS && saved.last_ending < ENDINGS &&
+			       saved.backoff_ms <= PLAN_MAX_NS / NS_PER_MS &&
+			       saved.started_ns <= now_ns &&
+			       saved.restart_ns <= now_ns + PLAN_MAX_NS &&
+			       saved.overdue_ns <= now_ns + PLAN_MAX_NS);
+	state_check(r, saved.pid >= 0 && (saved.pid > 0) == (pidfd >= 0) &&
+			       (channel < 0 || pidfd >= 0));
+	state_check(r, pidfd < 0 || is_our_child(saved.pid, pidfd));
+	c->pidfd = pidfd;
+	c->channel = channel;
+	if (r->error)
+		return;
+	c->pid = saved.pid;
+	c->ready = saved.ready;
+	c->ending = (enum ipc_ending)saved.ending;
+	c->ending_ms = saved.ending_ms;
+	c->last_ending = (enum ipc_ending)saved.last_ending;
+	c->last_ms = saved.last_ms;
+	c->last_status = saved.last_status;
+	c->health_check_failures = saved.health_check_failures;
+	c->restarts = saved.restarts;
+	c->backoff_ms = saved.backoff_ms;
+	c->started_ns = saved.started_ns;
+	c->restart_ns = saved.restart_ns;
+	c->overdue_ns = saved.overdue_ns;
+}
+
+static void save_worker(const struct worker *worker, struct state_writer *w)
+{
+	struct saved_worker saved = {.cpu = worker->cpu,
+				     .behind = worker->behind,
+				     .rings = worker->rings,
+				     .ring = worker->ring.info,
+				     .last = worker->last.info,
+				     .ring_given = worker->ring.given,
+				     .last_given = worker->last.given,
+				     .snapshot_sent = worker->snapshot_sent,
+				     .sent = worker->sent};
+
+	memcpy(saved.input_sent, worker->input_sent, sizeof(saved.input_sent));
+	memcpy(saved.output_sent, worker->output_sent, sizeof(saved.output_sent));
+	state_put(w, &saved, sizeof(saved));
+	state_put_fd(w, worker->page_fd);
+	state_put_fd(w, worker->arena_fd);
+	state_put_fd(w, worker->ring.fd);
+	state_put_fd(w, worker->last.fd);
+}
+
+static void restore_ring(struct worker_ring *ring, const struct ring_info *info, uint32_t given,
+			 uint64_t rings, struct state_reader *r)
+{
+	ring->fd = state_get_fd(r, FD_ANONYMOUS, 0);
+	state_check(r, given <= 1 && info->number <= rings && info->set <= 1 &&
+			       (ring->fd < 0 || info->number));
+	ring->given = given;
+	ring->info = *info;
+}
+
+static void restore_worker(struct supervisor *s, struct worker *worker, struct state_reader *r)
+{
+	struct saved_worker saved;
+
+	state_get(r, &saved, sizeof(saved));
+	worker->page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct worker_page));
+	worker->arena_fd = state_need_fd(r, FD_MEMORY, WORKER_ARENA_BYTES);
+	restore_ring(&worker->ring, &saved.ring, saved.ring_given, saved.rings, r);
+	restore_ring(&worker->last, &saved.last, saved.last_given, saved.rings, r);
+	worker->rings = saved.rings;
+	state_check(r, saved.cpu >= -1 && saved.cpu < CPU_SETSIZE && saved.behind <= 1 &&
+			       saved.snapshot_sent <= s->snapshot_serial);
+	worker->cpu = saved.cpu;
+	worker->behind = saved.behind;
+	worker->snapshot_sent = saved.snapshot_sent;
+	worker->sent = saved.sent;
+	memcpy(worker->input_sent, saved.input_sent, sizeof(saved.input_sent));
+	memcpy(worker->output_sent, saved.output_sent, sizeof(saved.output_sent));
+}
+
+/* --- interfaces --- */
+
+static void save_input(const struct input *in, struct state_writer *w)
+{
+	struct saved_input saved = {.incarnation = in->incarnation,
+				    .iface = in->iface,
+				    .buf_class = in->buf_class,
+				    .unclaimed = in->unclaimed,
+				    .gro_on = in->gro_on,
+				    .gro_changed = in->gro_changed,
+				    .gro = in->gro_found.gro,
+				    .udp_forwarding = in->gro_found.udp_forwarding,
+				    .fraglist = in->gro_found.fraglist,
+				    .members = (uint8_t)in->members};
+
+	memcpy(saved.member, in->member, sizeof(saved.member));
+	state_put(w, &saved, sizeof(saved));
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		state_put_fd(w, in->sock[i]);
+	state_put_fd(w, in->ipv4_udp);
+	state_put_fd(w, in->vlan);
+	state_put_fd(w, in->foreign);
+}
+
+/* What control may ask for is what may be there. */
+static bool iface_is_valid(const struct ipc_iface *iface)
+{
+	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_OPEN_INPUT, .iface = *iface}, out;
+
+	return ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out) == 0;
+}
+
+static void restore_input(struct supervisor *s, struct state_reader *r)
+{
+	struct saved_input saved;
+	struct input *in;
+
+	state_get(r, &saved, sizeof(saved));
+	state_check(r, iface_is_valid(&saved.iface) && saved.buf_class < BUF_CLASSES &&
+			       saved.incarnation >= 1 && saved.incarnation <= s->next_incarnation &&
+			       (saved.gro_on | saved.gro_changed | saved.gro |
+				saved.udp_forwarding | saved.fraglist) <= 1 &&
+			       saved.members <= s->workers);
+	if (r->error)
+		return;
+	in = &s->input[saved.iface.slot];
+	state_check(r, !in->incarnation);
+	in->incarnation = saved.incarnation;
+	in->iface = saved.iface;
+	in->buf_class = (enum buf_class)saved.buf_class;
+	in->unclaimed = saved.unclaimed;
+	in->gro_on = saved.gro_on;
+	in->gro_changed = saved.gro_changed;
+	in->gro_found = (struct priv_gro_state){saved.gro, saved.udp_forwarding, saved.fraglist};
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
+		in->sock[i] = state_get_fd(r, FD_PACKET, 0);
+		/* A worker that served it once keeps its socket. */
+		state_check(r, in->sock[i] >= 0 ? i < s->workers
+						: !(saved.iface.worker_mask >> i & 1));
+	}
+	in->members = saved.members;
+	memcpy(in->member, saved.member, sizeof(in->member));
+	in->ipv4_udp = state_need_fd(r, FD_PACKET, 0);
+	in->vlan = state_need_fd(r, FD_PACKET, 0);
+	in->foreign = state_need_fd(r, FD_PACKET, 0);
+}
+
+static void save_output(const struct supervisor *s, unsigned slot, struct state_writer *w)
+{
+	const struct output *out = &s->output[slot];
+	struct saved_output saved = {out->incarnation, slot, out->ifindex};
+
+	state_put(w, &saved, sizeof(saved));
+	for (unsigned i = 0; i < s->workers; i++)
+		state_put_fd(w, out->sock[i]);
+}
+
+static void restore_output(struct supervisor *s, struct state_reader *r)
+{
+	struct saved_output saved;
+	struct output *out;
+
+	state_get(r, &saved, sizeof(saved));
+	state_check(r, saved.slot < MCR_MAX_IFACES && saved.ifindex >= 1 &&
+			       saved.ifindex <= INT32_MAX && saved.incarnation >= 1 &&
+			       saved.incarnation <= s->next_incarnation);
+	if (r->error)
+		return;
+	out = &s->output[saved.slot];
+	state_check(r, !out->incarnation);
+	out->incarnation = saved.incarnation;
+	out->ifindex = saved.ifindex;
+	for (unsigned i = 0; i < s->workers; i++)
+		out->sock[i] = state_need_fd(r, FD_UDP, 0);
+}
+
+static void save_outlet(const struct supervisor *s, unsigned id, struct state_writer *w)
+{
+	const struct egress_outlet *o = &s->outlet[id];
+	const struct saved_outlet saved = {o->incarnation, o->as, o->from_be, 0};
+
+	state_put(w, &saved, sizeof(saved));
+	for (unsigned i = 0; i < s->workers; i++) {
+		const int fd = outlet_socket(o, i);
+
+		if (fd < 0)
+			continue;
+		state_put(w, &s->worker[i].outlet_sent[id], sizeof(uint64_t));
+		state_put_fd(w, fd);
+	}
+}
+
+static bool outlet_is_valid(const struct ipc_outlet *as, unsigned workers)
+{
+	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_OPEN_OUTLET, .outlet = *as}, out;
+
+	return ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out) == 0 && as->worker_mask &&
+	       !(as->worker_mask & ~worker_mask_all(workers));
+}
+
+static void restore_outlet(struct supervisor *s, struct state_reader *r)
+{
+	struct saved_outlet saved;
+	struct egress_outlet *o;
+	unsigned n = 0;
+
+	state_get(r, &saved, sizeof(saved));
+	state_check(r, outlet_is_valid(&saved.as, s->workers) && saved.incarnation >= 1 &&
+			       saved.incarnation <= s->next_incarnation);
+	if (r->error)
+		return;
+	o = &s->outlet[saved.as.id];
+	if (o->incarnation) {
+		state_bad(r);
+		return;
+	}
+	o->sock = calloc((unsigned)__builtin_popcountll(saved.as.worker_mask), sizeof(*o->sock));
+	if (!o->sock) {
+		r->error = -ENOMEM;
+		return;
+	}
+	o->incarnation = saved.incarnation;
+	o->as = saved.as;
+	o->from_be = saved.from_be;
+	for (unsigned i = 0; i < s->workers; i++) {
+		struct worker *worker = &s->worker[i];
+
+		if (!(o->as.worker_mask >> i & 1))
+			continue;
+		state_get(r, &worker->outlet_sent[o->as.id], sizeof(uint64_t));
+		o->sock[n++] = state_need_fd(r, FD_UDP, 0);
+		worker->outlet_due[o->as.id / 64] |= 1ull << o->as.id % 64;
+	}
+	s->outlet_sockets += n;
+}
+
+/* --- all of it --- */
+
+static int seal_state(const struct state_writer *w)
+{
+	int fd = memfd_create("mcr-supervisor-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t done = 0;
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	while (done < w->len) {
+		ssize_t n = write(fd, w->mem + done, w->len - done);
+
+		if (n < 0 && errno != EINTR)
+			goto failed;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (fcntl(fd, F_ADD_SEALS, IPC_SEALS) < 0 || fcntl(fd, F_SETFD, 0) < 0)
+		goto failed;
+	return fd;
+failed:
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int state_save(const struct supervisor *s)
+{
+	struct state_writer w = {0};
+	int ret;
+
+	save_head(s, &w);
+	for (unsigned i = 0; i < s->workers; i++)
+		save_child(&s->child[i], &w);
+	save_child(&s->child[CONTROL_INDEX], &w);
+	for (unsigned i = 0; i < s->workers; i++)
+		save_worker(&s->worker[i], &w);
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		if (s->input[i].incarnation)
+			save_input(&s->input[i], &w);
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		if (s->output[i].incarnation)
+			save_output(s, i, &w);
+	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
+		if (s->outlet[i].incarnation)
+			save_outlet(s, i, &w);
+	join_save(&s->joins, &w);
+	ret = w.error;
+	if (ret == 0 && w.len > STATE_MAX_BYTES)
+		ret = -EFBIG;
+	if (ret == 0)
+		ret = seal_state(&w);
+	free(w.mem);
+	return ret;
+}
+
+static void restore_all(struct supervisor *s, struct state_reader *r)
+{
+	struct saved_head head;
+
+	restore_head(s, r, &head);
+	for (unsigned i = 0; i < s->workers && !r->error; i++)
+		restore_child(&s->child[i], r);
+	restore_child(&s->child[CONTROL_INDEX], r);
+	for (unsigned i = 0; i < s->workers && !r->error; i++)
+		restore_worker(s, &s->worker[i], r);
+	for (unsigned i = 0; i < head.inputs && !r->error; i++)
+		restore_input(s, r);
+	for (unsigned i = 0; i < head.outputs && !r->error; i++)
+		restore_output(s, r);
+	for (unsigned i = 0; i < head.outlets && !r->error; i++)
+		restore_outlet(s, r);
+	join_restore(&s->joins, r);
+	state_check(r, r->left == 0);
+}
+
+static int map_pages(struct supervisor *s)
+{
+	int ret = 0;
+
+	s->iface_page = mmap(NULL, sizeof(*s->iface_page), PROT_READ | PROT_WRITE, MAP_SHARED,
+			     s->iface_page_fd, 0);
+	s->heartbeat = mmap(NULL, sizeof(*s->heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED,
+			    s->heartbeat_fd, 0);
+	if (s->iface_page == MAP_FAILED || s->heartbeat == MAP_FAILED)
+		return -errno;
+	for (unsigned i = 0; i < s->workers && ret == 0; i++)
+		ret = worker_map_page(&s->worker[i]);
+	return ret;
+}
+
+int state_restore(struct supervisor *s, int fd)
+{
+	struct state_reader r = {0};
+	struct stat st;
+	void *mem = MAP_FAILED;
+	int ret = 0;
+
+	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX ||
+	    (fcntl(fd, F_GET_SEALS) & IPC_SEALS) != IPC_SEALS || fstat(fd, &st) < 0 ||
+	    st.st_size <= 0 || st.st_size > STATE_MAX_BYTES)
+		return -EBADMSG;
+	mem = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	r.claimed = calloc(1, STATE_FD_MAX / 8);
+	if (mem == MAP_FAILED || !r.claimed) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	r.at = mem;
+	r.left = (size_t)st.st_size;
+	r.claimed[fd / 8] |= (uint8_t)(1u << fd % 8); /* closed below, so no field's */
+	restore_all(s, &r);
+	ret = r.error;
+	if (ret == 0)
+		ret = map_pages(s);
+out:
+	if (mem != MAP_FAILED)
+		munmap(mem, (size_t)st.st_size);
+	free(r.claimed);
+	close(fd);
+	return ret;
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/* handover_field.c - single fields and descriptors of the state that outlives an exec */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/supervisor/handover.h"
+
+void state_put(struct state_writer *w, const void *from, size_t len)
+{
+	size_t cap = w->cap ? w->cap : 65536;
+	char *mem;
+
+	while (cap < w->len + len)
+		cap *= 2;
+	if (!w->error && cap != w->cap) {
+		mem = realloc(w->mem, cap);
+		if (!mem)
+			w->error = -ENOMEM;
+		else
+			w->mem = mem;
+		w->cap = cap;
+	}
+	if (w->error)
+		return;
+	memcpy(w->mem + w->len, from, len);
+	w->len += len;
+}
+
+void state_put_fd(struct state_writer *w, int fd)
+{
+	int32_t number = fd;
+
+	if (fd >= 0 && fcntl(fd, F_SETFD, 0) < 0 && !w->error)
+		w->error = -errno;
+	state_put(w, &number, sizeof(number));
+}
+
+void state_bad(struct state_reader *r)
+{
+	if (!r->error)
+		r->error = -EBADMSG;
+}
+
+void state_get(struct state_reader *r, void *to, size_t len)
+{
+	memset(to, 0, len);
+	if (len > r->left)
+		state_bad(r);
+	if (r->error)
+		return;
+	memcpy(to, r->at, len);
+	r->at += len;
+	r->left -= len;
+}
+
+static int socket_option(int fd, int option)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -1 : value;
+}
+
+static bool is_socket(int fd, int domain, int type)
+{
+	return socket_option(fd, SO_DOMAIN) == domain && socket_option(fd, SO_TYPE) == type;
+}
+
+static bool is_memory(int fd, size_t size_bytes)
+{
+	const int seals = fcntl(fd, F_GET_SEALS), want = F_SEAL_SHRINK | F_SEAL_GROW;
+	struct stat st;
+
+	return seals >= 0 && (seals & want) == want && fstat(fd, &st) == 0 &&
+	       (!size_bytes || (size_t)st.st_size == size_bytes);
+}
+
+static bool is_kind(int fd, enum state_fd kind, size_t size_bytes)
+{
+	struct stat st;
+
+	switch (kind) {
+	case FD_PACKET:
+		return socket_option(fd, SO_DOMAIN) == AF_PACKET;
+	case FD_UDP:
+		return is_socket(fd, AF_INET, SOCK_DGRAM);
+	case FD_LISTENER:
+		return is_socket(fd, AF_UNIX, SOCK_STREAM) && socket_option(fd, SO_ACCEPTCONN) == 1;
+	case FD_CHANNEL:
+		return is_socket(fd, AF_UNIX, SOCK_SEQPACKET);
+	case FD_NOTIFY:
+		return is_socket(fd, AF_UNIX, SOCK_DGRAM);
+	case FD_MEMORY:
+		return is_memory(fd, size_bytes);
+	case FD_FILE:
+		return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	case FD_ANONYMOUS: /* neither file nor socket; the type bits are zero */
+		return fstat(fd, &st) == 0 && !(st.st_mode & S_IFMT);
+	}
+	return false;
+}
+
+int state_get_fd(struct state_reader *r, enum state_fd kind, size_t size_bytes)
+{
+	int32_t fd;
+
+	state_get(r, &fd, sizeof(fd));
+	if (r->error || fd == -1)
+		return -1;
+	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX ||
+	    (r->claimed[fd / 8] >> fd % 8 & 1) || !is_kind(fd, kind, size_bytes) ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+		state_bad(r);
+		return -1;
+	}
+	r->claimed[fd / 8] |= (uint8_t)(1u << fd % 8);
+	return fd;
+}
+
+int state_need_fd(struct state_reader *r, enum state_fd kind, size_t size_bytes)
+{
+	int fd = state_get_fd(r, kind, size_bytes);
+
+	if (fd < 0)
+		state_bad(r);
+	return fd;
+}
+
+void state_check(struct state_reader *r, bool holds)
+{
+	if (!holds)
+		state_bad(r);
+}

@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: MIT
+/*
+ * membership.c - memberships, held by sockets that nobody reads
+ *
+ * A socket may hold net.ipv4.igmp_max_memberships groups (20) and
+ * net.ipv4.igmp_max_msf sources of a group (10), so a pool of them is kept for each
+ * interface.  What a socket can still take is not computed but tried: the kernel
+ * answers ENOBUFS, the socket counts as full until something leaves it, and the next
+ * one is tried.  (*,G) and (S,G) go to different sockets, because one socket cannot
+ * hold both for the same group.  A socket that holds nothing is closed.
+ *
+ * A unicast input is a bound socket of its own in the same table.
+ *
+ * A control that died may have left memberships of rules that it had just removed.
+ * Each one knows the last control that asked for it, so that the next control, which
+ * asks for all it needs, only has to say that it has done so.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/hash.h"
+#include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/handover.h"
+#include "daemon/supervisor/igmp_list.h"
+#include "daemon/supervisor/supervisor.h"
+
+struct helper {
+	struct helper *next;
+	int fd;
+	uint32_t ifindex;
+	bool source_specific;
+	bool full;
+	unsigned members;
+	unsigned wanted; /* in join_drop_others(): members that this control has asked for */
+};
+
+struct membership {
+	struct membership *next;
+	struct ipc_join key;
+	bool bind;
+	unsigned round;        /* the last control that asked for it */
+	int bound_fd;          /* bind: its own socket */
+	struct helper *helper; /* else: the one that holds it */
+};
+
+/* What makes a membership: the port counts for bound sockets only. */
+static struct ipc_join make_key(const struct ipc_join *j, bool bind)
+{
+	struct ipc_join key;
+
+	memset(&key, 0, sizeof(key));
+	key.ifindex = j->ifindex;
+	key.group = j->group;
+	key.source = j->source;
+	key.port = bind ? j->port : 0;
+	return key;
+}
+
+/* Control chooses the keys; a list of all that it may have is short enough. */
+static struct membership **find(struct join_table *t, const struct ipc_join *key, bool bind)
+{
+	uint64_t hash = hash_final(hash_bytes(HASH_SEED, key, sizeof(*key)));
+	struct membership **at;
+
+	for (at = &t->bucket[hash % JOIN_BUCKETS]; *at; at = &(*at)->next)
+		if ((*at)->bind == bind && !memcmp(&(*at)->key, key, sizeof(*key)))
+			break;
+	return at;
+}
+
+static void helper_drop_empty(struct join_table *t, struct helper *h)
+{
+	struct helper **at = &t->helpers;
+
+	if (h->members)
+		return;
+	while (*at != h)
+		at = &(*at)->next;
+	*at = h->next;
+	close(h->fd);
+	free(h);
+}
+
+static int helper_new(struct join_table *t, uint32_t ifindex, bool source_specific,
+		      struct helper **out)
+{
+	struct helper *h = calloc(1, sizeof(*h));
+	int ret;
+
+	if (!h)
+		return -ENOMEM;
+	ret = h->fd = descriptor_or_refuse(priv_helper_socket());
+	if (ret < 0) {
+		free(h);
+		return ret;
+	}
+	h->ifindex = ifindex;
+	h->source_specific = source_specific;
+	h->next = t->helpers;
+	t->helpers = h;
+	*out = h;
+	return 0;
+}
+
+static int join_group(struct join_table *t, struct membership *m)
+{
+	bool source_specific = addr_is_set(&m->key.source);
+	struct helper *h;
+	int ret;
+
+	for (h = t->helpers; h; h = h->next) {
+		if (h->full || h->ifindex != m->key.ifindex ||
+		    h->source_specific != source_specific)
+			continue;
+		ret = priv_join(h->fd, &m->key);
+		if (ret == 0)
+			goto joined;
+		if (ret != -ENOBUFS)
+			return ret;
+		h->full = true;
+	}
+	ret = helper_new(t, m->key.ifindex, source_specific, &h);
+	if (ret < 0)
+		return ret;
+	ret = priv_join(h->fd, &m->key);
+	if (ret < 0) {
+		helper_drop_empty(t, h);
+		return ret;
+	}
+joined:
+	h->members++;
+	m->helper = h;
+	return 0;
+}
+
+bool join_has(struct join_table *t, const struct ipc_join *j, bool bind)
+{
+	const struct ipc_join key = make_key(j, bind);
+
+	return *find(t, &key, bind) != NULL;
+}
+
+int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
+{
+	struct ipc_join key = make_key(j, bind);
+	struct membership **at = find(t, &key, bind), *m;
+	int ret;
+
+	if (*at) {
+		(*at)->round = t->round;
+		return 0;
+	}
+	if (t->n == JOINS_MAX)
+		return -EDQUOT;
+	m = calloc(1, sizeof(*m));
+	if (!m)
+		return -ENOMEM;
+	m->key = key;
+	m->bind = bind;
+	m->round = t->round;
+	if (bind)
+		ret = m->bound_fd = descriptor_or_refuse(priv_bind_unread(&key));
+	else
+		ret = join_group(t, m);
+	if (ret < 0) {
+		free(m);
+		return ret;
+	}
+	*at = m;
+	t->n++;
+	return 0;
+}
+
+static void release(struct join_table *t, struct membership *m)
+{
+	t->n--;
+	if (m->bind) {
+		close(m->bound_fd);
+	} else {
+		/* Fails when the interface is gone, and the membership with it. */
+		priv_leave(m->helper->fd, &m->key);
+		m->helper->members--;
+		m->helper->full = false;
+		helper_drop_empty(t, m->helper);
+	}
+	free(m);
+}
+
+int join_remove(struct join_table *t, const struct ipc_join *j, bool bind)
+{
+	struct ipc_join key = make_key(j, bind);
+	struct membership **at = find(t, &key, bind), *m = *at;
+
+	if (!m)
+		return -ENOENT;
+	*at = m->next;
+	release(t, m);
+	return 0;
+}
+
+static void count_wanted(struct join_table *t)
+{
+	for (struct helper *h = t->helpers; h; h = h->next)
+		h->wanted = 0;
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (struct membership *m = t->bucket[i]; m; m = m->next)
+			if (!m->bind && m->round == t->round)
+				m->helper->wanted++;
+}
+
+/*
+ * Sockets of which no member is wanted are closed whole, the newest first: see join_fini().
+ * Their members then have nothing to leave.
+ */
+static void close_unwanted(struct join_table *t)
+{
+	struct helper **at = &t->helpers;
+
+	count_wanted(t);
+	while (*at) {
+		struct helper *h = *at;
+
+		if (h->wanted) {
+			at = &h->next;
+			continue;
+		}
+		*at = h->next;
+		close(h->fd);
+		h->fd = -1;
+		h->next = NULL;
+	}
+}
+
+/* The socket has been closed; its last member takes it along. */
+static void forget(struct join_table *t, struct membership *m)
+{
+	if (--m->helper->members == 0)
+		free(m->helper);
+	t->n--;
+	free(m);
+}
+
+unsigned join_drop_others(struct join_table *t)
+{
+	unsigned n = 0;
+
+	close_unwanted(t);
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++) {
+		struct membership **at = &t->bucket[i];
+
+		while (*at) {
+			struct membership *m = *at;
+
+			if (m->round == t->round) {
+				at = &m->next;
+				continue;
+			}
+			*at = m->next;
+			if (m->bind || m->helper->fd >= 0)
+				release(t, m);
+			else
+				forget(t, m);
+			n++;
+		}
+	}
+	return n;
+}
+
+static bool is_lost(const struct membership *m, const struct igmp_list *have)
+{
+	return !m->bind && !igmp_list_has(have, m->key.ifindex, addr_ipv4_be(&m->key.group));
+}
+
+unsigned join_count_lost(const struct join_table *t, const struct igmp_list *have)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (const struct membership *m = t->bucket[i]; m; m = m->next)
+			n += is_lost(m, have);
+	return n;
+}
+
+unsigned join_drop_lost(struct join_table *t, const struct igmp_list *first,
+			const struct igmp_list *second)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++) {
+		struct membership **at = &t->bucket[i];
+
+		while (*at) {
+			struct membership *m = *at;
+
+			if (!is_lost(m, first) || !is_lost(m, second)) {
+				at = &m->next;
+				continue;
+			}
+			*at = m->next;
+			release(t, m);
+			n++;
+		}
+	}
+	return n;
+}
+
+/*
+ * The newest socket first, and no membership by itself: the kernel looks for each one in
+ * a list that begins with the newest.  16,384 of them take 20 ms so, 5 s the other way.
+ */
+void join_fini(struct join_table *t)
+{
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		while (t->bucket[i]) {
+			struct membership *m = t->bucket[i];
+
+			t->bucket[i] = m->next;
+			if (m->bind)
+				close(m->bound_fd);
+			free(m);
+		}
+	while (t->helpers) {
+		struct helper *h = t->helpers;
+
+		t->helpers = h->next;
+		close(h->fd);
+		free(h);
+	}
+	t->n = 0;
+}
+
+/* --- over an exec --- */
+
+struct saved_helper {
+	uint32_t ifindex;
+	uint32_t source_specific, full, members;
+};
+
+struct saved_membership {
+	struct ipc_join key;
+	uint32_t bind;
+};
+
+/* Each helper is followed by its members; the bound sockets stand at the end. */
+static void save_members(const struct join_table *t, const struct helper *h, struct state_writer *w)
+{
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (const struct membership *m = t->bucket[i]; m; m = m->next) {
+			struct saved_membership saved;
+
+			if (h ? m->bind || m->helper != h : !m->bind)
+				continue;
+			memset(&saved, 0, sizeof(saved));
+			saved.key = m->key;
+			saved.bind = m->bind;
+			state_put(w, &saved, sizeof(saved));
+			if (m->bind)
+				state_put_fd(w, m->bound_fd);
+		}
+}
+
+static unsigned count_bound(const struct join_table *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+		for (const struct membership *m = t->bucket[i]; m; m = m->next)
+			n += m->bind;
+	return n;
+}
+
+void join_save(const struct join_table *t, struct state_writer *w)
+{
+	uint32_t n_helpers = 0, n_bound = count_bound(t);
+
+	for (const struct helper *h = t->helpers; h; h = h->next)
+		n_helpers++;
+	state_put(w, &n_helpers, sizeof(n_helpers));
+	for (const struct helper *h = t->helpers; h; h = h->next) {
+		struct saved_helper saved = {h->ifindex, h->source_specific, h->full, h->members};
+
+		state_put(w, &saved, sizeof(saved));
+		state_put_fd(w, h->fd);
+		save_members(t, h, w);
+	}
+	state_put(w, &n_bound, sizeof(n_bound));
+	save_members(t, NULL, w);
+}
+
+static void restore_membership(struct join_table *t, struct helper *h, struct state_reader *r)
+{
+	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = h ? IPC_JOIN : IPC_BIND}, out;
+	struct saved_membership saved;
+	struct membership **at, *m;
+	int fd = -1;
+
+	state_get(r, &saved, sizeof(saved));
+	if (!h)
+		fd = state_get_fd(r, FD_UDP, 0);
+	msg.join = saved.key;
+	if (t->n == JOINS_MAX || saved.bind != !h || (!h && fd < 0) ||
+	    ipc_parse(&msg, sizeof(msg), 0, IPC_FROM_CONTROL, &out) < 0 ||
+	    (h && (saved.key.ifindex != h->ifindex ||
+		   addr_is_set(&saved.key.source) != h->source_specific)))
+		state_bad(r);
+	at = find(t, &saved.key, !h);
+	m = r->error || *at ? NULL : calloc(1, sizeof(*m));
+	if (!m) {
+		state_bad(r);
+		return;
+	}
+	*m = (struct membership){.key = saved.key, .bind = !h, .bound_fd = fd, .helper = h};
+	if (h)
+		h->members++;
+	t->n++;
+	*at = m;
+}
+
+/* At the end, so that the newest stays the first. */
+static void restore_helper(struct join_table *t, struct state_reader *r)
+{
+	struct helper **at = &t->helpers, *h;
+	struct saved_helper saved;
+	int fd;
+
+	state_get(r, &saved, sizeof(saved));
+	fd = state_get_fd(r, FD_UDP, 0);
+	if (fd < 0 || saved.members == 0 || saved.source_specific > 1 || saved.full > 1)
+		state_bad(r);
+	h = r->error ? NULL : calloc(1, sizeof(*h));
+	if (!h) {
+		state_bad(r);
+		return;
+	}
+	*h = (struct helper){.fd = fd,
+			     .ifindex = saved.ifindex,
+			     .source_specific = saved.source_specific,
+			     .full = saved.full};
+	while (*at)
+		at = &(*at)->next;
+	*at = h;
+	for (uint32_t i = 0; i < saved.members && !r->error; i++)
+		restore_membership(t, h, r);
+}
+
+void join_restore(struct join_table *t, struct state_reader *r)
+{
+	uint32_t n;
+
+	state_get(r, &n, sizeof(n));
+	for (uint32_t i = 0; i < n && !r->error; i++)
+		restore_helper(t, r);
+	state_get(r, &n, sizeof(n));
+	for (uint32_t i = 0; i < n && !r->error; i++)
+		restore_membership(t, NULL, r);
+}

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+/*
+ * request.c - control's requests
+ *
+ * Each message has passed ipc_parse(): type, ranges of indices and enums, and
+ * whether a descriptor came along.  Here follows what only the supervisor's state
+ * can tell.  A refused request changes nothing.  A restarted control repeats what
+ * its predecessor asked for; what is so already succeeds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/rules/snapshot.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/supervisor.h"
+
+static int configure(struct supervisor *s, const struct ipc_configure *c)
+{
+	int ret;
+
+	if (s->workers)
+		return s->workers == c->workers && s->worker_flags == c->flags &&
+				       s->busy_poll_us == c->busy_poll_us
+			       ? 0
+			       : -EALREADY;
+	ret = worker_make_memory(s, c->workers);
+	if (ret < 0)
+		return ret;
+	s->workers = c->workers;
+	s->worker_flags = c->flags;
+	s->busy_poll_us = c->busy_poll_us;
+	descriptor_reserve_set(SUPERVISOR_RESERVE(s->workers));
+	for (unsigned i = 0; i < s->workers; i++)
+		control_give_page(s, i);
+	return 0;
+}
+
+static int pin(struct supervisor *s, const struct ipc_pin *p)
+{
+	if (p->worker >= s->workers)
+		return -ERANGE;
+	if (s->spawned)
+		return s->worker[p->worker].cpu == p->cpu ? 0 : -EBUSY;
+	s->worker[p->worker].cpu = p->cpu;
+	return 0;
+}
+
+static int spawn(struct supervisor *s, uint64_t *value)
+{
+	if (!s->workers)
+		return -EINVAL;
+	/* After the start a worker that is away comes back by itself. */
+	if (s->announced)
+		return 0;
+	for (unsigned i = 0; !s->spawned && i < s->workers; i++) {
+		int ret = child_start(s, &s->child[i]);
+
+		if (ret < 0) {
+			*value = i;
+			supervisor_fail(s);
+			return ret;
+		}
+	}
+	s->spawned = true;
+	for (unsigned i = 0; i < s->workers; i++)
+		if (!s->child[i].ready)
+			return 1;
+	return 0;
+}
+
+/*
+ * Sealed against writing, and of the announced size: workers map it and must not
+ * see it change.  fcntl() fails for what is not a memfd.
+ */
+static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, uint64_t *value)
+{
+	int have = fcntl(*fd, F_GET_SEALS);
+	struct stat st;
+
+	if (have < 0 || (have & IPC_SEALS) != IPC_SEALS)
+		return -EPERM;
+	if (fstat(*fd, &st) < 0)
+		return -errno;
+	if (st.st_size < 0 || (uint64_t)st.st_size != p->size_bytes ||
+	    p->size_bytes > SNAPSHOT_MAX_BYTES)
+		return -EINVAL;
+	if (s->snapshot_fd >= 0)
+		close(s->snapshot_fd);
+	s->snapshot_fd = *fd;
+	*fd = -1;
+	s->snapshot = *p;
+	s->snapshot_serial++;
+	*value = worker_sync_all(s);
+	return 0;
+}
+
+/* One that is on its way out or in has no rules yet: that is not drift. */
+static int restart_worker(struct supervisor *s, unsigned worker)
+{
+	if (worker >= s->workers)
+		return -ERANGE;
+	if (!s->child[worker].ready)
+		return -EALREADY;
+	if (!limit_take(s, LIMIT_RESTARTS))
+		return -EBUSY;
+	child_end(s, &s->child[worker], END_DRIFT, 0);
+	return 0;
+}
+
+static int open_input(struct supervisor *s, const struct ipc_iface *iface, uint64_t *value)
+{
+	int ret = iface_open_input(s, iface);
+
+	if (ret == 0 || ret == -EEXIST)
+		*value = s->input[iface->slot].gro_on;
+	return ret;
+}
+
+static int open_outlet(struct supervisor *s, const struct ipc_outlet *as, uint64_t *value)
+{
+	int ret = outlet_open(s, as);
+
+	if (ret == 0 || ret == -EEXIST)
+		*value = s->outlet[as->id].from_be;
+	return ret;
+}
+
+static int set_filter(struct supervisor *s, unsigned slot, int fd, uint64_t *value)
+{
+	bool coarse = false;
+	int ret = iface_set_filter(s, slot, fd, &coarse);
+
+	*value = coarse;
+	return ret;
+}
+
+static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
+{
+	static struct log_limit limit;
+	int ret;
+
+	if (!join_has(&s->joins, j, bind) && !limit_take(s, LIMIT_MEMBERSHIPS))
+		return -EBUSY;
+	ret = join_add(&s->joins, j, bind);
+	if (bind && ret == -EACCES)
+		log_limited(&limit, supervisor_now_ns(), SEV_WARNING, FAC_NETWORK,
+			    "port %u of a unicast input: %s; grant CAP_NET_BIND_SERVICE, or lower "
+			    "net.ipv4.ip_unprivileged_port_start",
+			    j->port, strerror(-ret));
+	return ret;
+}
+
+/* Control has asked for all it needs; what the one before left behind goes. */
+static void drop_others(struct supervisor *s)
+{
+	unsigned sockets = iface_drop_others(s), joins = join_drop_others(&s->joins);
+	unsigned outlets = outlet_drop_others(s);
+
+	if (sockets + joins + outlets)
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
+			"%u interfaces and %u egress sockets closed, %u memberships left: the last "
+			"control needed them",
+			sockets, outlets, joins);
+}
+
+/* Once in the life of each control. */
+static int ready(struct supervisor *s)
+{
+	if (s->child[CONTROL_INDEX].ready)
+		return -EALREADY;
+	drop_others(s);
+	supervisor_announce(s);
+	return 0;
+}
+
+static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
+{
+	switch ((enum ipc_type)m->type) {
+	case IPC_CONFIGURE:
+		return configure(s, &m->configure);
+	case IPC_PIN:
+		return pin(s, &m->pin);
+	case IPC_SPAWN:
+		return spawn(s, value);
+	case IPC_OPEN_INPUT:
+		return open_input(s, &m->iface, value);
+	case IPC_CLOSE_INPUT:
+		return iface_close_input(s, m->iface.slot);
+	case IPC_SET_FILTER:
+		return set_filter(s, m->iface.slot, *fd, value);
+	case IPC_OPEN_OUTPUT:
+		return iface_open_output(s, &m->iface);
+	case IPC_CLOSE_OUTPUT:
+		return iface_close_output(s, m->iface.slot);
+	case IPC_OPEN_OUTLET:
+		return open_outlet(s, &m->outlet, value);
+	case IPC_CLOSE_OUTLET:
+		return outlet_close(s, m->outlet.id);
+	case IPC_JOIN:
+		return join(s, &m->join, false);
+	case IPC_LEAVE:
+		return join_remove(&s->joins, &m->join, false);
+	case IPC_BIND:
+		return join(s, &m->join, true);
+	case IPC_UNBIND:
+		return join_remove(&s->joins, &m->join, true);
+	case IPC_PUBLISH:
+		return publish(s, &m->publish, fd, value);
+	case IPC_REFRESH_STATS:
+		stats_refresh(s);
+		return 0;
+	case IPC_PROBE:
+		return probe_neighbour(s, &m->probe);
+	case IPC_VERIFY:
+		*value = verify(s, supervisor_now_ns());
+		return 0;
+	case IPC_STAND_IN:
+		return stand_in_begin(s, m->stand_in.worker, m->stand_in.by);
+	case IPC_RESTART_WORKER:
+		return restart_worker(s, m->pin.worker);
+	case IPC_UPGRADE:
+		return limit_take(s, LIMIT_UPGRADES) ? upgrade_begin(s) : -EBUSY;
+	case IPC_READY:
+		return ready(s);
+	case IPC_GIVE:
+	case IPC_START:
+	case IPC_REPLY:
+	case IPC_WORKER_STATE:
+	case IPC_RELOAD:
+	case IPC_UPGRADED:
+	case IPC_SHUTDOWN:
+	case IPC_INPUT:
+	case IPC_INPUT_CLOSE:
+	case IPC_OUTPUT:
+	case IPC_OUTPUT_CLOSE:
+	case IPC_OUTLET:
+	case IPC_OUTLET_CLOSE:
+	case IPC_SNAPSHOT:
+	case IPC_TYPES:
+		break;
+	}
+	return -EPROTO;
+}
+
+/* Once for all requests that it strikes; each rule's state has the reason, too. */
+static void say_no_room(void)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, supervisor_now_ns(), SEV_WARNING, FAC_SUPERVISOR,
+		    "no descriptor is left for more inputs, outputs or memberships (%u may be "
+		    "open beside a reserve); raise the limit on open files (RLIMIT_NOFILE, "
+		    "LimitNOFILE= of the service)",
+		    descriptor_budget());
+}
+
+int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
+{
+	int status;
+
+	*value = 0;
+	status = carry_out(s, m, fd, value);
+	if (status == -EMFILE)
+		say_no_room();
+	return status;
+}

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+/*
+ * supervisor.c - the privileged parent: event loop, shutdown
+ *
+ * Theory of operation.  Everything that matters to the kernel lives here: sockets,
+ * memberships, listeners, the last snapshot, counters.  The supervisor parses
+ * nothing that an operator or the network wrote.  It answers control's fixed-size
+ * requests, passes descriptors on, and restarts what dies.
+ *
+ * Loop: one epoll, one event at a time.  Taking one at a time is slower than a
+ * batch and never serves an event of a child that the event before has ended.
+ *
+ * End: the workers are told to drain, then the counters are read, then control is
+ * told to say its last words; each step has a deadline, a second signal skips it.
+ */
+#include "daemon/supervisor/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/notify.h"
+
+#define STATS_INTERVAL_NS (1 * NS_PER_S)
+#define WORKERS_DRAIN_NS  (1 * NS_PER_S)
+#define FAREWELL_NS       (500 * NS_PER_MS)
+
+uint64_t supervisor_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+void supervisor_fail(struct supervisor *s)
+{
+	s->exit_status = 1;
+	s->phase = PHASE_END;
+}
+
+/* A control that dies takes the message with it; rules come from the snapshot then. */
+static void repeat_reload(struct supervisor *s)
+{
+	struct ipc_msg msg = {.type = IPC_RELOAD};
+
+	if (!s->reload_due ||
+	    __atomic_load_n(&s->heartbeat->reloads, __ATOMIC_RELAXED) != s->reload_mark)
+		return;
+	lseek(s->config_fd, 0, SEEK_SET);
+	control_send(s, &msg, s->config_fd);
+}
+
+void supervisor_announce(struct supervisor *s)
+{
+	s->child[CONTROL_INDEX].ready = true;
+	s->child[CONTROL_INDEX].overdue_ns = 0;
+	if (s->announced) {
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "control runs again, pid %d",
+			(int)s->child[CONTROL_INDEX].pid);
+		repeat_reload(s);
+		return;
+	}
+	s->announced = true;
+	notify_send(s->notify, "READY=1");
+	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "ready after %llu ms, %u workers",
+		(unsigned long long)((supervisor_now_ns() - s->started_ns) / NS_PER_MS),
+		s->workers);
+}
+
+static void enter_phase(struct supervisor *s, enum phase phase, uint64_t length_ns)
+{
+	s->phase = phase;
+	s->phase_end_ns = supervisor_now_ns() + length_ns;
+}
+
+static void tell(struct supervisor *s, struct child *c)
+{
+	struct ipc_msg msg = {.type = IPC_SHUTDOWN};
+
+	if (c->channel >= 0 && ipc_send(c->channel, &msg, -1) < 0)
+		child_kill(s, c); /* it does not listen; the deadline is for those who do */
+}
+
+static void shut_down(struct supervisor *s, const char *signal_name)
+{
+	if (s->phase != PHASE_RUN) {
+		s->phase_end_ns = supervisor_now_ns();
+		return;
+	}
+	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "SIG%s: shutting down", signal_name);
+	upgrade_abandon(s);
+	notify_send(s->notify, "STOPPING=1");
+	enter_phase(s, PHASE_DRAIN, WORKERS_DRAIN_NS);
+	for (unsigned i = 0; i < CHILDREN; i++)
+		s->child[i].restart_ns = s->child[i].overdue_ns = 0;
+	for (unsigned i = 0; i < s->workers; i++)
+		tell(s, &s->child[i]);
+}
+
+static void reload(struct supervisor *s)
+{
+	struct ipc_msg msg = {.type = IPC_RELOAD};
+	const char *path = s->options->config_path;
+	int fd;
+
+	if (!path) {
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "SIGHUP: there is no --config to read again");
+		return;
+	}
+	fd = check_open_config(path);
+	if (fd < 0)
+		return;
+	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "SIGHUP: reading %s again", path);
+	close(s->config_fd);
+	s->config_fd = fd;
+	s->reload_due = true;
+	s->reload_mark = __atomic_load_n(&s->heartbeat->reloads, __ATOMIC_RELAXED);
+	control_send(s, &msg, fd);
+}
+
+static void upgrade_by_signal(struct supervisor *s)
+{
+	if (upgrade_begin(s) < 0)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR,
+			"SIGUSR2: not now: starting, stopping, or an upgrade is under way");
+}
+
+static void take_signal(struct supervisor *s)
+{
+	struct signalfd_siginfo si;
+
+	if (read(s->signals, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo == SIGHUP)
+		reload(s);
+	else if (si.ssi_signo == SIGUSR2)
+		upgrade_by_signal(s);
+	else
+		shut_down(s, sigabbrev_np((int)si.ssi_signo));
+}
+
+static void take_event(struct supervisor *s, uint64_t source, uint32_t events)
+{
+	if (source == EVENT_SIGNALS)
+		take_signal(s);
+	else if (source == EVENT_CHECKER)
+		upgrade_checked(s);
+	else if (source >= CHILDREN)
+		child_exited(s, &s->child[source - CHILDREN]);
+	else if (source == CONTROL_INDEX)
+		control_readable(s);
+	else if (events & EPOLLOUT && !(events & EPOLLIN))
+		worker_sync(s, (unsigned)source);
+	else
+		worker_readable(s, (unsigned)source);
+}
+
+static bool workers_gone(const struct supervisor *s)
+{
+	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+		if (s->child[i].pid)
+			return false;
+	return true;
+}
+
+/* From one phase of the end to the next, when it is complete or overdue. */
+static void advance_phase(struct supervisor *s, uint64_t now_ns)
+{
+	if (s->phase == PHASE_DRAIN && (workers_gone(s) || now_ns >= s->phase_end_ns)) {
+		for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
+			child_kill(s, &s->child[i]);
+		for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+			if (s->input[i].incarnation)
+				iface_end_input(s, i);
+		enter_phase(s, PHASE_FAREWELL, FAREWELL_NS);
+		tell(s, &s->child[CONTROL_INDEX]);
+	}
+	if (s->phase == PHASE_FAREWELL &&
+	    (!s->child[CONTROL_INDEX].pid || now_ns >= s->phase_end_ns))
+		s->phase = PHASE_END;
+}
+
+/* Milliseconds until something is due, rounded up so that it then is. */
+static int next_timeout(struct supervisor *s, uint64_t now_ns)
+{
+	uint64_t next_ns = s->phase_end_ns;
+
+	if (s->phase == PHASE_RUN) {
+		uint64_t due_ns[] = {child_timers(s, now_ns), health_check(s, now_ns),
+				     upgrade_advance(s, now_ns), stand_in_timers(s, now_ns)};
+
+		next_ns = due_ns[0];
+		for (size_t i = 1; i < sizeof(due_ns) / sizeof(due_ns[0]); i++)
+			if (due_ns[i] < next_ns)
+				next_ns = due_ns[i];
+	}
+	if (s->stats_ns < next_ns)
+		next_ns = s->stats_ns;
+	return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void run(struct supervisor *s)
+{
+	s->stats_ns = supervisor_now_ns() + STATS_INTERVAL_NS;
+	while (s->phase != PHASE_END) {
+		uint64_t now_ns = supervisor_now_ns();
+		struct epoll_event ev;
+		int n;
+
+		if (now_ns >= s->stats_ns) {
+			stats_refresh(s);
+			s->stats_ns = now_ns + STATS_INTERVAL_NS;
+		}
+		n = epoll_wait(s->epoll, &ev, 1, next_timeout(s, now_ns));
+		if (n > 0)
+			take_event(s, ev.data.u64, ev.events);
+		advance_phase(s, supervisor_now_ns());
+		log_catch_up();
+	}
+}
+
+static void remove_socket(const char *path)
+{
+	int ret = priv_unlink(path);
+
+	if (ret < 0 && ret != -ENOENT)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s cannot be removed: %s", path,
+			strerror(-ret));
+}
+
+static void finish(struct supervisor *s)
+{
+	for (unsigned i = 0; i < CHILDREN; i++) {
+		struct child *c = &s->child[i];
+
+		child_kill(s, c);
+		if (c->pid)
+			waitpid(c->pid, NULL, 0);
+	}
+	upgrade_abandon(s);
+	iface_fini(s);
+	outlet_fini(s);
+	join_fini(&s->joins);
+	if (s->control_listener >= 0)
+		remove_socket(s->options->control_path);
+	if (s->status_listener >= 0)
+		remove_socket(s->status_path);
+}
+
+int supervisor_main(const struct options *options)
+{
+	struct supervisor *s;
+	int status;
+
+	log_init("supervisor", options->json_log);
+	log_detach();
+	s = supervisor_new(options);
+	if (!s)
+		die(FAC_SUPERVISOR, "out of memory");
+	s->exit_status = 1;
+	if (supervisor_start(s) == 0) {
+		s->exit_status = 0;
+		run(s);
+	}
+	finish(s);
+	status = s->exit_status;
+	if (status == 0)
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "stopped");
+	free(s);
+	return status;
+}

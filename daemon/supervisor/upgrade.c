@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: MIT
+/*
+ * upgrade.c - go over to the binary on disk without losing a datagram
+ *
+ *   CHECK    the binary is opened once and run with --check-upgrade: does it start with
+ *            our rights, and does it speak our versions?  A refusal changes nothing.
+ *   exec     the state goes to a memfd, its descriptors lose close-on-exec, and the
+ *            same open file replaces this program.  Children stay children of the same
+ *            process; they go on and see nothing of it.
+ *   ROLL     worker by worker: it is told to finish, its sockets queue, the next one
+ *            starts from the new binary.  The first that does not start ends the roll:
+ *            the others keep working as they are.
+ *   CONTROL  control is told how it went, answers whoever asked, and makes way too.
+ *
+ * Old children and the new supervisor talk to each other meanwhile, which is why the
+ * versions must be equal rather than merely known.
+ *
+ * The program that was checked is the one that runs: both are executed through one
+ * descriptor, whatever is renamed meanwhile.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/relay/arena.h"
+#include "core/rules/snapshot.h"
+#include "daemon/common/ending.h"
+#include "daemon/common/log.h"
+#include "daemon/common/version.h"
+#include "daemon/supervisor/supervisor.h"
+
+#define CHECK_NS      (UPGRADE_CHECK_S * NS_PER_S)
+#define ROLL_DRAIN_NS (1 * NS_PER_S)    /* for a worker to finish */
+#define LEAVE_NS      (500 * NS_PER_MS) /* for control to answer and go */
+
+#define ARGUMENTS_MAX 64  /* of the command line that the new program gets, with its NULL */
+#define SENTENCE_MAX  128 /* of an outcome, beside the binary's path */
+#define ANSWER_MAX    (sizeof(((struct ipc_upgraded *)0)->theirs))
+
+#define TEXT(x)  #x
+#define VALUE(x) TEXT(x)
+
+/* What two programs must agree on to take over from each other, and to talk. */
+static const char versions_format[] = "state" VALUE(SUPERVISOR_STATE_VERSION) ",ipc" VALUE(
+	IPC_VERSION) ",snap" VALUE(SNAPSHOT_VERSION) ",arena" VALUE(ARENA_VERSION) ",page%zu";
+
+static void own_versions(char text[static ANSWER_MAX])
+{
+	snprintf(text, ANSWER_MAX, versions_format,
+		 sizeof(struct worker_page) + sizeof(struct iface_page));
+}
+
+int supervisor_check_upgrade(const char *versions)
+{
+	char ours[ANSWER_MAX];
+
+	own_versions(ours);
+	printf("%s\n", ours);
+	if (fflush(stdout) != 0 || strcmp(ours, versions) != 0)
+		return 1;
+	/* Rights that did not survive this exec would not survive the other. */
+	return priv_check_rights() < 0;
+}
+
+void upgrade_init(struct supervisor *s)
+{
+	static const char deleted[] = " (deleted)";
+	ssize_t n = readlink("/proc/self/exe", s->exe, sizeof(s->exe) - 1);
+	struct stat st;
+	char *end;
+
+	s->upgrade = (struct upgrade){.exe_fd = -1, .checker_fd = -1, .answer = -1};
+	s->exe[n < 0 ? 0 : n] = '\0';
+	end = s->exe + strlen(s->exe) - (sizeof(deleted) - 1);
+	/* Replaced before we came to look; the name is what counts. */
+	if (end > s->exe && !strcmp(end, deleted) && stat(s->exe, &st) < 0)
+		*end = '\0';
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void upgrade_abandon(struct supervisor *s)
+{
+	struct upgrade *u = &s->upgrade;
+
+	if (u->checker > 0) {
+		kill(u->checker, SIGKILL);
+		waitpid(u->checker, NULL, 0);
+	}
+	u->checker = 0;
+	close_fd(&u->checker_fd);
+	close_fd(&u->answer);
+	close_fd(&u->exe_fd);
+	u->stage = UPGRADING_NOT;
+}
+
+static void describe(const struct supervisor *s, const struct ipc_upgraded *how, char *buf,
+		     size_t size)
+{
+	char text[ENDING_TEXT_MAX], ours[ANSWER_MAX];
+
+	own_versions(ours);
+	switch ((enum ipc_upgrade_outcome)how->outcome) {
+	case UPGRADE_DONE:
+		snprintf(buf, size, "done in %llu ms: %s, was %s; %u of %u workers rolled",
+			 (unsigned long long)((supervisor_now_ns() - s->upgrade.begun_ns) /
+					      NS_PER_MS),
+			 mcr_version, s->upgrade.from, how->rolled, s->workers);
+		return;
+	case UPGRADE_NO_FILE:
+		snprintf(buf, size, "%s: %s", s->exe, strerror(-how->detail));
+		return;
+	case UPGRADE_BROKEN:
+		snprintf(buf, size, "%s does not start: its check %s", s->exe,
+			 ending_text(END_ITSELF, how->detail, 0, text));
+		return;
+	case UPGRADE_TIMEOUT:
+		snprintf(buf, size, "%s does not start: its check did not end within %d s", s->exe,
+			 UPGRADE_CHECK_S);
+		return;
+	case UPGRADE_VERSIONS:
+		snprintf(buf, size, "%s speaks %s, this mcrd %s", s->exe, how->theirs, ours);
+		return;
+	case UPGRADE_STATE:
+		snprintf(buf, size, "the state cannot be handed over: %s", strerror(-how->detail));
+		return;
+	case UPGRADE_WORKER:
+		snprintf(buf, size, "worker %d of %s does not start; %u of %u workers were rolled",
+			 how->detail, mcr_version, how->rolled, s->workers);
+		return;
+	case UPGRADE_RUNNING:
+	case UPGRADE_OUTCOMES:
+		break;
+	}
+	snprintf(buf, size, "another one is under way");
+}
+
+/* It is over; control tells whoever asked. */
+static void conclude(struct supervisor *s, struct ipc_upgraded how)
+{
+	struct ipc_msg msg = {.type = IPC_UPGRADED};
+	bool done = how.outcome == UPGRADE_DONE;
+	char text[sizeof(s->exe) + SENTENCE_MAX];
+
+	how.rolled = (uint16_t)s->upgrade.rolled;
+	describe(s, &how, text, sizeof(text));
+	log_msg(done ? SEV_NOTICE : SEV_ERROR, FAC_SUPERVISOR, "upgrade %s%s",
+		done                                 ? ""
+		: s->upgrade.stage == UPGRADING_ROLL ? "stopped: "
+						     : "refused: ",
+		text);
+	if (done)
+		strncpy(how.theirs, mcr_version, sizeof(how.theirs) - 1);
+	upgrade_abandon(s); /* first: whoever is answered finds it over */
+	msg.upgraded = how;
+	/* One that has started meanwhile is the new program, and owes nobody an answer. */
+	if (!done || s->child[CONTROL_INDEX].pid == s->upgrade.control)
+		control_send(s, &msg, -1);
+}
+
+static void refuse(struct supervisor *s, enum ipc_upgrade_outcome outcome, int detail)
+{
+	conclude(s, (struct ipc_upgraded){.outcome = (uint16_t)outcome, .detail = detail});
+}
+
+/* --- CHECK --- */
+
+static _Noreturn void run_checker(const struct upgrade *u, int answer)
+{
+	char ours[ANSWER_MAX], argument[ANSWER_MAX + sizeof(ARG_CHECK_UPGRADE)];
+	char *argv[] = {"mcrd", argument, NULL};
+	sigset_t none;
+
+	own_versions(ours);
+	snprintf(argument, sizeof(argument), "%s%s", ARG_CHECK_UPGRADE, ours);
+	setsid();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Its other descriptors close by themselves. */
+	if (priv_carry_rights() == 0 && dup2(answer, STDOUT_FILENO) >= 0)
+		syscall(SYS_execveat, u->exe_fd, "", argv, environ, AT_EMPTY_PATH);
+	dprintf(STDERR_FILENO, "mcrd: exec of the binary on disk: %s\n", strerror(errno));
+	_exit(EXIT_CANNOT_EXEC);
+}
+
+static int start_checker(struct supervisor *s)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = EVENT_CHECKER};
+	struct upgrade *u = &s->upgrade;
+	int pair[2], ret = 0;
+
+	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	u->answer = pair[0];
+	u->checker = fork();
+	if (u->checker == 0)
+		run_checker(u, pair[1]);
+	if (u->checker < 0)
+		ret = -errno;
+	close(pair[1]);
+	if (ret == 0) {
+		u->checker_fd = (int)syscall(SYS_pidfd_open, u->checker, 0);
+		if (u->checker_fd < 0 || epoll_ctl(s->epoll, EPOLL_CTL_ADD, u->checker_fd, &ev) < 0)
+			ret = -errno;
+	}
+	return ret;
+}
+
+int upgrade_begin(struct supervisor *s)
+{
+	struct upgrade *u = &s->upgrade;
+	struct stat st;
+	int ret = 0;
+
+	if (u->stage != UPGRADING_NOT || !s->announced || s->phase != PHASE_RUN)
+		return -EBUSY;
+	u->stage = UPGRADING_CHECK;
+	u->begun_ns = supervisor_now_ns();
+	u->deadline_ns = u->begun_ns + CHECK_NS;
+	u->rolled = 0;
+	u->failed = 0;
+	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "upgrade: checking %s", s->exe);
+	/* The answer to the request goes out before the outcome: see upgrade_advance(). */
+	u->exe_fd = open(s->exe, O_PATH | O_CLOEXEC);
+	if (u->exe_fd < 0 || fstat(u->exe_fd, &st) < 0)
+		ret = -errno;
+	else if (!S_ISREG(st.st_mode))
+		ret = -EACCES;
+	if (ret == 0)
+		ret = start_checker(s);
+	if (ret < 0) {
+		upgrade_abandon(s);
+		u->stage = UPGRADING_CHECK;
+		u->failed = ret;
+		u->deadline_ns = 0;
+	}
+	return 0;
+}
+
+static int become_binary(struct supervisor *s)
+{
+	char **argv = s->options->argv, *again[ARGUMENTS_MAX], resume[32];
+	unsigned n = 0, at = 0;
+	int fd = state_save(s), ret = fd < 0 ? fd : priv_carry_rights();
+
+	snprintf(resume, sizeof(resume), "%s%d", ARG_RESUME, fd);
+	again[at++] = argv[0];
+	again[at++] = resume;
+	while (argv[++n] && at < ARGUMENTS_MAX - 1)
+		again[at++] = argv[n];
+	again[at] = NULL;
+	if (argv[n])
+		ret = -E2BIG;
+	if (ret == 0) {
+		syscall(SYS_execveat, s->upgrade.exe_fd, "", again, environ, AT_EMPTY_PATH);
+		ret = -errno;
+	}
+	/* Still here: as if nothing had been. */
+	if (fd >= 0)
+		close(fd);
+	close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+	return ret;
+}
+
+/* What the checker says and how it ended; both must be right. */
+void upgrade_checked(struct supervisor *s)
+{
+	struct ipc_upgraded how = {0};
+	struct upgrade *u = &s->upgrade;
+	char ours[ANSWER_MAX];
+	ssize_t n;
+	int status, ret;
+
+	if (u->checker <= 0 || waitpid(u->checker, &status, WNOHANG) != u->checker)
+		return;
+	u->checker = 0;
+	own_versions(ours);
+	n = read(u->answer, how.theirs, sizeof(how.theirs) - 1);
+	how.theirs[n < 0 ? 0 : n] = '\0';
+	how.theirs[strcspn(how.theirs, "\n")] = '\0';
+	for (char *p = how.theirs; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	if (strcmp(how.theirs, ours) != 0 && !strncmp(how.theirs, "state", 5)) {
+		how.outcome = UPGRADE_VERSIONS;
+		conclude(s, how);
+	} else if (status != 0 || strcmp(how.theirs, ours) != 0) {
+		refuse(s, UPGRADE_BROKEN, status);
+	} else {
+		/* Those stay behind; the new program begins with its own. */
+		close_fd(&u->checker_fd);
+		close_fd(&u->answer);
+		ret = become_binary(s);
+		refuse(s, UPGRADE_STATE, ret);
+	}
+}
+
+/* --- ROLL --- */
+
+void upgrade_resumed(struct supervisor *s)
+{
+	s->upgrade.stage = UPGRADING_ROLL;
+	s->upgrade.control = s->child[CONTROL_INDEX].pid;
+	/* Who stood in for whom is not handed over: whoever is away still gets somebody anew. */
+	for (unsigned i = 0; i < s->workers; i++)
+		if (!s->child[i].ready)
+			s->child[i].away_ns = supervisor_now_ns();
+}
+
+static void ask_to_go(struct supervisor *s, struct child *c)
+{
+	struct ipc_msg msg = {.type = IPC_SHUTDOWN};
+
+	c->ending = END_UPGRADE;
+	c->overdue_ns = 0;
+	if (ipc_send(c->channel, &msg, -1) < 0)
+		child_kill(s, c);
+}
+
+/* Return: the worker is through, one way or the other. */
+static bool roll_worker(struct supervisor *s, struct child *c, uint64_t now_ns)
+{
+	struct upgrade *u = &s->upgrade;
+
+	if (!u->told) {
+		/* One that is away comes back from the new binary anyhow. */
+		if (c->pid == 0 || c->channel < 0)
+			return true;
+		u->told = true;
+		u->pid = c->pid;
+		u->restarts = c->restarts;
+		u->deadline_ns = now_ns + ROLL_DRAIN_NS;
+		ask_to_go(s, c);
+		return false;
+	}
+	if (c->pid == u->pid) {
+		if (now_ns >= u->deadline_ns) {
+			log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s does not finish; killed", c->name);
+			u->deadline_ns = now_ns + ROLL_DRAIN_NS;
+			child_kill(s, c);
+		}
+		return false;
+	}
+	u->deadline_ns = UINT64_MAX; /* whoever does not become ready is ended elsewhere */
+	if (c->ready) {
+		u->rolled++;
+		return true;
+	}
+	if (c->restarts != u->restarts)
+		refuse(s, UPGRADE_WORKER, (int)c->index);
+	return false;
+}
+
+static void roll(struct supervisor *s, uint64_t now_ns)
+{
+	struct child *control = &s->child[CONTROL_INDEX];
+	struct upgrade *u = &s->upgrade;
+	bool old;
+
+	while (u->worker < s->workers && roll_worker(s, &s->child[u->worker], now_ns)) {
+		u->worker++;
+		u->told = false;
+	}
+	if (u->stage != UPGRADING_ROLL || u->worker < s->workers)
+		return;
+	old = control->pid && control->pid == u->control && control->channel >= 0;
+	if (old)
+		control->ending = END_UPGRADE;
+	conclude(s, (struct ipc_upgraded){.outcome = UPGRADE_DONE});
+	if (old) {
+		u->stage = UPGRADING_CONTROL;
+		u->deadline_ns = now_ns + LEAVE_NS;
+	}
+}
+
+uint64_t upgrade_advance(struct supervisor *s, uint64_t now_ns)
+{
+	struct upgrade *u = &s->upgrade;
+	struct child *control = &s->child[CONTROL_INDEX];
+
+	switch (u->stage) {
+	case UPGRADING_NOT:
+		return UINT64_MAX;
+	case UPGRADING_CHECK:
+		if (now_ns >= u->deadline_ns)
+			refuse(s, u->failed ? UPGRADE_NO_FILE : UPGRADE_TIMEOUT, u->failed);
+		break;
+	case UPGRADING_ROLL:
+		roll(s, now_ns);
+		break;
+	case UPGRADING_CONTROL:
+		if (control->pid != u->control)
+			u->stage = UPGRADING_NOT;
+		else if (now_ns >= u->deadline_ns) {
+			child_kill(s, control);
+			u->stage = UPGRADING_NOT;
+		}
+		break;
+	}
+	return u->stage == UPGRADING_NOT ? UINT64_MAX : u->deadline_ns;
+}

@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* version.h - what this build calls itself */
-#ifndef DAEMON_VERSION_H
-#define DAEMON_VERSION_H
-
-extern const char mcr_version[]; /* from git describe at build time */
-
-#endif

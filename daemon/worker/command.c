@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * command.c - what the supervisor tells a worker
+ *
+ * Sockets arrive before the snapshot that needs them, on the same channel.  A snapshot
+ * that cannot be read changes nothing: the table in use stays, and the generation in
+ * the status page, which does not move, tells control so.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/base/fdsize.h"
+#include "core/base/statpage.h"
+#include "core/relay/egress.h"
+#include "core/relay/match.h"
+#include "core/relay/relay.h"
+#include "core/rules/snapshot.h"
+#include "daemon/common/roles.h"
+#include "daemon/worker/worker.h"
+
+/* The input that a message is about; NULL: it has none of another worker, nor room for it. */
+static struct worker_input *input_of(struct worker *w, const struct ipc_input *m)
+{
+	struct worker_input *free = NULL;
+
+	if (m->worker == w->index)
+		return &w->inputs[m->slot];
+	for (unsigned i = MCR_MAX_IFACES; i < w->n_inputs; i++) {
+		struct worker_input *in = &w->inputs[i];
+
+		if (in->sock >= 0 && in->slot == m->slot && in->worker == m->worker)
+			return in;
+		if (in->sock < 0)
+			free = in;
+	}
+	if (!free && w->n_inputs < WORKER_INPUTS)
+		free = &w->inputs[w->n_inputs++];
+	return free;
+}
+
+static void close_input(struct worker *w, struct worker_input *in)
+{
+	if (!in || in->sock < 0)
+		return;
+	worker_disarm(w, in);
+	close(in->sock);
+	in->sock = -1;
+}
+
+static void open_input(struct worker *w, const struct ipc_input *m, int fd)
+{
+	struct worker_input *in = input_of(w, m);
+
+	close_input(w, in);
+	if (!in) {
+		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_INGRESS,
+			    "no room to stand in for worker %u on interface %s", m->worker,
+			    w->inputs[m->slot].name);
+		close(fd);
+		return;
+	}
+	in->slot = m->slot;
+	in->worker = m->worker;
+	in->sock = fd;
+	in->link = m->link;
+	in->class = m->buf_class;
+	in->serial = ++w->last_serial;
+	in->starved = false;
+	in->rearm_ns = 0;
+}
+
+static void set_output(struct worker *w, uint32_t slot, int fd)
+{
+	if (w->outputs[slot] >= 0)
+		close(w->outputs[slot]);
+	w->outputs[slot] = fd;
+	egress_set_socket(w->egress, slot, fd);
+}
+
+static void set_outlet(struct worker *w, const struct ipc_outlet *as, int fd)
+{
+	if (w->outlets[as->id] >= 0)
+		close(w->outlets[as->id]);
+	w->outlets[as->id] = fd;
+	egress_set_outlet(w->egress, as, fd);
+}
+
+/* Without the seals its writer could change it after it was checked. */
+static int map_sealed(int fd, uint64_t size_bytes, void **mem)
+{
+	int64_t size;
+	int seals;
+
+	seals = fcntl(fd, F_GET_SEALS);
+	if (seals < 0 || (seals & IPC_SEALS) != IPC_SEALS)
+		return -EPERM;
+	size = fd_size(fd);
+	if (size < 0)
+		return (int)size;
+	if (size == 0 || (uint64_t)size != size_bytes)
+		return -EBADMSG;
+	*mem = mmap(NULL, size_bytes, PROT_READ, MAP_SHARED, fd, 0);
+	return *mem == MAP_FAILED ? -errno : 0;
+}
+
+static void publish_applied(struct worker *w, const struct match_table *t)
+{
+	const uint64_t one = 1;
+
+	__atomic_store_n(&w->page->rules, match_rules(t), __ATOMIC_RELAXED);
+	__atomic_store_n(&w->page->hash, match_hash(t), __ATOMIC_RELAXED);
+	__atomic_store_n(&w->page->generation, match_generation(t), __ATOMIC_RELEASE);
+	if (write(w->applied_fd, &one, sizeof(one)) < 0)
+		log_limited(&w->limit_command, w->now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
+			    "cannot signal control: %s", strerror(errno));
+}
+
+/* Slots mean something to the supervisor and to us; the log says names. */
+static void name_inputs(struct worker *w, const struct snapshot_view *v)
+{
+	for (uint32_t i = 0; i < v->n_ifaces; i++) {
+		const struct snapshot_iface *f = &v->ifaces[i];
+
+		if (f->slot < MCR_MAX_IFACES)
+			memcpy(w->inputs[f->slot].name, f->name, sizeof(f->name));
+	}
+}
+
+static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
+{
+	struct match_table *old, *table;
+	struct snapshot_view view;
+	void *mem;
+	int ret;
+
+	ret = map_sealed(fd, m->size_bytes, &mem);
+	if (ret < 0)
+		return ret;
+	ret = snapshot_parse(mem, m->size_bytes, &view);
+	if (ret < 0)
+		goto out;
+	old = relay_swap(w->relay, NULL);
+	table = match_build(&view, w->index, w->page, w->limits, old);
+	if (!table) {
+		relay_swap(w->relay, old);
+		ret = -ENOMEM;
+		goto out;
+	}
+	relay_swap(w->relay, table);
+	w->table = table;
+	name_inputs(w, &view);
+	match_free(old);
+	publish_applied(w, table);
+out:
+	munmap(mem, m->size_bytes);
+	return ret;
+}
+
+static void snapshot(struct worker *w, const struct ipc_publish *m, int fd)
+{
+	const int ret = apply_snapshot(w, m, fd);
+
+	if (ret < 0)
+		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+			    "snapshot of generation %llu refused: %s",
+			    (unsigned long long)m->generation, strerror(-ret));
+	close(fd);
+}
+
+static void command(struct worker *w, const struct ipc_msg *m, int fd)
+{
+	switch (m->type) {
+	case IPC_INPUT:
+		open_input(w, &m->input, fd);
+		break;
+	case IPC_INPUT_CLOSE:
+		close_input(w, input_of(w, &m->input));
+		break;
+	case IPC_OUTPUT:
+		set_output(w, m->input.slot, fd);
+		break;
+	case IPC_OUTPUT_CLOSE:
+		set_output(w, m->input.slot, -1);
+		break;
+	case IPC_OUTLET:
+		set_outlet(w, &m->outlet, fd);
+		break;
+	case IPC_OUTLET_CLOSE:
+		set_outlet(w, &m->outlet, -1);
+		break;
+	case IPC_SNAPSHOT:
+		snapshot(w, &m->publish, fd);
+		break;
+	case IPC_SHUTDOWN:
+		w->draining = true;
+		break;
+	default: /* ipc_parse() admits gifts here, which come only before the start */
+		if (fd >= 0)
+			close(fd);
+		break;
+	}
+}
+
+/*
+ * A table takes time, and so does closing a packet socket (the kernel waits until nobody
+ * can see it any more).  One turn of the loop does at most one of that: between two of them
+ * datagrams pass, and the heartbeat goes on.  What is left in the channel wakes the loop again.
+ */
+void worker_commands(struct worker *w)
+{
+	struct ipc_msg m;
+	int fd, ret;
+
+	w->channel_ready = false;
+	do {
+		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
+		if (ret != 1)
+			break;
+		command(w, &m, fd);
+		counter_add(&w->page->commands, 1);
+	} while (m.type != IPC_SNAPSHOT && m.type != IPC_INPUT_CLOSE);
+	if (ret == 1)
+		return;
+	/*
+	 * A descriptor for which there was no number is not sent again.  The next process is
+	 * given everything anew.
+	 */
+	if (ret == 0 || ret == -EMFILE)
+		w->supervisor_gone = true;
+	if (ret < 0 && ret != -EAGAIN)
+		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+			    "message of the supervisor refused: %s", strerror(-ret));
+}

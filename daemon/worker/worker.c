@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+/*
+ * worker.c - the process that moves packets
+ *
+ * Start-up, in this order, because each step needs a right that the next one takes:
+ *
+ *   1. receive memory and descriptors from the supervisor
+ *   2. pin to the CPU, map and touch all memory, take over what the last worker left, map
+ *      the ring that the supervisor has made (restricted and disabled)
+ *   3. change user, move to an empty network namespace, drop every capability
+ *   4. enable the ring
+ *   5. seccomp: no socket, no open, no io_uring_register
+ *   6. say that it is ready
+ *
+ * The loop.  A worker that is not behind sends at once; one that is behind finds a full
+ * pass of completions waiting, and as long as it does, it gathers more before it sends,
+ * because larger sends are what lets it catch up:
+ *
+ *   wait -> reap -> [pass was full: reap again, up to about 1024 datagrams]
+ *        -> flush: queue sends -> submit; they complete at once
+ *        -> give buffers back, arm what ended -> commands of the supervisor
+ *
+ * core/relay/journal.h has what is written down on the way, so that a successor goes on from any
+ * point of it.
+ *
+ * Between two turns of the loop nothing is gathered and nothing is in flight, which is
+ * when a table may be swapped.
+ */
+#include "daemon/worker/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/statpage.h"
+#include "core/relay/egress.h"
+#include "core/relay/limiter.h"
+#include "core/relay/match.h"
+#include "core/relay/relay.h"
+#include "daemon/common/roles.h"
+#include "daemon/priv/priv.h"
+
+#define FULL_PASS        16u               /* receives in one pass that mean "there is more" */
+#define SOCKETS_DRAIN_NS (300 * NS_PER_MS) /* at most, before exiting */
+
+/* Gifts of the supervisor. */
+struct gifts {
+	int arena, page, limits, applied, rings;
+	struct ipc_start start;
+};
+
+static int take_gifts(struct gifts *g)
+{
+	struct pollfd channel = {.fd = CHILD_CHANNEL_FD, .events = POLLIN};
+	struct ipc_msg m;
+	int fd, ret;
+
+	*g = (struct gifts){-1, -1, -1, -1, -1, {0}};
+	for (;;) {
+		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
+		if (ret == -EAGAIN) {
+			if (poll(&channel, 1, -1) < 0 && errno != EINTR)
+				return -errno;
+			continue;
+		}
+		if (ret <= 0)
+			return ret ? ret : -EPIPE;
+		if (m.type == IPC_START)
+			break;
+		if (m.type != IPC_GIVE)
+			return -EPROTO;
+		if (m.give.what == GIFT_ARENA)
+			g->arena = fd;
+		else if (m.give.what == GIFT_WORKER_PAGE)
+			g->page = fd;
+		else if (m.give.what == GIFT_LIMITS)
+			g->limits = fd;
+		else if (m.give.what == GIFT_APPLIED)
+			g->applied = fd;
+		else if (m.give.what == GIFT_RINGS)
+			g->rings = fd;
+		else
+			close(fd);
+	}
+	g->start = m.start;
+	return g->arena < 0 || g->page < 0 || g->limits < 0 || g->applied < 0 || g->rings < 0
+		       ? -EPROTO
+		       : 0;
+}
+
+static void *map_shared(int fd, size_t bytes, int flags)
+{
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, 0);
+
+	if (mem == MAP_FAILED)
+		die(FAC_BUFFER_POOL, "cannot map %zu bytes of shared memory: %s", bytes,
+		    strerror(errno));
+	close(fd);
+	return mem;
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		log_msg(SEV_WARNING, FAC_DATA_PLANE, "cannot pin to CPU %d: %s", cpu,
+			strerror(errno));
+}
+
+/* Its own ring, and what the last worker left in another. */
+static void take_rings(struct worker *w, int rings_fd)
+{
+	struct ring_queue last = {0};
+	struct ring_file rings;
+	int ret = 0;
+
+	if (pread(rings_fd, &rings, sizeof(rings), 0) != sizeof(rings))
+		die(FAC_DATA_PLANE, "bad start-up message: no rings");
+	close(rings_fd);
+	last.number = rings.last.number;
+	if (rings.last.number && !rings.last_gone)
+		ret = ring_queue_open(&last, CHILD_LAST_RING_FD, &rings.last);
+	if (ret < 0)
+		log_msg(SEV_ERROR, FAC_DATA_PLANE,
+			"the ring of the last worker cannot be mapped: %s", strerror(-ret));
+	worker_take_over(w, &rings.own, &last);
+	ring_queue_fini(&last);
+	close(CHILD_LAST_RING_FD);
+	ret = ring_open(&w->ring, CHILD_RING_FD, &rings.own);
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot map the io_uring: %s", strerror(-ret));
+}
+
+static void make(struct worker *w, const struct gifts *g)
+{
+	struct egress_io io = {w, worker_queue_send, worker_drain};
+
+	pin(w->cpu);
+	w->page = map_shared(g->page, sizeof(*w->page), 0);
+	w->limits = map_shared(g->limits, sizeof(*w->limits), 0);
+	w->arena = map_shared(g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
+	take_rings(w, g->rings);
+	w->egress = egress_new(&w->pool, w->page, &io, w->per_packet);
+	if (w->egress)
+		egress_set_sends(w->egress, w->ring.uring.cq.ring_entries / 4);
+	w->relay = w->egress ? relay_new(&w->pool, w->egress, w->page) : NULL;
+	if (!w->relay)
+		die(FAC_BUFFER_POOL, "out of memory");
+	relay_set_journal(w->relay, &w->journal);
+	relay_set_packets_max(w->relay, pace_packets(&w->pace));
+}
+
+static void seal(struct worker *w, const struct ipc_start *start)
+{
+	const struct priv_identity id = priv_identity_of(start->uid, start->gid);
+	int ret;
+
+	ret = priv_seal_identity(&id, true, &w->netns);
+	if (ret < 0)
+		die(FAC_SECURITY, "cannot give up rights: %s", strerror(-ret));
+	if (!w->netns)
+		log_msg(SEV_WARNING, FAC_SECURITY,
+			"no network namespace of its own: the system permits none");
+	ret = ring_enable(&w->ring);
+	if (ret < 0)
+		die(FAC_SECURITY, "cannot enable the io_uring: %s", strerror(-ret));
+	ret = priv_seal_syscalls_worker();
+	if (ret < 0)
+		die(FAC_SECURITY, "cannot install the system call filter: %s", strerror(-ret));
+}
+
+static void say_ready(struct worker *w)
+{
+	struct ipc_msg m = {.type = IPC_READY};
+	int ret;
+
+	ret = ipc_send(CHILD_CHANNEL_FD, &m, -1);
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot reach the supervisor: %s", strerror(-ret));
+}
+
+/* Reaps, and while it is behind reaps again.  Returns the receives handled. */
+static unsigned gather(struct worker *w)
+{
+	unsigned pass, all;
+
+	w->starved = false;
+	all = pass = worker_reap(w);
+	while (!w->per_packet && pass >= FULL_PASS && !relay_full(w->relay)) {
+		if (ring_submit(&w->ring) < 0)
+			break;
+		pass = worker_reap(w);
+		all += pass;
+	}
+	relay_set_behind(w->relay, relay_full(w->relay) || w->starved);
+	return all;
+}
+
+/* One turn of the loop; returns the receives handled. */
+static unsigned turn(struct worker *w, bool may_sleep)
+{
+	unsigned received;
+	int ret;
+
+	if (!worker_has_input(w) && !io_uring_cq_ready(&w->ring.uring)) {
+		/* After an empty pool the sockets' queues are full: no wait, and still behind. */
+		if (!w->starved)
+			relay_set_behind(w->relay, false);
+		ret = may_sleep && !w->starved ? worker_wait(w) : ring_submit(&w->ring);
+		if (ret < 0)
+			die(FAC_DATA_PLANE, "io_uring_enter: %s", strerror(-ret));
+	}
+	w->now_ns = worker_clock_ns();
+	received = gather(w);
+	if (received)
+		w->active_ns = w->now_ns;
+	w->pausing = !w->draining && relay_pauses(w->relay, w->now_ns, w->starved);
+	if (!w->pausing)
+		worker_flush(w);
+	worker_tick(w);
+	return received;
+}
+
+static void set_state(struct worker *w, enum worker_state state)
+{
+	__atomic_store_n(&w->page->state, state, __ATOMIC_RELAXED);
+}
+
+/* What the sockets still hold goes out; what arrives from now on may be anybody's. */
+static void drain_sockets(struct worker *w)
+{
+	const uint64_t until_ns = w->now_ns + SOCKETS_DRAIN_NS;
+
+	set_state(w, WORKER_DRAINING);
+	do {
+		worker_arm(w);
+	} while ((turn(w, false) || worker_has_input(w)) && w->now_ns < until_ns);
+	worker_discard(w);
+}
+
+static void run(struct worker *w)
+{
+	set_state(w, WORKER_RUNNING);
+	while (!w->supervisor_gone && !w->draining) {
+		worker_arm(w);
+		turn(w, true);
+		if (w->pausing)
+			continue;
+		if (w->channel_ready)
+			worker_commands(w);
+		worker_finish_last(w);
+	}
+	if (w->draining)
+		drain_sockets(w);
+}
+
+int worker_main(unsigned index)
+{
+	char name[16];
+	struct worker *w;
+	struct gifts gifts;
+	int ret;
+
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(name, sizeof(name), "worker %u", index);
+	log_init(name, false);
+	ret = take_gifts(&gifts);
+	if (ret == -EPIPE)
+		return 0; /* the supervisor gave up before we began */
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "bad start-up message: %s", strerror(-ret));
+	log_init(name, gifts.start.flags & IPC_FLAG_JSON_LOG);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		die(FAC_BUFFER_POOL, "out of memory");
+	w->index = gifts.start.worker;
+	w->cpu = gifts.start.cpu;
+	w->per_packet = gifts.start.flags & IPC_FLAG_PER_PACKET;
+	w->busy_poll_ns = gifts.start.busy_poll_us * 1000ull;
+	w->applied_fd = gifts.applied;
+	worker_no_sockets(w);
+	make(w, &gifts);
+	ret = worker_tick_start();
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot start the tick: %s", strerror(-ret));
+	seal(w, &gifts.start);
+	w->page->pid = (uint64_t)getpid();
+	/* Its predecessor's: this one has no table yet. */
+	w->page->generation = w->page->hash = w->page->rules = 0;
+	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
+		w->page->pool_buffers[c] = w->pool.class[c].buffers;
+	w->now_ns = worker_clock_ns();
+	worker_tick(w);
+	say_ready(w);
+	run(w);
+	return 0;
+}
