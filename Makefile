@@ -57,7 +57,7 @@ CTL_SRCS      := $(filter-out daemon/mcrctl/mcrctl.c,$(wildcard daemon/mcrctl/*.
 
 CORE_SRCS    := $(wildcard core/*/*.c)
 DAEMON_SRCS  := $(filter-out daemon/mcrctl/%,$(wildcard daemon/*/*.c))
-HARNESS_SRCS := $(wildcard harness/*.c)
+HARNESS_SRCS := $(filter-out $(HARNESS_MAINS),$(wildcard harness/*/*.c))
 UNIT_SRCS    := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS    := $(wildcard tests/fuzz/fuzz_*.c)
 

@@ -29,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "harness/slow.h"
+#include "harness/base/slow.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103

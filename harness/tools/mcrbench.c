@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/bench_options.h"
-#include "harness/bench_program.h"
-#include "harness/bench_report.h"
-#include "harness/cli.h"
+#include "harness/base/cli.h"
+#include "harness/bench/options.h"
+#include "harness/bench/program.h"
+#include "harness/bench/report.h"
 
 #define SECOND_LOOKS 2 /* further rounds for a scenario that misses a gate */
 

@@ -3,7 +3,7 @@
  * mcrgen - send test datagrams to a group or a host, or replay a capture, and say what was truly
  * sent.
  *
- * The payload is described in harness/payload.h, the report in mcrgen(1).
+ * The payload is described in harness/traffic/payload.h, the report in mcrgen(1).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,11 +12,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "harness/cli.h"
-#include "harness/gen.h"
-#include "harness/gen_report.h"
-#include "harness/replay.h"
-#include "harness/wait.h"
+#include "harness/base/cli.h"
+#include "harness/base/wait.h"
+#include "harness/traffic/gen.h"
+#include "harness/traffic/gen_report.h"
+#include "harness/traffic/replay.h"
 
 struct options {
 	struct gen_config config;

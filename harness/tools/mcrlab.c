@@ -3,7 +3,7 @@
  * mcrlab - bring up a lab of connected network namespaces, run programs in it, take it down.
  *
  * `up` leaves a holder process behind that owns the namespaces and answers by name; everything
- * else asks it.  See harness/labhold.h for how it is found, harness/lab.h for what it owns.
+ * else asks it.  See harness/lab/hold.h for how it is found, harness/lab/lab.h for what it owns.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -17,14 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/cli.h"
-#include "harness/jsonread.h"
-#include "harness/lab.h"
-#include "harness/labcmd.h"
-#include "harness/labhold.h"
-#include "harness/laborphan.h"
-#include "harness/labproc.h"
-#include "harness/wait.h"
+#include "harness/base/cli.h"
+#include "harness/base/jsonread.h"
+#include "harness/base/wait.h"
+#include "harness/lab/hold.h"
+#include "harness/lab/lab.h"
+#include "harness/lab/members.h"
+#include "harness/lab/orphan.h"
+#include "harness/mcrlab/attach.h"
 
 #define DOWN_MS       10000
 #define NOT_PERMITTED 77 /* the exit status that test runners take for "skipped" */

@@ -2,7 +2,7 @@
 /*
  * mcrsink - receive test datagrams and say exactly what arrived.
  *
- * The payload is described in harness/payload.h, the report in mcrsink(1).
+ * The payload is described in harness/traffic/payload.h, the report in mcrsink(1).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,12 +14,12 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
-#include "harness/cli.h"
-#include "harness/sink.h"
-#include "harness/sinkceiling.h"
-#include "harness/sinkcontrol.h"
-#include "harness/sinkreport.h"
-#include "harness/slow.h"
+#include "harness/base/cli.h"
+#include "harness/base/slow.h"
+#include "harness/traffic/sink.h"
+#include "harness/traffic/sink_ceiling.h"
+#include "harness/traffic/sink_control.h"
+#include "harness/traffic/sink_report.h"
 
 #define MAX_GROUPS 4096u
 

@@ -3,11 +3,11 @@
  * The reference of the regression gate from arbitrary text: refused with a reason, or gates that
  * can be judged.
  *
- * Links: harness/bench_gate.c harness/bench_series.c harness/bench_scenario.c
+ * Links: harness/bench/gate.c harness/bench/series.c harness/bench/scenario.c
  */
 #include <string.h>
 
-#include "harness/bench_gate.h"
+#include "harness/bench/gate.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

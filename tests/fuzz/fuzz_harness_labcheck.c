@@ -4,11 +4,11 @@
  *
  * The input is three JSON texts, a line each: statistics, rules, workers.
  *
- * Links: harness/labcheck.c
+ * Links: harness/check/check.c
  */
 #include <string.h>
 
-#include "harness/labcheck.h"
+#include "harness/check/check.h"
 #include "tests/fuzz/fuzz.h"
 
 static cJSON *next_line(char **rest)

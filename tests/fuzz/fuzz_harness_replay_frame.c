@@ -2,12 +2,12 @@
 /*
  * Captured frames of arbitrary bytes: a datagram lies inside its frame, or there is none.
  *
- * Links: harness/replay_frame.c
+ * Links: harness/traffic/replay_frame.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "harness/replay_frame.h"
+#include "harness/traffic/replay_frame.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,14 +2,15 @@
 /*
  * Topologies from arbitrary text: refused with a place inside the text, or complete.
  *
- * Links: harness/topology.c harness/topologyfind.c harness/jsonread.c harness/jsonpath.c
+ * Links: harness/topology/topology.c harness/topology/find.c harness/base/jsonread.c
+ * Links: harness/base/jsonpath.c
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/jsonread.h"
-#include "harness/topology.h"
+#include "harness/base/jsonread.h"
+#include "harness/topology/topology.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_complete(const struct topology *topo)

@@ -3,17 +3,18 @@
  * What stands on a command line of the harness, from arbitrary text: sizes, percentages, rates,
  * addresses and names of labs are refused, or within their bounds.
  *
- * Links: harness/sizespec.c harness/impair_text.c harness/labname.c harness/topology.c
- * Links: harness/topologyfind.c harness/jsonread.c harness/jsonpath.c
+ * Links: harness/traffic/sizespec.c harness/mcrlab/impair_text.c harness/lab/name.c
+ * Links: harness/topology/topology.c
+ * Links: harness/topology/find.c harness/base/jsonread.c harness/base/jsonpath.c
  */
 #include <string.h>
 
-#include "harness/impair.h"
-#include "harness/impair_text.h"
-#include "harness/labname.h"
-#include "harness/payload.h"
-#include "harness/sizespec.h"
-#include "harness/topology.h"
+#include "harness/lab/name.h"
+#include "harness/link/impair.h"
+#include "harness/mcrlab/impair_text.h"
+#include "harness/topology/topology.h"
+#include "harness/traffic/payload.h"
+#include "harness/traffic/sizespec.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_sizes(const char *text)

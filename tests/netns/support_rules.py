@@ -71,5 +71,5 @@ def dumped(path):
 
 
 def flow_sequence_time(payload):
-    """The three numbers in a test datagram; see harness/payload.h."""
+    """The three numbers in a test datagram; see harness/traffic/payload.h."""
     return struct.unpack_from("!4xIQQ", payload)

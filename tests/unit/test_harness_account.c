@@ -2,7 +2,8 @@
 /*
  * What a datagram counts for in the sink: each by itself, and a receive by its first header.
  *
- * Links: harness/account.c harness/payload.c harness/seqtrack.c harness/histogram.c
+ * Links: harness/traffic/account.c harness/traffic/payload.c harness/traffic/seqtrack.c
+ * Links: harness/traffic/histogram.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "harness/account.h"
+#include "harness/traffic/account.h"
 
 #define STREAM  1u
 #define SEGMENT 100u /* bytes of each datagram */

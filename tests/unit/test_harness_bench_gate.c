@@ -2,7 +2,7 @@
 /*
  * The regression gate: reading the reference, medians, and the verdict at its very edge.
  *
- * Links: harness/bench_gate.c harness/bench_series.c harness/bench_scenario.c
+ * Links: harness/bench/gate.c harness/bench/series.c harness/bench/scenario.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/bench_gate.h"
+#include "harness/bench/gate.h"
 
 #define RATIO(more)                                                                              \
 	"{\"tolerance\": {\"quick\": 0.25, \"odd\": 1.5}, \"ratios\": [{\"scenario\": \"gro\", " \

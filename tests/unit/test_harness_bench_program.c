@@ -2,7 +2,7 @@
 /*
  * Which relays are installed: what is executable in PATH or beside this program, and nothing else.
  *
- * Links: harness/bench_program.c
+ * Links: harness/bench/program.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/bench_program.h"
+#include "harness/bench/program.h"
 
 static char directory[] = "/tmp/test_bench_program.XXXXXX";
 

@@ -2,8 +2,8 @@
 /*
  * What the ratios of a run come to: which gates can be judged, which are, and rates by burst.
  *
- * Links: harness/bench_results.c harness/bench_gate.c harness/bench_series.c
- * Links: harness/bench_set.c harness/bench_scenario.c
+ * Links: harness/bench/results.c harness/bench/gate.c harness/bench/series.c
+ * Links: harness/bench/set.c harness/bench/scenario.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "harness/bench_results.h"
+#include "harness/bench/results.h"
 
 static struct bench_series series[BENCH_MAX_SET][BENCH_BACKENDS];
 static struct bench_results results;

@@ -2,7 +2,7 @@
 /*
  * The search for the highest loss-free rate, against relays whose capacity is known.
  *
- * Links: harness/bench_search.c
+ * Links: harness/bench/search.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "harness/bench_search.h"
+#include "harness/bench/search.h"
 
 /* A relay and a generator that exist only as numbers. */
 static struct {

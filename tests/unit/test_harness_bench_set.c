@@ -3,7 +3,7 @@
  * What a run measures: names that are chosen fit together or are refused in one line, and a burst
  * size makes a scenario of its own.
  *
- * Links: harness/bench_set.c harness/bench_scenario.c
+ * Links: harness/bench/set.c harness/bench/scenario.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/bench_set.h"
-#include "harness/lab.h"
+#include "harness/bench/set.h"
+#include "harness/lab/lab.h"
 
 static const struct {
 	const char *name;

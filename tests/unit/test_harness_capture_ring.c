@@ -4,7 +4,7 @@
  *
  * Packets come from a libpcap of this test's own, which needs no interface.
  *
- * Links: harness/capture_ring.c
+ * Links: harness/capture/capture_ring.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/capture.h"
-#include "harness/capture_ring.h"
+#include "harness/capture/capture.h"
+#include "harness/capture/capture_ring.h"
 
 #define RECORD(caplen) (sizeof(struct pcap_pkthdr) + (caplen))
 #define MAX_SAVED      (2 * CAPTURE_RING_HALF / RECORD(8))

@@ -2,7 +2,7 @@
 /*
  * Faults of memory, in a child that does nothing but have some.
  *
- * Links: harness/fault_memory.c
+ * Links: harness/fault/memory.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/fault.h"
+#include "harness/fault/fault.h"
 
 #define CHUNK      (1 << 20) /* what is searched at a time */
 #define AREA_BYTES (3 * CHUNK)

@@ -2,7 +2,7 @@
 /*
  * Descriptors over a socket: all that were sent arrive, and none that there is no room for stays.
  *
- * Links: harness/fdpass.c
+ * Links: harness/base/fdpass.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/fdpass.h"
+#include "harness/base/fdpass.h"
 
 static int sockets[2];
 

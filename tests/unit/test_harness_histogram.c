@@ -2,7 +2,7 @@
 /*
  * The latency histogram: buckets of at most 1 %, percentiles, merging.
  *
- * Links: harness/histogram.c
+ * Links: harness/traffic/histogram.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "harness/histogram.h"
+#include "harness/traffic/histogram.h"
 
 static int make(void **state)
 {

@@ -2,7 +2,7 @@
 /*
  * Interfaces as given on a command line: by name or by one of their addresses.
  *
- * Links: harness/ifspec.c
+ * Links: harness/traffic/ifspec.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/ifspec.h"
+#include "harness/traffic/ifspec.h"
 
 /* The loopback is the one interface that every machine has. */
 static void test_loopback(void **state)

@@ -4,7 +4,7 @@
  *
  * That the kernel takes them and does so is for the namespace tests.
  *
- * Links: harness/impair_nft.c harness/wait.c
+ * Links: harness/link/impair_nft.c harness/base/wait.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "harness/impair_nft.h"
+#include "harness/link/impair_nft.h"
 
 #define TEXT_SIZE 1024
 

@@ -2,7 +2,7 @@
 /*
  * Impairments as people write them: percentages and rates.
  *
- * Links: harness/impair_text.c
+ * Links: harness/mcrlab/impair_text.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "harness/impair_text.h"
+#include "harness/mcrlab/impair_text.h"
 
 #define UNTOUCHED 4711
 

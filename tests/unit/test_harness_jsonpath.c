@@ -2,7 +2,7 @@
 /*
  * Where in a JSON text a value stands, and how that is written for people.
  *
- * Links: harness/jsonpath.c
+ * Links: harness/base/jsonpath.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/jsonpath.h"
+#include "harness/base/jsonpath.h"
 
 #define KEY(name)             \
 	{                     \

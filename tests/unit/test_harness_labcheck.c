@@ -2,7 +2,7 @@
 /*
  * The check of a relay: every answer that does not add up is noticed, and no answer is trusted.
  *
- * Links: harness/labcheck.c
+ * Links: harness/check/check.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/labcheck.h"
+#include "harness/check/check.h"
 
 #define STATS                                                                                    \
 	"{\"totals\": {\"received\": 10, \"matched\": 7, \"drops\": {\"a\": 2, \"b\": 1}}, "     \

@@ -2,7 +2,7 @@
 /*
  * Names of labs: what can be one, and the address that it stands for.
  *
- * Links: harness/labname.c
+ * Links: harness/lab/name.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "harness/labname.h"
+#include "harness/lab/name.h"
 
 #define CHARS_63 "012345678901234567890123456789012345678901234567890123456789012"
 

@@ -2,15 +2,15 @@
 /*
  * The sending schedule: what is due when, without drift and without a late first datagram.
  *
- * Links: harness/pacer.c harness/wait.c
+ * Links: harness/traffic/pacer.c harness/base/wait.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 /* cmocka.h needs the four above. */
-#include "harness/pacer.h"
-#include "harness/wait.h"
+#include "harness/base/wait.h"
+#include "harness/traffic/pacer.h"
 #include <cmocka.h>
 
 #define S NS_PER_S

@@ -2,7 +2,7 @@
 /*
  * The payload of a test datagram: what is written is read, and nothing else is.
  *
- * Links: harness/payload.c
+ * Links: harness/traffic/payload.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/payload.h"
+#include "harness/traffic/payload.h"
 
 static struct payload_pattern pattern;
 

@@ -2,7 +2,7 @@
 /*
  * Processes of a lab: handshake, output, end with a deadline.
  *
- * Links: harness/proc.c harness/wait.c harness/labenter.c
+ * Links: harness/lab/proc.c harness/base/wait.c harness/lab/enter.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "harness/proc.h"
+#include "harness/lab/proc.h"
 
 static struct proc start(const char *script, bool ready, bool go, bool capture)
 {

@@ -2,7 +2,7 @@
 /*
  * Finding the UDP datagram in a captured frame.
  *
- * Links: harness/replay_frame.c
+ * Links: harness/traffic/replay_frame.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/replay_frame.h"
+#include "harness/traffic/replay_frame.h"
 
 #define ETHER "\x01\x00\x5e\x01\x01\x01\x02\x00\x00\x00\x00\x01"
 #define VLAN  "\x81\x00\x00\x05"

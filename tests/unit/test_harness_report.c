@@ -2,7 +2,7 @@
 /*
  * Reading the reports of the generator and the sink.
  *
- * Links: harness/report.c
+ * Links: harness/traffic/report_read.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "harness/report.h"
+#include "harness/traffic/report_read.h"
 
 #define SINK_HEAD                                                                          \
 	"{\"tool\":\"mcrsink\",\"received\":11,\"unique\":10,\"lost\":3,\"duplicated\":1," \

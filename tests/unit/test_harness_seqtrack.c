@@ -2,7 +2,7 @@
 /*
  * Sequence numbers: lost, duplicated, reordered, whatever the order of arrival.
  *
- * Links: harness/seqtrack.c
+ * Links: harness/traffic/seqtrack.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "harness/seqtrack.h"
+#include "harness/traffic/seqtrack.h"
 
 #define END         UINT64_MAX
 #define ROOM        (1ull << 20) /* bytes of bitmap */

@@ -2,7 +2,7 @@
 /*
  * Payload sizes as given on a command line.
  *
- * Links: harness/sizespec.c
+ * Links: harness/traffic/sizespec.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "harness/sizespec.h"
+#include "harness/traffic/sizespec.h"
 
 static const struct {
 	const char *text;

@@ -2,7 +2,8 @@
 /*
  * Topologies: what is read, and what is refused, with its line and field.
  *
- * Links: harness/topology.c harness/topologyfind.c harness/jsonread.c harness/jsonpath.c
+ * Links: harness/topology/topology.c harness/topology/find.c harness/base/jsonread.c
+ * Links: harness/base/jsonpath.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/jsonread.h"
-#include "harness/topology.h"
+#include "harness/base/jsonread.h"
+#include "harness/topology/topology.h"
 
 #define AB     "{\"nodes\": {\"a\": {}, \"b\": {}}, "
 #define LINK   "\"links\": [{\"ends\": [{\"at\": \"a:e\"}, {\"at\": \"b:e\"}]}]"

@@ -2,8 +2,9 @@
 /*
  * Drawings of topologies, to the letter in ASCII; in SVG what must not be missing or break it.
  *
- * Links: harness/topology.c harness/topologyfind.c harness/topologydraw.c harness/topologysvg.c
- * Links: harness/jsonread.c harness/jsonpath.c
+ * Links: harness/topology/topology.c harness/topology/find.c harness/topology/draw.c
+ * Links: harness/topology/svg.c
+ * Links: harness/base/jsonread.c harness/base/jsonpath.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/jsonread.h"
-#include "harness/topology.h"
+#include "harness/base/jsonread.h"
+#include "harness/topology/topology.h"
 
 static struct topology *topo;
 

@@ -29,7 +29,7 @@
 #include "core/relay/ring.h"
 
 #define WAIT_NS 2000000000ull
-#include "harness/slow.h"
+#include "harness/base/slow.h"
 
 /* What a worker has of it all, and the descriptor that the supervisor keeps. */
 struct owner {

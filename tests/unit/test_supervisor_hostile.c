@@ -40,7 +40,7 @@
 #include "core/base/clock.h"
 #include "daemon/supervisor/notify.h"
 #include "daemon/supervisor/supervisor.h"
-#include "harness/slow.h"
+#include "harness/base/slow.h"
 #include "tests/unit/hostile_child.h"
 #include "tests/unit/priv_fake.h"
 

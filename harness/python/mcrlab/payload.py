@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The payload of a test datagram, made without the generator; harness/payload.h describes it."""
+"""The payload of a test datagram, made without the generator; harness/traffic/payload.h describes it."""
 
 import struct
 import time

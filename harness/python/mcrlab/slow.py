@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One factor for every deadline: the environment variable MCR_SLOW, a whole number from 1 to 1000.
 
-The programs of the harness read it themselves (harness/slow.h).
+The programs of the harness read it themselves (harness/base/slow.h).
 """
 
 import os

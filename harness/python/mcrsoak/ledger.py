@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which datagrams are missing, when they were sent, and which fault explains them.
 
-A datagram carries flow, sequence number and send time (harness/payload.h).  The time of one
+A datagram carries flow, sequence number and send time (harness/traffic/payload.h).  The time of one
 that is missing lies between those of its neighbours.  It is explained when a fault that may
 cost its stream something was under way then.
 """

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Charts as SVG: horizontal bars with their spread, and lines. */
+#ifndef HARNESS_BENCH_CHART_H
+#define HARNESS_BENCH_CHART_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define CHART_MAX_SERIES 8
+
+struct chart_bar {
+	const char *label;
+	double value;
+	double low; /* the spread; equal to value for none */
+	double high;
+	unsigned int color; /* the same number is the same colour in every chart */
+};
+
+struct chart_bars {
+	const char *title;
+	const char *unit;
+	const struct chart_bar *bars;
+	unsigned int n;
+};
+
+struct chart_line {
+	const char *label;
+	const double *x;
+	const double *y;
+	unsigned int n;
+	unsigned int color;
+};
+
+struct chart_lines {
+	const char *title;
+	const char *x_title;
+	const char *y_title;
+	bool log_x;
+	bool log_y; /* values below 1 are drawn at 1 */
+	/* Names of the places 0, 1, 2 ... on the x axis, in place of numbers; or NULL. */
+	const char *const *places;
+	unsigned int n_places;
+	const struct chart_line *lines;
+	unsigned int n;
+};
+
+/** chart_write_bars() - a whole SVG document.  Return: 0 or -EIO. */
+int chart_write_bars(FILE *file, const struct chart_bars *chart);
+
+/** chart_write_lines() - a whole SVG document.  Return: 0 or -EIO. */
+int chart_write_lines(FILE *file, const struct chart_lines *chart);
+
+/** chart_number() - a number for people: 1234567 is "1.23M".  Return: @text. */
+const char *chart_number(double value, char text[static 16]);
+
+#endif

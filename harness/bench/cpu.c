@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+/* CPU time that a relay and the machine have used. */
+#include "harness/bench/cpu.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PATH_BYTES 96
+
+static double process_ns(pid_t pid)
+{
+	char path[PATH_BYTES];
+	struct dirent *entry;
+	double total_ns = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	// cppcheck-suppress readdirCalled
+	while (dir && (entry = readdir(dir))) {
+		unsigned long long ns;
+		FILE *file;
+
+		if (!isdigit((unsigned char)*entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat", pid, entry->d_name);
+		file = fopen(path, "re");
+		if (file && fscanf(file, "%llu", &ns) == 1)
+			total_ns += (double)ns;
+		if (file)
+			fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	return total_ns;
+}
+
+static pid_t parent_of(const char *pid)
+{
+	char path[PATH_BYTES], line[64];
+	int parent = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "PPid: %d", &parent) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return parent;
+}
+
+double bench_cpu_tree_ns(pid_t pid)
+{
+	double total_ns = process_ns(pid);
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+
+	// cppcheck-suppress readdirCalled
+	while (dir && (entry = readdir(dir)))
+		if (isdigit((unsigned char)*entry->d_name) && parent_of(entry->d_name) == pid)
+			total_ns += bench_cpu_tree_ns((pid_t)atoi(entry->d_name));
+	if (dir)
+		closedir(dir);
+	return total_ns;
+}
+
+double bench_cpu_machine_ns(void)
+{
+	unsigned long long v[7] = {0};
+	FILE *file = fopen("/proc/stat", "re");
+	double ticks = 0;
+
+	if (!file)
+		return 0;
+	/* user nice system idle iowait irq softirq */
+	if (fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3],
+		   &v[4], &v[5], &v[6]) == 7)
+		ticks = (double)(v[0] + v[1] + v[2] + v[5] + v[6]);
+	fclose(file);
+	return ticks * 1e9 / (double)sysconf(_SC_CLK_TCK);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/*
+ * MCR as a backend: configured by a file, readiness by sd_notify's protocol, rules by JSON-RPC.
+ *
+ * What is used of MCR is its outside only, as an operator would.
+ */
+#include "harness/bench/mcr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "harness/bench/mcr_rpc.h"
+#include "harness/bench/program.h"
+
+#define RULES_A_LOAD 5000u /* a message to the daemon may be 1 MiB long */
+#define ASK_AGAIN_MS 20
+
+static cJSON *endpoint(const char *interface, const char *group, uint32_t port)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(json, "interface", interface);
+	cJSON_AddStringToObject(json, "group", group);
+	cJSON_AddNumberToObject(json, "port", port);
+	return json;
+}
+
+/* A rule whose outputs are consecutive ports of one group. */
+static cJSON *make_rule(const char *group, uint32_t port, uint32_t first_out, uint32_t fanout)
+{
+	cJSON *rule = cJSON_CreateObject();
+	cJSON *outputs;
+
+	cJSON_AddItemToObject(rule, "input", endpoint("eth0", group, port));
+	outputs = cJSON_AddArrayToObject(rule, "outputs");
+	for (uint32_t i = 0; i < fanout; i++) {
+		cJSON *out = endpoint("eth1", BENCH_OUT_GROUP, first_out + i);
+
+		cJSON_AddNumberToObject(out, "ttl", 8);
+		cJSON_AddItemToArray(outputs, out);
+	}
+	return rule;
+}
+
+static const char *idle_group(uint32_t index, char text[static INET_ADDRSTRLEN])
+{
+	struct in_addr group = {.s_addr = htonl(BENCH_IDLE_GROUP + index)};
+
+	return inet_ntop(AF_INET, &group, text, INET_ADDRSTRLEN);
+}
+
+static void add_streams(const struct bench_run *run, cJSON *rules)
+{
+	const struct bench_scenario *s = run->scenario;
+
+	for (uint32_t i = 0; i < s->flows && !run->no_rule && run->groups <= 1; i++)
+		cJSON_AddItemToArray(rules, make_rule(BENCH_IN_GROUP, BENCH_IN_PORT + i,
+						      BENCH_OUT_PORT + i * s->fanout, s->fanout));
+}
+
+/* Members given on the command line stand over our own. */
+static void put_extra(cJSON *config, const cJSON *extra)
+{
+	const cJSON *member;
+
+	cJSON_ArrayForEach(member, extra) {
+		cJSON_DeleteItemFromObjectCaseSensitive(config, member->string);
+		cJSON_AddItemToObject(config, member->string, cJSON_Duplicate(member, true));
+	}
+}
+
+static cJSON *make_config(const struct bench_run *run)
+{
+	bool per_packet = run->kind->per_packet;
+	cJSON *config = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(config, "workers", run->scenario->workers);
+	cJSON_AddBoolToObject(config, "per_packet", per_packet);
+	cJSON_AddBoolToObject(cJSON_AddObjectToObject(config, "gro"), "eth0",
+			      run->scenario->gro && !per_packet);
+	add_streams(run, cJSON_AddArrayToObject(config, "rules"));
+	if (!per_packet && run->settings->mcr_extra)
+		put_extra(config, run->settings->mcr_extra);
+	return config;
+}
+
+static int write_config(const struct bench_run *run)
+{
+	cJSON *config = make_config(run);
+	char *text = cJSON_Print(config);
+	char path[96];
+	FILE *file;
+	int ret = 0;
+
+	bench_run_path(run, "config.json", path);
+	file = fopen(path, "we");
+	if (!file || !text || fputs(text, file) < 0)
+		ret = -EIO;
+	if (file && fclose(file) && !ret)
+		ret = -errno;
+	cJSON_free(text);
+	cJSON_Delete(config);
+	return ret;
+}
+
+static int load_rules(int fd, uint32_t first, uint32_t n, uint32_t port, struct lab_error *error)
+{
+	cJSON *config = cJSON_CreateObject(), *params = cJSON_CreateObject();
+	cJSON *rules = cJSON_AddArrayToObject(config, "rules");
+	char group[INET_ADDRSTRLEN];
+	char *text;
+
+	for (uint32_t i = first; i < first + n; i++)
+		cJSON_AddItemToArray(rules,
+				     make_rule(idle_group(i, group), port, BENCH_OUT_PORT, 1));
+	text = cJSON_PrintUnformatted(config);
+	cJSON_AddStringToObject(params, "text", text);
+	cJSON_free(text);
+	cJSON_Delete(config);
+	return bench_control_call(fd, "LoadConfig", params, error);
+}
+
+/* Thousands of rules may take the workers longer than control waits with its answer. */
+static int wait_applied(const struct bench_run *run, int fd, struct lab_error *error)
+{
+	struct deadline deadline = deadline_in_ms(BENCH_READY_MS);
+	int ret;
+
+	while ((ret = bench_control_call(fd, "ListWorkers", cJSON_CreateObject(), error)) == 1) {
+		if (deadline_passed(deadline))
+			return bench_fail(error, ETIMEDOUT, "workers have not taken the rules");
+		if (wait_readable(run->relay.pidfd, after_ms(ASK_AGAIN_MS)) == 0)
+			return bench_fail(error, ECHILD, "mcrd");
+	}
+	return ret;
+}
+
+/* Rules without traffic, or one for each group of a capacity run. */
+static int load_groups(const struct bench_run *run, struct lab_error *error)
+{
+	uint32_t n = run->groups > 1 ? run->groups : run->scenario->idle_rules;
+	int ret = 0;
+	int fd;
+
+	if (!n)
+		return 0;
+	fd = bench_control_open(run, error);
+	if (fd < 0)
+		return fd;
+	for (uint32_t first = 0; first < n && ret >= 0; first += RULES_A_LOAD)
+		ret = load_rules(fd, first, n - first < RULES_A_LOAD ? n - first : RULES_A_LOAD,
+				 BENCH_IN_PORT, error);
+	if (ret >= 0)
+		ret = wait_applied(run, fd, error);
+	close(fd);
+	return ret;
+}
+
+static int spawn_and_wait(struct bench_run *run, struct lab_error *error)
+{
+	char mcrd[512], config[96], control[96], workers[12];
+	struct sockaddr_un ready = {.sun_family = AF_UNIX};
+	const char *argv[] = {mcrd,    "--config",      config,  "--control-socket-path",
+			      control, "--num-workers", workers, NULL};
+	int sock, ret;
+
+	bench_program("mcrd", mcrd);
+	bench_run_path(run, "config.json", config);
+	bench_run_path(run, "control.sock", control);
+	bench_run_path(run, "notify", ready.sun_path);
+	snprintf(workers, sizeof(workers), "%u", run->scenario->workers);
+	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || bind(sock, (const struct sockaddr *)&ready, sizeof(ready)) < 0) {
+		ret = bench_fail(error, errno, "readiness socket");
+		goto out;
+	}
+	setenv("NOTIFY_SOCKET", ready.sun_path, 1);
+	ret = bench_run_spawn(run, argv, false);
+	unsetenv("NOTIFY_SOCKET");
+	if (ret) {
+		bench_fail(error, -ret, "mcrd");
+		goto out;
+	}
+	ret = wait_readable(sock, deadline_in_ms(BENCH_READY_MS));
+	if (ret)
+		bench_fail(error, -ret, "mcrd does not get ready");
+out:
+	if (sock >= 0)
+		close(sock);
+	return ret;
+}
+
+int bench_mcr_start(struct bench_run *run, struct lab_error *error)
+{
+	int ret = write_config(run);
+
+	if (ret)
+		return bench_fail(error, -ret, "configuration of mcrd");
+	ret = spawn_and_wait(run, error);
+	return ret ? ret : load_groups(run, error);
+}
+
+static int with_control(struct bench_run *run, const char *method, cJSON *params,
+			struct lab_error *error)
+{
+	int fd = bench_control_open(run, error);
+	int ret;
+
+	if (fd < 0) {
+		cJSON_Delete(params);
+		return fd;
+	}
+	ret = bench_control_call(fd, method, params, error);
+	close(fd);
+	return ret < 0 ? ret : 0;
+}
+
+int bench_mcr_rule_add(struct bench_run *run, struct lab_error *error)
+{
+	cJSON *rule = make_rule(BENCH_IN_GROUP, BENCH_IN_PORT, BENCH_OUT_PORT, 1);
+
+	cJSON_AddStringToObject(rule, "name", "bench");
+	return with_control(run, "AddRule", rule, error);
+}
+
+int bench_mcr_rule_remove(struct bench_run *run, struct lab_error *error)
+{
+	cJSON *name = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(name, "name", "bench");
+	return with_control(run, "RemoveRuleByName", name, error);
+}

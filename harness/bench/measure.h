@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* One scenario with one relay, once: start it, measure what the scenario is about, end it. */
+#ifndef HARNESS_BENCH_MEASURE_H
+#define HARNESS_BENCH_MEASURE_H
+
+#include "harness/bench/series.h"
+
+/**
+ * struct bench_plan - how thorough a bench is
+ * @trial_ms:     length of a trial, 50 to 60000
+ * @resolution:   of the search, as struct bench_search
+ * @load_latency: also measure latency at 10, 50 and 90 % of the rate found
+ */
+struct bench_plan {
+	uint32_t trial_ms;
+	double resolution;
+	bool load_latency;
+};
+
+/**
+ * bench_measure() - measure once and add the values.
+ * @series: what was measured in earlier rounds guides the search
+ * @started: filled: whether the relay got ready, so that the fault is not its own start
+ *
+ * Return: 0; -EINTR when stopped; other negative errno; @error is filled with either.
+ */
+int bench_measure(const struct bench_scenario *scenario, enum bench_backend backend,
+		  const struct bench_settings *settings, const struct bench_plan *plan,
+		  struct bench_series *series, bool *started, struct lab_error *error);
+
+#endif

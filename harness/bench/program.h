@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs of a bench: where they are, and what a relay lacks. */
+#ifndef HARNESS_BENCH_PROGRAM_H
+#define HARNESS_BENCH_PROGRAM_H
+
+#include "harness/bench/scenario.h"
+
+/* The relay of experiments/, as bench_program() finds it. */
+#define BENCH_RECV_SEND_PROGRAM "../experiments/poc_relay_recv_send/relay"
+
+/**
+ * bench_program() - the path of a file that was built or installed with this program.
+ * @name: relative to this program's directory
+ * @path: filled: there; or in ../sbin of it, when that is where it can be executed
+ */
+void bench_program(const char *name, char path[static 512]);
+
+/**
+ * bench_program_missing() - what a relay needs and has not: beside this program, or in PATH for
+ * those that are not ours.
+ *
+ * Return: the name of the first program that is not there; NULL when the relay is installed.
+ */
+const char *bench_program_missing(enum bench_backend id);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* One row for each relay that is measured. */
+#ifndef HARNESS_BENCH_RELAYS_H
+#define HARNESS_BENCH_RELAYS_H
+
+#include "harness/bench/run.h"
+
+/** bench_relay() - the row of a backend, which must not be BENCH_BACKENDS. */
+const struct bench_relay *bench_relay(enum bench_backend id);
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/* Everything of one run, and what its ratios come to. */
+#include "harness/bench/results.h"
+
+bool bench_results_measured(const struct bench_results *results, unsigned int i)
+{
+	for (int b = 0; b < BENCH_BACKENDS; b++)
+		if (bench_series_any(&results->series[i][b]))
+			return true;
+	return false;
+}
+
+bool bench_results_complete(const struct bench_results *results)
+{
+	for (int b = 0; b < BENCH_BACKENDS; b++)
+		if (*results->left_out[b])
+			return false;
+	return true;
+}
+
+int bench_results_scenario(const struct bench_results *results, const struct bench_gate *gate)
+{
+	return bench_set_find(&results->set, bench_scenarios[gate->scenario].name);
+}
+
+bool bench_results_shows(const struct bench_results *results, const struct bench_gate *gate)
+{
+	int i = bench_results_scenario(results, gate);
+
+	return i >= 0 && bench_results_measured(results, (unsigned int)i);
+}
+
+enum bench_verdict bench_results_judge(const struct bench_results *results,
+				       const struct bench_gate *gate, double *ratio)
+{
+	int i = bench_results_scenario(results, gate);
+
+	*ratio = 0;
+	if (i < 0)
+		return BENCH_UNKNOWN;
+	return bench_gate_judge(gate, &results->series[i][gate->of], &results->series[i][gate->to],
+				ratio);
+}
+
+unsigned int bench_results_count(const struct bench_results *results, enum bench_verdict verdict)
+{
+	unsigned int n = 0;
+	double ratio;
+
+	for (unsigned int i = 0; i < results->gates.n; i++)
+		n += bench_results_judge(results, &results->gates.gates[i], &ratio) == verdict;
+	return n;
+}
+
+bool bench_results_can_judge(const struct bench_results *results, const struct bench_gate *gate)
+{
+	const unsigned int both = 1u << gate->of | 1u << gate->to;
+	int i = bench_results_scenario(results, gate);
+
+	return i >= 0 && (results->set.scenarios[i].backends & both) == both &&
+	       !*results->left_out[gate->of] && !*results->left_out[gate->to];
+}
+
+double bench_results_rate_ratio(const struct bench_results *results, unsigned int i,
+				enum bench_backend to)
+{
+	const struct bench_series *row = results->series[i];
+	const struct bench_spread mcr = bench_series_spread(&row[BENCH_MCR], BENCH_Q_RATE);
+	const struct bench_spread other = bench_series_spread(&row[to], BENCH_Q_RATE);
+
+	return other.median > 0 ? mcr.median / other.median : 0;
+}

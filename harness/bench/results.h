@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything of one run, and what its ratios come to. */
+#ifndef HARNESS_BENCH_RESULTS_H
+#define HARNESS_BENCH_RESULTS_H
+
+#include "harness/bench/gate.h"
+#include "harness/bench/set.h"
+
+/**
+ * struct bench_results - what was asked and what was measured
+ * @command:  as it was typed
+ * @gates:    the ratios that are shown
+ * @check:    and whether they are judged
+ * @set:      what was to be measured
+ * @series:   what was, for every scenario of the set; owned by whoever fills it
+ * @left_out: why a relay was not measured although it was to be; "": it was
+ */
+struct bench_results {
+	const char *command;
+	const char *profile;
+	unsigned int rounds;
+	uint32_t trial_ms;
+	bool check;
+	struct bench_gates gates;
+	struct bench_set set;
+	struct bench_series (*series)[BENCH_BACKENDS];
+	char left_out[BENCH_BACKENDS][256];
+};
+
+/** bench_results_measured() - is there any figure of scenario @i of the set? */
+bool bench_results_measured(const struct bench_results *results, unsigned int i);
+
+/** bench_results_complete() - no relay was left out. */
+bool bench_results_complete(const struct bench_results *results);
+
+/** bench_results_scenario() - where a gate's scenario is in this run's set; negative: it is not */
+int bench_results_scenario(const struct bench_results *results, const struct bench_gate *gate);
+
+/** bench_results_shows() - is there any figure of a gate's scenario? */
+bool bench_results_shows(const struct bench_results *results, const struct bench_gate *gate);
+
+/** bench_results_judge() - as bench_gate_judge(), with what this run has measured. */
+enum bench_verdict bench_results_judge(const struct bench_results *results,
+				       const struct bench_gate *gate, double *ratio);
+
+/** bench_results_count() - how many gates have this verdict. */
+unsigned int bench_results_count(const struct bench_results *results, enum bench_verdict verdict);
+
+/** bench_results_can_judge() - is a gate's scenario to be measured with both of its relays? */
+bool bench_results_can_judge(const struct bench_results *results, const struct bench_gate *gate);
+
+/**
+ * bench_results_rate_ratio() - the rate of MCR over that of another relay.
+ * @i: scenario of the set
+ *
+ * Return: the ratio of medians; 0 when one was not measured or the other carried nothing.
+ */
+double bench_results_rate_ratio(const struct bench_results *results, unsigned int i,
+				enum bench_backend to);
+
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/* The relays that MCR is compared with: starting each, and knowing that it is ready. */
+#include "harness/bench/rivals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/bench/program.h"
+
+#define NET_FILE_MAX 65536
+#define POLL_MS      5
+#define CTL_MS       5000
+
+/* Does a file of the relay's /proc/PID/net hold the text?  Asked again until it does. */
+static int wait_for_text(const struct bench_run *run, const char *file, const char *text)
+{
+	const struct deadline deadline = deadline_in_ms(BENCH_READY_MS);
+	char path[64], content[NET_FILE_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/net/%s", run->relay.pid, file);
+	while (!deadline_passed(deadline)) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? -1 : read(fd, content, sizeof(content) - 1);
+
+		if (fd >= 0)
+			close(fd);
+		if (n > 0) {
+			content[n] = '\0';
+			if (strstr(content, text))
+				return 0;
+		}
+		/* Its end is the only event there is to wait for, between two looks. */
+		if (wait_readable(run->relay.pidfd, after_ms(POLL_MS)) == 0)
+			return -ECHILD;
+	}
+	return -ETIMEDOUT;
+}
+
+/* One receive per packet; says "ready" on its standard output. */
+int bench_recv_send_start(struct bench_run *run, struct lab_error *error)
+{
+	char program[512], in_port[8], out_port[8], outputs[8];
+	const char *argv[] = {program,         "eth0",   BENCH_IN_GROUP, in_port, "eth1",
+			      BENCH_OUT_GROUP, out_port, outputs,        NULL};
+	int ret;
+
+	bench_program(BENCH_RECV_SEND_PROGRAM, program);
+	snprintf(in_port, sizeof(in_port), "%u", BENCH_IN_PORT);
+	snprintf(out_port, sizeof(out_port), "%u", BENCH_OUT_PORT);
+	snprintf(outputs, sizeof(outputs), "%u", run->scenario->fanout);
+	ret = bench_run_spawn(run, argv, true);
+	if (ret)
+		return bench_fail(error, -ret, "recv-send (make experiments)");
+	ret = wait_readable(run->relay.out_fd, deadline_in_ms(BENCH_READY_MS));
+	return ret ? bench_fail(error, -ret, "recv-send does not get ready") : 0;
+}
+
+int bench_socat_start(struct bench_run *run, struct lab_error *error)
+{
+	char from[128], to[128], listening[16];
+	const char *argv[] = {"socat", "-u", "-b", "65536", from, to, NULL};
+	int ret;
+
+	snprintf(from, sizeof(from), "UDP4-RECV:%u,ip-add-membership=%s:eth0,rcvbuf=4194304",
+		 BENCH_IN_PORT, BENCH_IN_GROUP);
+	snprintf(to, sizeof(to),
+		 "UDP4-DATAGRAM:%s:%u,ip-multicast-if=" BENCH_OUT_ADDRESS ",ip-multicast-ttl=8",
+		 BENCH_OUT_GROUP, BENCH_OUT_PORT);
+	snprintf(listening, sizeof(listening), ":%04X ", BENCH_IN_PORT);
+	ret = bench_run_spawn(run, argv, false);
+	if (ret)
+		return bench_fail(error, -ret, "socat");
+	ret = wait_for_text(run, "udp", listening);
+	return ret ? bench_fail(error, -ret, "socat does not get ready") : 0;
+}
+
+static int write_smcroute_config(const struct bench_run *run)
+{
+	char path[96];
+	FILE *file;
+
+	bench_run_path(run, "smcroute.conf", path);
+	file = fopen(path, "we");
+	if (!file)
+		return -errno;
+	if (!run->no_rule)
+		fprintf(file, "mgroup from eth0 group " BENCH_IN_GROUP "\n"
+			      "mroute from eth0 source " BENCH_SOURCE " group " BENCH_IN_GROUP
+			      " to eth1\n");
+	return fclose(file) ? -errno : 0;
+}
+
+int bench_kernel_start(struct bench_run *run, struct lab_error *error)
+{
+	char config[96], pidfile[96], control[96];
+	const char *argv[] = {"smcrouted", "-n", "-f", config, "-P", pidfile, "-u", control, NULL};
+	int ret;
+
+	bench_run_path(run, "smcroute.conf", config);
+	bench_run_path(run, "smcroute.pid", pidfile);
+	bench_run_path(run, "smcroute.sock", control);
+	ret = write_smcroute_config(run);
+	if (!ret)
+		ret = bench_run_spawn(run, argv, false);
+	if (ret)
+		return bench_fail(error, -ret, "smcrouted");
+	/* With a route: 239.1.1.1, as the kernel prints it.  Without: its interfaces. */
+	ret = run->no_rule ? wait_for_text(run, "ip_mr_vif", "eth1")
+			   : wait_for_text(run, "ip_mr_cache", "010101EF");
+	return ret ? bench_fail(error, -ret, "smcrouted does not get ready") : 0;
+}
+
+/* @verb: of smcroutectl, "add" or "remove". */
+static int kernel_route(struct bench_run *run, const char *verb, struct lab_error *error)
+{
+	char control[96];
+	const char *add[] = {"smcroutectl", "-u",           control, verb, "eth0",
+			     BENCH_SOURCE,  BENCH_IN_GROUP, "eth1",  NULL};
+	struct proc_spec spec = PROC_SPEC_INIT;
+	struct proc ctl = {0};
+	int status = 0;
+	int ret;
+
+	bench_run_path(run, "smcroute.sock", control);
+	spec.argv = add;
+	spec.userns_fd = run->lab.userns_fd;
+	spec.netns_fd = bench_run_node(run, "relay");
+	ret = proc_spawn(&ctl, &spec);
+	if (ret)
+		return bench_fail(error, -ret, "smcroutectl");
+	ret = proc_wait(&ctl, deadline_in_ms(CTL_MS), &status);
+	if (ret)
+		proc_stop(&ctl, SIGKILL, deadline_in_ms(CTL_MS), &status);
+	if (!ret && status)
+		ret = -EPROTO;
+	return ret ? bench_fail(error, -ret, "smcroutectl") : 0;
+}
+
+int bench_kernel_rule_add(struct bench_run *run, struct lab_error *error)
+{
+	return kernel_route(run, "add", error);
+}
+
+int bench_kernel_rule_remove(struct bench_run *run, struct lab_error *error)
+{
+	return kernel_route(run, "remove", error);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one run measures: scenarios, relays and burst sizes, chosen by name.
+ *
+ * What is named must fit together, or the choice is an error; what a profile brings along is
+ * narrowed to what fits.  A burst size makes a scenario of its own ("gro@8") out of each, so that
+ * rounds, table, JSON and charts know nothing of sweeps.
+ */
+#ifndef HARNESS_BENCH_SET_H
+#define HARNESS_BENCH_SET_H
+
+#include "harness/bench/scenario.h"
+
+#define BENCH_MAX_BURSTS 8
+#define BENCH_MAX_SET    (BENCH_MAX_SCENARIOS * BENCH_MAX_BURSTS)
+
+struct lab_error;
+
+/**
+ * struct bench_choice - as typed; every list has commas between its items, and counts a repeated
+ * item once
+ * @scenarios: names, or NULL: those of the profile
+ * @backends:  names, or NULL: every relay
+ * @bursts:    datagrams at a time, 1 to 64 each, or NULL: no sweep
+ * @all:       the profile has every scenario, not only those that carry claims
+ */
+struct bench_choice {
+	const char *scenarios;
+	const char *backends;
+	const char *bursts;
+	bool all;
+};
+
+/**
+ * struct bench_set - what is measured
+ * @n: scenarios in use, at least 1
+ * @sweep: made by burst sizes
+ * @scenarios: in the order they are measured in; @backends of each are those chosen
+ */
+struct bench_set {
+	unsigned int n;
+	bool sweep;
+	struct bench_scenario scenarios[BENCH_MAX_SET];
+};
+
+/**
+ * bench_set_choose() - choose.
+ * @set: filled on success
+ * @error: filled on failure: one line that begins with the option at fault
+ *
+ * Return: 0; -EINVAL for a name or number that there is not, a relay that no scenario can use, a
+ * scenario that no relay can carry or that has no bursts; -ENOMEM.
+ */
+int bench_set_choose(struct bench_set *set, const struct bench_choice *choice,
+		     struct lab_error *error);
+
+/** bench_set_find() - the index of a scenario of the set, or -ENOENT. */
+int bench_set_find(const struct bench_set *set, const char *name);
+
+/** bench_set_backends() - bit mask of the relays that some scenario of the set uses. */
+unsigned int bench_set_backends(const struct bench_set *set);
+
+#endif

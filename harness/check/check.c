@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT
+/* A running relay, checked: what it says of itself. */
+#include "harness/check/check.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_COUNT 9007199254740992.0 /* 2^53: beyond it not every number has a double */
+
+void labcheck_fault(struct labcheck_faults *faults, const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	if (faults->n++ >= LABCHECK_MAX_FAULTS)
+		return;
+	text = faults->texts[faults->n - 1];
+	va_start(args, format);
+	vsnprintf(text, LABCHECK_TEXT_SIZE, format, args);
+	va_end(args);
+	/* It may quote what the relay has said, and is one line all the same. */
+	for (; *text; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
+double labcheck_number(const cJSON *object, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+
+	return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+const char *labcheck_text(const cJSON *object, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+
+	return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+/* What a relay says is not trusted: no count is negative, or more than a double can say. */
+static uint64_t as_count(double value)
+{
+	return value >= 0 && value < MAX_COUNT ? (uint64_t)value : UINT64_MAX;
+}
+
+static uint64_t count(const cJSON *object, const char *key)
+{
+	return as_count(labcheck_number(object, key));
+}
+
+/* All counters of an object together. */
+static uint64_t sum(const cJSON *object, const char *key)
+{
+	const cJSON *item;
+	uint64_t total = 0;
+
+	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(object, key)) {
+		total += as_count(item->valuedouble);
+	}
+	return total;
+}
+
+static void check_input(const cJSON *counters, const char *who, struct labcheck_faults *faults)
+{
+	uint64_t received = count(counters, "received");
+	uint64_t matched = count(counters, "matched");
+	uint64_t drops = sum(counters, "drops");
+
+	if (!cJSON_GetObjectItemCaseSensitive(counters, "received"))
+		labcheck_fault(faults, "conservation: %s: no counter 'received'", who);
+	else if (received != matched + drops)
+		labcheck_fault(faults,
+			       "conservation: %s: received %" PRIu64 ", but matched %" PRIu64
+			       " and dropped %" PRIu64,
+			       who, received, matched, drops);
+}
+
+static void check_output(const cJSON *rule, const cJSON *output, struct labcheck_faults *faults)
+{
+	uint64_t matched = count(output, "matched");
+	uint64_t sent = count(output, "sent");
+	uint64_t drops = sum(output, "send_drops");
+
+	if (matched != sent + drops)
+		labcheck_fault(faults,
+			       "conservation: rule %s output %s: matched %" PRIu64
+			       ", but sent %" PRIu64 " and dropped %" PRIu64,
+			       labcheck_text(rule, "rule_id"), labcheck_text(output, "interface"),
+			       matched, sent, drops);
+}
+
+void labcheck_conservation(const struct labcheck_relay *relay, struct labcheck_faults *faults)
+{
+	const cJSON *worker;
+	const cJSON *rule;
+	const cJSON *output;
+
+	check_input(cJSON_GetObjectItemCaseSensitive(relay->stats, "totals"), "totals", faults);
+	cJSON_ArrayForEach(worker, cJSON_GetObjectItemCaseSensitive(relay->stats, "workers")) {
+		char who[32];
+
+		snprintf(who, sizeof(who), "worker %" PRIu64, count(worker, "worker"));
+		check_input(worker, who, faults);
+	}
+	cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(relay->stats, "rules")) {
+		cJSON_ArrayForEach(output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
+			check_output(rule, output, faults);
+		}
+	}
+}
+
+/* How many rules say that this worker holds them. */
+static unsigned int rules_of(const cJSON *rules, uint64_t worker)
+{
+	unsigned int n = 0;
+	const cJSON *rule;
+	const cJSON *number;
+
+	cJSON_ArrayForEach(rule, rules) {
+		cJSON_ArrayForEach(number, cJSON_GetObjectItemCaseSensitive(rule, "workers")) {
+			n += as_count(number->valuedouble) == worker;
+		}
+	}
+	return n;
+}
+
+static void check_worker(const struct labcheck_relay *relay, const cJSON *worker,
+			 struct labcheck_faults *faults)
+{
+	const cJSON *rules = cJSON_GetObjectItemCaseSensitive(relay->rules, "rules");
+	double published = labcheck_number(relay->workers, "generation");
+	uint64_t number = count(worker, "worker");
+	uint64_t held = count(worker, "rules");
+
+	if (strcmp(labcheck_text(worker, "state"), "running"))
+		labcheck_fault(faults, "agreement: worker %" PRIu64 " is %s", number,
+			       labcheck_text(worker, "state"));
+	if (labcheck_number(worker, "generation") != published)
+		labcheck_fault(faults,
+			       "agreement: worker %" PRIu64 " is at generation %.0f of %.0f",
+			       number, labcheck_number(worker, "generation"), published);
+	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(worker, "in_sync")))
+		labcheck_fault(faults,
+			       "agreement: worker %" PRIu64 ": hash %s is not that of its rules",
+			       number, labcheck_text(worker, "hash"));
+	if (held != rules_of(rules, number))
+		labcheck_fault(faults,
+			       "agreement: worker %" PRIu64 " holds %" PRIu64
+			       " rules, should hold %u",
+			       number, held, rules_of(rules, number));
+}
+
+void labcheck_agreement(const struct labcheck_relay *relay, struct labcheck_faults *faults)
+{
+	const cJSON *workers = cJSON_GetObjectItemCaseSensitive(relay->workers, "workers");
+	const cJSON *worker;
+
+	if (cJSON_GetArraySize(workers) == 0)
+		labcheck_fault(faults, "agreement: there is no worker");
+	if (labcheck_number(relay->rules, "generation") !=
+	    labcheck_number(relay->workers, "generation"))
+		labcheck_fault(faults, "agreement: rules are at generation %.0f, workers at %.0f",
+			       labcheck_number(relay->rules, "generation"),
+			       labcheck_number(relay->workers, "generation"));
+	cJSON_ArrayForEach(worker, workers) {
+		check_worker(relay, worker, faults);
+	}
+}

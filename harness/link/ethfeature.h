@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Offloads of an interface, by the names `ethtool -k` uses in the kernel's own spelling. */
+#ifndef HARNESS_LINK_ETHFEATURE_H
+#define HARNESS_LINK_ETHFEATURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct ethfeature {
+	const char *name; /* such as "rx-udp-gro-forwarding" */
+	bool on;
+};
+
+/**
+ * ethfeature_set() - switch offloads of one interface.
+ * @fd: any socket of the interface's network namespace
+ * @interface: its name
+ * @features: @n_features of them
+ *
+ * Return: 0; -ENOENT when the kernel knows no such feature; -EOPNOTSUPP when the interface did not
+ * take one; or what the ioctl failed with.
+ */
+int ethfeature_set(int fd, const char *interface, const struct ethfeature *features,
+		   size_t n_features);
+
+#endif

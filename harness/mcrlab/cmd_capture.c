@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+/* mcrlab capture: a pcap of one interface.  mcrlab record: of every link, kept only if asked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "harness/base/cli.h"
+#include "harness/base/wait.h"
+#include "harness/capture/capture.h"
+#include "harness/capture/capture_ring.h"
+#include "harness/lab/hold.h"
+#include "harness/lab/lab.h"
+#include "harness/mcrlab/attach.h"
+
+#define SNAPLEN_MAX    65535
+#define BUFFER_BYTES   (16 << 20)
+#define RECORD_SNAPLEN 128
+#define SETTLE_MS      60
+
+static int open_signals(int also)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (also)
+		sigaddset(&set, also);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (fd < 0)
+		die("signalfd: %s", strerror(errno));
+	return fd;
+}
+
+static void die_with_parent(pid_t parent)
+{
+	/* After the namespace was entered: a change of credentials clears it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
+}
+
+static int ready_fd = -1;
+
+/* To a program by the descriptor that it gave; to anybody else in words. */
+static void say_ready(void)
+{
+	if (ready_fd < 0)
+		fputs("ready\n", stderr);
+	cli_signal_ready(ready_fd);
+}
+
+int labcmd_capture(int argc, char **argv)
+{
+	uint64_t count = 0;
+	uint32_t snaplen_bytes = SNAPLEN_MAX;
+	const char *filter = NULL;
+	const struct cli_option table[] = {
+		{"count", "N", CLI_U64, &count, 1, UINT64_MAX, "end after N packets"},
+		{"filter", "EXPRESSION", CLI_TEXT, &filter, .help = "as of tcpdump"},
+		{"snaplen", "BYTES", CLI_U32, &snaplen_bytes, 1, SNAPLEN_MAX, "of each packet"},
+		{"ready-fd", "FD", CLI_FD, &ready_fd, .help = "gets a byte when capturing"},
+	};
+	const char *names[4];
+	char error[CAPTURE_ERROR_SIZE];
+	struct capture_result result;
+	pid_t parent = getppid();
+	unsigned int n = 0;
+	struct pcap *pcap;
+	int stop_fd;
+
+	while (argc > 1) {
+		int used = cli_parse(table, 4, "mcrlab capture LAB NODE IF FILE [options]", NULL,
+				     argc, argv);
+
+		if (used < argc && n == 4)
+			die("unexpected argument '%s'", argv[used]);
+		if (used < argc)
+			names[n++] = argv[used];
+		argc -= used;
+		argv += used;
+	}
+	if (n < 4)
+		die("usage: mcrlab capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]");
+	labcmd_enter(names[0], names[1]);
+	die_with_parent(parent);
+	stop_fd = open_signals(0);
+	pcap = capture_open(names[2], (int)snaplen_bytes, BUFFER_BYTES, filter, error);
+	if (!pcap)
+		die("%s: %s", names[1], error);
+	if (capture_to_file(pcap, names[3], count, stop_fd, say_ready, &result, error))
+		die("%s", error);
+	pcap_close(pcap);
+	printf("%" PRIu64 " packets, %" PRIu64 " dropped\n", result.packets, result.dropped);
+	return 0;
+}
+
+/*
+ * One end of each link.  Sockets stay in the namespace in which they were made, so whoever may
+ * goes home afterwards, and is not in a node when it is asked who is.
+ */
+static void record_all(const struct lab *lab, struct capture_ring *rings)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	char error[CAPTURE_ERROR_SIZE];
+
+	if (lab->userns_fd >= 0 && setns(lab->userns_fd, CLONE_NEWUSER) < 0)
+		die("cannot enter the lab: %s", strerror(errno));
+	for (unsigned int i = 0; i < lab->topo->n_links; i++) {
+		const struct topo_interface *iface = &lab->topo->links[i].ends[0];
+		const char *node = lab->topo->nodes[iface->node].name;
+
+		if (setns(lab->netns_fds[iface->node], CLONE_NEWNET) < 0)
+			die("cannot enter node '%s': %s", node, strerror(errno));
+		if (capture_ring_open(&rings[i], iface->name, RECORD_SNAPLEN, error))
+			die("%s: %s", node, error);
+	}
+	if (lab->userns_fd < 0 && setns(home, CLONE_NEWNET) < 0)
+		die("cannot leave the lab: %s", strerror(errno));
+	close(home);
+}
+
+static void save_all(const struct lab *lab, struct capture_ring *rings, const char *directory)
+{
+	struct deadline deadline = deadline_in_ms(SETTLE_MS);
+
+	/* What has passed is handed over within a few milliseconds. */
+	while (!deadline_passed(deadline)) {
+		for (unsigned int i = 0; i < lab->topo->n_links; i++)
+			capture_ring_take(&rings[i]);
+		poll(NULL, 0, 5);
+	}
+	for (unsigned int i = 0; i < lab->topo->n_links; i++) {
+		const struct topo_interface *iface = &lab->topo->links[i].ends[0];
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/%s-%s.pcap", directory,
+			 lab->topo->nodes[iface->node].name, iface->name);
+		if (capture_ring_save(&rings[i], path))
+			die("%s: cannot be written", path);
+	}
+}
+
+static int open_holder(const char *name)
+{
+	char answer[LABHOLD_ANSWER_SIZE];
+	size_t n_fds = 0;
+	int ret = labhold_ask(name, "info", answer, NULL, &n_fds);
+	int fd;
+
+	if (ret)
+		die("no lab called '%s' is up; see mcrlab list", name);
+	fd = pidfd_open((pid_t)atoi(answer), 0);
+	if (fd < 0)
+		die("lab '%s': %s", name, strerror(errno));
+	return fd;
+}
+
+int labcmd_record(int argc, char **argv)
+{
+	static struct capture_ring rings[TOPO_MAX_LINKS];
+	struct pollfd fds[TOPO_MAX_LINKS + 2];
+	struct signalfd_siginfo info;
+	pid_t parent = getppid();
+	const struct lab *lab;
+	unsigned int n;
+	int holder_pidfd;
+
+	if (argc != 3)
+		die("usage: mcrlab record LAB DIRECTORY");
+	/* When it is needed it is too late to say so. */
+	if (access(argv[2], W_OK | X_OK) < 0)
+		die("%s: %s", argv[2], strerror(errno));
+	/* The sockets would keep the namespaces of a lab whose holder is gone. */
+	holder_pidfd = open_holder(argv[1]);
+	lab = labcmd_attach(argv[1]);
+	n = lab->topo->n_links;
+	record_all(lab, rings);
+	die_with_parent(parent);
+	for (unsigned int i = 0; i < n; i++)
+		fds[i] = (struct pollfd){.fd = capture_ring_fd(&rings[i]), .events = POLLIN};
+	fds[n] = (struct pollfd){.fd = open_signals(SIGUSR1), .events = POLLIN};
+	fds[n + 1] = (struct pollfd){.fd = holder_pidfd, .events = POLLIN};
+	puts("recording");
+	fflush(stdout);
+	do {
+		if (poll(fds, n + 2, -1) < 0 && errno != EINTR)
+			die("poll: %s", strerror(errno));
+		for (unsigned int i = 0; i < n; i++)
+			if (fds[i].revents && capture_ring_take(&rings[i]) < 0)
+				fds[i].fd = -1; /* the interface is gone; what it had is kept */
+	} while (!fds[n].revents && !fds[n + 1].revents);
+	if (fds[n].revents && read(fds[n].fd, &info, sizeof(info)) == sizeof(info) &&
+	    info.ssi_signo == SIGUSR1)
+		save_all(lab, rings, argv[2]);
+	return 0;
+}

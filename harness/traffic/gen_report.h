@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What the generator says, as a line and as JSON.  The fields are described in README.md. */
+#ifndef HARNESS_TRAFFIC_GEN_REPORT_H
+#define HARNESS_TRAFFIC_GEN_REPORT_H
+
+#include <stdbool.h>
+
+struct gen;
+struct replay;
+
+/** gen_report_print() - print what was sent: a line for people, or one line of JSON. */
+void gen_report_print(const struct gen *gen, bool json);
+
+/** gen_report_replay() - the same for a replay, with its timing error. */
+void gen_report_replay(const struct replay *replay, bool json);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* An interface as given on a command line: its name, or one of its IPv4 addresses. */
+#ifndef HARNESS_TRAFFIC_IFSPEC_H
+#define HARNESS_TRAFFIC_IFSPEC_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+
+struct ifspec {
+	unsigned int ifindex;
+	char name[IF_NAMESIZE];
+	struct in_addr address; /* INADDR_ANY when it was given by name */
+};
+
+/**
+ * ifspec_resolve() - find the interface in the caller's network namespace.
+ *
+ * Return: 0; -ENODEV when no interface has that name or address, or what getifaddrs() failed with.
+ */
+int ifspec_resolve(struct ifspec *spec, const char *text);
+
+#endif

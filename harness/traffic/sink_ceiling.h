@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How fast the sink itself can be: its ceiling.
+ *
+ * Datagrams are sent to a socket of the sink over loopback while nobody reads, as many as its
+ * buffer holds; then the sink reads and judges them, and that alone is timed.  So the figure is
+ * what one CPU that does nothing else can take: a rate measured near it says more about the sink
+ * than about what is in front of it.
+ */
+#ifndef HARNESS_TRAFFIC_SINK_CEILING_H
+#define HARNESS_TRAFFIC_SINK_CEILING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SINKCEILING_ROUNDS 25u
+
+struct sinkceiling {
+	uint32_t size_bytes; /* of each payload */
+	uint32_t per_round;  /* datagrams read at a time */
+	double low_pps;
+	double median_pps;
+	double high_pps;
+	uint64_t drops; /* by the socket; 0 unless the machine is short of memory */
+};
+
+/**
+ * sinkceiling_measure() - measure it.
+ * @result: filled on success
+ * @size_bytes: of each payload, 32 to 1472
+ * @gro: whether super-datagrams are taken
+ * @rcvbuf_bytes: asked for; what the system grants bounds a round
+ *
+ * Return: 0, or what the socket calls failed with.
+ */
+int sinkceiling_measure(struct sinkceiling *result, uint32_t size_bytes, bool gro,
+			uint32_t rcvbuf_bytes);
+
+#endif
