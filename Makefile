@@ -58,7 +58,7 @@ CTL_SRCS      := $(filter-out daemon/mcrctl/mcrctl.c,$(wildcard daemon/mcrctl/*.
 CORE_SRCS    := $(wildcard core/*/*.c)
 DAEMON_SRCS  := $(filter-out daemon/mcrctl/%,$(wildcard daemon/*/*.c))
 HARNESS_SRCS := $(filter-out $(HARNESS_MAINS),$(wildcard harness/*/*.c))
-UNIT_SRCS    := $(wildcard tests/unit/test_*.c)
+UNIT_SRCS    := $(wildcard tests/unit/*/test_*.c)
 FUZZ_SRCS    := $(wildcard tests/fuzz/fuzz_*.c)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -117,7 +117,7 @@ $(HARNESS_BINS): $(BUILD)/bin/%: $(BUILD)/obj/harness/tools/%.o $(BUILD)/libharn
 # in its header comment lists, nothing else.
 unit_links = $(shell sed -n 's/^ \* Links: //p' $(1))
 define unit_rule
-$(BUILD)/unit/$(notdir $(1:.c=)): $(call obj,$(1) $(call unit_links,$(1)))
+$(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(1)): $(call obj,$(1) $(call unit_links,$(1)))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(LDFLAGS) -lcmocka $$(DAEMON_LIBS)
 endef

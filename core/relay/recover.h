@@ -18,7 +18,7 @@
  * What was received beyond that batch waits in the journal like anything received.
  *
  * The supervisor holds a dead worker's ring until the next worker is ready.  The kernel runs
- * nothing of it any more (tests/unit/test_recover_ring.c).
+ * nothing of it any more (tests/unit/core/test_recover_ring.c).
  *
  * Nothing read is trusted: indices are masked or checked, lengths are bounded, and a
  * buffer that two events claim belongs to the first.  A record that cannot be is as good

@@ -13,7 +13,7 @@
 
 #include "core/relay/frame.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/frame_fixture.h"
+#include "tests/unit/core/frame_fixture.h"
 
 /* Makes the checksums right wherever the lengths allow it. */
 static void repair(uint8_t *frame, size_t len, size_t link_bytes)

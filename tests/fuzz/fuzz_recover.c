@@ -19,7 +19,7 @@
 #include <stdlib.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/worker_fixture.h"
+#include "tests/unit/core/worker_fixture.h"
 
 #define PATCH_BYTES 8
 #define PATCHES_MAX 60

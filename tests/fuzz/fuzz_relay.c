@@ -19,9 +19,9 @@
 #include "core/relay/bufpool.h"
 #include "core/relay/relay.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/egress_fixture.h"
-#include "tests/unit/frame_fixture.h"
-#include "tests/unit/table_fixture.h"
+#include "tests/unit/core/egress_fixture.h"
+#include "tests/unit/core/frame_fixture.h"
+#include "tests/unit/core/table_fixture.h"
 
 #define STEP_BYTES 5
 #define STEPS_MAX  150

@@ -26,7 +26,7 @@
 
 #define assert_int_equal(a, b) MUST((a) == (b))
 
-#include "tests/unit/state_fixture.h"
+#include "tests/unit/supervisor/state_fixture.h"
 
 #define PATCH_BYTES  8
 #define PATCHES_MAX  32

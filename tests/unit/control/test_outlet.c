@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_outlet.c - which socket each output gets, in what order, and what moves it
+ *
+ * Links: daemon/control/standin.c
+ * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
+ * Links: daemon/control/wiring.c core/rules/wiring.c daemon/control/loop.c
+ * Links: core/rules/wiring.c
+ * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
+ * Links: daemon/control/wiring.c core/rules/wiring.c daemon/control/loop.c
+ * Links: daemon/control/filter.c
+ * Links: daemon/control/join.c daemon/control/publish.c daemon/control/snapshot.c
+ * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
+ * Links: daemon/control/netif_parse.c daemon/control/load.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_cycle.c
+ * Links: core/rules/ruleset_restore.c core/rules/slot_pool.c core/rules/rule.c core/base/addr.c
+ * Links: core/base/complaint.c
+ * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/rules/steer.c core/base/ipc.c
+ * Links: core/base/statpage.c
+ * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
+ * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
+ * Links: daemon/control/outlet.c
+ * Links: daemon/control/output.c daemon/control/reach.c daemon/control/reach_netlink.c
+ */
+#include "tests/unit/control/control_bench.h"
+
+#include <arpa/inet.h>
+
+/* Rule @n of one output: group 239.1.0.@n to @to, port 6000 + @n. */
+static void add_to(struct bench *b, unsigned n, const char *to)
+{
+	struct rule_output o = {.port = (uint16_t)(6000 + n)};
+	struct rule r = {.n_outputs = 1, .outputs = &o, .priority = RULE_PRIORITY_NORMAL};
+	struct complaint cpl = {0};
+	char group[32];
+
+	snprintf(group, sizeof(group), "239.1.0.%u", n);
+	strcpy(r.input.interface, "in0");
+	strcpy(o.interface, "out0");
+	assert_int_equal(addr_parse(group, &r.input.group), 0);
+	assert_int_equal(addr_parse(to, &o.group), 0);
+	r.input.port = 5000;
+	if (ruleset_add(b->c->rules, &r, false, NULL, &cpl) != RULESET_ADDED)
+		fail_msg("%s: %s", cpl.field, cpl.reason);
+	b->c->rec.publish = true;
+}
+
+static void remove_first(struct bench *b)
+{
+	ruleset_remove(b->c->rules, ruleset_at(b->c->rules, 0)->rule.id);
+	b->c->rec.publish = true;
+}
+
+static void add_address(struct bench *b, uint32_t ifindex, const char *text)
+{
+	struct control_netif *n = &b->c->netif;
+
+	n->addrs = realloc(n->addrs, (n->n_addrs + 1) * sizeof(*n->addrs));
+	n->addrs[n->n_addrs] = (struct netif_addr){.ifindex = ifindex};
+	assert_int_equal(addr_parse(text, &n->addrs[n->n_addrs++].addr), 0);
+}
+
+static void links(struct bench *b, unsigned budget)
+{
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	b->c->workers = 1;
+	b->c->outlets.budget = budget;
+}
+
+/* The kinds of all outputs in the snapshot, a letter each; no id is two outputs' own. */
+static const char *kinds(struct bench *b)
+{
+	static char text[128];
+	const struct snapshot_view v = view_of(b);
+	bool own[MCR_MAX_OUTLETS + 1] = {0};
+
+	for (uint32_t i = 0; i < v.n_outputs; i++) {
+		const struct snapshot_output *o = &v.outputs[i];
+
+		text[i] = "iho"[o->outlet_kind];
+		text[i + 1] = 0;
+		if (o->outlet_kind == OUTLET_OWN) {
+			assert_false(own[o->outlet]);
+			own[o->outlet] = true;
+		}
+	}
+	return text;
+}
+
+static void test_life(void **state)
+{
+	struct bench *b = *state;
+
+	links(b, 100);
+	add_to(b, 1, "239.9.0.1");
+	assert_string_equal(run(b), "open-in open-out open-outlet publish filter join");
+	assert_string_equal(kinds(b), "o");
+	assert_string_equal(run(b), "");
+	add_to(b, 2, "10.0.0.1");
+	assert_string_equal(run(b), "open-outlet publish filter join");
+	assert_string_equal(kinds(b), "oo");
+	remove_first(b);
+	assert_string_equal(run(b), "publish filter leave close-outlet");
+	assert_string_equal(run(b), "");
+	remove_first(b);
+	assert_string_equal(run(b), "publish filter leave close-outlet close-in close-out");
+	assert_int_equal(b->c->outlets.sockets, 0);
+}
+
+static void test_no_budget(void **state)
+{
+	struct bench *b = *state;
+
+	links(b, 0);
+	add_to(b, 1, "239.9.0.1");
+	assert_string_equal(run(b), "open-in open-out publish filter join");
+	assert_string_equal(kinds(b), "i");
+}
+
+/* Own sockets for three quarters, then by host, then that of the interface. */
+static void test_sharing(void **state)
+{
+	struct bench *b = *state;
+	static const char *const to[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4",
+					 "10.0.0.4", "10.0.0.5", "10.0.0.4"};
+
+	links(b, 4);
+	for (unsigned i = 0; i < 7; i++)
+		add_to(b, i + 1, to[i]);
+	run(b);
+	assert_string_equal(kinds(b), "ooohhih");
+	assert_string_equal(run(b), "");
+	/* One goes: the next that shares gets its own, the rest stay as they are. */
+	remove_first(b);
+	run(b);
+	assert_string_equal(kinds(b), "ooohih");
+	assert_string_equal(run(b), "");
+	for (unsigned i = 0; i < 3; i++)
+		remove_first(b);
+	run(b);
+	assert_string_equal(kinds(b), "ooo"); /* and none is left shared */
+	assert_string_equal(run(b), "");
+	assert_int_equal(b->c->outlets.sockets, 3);
+}
+
+/* A refusal is said, costs nothing else, and is not repeated for each output at once. */
+static void test_refused(void **state)
+{
+	struct bench *b = *state;
+
+	links(b, 100);
+	b->refuse = IPC_OPEN_OUTLET;
+	b->with = EMFILE;
+	add_to(b, 1, "239.9.0.1");
+	assert_string_equal(run(b), "open-in open-out open-outlet publish filter join");
+	assert_true(b->c->rec.failed);
+	b->refuse = 0;
+	assert_string_equal(run(b), "");
+	assert_int_equal(control_reconcile(b->c, b->c->outlets.retry_ns), 0);
+	assert_string_equal(serve(b), "open-outlet");
+	assert_string_equal(run(b), "");
+}
+
+/* While its interface is down nothing is opened, and what is open stays. */
+static void test_link_down(void **state)
+{
+	struct bench *b = *state;
+
+	links(b, 100);
+	set_link(b, 3, "out0", false);
+	add_to(b, 1, "239.9.0.1");
+	assert_string_equal(run(b), "open-in open-out publish filter join");
+	set_link(b, 3, "out0", true);
+	assert_string_equal(run(b), "open-outlet publish");
+	set_link(b, 3, "out0", false);
+	assert_string_equal(run(b), "publish");
+	assert_string_equal(kinds(b), "o");
+	delete_link(b, 3);
+	assert_string_equal(run(b), "publish close-outlet close-out");
+}
+
+/* The supervisor says from which address it is connected; another socket when that goes. */
+static void test_addresses(void **state)
+{
+	struct bench *b = *state;
+	struct control_netif *n = &b->c->netif;
+
+	links(b, 100);
+	add_address(b, 3, "10.0.0.7");
+	b->value = htonl(0x0a000007);
+	add_to(b, 1, "239.9.0.1");
+	run(b);
+	add_address(b, 3, "10.0.0.8");
+	add_address(b, 2, "10.0.1.8");
+	assert_string_equal(run(b), "");
+	n->addrs[0] = n->addrs[--n->n_addrs]; /* 10.0.0.7 is gone */
+	b->value = 0;                         /* and the next one has none */
+	assert_string_equal(run(b), "open-outlet");
+	assert_string_equal(run(b), "");
+	add_address(b, 3, "10.0.0.9");
+	b->value = htonl(0x0a000009);
+	assert_string_equal(run(b), "open-outlet");
+	assert_string_equal(run(b), "");
+}
+
+/* A new control takes the same ids again, own and shared, and asks for each once. */
+static void test_restored(void **state)
+{
+	struct bench *b = *state;
+	struct control_outlets before;
+
+	links(b, 4);
+	for (unsigned i = 1; i <= 6; i++)
+		add_to(b, i, i < 5 ? "10.0.0.1" : "10.0.0.2");
+	run(b);
+	assert_string_equal(kinds(b), "ooohii");
+	before = b->c->outlets;
+	memset(&b->c->outlets, 0, sizeof(b->c->outlets));
+	control_reconcile_fini(&b->c->rec);
+	memset(&b->c->rec, 0, sizeof(b->c->rec));
+	ruleset_free(b->c->rules);
+	b->c->rules = ruleset_new();
+	assert_int_equal(control_restore(b->c, b->snapshot, 5), 0);
+	b->c->outlets.budget = 4;
+	assert_non_null(strstr(run(b), "open-outlet open-outlet open-outlet open-outlet"));
+	assert_memory_equal(b->c->outlets.of, before.of, sizeof(before.of));
+	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
+		assert_memory_equal(&b->c->outlets.at[i].is, &before.at[i].is,
+				    sizeof(before.at[i].is));
+	assert_string_equal(run(b), "");
+}
+
+/* Many outputs come and go; the count of sockets and the ids stay right. */
+static void test_many(void **state)
+{
+	struct bench *b = *state;
+
+	links(b, 40);
+	for (unsigned round = 0; round < 30; round++) {
+		unsigned open = 0;
+
+		for (unsigned i = 0; i < 20; i++) {
+			char to[32];
+
+			snprintf(to, sizeof(to), "10.0.%u.%u", i % 7, round % 3 + 1);
+			add_to(b, round % 2 * 100 + i + 1, to);
+		}
+		run(b);
+		for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
+			open += b->c->outlets.at[i].open;
+		assert_int_equal(b->c->outlets.sockets, open);
+		assert_in_range(open, 20, 40);
+		assert_int_equal(strspn(kinds(b), "oh"), strlen(kinds(b)));
+		for (unsigned i = 0; round && i < 20; i++)
+			remove_first(b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sharing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restored, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_publish.c - snapshots, restarts, and configurations as a whole
+ *
+ * Links: daemon/control/loop.c
+ * Links: daemon/control/wiring.c
+ * Links: core/rules/wiring.c
+ * Links: daemon/control/standin.c
+ * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
+ * Links: daemon/control/output.c
+ * Links: daemon/control/filter.c
+ * Links: daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: daemon/control/join.c daemon/control/publish.c daemon/control/snapshot.c
+ * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
+ * Links: daemon/control/netif_parse.c daemon/control/load.c
+ * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
+ * Links: core/rules/ruleset_cycle.c
+ * Links: core/rules/ruleset_restore.c core/rules/slot_pool.c core/rules/rule.c core/base/addr.c
+ * Links: core/base/complaint.c
+ * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/rules/steer.c core/base/ipc.c
+ * Links: core/base/statpage.c
+ * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
+ * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
+ * Links: daemon/control/outlet.c
+ */
+#include "tests/unit/control/control_bench.h"
+
+/* The hash that each worker must report is the one that it computes from the snapshot. */
+static void test_expected_hashes(void **state)
+{
+	struct bench *b = *state;
+	struct snapshot_view v;
+
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	for (uint16_t i = 0; i < 40; i++)
+		add_rule(b, "in0", "239.1.1.1", 5000 + i, "out0");
+	run(b);
+	v = view_of(b);
+	assert_int_equal(v.generation, b->c->pub.generation);
+	assert_int_equal(v.n_rules, 40);
+	for (unsigned w = 0; w < 4; w++) {
+		uint64_t want = snapshot_hash_worker(&v, w);
+
+		assert_true(want != 0);
+		assert_true(b->c->pub.history[1].hash[w] == want);
+	}
+	assert_true((fcntl(b->snapshot, F_GET_SEALS) & F_SEAL_WRITE) != 0);
+}
+
+/* A control that is started again repeats its predecessor's requests and changes nothing. */
+static void test_restore(void **state)
+{
+	struct bench *b = *state;
+	struct snapshot_view before, after;
+	int fd;
+
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_rule(b, "in0", "239.1.1.2", 5000, "out0");
+	add_rule(b, "in0", "239.1.1.3", 5000, "out0");
+	ruleset_remove(b->c->rules, ruleset_at(b->c->rules, 0)->rule.id);
+	use_settings(b, "{\"steering\":{\"in0\":\"cpu\"},\"pinning\":{\"in0\":[1,3]}}");
+	run(b);
+	before = view_of(b);
+	fd = dup(b->snapshot);
+
+	teardown(state);
+	setup(state);
+	b = *state;
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	assert_int_equal(control_restore(b->c, fd, 999999999), 0);
+	close(fd);
+	assert_int_equal(b->c->pub.generation, before.generation);
+	assert_string_equal(run(b), "open-in open-out publish filter join join");
+	assert_string_equal(run(b), "");
+	after = view_of(b);
+	assert_int_equal(after.n_rules, 2);
+	assert_int_equal(after.generation, before.generation + 1);
+	assert_true(after.hash == before.hash);
+	assert_memory_equal(after.rules, before.rules, 2 * sizeof(*after.rules));
+	assert_memory_equal(after.outputs, before.outputs, 2 * sizeof(*after.outputs));
+	assert_memory_equal(after.ifaces, before.ifaces, 2 * sizeof(*after.ifaces));
+
+	/* A new rule takes nobody's slot, and an incarnation that was never used. */
+	add_rule(b, "in0", "239.1.1.4", 5000, "out0");
+	assert_true(ruleset_at(b->c->rules, 2)->incarnation > 999999999);
+	assert_int_not_equal(ruleset_at(b->c->rules, 2)->slot, ruleset_at(b->c->rules, 0)->slot);
+	assert_int_not_equal(ruleset_at(b->c->rules, 2)->slot, ruleset_at(b->c->rules, 1)->slot);
+}
+
+/* The link went away while no control was there: its sockets are not asked for. */
+static void test_restore_without_link(void **state)
+{
+	struct bench *b = *state;
+	int fd;
+
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	run(b);
+	fd = dup(b->snapshot);
+	teardown(state);
+	setup(state);
+	b = *state;
+	set_link(b, 3, "out0", true);
+	assert_int_equal(control_restore(b->c, fd, 1), 0);
+	close(fd);
+	assert_string_equal(run(b), "open-out publish");
+	assert_string_equal(run(b), "");
+}
+
+/* A worker that is further than an answer waits for has what the answer is about. */
+static void test_confirmed(void **state)
+{
+	struct bench *b = *state;
+	struct worker_page *page = make_page(b, 0);
+
+	b->c->workers = 1;
+	for (uint16_t i = 0; i < 3; i++) {
+		add_rule(b, "in0", "239.1.1.1", 5000 + i, "out0");
+		run(b);
+	}
+	page->generation = 2;
+	page->hash = b->c->pub.history[2].hash[0];
+	assert_true(control_publish_confirmed(b->c, 0, 1));
+	assert_true(control_publish_confirmed(b->c, 0, 2));
+	assert_false(control_publish_confirmed(b->c, 0, 3));
+	page->hash++;
+	assert_false(control_publish_confirmed(b->c, 0, 1));
+	free(page);
+	b->c->stats.worker[0].mem = NULL;
+}
+
+/* All or nothing: a circle made by the second rule leaves the first out, too. */
+static void test_load_all_or_nothing(void **state)
+{
+	static const char text[] =
+		"{\"rules\":[{\"input\":{\"interface\":\"lo\",\"group\":\"239.1.1.1\",\"port\":1},"
+		"\"outputs\":[{\"interface\":\"lo\",\"group\":\"239.1.1.2\",\"port\":2}]},"
+		"{\"input\":{\"interface\":\"lo\",\"group\":\"239.1.1.2\",\"port\":2},"
+		"\"outputs\":[{\"interface\":\"lo\",\"group\":\"239.1.1.1\",\"port\":1}]}]}";
+	struct bench *b = *state;
+	struct complaint cpl = {0};
+	struct config cfg = {0};
+	size_t counts[LOAD_COUNTS];
+	int ret;
+
+	ret = config_parse(text, sizeof(text) - 1, &cfg, &cpl);
+	if (ret == 0) {
+		assert_int_equal(control_load(b->c, &cfg, true, counts, &cpl), -ELOOP);
+		assert_non_null(strstr(cpl.field, "rules[1]"));
+		config_fini(&cfg);
+	}
+	assert_int_equal(ruleset_count(b->c->rules), 0);
+	assert_false(b->c->dirty);
+}
+
+/* Two rules exchange their names: no order of single changes does that. */
+static void test_load_exchanges_names(void **state)
+{
+	static const char form[] =
+		"{\"rules\":[{\"id\":\"x\",\"name\":\"%s\",\"input\":{\"interface\":\"a\","
+		"\"group\":\"239.1.1.1\",\"port\":1},"
+		"\"outputs\":[{\"interface\":\"b\",\"group\":\"239.1.1.9\",\"port\":2}]},"
+		"{\"id\":\"y\",\"name\":\"%s\",\"input\":{\"interface\":\"a\","
+		"\"group\":\"239.1.1.2\",\"port\":1},"
+		"\"outputs\":[{\"interface\":\"b\",\"group\":\"239.1.1.9\",\"port\":2}]}]}";
+	static const char *const names[2][2] = {{"left", "right"}, {"right", "left"}};
+	static const size_t want[2][LOAD_COUNTS] = {{2, 0, 0, 0}, {0, 2, 0, 0}};
+	struct bench *b = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct complaint cpl = {0};
+		struct config cfg = {0};
+		size_t counts[LOAD_COUNTS];
+		char text[1024];
+
+		snprintf(text, sizeof(text), form, names[i][0], names[i][1]);
+		assert_int_equal(config_parse(text, strlen(text), &cfg, &cpl), 0);
+		assert_int_equal(control_load(b->c, &cfg, true, counts, &cpl), 0);
+		assert_memory_equal(counts, want[i], sizeof(counts));
+		config_fini(&cfg);
+	}
+	assert_string_equal(ruleset_find_id(b->c->rules, "x")->rule.name, "right");
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_expected_hashes),      T(test_restore),
+		T(test_restore_without_link), T(test_confirmed),
+		T(test_load_all_or_nothing),  T(test_load_exchanges_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

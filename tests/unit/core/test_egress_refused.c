@@ -1,0 +1,618 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_egress_refused.c - what becomes of a send that the kernel refuses
+ *
+ * Links: core/relay/egress.c core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
+ * Links: core/rules/snapshot_parse.c
+ * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
+ * Links: core/relay/past.c core/relay/refusal.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/relay/outlet.h"
+#include "tests/unit/core/egress_batch_fixture.h"
+
+static int error, error_calls;
+
+static int refuse_all(struct fake_kernel *k, const struct fake_send *s)
+{
+	return s->port == PORT ? error : 0;
+}
+
+static int refuse_segments(struct fake_kernel *k, const struct fake_send *s)
+{
+	return s->port == PORT && s->segment ? error : 0;
+}
+
+/* The first @error_calls sends fail, whatever they are. */
+static int refuse_first(struct fake_kernel *k, const struct fake_send *s)
+{
+	if (s->port != PORT || error_calls == 0)
+		return 0;
+	error_calls--;
+	return error;
+}
+
+/* Three runs of one flow: 46 datagrams, 46 and 8. */
+static void offer_three_runs(void)
+{
+	add_many(100, 1400);
+	flush();
+}
+
+#define MANY OUTLET_PATIENCE
+
+/*
+ * Attempts for three runs of 46, 46 and 8: what ICMP can cause is tried again, and that
+ * often only until it is known to stay; what UDP_SEGMENT can cause goes singly then.
+ */
+static const struct {
+	const char *name;
+	int error;
+	enum send_drop drop;
+	uint32_t attempts;
+} errors[] = {
+	{"EAGAIN", EAGAIN, SEND_DROP_WOULD_BLOCK, 3},
+	{"ENOBUFS", ENOBUFS, SEND_DROP_QUEUE_FULL, 3},
+	{"ENODEV", ENODEV, SEND_DROP_NO_INTERFACE, 3},
+	{"ENETDOWN", ENETDOWN, SEND_DROP_NO_INTERFACE, 3},
+	{"EPERM", EPERM, SEND_DROP_REFUSED, 3},
+	{"EADDRNOTAVAIL", EADDRNOTAVAIL, SEND_DROP_NO_SOURCE, 3},
+	{"ENOMEM", ENOMEM, SEND_DROP_OTHER, 3},
+	{"ECONNREFUSED", ECONNREFUSED, SEND_DROP_PORT_UNREACHABLE, MANY + 5},
+	{"EACCES", EACCES, SEND_DROP_REFUSED, MANY + 5},
+	{"EHOSTUNREACH", EHOSTUNREACH, SEND_DROP_UNREACHABLE, MANY + 5},
+	{"ENETUNREACH", ENETUNREACH, SEND_DROP_UNREACHABLE, MANY + 5},
+	{"EHOSTDOWN", EHOSTDOWN, SEND_DROP_OTHER, MANY + 5},
+	{"ENONET", ENONET, SEND_DROP_OTHER, MANY + 5},
+	{"ENOPROTOOPT", ENOPROTOOPT, SEND_DROP_OTHER, MANY + 5},
+	{"EPROTO", EPROTO, SEND_DROP_OTHER, MANY + 5},
+	{"EINVAL", EINVAL, SEND_DROP_NO_SOURCE, 3 + 100},
+	{"EMSGSIZE", EMSGSIZE, SEND_DROP_TOO_BIG, MANY + 5 + 2 * 100},
+	{"EIO", EIO, SEND_DROP_OTHER, 1 + 100},
+	{"EOPNOTSUPP", EOPNOTSUPP, SEND_DROP_OTHER, MANY + 1 + 2 * 100},
+};
+
+/* An error that stays: every datagram is counted under its reason, the other output goes on. */
+static void lasting_errors(void **state)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		const bool gso = errors[i].error == EIO || errors[i].error == EOPNOTSUPP;
+		uint32_t attempts = 0;
+
+		start(errors[i].name, 2, false);
+		error = errors[i].error;
+		env->k->refuse = refuse_all;
+		offer_three_runs();
+		check_complete(1);
+		if (env->rule->outputs[0].counters->drops[errors[i].drop] != 100)
+			fail_msg("%s: %lu counted", name,
+				 (unsigned long)env->rule->outputs[0]
+					 .counters->drops[errors[i].drop]);
+		for (uint32_t s = 0; s < env->k->n_log; s++)
+			attempts += env->k->log[s].port == PORT;
+		if (attempts != errors[i].attempts)
+			fail_msg("%s: %u attempts, not %u", name, attempts, errors[i].attempts);
+		assert_int_equal(env->page->gso_fallbacks, gso);
+		assert_int_equal(env->page->egress.calls, env->k->n_log);
+		/* It is over: the output recovers by itself. */
+		env->k->refuse = NULL;
+		env->k->n_log = 0;
+		add_many(10, 1400);
+		flush();
+		assert_int_equal(env->rule->outputs[0].counters->sent, 10);
+		assert_int_equal(env->k->n_log, gso ? 11 : 2);
+		stop();
+	}
+}
+
+/* Errors that only UDP_SEGMENT meets, or that strike once, lose nothing and keep the order. */
+static void harmless_errors(void **state)
+{
+	static const struct {
+		const char *name;
+		int error, calls; /* calls 0: every UDP_SEGMENT send */
+	} cases[] = {
+		{"EIO", EIO, 0},
+		{"EOPNOTSUPP", EOPNOTSUPP, 0},
+		{"EMSGSIZE", EMSGSIZE, 0},
+		{"EINVAL", EINVAL, 0},
+		{"one ECONNREFUSED on the last run", ECONNREFUSED, 1},
+		{"three EHOSTUNREACH", EHOSTUNREACH, 3},
+		{"fifty EMSGSIZE", EMSGSIZE, 50},
+		{"fifty EOPNOTSUPP", EOPNOTSUPP, 50},
+		{"fifty ENONET", ENONET, 50},
+		{"fifty EPROTO", EPROTO, 50},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		start(cases[i].name, 2, false);
+		add_many(100, 1400);
+		flush();
+		error = cases[i].error;
+		error_calls = cases[i].calls;
+		env->k->refuse = error_calls ? refuse_first : refuse_segments;
+		if (cases[i].calls == 1 || cases[i].calls == 50)
+			add_many(40, 1400); /* one run: what follows it could overtake it */
+		else
+			add_many(100, 1400);
+		flush();
+		check_all_complete();
+		if (!(env->page->send_retries > 0))
+			fail_msg("%s: nothing was sent again", name);
+		/* What an ICMP message can cause changes no lasting state. */
+		if (error_calls == 0 && cases[i].calls)
+			assert_int_equal(env->page->gso_fallbacks, 0);
+		stop();
+	}
+}
+
+/* What UDP_SEGMENT sends of output 0 there were in the last batch. */
+static uint32_t segment_sends(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < env->k->n_log; i++)
+		n += env->k->log[i].port == PORT && env->k->log[i].segment;
+	env->k->n_log = 0;
+	return n;
+}
+
+/* UDP_SEGMENT that was refused is put off, for longer each time, and comes back by itself. */
+static void refused_gso_heals(void **state)
+{
+	static const struct {
+		uint64_t at_ms;
+		bool refused;
+		uint32_t tried;
+	} rows[] = {
+		{5000, true, 1},  {5900, true, 0},  {6000, true, 1},   {7999, true, 0},
+		{8000, true, 1},  {11999, true, 0}, {12000, false, 3}, {12001, false, 3},
+		{12002, true, 3}, {13001, true, 0}, {13002, false, 3},
+	};
+
+	start("EIO heals", 2, false);
+	error = EIO;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint32_t tried = rows[i].tried;
+		uint32_t n;
+
+		env->k->refuse = rows[i].refused ? refuse_segments : NULL;
+		egress_set_time(env->k->egress, rows[i].at_ms * NS_PER_MS);
+		offer_three_runs();
+		n = segment_sends();
+		/* Known to work, all three are queued before the first is refused. */
+		if (n != tried)
+			fail_msg("at %lu ms: %u sends, not %u", (unsigned long)rows[i].at_ms, n,
+				 tried);
+	}
+	check_law();
+	assert_int_equal(env->page->gso_fallbacks, 2); /* said when it begins */
+	assert_int_equal(env->rule->outputs[0].counters->sent, env->n_sent);
+	check_complete(1);
+	stop();
+}
+
+static void gso_is_put_off_for_a_minute_at_most(void **state)
+{
+	uint64_t at_ns = NS_PER_S;
+	uint32_t tried = 0;
+
+	start("EIO for an hour", 1, false);
+	error = EIO;
+	env->k->refuse = refuse_segments;
+	for (unsigned second = 0; second < 3600; second++, at_ns += NS_PER_S) {
+		egress_set_time(env->k->egress, at_ns);
+		add_many(2, 100);
+		flush();
+		tried += segment_sends();
+	}
+	assert_in_range(tried, 3600 / 64, 3600 / 64 + 8);
+	assert_int_equal(env->page->gso_fallbacks, 1);
+	check_all_complete();
+	stop();
+}
+
+/* What one output's socket meets, or what is known of it, is not another's. */
+static void own_sockets(void **state)
+{
+	start("own sockets", 3, false);
+	for (uint32_t o = 0; o < 3; o++)
+		give_outlet(o, OUTLET_OWN, o != 1);
+	error = EIO;
+	env->k->refuse = refuse_segments;
+	offer_three_runs();
+	check_all_complete();
+	for (uint32_t i = 0; i < env->k->n_log; i++) {
+		const struct fake_send *s = &env->k->log[i];
+
+		assert_int_equal(s->sock, OWN_SOCK + s->port - PORT);
+		/* TTL and DSCP are the socket's, the source address may change. */
+		assert_int_equal(s->other_control, s->port == PORT + 1 ? 2 * CMSG_SPACE(sizeof(int))
+								       : MATCH_SOURCE_BYTES);
+	}
+	segment_sends();
+	/* A new socket: nothing is known of it. */
+	give_outlet(0, OUTLET_OWN, true);
+	env->k->refuse = NULL;
+	offer_three_runs();
+	assert_int_equal(segment_sends(), 3);
+	check_all_complete();
+	stop();
+}
+
+/* A socket that is not, or no more, for this output is not used for it. */
+static void others_sockets(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t iface, to;
+		uint16_t port;
+		enum outlet_kind kind;
+		bool used;
+	} rows[] = {
+		{"its own", 0, GROUP + 1, PORT, OUTLET_OWN, true},
+		{"other port", 0, GROUP + 1, PORT + 1, OUTLET_OWN, false},
+		{"other host", 0, GROUP + 2, PORT, OUTLET_OWN, false},
+		{"other interface", 1, GROUP + 1, PORT, OUTLET_OWN, false},
+		{"of its host", 0, GROUP + 1, 0, OUTLET_HOST, true},
+		{"of another host", 0, GROUP + 2, 0, OUTLET_HOST, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct ipc_outlet as = {.id = 40,
+					      .kind = (uint8_t)rows[i].kind,
+					      .iface = rows[i].iface,
+					      .to_be = htonl(rows[i].to),
+					      .port = rows[i].port};
+
+		start(rows[i].name, 1, false);
+		give_outlet(0, OUTLET_OWN, false);
+		egress_set_outlet(env->k->egress, &as, OWN_SOCK);
+		add_many(1, 100);
+		flush();
+		if (env->k->log[0].sock != (rows[i].used ? OWN_SOCK : 100))
+			fail_msg("%s: sent by %d", name, env->k->log[0].sock);
+		egress_set_outlet(env->k->egress, &as, -1);
+		add_many(1, 100);
+		flush();
+		assert_int_equal(env->k->log[1].sock, 100);
+		check_all_complete();
+		stop();
+	}
+}
+
+/* A destination that was damaged in memory is not where a connected socket sends. */
+static void damaged_destination(void **state)
+{
+	start("damaged destination", 1, false);
+	give_outlet(0, OUTLET_OWN, true);
+	env->rule->outputs[0].to.sin_port = htons(PORT + 7);
+	add_many(3, 100);
+	flush();
+	check_all_complete();
+	stop();
+}
+
+#define HOST 0x0a020304u
+
+static int closed_port_pending, closed_port_error;
+
+/* Each datagram that is taken is answered with an error, which the next send meets. */
+static int refuse_closed_port(struct fake_kernel *k, const struct fake_send *s)
+{
+	const bool pending = closed_port_pending;
+
+	if (s->port != PORT)
+		return 0;
+	closed_port_pending = !pending;
+	return pending ? closed_port_error : 0;
+}
+
+/* A port that nobody has: each error is one datagram that was not delivered after all. */
+static void closed_port(void **state)
+{
+	static const struct {
+		const char *name;
+		enum outlet_kind kind;
+		uint32_t group;
+		uint64_t counted; /* of 100 single datagrams */
+		int error;
+		enum send_drop drop;
+	} rows[] = {
+		{"unicast, own", OUTLET_OWN, HOST, 99, ECONNREFUSED, SEND_DROP_PORT_UNREACHABLE},
+		{"host, own", OUTLET_OWN, HOST, 99, EHOSTUNREACH, SEND_DROP_UNREACHABLE},
+		{"net, own", OUTLET_OWN, HOST, 99, ENETUNREACH, SEND_DROP_UNREACHABLE},
+		{"no delivery, own", OUTLET_OWN, HOST, 0, EPROTO, SEND_DROP_OTHER},
+		{"unicast, host", OUTLET_HOST, HOST, 0, ECONNREFUSED, SEND_DROP_PORT_UNREACHABLE},
+		{"unicast, interface", OUTLET_INTERFACE, HOST, 0, ECONNREFUSED,
+		 SEND_DROP_PORT_UNREACHABLE},
+		/* Nobody answers a multicast: they are forged. */
+		{"multicast", OUTLET_OWN, GROUP + 1, 0, ECONNREFUSED, SEND_DROP_PORT_UNREACHABLE},
+		{"multicast, host", OUTLET_OWN, GROUP + 1, 0, EHOSTUNREACH, SEND_DROP_UNREACHABLE},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct egress_counters *c;
+
+		start(rows[i].name, 2, false);
+		env->rule->outputs[0].rec.group = table_addr(rows[i].group);
+		if (rows[i].kind != OUTLET_INTERFACE)
+			give_outlet(0, rows[i].kind, rows[i].kind == OUTLET_OWN);
+		closed_port_pending = 0;
+		closed_port_error = rows[i].error;
+		env->k->refuse = refuse_closed_port;
+		for (unsigned n = 0; n < 100; n++) {
+			add_many(1, 100);
+			flush();
+		}
+		c = env->rule->outputs[0].counters;
+		if (c->drops[rows[i].drop] != rows[i].counted || c->sent != 100 - rows[i].counted ||
+		    c->bytes != 100 * c->sent)
+			fail_msg("%s: %lu counted, %lu sent", name,
+				 (unsigned long)c->drops[rows[i].drop], (unsigned long)c->sent);
+		check_complete(1);
+		/* All were sent, each once. */
+		assert_int_equal(env->k->n_got, 2 * env->n_sent);
+		/* Of a run, one for each error. */
+		add_many(40, 100);
+		flush();
+		assert_int_equal(c->drops[rows[i].drop], rows[i].counted + (rows[i].counted > 0));
+		stop();
+	}
+}
+
+/* Larger than the MTU: sent as fragments, counted, and said once. */
+static void fragmented(void **state)
+{
+	struct snapshot_output o;
+
+	start("fragmented", 3, false);
+	add_many(4, 2000);
+	add_many(4, 1472);
+	flush();
+	check_all_complete();
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(env->rule->outputs[i].counters->fragmented, i < 2 ? 4 : 0);
+	assert_int_equal(env->page->egress.fragmented, 8);
+	for (unsigned n = 0; n < 2; n++) {
+		assert_true(egress_next_fragmented(env->k->egress, &o));
+		assert_in_range(o.port, PORT, PORT + 1);
+	}
+	assert_false(egress_next_fragmented(env->k->egress, &o));
+	add_many(4, 2000);
+	flush();
+	assert_false(egress_next_fragmented(env->k->egress, &o));
+	assert_int_equal(env->page->egress.fragmented, 16);
+	stop();
+}
+
+/* The MTU shrank: this run goes out singly, the next is tried whole again. */
+static void smaller_mtu(void **state)
+{
+	start("MTU shrank", 1, false);
+	env->k->payload_max = 1000;
+	add_many(10, 1400);
+	flush();
+	assert_int_equal(env->k->n_log, MANY + 1 + 10);
+	env->k->payload_max = 0;
+	add_many(10, 1400);
+	flush();
+	assert_int_equal(env->k->n_log, MANY + 2 + 10);
+	check_all_complete();
+	stop();
+}
+
+/* A kernel of 64 segments refuses a larger send once; then runs are made to fit. */
+static void old_kernel(void **state)
+{
+	start("64 segments", 1, false);
+	env->k->segments_max = EGRESS_SEGMENTS_OLD;
+	add(1000, 10);
+	flush();
+	assert_int_equal(env->k->n_log, 101);
+	env->k->n_log = 0;
+	add(400, 10);
+	add(400, 10);
+	add(240, 10);
+	flush();
+	assert_int_equal(env->k->n_log, 2);
+	assert_int_equal(env->k->log[0].datagrams, 40);
+	assert_int_equal(env->k->log[1].datagrams, 64);
+	add(1000, 10); /* a super-datagram too large for it */
+	flush();
+	check_all_complete();
+	assert_int_equal(env->page->gso_fallbacks, 0);
+	stop();
+}
+
+/* EINVAL on a small run is not about the number of segments. */
+static void limit_stays(void **state)
+{
+	start("limit stays", 1, false);
+	error = EINVAL;
+	error_calls = 1;
+	env->k->refuse = refuse_first;
+	add_many(10, 100);
+	flush();
+	env->k->n_log = 0;
+	add(1000, 10);
+	flush();
+	assert_int_equal(env->k->n_log, 1);
+	check_all_complete();
+	stop();
+}
+
+/*
+ * What follows a refused run and would be taken itself must not overtake it, whatever
+ * the kernel refuses it for, and not in the batches after that either.
+ */
+static void nothing_overtakes_a_refused_run(void **state)
+{
+	static const struct {
+		const char *name;
+		int error; /* of every UDP_SEGMENT send; 0: the kernel's limits refuse */
+		uint32_t payload_max, segments_max;
+		struct {
+			uint32_t bytes, segment, times;
+		} in[5];
+	} cases[] = {
+		{"a single, EIO", EIO, 0, 128, {{1000, 1000, 5}, {1200, 1200, 1}}},
+		{"a single, EINVAL", EINVAL, 0, 128, {{1000, 1000, 5}, {1200, 1200, 1}}},
+		{"a single, EMSGSIZE", 0, 900, 128, {{1000, 1000, 5}, {1200, 1200, 1}}},
+		{"an empty one", EIO, 0, 128, {{1000, 1000, 5}, {0, 0, 1}, {9, 9, 1}}},
+		{"the last of 47", EIO, 0, 128, {{1400, 1400, 47}}},
+		{"smaller segments", 0, 900, 128, {{1000, 1000, 5}, {900, 300, 1}}},
+		{"smaller ones before", 0, 900, 128, {{500, 500, 3}, {950, 950, 2}, {990, 990, 1}}},
+		{"fewer segments", 0, 0, 64, {{1000, 10, 1}, {240, 10, 3}}},
+		{"fewer segments before", 0, 0, 64, {{300, 10, 1}, {2000, 20, 1}, {400, 20, 2}}},
+		{"datagrams above the MTU", EIO, 0, 128, {{1000, 1000, 5}, {4000, 4000, 1}}},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		start(cases[i].name, 3, false);
+		error = cases[i].error;
+		env->k->refuse = error ? refuse_segments : NULL;
+		env->k->payload_max = cases[i].payload_max;
+		env->k->segments_max = cases[i].segments_max;
+		for (unsigned batch = 0; batch < 3; batch++) {
+			for (unsigned s = 0; cases[i].in[s].times; s++)
+				for (uint32_t n = 0; n < cases[i].in[s].times; n++)
+					add(cases[i].in[s].bytes, cases[i].in[s].segment);
+			flush();
+		}
+		if (!env->page->send_retries)
+			fail_msg("%s: nothing was refused", name);
+		check_all_complete();
+		stop();
+	}
+}
+
+/* An interface that is known to take such runs is not asked again, nor a single send ever. */
+static void what_is_proven_costs_nothing(void **state)
+{
+	start("proven", 2, false);
+	add_many(100, 1400);
+	flush();
+	assert_int_equal(env->k->drains, 2); /* one to find out, one for the rest */
+	env->k->drains = 0;
+	for (unsigned batch = 0; batch < 3; batch++) {
+		add_many(100, 1400);
+		add_many(3, 300);
+		add(1000, 1000);
+		flush();
+	}
+	assert_int_equal(env->k->drains, 3);
+	check_all_complete();
+	stop();
+
+	start("singles", 1, false);
+	for (uint32_t bytes = 100; bytes < 110; bytes++)
+		add(bytes, bytes);
+	flush();
+	assert_int_equal(env->k->drains, 1);
+	check_all_complete();
+	stop();
+}
+
+/* A proven interface that refuses after all is in doubt again from the next batch on. */
+static void a_refusal_ends_the_proof(void **state)
+{
+	uint32_t first;
+
+	start("proof ended", 1, false);
+	add_many(10, 1000);
+	flush();
+	env->k->payload_max = 900;
+	for (unsigned batch = 0; batch < 2; batch++) {
+		first = env->k->n_got;
+		add_many(5, 1000);
+		add(1200, 1200);
+		flush();
+		assert_int_equal(env->k->n_got, first + 6);
+		/* What is refused in the midst of a batch may be overtaken there, but only there.
+		 */
+		assert_int_equal(env->k->got[batch ? first + 5 : first].bytes, 1200);
+	}
+	stop();
+}
+
+/* Every send fails at once and has to be sent again, while none is free. */
+static void out_of_sends_while_refused(void **state)
+{
+	static const int codes[] = {EIO, EMSGSIZE, ECONNREFUSED};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		start("refused when full", 3, false);
+		error = codes[i];
+		error_calls = 4096;
+		env->k->refuse = codes[i] == ECONNREFUSED ? refuse_first : refuse_segments;
+		for (uint32_t n = 0; n < 1300; n++) { /* a run of three each */
+			add(3000, 1000);
+			env->items[env->n_items - 1].segment_bytes = 1000;
+			if (n % 50 == 49)
+				flush();
+		}
+		flush();
+		check_complete(1);
+		check_complete(2);
+		if (codes[i] != ECONNREFUSED)
+			check_complete(0);
+		stop();
+	}
+}
+
+/* Slots come back after every kind of end: many more sends than slots, refused in turn. */
+static int refuse_in_turn(struct fake_kernel *k, const struct fake_send *s)
+{
+	static const int codes[] = {0, EAGAIN, EMSGSIZE, ECONNREFUSED, 0, ENOBUFS, EINVAL, EPERM};
+
+	return codes[k->n_log % 8];
+}
+
+static void nothing_leaks(void **state)
+{
+	start("refused in turn", 3, false);
+	env->k->refuse = refuse_in_turn;
+	for (unsigned round = 0; round < 60; round++) {
+		add_many(30, 1000);
+		add(2500, 1000);
+		add_many(3, 0);
+		add(3000, 1500);
+		add_many(70, 1);
+		flush();
+		check_law();
+		check_back();
+	}
+	stop();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lasting_errors),
+		cmocka_unit_test(harmless_errors),
+		cmocka_unit_test(refused_gso_heals),
+		cmocka_unit_test(gso_is_put_off_for_a_minute_at_most),
+		cmocka_unit_test(own_sockets),
+		cmocka_unit_test(others_sockets),
+		cmocka_unit_test(damaged_destination),
+		cmocka_unit_test(closed_port),
+		cmocka_unit_test(fragmented),
+		cmocka_unit_test(smaller_mtu),
+		cmocka_unit_test(old_kernel),
+		cmocka_unit_test(limit_stays),
+		cmocka_unit_test(nothing_overtakes_a_refused_run),
+		cmocka_unit_test(what_is_proven_costs_nothing),
+		cmocka_unit_test(a_refusal_ends_the_proof),
+		cmocka_unit_test(out_of_sends_while_refused),
+		cmocka_unit_test(nothing_leaks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

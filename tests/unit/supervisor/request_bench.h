@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * request_bench.h - a supervisor that is asked as control asks it
+ *
+ * Messages go through a real channel and ipc_recv(); privileged calls (priv_fake.h) and
+ * the processes are replaced.  Include it after cmocka.h, in one file of a program.
+ */
+#ifndef TESTS_UNIT_SUPERVISOR_REQUEST_BENCH_H
+#define TESTS_UNIT_SUPERVISOR_REQUEST_BENCH_H
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/supervisor.h"
+#include "tests/unit/supervisor/priv_fake.h"
+
+/* What the processes were told. */
+static struct {
+	int started, failed, announced, killed;
+} told;
+
+void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
+{
+}
+
+void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum log_facility f,
+		 const char *fmt, ...)
+{
+}
+
+static uint64_t bench_now_ns;
+
+uint64_t supervisor_now_ns(void)
+{
+	return bench_now_ns;
+}
+
+void supervisor_fail(struct supervisor *s)
+{
+	told.failed++;
+}
+
+void supervisor_announce(struct supervisor *s)
+{
+	told.announced++;
+}
+
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
+{
+	c->ending = why;
+	told.killed++;
+}
+
+int upgrade_begin(struct supervisor *s)
+{
+	return -EBUSY;
+}
+
+int child_start(struct supervisor *s, struct child *c)
+{
+	told.started++;
+	return 0;
+}
+
+int worker_make_memory(struct supervisor *s, unsigned workers)
+{
+	return 0;
+}
+
+void control_give_page(struct supervisor *s, unsigned worker)
+{
+}
+
+int stand_in_begin(struct supervisor *s, unsigned worker, unsigned by)
+{
+	return 0;
+}
+
+void worker_await(struct supervisor *s)
+{
+}
+
+bool worker_sync(struct supervisor *s, unsigned worker)
+{
+	return true;
+}
+
+uint64_t worker_sync_all(struct supervisor *s)
+{
+	return 2; /* worker 1 is busy */
+}
+
+static struct supervisor *sup;
+static struct iface_page page;
+static int channel[2];
+
+static int setup(void **state)
+{
+	memset(&fake, 0, sizeof(fake));
+	memset(&told, 0, sizeof(told));
+	memset(&page, 0, sizeof(page));
+	bench_now_ns = NS_PER_S;
+	sup = calloc(1, sizeof(*sup));
+	sup->iface_page = &page;
+	sup->snapshot_fd = -1;
+	supervisor_no_sockets(sup);
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, channel);
+}
+
+static int teardown(void **state)
+{
+	iface_fini(sup);
+	outlet_fini(sup);
+	join_fini(&sup->joins);
+	if (sup->snapshot_fd >= 0)
+		close(sup->snapshot_fd);
+	free(sup);
+	close(channel[0]);
+	close(channel[1]);
+	return 0;
+}
+
+static uint64_t reply_value;
+
+/* Sends @m as control would; the status of the reply, or what ipc_recv() refused it with. */
+static inline int ask(struct ipc_msg m, int fd)
+{
+	struct ipc_msg got;
+	int got_fd, ret;
+
+	assert_int_equal(ipc_send(channel[0], &m, fd), 0);
+	ret = ipc_recv(channel[1], IPC_FROM_CONTROL, &got, &got_fd);
+	if (ret != 1)
+		return ret;
+	ret = request_serve(sup, &got, &got_fd, &reply_value);
+	if (got_fd >= 0)
+		close(got_fd);
+	return ret;
+}
+
+static inline struct ipc_msg iface_msg(enum ipc_type type, uint32_t slot, uint64_t mask)
+{
+	return (struct ipc_msg){
+		.type = type,
+		.iface = {.slot = slot, .ifindex = 5, .mtu = 1500, .worker_mask = mask}};
+}
+
+static inline void configure(unsigned workers)
+{
+	struct ipc_msg m = {.type = IPC_CONFIGURE, .configure = {.workers = workers}};
+
+	assert_int_equal(ask(m, -1), 0);
+}
+
+static inline int memory(const void *head, size_t head_len, size_t size, int seals)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	if (head_len)
+		assert_int_equal(pwrite(fd, head, head_len, 0), head_len);
+	if (seals)
+		assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+#endif

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_iface.c - inputs and outputs, opened and closed as control asks for them
+ *
+ * A refused request must change nothing, and what is closed leaves nothing behind.
+ *
+ * Links: daemon/supervisor/probe.c
+ * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
+ * Links: daemon/supervisor/request.c daemon/supervisor/iface.c daemon/supervisor/membership.c
+ * Links: daemon/supervisor/stats.c daemon/supervisor/handover_field.c core/base/ipc.c
+ * Links: core/base/addr.c
+ * Links: core/rules/steer.c
+ * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
+ * Links: daemon/supervisor/outlet.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/supervisor/descriptor_reserve.h"
+#include "tests/unit/supervisor/request_bench.h"
+
+static void test_inputs(void **state)
+{
+	struct ipc_msg bad_ifindex = iface_msg(IPC_OPEN_INPUT, 0, 1);
+	uint64_t first;
+
+	bad_ifindex.iface.ifindex = 0;
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), -ERANGE); /* no workers */
+	configure(2);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, MCR_MAX_IFACES, 1), -1), -ERANGE);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 0), -1), -ERANGE);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 4), -1), -ERANGE);
+	assert_int_equal(ask(bad_ifindex, -1), -ERANGE);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), -ENOENT);
+	assert_int_equal(fake.packet_sockets, 0);
+
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	first = sup->input[0].incarnation;
+	assert_true(first != 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), -EEXIST);
+	assert_int_equal(sup->input[0].incarnation, first);
+	/* Opening reads the counters once, and this reads them again. */
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
+	assert_int_equal(page.slot[0].all.delivered, 2 * 14);
+	assert_int_equal(page.slot[0].all.socket_queue, 2 * 6);
+	assert_int_equal(page.queue[0].all[0], 6);
+	assert_int_equal(page.queue[0].all[1], 6);
+	assert_int_equal(page.queue[0].all[2], 0);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_int_equal(page.slot[0].all.delivered, 2 * 21);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	assert_true(sup->input[0].incarnation > first);
+}
+
+/* A control that was restarted asks for it in another way: the sockets stay, others are chosen. */
+static void test_input_wanted_in_another_way(void **state)
+{
+	static const uint64_t masks[] = {3, 1, 2, 3};
+	uint64_t last = 0;
+
+	configure(2);
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		struct ipc_msg want = iface_msg(IPC_OPEN_INPUT, 0, masks[i]);
+
+		assert_int_equal(ask(want, -1), 0);
+		assert_true(sup->input[0].incarnation > last);
+		last = sup->input[0].incarnation;
+		for (unsigned w = 0; w < 2; w++)
+			assert_true(sup->input[0].sock[w] >= 0);
+		assert_int_equal(fake.n_members, __builtin_popcountll(masks[i]));
+		assert_int_equal(ask(want, -1), -EEXIST);
+		assert_true(sup->input[0].incarnation == last);
+	}
+}
+
+/* Counters of a slot go on; those of a device begin when it gets the slot. */
+static void test_slot_handed_on(void **state)
+{
+	struct ipc_msg other = iface_msg(IPC_OPEN_INPUT, 0, 1);
+	struct iface_slot_stats *s = &page.slot[0];
+
+	configure(1);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_int_equal(s->all.delivered, 14);
+	assert_int_equal(iface_counts_own(s).delivered, 14);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	assert_int_equal(iface_counts_own(s).delivered, 21); /* it goes on */
+
+	/* In place of one that is open: what it counted until now is its own. */
+	other.iface.ifindex++;
+	assert_int_equal(ask(other, -1), 0);
+	assert_int_equal(s->ifindex, other.iface.ifindex);
+	assert_int_equal(s->before.delivered, 28);
+	assert_int_equal(s->all.delivered, 35);
+	assert_int_equal(iface_counts_own(s).delivered, 7);
+	assert_int_equal(iface_counts_own(s).socket_queue, 3);
+	assert_int_equal(s->all.socket_queue, 15);
+	assert_int_equal(page.queue[0].all[0], 15);
+	assert_int_equal(page.queue[0].before[0], 12);
+
+	/* One that cannot be opened takes nothing. */
+	other.iface.ifindex++;
+	fake.fail_packet_socket_at = fake.packet_sockets + 1;
+	assert_int_equal(ask(other, -1), -ENODEV);
+	assert_int_equal(s->ifindex, other.iface.ifindex - 1);
+}
+
+static void test_input_undone(void **state)
+{
+	configure(3);
+	fake.fail_packet_socket_at = 3;
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 1, 7), -1), -ENODEV);
+	assert_int_equal(sup->input[1].incarnation, 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(sup->input[1].sock[i], -1);
+}
+
+/* The kernel brings a frame to the socket that was made last first; see daemon/supervisor/stats.c.
+ */
+static void test_counting_sockets_first(void **state)
+{
+	configure(2);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	assert_string_equal(fake.made, "cccppg");
+}
+
+/* What changes is steered otherwise: no socket is closed, so nothing in its queue is lost. */
+static void test_changed_in_place(void **state)
+{
+	struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+	uint64_t incarnation;
+	int first;
+
+	configure(3);
+	fake.gro = (struct priv_gro_state){0};
+	assert_int_equal(ask(m, -1), 0);
+	assert_string_equal(fake.made, "cccpg");
+	first = sup->input[0].sock[0];
+	incarnation = sup->input[0].incarnation;
+
+	/* Two workers more, of which the last is made a member first. */
+	m.iface.worker_mask = 5;
+	assert_int_equal(ask(m, -1), 0);
+	m.iface.worker_mask = 6;
+	m.iface.steering = STEER_CPU;
+	assert_int_equal(ask(m, -1), 0);
+	assert_string_equal(fake.made, "cccpgpapa");
+	assert_int_equal(fake.copied, 2);
+	assert_int_equal(sup->input[0].sock[0], first);
+	assert_true(sup->input[0].incarnation > incarnation);
+	assert_int_equal(fake.steering, STEER_CPU);
+	assert_int_equal(fake.n_members, 2);
+	assert_int_equal(fake.members[0], 2);
+	assert_int_equal(fake.members[1], 1);
+
+	/* Buffers only grow; GRO is put back to what was found, whatever it was meanwhile. */
+	m.iface.gro = GRO_ON;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(reply_value, 1);
+	assert_int_equal(sup->input[0].buf_class, BUF_SUPER);
+	m.iface.gro = GRO_OFF;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(sup->input[0].buf_class, BUF_SUPER);
+	assert_false(fake.gro.udp_forwarding);
+	m.iface.gro = GRO_ON;
+	assert_int_equal(ask(m, -1), 0);
+	assert_true(fake.gro.udp_forwarding);
+	assert_int_equal(sup->input[0].sock[0], first);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_false(fake.gro.gro || fake.gro.udp_forwarding);
+	assert_int_equal(sup->input[0].sock[0], -1);
+}
+
+/* Nothing changes when one more socket cannot be had. */
+static void test_change_refused(void **state)
+{
+	struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+
+	configure(2);
+	assert_int_equal(ask(m, -1), 0);
+	m.iface.worker_mask = 3;
+	fake.fail_packet_socket_at = fake.packet_sockets + 1;
+	assert_int_equal(ask(m, -1), -ENODEV);
+	assert_int_equal(sup->input[0].iface.worker_mask, 1);
+	assert_true(sup->input[0].incarnation && sup->input[0].sock[0] >= 0);
+	fake.fanout_error = -EINVAL;
+	assert_int_equal(ask(m, -1), -ENETDOWN);
+	assert_int_equal(sup->input[0].sock[1], -1);
+	fake.fanout_error = 0;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(fake.n_members, 2);
+}
+
+/* What nobody has taken when an input is closed counts as lost in its queue. */
+static void test_left_in_queue(void **state)
+{
+	configure(1);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	memset(&page.slot[0].all, 0, sizeof(page.slot[0].all));
+	fake.queued = 5;
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+	assert_int_equal(page.slot[0].all.delivered, 7 - 5);
+	assert_int_equal(page.slot[0].all.socket_queue, 3 + 5);
+}
+
+static void test_buffers_and_gro(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t mtu;
+		bool found, fraglist, supers;
+		enum ipc_gro gro;
+		int error;
+		enum buf_class expect;
+		bool on;
+		int sets; /* until the input is closed */
+	} rows[] = {
+		{"ethernet", 1500, false, false, false, GRO_LEAVE, 0, BUF_SMALL, false, 0},
+		{"largest small", 2024, false, false, false, GRO_LEAVE, 0, BUF_SMALL, false, 0},
+		{"one more", 2025, false, false, false, GRO_LEAVE, 0, BUF_JUMBO, false, 0},
+		{"largest jumbo", 9192, false, false, false, GRO_LEAVE, 0, BUF_JUMBO, false, 0},
+		{"beyond jumbo", 9193, false, false, false, GRO_LEAVE, 0, BUF_SUPER, false, 0},
+		{"GRO found on", 1500, true, false, false, GRO_LEAVE, 0, BUF_SUPER, true, 0},
+		{"switched on", 1500, false, false, false, GRO_ON, 0, BUF_SUPER, true, 2},
+		{"on already", 1500, true, false, false, GRO_ON, 0, BUF_SUPER, true, 0},
+		{"may not", 1500, false, false, false, GRO_ON, -EPERM, BUF_SMALL, false, 1},
+		{"switched off", 1500, true, false, false, GRO_OFF, 0, BUF_SMALL, false, 2},
+		{"may not, off", 1500, true, false, false, GRO_OFF, -EPERM, BUF_SUPER, true, 1},
+		{"supers", 1500, false, false, true, GRO_LEAVE, 0, BUF_SUPER, false, 0},
+		{"supers, off", 1500, false, false, true, GRO_OFF, 0, BUF_SMALL, false, 0},
+		{"fraglist", 1500, false, true, false, GRO_OFF, 0, BUF_SUPER, false, 0},
+	};
+
+	configure(1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+
+		print_message("  %s\n", rows[i].name);
+		fake.gro = (struct priv_gro_state){rows[i].found, rows[i].found, rows[i].fraglist};
+		fake.gro_error = rows[i].error;
+		fake.gro_sets = 0;
+		m.iface.mtu = rows[i].mtu;
+		m.iface.supers = rows[i].supers;
+		m.iface.gro = rows[i].gro;
+		assert_int_equal(ask(m, -1), 0);
+		assert_int_equal(sup->input[0].buf_class, rows[i].expect);
+		assert_int_equal(reply_value, rows[i].on);
+		assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+		assert_int_equal(fake.gro_sets, rows[i].sets);
+		assert_int_equal(fake.gro.udp_forwarding, rows[i].found);
+	}
+}
+
+/* The device has gone, and what came back has its index only. */
+static void test_lost_device(void **state)
+{
+	const struct ipc_msg verify_all = {.type = IPC_VERIFY};
+	struct ipc_msg open = iface_msg(IPC_OPEN_INPUT, 0, 3);
+
+	configure(2);
+	fake.bound_to = (int)open.iface.ifindex;
+	assert_int_equal(ask(open, -1), 0);
+	assert_int_equal(ask(verify_all, -1), 0);
+	assert_int_equal(reply_value, 0);
+	assert_true(sup->input[0].incarnation);
+	fake.bound_to = -1;
+	/* Soon after the last time nothing is looked at; for another control it is. */
+	assert_int_equal(ask(verify_all, -1), 0);
+	assert_true(sup->input[0].incarnation);
+	sup->round++;
+	assert_int_equal(ask(verify_all, -1), 0);
+	assert_int_equal(reply_value, 1);
+	assert_int_equal(sup->input[0].incarnation, 0);
+	assert_int_equal(sup->input[0].sock[0], -1);
+	assert_int_equal(ask(open, -1), 0);
+}
+
+/* Before Linux 6.2 a frame that GRO has merged cannot be read. */
+static void test_gro_that_cannot_be_read(void **state)
+{
+	static const struct {
+		const char *name;
+		bool found;
+		enum ipc_gro gro;
+		int sets;
+	} rows[] = {
+		{"asked for", false, GRO_ON, 0},
+		{"found on", true, GRO_LEAVE, 2},
+		{"found on and asked for", true, GRO_ON, 2},
+		{"off", false, GRO_LEAVE, 0},
+	};
+
+	configure(1);
+	sup->supers_unreadable = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
+
+		print_message("  %s\n", rows[i].name);
+		fake.gro = (struct priv_gro_state){rows[i].found, rows[i].found, false};
+		fake.gro_sets = 0;
+		m.iface.mtu = 1500;
+		m.iface.gro = rows[i].gro;
+		assert_int_equal(ask(m, -1), 0);
+		assert_int_equal(reply_value, 0);
+		assert_false(fake.gro.udp_forwarding);
+		assert_int_equal(sup->input[0].buf_class, BUF_SMALL);
+		assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
+		assert_int_equal(fake.gro_sets, rows[i].sets);
+		assert_int_equal(fake.gro.udp_forwarding, rows[i].found);
+	}
+}
+
+static void test_outputs(void **state)
+{
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), -EINVAL);
+	configure(2);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_OUTPUT, 0, 0), -1), -ENOENT);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 0, 0), -1), -EEXIST);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_OUTPUT, 0, 0), -1), 0);
+	assert_int_equal(sup->output[0].sock[1], -1);
+}
+
+/* A control that died had opened what its successor asks for otherwise, or not at all. */
+static void test_next_control(void **state)
+{
+	struct ipc_msg ready = {.type = IPC_READY}, other = iface_msg(IPC_OPEN_INPUT, 0, 3);
+	struct ipc_msg smaller = iface_msg(IPC_OPEN_INPUT, 1, 3);
+	uint64_t first[2];
+
+	configure(2);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, i, 3), -1), 0);
+		assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, i, 0), -1), 0);
+	}
+	first[0] = sup->input[0].incarnation;
+	first[1] = sup->input[1].incarnation;
+	sup->round++;
+	/* Another interface has the slot by now: what was open there must not be taken for it. */
+	other.iface.ifindex++;
+	assert_int_equal(ask(other, -1), 0);
+	assert_true(sup->input[0].incarnation > first[0]);
+	assert_int_equal(sup->input[0].iface.ifindex, other.iface.ifindex);
+	other.type = IPC_OPEN_OUTPUT;
+	assert_int_equal(ask(other, -1), 0);
+	assert_int_equal(sup->output[0].ifindex, other.iface.ifindex);
+	/* Buffers that are larger than necessary do. */
+	smaller.iface.mtu--;
+	assert_int_equal(ask(smaller, -1), -EEXIST);
+	assert_int_equal(sup->input[1].incarnation, first[1]);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 2, 3), -1), -EEXIST);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 2, 0), -1), -EEXIST);
+
+	assert_int_equal(ask(ready, -1), 0);
+	assert_true(sup->input[0].incarnation && sup->output[0].incarnation);
+	assert_int_equal(sup->input[1].incarnation, first[1]);
+	assert_int_equal(sup->output[1].incarnation, 0);
+	assert_true(sup->input[2].incarnation && sup->output[2].incarnation);
+	assert_int_equal(sup->input[3].incarnation, 0);
+	assert_int_equal(sup->output[3].sock[1], -1);
+}
+
+/* What no rule wants: all IPv4 UDP less what two packet sockets with 10 each took. */
+static void test_unclaimed(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t counted;
+		uint64_t foreign, not_matched;
+	} rows[] = {
+		{"all wanted", 20, 20, 20},
+		{"some unwanted", 25, 45, 50},
+		{"the counting socket was read too early", 17, 62, 67},
+		{"and makes up for it", 23, 85, 90},
+		{"exactly", 21, 106, 112},
+	};
+
+	configure(2);
+	fake.counted = 20;
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 3), -1), 0);
+	memset(&page.slot[0], 0, sizeof(page.slot[0]));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		print_message("  %s\n", rows[i].name);
+		fake.counted = rows[i].counted;
+		assert_int_equal(ask((struct ipc_msg){.type = IPC_REFRESH_STATS}, -1), 0);
+		assert_int_equal(page.slot[0].all.not_ipv4_udp, rows[i].foreign);
+		assert_int_equal(page.slot[0].all.not_matched, rows[i].not_matched);
+	}
+}
+
+static void test_filters(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t n;
+		size_t size;
+		int attach_error, status;
+		uint64_t coarse;
+	} rows[] = {
+		{"exact", 5, 8 + 5 * 8, 0, 0, 0},
+		{"too big for the kernel", 80, 8 + 80 * 8, -ENOMEM, 0, 1},
+		{"refused by the kernel", 80, 8 + 80 * 8, -EINVAL, -EINVAL, 0},
+		{"shorter than announced", 5, 8 + 4 * 8, 0, -EINVAL, 0},
+		{"longer than announced", 5, 8 + 6 * 8, 0, -EINVAL, 0},
+		{"no header", 5, 7, 0, -EINVAL, 0},
+		{"none", 0, 8, 0, -EINVAL, 0},
+		{"beyond BPF_MAXINSNS", 4097, 8 + 4097 * 8, 0, -EINVAL, 0},
+		{"size overflows", 0xffffffff, 8 + 8, 0, -EINVAL, 0},
+	};
+	int pair[2], fd;
+
+	configure(1);
+	fd = memory(NULL, 0, 64, 0);
+	assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), fd), -ENOENT);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
+	/* Without a descriptor the message is not one. */
+	assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), -1), -EBADMSG);
+	/* Reading a pipe would block for ever. */
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), pair[0]), -EPERM);
+	close(fd);
+	close(pair[0]);
+	close(pair[1]);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct filter_file head = {.n = rows[i].n};
+		size_t len = rows[i].size < sizeof(head) ? rows[i].size : sizeof(head);
+		int before = fake.filters;
+
+		print_message("  %s\n", rows[i].name);
+		fake.filter_error = rows[i].attach_error;
+		fd = memory(&head, len, rows[i].size, 0);
+		assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), fd), rows[i].status);
+		assert_int_equal(reply_value, rows[i].coarse);
+		if (rows[i].status && !rows[i].attach_error)
+			assert_int_equal(fake.filters, before);
+		close(fd);
+	}
+}
+
+/* Inputs and outputs leave the reserve alone, whole or not at all, and open when there is room. */
+static void test_reserve(void **state)
+{
+	const struct ipc_msg in = iface_msg(IPC_OPEN_INPUT, 0, 3);
+	const struct ipc_msg out = iface_msg(IPC_OPEN_OUTPUT, 0, 0);
+	int lowest;
+
+	configure(2);
+	lowest = some_fd();
+	close(lowest);
+	/* Room for three sockets beside the reserve: an input takes four, an output two. */
+	descriptor_reserve_set(0);
+	descriptor_reserve_set(descriptor_budget() - (unsigned)lowest - 3);
+	assert_int_equal(ask(in, -1), -EMFILE);
+	assert_int_equal(sup->input[0].incarnation, 0);
+	assert_int_equal(some_fd(), lowest); /* nothing was left open */
+	close(lowest);
+	assert_int_equal(ask(out, -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 1, 0), -1), -EMFILE);
+	assert_int_equal(sup->output[1].incarnation, 0);
+	/* What is open stays so, and what is refused opens when there is room. */
+	assert_int_equal(ask(out, -1), -EEXIST);
+	assert_int_equal(ask(iface_msg(IPC_CLOSE_OUTPUT, 0, 0), -1), 0);
+	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 1, 0), -1), 0);
+	descriptor_reserve_set(0);
+	assert_int_equal(ask(in, -1), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_inputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_input_wanted_in_another_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slot_handed_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_input_undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counting_sockets_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changed_in_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_change_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_left_in_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_buffers_and_gro, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_device, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gro_that_cannot_be_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_outputs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_next_control, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unclaimed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_worker.c - a worker gets what there is, once, sockets before snapshot
+ *
+ * The worker's end of a real channel is read here.  Its send buffer is made small,
+ * so that it is full in the middle of a sync.
+ *
+ * Links: daemon/supervisor/worker_channel.c daemon/supervisor/standin.c core/base/ipc.c
+ * Links: core/base/addr.c
+ * Links: core/base/statpage.c core/base/counters.c
+ * Links: daemon/supervisor/outlet.c daemon/supervisor/descriptor_reserve.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/rules/snapshot.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/supervisor.h"
+
+static struct supervisor *sup;
+static const struct options no_options;
+static int worker_end, some_fd, killed, states, spawn_done, rings_moved;
+static bool wants_room;
+static enum ipc_ending last_why;
+
+void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
+{
+}
+
+uint64_t supervisor_now_ns(void)
+{
+	static uint64_t now_ns;
+
+	return now_ns += 1000000;
+}
+
+bool limit_take(struct supervisor *s, enum limit_kind kind)
+{
+	return true;
+}
+
+int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *connected)
+{
+	*from_be = as->source_be;
+	*connected = true;
+	return fcntl(some_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int child_memfd(const char *name, size_t size)
+{
+	return -ENOMEM;
+}
+
+int rings_make_all(struct supervisor *s, unsigned workers)
+{
+	return 0;
+}
+
+int rings_describe(const struct worker *w)
+{
+	return fcntl(some_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void rings_in_use(struct worker *w)
+{
+	rings_moved++;
+}
+
+void child_kill(struct supervisor *s, struct child *c)
+{
+	killed++;
+}
+
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
+{
+	last_why = why;
+	killed++;
+}
+
+void child_hung_up(struct supervisor *s, struct child *c)
+{
+	killed++;
+}
+
+void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable)
+{
+	wants_room = writable;
+}
+
+void control_worker_state(struct supervisor *s, unsigned worker)
+{
+	states++;
+}
+
+void control_spawn_done(struct supervisor *s, int status, uint64_t value)
+{
+	spawn_done++;
+}
+
+static int setup(void **state)
+{
+	int pair[2], bytes = 1; /* the kernel makes it its minimum */
+
+	killed = states = spawn_done = rings_moved = 0;
+	wants_room = false;
+	sup = calloc(1, sizeof(*sup));
+	sup->options = &no_options;
+	sup->workers = 1;
+	sup->snapshot_fd = -1;
+	some_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		sup->input[i].sock[0] = sup->output[i].sock[0] = -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) < 0)
+		return -1;
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	sup->child[0] = (struct child){.channel = pair[0], .pidfd = -1, .stat_fd = -1, .pid = 1};
+	worker_end = pair[1];
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	close(worker_end);
+	close(sup->child[0].channel);
+	close(some_fd);
+	free(sup);
+	return 0;
+}
+
+static void open_input(unsigned slot, uint64_t incarnation)
+{
+	sup->input[slot].incarnation = incarnation;
+	sup->input[slot].iface = (struct ipc_iface){.slot = slot, .ifindex = slot + 1};
+	sup->input[slot].sock[0] = some_fd;
+}
+
+static void publish(void)
+{
+	sup->snapshot_fd = some_fd;
+	sup->snapshot = (struct ipc_publish){1, sizeof(struct snapshot_header)};
+	sup->snapshot_serial++;
+}
+
+/* The next message at the worker's end; its slot, or -1 when it is not @type; -2 for none. */
+static int next(enum ipc_type type)
+{
+	struct ipc_msg m;
+	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	if (ret != 1)
+		return -2;
+	return m.type == type ? (int)m.input.slot : -1;
+}
+
+static void test_difference(void **state)
+{
+	sup->child[0].ready = true;
+	open_input(3, 1);
+	publish();
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next(IPC_INPUT), 3);
+	assert_true(next(IPC_SNAPSHOT) >= 0);
+	assert_int_equal(next(IPC_INPUT), -2);
+
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next(IPC_INPUT), -2); /* nothing twice */
+
+	open_input(3, 2);
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next(IPC_INPUT_CLOSE), 3);
+	assert_int_equal(next(IPC_INPUT), 3);
+
+	sup->input[3].incarnation = 0;
+	sup->input[3].sock[0] = -1;
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next(IPC_INPUT_CLOSE), 3);
+
+	sup->output[4].incarnation = 3;
+	sup->output[4].ifindex = 9;
+	sup->output[4].sock[0] = some_fd;
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next(IPC_OUTPUT), 4);
+	assert_int_equal(next(IPC_OUTPUT), -2);
+}
+
+static void open_outlet(unsigned id, uint64_t incarnation)
+{
+	struct egress_outlet *o = &sup->outlet[id];
+
+	free(o->sock);
+	*o = (struct egress_outlet){.incarnation = incarnation,
+				    .as = {.worker_mask = 1,
+					   .id = id,
+					   .ifindex = 1,
+					   .to_be = 1,
+					   .port = 1,
+					   .ttl = 1,
+					   .kind = OUTLET_OWN},
+				    .sock = calloc(1, sizeof(int))};
+	o->sock[0] = some_fd;
+	sup->worker[0].outlet_due[id / 64] |= 1ull << id % 64;
+}
+
+/* As next(), for messages about outlets: the id. */
+static int next_outlet(enum ipc_type type)
+{
+	struct ipc_msg m;
+	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	if (ret != 1)
+		return -2;
+	return m.type == type ? (int)m.outlet.id : -1;
+}
+
+/*
+ * Outlets are told of when they are due, once, before the snapshot that speaks of them; a
+ * fresh worker gets all, after its first snapshot.
+ */
+static void test_outlets(void **state)
+{
+	sup->child[0].ready = true;
+	open_outlet(100, 5);
+	open_outlet(63, 6);
+	publish();
+	assert_true(worker_sync(sup, 0));
+	assert_true(next(IPC_SNAPSHOT) >= 0);
+	assert_int_equal(next_outlet(IPC_OUTLET), 63);
+	assert_int_equal(next_outlet(IPC_OUTLET), 100);
+	open_outlet(64, 6);
+	publish();
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), 64);
+	assert_true(next(IPC_SNAPSHOT) >= 0);
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+
+	/* Another socket takes the place of the first without a close. */
+	open_outlet(100, 7);
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), 100);
+	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+
+	outlet_forget(sup, 0);
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET), 63);
+	assert_int_equal(next_outlet(IPC_OUTLET), 64);
+	assert_int_equal(next_outlet(IPC_OUTLET), 100);
+
+	sup->outlet[63].incarnation = 0;
+	sup->worker[0].outlet_due[0] = 1ull << 63;
+	assert_true(worker_sync(sup, 0));
+	assert_int_equal(next_outlet(IPC_OUTLET_CLOSE), 63);
+	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+	/* Every message counts, as it does for the worker: 5, 1, 3 and 1 of them. */
+	assert_int_equal(sup->worker[0].sent, 10);
+	free(sup->outlet[63].sock);
+	free(sup->outlet[64].sock);
+	free(sup->outlet[100].sock);
+}
+
+/* As test_busy(), with more outlets than the channel takes. */
+static void test_busy_outlets(void **state)
+{
+	unsigned got = 0, rounds = 0;
+	int id;
+
+	sup->child[0].ready = true;
+	for (unsigned i = 0; i < 300; i++)
+		open_outlet(i, i + 1);
+	publish();
+	while (!worker_sync(sup, 0)) {
+		assert_true(++rounds < 300);
+		if (rounds == 1)
+			assert_true(next(IPC_SNAPSHOT) >= 0);
+		while ((id = next_outlet(IPC_OUTLET)) != -2)
+			assert_int_equal(id, got++);
+	}
+	assert_true(rounds > 1);
+	while ((id = next_outlet(IPC_OUTLET)) != -2)
+		assert_int_equal(id, got++);
+	assert_int_equal(got, 300);
+	for (unsigned i = 0; i < 300; i++)
+		free(sup->outlet[i].sock);
+}
+
+static void test_not_ready(void **state)
+{
+	publish();
+	assert_int_equal(worker_sync_all(sup), 1);
+	assert_int_equal(next(IPC_SNAPSHOT), -2);
+}
+
+/* A worker that does not read delays nobody and loses nothing. */
+static void test_busy(void **state)
+{
+	unsigned got = 0, rounds = 0;
+	int slot;
+
+	sup->child[0].ready = true;
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		open_input(i, i + 1);
+	publish();
+	while (!worker_sync(sup, 0)) {
+		assert_true(wants_room);
+		assert_true(sup->worker[0].behind);
+		assert_true(++rounds < MCR_MAX_IFACES);
+		while ((slot = next(IPC_INPUT)) != -2)
+			assert_int_equal(slot, got++);
+	}
+	assert_true(rounds > 1);
+	assert_false(wants_room);
+	while ((slot = next(IPC_INPUT)) >= 0)
+		assert_int_equal(slot, got++);
+	assert_int_equal(slot, -1); /* the snapshot, after the last socket */
+	assert_int_equal(got, MCR_MAX_IFACES);
+	assert_int_equal(killed, 0);
+}
+
+static void test_messages(void **state)
+{
+	struct ipc_msg ready = {.type = IPC_READY}, other = {.type = IPC_SPAWN};
+
+	publish();
+	assert_int_equal(ipc_send(worker_end, &ready, -1), 0);
+	worker_readable(sup, 0);
+	assert_true(sup->child[0].ready);
+	assert_int_equal(states, 1);
+	assert_int_equal(rings_moved, 1);
+	assert_int_equal(spawn_done, 1);
+	assert_true(next(IPC_SNAPSHOT) >= 0);
+	assert_int_equal(killed, 0);
+	assert_int_equal(ipc_send(worker_end, &ready, -1), 0);
+	worker_readable(sup, 0);
+	assert_int_equal(killed, 1);
+	assert_int_equal(last_why, END_MESSAGE);
+	assert_int_equal(ipc_send(worker_end, &other, -1), 0);
+	worker_readable(sup, 0);
+	assert_int_equal(killed, 2);
+	assert_int_equal(send(worker_end, "short", 5, 0), 5);
+	worker_readable(sup, 0);
+	assert_int_equal(killed, 3);
+	assert_int_equal(ipc_send(worker_end, &ready, some_fd), 0); /* a descriptor too many */
+	worker_readable(sup, 0);
+	assert_int_equal(killed, 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_outlets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_busy_outlets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_messages, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
