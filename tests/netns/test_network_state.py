@@ -375,8 +375,8 @@ def away_and_back(t, device):
 def flows_and_is_joined(t, sides, name):
     """Its datagrams arrive again, and the kernel has its group: within seconds, by itself."""
     had = sides.sinks[name].received()
-    t.wait_until(lambda: sides.sinks[name].received() > had, 10, f"{name} flows again")
-    t.wait_until(lambda: STREAM["a"][1] in memberships(t, "relay", "in1"), 10, "joined again")
+    t.wait_until(lambda: sides.sinks[name].received() > had, BACK_S, f"{name} flows again")
+    t.wait_until(lambda: STREAM["a"][1] in memberships(t, "relay", "in1"), BACK_S, "joined again")
 
 
 @scenario("an interface leaves and returns under the same index while control is away",
