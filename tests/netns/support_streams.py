@@ -36,5 +36,5 @@ def stream_of_each(t, relay, group, out_group, rate=4000):
 def flow_on(t, sinks):
     """Returns when each of {worker: sink} has received more than it had."""
     had = {n: sink.received() for n, sink in sinks.items()}
-    t.wait_until(lambda: all(sink.received() >= had[n] + FLOWING for n, sink in sinks.items()), 10,
+    t.wait_until(lambda: all(sink.received() >= had[n] + FLOWING for n, sink in sinks.items()), 30,
                  "streams flow")
