@@ -20,7 +20,7 @@ BURST_S = 0.05  # what a silent rule saves up; see core/relay/limiter.h
 
 
 def all_received(t, relay, count):
-    t.wait_until(lambda: relay.stats()["totals"]["received"] >= count, 20, "all received")
+    t.wait_until(lambda: relay.stats()["totals"]["received"] >= count, 60, "all received")
 
 
 def limited(t, limit, **traffic):
@@ -36,13 +36,13 @@ def limited(t, limit, **traffic):
     elapsed_s = time.monotonic() - began
     stats = t.conservation(relay)
     delivered = stats["totals"]["sent"]
-    report = sink.finish(delivered)
+    report = sink.finish(delivered, deadline_s=40)
     t.equal(report["received"], delivered, "received by the sink")
     t.equal(nonzero(stats["totals"]["drops"]),
             nonzero({"rate_limited": sent["sent"] - delivered}), "drops")
     t.equal((stats["rules"][0]["rate_limited"], stats["rules"][0]["shed"]),
             (sent["sent"] - delivered, 0), "counted at the rule")
-    relay.stop()
+    relay.stop(deadline_s=40)
     return report, elapsed_s
 
 
@@ -64,21 +64,21 @@ def is_fair(t, report, elapsed_s, per_s, saved_up):
            + ("" if gapless else ": how much must pass is not known"))
 
 
-@scenario("a limit of one datagram a second", topology="chain3")
+@scenario("a limit of one datagram a second", topology="chain3", deadline_s=300)
 def one(t):
     """Of 200 datagrams one passes at once, and one more for each second that it takes."""
     report, elapsed_s = limited(t, {"pps": 1}, rate=1000, count=200, size=200)
     t.between(report["received"], 1, 1 + int(elapsed_s), f"delivered in {elapsed_s:.3f} s")
 
 
-@scenario("a limit above the rate", topology="chain3")
+@scenario("a limit above the rate", topology="chain3", deadline_s=300)
 def none(t):
     """A limit that the stream keeps cuts nothing."""
     report, _ = limited(t, {"pps": 100000, "bps": 10 ** 9}, rate=5000, count=2000, size=200)
     t.equal(report["received"], 2000, "delivered")
 
 
-@scenario("a limit in datagrams a second", topology="chain3")
+@scenario("a limit in datagrams a second", topology="chain3", deadline_s=300)
 def pps(t):
     """5,000 a second offered, 1,000 a second pass, and what was saved up before."""
     is_fair(t, *limited(t, {"pps": 1000}, rate=5000, count=5000, size=200), 1000, BURST_S * 1000)
@@ -105,9 +105,9 @@ def shared_by(t, workers, cpus, pps, **traffic):
     took = [one["received"] for one in stats["workers"]]
     t.equal(sum(count > 0 for count in took), min(workers, len(cpus)), "workers that took part")
     t.equal(nonzero(stats["totals"]["drops"]), {"rate_limited": total - delivered}, "drops")
-    report = sink.finish(delivered)
+    report = sink.finish(delivered, deadline_s=40)
     t.equal(report["received"], delivered, "received by the sink")
-    relay.stop()
+    relay.stop(deadline_s=40)
     return report, elapsed_s
 
 
@@ -116,7 +116,7 @@ def two_cpus(t):
         t.skip("needs two CPUs")
 
 
-@scenario("a limit that several workers share", topology="chain3")
+@scenario("a limit that several workers share", topology="chain3", deadline_s=300)
 def shared(t):
     """Steering by CPU brings a rule's datagrams to every worker: the limit is that of all."""
     two_cpus(t)
@@ -125,7 +125,7 @@ def shared(t):
         is_fair(t, report, elapsed_s, 1000, BURST_S * 1000)
 
 
-@scenario("a burst that several workers share", topology="chain3")
+@scenario("a burst that several workers share", topology="chain3", deadline_s=300)
 def shared_burst(t):
     """One worker alone may use up all of it; and two together have one, not one each."""
     two_cpus(t)
@@ -136,7 +136,7 @@ def shared_burst(t):
     t.between(report["received"], 1, 1 + int(elapsed_s), f"delivered by two in {elapsed_s:.3f} s")
 
 
-@scenario("a limit in bits a second", topology="chain3")
+@scenario("a limit in bits a second", topology="chain3", deadline_s=300)
 def bps(t):
     """1,000-byte datagrams at 4,000 a second under 8 Mb/s: a quarter passes."""
     # What is saved up is at least one datagram of the largest size.

@@ -256,7 +256,7 @@ def loops(t):
     add(t, relay, last)
 
 
-@scenario("both directions of one group", topology="chain3")
+@scenario("both directions of one group", topology="chain3", deadline_s=300)
 def both_directions(t):
     """Two rules between two interfaces: a stream from either side arrives once, at the other."""
     # The generator's kernel takes only what it could answer (RPF).
@@ -273,10 +273,10 @@ def both_directions_of(t, relay):
     for sender, receiver, way in (("gen", "sink", there), ("sink", "gen", back)):
         sink = t.sink(receiver, "eth0", "239.5.5.5", 5000)
         t.gen(sender, "eth0", "239.5.5.5", 5000, count=300, rate=3000, size=200)
-        t.clean(sink.finish(300), 300, f"from {sender}")
+        t.clean(sink.finish(300, deadline_s=40), 300, f"from {sender}")
         t.equal(rules_by_id(relay)[way["rule_id"]]["matched"], 300, f"matched from {sender}")
     t.conservation(relay)
-    relay.stop()
+    relay.stop(deadline_s=40)
 
 
 def refused_as_circle(t, relay, one, what):
