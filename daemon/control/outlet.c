@@ -269,7 +269,8 @@ static void outlet_opened(void *ctx, const struct ipc_msg *request, int status, 
 	t->retry_ns = now_ns + RETRY_NS;
 	log_limited(&limit, now_ns, SEV_WARNING, FAC_EGRESS,
 		    "an output shares the socket of its interface: its own cannot be opened: %s",
-		    strerror(-status));
+		    status == -ENOSPC || status == -EMFILE ? "too few descriptors are free"
+							   : strerror(-status));
 }
 
 static bool may_open(const struct control *c, const struct control_outlet *x)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -250,13 +251,38 @@ void control_stats_tick(struct control *c, uint64_t now_ns)
 	control_super_request(&c->super, &msg, -1, stats_line, c);
 }
 
+/* Appends " name N" to a list; what does not fit is left out. */
+static void add_count(char *list, size_t size, const char *name, uint64_t n)
+{
+	const size_t used = strlen(list);
+
+	if (n)
+		snprintf(list + used, size - used, "%s %s %" PRIu64, used ? "," : "", name, n);
+}
+
+/* By reason what a rule wanted and did not get: the lines for scrapers have no room for it. */
+static void say_losses(const struct stats_totals *t)
+{
+	char list[1024] = "";
+
+	for (enum drop_reason r = 0; r < DROP_REASONS; r++) {
+		if (r != DROP_NOT_MATCHED && r != DROP_NOT_IPV4_UDP && r != DROP_VLAN)
+			add_count(list, sizeof(list), drop_reason_name(r), t->ingress.drops[r]);
+	}
+	for (enum send_drop r = 0; r < SEND_DROPS; r++)
+		add_count(list, sizeof(list), send_drop_name(r), t->egress.drops[r]);
+	if (list[0])
+		log_msg(SEV_NOTICE, FAC_STATS, "not relayed since the start:%s", list);
+}
+
 void control_stats_final(const struct control *c)
 {
 	struct stats_totals t;
 
+	control_stats_totals(c, &t);
+	say_losses(&t);
 	if (!c->stats.interval_ns)
 		return;
-	control_stats_totals(c, &t);
 	log_raw(FAC_STATS,
 		"[STATS:Ingress FINAL] total: recv=%" PRIu64 " matched=%" PRIu64
 		" egr_sent=%" PRIu64 " filtered=%" PRIu64 " no_match=%" PRIu64

@@ -182,7 +182,7 @@ int priv_packet_ifindex(int sock)
  * after the interface was down in the order in which they were made; both are the
  * order of @socks.  A group has a hook of its own: PACKET_IGNORE_OUTGOING of its members
  * does not count.  The flag for a group counts since Linux 6.7; before, the filters alone
- * keep out what leaves (core/steer.c).
+ * keep out what leaves (core/rules/steer.c).
  */
 static int join_fanout(const int *socks, unsigned n, unsigned type)
 {

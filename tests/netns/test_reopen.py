@@ -97,13 +97,15 @@ def closed(t):
 
 @scenario("SIGTERM while the queue is full", topology="chain3", deadline_s=120)
 def ended(t):
-    """Some of it is relayed, the rest is counted: the last line has everything."""
+    """Some of it is relayed, the rest is counted, and the log says under which name."""
     relay = t.mcrd("relay", config=fan(gro={"eth0": False}))
     sent = fill(t, relay)
     _, log = relay.stop()
     received, matched, egress = map(int, FINAL.search(log).groups())
     t.equal(received, sent, "received, in the last line")
     t.equal(egress, matched * OUTPUTS, "sent, in the last line")
+    lost = re.search(r"not relayed since the start: socket_queue (\d+)", log)
+    t.equal(int(lost.group(1)) if lost else 0, sent - matched, "socket_queue, at the end")
     t.note(f"{matched} of {sent} relayed")
 
 
