@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """bench-faults measures what it says: its JSON, and its arithmetic where the losses are known.
 
@@ -9,9 +9,8 @@ import json
 import os
 import random
 import subprocess
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrfaults import streams
 from mcrlab import main, paths, scaled, scenario
 

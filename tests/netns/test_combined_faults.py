@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Several things go wrong at once: streams are whole, nothing is left over, accounts agree.
 
@@ -13,10 +13,9 @@ import random
 import re
 import signal
 import socket
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import fault, main, scenario
 from mcrlab.process import ProcessError, descriptors
 

@@ -9,10 +9,8 @@ import json
 import os
 import re
 import signal
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_refused import critical, refused_start

@@ -12,11 +12,9 @@ import contextlib
 import json
 import os
 import socket
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, scaled, scenario
 from mcrlab.fault import stopped
 from mcrlab.relay import FREED_AT_ONCE

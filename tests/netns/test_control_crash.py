@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Control is killed: not a datagram is lost, and the next one knows everything the last one did.
 
@@ -14,11 +14,10 @@ import os
 import random
 import re
 import signal
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import RpcError, fault, main, scenario
 from mcrlab.process import ProcessError, descriptors
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """harness/demo, run as a newcomer runs it.
 
@@ -12,11 +12,9 @@ it must leave nothing behind however it ends.
 import os
 import re
 import signal
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
 from mcrlab.lab import lab_exists
 from mcrlab.process import command_line

@@ -8,10 +8,8 @@
 import json
 import os
 import signal
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import add, output, rule, rules_by_id

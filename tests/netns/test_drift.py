@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A worker that does not have the rules it should is found out and repaired within two seconds.
 
@@ -13,10 +13,9 @@ memory, a limit put on it.  The daemon has no part in it.
 
 import os
 import statistics
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrfaults import drift
 from mcrfaults.drift import workers
 from mcrfaults.streams import churn as change_at_a_rate

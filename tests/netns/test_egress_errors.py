@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """What goes wrong at one output is that output's trouble, and forged errors are nobody's.
 
@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import add, nonzero, output, rule, rules_by_id, snmp

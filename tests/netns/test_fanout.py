@@ -9,10 +9,7 @@
     gen ---- eth0  relay  eth1 ---- sink  (50 groups)
 """
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import add, group_at, output, per_stream, rule

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Faults do what they say, and the check of a relay sees what is wrong with it.
 
@@ -11,8 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import Failure, main, paths, scenario
 from mcrlab.process import ProcessError
 

@@ -9,10 +9,9 @@ drops what it sends, before any socket sees it.
 """
 
 import json
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import (add, drops, dumped, memberships, nonzero, output, per_stream, rule,

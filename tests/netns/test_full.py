@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """As many rules and outputs as there may be: every command can save, load, list and show them.
 
@@ -6,12 +6,10 @@
 """
 
 import json
-import os
 import socket
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 from mcrlab.relay import RpcError
 from mcrlab.slow import scaled

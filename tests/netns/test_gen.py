@@ -9,12 +9,9 @@ What is on the wire is captured; what arrives is judged by the sink.
 
 import json
 import socket
-import sys
 from collections import Counter
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
 
 from support_lab import one_line

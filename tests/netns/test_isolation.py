@@ -15,10 +15,8 @@ import os
 import pwd
 import re
 import signal
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, process, scenario
 
 from support_rules import add, held, output, rule, rules_by_id, state_of_process

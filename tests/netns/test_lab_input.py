@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Labs: whatever is wrong with a command or a topology is one clear line, and nothing is left.
 
@@ -8,11 +8,8 @@
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scaled, scenario
 from mcrlab.lab import lab_exists
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Labs: how they are brought up, entered and taken down, how they die, and that nothing is left.
 
@@ -14,8 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scaled, scenario, wait_until
 from mcrlab.lab import Lab, lab_exists
 from mcrlab.process import children, command_line

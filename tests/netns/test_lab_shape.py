@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Labs: the shapes there are, how they are drawn, and that a lab is what its topology says.
 
@@ -7,13 +7,10 @@
 """
 
 import json
-import sys
 import time
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
 from mcrlab.lab import Lab, LabImpossible
 

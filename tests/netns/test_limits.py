@@ -6,11 +6,9 @@
 """
 
 import os
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import add, held, nonzero, output, rule

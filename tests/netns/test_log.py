@@ -13,11 +13,9 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
 from mcrlab.process import children, command_line
 from mcrlab.relay import RpcClient

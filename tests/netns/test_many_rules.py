@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """As many rules as there may be: changes are applied at once, and what watches goes on watching.
 
@@ -14,11 +14,10 @@ import os
 import signal
 import statistics
 import struct
-import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import fault, main, scenario
 
 from support_rules import END_S, add, group_at, output, rule

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Links and addresses come and go; rules follow by themselves, and other interfaces do not notice.
 
@@ -20,7 +20,7 @@ import socket
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrfaults import links
 from mcrfaults.links import (BACK_S, CONTROL, DEVICE, LAB, STREAM, Sides, batch, index_of, ip,
                              settled)

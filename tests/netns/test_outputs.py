@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """An output that cannot work says so: its state, its reason, and what is counted.
 
@@ -15,7 +15,7 @@ import os
 import socket
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 from mcrlab.relay import RpcError
 

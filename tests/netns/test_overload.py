@@ -8,10 +8,7 @@ The load is a number of datagrams times a number of outputs.  A worker that has 
 never restarted, it takes new rules, and every datagram is in one counter when the load has ended.
 """
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import add, group_at, nonzero, output, rule

@@ -10,10 +10,8 @@ An overload fills the queue: 40 outputs, of which one is looked at.
 import json
 import os
 import re
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import group_at, nonzero, output, rule

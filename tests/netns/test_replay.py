@@ -10,11 +10,8 @@ The captures are made by scapy; what arrives is judged byte by byte by a dump of
 import json
 import struct
 import subprocess
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, payload, scaled, scenario
 from mcrlab.capture import records
 from scapy.layers.inet import IP, TCP, UDP

@@ -10,9 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
 
 from support_rules import add, output, rule

@@ -8,11 +8,9 @@
 
 import json
 import statistics
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, scenario
 
 from support_rules import (add, drops, dumped, flow_sequence_time, memberships, output,

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The runner without root: what needs none is run, the rest is skipped, with its reason and counted.
 
@@ -13,8 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scaled, scenario
 
 RUN = Path(__file__).resolve().parent / "run"

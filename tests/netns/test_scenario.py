@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Scenarios: one that is wrong fails, says why, and keeps what helps to understand it.
 
@@ -12,8 +12,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import Failure, main, paths, scaled, scenario
 from mcrlab.process import ProcessError
 from mcrlab.scenario import unaccounted

@@ -10,11 +10,8 @@ Datagrams are made one by one in Python, so every figure is known beforehand.
 import json
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, payload, scaled, scenario
 
 from support_lab import one_line

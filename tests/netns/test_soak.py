@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """A minute of the soak test; `just soak MINUTES` runs it for longer.
 
@@ -8,9 +8,8 @@
 
 import json
 import os
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 from mcrsoak import LAB, soak
 

@@ -10,11 +10,9 @@ A thread kills worker 0 whenever it starts, so that it never has its rules.
 import contextlib
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 from mcrlab.process import command_line
 

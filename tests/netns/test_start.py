@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scaled, scenario
 
 from support_refused import one_line, refused_start

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Who hardly gets the CPU is slow, not hung: a restart would cost more of what is short.
 
@@ -7,10 +7,7 @@
 A control group of the test's takes the CPU away, as a container's quota does.
 """
 
-import os
-import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_cgroup import cpu_quota

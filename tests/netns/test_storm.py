@@ -13,10 +13,8 @@ equal payloads and a capture that repeats, as fast as the generator can.
 """
 
 import struct
-import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 from support_rules import add, nonzero, output, rule, rules_by_id

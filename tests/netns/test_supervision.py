@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Who hangs, dies or lies is restarted alone, soon, and with its reason; the end is always in order.
 
@@ -12,10 +12,9 @@ import os
 import re
 import resource
 import signal
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import fault, main, paths, scenario
 
 from support_rules import END_S, add, output, rule

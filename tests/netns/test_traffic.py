@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """From generator to sink: the harness judges MCR; here the harness is judged itself, without MCR.
 
@@ -8,11 +8,7 @@ What is sent is known exactly, what happens on the way is caused on purpose, and
 exactly that.
 """
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
-# pylint: disable=wrong-import-position
+import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
 GROUP = "239.1.1.1"

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """The daemon goes over to another binary while it relays, and loses nothing by it.
 
@@ -11,9 +11,8 @@ import os
 import shutil
 import signal
 import struct
-import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import RpcError, fault, main, paths, scenario
 from mcrlab.binary import dies_in, other_messages, other_version, own_mcrd, replace, version_of
 from mcrlab.process import children, descriptors as open_descriptors

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "harness/python"))
+import support  # pylint: disable=unused-import
 from mcrlab import main, payload, scenario
 
 from support_rules import add, dumped, interface_stats, nonzero, output, rule
