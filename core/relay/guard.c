@@ -123,7 +123,7 @@ static void acquit(struct guard_rule *r, uint64_t now_ns)
 	r->stops = 0;
 }
 
-/* What came while nothing was sent came by itself. */
+/* Datagrams that came while nothing was sent are no copies of ours. */
 static void release(struct guard_rule *r, uint64_t now_ns)
 {
 	const uint64_t expected = r->rate * r->hold_ms / 1000 / 4;

@@ -91,7 +91,7 @@ uint32_t limiter_take(struct match_rule *rule, uint32_t n, uint32_t segment_byte
 		const struct price p = price_of(bps, segment_bytes * 8ull, FRAME_PAYLOAD_MAX * 8);
 		const uint32_t fit = take(&slot->bits_due, &p, pass, now);
 
-		/* What the second rate refuses is given back to the first. */
+		/* The first bucket gets back the tokens of what the second refuses. */
 		if (pps && fit < pass) {
 			const struct price back = price_of(pps, 1, 1);
 

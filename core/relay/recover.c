@@ -153,7 +153,7 @@ static void start_afresh(struct arena_header *h, const struct worker_page *page,
 	__atomic_store_n(&h->magic, ARENA_MAGIC, __ATOMIC_RELEASE);
 }
 
-/* What a buffer was received into, and how many bytes of it are the frame's. */
+/* The memory of a received frame, and its length. */
 static const uint8_t *frame_of(const uint8_t *arena, const struct arena_event *e, size_t *len)
 {
 	const union ring_tag tag = {.u64 = e->tag};

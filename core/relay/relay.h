@@ -36,7 +36,7 @@ struct worker_page;
 #define RELAY_GATHER_DATAGRAMS 1024u
 
 /*
- * What sending a batch costs grows with datagrams, outputs and fragments: their product is
+ * The cost of sending a batch grows with datagrams, outputs and fragments: their product is
  * the number of IP packets that leave.  A batch is full at so many, or at fewer, see
  * relay_set_packets_max(); the frame with which it becomes full belongs to it.
  */
@@ -106,7 +106,7 @@ void relay_set_packets_max(struct relay *r, uint64_t packets);
 bool relay_full(const struct relay *r);
 
 /*
- * What a pause of the storm guard (guard.h) gathers at most, half of the buffers for
+ * The most that a pause of the storm guard (guard.h) gathers, half of the buffers for
  * super-datagrams: a pool that runs empty would look like input that has stopped.
  */
 #define RELAY_PAUSE_ITEMS (BUF_SUPER_COUNT / 2)

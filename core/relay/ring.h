@@ -31,7 +31,7 @@
 
 #include "core/relay/arena.h"
 
-/* Who a completion belongs to. */
+/* The owner of a completion. */
 enum ring_kind { RING_RECV, RING_SEND, RING_CHANNEL, RING_CANCEL };
 
 /**
@@ -59,7 +59,7 @@ union ring_tag {
 };
 static_assert(sizeof(union ring_tag) == sizeof(uint64_t), "user_data has 64 bits");
 
-/* What precedes the IP header.  It rides in the tag, so that late completions still parse. */
+/* The link header.  It rides in the tag, so that late completions still parse. */
 static inline enum link_layer ring_tag_link(union ring_tag tag)
 {
 	return tag.index & 1;
@@ -164,7 +164,7 @@ int ring_enable(struct ring *ring);
  * @q:  filled
  * @fd: borrowed
  *
- * What lies in it was writable for its user.
+ * Its content was writable for its user.
  *
  * Return: 0; -EINVAL when @info cannot be that of a ring; negative errno of mmap(2).
  */

@@ -20,7 +20,7 @@ struct rule_output;
 
 #define WIRING_LOOPBACK "lo" /* what the kernel calls it */
 
-/* What leaves by @from arrives at @to. */
+/* A frame that leaves by @from arrives at @to. */
 struct wiring_path {
 	char from[MCR_IFNAME_MAX];
 	char to[MCR_IFNAME_MAX];

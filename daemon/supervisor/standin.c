@@ -12,7 +12,7 @@
  *                 --> the stand-in has handled that: the worker gets its sockets
  *                 --> control takes the rules away from the stand-in a while later
  *
- * What the dead worker had received and not sent lies in its arena and goes out when it runs
+ * Datagrams that the dead worker had received and not sent lie in its arena and go out when it runs
  * again.  A stand-in that dies gets the same from worker_sync() in its next life.
  */
 #include <errno.h>

@@ -62,3 +62,11 @@ int wait_readable(int fd, struct deadline deadline)
 			return -errno;
 	}
 }
+
+void wait_ms(unsigned int ms)
+{
+	struct deadline deadline = after_ms(ms);
+
+	while (!deadline_passed(deadline))
+		poll(NULL, 0, deadline_left_ms(deadline));
+}

@@ -2,8 +2,9 @@
 /*
  * Monotonic time, and waiting for a condition with a deadline.
  *
- * Nothing in the harness sleeps to synchronise: whoever waits names a file descriptor that becomes
- * readable when the condition holds (a ready pipe, a pidfd, a socket) and a deadline.
+ * Nothing in the harness sleeps to synchronise: a wait names a file descriptor that becomes
+ * readable when the condition holds (a ready pipe, a pidfd, a socket) and a deadline.  wait_ms()
+ * is for a time that was asked for, and for the pause before a look that nothing announces.
  */
 #ifndef HARNESS_BASE_WAIT_H
 #define HARNESS_BASE_WAIT_H
@@ -45,5 +46,8 @@ bool deadline_passed(struct deadline deadline);
  * Return: 0, -ETIMEDOUT at the deadline, or what poll() failed with.
  */
 int wait_readable(int fd, struct deadline deadline);
+
+/** wait_ms() - let @ms milliseconds pass. */
+void wait_ms(unsigned int ms);
 
 #endif

@@ -142,7 +142,7 @@ static void save_all(const struct lab *lab, struct capture_ring *rings, const ch
 	while (!deadline_passed(deadline)) {
 		for (unsigned int i = 0; i < lab->topo->n_links; i++)
 			capture_ring_take(&rings[i]);
-		poll(NULL, 0, 5);
+		wait_ms(5);
 	}
 	for (unsigned int i = 0; i < lab->topo->n_links; i++) {
 		const struct topo_interface *iface = &lab->topo->links[i].ends[0];

@@ -2,7 +2,6 @@
 /* mcrlab check: does a running relay say and do what its rules demand? */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,7 +84,7 @@ int labcmd_check(int argc, char **argv)
 		check_once(path, lab, &faults);
 		if (!faults.n || deadline_passed(deadline))
 			break;
-		poll(NULL, 0, PAUSE_MS);
+		wait_ms(PAUSE_MS);
 	}
 	for (unsigned int i = 0; i < faults.n && i < LABCHECK_MAX_FAULTS; i++)
 		puts(faults.texts[i]);

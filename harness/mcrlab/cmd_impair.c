@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,15 +85,6 @@ static int show(void *arg)
 	return impair_counts(job->link, job->end, &job->counts);
 }
 
-/* The time is what was asked for, not a guess at how long something else takes. */
-static void pass_ms(unsigned int ms)
-{
-	struct deadline deadline = after_ms(ms);
-
-	while (!deadline_passed(deadline))
-		poll(NULL, 0, deadline_left_ms(deadline));
-}
-
 static int flap(void *arg)
 {
 	const struct job *job = arg;
@@ -106,10 +96,10 @@ static int flap(void *arg)
 		return ret;
 	for (unsigned int i = 0; i < job->count && !ret; i++) {
 		if (i)
-			pass_ms(job->up_ms);
+			wait_ms(job->up_ms);
 		ret = rtnl_set_down(&rtnl, index);
 		if (!ret)
-			pass_ms(job->down_ms);
+			wait_ms(job->down_ms);
 		if (!ret)
 			ret = rtnl_set_up(&rtnl, index);
 		if (!ret)
