@@ -40,6 +40,12 @@ def worker_pid(relay, number=0):
 
 # Processes
 
+def sleeps(t, program):
+    """Until its program runs, the pid is that of mcrlab on its way into the node."""
+    comm = Path(f"/proc/{program.pid}/comm")
+    t.wait_until(lambda: comm.read_text(encoding="ascii") == "sleep\n", 5, "the program")
+
+
 @scenario("kill, stop and continue reach the process they name", topology="chain3")
 def signals(t):
     relay = relayed(t, num_workers=2)
@@ -50,7 +56,8 @@ def signals(t):
     t.equal(worker_pid(relay, 0), first, "worker 0")
     program = t.start("sink", ["sleep", "1000"])
     state = lambda: Path(f"/proc/{program.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    t.wait_until(lambda: state() == "S" and program.pid, 5, "program")
+    sleeps(t, program)
+    t.wait_until(lambda: state() == "S", 5, "program")
     t.fault("sink", "stop", "pid", program.pid)
     t.wait_until(lambda: state() == "T", 5, "stopped")
     t.fault("sink", "continue", "pid", program.pid)
@@ -91,6 +98,7 @@ def corrupt(t):
     t.wait_until(lambda: len(program.stdout().splitlines()) == 3, 5, "second look")
     t.equal(program.stdout().splitlines()[2], changed.decode()[::-1], "after the second")
     other = t.start("sink", ["sleep", "1000"])
+    sleeps(t, other)
     for words, message in (
             (("find", os.urandom(24).hex(), bytes(24).hex()),
              f"process {other.pid} has these 24 bytes nowhere in its writable memory"),
@@ -102,7 +110,7 @@ def corrupt(t):
 @scenario("a limit is one of the process it was set for", topology="direct2")
 def limits(t):
     program = t.start("sink", ["sleep", "1000"])
-    t.wait_until(lambda: program.pid in [pid for pid, _ in t.lab.inhabitants()], 5, "program")
+    sleeps(t, program)
     for name, amount in (("nofile", 17), ("as", 123456789), ("data", 65536), ("memlock", 4096)):
         t.fault("sink", "limit", "pid", program.pid, name, amount)
     lines = Path(f"/proc/{program.pid}/limits").read_text(encoding="ascii").splitlines()
@@ -117,8 +125,7 @@ def limits_refused(t):
                              "sleep", "1000"])
     ours = t.start("sink", ["sh", "-c", "ulimit -n 50; exec sleep 1000"])
     for program in (other, ours):
-        comm = Path(f"/proc/{program.pid}/comm")
-        t.wait_until(lambda comm=comm: comm.read_text() == "sleep\n", 5, "program")
+        sleeps(t, program)
     for program, amount, message in (
             (other, 17, "runs as another user: CAP_SYS_RESOURCE is missing"),
             (ours, 51, f"nofile 51 is above the hard limit of process {ours.pid}"),
