@@ -223,14 +223,14 @@ static size_t compose(char line[static LINE_BYTES], enum log_severity s, enum lo
 	snprintf(line, LINE_BYTES - 1, "%s %s %s[%s]: ", when, log_severity_name(s),
 		 log_facility_name(f), log_process);
 	len = append(line, LINE_BYTES - 1, strlen(line), message);
-	/* What came from outside must not forge a line. */
+	/* Text from outside must not forge a line. */
 	for (size_t i = 0; i < len; i++)
 		if (line[i] == '\n' || line[i] == '\r')
 			line[i] = ' ';
 	return append(line, LINE_BYTES, len, "\n");
 }
 
-/* What is left of earlier lines.  Return: whether there is room for another line. */
+/* Writes the rest of earlier lines.  Return: whether there is room for another line. */
 static bool put_earlier(void)
 {
 	char line[LINE_BYTES], message[80];

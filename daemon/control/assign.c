@@ -43,7 +43,7 @@ static uint64_t steered_to(const struct rule *r, enum ipc_steering steering, uin
 					  (unsigned)__builtin_popcountll(mask)));
 }
 
-/* Whoever stands in for a worker has its rules, beside that worker itself. */
+/* A stand-in has the rules of its worker, beside that worker itself. */
 static uint64_t with_stand_ins(const struct control *c, uint64_t mask)
 {
 	uint64_t all = mask;

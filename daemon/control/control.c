@@ -143,7 +143,7 @@ static void act(struct process *p, uint64_t now_ns)
 			return;
 		c->phase = PHASE_SETTLE;
 		c->rec.publish = true;
-		/* What the last control had opened may be dead; requests are served in order. */
+		/* Sockets of the last control may be dead; requests are served in order. */
 		control_verify(c);
 		reconcile(p, now_ns);
 		p->settle_seq = c->super.last_seq;

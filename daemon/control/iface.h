@@ -34,7 +34,7 @@ uint32_t control_iface_slot(const struct control *c, const char *name);
  */
 uint32_t control_output_slot(const struct control *c, const char *name);
 
-/* What the configuration says about the interface of that name, by any of its names. */
+/* The settings of the interface of that name, by any of its names. */
 const struct config_iface *control_iface_settings(const struct control *c, const char *name);
 
 #endif

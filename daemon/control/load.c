@@ -173,7 +173,7 @@ static int check_pinning(const struct control *c, const struct config_iface *f,
 	return 0;
 }
 
-/* What a configuration asks for that can never be on this host. */
+/* Refuses a configuration that asks for something this host can never have. */
 static int check_host(const struct control *c, const struct config *cfg, struct complaint *cpl)
 {
 	for (size_t i = 0; i < cfg->n_ifaces; i++) {

@@ -318,7 +318,7 @@ static void name_inputs(const struct control *c, char buf[static REASON_MAX])
 	}
 }
 
-/* What the worker counted itself and no rule has.  Return: all its losses. */
+/* The losses that the worker counted and no rule has.  Return: all its losses. */
 static uint64_t look_at_worker(struct control *c, unsigned w, const char *inputs, uint64_t now_ns)
 {
 	struct worker_summary s;

@@ -104,7 +104,7 @@ bool control_outlets_close(struct control *c);
 /* The outlet of an output: id + 1, 0 for none; *kind: enum outlet_kind of it. */
 uint32_t control_outlet_of(const struct control *c, uint32_t output_slot, uint8_t *kind);
 
-/* What the last control had chosen for an output. */
+/* The choice of the last control for an output. */
 void control_outlet_restore(struct control *c, const struct snapshot_output *o);
 
 /* "own", "host", "interface" */

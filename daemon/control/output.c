@@ -194,7 +194,7 @@ bool control_outputs_settling(const struct control *c, const struct rule *r, uin
 		const struct rec_iface *f = iface_of(c, o);
 		const struct reach_dest *d = f && f->up ? dest_of(c, f, o) : NULL;
 
-		/* What is known by now, the workers are to know as well. */
+		/* The workers are to know all that is known by now. */
 		if (d && (reach_settling(d, now_ns) || c->reach.act_ns != UINT64_MAX))
 			return true;
 	}

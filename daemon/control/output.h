@@ -54,7 +54,7 @@ struct output_status {
 struct output_status control_output_status(const struct control *c, const struct rule_output *o,
 					   char *reason);
 
-/* What is odd about an output that is active.  Return: @buf, or NULL: nothing. */
+/* Names an oddity of an output that is active.  Return: @buf, or NULL: nothing. */
 const char *control_output_warning(const struct control *c, const struct rule_output *o,
 				   char buf[static REASON_MAX]);
 

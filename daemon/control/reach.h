@@ -104,7 +104,7 @@ struct reach_hop {
 };
 TAILQ_HEAD(reach_hops, reach_hop);
 
-/* What an output sends to; @source_be: 0: any. */
+/* The destination of an output; @source_be: 0: any. */
 struct reach_key {
 	uint32_t ifindex;
 	uint32_t host_be;
@@ -191,7 +191,7 @@ void reach_link_up(struct control_reach *r, uint32_t ifindex);
 /* Routes may have changed: ask for all of them again, soon. */
 void reach_routes_changed(struct control_reach *r, uint64_t now_ns);
 
-/* What the holder had to act on has been acted on. */
+/* The holder has acted on everything that it had to. */
 void reach_acted(struct control_reach *r);
 
 /**
