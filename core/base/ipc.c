@@ -29,8 +29,8 @@ static const struct type_row {
 	[IPC_SET_FILTER] = {FROM_CONTROL, 1},
 	[IPC_OPEN_OUTPUT] = {FROM_CONTROL, 0},
 	[IPC_CLOSE_OUTPUT] = {FROM_CONTROL, 0},
-	[IPC_OPEN_OUTLET] = {FROM_CONTROL, 0},
-	[IPC_CLOSE_OUTLET] = {FROM_CONTROL, 0},
+	[IPC_OPEN_EGRESS_SOCKET] = {FROM_CONTROL, 0},
+	[IPC_CLOSE_EGRESS_SOCKET] = {FROM_CONTROL, 0},
 	[IPC_JOIN] = {FROM_CONTROL, 0},
 	[IPC_LEAVE] = {FROM_CONTROL, 0},
 	[IPC_BIND] = {FROM_CONTROL, 0},
@@ -43,7 +43,7 @@ static const struct type_row {
 	[IPC_RESTART_WORKER] = {FROM_CONTROL, 0},
 	[IPC_UPGRADE] = {FROM_CONTROL, 0},
 	[IPC_READY] = {FROM_CONTROL | FROM_WORKER, 0},
-	[IPC_GIVE] = {TO_CONTROL | TO_WORKER, 1},
+	[IPC_PASS_FD] = {TO_CONTROL | TO_WORKER, 1},
 	[IPC_START] = {TO_CONTROL | TO_WORKER, 0},
 	[IPC_REPLY] = {TO_CONTROL, 0},
 	[IPC_WORKER_STATE] = {TO_CONTROL, 0},
@@ -54,8 +54,8 @@ static const struct type_row {
 	[IPC_INPUT_CLOSE] = {TO_WORKER, 0},
 	[IPC_OUTPUT] = {TO_WORKER, 1},
 	[IPC_OUTPUT_CLOSE] = {TO_WORKER, 0},
-	[IPC_OUTLET] = {TO_WORKER, 1},
-	[IPC_OUTLET_CLOSE] = {TO_WORKER, 0},
+	[IPC_EGRESS_SOCKET] = {TO_WORKER, 1},
+	[IPC_EGRESS_SOCKET_CLOSE] = {TO_WORKER, 0},
 	[IPC_SNAPSHOT] = {TO_WORKER, 1},
 };
 static_assert(sizeof(type_table) / sizeof(type_table[0]) == IPC_TYPES, "a row each");
@@ -123,26 +123,28 @@ static bool input_valid(const struct ipc_input *in)
 	       in->buf_class < BUF_CLASSES && in->worker < MCR_MAX_WORKERS;
 }
 
-static bool outlet_valid(const struct ipc_outlet *o)
+static bool egress_socket_valid(const struct ipc_egress_socket *o)
 {
 	const struct addr source = addr_from_ipv4_be(o->source_be);
-	const bool own = o->kind == OUTLET_OWN;
+	const bool own = o->kind == EGRESS_SOCKET_OWN;
 
-	return o->id < MCR_MAX_OUTLETS && o->iface < MCR_MAX_IFACES && ifindex_valid(o->ifindex) &&
-	       (own || o->kind == OUTLET_HOST) && own == (o->port != 0) && own == (o->ttl != 0) &&
-	       o->dscp <= 63 && o->to_be != 0 && (!o->source_be || addr_is_host(&source)) &&
-	       o->connected <= own && o->reserved[0] == 0 && o->reserved[1] == 0;
+	return o->id < MCR_MAX_EGRESS_SOCKETS && o->iface < MCR_MAX_IFACES &&
+	       ifindex_valid(o->ifindex) && (own || o->kind == EGRESS_SOCKET_HOST) &&
+	       own == (o->port != 0) && own == (o->ttl != 0) && o->dscp <= 63 && o->to_be != 0 &&
+	       (!o->source_be || addr_is_host(&source)) && o->connected <= own &&
+	       o->reserved[0] == 0 && o->reserved[1] == 0;
 }
 
-static bool give_valid(const struct ipc_give *g)
+static bool pass_fd_valid(const struct ipc_pass_fd *g)
 {
-	return g->what >= GIFT_CONTROL_LISTENER && g->what < GIFTS && g->index < MCR_MAX_WORKERS;
+	return g->what >= PASSED_CONTROL_LISTENER && g->what < PASSED_FDS &&
+	       g->index < MCR_MAX_WORKERS;
 }
 
 static bool start_valid(const struct ipc_start *s, enum ipc_peer from)
 {
 	if (!flags_valid(s->flags) || !cpu_valid(s->cpu) || s->workers > MCR_MAX_WORKERS ||
-	    s->outlets > MCR_MAX_OUTLETS)
+	    s->egress_sockets > MCR_MAX_EGRESS_SOCKETS)
 		return false;
 	/* Control learns the number of workers from the configuration that it reads. */
 	return from == IPC_TO_CONTROL ? s->worker == 0 : s->worker < s->workers;
@@ -182,12 +184,12 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_CLOSE_OUTPUT:
 	case IPC_SET_FILTER:
 		return m->iface.slot < MCR_MAX_IFACES;
-	case IPC_OPEN_OUTLET:
-	case IPC_OUTLET:
-		return outlet_valid(&m->outlet);
-	case IPC_CLOSE_OUTLET:
-	case IPC_OUTLET_CLOSE:
-		return m->outlet.id < MCR_MAX_OUTLETS;
+	case IPC_OPEN_EGRESS_SOCKET:
+	case IPC_EGRESS_SOCKET:
+		return egress_socket_valid(&m->egress_socket);
+	case IPC_CLOSE_EGRESS_SOCKET:
+	case IPC_EGRESS_SOCKET_CLOSE:
+		return m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS;
 	case IPC_JOIN:
 	case IPC_LEAVE:
 		return join_valid(&m->join);
@@ -199,8 +201,8 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_PUBLISH:
 	case IPC_SNAPSHOT:
 		return publish_valid(&m->publish);
-	case IPC_GIVE:
-		return give_valid(&m->give);
+	case IPC_PASS_FD:
+		return pass_fd_valid(&m->pass_fd);
 	case IPC_START:
 		return start_valid(&m->start, from);
 	case IPC_REPLY:

@@ -11,12 +11,11 @@
  *
  *   control -> supervisor   requests; each is answered by one IPC_REPLY with its seq,
  *                           in order
- *   supervisor -> control   IPC_GIVE (descriptors at start), IPC_START, IPC_REPLY,
+ *   supervisor -> control   IPC_PASS_FD (descriptors at start), IPC_START, IPC_REPLY,
  *                           IPC_WORKER_STATE, IPC_RELOAD, IPC_UPGRADED, IPC_SHUTDOWN
- *   supervisor -> worker    IPC_GIVE, IPC_START, IPC_INPUT, IPC_INPUT_CLOSE, IPC_OUTPUT,
- *                           IPC_OUTPUT_CLOSE, IPC_OUTLET, IPC_OUTLET_CLOSE, IPC_SNAPSHOT,
- *                           IPC_SHUTDOWN
- *   worker -> supervisor    IPC_READY
+ *   supervisor -> worker    IPC_PASS_FD, IPC_START, IPC_INPUT, IPC_INPUT_CLOSE, IPC_OUTPUT,
+ *                           IPC_OUTPUT_CLOSE, IPC_EGRESS_SOCKET, IPC_EGRESS_SOCKET_CLOSE,
+ * IPC_SNAPSHOT, IPC_SHUTDOWN worker -> supervisor    IPC_READY
  */
 #ifndef CORE_BASE_IPC_H
 #define CORE_BASE_IPC_H
@@ -44,10 +43,11 @@ enum ipc_type {
 	IPC_SET_FILTER,    /* iface.slot + memfd holding a struct filter_file */
 	IPC_OPEN_OUTPUT,   /* iface: one egress socket per worker */
 	IPC_CLOSE_OUTPUT,  /* iface.slot */
-	IPC_OPEN_OUTLET,   /* outlet: an egress socket for one output, or for those to one host */
-	IPC_CLOSE_OUTLET,  /* outlet.id */
-	IPC_JOIN,          /* join: membership held by an unread helper socket */
-	IPC_LEAVE,         /* join */
+	IPC_OPEN_EGRESS_SOCKET,  /* egress_socket: a socket for one output, or for those to one host
+				  */
+	IPC_CLOSE_EGRESS_SOCKET, /* egress_socket.id */
+	IPC_JOIN,                /* join: membership held by an unread helper socket */
+	IPC_LEAVE,               /* join */
 	IPC_BIND,          /* join: unread socket for a unicast input (group is the address) */
 	IPC_UNBIND,        /* join */
 	IPC_PUBLISH,       /* publish + sealed memfd: keep it, pass it to every worker */
@@ -59,7 +59,7 @@ enum ipc_type {
 	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says what became of it */
 	IPC_READY,          /* control: configured, listening.  worker: sealed and armed */
 	/* to control */
-	IPC_GIVE,         /* give + descriptor (also to workers) */
+	IPC_PASS_FD,      /* pass_fd + descriptor (also to workers) */
 	IPC_START,        /* start: everything has been given (also to workers) */
 	IPC_REPLY,        /* reply, seq of the request */
 	IPC_WORKER_STATE, /* worker exited or is running again */
@@ -67,31 +67,31 @@ enum ipc_type {
 	IPC_UPGRADED,     /* upgraded: refused, failed, or done: then control is to exit */
 	IPC_SHUTDOWN,     /* finish, say the last words, exit (also to workers: drain) */
 	/* to workers */
-	IPC_INPUT,        /* input + packet socket */
-	IPC_INPUT_CLOSE,  /* input.slot */
-	IPC_OUTPUT,       /* input.slot is the interface slot, + egress socket */
-	IPC_OUTPUT_CLOSE, /* input.slot */
-	IPC_OUTLET,       /* outlet, + egress socket */
-	IPC_OUTLET_CLOSE, /* outlet.id */
-	IPC_SNAPSHOT,     /* publish + sealed memfd */
+	IPC_INPUT,               /* input + packet socket */
+	IPC_INPUT_CLOSE,         /* input.slot */
+	IPC_OUTPUT,              /* input.slot is the interface slot, + egress socket */
+	IPC_OUTPUT_CLOSE,        /* input.slot */
+	IPC_EGRESS_SOCKET,       /* egress_socket, + the socket */
+	IPC_EGRESS_SOCKET_CLOSE, /* egress_socket.id */
+	IPC_SNAPSHOT,            /* publish + sealed memfd */
 	IPC_TYPES
 };
 
-enum ipc_gift {
-	GIFT_CONTROL_LISTENER = 1, /* listening AF_UNIX stream socket */
-	GIFT_STATUS_LISTENER,      /* the same, for read-only methods */
-	GIFT_NETLINK,              /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
-	GIFT_ROUTES,               /* another: neighbours, IPv4 routes, rules, next hops */
-	GIFT_CONFIG,               /* configuration file, open for reading */
-	GIFT_SNAPSHOT,             /* last published snapshot (a restarted control) */
-	GIFT_WORKER_PAGE,          /* index: worker; struct worker_page */
-	GIFT_IFACE_PAGE,           /* struct iface_page */
-	GIFT_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
-	GIFT_ARENA,                /* worker: memfd for buffers and journal */
-	GIFT_HEARTBEAT,            /* control: struct heartbeat_page, to be written */
-	GIFT_LIMITS,               /* worker: struct limit_page, shared by all of them */
-	GIFT_RINGS,                /* worker: memfd with struct ring_file of the rings inherited */
-	GIFTS
+enum passed_fd {
+	PASSED_CONTROL_LISTENER = 1, /* listening AF_UNIX stream socket */
+	PASSED_STATUS_LISTENER,      /* the same, for read-only methods */
+	PASSED_NETLINK,              /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
+	PASSED_ROUTES,               /* another: neighbours, IPv4 routes, rules, next hops */
+	PASSED_CONFIG,               /* configuration file, open for reading */
+	PASSED_SNAPSHOT,             /* last published snapshot (a restarted control) */
+	PASSED_WORKER_PAGE,          /* index: worker; struct worker_page */
+	PASSED_IFACE_PAGE,           /* struct iface_page */
+	PASSED_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
+	PASSED_ARENA,                /* worker: memfd for buffers and journal */
+	PASSED_HEARTBEAT,            /* control: struct heartbeat_page, to be written */
+	PASSED_LIMITS,               /* worker: struct limit_page, shared by all of them */
+	PASSED_RINGS, /* worker: memfd with struct ring_file of the rings inherited */
+	PASSED_FDS
 };
 
 /* struct ipc_start.flags and struct ipc_configure.flags */
@@ -130,8 +130,8 @@ struct ipc_pin {
 	int32_t cpu; /* -1: not pinned */
 };
 
-struct ipc_give {
-	uint32_t what; /* enum ipc_gift */
+struct ipc_pass_fd {
+	uint32_t what; /* enum passed_fd */
 	uint32_t index;
 };
 
@@ -142,8 +142,9 @@ struct ipc_start {
 	uint32_t flags;
 	uint64_t started_ns; /* CLOCK_MONOTONIC of the supervisor's start */
 	uint32_t busy_poll_us;
-	uint32_t outlets;  /* control: how many sockets IPC_OPEN_OUTLET may ask for in all */
-	uint32_t uid, gid; /* to become */
+	uint32_t egress_sockets; /* control: how many sockets IPC_OPEN_EGRESS_SOCKET may ask for in
+				    all */
+	uint32_t uid, gid;       /* to become */
 };
 
 struct ipc_iface {
@@ -192,27 +193,28 @@ struct ipc_stand_in {
 };
 
 /* Whose datagrams an egress socket sends. */
-enum outlet_kind {
-	OUTLET_INTERFACE, /* all outputs of an interface that have no other; there always is one */
-	OUTLET_HOST,      /* outputs to one host over one interface, from one source address */
-	OUTLET_OWN,       /* one output */
-	OUTLET_KINDS
+enum egress_socket_kind {
+	EGRESS_SOCKET_INTERFACE, /* all outputs of an interface that have no other; there always is
+				    one */
+	EGRESS_SOCKET_HOST, /* outputs to one host over one interface, from one source address */
+	EGRESS_SOCKET_OWN,  /* one output */
+	EGRESS_SOCKET_KINDS
 };
 
 /**
- * struct ipc_outlet - an egress socket beside those of the interfaces
+ * struct ipc_egress_socket - an egress socket beside those of the interfaces
  * @worker_mask: the workers that get one
- * @id:          0..MCR_MAX_OUTLETS-1
+ * @id:          0..MCR_MAX_EGRESS_SOCKETS-1
  * @iface:       slot of the interface, whose output is open
  * @ifindex:     of it
- * @to_be, @port: destination, network and host order; OUTLET_HOST has port 0
+ * @to_be, @port: destination, network and host order; EGRESS_SOCKET_HOST has port 0
  * @source_be:   source address to send from; 0: the kernel's choice
  * @serial:      another value opens a new socket in place of the one that is open
- * @kind:        OUTLET_HOST or OUTLET_OWN
- * @ttl, @dscp:  OUTLET_OWN: of the output, 1..255 and 0..63
+ * @kind:        EGRESS_SOCKET_HOST or EGRESS_SOCKET_OWN
+ * @ttl, @dscp:  EGRESS_SOCKET_OWN: of the output, 1..255 and 0..63
  * @connected:   to workers: it is connected to @to_be and @port, has @ttl and @dscp
  */
-struct ipc_outlet {
+struct ipc_egress_socket {
 	uint64_t worker_mask;
 	uint32_t id;
 	uint32_t iface;
@@ -231,7 +233,7 @@ struct ipc_outlet {
 /**
  * struct ipc_reply - what became of a request
  * @status: 0 or a negative errno
- * @value:  IPC_OPEN_OUTLET: source address of the connected socket, network order, or 0;
+ * @value:  IPC_OPEN_EGRESS_SOCKET: source address of the connected socket, network order, or 0;
  *          IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy;
  *          IPC_VERIFY: how many inputs and memberships are to be asked for again
  */
@@ -314,14 +316,14 @@ struct ipc_msg {
 	union {
 		struct ipc_configure configure;
 		struct ipc_pin pin;
-		struct ipc_give give;
+		struct ipc_pass_fd pass_fd;
 		struct ipc_start start;
 		struct ipc_iface iface;
 		struct ipc_join join;
 		struct ipc_probe probe;
 		struct ipc_publish publish;
 		struct ipc_input input;
-		struct ipc_outlet outlet;
+		struct ipc_egress_socket egress_socket;
 		struct ipc_stand_in stand_in;
 		struct ipc_reply reply;
 		struct ipc_worker_state worker;

@@ -3,12 +3,12 @@
 #ifndef CORE_BASE_LIMITS_H
 #define CORE_BASE_LIMITS_H
 
-#define MCR_MAX_WORKERS      64  /* bits in a worker mask */
-#define MCR_MAX_IFACES       128 /* interfaces named by rules at one time */
-#define MCR_MAX_RULES        16384
-#define MCR_MAX_OUTPUTS      65536 /* over all rules */
-#define MCR_MAX_RULE_OUTPUTS 256   /* of one rule */
-#define MCR_MAX_OUTLETS      8192  /* egress sockets beside those of interfaces */
+#define MCR_MAX_WORKERS        64  /* bits in a worker mask */
+#define MCR_MAX_IFACES         128 /* interfaces named by rules at one time */
+#define MCR_MAX_RULES          16384
+#define MCR_MAX_OUTPUTS        65536 /* over all rules */
+#define MCR_MAX_RULE_OUTPUTS   256   /* of one rule */
+#define MCR_MAX_EGRESS_SOCKETS 8192  /* egress sockets beside those of interfaces */
 
 #define MCR_IFNAME_MAX 16 /* IFNAMSIZ, with its NUL */
 #define MCR_ID_MAX     64 /* rule id, with its NUL */

@@ -110,12 +110,12 @@ struct arena_event {
 static_assert(sizeof(struct arena_event) == 32, "two to a cache line");
 
 /* Sends that are finished and not yet counted, of datagrams @unit to @unit + @n - 1. */
-struct arena_past {
+struct arena_finished {
 	uint32_t unit;
 	uint32_t n;
 	int32_t res; /* negative: errno */
 };
-#define ARENA_PAST_MAX 4096u
+#define ARENA_FINISHED_MAX 4096u
 
 /**
  * struct arena_saved - a rule's or an output's counters as they were at the commit
@@ -140,7 +140,7 @@ struct arena_saved {
  * @units:    datagrams of the batch, in order of sending, that are finished and counted
  * @counted:  the receives of the batch are counted
  * @segments_max: largest number of segments the kernel takes in a send
- * @n_past:   of @past
+ * @n_finished:   of @finished
  * @seen:     grows: events in the journal << 32 | completions that they stand for
  * @flush:    grows: events of the batch that is being sent, 0 as long as none is
  * @n_saved:  grows: of @saved
@@ -153,13 +153,13 @@ struct arena_commit {
 	uint32_t units;
 	uint32_t counted;
 	uint32_t segments_max;
-	uint32_t n_past;
+	uint32_t n_finished;
 	uint32_t flush;
 	uint32_t n_saved;
 	uint64_t seen;
 	struct ingress_counters ingress;
 	struct egress_counters egress;
-	struct arena_past past[ARENA_PAST_MAX];
+	struct arena_finished finished[ARENA_FINISHED_MAX];
 	struct arena_saved saved[ARENA_SAVED_MAX];
 };
 

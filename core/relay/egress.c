@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * egress.c - forming runs, sending them, and what to do when the kernel says no
+ * egress.c - forming GSO batches, sending them, and what to do when the kernel says no
  *
  * Refusals and what follows from them (experiments/poc_egress_recverr,
  * poc_egress_connected and poc_gro_gso_super show each):
  *
  *   what ICMP can cause   IP_RECVERR makes an ICMP message about an earlier datagram fail a
  *                         later send of the same socket, which takes the error away: the
- *                         same is sent again, up to OUTLET_PATIENCE times.  An error that
+ *                         same is sent again, up to EGRESS_SOCKET_PATIENCE times.  An error that
  *                         stays is the kernel's own; it counts, and one more try is enough
  *                         until the socket has taken a send
  *   ECONNREFUSED, EHOSTUNREACH  of these, on the socket of one unicast output: no port took
@@ -16,13 +16,13 @@
  *                         instead, when the send that met the error is taken
  *   EIO, EOPNOTSUPP       the way out cannot do UDP_SEGMENT: single sends for a while
  *   EMSGSIZE, EINVAL      on a UDP_SEGMENT send: the MTU shrank before the table knew, or
- *                         an older kernel takes 64 segments only: this run goes out
+ *                         an older kernel takes 64 segments only: this GSO batch goes out
  *                         datagram by datagram, which the kernel can fragment
  *   EAGAIN, ENOBUFS, all else  dropped and counted, nothing waits
  *
- * What is sent again goes in the order in which it failed, every run whole before the
- * next.  What follows a run of its rule could still be taken where the run is refused, and
- * overtake it: so nothing is queued behind a run until its socket has taken one of its
+ * What is sent again goes in the order in which it failed, every GSO batch whole before the
+ * next.  What follows a GSO batch of its rule could still be taken where the GSO batch is refused,
+ * and overtake it: so nothing is queued behind a GSO batch until its socket has taken one of its
  * kind.  Order within a flow is lost only where the kernel changes its mind in the midst of
  * a batch, for that batch, and where an ICMP message strikes its socket.
  */
@@ -36,17 +36,17 @@
 
 #include "core/base/statpage.h"
 #include "core/relay/bufpool.h"
-#include "core/relay/outlet.h"
-#include "core/relay/past.h"
+#include "core/relay/egress_socket.h"
+#include "core/relay/finished.h"
+#include "core/relay/gso_batch.h"
 #include "core/relay/refusal.h"
-#include "core/relay/run.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
 
 /* Those of interfaces come after the others. */
-#define OUTLETS (MCR_MAX_OUTLETS + MCR_MAX_IFACES)
+#define EGRESS_SOCKETS (MCR_MAX_EGRESS_SOCKETS + MCR_MAX_IFACES)
 
 enum again { AGAIN_NO, AGAIN_SAME, AGAIN_SINGLES };
 
@@ -55,15 +55,15 @@ struct send {
 	struct iovec one; /* a datagram sent by itself */
 	_Alignas(struct cmsghdr) uint8_t control[MATCH_CONTROL_MAX + CMSG_SPACE(sizeof(int))];
 	struct match_output *output;
-	struct run *run;
+	struct gso_batch *gso;
 	uint32_t unit;
 	uint32_t datagrams;
 	uint32_t bytes;
 	uint16_t tries; /* that an ICMP message may have failed, and of them: */
 	uint16_t refused, unreached;
-	bool singles;    /* set aside to be sent datagram by datagram */
-	uint32_t next;   /* in the free list or the again list */
-	uint32_t outlet; /* where it goes out, whatever becomes of the output meanwhile */
+	bool singles;           /* set aside to be sent datagram by datagram */
+	uint32_t next;          /* in the free list or the again list */
+	uint32_t egress_socket; /* where it goes out, whatever becomes of the output meanwhile */
 };
 
 struct egress {
@@ -72,21 +72,21 @@ struct egress {
 	struct egress_io io;
 	bool per_packet;
 	bool retrying;          /* egress_retry() has sends in hand that are in no list */
-	uint32_t segments_max;  /* of this batch: run boundaries decide the numbers */
+	uint32_t segments_max;  /* of this batch: GSO batch boundaries decide the numbers */
 	uint32_t segments_next; /* of the next one */
 	uint32_t in_flight;
 	uint32_t taken;       /* send slots that are not free */
 	uint32_t taken_units; /* datagrams in them */
 	uint32_t unit;
-	struct past past;
-	uint32_t free_send, free_run;
+	struct finished finished;
+	uint32_t free_send, free_gso;
 	uint32_t again_head, again_tail;
 	uint64_t now_ns;
 	uint32_t n_notices;
 	struct snapshot_output notices[EGRESS_NOTICES]; /* outputs that began to fragment */
-	struct outlet outlets[OUTLETS];
+	struct egress_socket egress_sockets[EGRESS_SOCKETS];
 	struct send sends[EGRESS_SENDS];
-	struct run runs[EGRESS_RUNS];
+	struct gso_batch gso_batches[EGRESS_GSO_BATCHES];
 };
 
 struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
@@ -103,10 +103,10 @@ struct egress *egress_new(struct bufpool *pool, struct worker_page *page,
 	e->segments_max = e->segments_next = EGRESS_SEGMENTS_MAX;
 	e->again_head = e->again_tail = CHAIN_END;
 	egress_set_sends(e, EGRESS_SENDS);
-	for (uint32_t i = 0; i < EGRESS_RUNS; i++)
-		e->runs[i].next_free = i + 1 < EGRESS_RUNS ? i + 1 : CHAIN_END;
-	for (uint32_t i = 0; i < OUTLETS; i++)
-		e->outlets[i].sock = -1;
+	for (uint32_t i = 0; i < EGRESS_GSO_BATCHES; i++)
+		e->gso_batches[i].next_free = i + 1 < EGRESS_GSO_BATCHES ? i + 1 : CHAIN_END;
+	for (uint32_t i = 0; i < EGRESS_SOCKETS; i++)
+		e->egress_sockets[i].sock = -1;
 	return e;
 }
 
@@ -125,19 +125,19 @@ void egress_set_sends(struct egress *e, uint32_t n)
 void egress_set_socket(struct egress *e, uint32_t iface, int sock)
 {
 	if (iface < MCR_MAX_IFACES)
-		e->outlets[MCR_MAX_OUTLETS + iface] =
-			(struct outlet){.sock = sock, .kind = OUTLET_INTERFACE, .iface = iface};
+		e->egress_sockets[MCR_MAX_EGRESS_SOCKETS + iface] = (struct egress_socket){
+			.sock = sock, .kind = EGRESS_SOCKET_INTERFACE, .iface = iface};
 }
 
-void egress_set_outlet(struct egress *e, const struct ipc_outlet *as, int sock)
+void egress_set_own_socket(struct egress *e, const struct ipc_egress_socket *as, int sock)
 {
-	if (as->id < MCR_MAX_OUTLETS)
-		e->outlets[as->id] = (struct outlet){.sock = sock,
-						     .kind = as->kind,
-						     .connected = as->connected,
-						     .iface = as->iface,
-						     .to_be = as->to_be,
-						     .port = as->port};
+	if (as->id < MCR_MAX_EGRESS_SOCKETS)
+		e->egress_sockets[as->id] = (struct egress_socket){.sock = sock,
+								   .kind = as->kind,
+								   .connected = as->connected,
+								   .iface = as->iface,
+								   .to_be = as->to_be,
+								   .port = as->port};
 }
 
 uint32_t egress_in_flight(const struct egress *e)
@@ -179,9 +179,9 @@ uint32_t egress_unit(const struct egress *e)
 	return e->unit;
 }
 
-void egress_set_past(struct egress *e, const struct past *past)
+void egress_set_finished(struct egress *e, const struct finished *finished)
 {
-	e->past = *past;
+	e->finished = *finished;
 }
 
 uint32_t egress_segments_max(const struct egress *e)
@@ -220,23 +220,24 @@ static void count_end(struct egress *e, struct match_output *o, uint32_t n, uint
 }
 
 /* NULL for one whose interface has no socket. */
-static struct outlet *outlet_of(struct egress *e, const struct match_output *o)
+static struct egress_socket *egress_socket_of(struct egress *e, const struct match_output *o)
 {
-	struct outlet *l;
+	struct egress_socket *l;
 
 	if (o->rec.iface >= MCR_MAX_IFACES)
 		return NULL;
-	if (o->rec.outlet && o->rec.outlet <= MCR_MAX_OUTLETS) {
-		l = &e->outlets[o->rec.outlet - 1];
-		if (outlet_serves(l, &o->rec))
+	if (o->rec.egress_socket && o->rec.egress_socket <= MCR_MAX_EGRESS_SOCKETS) {
+		l = &e->egress_sockets[o->rec.egress_socket - 1];
+		if (egress_socket_serves(l, &o->rec))
 			return l;
 	}
-	l = &e->outlets[MCR_MAX_OUTLETS + o->rec.iface];
+	l = &e->egress_sockets[MCR_MAX_EGRESS_SOCKETS + o->rec.iface];
 	return l->sock >= 0 ? l : NULL;
 }
 
 /* Why nothing can go to @o, as a send would say it: negative errno; 0: it can. */
-static int unsendable(const struct match_output *o, const struct outlet *l, const struct run *r)
+static int unsendable(const struct match_output *o, const struct egress_socket *l,
+		      const struct gso_batch *r)
 {
 	if (o->rec.ttl_set == TTL_DECREMENT && r->ttl <= 1)
 		return -ETIME; /* of no send: see send_drop_from_errno() */
@@ -254,17 +255,17 @@ static int unsendable(const struct match_output *o, const struct outlet *l, cons
 	return l ? 0 : -ENODEV;
 }
 
-/* --- runs --- */
+/* --- GSO batches --- */
 
-static struct run *run_take(struct egress *e)
+static struct gso_batch *gso_take(struct egress *e)
 {
-	struct run *r;
+	struct gso_batch *r;
 
-	if (e->free_run == CHAIN_END)
+	if (e->free_gso == CHAIN_END)
 		e->io.drain(e->io.ctx);
-	assert(e->free_run != CHAIN_END);
-	r = &e->runs[e->free_run];
-	e->free_run = r->next_free;
+	assert(e->free_gso != CHAIN_END);
+	r = &e->gso_batches[e->free_gso];
+	e->free_gso = r->next_free;
 	r->n_iov = 0;
 	r->bytes = 0;
 	r->datagrams = 0;
@@ -272,34 +273,35 @@ static struct run *run_take(struct egress *e)
 	return r;
 }
 
-static void run_put(struct egress *e, struct run *r)
+static void gso_put(struct egress *e, struct gso_batch *r)
 {
 	if (--r->refs)
 		return;
 	for (uint32_t i = 0; i < r->n_iov; i++)
 		bufpool_unref(e->pool, r->buffers[i]);
-	r->next_free = e->free_run;
-	e->free_run = (uint32_t)(r - e->runs);
+	r->next_free = e->free_gso;
+	e->free_gso = (uint32_t)(r - e->gso_batches);
 }
 
 /* Takes the chain's items from @i on, as many as one send can carry. */
-static struct run *run_make(struct egress *e, const struct egress_item *items, uint32_t *i)
+static struct gso_batch *gso_make(struct egress *e, const struct egress_item *items, uint32_t *i)
 {
-	struct run *r = run_take(e);
+	struct gso_batch *r = gso_take(e);
 
 	r->segment_bytes = items[*i].segment_bytes;
 	r->ttl = items[*i].ttl;
-	for (; *i != CHAIN_END && run_takes(r, &items[*i], e->segments_max); *i = items[*i].next) {
+	for (; *i != CHAIN_END && gso_batch_takes(r, &items[*i], e->segments_max);
+	     *i = items[*i].next) {
 		bufpool_ref(e->pool, items[*i].buffer);
-		run_append(r, &items[*i]);
+		gso_batch_append(r, &items[*i]);
 	}
 	return r;
 }
 
 /* --- sends --- */
 
-static struct send *send_take(struct egress *e, struct match_output *o, struct outlet *l,
-			      struct run *r, uint32_t unit)
+static struct send *send_take(struct egress *e, struct match_output *o, struct egress_socket *l,
+			      struct gso_batch *r, uint32_t unit)
 {
 	struct send *s;
 
@@ -310,8 +312,8 @@ static struct send *send_take(struct egress *e, struct match_output *o, struct o
 	e->free_send = s->next;
 	e->taken++;
 	s->output = o;
-	s->outlet = (uint32_t)(l - e->outlets);
-	s->run = r;
+	s->egress_socket = (uint32_t)(l - e->egress_sockets);
+	s->gso = r;
 	s->unit = unit;
 	s->tries = s->refused = s->unreached = 0;
 	s->singles = false;
@@ -327,7 +329,7 @@ static struct send *send_take(struct egress *e, struct match_output *o, struct o
 
 static void send_put(struct egress *e, struct send *s)
 {
-	run_put(e, s->run);
+	gso_put(e, s->gso);
 	e->taken--;
 	e->taken_units -= s->datagrams;
 	s->next = e->free_send;
@@ -343,7 +345,7 @@ static void queue(struct egress *e, struct send *s)
 	};
 
 	e->in_flight++;
-	e->io.queue(e->io.ctx, e->outlets[s->outlet].sock, &s->msg, tag);
+	e->io.queue(e->io.ctx, e->egress_sockets[s->egress_socket].sock, &s->msg, tag);
 }
 
 /* One control message more than the send has, the output's own or already copies of them. */
@@ -370,7 +372,7 @@ static void attach_segment(struct send *s, uint32_t segment_bytes)
 }
 
 /* After the socket's own TTL, or the output's: the last one counts (ip_cmsg_send()). */
-static void attach_ttl(struct send *s, const struct match_output *o, const struct run *r)
+static void attach_ttl(struct send *s, const struct match_output *o, const struct gso_batch *r)
 {
 	const int ttl = r->ttl - 1;
 
@@ -378,7 +380,8 @@ static void attach_ttl(struct send *s, const struct match_output *o, const struc
 		attach(s, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
 }
 
-static void send_whole(struct egress *e, struct run *r, struct match_output *o, struct outlet *l)
+static void send_whole(struct egress *e, struct gso_batch *r, struct match_output *o,
+		       struct egress_socket *l)
 {
 	struct send *s = send_take(e, o, l, r, e->unit);
 
@@ -393,8 +396,8 @@ static void send_whole(struct egress *e, struct run *r, struct match_output *o, 
 	e->unit += r->datagrams;
 }
 
-static void send_single(struct egress *e, struct run *r, struct match_output *o, struct outlet *l,
-			struct iovec one, uint32_t unit)
+static void send_single(struct egress *e, struct gso_batch *r, struct match_output *o,
+			struct egress_socket *l, struct iovec one, uint32_t unit)
 {
 	struct send *s = send_take(e, o, l, r, unit);
 
@@ -408,19 +411,19 @@ static void send_single(struct egress *e, struct run *r, struct match_output *o,
 }
 
 /*
- * Every datagram of the run in a send of its own, but for those that a predecessor has
+ * Every datagram of the GSO batch in a send of its own, but for those that a predecessor has
  * finished.  @unit is the first one's and runs on.
  */
-static void send_each(struct egress *e, struct run *r, struct match_output *o, uint32_t *unit)
+static void send_each(struct egress *e, struct gso_batch *r, struct match_output *o, uint32_t *unit)
 {
-	struct outlet *l = outlet_of(e, o);
+	struct egress_socket *l = egress_socket_of(e, o);
 	const int why_not = unsendable(o, l, r);
 
-	for (struct run_cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
-		const struct iovec one = run_step(r, &at);
-		const struct arena_past *end = past_end(&e->past, *unit);
+	for (struct gso_cursor at = {0, 0}; at.iov < r->n_iov; ++*unit) {
+		const struct iovec one = gso_batch_step(r, &at);
+		const struct arena_finished *end = finished_end(&e->finished, *unit);
 
-		if (*unit < e->past.counted)
+		if (*unit < e->finished.counted)
 			continue;
 		if (end)
 			count_end(e, o, 1, (uint32_t)one.iov_len, end->res);
@@ -432,21 +435,21 @@ static void send_each(struct egress *e, struct run *r, struct match_output *o, u
 }
 
 /* Return: may it be refused as a whole, and what comes after it be taken? */
-static bool send_run(struct egress *e, struct run *r, struct match_output *o)
+static bool send_gso_batch(struct egress *e, struct gso_batch *r, struct match_output *o)
 {
-	struct outlet *l = outlet_of(e, o);
+	struct egress_socket *l = egress_socket_of(e, o);
 	const int why_not = unsendable(o, l, r);
 
-	if (past_touches(&e->past, e->unit, r->datagrams)) {
+	if (finished_touches(&e->finished, e->unit, r->datagrams)) {
 		send_each(e, r, o, &e->unit);
 	} else if (why_not) {
 		count_end(e, o, r->datagrams, 0, why_not);
 		e->unit += r->datagrams;
 	} else if (r->datagrams == 1 ||
-		   (!e->per_packet && outlet_takes_segments(l, e->now_ns) &&
+		   (!e->per_packet && egress_socket_takes_segments(l, e->now_ns) &&
 		    r->datagrams <= e->segments_max && r->segment_bytes <= o->payload_max)) {
 		send_whole(e, r, o, l);
-		return outlet_may_refuse(l, r->datagrams, r->segment_bytes);
+		return egress_socket_may_refuse(l, r->datagrams, r->segment_bytes);
 	} else {
 		send_each(e, r, o, &e->unit);
 	}
@@ -459,15 +462,15 @@ void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_
 	uint32_t i = rule->head;
 
 	while (i != CHAIN_END) {
-		struct run *r;
+		struct gso_batch *r;
 
 		if (doubtful)
 			e->io.drain(e->io.ctx);
 		doubtful = false;
-		r = run_make(e, items, &i);
+		r = gso_make(e, items, &i);
 		for (uint32_t o = 0; o < rule->rec.n_outputs; o++)
-			doubtful |= send_run(e, r, &rule->outputs[o]);
-		run_put(e, r);
+			doubtful |= send_gso_batch(e, r, &rule->outputs[o]);
+		gso_put(e, r);
 	}
 }
 
@@ -477,9 +480,9 @@ void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_
  * A datagram that was sent earlier was not delivered.  Nobody answers a multicast so (RFC
  * 1122, 3.2.2), and on a shared socket nothing says whose it was.
  */
-static void note_undelivered(const struct outlet *l, struct send *s, int err)
+static void note_undelivered(const struct egress_socket *l, struct send *s, int err)
 {
-	if (l->kind != OUTLET_OWN || addr_is_multicast(&s->output->rec.group))
+	if (l->kind != EGRESS_SOCKET_OWN || addr_is_multicast(&s->output->rec.group))
 		return;
 	s->refused += err == ECONNREFUSED;
 	s->unreached += err == EHOSTUNREACH || err == ENETUNREACH;
@@ -488,10 +491,10 @@ static void note_undelivered(const struct outlet *l, struct send *s, int err)
 /* What to do about a send that failed with @err. */
 static enum again verdict(struct egress *e, struct send *s, int err)
 {
-	struct outlet *l = &e->outlets[s->outlet];
+	struct egress_socket *l = &e->egress_sockets[s->egress_socket];
 
 	if (refusal_may_be_icmp(err)) {
-		if (s->tries++ < outlet_patience(l, err)) {
+		if (s->tries++ < egress_socket_patience(l, err)) {
 			note_undelivered(l, s, err);
 			return AGAIN_SAME;
 		}
@@ -499,10 +502,10 @@ static enum again verdict(struct egress *e, struct send *s, int err)
 	}
 	if (s->datagrams == 1 || !refusal_splits(err))
 		return AGAIN_NO;
-	outlet_refused(l);
+	egress_socket_refused(l);
 	if (err == EINVAL && s->datagrams > EGRESS_SEGMENTS_OLD)
 		e->segments_next = EGRESS_SEGMENTS_OLD;
-	if ((err == EIO || err == EOPNOTSUPP) && outlet_put_off_segments(l, e->now_ns))
+	if ((err == EIO || err == EOPNOTSUPP) && egress_socket_put_off_segments(l, e->now_ns))
 		counter_add(&e->page->gso_fallbacks, 1);
 	return AGAIN_SINGLES;
 }
@@ -531,11 +534,11 @@ static uint32_t count_undelivered(struct egress *e, struct match_output *o, uint
 /* Taken by the kernel; but of earlier ones it may be known now that they did not arrive. */
 static void send_taken(struct egress *e, struct send *s)
 {
-	struct outlet *l = &e->outlets[s->outlet];
-	const uint32_t n = s->datagrams, segment_bytes = s->run->segment_bytes;
+	struct egress_socket *l = &e->egress_sockets[s->egress_socket];
+	const uint32_t n = s->datagrams, segment_bytes = s->gso->segment_bytes;
 	uint32_t lost;
 
-	outlet_took(l, n, segment_bytes);
+	egress_socket_took(l, n, segment_bytes);
 	if (n == 1 && s->bytes > s->output->payload_max)
 		count_fragmented(e, s->output);
 	l->refused += s->refused;
@@ -590,13 +593,13 @@ void egress_done(struct egress *e, uint32_t send, int res)
 static void split_send(struct egress *e, struct send *s)
 {
 	struct match_output *o = s->output;
-	struct run *r = s->run;
+	struct gso_batch *r = s->gso;
 	uint32_t unit = s->unit;
 
 	r->refs++;
 	send_put(e, s);
 	send_each(e, r, o, &unit);
-	run_put(e, r);
+	gso_put(e, r);
 }
 
 bool egress_retry(struct egress *e)

@@ -2,11 +2,11 @@
 /*
  * egress.h - gathered datagrams become few, large sends
  *
- * A run is a row of datagrams of one rule that one UDP_SEGMENT send can carry: equal
+ * A GSO batch is a row of datagrams of one rule that one UDP_SEGMENT send can carry: equal
  * sizes, except that the last may be shorter (udp(7)).  Each output of the rule gets
- * one send of the same run: fan-out copies references, not bytes.
+ * one send of the same GSO batch: fan-out copies references, not bytes.
  *
- *   run:   FREE -> building -> shared by n sends -> FREE when the last has completed,
+ *   GSO batch:   FREE -> building -> shared by n sends -> FREE when the last has completed,
  *          and with it one reference of each buffer it points into
  *   send:  FREE -> queued -> completed -> FREE
  *                    ^            |
@@ -26,14 +26,14 @@
 #include "core/relay/match.h"
 
 struct bufpool;
-struct ipc_outlet;
-struct past;
+struct ipc_egress_socket;
+struct finished;
 struct worker_page;
 
 #define EGRESS_SENDS        4096u /* in flight at one time */
 #define EGRESS_UNITS        4096u /* datagrams in them, about */
-#define EGRESS_RUNS         1024u
-#define EGRESS_RUN_IOV      64u
+#define EGRESS_GSO_BATCHES  1024u
+#define GSO_BATCH_IOV       64u
 #define EGRESS_NOTICES      8u
 #define EGRESS_SEGMENTS_OLD 64u  /* UDP_MAX_SEGMENTS of kernels that refuse more */
 #define EGRESS_SEGMENTS_MAX 128u /* and of those that do not */
@@ -111,21 +111,21 @@ void egress_free(struct egress *e);
 void egress_set_socket(struct egress *e, uint32_t iface, int sock);
 
 /**
- * egress_set_outlet() - say which socket sends for one output, or for those to one host
+ * egress_set_own_socket() - say which socket sends for one output, or for those to one host
  * @as:   passed ipc_parse()
  * @sock: borrowed; -1 for none: the interface's sends instead
  *
- * As egress_set_socket().  An output uses the outlet that its record names, if that is
+ * As egress_set_socket().  An output uses the egress socket that its record names, if that is
  * for its interface and destination; else the interface's socket.
  */
-void egress_set_outlet(struct egress *e, const struct ipc_outlet *as, int sock);
+void egress_set_own_socket(struct egress *e, const struct ipc_egress_socket *as, int sock);
 
 /**
  * egress_rule() - queue the sends of one rule's datagrams
  * @rule:  borrowed until every send has completed
  * @items: the batch; the rule's chain starts at rule->head
  *
- * Takes a reference of each buffer for each run; the caller keeps its own.
+ * Takes a reference of each buffer for each GSO batch; the caller keeps its own.
  */
 void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_item *items);
 
@@ -174,12 +174,12 @@ void egress_number(struct egress *e, uint32_t unit);
 uint32_t egress_unit(const struct egress *e);
 
 /**
- * egress_set_past() - what a predecessor has finished is not to be sent again
- * @past: copied, but not its list, which must stay until the next call
+ * egress_set_finished() - what a predecessor has finished is not to be sent again
+ * @finished: copied, but not its list, which must stay until the next call
  *
  * egress_rule() counts each datagram as it ended when it comes to it.
  */
-void egress_set_past(struct egress *e, const struct past *past);
+void egress_set_finished(struct egress *e, const struct finished *finished);
 
 /* Largest number of segments that the kernel takes, for this batch. */
 uint32_t egress_segments_max(const struct egress *e);

@@ -85,7 +85,7 @@ static struct arena_commit *prepare(struct journal *j, uint32_t cq, uint32_t seg
 	next->ring = j->c->ring;
 	next->cq = cq;
 	next->segments_max = segments_max;
-	next->n_past = 0;
+	next->n_finished = 0;
 	next->seen = j->c->seen;
 	next->n_saved = 0;
 	next->ingress = j->page->ingress;
@@ -123,8 +123,8 @@ void journal_commit_part(struct journal *j, uint32_t cq, uint32_t segments_max, 
 	next->units = units;
 	next->counted = 1;
 	next->flush = j->c->flush;
-	next->n_past = j->c->n_past;
-	memcpy(next->past, j->c->past, next->n_past * sizeof(next->past[0]));
+	next->n_finished = j->c->n_finished;
+	memcpy(next->finished, j->c->finished, next->n_finished * sizeof(next->finished[0]));
 	for (uint32_t i = 0; i < j->c->n_saved; i++) {
 		const struct arena_saved *s = &j->c->saved[i];
 

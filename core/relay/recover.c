@@ -23,7 +23,7 @@ static bool commit_is_sound(const struct arena_commit *c)
 	const uint32_t events = arena_commit_tail(c) - c->first;
 
 	return events <= ARENA_EVENTS && c->flush <= events && c->counted <= 1 &&
-	       c->n_past <= ARENA_PAST_MAX && c->n_saved <= ARENA_SAVED_MAX;
+	       c->n_finished <= ARENA_FINISHED_MAX && c->n_saved <= ARENA_SAVED_MAX;
 }
 
 /* Where to begin, so that no completion is read that another has overwritten. */
@@ -114,7 +114,7 @@ static uint32_t add_receives(struct recovery *r, struct arena_event *events,
 
 static void add_sends(struct recovery *r, const struct arena_commit *c, const struct ring_queue *q)
 {
-	uint32_t n = c->n_past;
+	uint32_t n = c->n_finished;
 
 	for (uint32_t i = from(q, c->cq); i != q->tail; i++) {
 		const struct io_uring_cqe *cqe = cqe_at(q, i);
@@ -124,9 +124,9 @@ static void add_sends(struct recovery *r, const struct arena_commit *c, const st
 			continue;
 		r->sends++;
 		if (refusal_is_final(cqe->res, tag.datagrams))
-			r->ends[n++] = (struct arena_past){tag.unit, tag.datagrams, cqe->res};
+			r->ends[n++] = (struct arena_finished){tag.unit, tag.datagrams, cqe->res};
 	}
-	r->past.n = past_tidy(r->ends, n);
+	r->finished.n = finished_tidy(r->ends, n);
 }
 
 static void set_counters(struct arena_commit *c, const struct worker_page *page)
@@ -144,7 +144,7 @@ static void start_afresh(struct arena_header *h, const struct worker_page *page,
 	memset(h, 0, sizeof(*h));
 	h->epoch = ARENA_FIRST_EPOCH;
 	c = arena_commit(h, h->epoch);
-	memset(c, 0, offsetof(struct arena_commit, past));
+	memset(c, 0, offsetof(struct arena_commit, finished));
 	c->ring = ring;
 	set_counters(c, page);
 	h->version = ARENA_VERSION;
@@ -207,7 +207,7 @@ static void give_up(struct recovery *r, uint8_t *arena, struct arena_commit *nex
 		r->lost++;
 	}
 	next->flush = next->units = next->counted = 0;
-	r->past.n = 0;
+	r->finished.n = 0;
 }
 
 static void take_over(struct arena_header *h, const struct arena_commit *c,
@@ -219,24 +219,24 @@ static void take_over(struct arena_header *h, const struct arena_commit *c,
 	uint32_t tail = arena_commit_tail(c);
 
 	memcpy(next, c, offsetof(struct arena_commit, ingress));
-	memcpy(r->ends, c->past, c->n_past * sizeof(r->ends[0]));
+	memcpy(r->ends, c->finished, c->n_finished * sizeof(r->ends[0]));
 	claim_events(r, events, c->first, tail);
 	if (c->ring == last->number && last->cqes) {
 		tail = add_receives(r, events, c, last);
 		add_sends(r, c, last);
 	} else {
 		r->blind = c->ring == last->number;
-		r->past.n = past_tidy(r->ends, c->n_past);
+		r->finished.n = finished_tidy(r->ends, c->n_finished);
 	}
 	if (r->blind && c->flush)
 		give_up(r, (uint8_t *)h, next, c->first + c->flush, page);
 	if (tail != next->first && h->attempts >= RECOVER_ATTEMPTS)
 		give_up(r, (uint8_t *)h, next, tail, page);
 
-	r->past.ends = r->ends;
-	r->past.counted = next->units;
-	next->n_past = r->past.n < ARENA_PAST_MAX ? r->past.n : ARENA_PAST_MAX;
-	memcpy(next->past, r->ends, next->n_past * sizeof(r->ends[0]));
+	r->finished.ends = r->ends;
+	r->finished.counted = next->units;
+	next->n_finished = r->finished.n < ARENA_FINISHED_MAX ? r->finished.n : ARENA_FINISHED_MAX;
+	memcpy(next->finished, r->ends, next->n_finished * sizeof(r->ends[0]));
 	next->ring = ring;
 	next->cq = 0;
 	next->seen = (uint64_t)tail << 32;

@@ -38,7 +38,7 @@
 #include <stdint.h>
 
 #include "core/relay/arena.h"
-#include "core/relay/past.h"
+#include "core/relay/finished.h"
 #include "core/relay/ring.h"
 
 struct journal;
@@ -48,7 +48,7 @@ struct worker_page;
 #define RECOVER_ATTEMPTS 5u
 
 /* Entries of a completion queue, and of the list that an earlier recovery left. */
-#define RECOVER_PAST_MAX (RING_CQ_MAX + ARENA_PAST_MAX)
+#define RECOVER_FINISHED_MAX (RING_CQ_MAX + ARENA_FINISHED_MAX)
 
 /**
  * struct recovery - what was found; large, heap
@@ -57,7 +57,7 @@ struct worker_page;
  * @sends:    completions of sends not counted yet
  * @lost:     receives given up
  * @blind:    its completion queue is gone
- * @past:     what is finished, for egress_set_past()
+ * @finished:     what is finished, for egress_set_finished()
  * @filled:   buffers that hold receives, for bufpool_init_filled()
  */
 struct recovery {
@@ -66,9 +66,9 @@ struct recovery {
 	uint32_t sends;
 	uint32_t lost;
 	bool blind;
-	struct past past;
+	struct finished finished;
 	bool filled[BUF_TOTAL_COUNT];
-	struct arena_past ends[RECOVER_PAST_MAX];
+	struct arena_finished ends[RECOVER_FINISHED_MAX];
 };
 
 /**

@@ -96,7 +96,7 @@ struct ring_info {
 };
 
 /**
- * struct ring_file - content of the memfd of GIFT_RINGS
+ * struct ring_file - content of the memfd of PASSED_RINGS
  * @own:  the ring of the worker that begins
  * @last: that of the last worker that was ready; number 0: there was none
  * @last_gone: its descriptor had to be given up

@@ -104,8 +104,8 @@ enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
  * struct snapshot_output - one output
  * @slot:  output slot (counters)
  * @iface: slot of the output interface, MCR_NO_SLOT when it does not exist
- * @outlet: id of the egress socket to use, + 1; 0 for that of the interface
- * @outlet_kind: enum outlet_kind of it, for readers
+ * @egress_socket: id of the egress socket to use, + 1; 0 for that of the interface
+ * @egress_socket_kind: enum egress_socket_kind of it, for readers
  * @ttl:   the TTL to use, 1..255: defaults are resolved by the writer
  * @ttl_set: enum ttl_setting: what the operator gave
  * @hold:  enum output_hold: what control knows of the way to it
@@ -113,7 +113,7 @@ enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
 struct snapshot_output {
 	uint32_t slot;
 	uint32_t iface;
-	uint32_t outlet;
+	uint32_t egress_socket;
 	struct addr group;
 	struct addr source;
 	uint16_t port;
@@ -121,7 +121,7 @@ struct snapshot_output {
 	uint8_t dscp;
 	uint8_t ttl_set;
 	uint8_t hold; /* enum output_hold */
-	uint8_t outlet_kind;
+	uint8_t egress_socket_kind;
 	uint8_t reserved[5];
 	char if_name[MCR_IFNAME_MAX];
 };

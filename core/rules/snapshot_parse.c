@@ -93,10 +93,11 @@ static bool rule_valid(const struct snapshot_rule *r, struct slot_sets *sets)
 	       terminated(r->name, sizeof(r->name));
 }
 
-static bool outlet_valid(const struct snapshot_output *o)
+static bool egress_socket_valid(const struct snapshot_output *o)
 {
-	return o->outlet_kind < OUTLET_KINDS && o->outlet <= MCR_MAX_OUTLETS &&
-	       (o->outlet == 0) == (o->outlet_kind == OUTLET_INTERFACE);
+	return o->egress_socket_kind < EGRESS_SOCKET_KINDS &&
+	       o->egress_socket <= MCR_MAX_EGRESS_SOCKETS &&
+	       (o->egress_socket == 0) == (o->egress_socket_kind == EGRESS_SOCKET_INTERFACE);
 }
 
 static bool output_valid(const struct snapshot_output *o, struct slot_sets *sets)
@@ -104,7 +105,7 @@ static bool output_valid(const struct snapshot_output *o, struct slot_sets *sets
 	return take_slot(sets->outputs, o->slot, MCR_MAX_OUTPUTS) && known_iface(sets, o->iface) &&
 	       addr_is_clean(&o->group, ADDR_IPV4) && source_valid(&o->source) && o->port != 0 &&
 	       o->ttl >= 1 && o->dscp <= 63 && o->ttl_set < TTL_SETTINGS &&
-	       o->hold < OUTPUT_HOLDS && outlet_valid(o) &&
+	       o->hold < OUTPUT_HOLDS && egress_socket_valid(o) &&
 	       terminated(o->if_name, sizeof(o->if_name));
 }
 

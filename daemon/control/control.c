@@ -188,8 +188,8 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 {
 	switch ((enum ipc_type)msg->type) {
-	case IPC_GIVE:
-		control_gift(p, &msg->give, fd);
+	case IPC_PASS_FD:
+		control_take_fd(p, &msg->pass_fd, fd);
 		return;
 	case IPC_WORKER_STATE:
 		take_worker_state(p->c, &msg->worker);
@@ -214,8 +214,8 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_SET_FILTER:
 	case IPC_OPEN_OUTPUT:
 	case IPC_CLOSE_OUTPUT:
-	case IPC_OPEN_OUTLET:
-	case IPC_CLOSE_OUTLET:
+	case IPC_OPEN_EGRESS_SOCKET:
+	case IPC_CLOSE_EGRESS_SOCKET:
 	case IPC_JOIN:
 	case IPC_LEAVE:
 	case IPC_BIND:
@@ -232,8 +232,8 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 	case IPC_INPUT_CLOSE:
 	case IPC_OUTPUT:
 	case IPC_OUTPUT_CLOSE:
-	case IPC_OUTLET:
-	case IPC_OUTLET_CLOSE:
+	case IPC_EGRESS_SOCKET:
+	case IPC_EGRESS_SOCKET_CLOSE:
 	case IPC_SNAPSHOT:
 	case IPC_TYPES:
 		break;
@@ -508,7 +508,7 @@ int control_main(const char *config_name, int argc, char **argv)
 
 	init(&p);
 	parse_arguments(&p, argc, argv);
-	control_receive_gifts(&p);
+	control_receive_fds(&p);
 	control.kept = p.heartbeat ? p.heartbeat : &forgotten;
 	control_seal(&p);
 	if (control_config_start(&p) < 0 && p.snapshot < 0)

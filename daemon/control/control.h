@@ -25,10 +25,10 @@
 #include "daemon/common/log.h"
 #include "daemon/control/client.h"
 #include "daemon/control/drift.h"
+#include "daemon/control/egress_socket.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/netif.h"
-#include "daemon/control/outlet.h"
 #include "daemon/control/output.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/publish.h"
@@ -104,7 +104,7 @@ struct control {
 	struct control_reach reach;
 	struct control_clients clients;
 	struct control_reconcile rec;
-	struct control_outlets outlets;
+	struct control_egress_sockets egress_sockets;
 	struct control_publish pub;
 	struct control_waits waits;
 	struct control_upgrade upgrade;

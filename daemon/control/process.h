@@ -44,11 +44,11 @@ struct process {
 
 /* --- start.c --- */
 
-/* Descriptors until IPC_START; what comes later goes to control_gift(). */
-void control_receive_gifts(struct process *p);
+/* Descriptors until IPC_START; what comes later goes to control_take_fd(). */
+void control_receive_fds(struct process *p);
 
 /* @fd: taken */
-void control_gift(struct process *p, const struct ipc_give *give, int fd);
+void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd);
 
 /* Give up every right; what must be asked for before is asked for here. */
 void control_seal(struct process *p);

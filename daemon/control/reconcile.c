@@ -35,7 +35,7 @@ static int mark_outputs(struct control *c, const struct ruleset_entry *e,
 
 		if (out)
 			out->want_out = true;
-		control_outlet_want(c, in ? out : NULL, e, i, workers);
+		control_egress_socket_want(c, in ? out : NULL, e, i, workers);
 		if (out && control_output_dest(out, &r->outputs[i], &key) &&
 		    reach_need(&c->reach, &key, out->arp) < 0)
 			return -ENOMEM;
@@ -69,7 +69,7 @@ static int mark_wanted(struct control *c)
 	control_ifaces_update(c);
 	control_joins_unmark(&c->rec.joins);
 	reach_unmark(&c->reach);
-	control_outlets_begin(c);
+	control_egress_sockets_begin(c);
 	for (unsigned i = 0; i < c->n_interfaces; i++) {
 		struct rec_iface *f = control_iface_need(c, c->interfaces[i]);
 
@@ -405,7 +405,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 		if (r->iface[i].used && !r->iface[i].gone)
 			open_sockets(c, i, now_ns);
 	}
-	control_outlets_open(c, now_ns);
+	control_egress_sockets_open(c, now_ns);
 	if (r->publish) {
 		ret = control_publish(c, now_ns);
 		if (ret < 0)
@@ -421,7 +421,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 		return ret;
 	control_joins_each(&r->joins, join_wanted, c);
 	control_joins_each(&r->joins, leave_unwanted, c);
-	*again = control_outlets_close(c);
+	*again = control_egress_sockets_close(c);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		if (r->iface[i].used)
 			close_sockets(c, i);

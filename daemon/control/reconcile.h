@@ -8,7 +8,7 @@
  *
  *   open sockets, publish, filters, join and bind | leave and unbind, close sockets
  *
- * Egress sockets of single outputs (outlet.h) are opened and closed with them.
+ * Egress sockets of single outputs (egress_socket.h) are opened and closed with them.
  *
  * so that a new rule's packets are let in when the workers know it, and an old
  * rule's sockets go when no worker uses them any more.  A second run sends nothing.

@@ -79,8 +79,8 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 		control_json_u64(o, "bytes", n.bytes);
 		control_json_u64(o, "fragmented", n.fragmented);
 		add_send_drops(o, &n, false);
-		control_outlet_of(c, e->output_slots[i], &kind);
-		cJSON_AddStringToObject(o, "socket", outlet_kind_name(kind));
+		control_egress_socket_of(c, e->output_slots[i], &kind);
+		cJSON_AddStringToObject(o, "socket", egress_socket_kind_name(kind));
 	}
 }
 

@@ -35,7 +35,7 @@ static int add_outputs(const struct control *c, const struct ruleset_entry *e,
 			.hold = (uint8_t)control_output_status(c, o, NULL).hold,
 		};
 
-		out.outlet = control_outlet_of(c, out.slot, &out.outlet_kind);
+		out.egress_socket = control_egress_socket_of(c, out.slot, &out.egress_socket_kind);
 		memcpy(out.if_name, o->interface, sizeof(out.if_name));
 		ret = snapshot_add_output(w, &out);
 	}
@@ -264,7 +264,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		};
 		memcpy(outputs[i].interface, o->if_name, sizeof(outputs[i].interface));
 		slots[i] = o->slot;
-		control_outlet_restore(c, o);
+		control_egress_socket_restore(c, o);
 	}
 	control_notice_restore(c->notice, s->slot, s->incarnation, s->state);
 	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots);

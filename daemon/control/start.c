@@ -35,45 +35,45 @@ static void map_heartbeat(struct process *p, int fd)
 }
 
 /* @fd: taken */
-void control_gift(struct process *p, const struct ipc_give *give, int fd)
+void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 {
 	struct stats_page *page = NULL;
 
-	switch ((enum ipc_gift)give->what) {
-	case GIFT_CONTROL_LISTENER:
+	switch ((enum passed_fd)as->what) {
+	case PASSED_CONTROL_LISTENER:
 		keep_fd(&p->listener[0], fd);
 		return;
-	case GIFT_STATUS_LISTENER:
+	case PASSED_STATUS_LISTENER:
 		keep_fd(&p->listener[1], fd);
 		return;
-	case GIFT_NETLINK:
+	case PASSED_NETLINK:
 		keep_fd(&p->netlink, fd);
 		return;
-	case GIFT_ROUTES:
+	case PASSED_ROUTES:
 		keep_fd(&p->routes, fd);
 		return;
-	case GIFT_CONFIG:
+	case PASSED_CONFIG:
 		keep_fd(&p->config, fd);
 		return;
-	case GIFT_SNAPSHOT:
+	case PASSED_SNAPSHOT:
 		keep_fd(&p->snapshot, fd);
 		return;
-	case GIFT_APPLIED:
+	case PASSED_APPLIED:
 		keep_fd(&p->applied, fd);
 		return;
-	case GIFT_WORKER_PAGE:
-		page = &p->c->stats.worker[give->index];
+	case PASSED_WORKER_PAGE:
+		page = &p->c->stats.worker[as->index];
 		break;
-	case GIFT_IFACE_PAGE:
+	case PASSED_IFACE_PAGE:
 		page = &p->c->stats.iface;
 		break;
-	case GIFT_HEARTBEAT:
+	case PASSED_HEARTBEAT:
 		map_heartbeat(p, fd);
 		return;
-	case GIFT_ARENA:
-	case GIFT_LIMITS:
-	case GIFT_RINGS:
-	case GIFTS:
+	case PASSED_ARENA:
+	case PASSED_LIMITS:
+	case PASSED_RINGS:
+	case PASSED_FDS:
 		break;
 	}
 	if (!page)
@@ -88,7 +88,7 @@ static void take_start(struct process *p, const struct ipc_start *start)
 
 	c->started_ns = start->started_ns;
 	p->start_flags = start->flags;
-	c->outlets.budget = start->outlets;
+	c->egress_sockets.budget = start->egress_sockets;
 	p->uid = start->uid;
 	p->gid = start->gid;
 	/* Pages exist once a predecessor has said how many workers there are. */
@@ -100,7 +100,7 @@ static void take_start(struct process *p, const struct ipc_start *start)
 	}
 }
 
-void control_receive_gifts(struct process *p)
+void control_receive_fds(struct process *p)
 {
 	struct pollfd pfd = {.fd = CHILD_CHANNEL_FD, .events = POLLIN};
 	struct ipc_msg msg;
@@ -120,8 +120,8 @@ void control_receive_gifts(struct process *p)
 			take_start(p, &msg.start);
 			return;
 		}
-		if (msg.type == IPC_GIVE)
-			control_gift(p, &msg.give, fd);
+		if (msg.type == IPC_PASS_FD)
+			control_take_fd(p, &msg.pass_fd, fd);
 		else if (fd >= 0)
 			close(fd);
 	}

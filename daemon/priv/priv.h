@@ -158,13 +158,14 @@ int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost);
 int priv_egress_socket(unsigned ifindex);
 
 /**
- * priv_outlet_socket() - the same, for one output or for those to one host
+ * priv_egress_socket_socket() - the same, for one output or for those to one host
  * @as:        passed ipc_parse()
  * @from_be:   filled when it is connected: the source address that the kernel chose
- * @connected: OUTLET_OWN: the kernel took the destination.  It does not where it has no way
+ * @connected: EGRESS_SOCKET_OWN: the kernel took the destination.  It does not where it has no way
  *             there at all just now; then sends must name it, and fail as they would anyway
  */
-int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *connected);
+int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from_be,
+			      bool *connected);
 
 /* An unread helper socket; and its memberships. -ENOBUFS: the socket is full, take another. */
 int priv_helper_socket(void);

@@ -328,7 +328,8 @@ int priv_egress_socket(unsigned ifindex)
  * The source address of an output may not be ours yet, or no more: then the socket is not
  * bound to it, and each send finds out.
  */
-int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *connected)
+int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from_be,
+			      bool *connected)
 {
 	const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = as->source_be};
 	const struct sockaddr_in to = {
@@ -338,7 +339,7 @@ int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *con
 	socklen_t len = sizeof(own);
 
 	*connected = false;
-	if (sock < 0 || as->kind != OUTLET_OWN)
+	if (sock < 0 || as->kind != EGRESS_SOCKET_OWN)
 		return sock;
 	ret = set_int(sock, IPPROTO_IP, IP_MULTICAST_TTL, as->ttl);
 	if (ret == 0)

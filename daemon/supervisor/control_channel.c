@@ -41,18 +41,18 @@ void control_send(struct supervisor *s, struct ipc_msg *msg, int fd)
 	child_end(s, control(s), END_DEAF, 0);
 }
 
-/* @fd: borrowed; a gift that is not there is left out. */
-static void give(struct supervisor *s, enum ipc_gift what, unsigned index, int fd)
+/* @fd: borrowed; a descriptor that is not there (-1) is left out. */
+static void pass(struct supervisor *s, enum passed_fd what, unsigned index, int fd)
 {
-	struct ipc_msg msg = {.type = IPC_GIVE, .give = {.what = what, .index = index}};
+	struct ipc_msg msg = {.type = IPC_PASS_FD, .pass_fd = {.what = what, .index = index}};
 
 	if (fd >= 0)
 		control_send(s, &msg, fd);
 }
 
-static void give_and_close(struct supervisor *s, enum ipc_gift what, unsigned index, int fd)
+static void pass_and_close(struct supervisor *s, enum passed_fd what, unsigned index, int fd)
 {
-	give(s, what, index, fd);
+	pass(s, what, index, fd);
 	if (fd >= 0)
 		close(fd);
 	else
@@ -61,7 +61,7 @@ static void give_and_close(struct supervisor *s, enum ipc_gift what, unsigned in
 
 void control_give_page(struct supervisor *s, unsigned worker)
 {
-	give_and_close(s, GIFT_WORKER_PAGE, worker, child_reader_fd(s->worker[worker].page_fd));
+	pass_and_close(s, PASSED_WORKER_PAGE, worker, child_reader_fd(s->worker[worker].page_fd));
 }
 
 void control_worker_state(struct supervisor *s, unsigned worker)
@@ -91,28 +91,28 @@ void control_begin(struct supervisor *s)
 			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
 			  .started_ns = s->started_ns,
 			  .busy_poll_us = s->busy_poll_us,
-			  .outlets = outlet_budget(),
+			  .egress_sockets = egress_socket_budget(),
 			  .uid = s->identity.uid,
 			  .gid = s->identity.gid}};
 
 	__atomic_store_n(&s->heartbeat->heartbeat_ns, 0, __ATOMIC_RELAXED);
 	s->budget = control_budget.most;
 	s->joins.round = ++s->round;
-	give(s, GIFT_HEARTBEAT, 0, s->heartbeat_fd);
-	give(s, GIFT_CONTROL_LISTENER, 0, s->control_listener);
-	give(s, GIFT_STATUS_LISTENER, 0, s->status_listener);
+	pass(s, PASSED_HEARTBEAT, 0, s->heartbeat_fd);
+	pass(s, PASSED_CONTROL_LISTENER, 0, s->control_listener);
+	pass(s, PASSED_STATUS_LISTENER, 0, s->status_listener);
 	/* A socket of its own each time: the last control's may hold half a dump. */
-	give_and_close(s, GIFT_NETLINK, 0, priv_netlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR));
-	give_and_close(s, GIFT_ROUTES, 0,
+	pass_and_close(s, PASSED_NETLINK, 0, priv_netlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR));
+	pass_and_close(s, PASSED_ROUTES, 0,
 		       priv_netlink_socket(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE |
 					   1u << (RTNLGRP_NEXTHOP - 1)));
 	if (s->config_fd >= 0) {
 		lseek(s->config_fd, 0, SEEK_SET);
-		give(s, GIFT_CONFIG, 0, s->config_fd);
+		pass(s, PASSED_CONFIG, 0, s->config_fd);
 	}
-	give_and_close(s, GIFT_IFACE_PAGE, 0, child_reader_fd(s->iface_page_fd));
-	give(s, GIFT_APPLIED, 0, s->applied);
-	give(s, GIFT_SNAPSHOT, 0, s->snapshot_fd);
+	pass_and_close(s, PASSED_IFACE_PAGE, 0, child_reader_fd(s->iface_page_fd));
+	pass(s, PASSED_APPLIED, 0, s->applied);
+	pass(s, PASSED_SNAPSHOT, 0, s->snapshot_fd);
 	for (unsigned i = 0; i < s->workers; i++)
 		control_give_page(s, i);
 	control_send(s, &start, -1);

@@ -6,7 +6,7 @@
  * descriptors stay open under their numbers.  What each number is for, and all that is
  * counted or planned, goes through a sealed memfd:
  *
- *   head | children | workers | inputs | outputs | outlets | memberships
+ *   head | children | workers | inputs | outputs | egress sockets | memberships
  *
  * Both programs have the same SUPERVISOR_STATE_VERSION, or the upgrade is refused.
  * The reader trusts nothing all the same: an error here would show much later.  Each
@@ -49,7 +49,7 @@ struct saved_head {
 	uint64_t next_incarnation;
 	uint64_t snapshot_serial;
 	struct ipc_publish snapshot;
-	uint32_t inputs, outputs, outlets, unused;
+	uint32_t inputs, outputs, egress_sockets, unused;
 	char from[64];
 };
 
@@ -90,9 +90,9 @@ struct saved_output {
 };
 
 /* Followed, for each worker of the mask, by what it was given and its socket. */
-struct saved_outlet {
+struct saved_egress_socket {
 	uint64_t incarnation;
-	struct ipc_outlet as;
+	struct ipc_egress_socket as;
 	uint32_t from_be, unused;
 };
 
@@ -117,8 +117,8 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 		head.inputs += s->input[i].incarnation != 0;
 		head.outputs += s->output[i].incarnation != 0;
 	}
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		head.outlets += s->outlet[i].incarnation != 0;
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		head.egress_sockets += s->egress_socket[i].incarnation != 0;
 	strncpy(head.from, mcr_version, sizeof(head.from) - 1);
 	state_put(w, &head, sizeof(head));
 	state_put_fd(w, s->notify);
@@ -151,7 +151,7 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 			       head->workers >= 1 && head->workers <= MCR_MAX_WORKERS &&
 			       head->ring_size < RING_SIZES && head->inputs <= MCR_MAX_IFACES &&
 			       head->outputs <= MCR_MAX_IFACES &&
-			       head->outlets <= MCR_MAX_OUTLETS &&
+			       head->egress_sockets <= MCR_MAX_EGRESS_SOCKETS &&
 			       head->started_ns <= supervisor_now_ns() &&
 			       memchr(head->from, '\0', sizeof(head->from)));
 	s->notify = state_get_fd(r, FD_NOTIFY, 0);
@@ -397,42 +397,45 @@ static void restore_output(struct supervisor *s, struct state_reader *r)
 		out->sock[i] = state_need_fd(r, FD_UDP, 0);
 }
 
-static void save_outlet(const struct supervisor *s, unsigned id, struct state_writer *w)
+static void save_egress_socket(const struct supervisor *s, unsigned id, struct state_writer *w)
 {
-	const struct egress_outlet *o = &s->outlet[id];
-	const struct saved_outlet saved = {o->incarnation, o->as, o->from_be, 0};
+	const struct opened_egress_socket *o = &s->egress_socket[id];
+	const struct saved_egress_socket saved = {o->incarnation, o->as, o->from_be, 0};
 
 	state_put(w, &saved, sizeof(saved));
 	for (unsigned i = 0; i < s->workers; i++) {
-		const int fd = outlet_socket(o, i);
+		const int fd = egress_socket_socket(o, i);
 
 		if (fd < 0)
 			continue;
-		state_put(w, &s->worker[i].outlet_sent[id], sizeof(uint64_t));
+		state_put(w, &s->worker[i].egress_socket_sent[id], sizeof(uint64_t));
 		state_put_fd(w, fd);
 	}
 }
 
-static bool outlet_is_valid(const struct ipc_outlet *as, unsigned workers)
+static bool egress_socket_is_valid(const struct ipc_egress_socket *as, unsigned workers)
 {
-	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_OPEN_OUTLET, .outlet = *as}, out;
+	struct ipc_msg m = {.magic = IPC_MAGIC,
+			    .type = IPC_OPEN_EGRESS_SOCKET,
+			    .egress_socket = *as},
+		       out;
 
 	return ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out) == 0 && as->worker_mask &&
 	       !(as->worker_mask & ~worker_mask_all(workers));
 }
 
-static void restore_outlet(struct supervisor *s, struct state_reader *r)
+static void restore_egress_socket(struct supervisor *s, struct state_reader *r)
 {
-	struct saved_outlet saved;
-	struct egress_outlet *o;
+	struct saved_egress_socket saved;
+	struct opened_egress_socket *o;
 	unsigned n = 0;
 
 	state_get(r, &saved, sizeof(saved));
-	state_check(r, outlet_is_valid(&saved.as, s->workers) && saved.incarnation >= 1 &&
+	state_check(r, egress_socket_is_valid(&saved.as, s->workers) && saved.incarnation >= 1 &&
 			       saved.incarnation <= s->next_incarnation);
 	if (r->error)
 		return;
-	o = &s->outlet[saved.as.id];
+	o = &s->egress_socket[saved.as.id];
 	if (o->incarnation) {
 		state_bad(r);
 		return;
@@ -450,11 +453,11 @@ static void restore_outlet(struct supervisor *s, struct state_reader *r)
 
 		if (!(o->as.worker_mask >> i & 1))
 			continue;
-		state_get(r, &worker->outlet_sent[o->as.id], sizeof(uint64_t));
+		state_get(r, &worker->egress_socket_sent[o->as.id], sizeof(uint64_t));
 		o->sock[n++] = state_need_fd(r, FD_UDP, 0);
-		worker->outlet_due[o->as.id / 64] |= 1ull << o->as.id % 64;
+		worker->egress_socket_due[o->as.id / 64] |= 1ull << o->as.id % 64;
 	}
-	s->outlet_sockets += n;
+	s->egress_socket_sockets += n;
 }
 
 /* --- all of it --- */
@@ -500,9 +503,9 @@ int state_save(const struct supervisor *s)
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		if (s->output[i].incarnation)
 			save_output(s, i, &w);
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		if (s->outlet[i].incarnation)
-			save_outlet(s, i, &w);
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		if (s->egress_socket[i].incarnation)
+			save_egress_socket(s, i, &w);
 	join_save(&s->joins, &w);
 	ret = w.error;
 	if (ret == 0 && w.len > STATE_MAX_BYTES)
@@ -527,8 +530,8 @@ static void restore_all(struct supervisor *s, struct state_reader *r)
 		restore_input(s, r);
 	for (unsigned i = 0; i < head.outputs && !r->error; i++)
 		restore_output(s, r);
-	for (unsigned i = 0; i < head.outlets && !r->error; i++)
-		restore_outlet(s, r);
+	for (unsigned i = 0; i < head.egress_sockets && !r->error; i++)
+		restore_egress_socket(s, r);
 	join_restore(&s->joins, r);
 	state_check(r, r->left == 0);
 }

@@ -22,7 +22,7 @@ static const struct {
 	/* Every interface, opened and opened anew. */
 	[LIMIT_INPUTS] = {2 * MCR_MAX_IFACES, 4},
 	/* All that there may be, opened anew three times, one socket each. */
-	[LIMIT_OUTLETS] = {4 * MCR_MAX_OUTLETS, MCR_MAX_OUTLETS / 8},
+	[LIMIT_EGRESS_SOCKETS] = {4 * MCR_MAX_EGRESS_SOCKETS, MCR_MAX_EGRESS_SOCKETS / 8},
 	[LIMIT_RESTARTS] = {MCR_MAX_WORKERS, 1},
 	[LIMIT_UPGRADES] = {16, 1},
 };

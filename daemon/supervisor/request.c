@@ -120,12 +120,13 @@ static int open_input(struct supervisor *s, const struct ipc_iface *iface, uint6
 	return ret;
 }
 
-static int open_outlet(struct supervisor *s, const struct ipc_outlet *as, uint64_t *value)
+static int open_egress_socket(struct supervisor *s, const struct ipc_egress_socket *as,
+			      uint64_t *value)
 {
-	int ret = outlet_open(s, as);
+	int ret = egress_socket_open(s, as);
 
 	if (ret == 0 || ret == -EEXIST)
-		*value = s->outlet[as->id].from_be;
+		*value = s->egress_socket[as->id].from_be;
 	return ret;
 }
 
@@ -158,13 +159,13 @@ static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
 static void drop_others(struct supervisor *s)
 {
 	unsigned sockets = iface_drop_others(s), joins = join_drop_others(&s->joins);
-	unsigned outlets = outlet_drop_others(s);
+	unsigned egress_sockets = egress_socket_drop_others(s);
 
-	if (sockets + joins + outlets)
+	if (sockets + joins + egress_sockets)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
 			"%u interfaces and %u egress sockets closed, %u memberships left: the last "
 			"control needed them",
-			sockets, outlets, joins);
+			sockets, egress_sockets, joins);
 }
 
 /* Once in the life of each control. */
@@ -196,10 +197,10 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 		return iface_open_output(s, &m->iface);
 	case IPC_CLOSE_OUTPUT:
 		return iface_close_output(s, m->iface.slot);
-	case IPC_OPEN_OUTLET:
-		return open_outlet(s, &m->outlet, value);
-	case IPC_CLOSE_OUTLET:
-		return outlet_close(s, m->outlet.id);
+	case IPC_OPEN_EGRESS_SOCKET:
+		return open_egress_socket(s, &m->egress_socket, value);
+	case IPC_CLOSE_EGRESS_SOCKET:
+		return egress_socket_close(s, m->egress_socket.id);
 	case IPC_JOIN:
 		return join(s, &m->join, false);
 	case IPC_LEAVE:
@@ -226,7 +227,7 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 		return limit_take(s, LIMIT_UPGRADES) ? upgrade_begin(s) : -EBUSY;
 	case IPC_READY:
 		return ready(s);
-	case IPC_GIVE:
+	case IPC_PASS_FD:
 	case IPC_START:
 	case IPC_REPLY:
 	case IPC_WORKER_STATE:
@@ -237,8 +238,8 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_INPUT_CLOSE:
 	case IPC_OUTPUT:
 	case IPC_OUTPUT_CLOSE:
-	case IPC_OUTLET:
-	case IPC_OUTLET_CLOSE:
+	case IPC_EGRESS_SOCKET:
+	case IPC_EGRESS_SOCKET_CLOSE:
 	case IPC_SNAPSHOT:
 	case IPC_TYPES:
 		break;

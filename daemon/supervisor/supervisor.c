@@ -248,7 +248,7 @@ static void finish(struct supervisor *s)
 	}
 	upgrade_abandon(s);
 	iface_fini(s);
-	outlet_fini(s);
+	egress_socket_fini(s);
 	join_fini(&s->joins);
 	if (s->control_listener >= 0)
 		remove_socket(s->options->control_path);

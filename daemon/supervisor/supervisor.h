@@ -15,7 +15,7 @@
  *   request.c  control's requests, one function each
  *   limit.c    how fast control may ask for what is dear
  *   iface.c    inputs and outputs: the sockets of an interface
- *   outlet.c   egress sockets of single outputs
+ *   egress_socket.c   egress sockets of single outputs
  *   membership.c     unread helper sockets that hold group memberships
  *   probe.c    probes of neighbours
  *   verify.c   is what we hold still what the kernel has?
@@ -121,8 +121,8 @@ struct worker_ring {
  * @rings:         that have been made: their numbers
  * @input_sent:    incarnation of the input it was given in each slot, 0 for none
  * @output_sent:   the same for outputs
- * @outlet_sent:   the same for outlets, by id
- * @outlet_due:    outlets that may differ from what it was given, a bit each
+ * @egress_socket_sent:   the same for egress sockets, by id
+ * @egress_socket_due:    egress sockets that may differ from what it was given, a bit each
  * @snapshot_sent: serial of the last snapshot that it was given
  * @stand_in:      1 + the worker that reads its sockets, 0 for none
  * @returning:     that one has been told to give them back
@@ -141,8 +141,8 @@ struct worker {
 	struct worker_page *page;
 	uint64_t input_sent[MCR_MAX_IFACES];
 	uint64_t output_sent[MCR_MAX_IFACES];
-	uint64_t outlet_sent[MCR_MAX_OUTLETS];
-	uint64_t outlet_due[MCR_MAX_OUTLETS / 64];
+	uint64_t egress_socket_sent[MCR_MAX_EGRESS_SOCKETS];
+	uint64_t egress_socket_due[MCR_MAX_EGRESS_SOCKETS / 64];
 	uint64_t snapshot_sent;
 	uint64_t sent;
 	unsigned stand_in;
@@ -191,16 +191,16 @@ struct output {
 };
 
 /**
- * struct egress_outlet - an egress socket beside those of an interface
+ * struct opened_egress_socket - an egress socket beside those of an interface
  * @incarnation: as in struct input
  * @as:          what control asked for; @as.connected says what became of it
  * @from_be:     source address that they are connected from, 0 for none
  * @sock:        one for each worker of @as.worker_mask, from the lowest
  */
-struct egress_outlet {
+struct opened_egress_socket {
 	uint64_t incarnation;
 	unsigned round;
-	struct ipc_outlet as;
+	struct ipc_egress_socket as;
 	uint32_t from_be;
 	int *sock;
 };
@@ -258,7 +258,7 @@ struct upgrade {
 enum limit_kind {
 	LIMIT_MEMBERSHIPS,
 	LIMIT_INPUTS,
-	LIMIT_OUTLETS,
+	LIMIT_EGRESS_SOCKETS,
 	LIMIT_RESTARTS,
 	LIMIT_UPGRADES,
 	LIMITS
@@ -325,8 +325,8 @@ struct supervisor {
 	uint64_t next_incarnation;
 	struct input input[MCR_MAX_IFACES];
 	struct output output[MCR_MAX_IFACES];
-	struct egress_outlet outlet[MCR_MAX_OUTLETS];
-	unsigned outlet_sockets; /* of all of them */
+	struct opened_egress_socket egress_socket[MCR_MAX_EGRESS_SOCKETS];
+	unsigned egress_socket_sockets; /* of all of them */
 	struct join_table joins;
 
 	int snapshot_fd; /* the last one published, -1 for none */
@@ -569,21 +569,22 @@ unsigned iface_drop_others(struct supervisor *s);
 /* Put GRO settings back and close everything. */
 void iface_fini(struct supervisor *s);
 
-/* --- outlet.c --- */
-/* How many sockets all outlets may have: a quarter of the descriptors, MCR_MAX_OUTLETS at most. */
-unsigned outlet_budget(void);
+/* --- egress_socket.c --- */
+/* How many sockets all egress sockets may have: a quarter of the descriptors,
+ * MCR_MAX_EGRESS_SOCKETS at most. */
+unsigned egress_socket_budget(void);
 /*
  * In place of what was open under its id.  -EEXIST (it is open as asked for), -ERANGE (no
  * such worker), -ENOENT (the output of its interface is not open), -ENOSPC (beyond the
  * budget), -EAGAIN (too many in too short a time), -ENOMEM, errno of the calls.
  */
-int outlet_open(struct supervisor *s, const struct ipc_outlet *as);
+int egress_socket_open(struct supervisor *s, const struct ipc_egress_socket *as);
 /* -ENOENT when it is not open. */
-int outlet_close(struct supervisor *s, unsigned id);
+int egress_socket_close(struct supervisor *s, unsigned id);
 /* Close what an earlier control asked for and this one did not.  Return: how many. */
-unsigned outlet_drop_others(struct supervisor *s);
+unsigned egress_socket_drop_others(struct supervisor *s);
 /* Its socket for that worker, -1 for none. */
-static inline int outlet_socket(const struct egress_outlet *o, unsigned worker)
+static inline int egress_socket_socket(const struct opened_egress_socket *o, unsigned worker)
 {
 	const uint64_t bit = 1ull << worker;
 
@@ -592,10 +593,10 @@ static inline int outlet_socket(const struct egress_outlet *o, unsigned worker)
 	return o->sock[__builtin_popcountll(o->as.worker_mask & (bit - 1))];
 }
 /* A fresh worker has been given none yet. */
-void outlet_forget(struct supervisor *s, unsigned worker);
+void egress_socket_forget(struct supervisor *s, unsigned worker);
 /* Part of worker_sync().  Return: 0 or a negative errno of ipc_send(). */
-int outlet_sync(struct supervisor *s, unsigned worker);
-void outlet_fini(struct supervisor *s);
+int egress_socket_sync(struct supervisor *s, unsigned worker);
+void egress_socket_fini(struct supervisor *s);
 
 /* --- membership.c --- */
 /* Is there a membership like this, or (@bind) such a bound socket? */

@@ -54,9 +54,9 @@ int worker_make_memory(struct supervisor *s, unsigned workers)
 	return rings_make_all(s, workers);
 }
 
-static int give(struct supervisor *s, unsigned worker, enum ipc_gift what, int fd)
+static int pass(struct supervisor *s, unsigned worker, enum passed_fd what, int fd)
 {
-	struct ipc_msg msg = {.type = IPC_GIVE, .give = {.what = what, .index = worker}};
+	struct ipc_msg msg = {.type = IPC_PASS_FD, .pass_fd = {.what = what, .index = worker}};
 
 	return ipc_send(s->child[worker].channel, &msg, fd);
 }
@@ -67,7 +67,7 @@ static int give_rings(struct supervisor *s, unsigned worker)
 
 	if (fd < 0)
 		return fd;
-	ret = give(s, worker, GIFT_RINGS, fd);
+	ret = pass(s, worker, PASSED_RINGS, fd);
 	close(fd);
 	return ret;
 }
@@ -89,20 +89,20 @@ void worker_begin(struct supervisor *s, unsigned worker)
 
 	memset(w->input_sent, 0, sizeof(w->input_sent));
 	memset(w->output_sent, 0, sizeof(w->output_sent));
-	outlet_forget(s, worker);
+	egress_socket_forget(s, worker);
 	w->snapshot_sent = 0;
 	w->sent = 0;
 	stand_in_forget(s, worker);
 	w->behind = false;
 	worker_page_init(w->page); /* whatever its predecessor made of it */
 	__atomic_store_n(&w->page->commands, 0, __ATOMIC_RELAXED);
-	ret = give(s, worker, GIFT_ARENA, w->arena_fd);
+	ret = pass(s, worker, PASSED_ARENA, w->arena_fd);
 	if (ret == 0)
-		ret = give(s, worker, GIFT_WORKER_PAGE, w->page_fd);
+		ret = pass(s, worker, PASSED_WORKER_PAGE, w->page_fd);
 	if (ret == 0)
-		ret = give(s, worker, GIFT_LIMITS, s->limits_fd);
+		ret = pass(s, worker, PASSED_LIMITS, s->limits_fd);
 	if (ret == 0)
-		ret = give(s, worker, GIFT_APPLIED, s->applied);
+		ret = pass(s, worker, PASSED_APPLIED, s->applied);
 	if (ret == 0)
 		ret = give_rings(s, worker);
 	if (ret == 0)
@@ -202,7 +202,7 @@ static int sync_everything(struct supervisor *s, unsigned worker)
 	if (ret == 0 && !w->snapshot_sent)
 		ret = sync_snapshot(s, worker);
 	if (ret == 0)
-		ret = outlet_sync(s, worker);
+		ret = egress_socket_sync(s, worker);
 	if (ret == 0)
 		ret = sync_snapshot(s, worker);
 	/* Its rules for another's sockets are in that snapshot. */

@@ -80,12 +80,12 @@ static void set_output(struct worker *w, uint32_t slot, int fd)
 	egress_set_socket(w->egress, slot, fd);
 }
 
-static void set_outlet(struct worker *w, const struct ipc_outlet *as, int fd)
+static void set_egress_socket(struct worker *w, const struct ipc_egress_socket *as, int fd)
 {
-	if (w->outlets[as->id] >= 0)
-		close(w->outlets[as->id]);
-	w->outlets[as->id] = fd;
-	egress_set_outlet(w->egress, as, fd);
+	if (w->egress_sockets[as->id] >= 0)
+		close(w->egress_sockets[as->id]);
+	w->egress_sockets[as->id] = fd;
+	egress_set_own_socket(w->egress, as, fd);
 }
 
 /* Without the seals its writer could change it after it was checked. */
@@ -185,11 +185,11 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 	case IPC_OUTPUT_CLOSE:
 		set_output(w, m->input.slot, -1);
 		break;
-	case IPC_OUTLET:
-		set_outlet(w, &m->outlet, fd);
+	case IPC_EGRESS_SOCKET:
+		set_egress_socket(w, &m->egress_socket, fd);
 		break;
-	case IPC_OUTLET_CLOSE:
-		set_outlet(w, &m->outlet, -1);
+	case IPC_EGRESS_SOCKET_CLOSE:
+		set_egress_socket(w, &m->egress_socket, -1);
 		break;
 	case IPC_SNAPSHOT:
 		snapshot(w, &m->publish, fd);
@@ -197,7 +197,7 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 	case IPC_SHUTDOWN:
 		w->draining = true;
 		break;
-	default: /* ipc_parse() admits gifts here, which come only before the start */
+	default: /* ipc_parse() admits passed descriptors here, which come only before the start */
 		if (fd >= 0)
 			close(fd);
 		break;

@@ -58,9 +58,9 @@ static void replay_event(struct worker *w, uint32_t number, const uint32_t *unit
 }
 
 /* The batch that was being sent, with the same numbers. */
-static void replay(struct worker *w, const struct past *past)
+static void replay(struct worker *w, const struct finished *finished)
 {
-	static const struct past nothing;
+	static const struct finished nothing;
 	uint32_t units[ARENA_EVENTS];
 	const uint32_t n = recover_units(&w->journal, units);
 
@@ -70,9 +70,9 @@ static void replay(struct worker *w, const struct past *past)
 		replay_event(w, w->journal.in++, units);
 	if (w->journal.c->counted)
 		journal_roll_back(&w->journal);
-	egress_set_past(w->egress, past);
+	egress_set_finished(w->egress, finished);
 	worker_flush(w);
-	egress_set_past(w->egress, &nothing);
+	egress_set_finished(w->egress, &nothing);
 }
 
 void worker_finish_last(struct worker *w)
@@ -85,7 +85,7 @@ void worker_finish_last(struct worker *w)
 	if (r->receives)
 		recover_attempt(w->arena);
 	egress_set_segments_max(w->egress, w->journal.c->segments_max);
-	replay(w, &r->past);
+	replay(w, &r->finished);
 	free(r);
 	w->recovery = NULL;
 }

@@ -51,18 +51,18 @@
 #define SOCKETS_DRAIN_NS (300 * NS_PER_MS) /* at most, before exiting */
 
 /* Gifts of the supervisor. */
-struct gifts {
+struct passed {
 	int arena, page, limits, applied, rings;
 	struct ipc_start start;
 };
 
-static int take_gifts(struct gifts *g)
+static int take_passed(struct passed *g)
 {
 	struct pollfd channel = {.fd = CHILD_CHANNEL_FD, .events = POLLIN};
 	struct ipc_msg m;
 	int fd, ret;
 
-	*g = (struct gifts){-1, -1, -1, -1, -1, {0}};
+	*g = (struct passed){-1, -1, -1, -1, -1, {0}};
 	for (;;) {
 		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
 		if (ret == -EAGAIN) {
@@ -74,17 +74,17 @@ static int take_gifts(struct gifts *g)
 			return ret ? ret : -EPIPE;
 		if (m.type == IPC_START)
 			break;
-		if (m.type != IPC_GIVE)
+		if (m.type != IPC_PASS_FD)
 			return -EPROTO;
-		if (m.give.what == GIFT_ARENA)
+		if (m.pass_fd.what == PASSED_ARENA)
 			g->arena = fd;
-		else if (m.give.what == GIFT_WORKER_PAGE)
+		else if (m.pass_fd.what == PASSED_WORKER_PAGE)
 			g->page = fd;
-		else if (m.give.what == GIFT_LIMITS)
+		else if (m.pass_fd.what == PASSED_LIMITS)
 			g->limits = fd;
-		else if (m.give.what == GIFT_APPLIED)
+		else if (m.pass_fd.what == PASSED_APPLIED)
 			g->applied = fd;
-		else if (m.give.what == GIFT_RINGS)
+		else if (m.pass_fd.what == PASSED_RINGS)
 			g->rings = fd;
 		else
 			close(fd);
@@ -143,7 +143,7 @@ static void take_rings(struct worker *w, int rings_fd)
 		die(FAC_DATA_PLANE, "cannot map the io_uring: %s", strerror(-ret));
 }
 
-static void make(struct worker *w, const struct gifts *g)
+static void make(struct worker *w, const struct passed *g)
 {
 	struct egress_io io = {w, worker_queue_send, worker_drain};
 
@@ -270,32 +270,32 @@ int worker_main(unsigned index)
 {
 	char name[16];
 	struct worker *w;
-	struct gifts gifts;
+	struct passed passed;
 	int ret;
 
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(name, sizeof(name), "worker %u", index);
 	log_init(name, false);
-	ret = take_gifts(&gifts);
+	ret = take_passed(&passed);
 	if (ret == -EPIPE)
 		return 0; /* the supervisor gave up before we began */
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "bad start-up message: %s", strerror(-ret));
-	log_init(name, gifts.start.flags & IPC_FLAG_JSON_LOG);
+	log_init(name, passed.start.flags & IPC_FLAG_JSON_LOG);
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		die(FAC_BUFFER_POOL, "out of memory");
-	w->index = gifts.start.worker;
-	w->cpu = gifts.start.cpu;
-	w->per_packet = gifts.start.flags & IPC_FLAG_PER_PACKET;
-	w->busy_poll_ns = gifts.start.busy_poll_us * 1000ull;
-	w->applied_fd = gifts.applied;
+	w->index = passed.start.worker;
+	w->cpu = passed.start.cpu;
+	w->per_packet = passed.start.flags & IPC_FLAG_PER_PACKET;
+	w->busy_poll_ns = passed.start.busy_poll_us * 1000ull;
+	w->applied_fd = passed.applied;
 	worker_no_sockets(w);
-	make(w, &gifts);
+	make(w, &passed);
 	ret = worker_tick_start();
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "cannot start the tick: %s", strerror(-ret));
-	seal(w, &gifts.start);
+	seal(w, &passed.start);
 	w->page->pid = (uint64_t)getpid();
 	/* Its predecessor's: this one has no table yet. */
 	w->page->generation = w->page->hash = w->page->rules = 0;

@@ -91,7 +91,7 @@ struct worker {
 	unsigned n_inputs;
 	uint32_t last_serial;
 	int outputs[MCR_MAX_IFACES];
-	int outlets[MCR_MAX_OUTLETS];
+	int egress_sockets[MCR_MAX_EGRESS_SOCKETS];
 	struct journal journal;
 	struct recovery *recovery; /* until what it found has been sent; else NULL */
 	uint32_t recovered_until;  /* first event that the predecessor did not receive */
@@ -106,8 +106,8 @@ static inline void worker_no_sockets(struct worker *w)
 		w->inputs[i] = (struct worker_input){.slot = i, .worker = w->index, .sock = -1};
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		w->outputs[i] = -1;
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		w->outlets[i] = -1;
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		w->egress_sockets[i] = -1;
 }
 
 /* --- io.c --- */

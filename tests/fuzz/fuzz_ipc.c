@@ -52,14 +52,15 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_UNBIND:
 		must(addr_is_host(&m->join.group) && m->join.port != 0);
 		return;
-	case IPC_OPEN_OUTLET:
-	case IPC_OUTLET:
-		must(m->outlet.id < MCR_MAX_OUTLETS && m->outlet.iface < MCR_MAX_IFACES);
-		must((int32_t)m->outlet.ifindex > 0 && m->outlet.dscp < 64);
+	case IPC_OPEN_EGRESS_SOCKET:
+	case IPC_EGRESS_SOCKET:
+		must(m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS &&
+		     m->egress_socket.iface < MCR_MAX_IFACES);
+		must((int32_t)m->egress_socket.ifindex > 0 && m->egress_socket.dscp < 64);
 		return;
-	case IPC_CLOSE_OUTLET:
-	case IPC_OUTLET_CLOSE:
-		must(m->outlet.id < MCR_MAX_OUTLETS);
+	case IPC_CLOSE_EGRESS_SOCKET:
+	case IPC_EGRESS_SOCKET_CLOSE:
+		must(m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS);
 		return;
 	case IPC_PROBE:
 		must((int32_t)m->probe.ifindex > 0 && addr_is_host(&m->probe.host));
@@ -68,8 +69,8 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_SNAPSHOT:
 		must(m->publish.size_bytes <= SNAPSHOT_MAX_BYTES);
 		return;
-	case IPC_GIVE:
-		must(m->give.what - 1 < GIFTS - 1 && m->give.index < MCR_MAX_WORKERS);
+	case IPC_PASS_FD:
+		must(m->pass_fd.what - 1 < PASSED_FDS - 1 && m->pass_fd.index < MCR_MAX_WORKERS);
 		return;
 	case IPC_START:
 		must(m->start.worker < MCR_MAX_WORKERS && m->start.workers <= MCR_MAX_WORKERS);

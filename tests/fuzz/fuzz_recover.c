@@ -8,7 +8,7 @@
  *
  * Links: core/relay/guard.c
  * Links: daemon/worker/io.c daemon/worker/takeover.c
- * Links: core/relay/recover.c core/relay/journal.c core/relay/past.c core/relay/refusal.c
+ * Links: core/relay/recover.c core/relay/journal.c core/relay/finished.c core/relay/refusal.c
  * Links: core/relay/relay.c core/relay/egress.c core/relay/match.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c
  * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
@@ -46,8 +46,8 @@ static const struct {
 	bool ring; /* of the completion queue, not of the arena */
 } places[] = {
 	{0, sizeof(struct arena_header)},
-	{ARENA_COMMIT_OFFSET(0), offsetof(struct arena_commit, past)},
-	{ARENA_COMMIT_OFFSET(0) + offsetof(struct arena_commit, past), 256},
+	{ARENA_COMMIT_OFFSET(0), offsetof(struct arena_commit, finished)},
+	{ARENA_COMMIT_OFFSET(0) + offsetof(struct arena_commit, finished), 256},
 	{ARENA_COMMIT_OFFSET(0) + offsetof(struct arena_commit, saved), 1024},
 	{ARENA_EVENTS_OFFSET, FRAMES * sizeof(struct arena_event)},
 	{ARENA_BUFFERS_OFFSET, 256},

@@ -10,7 +10,7 @@
  * Links: core/rules/snapshot_parse.c
  * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
  * Links: core/relay/frame.c core/relay/limiter.c
- * Links: core/relay/past.c core/relay/refusal.c core/relay/journal.c
+ * Links: core/relay/finished.c core/relay/refusal.c core/relay/journal.c
  */
 #include <stdint.h>
 #include <stdlib.h>

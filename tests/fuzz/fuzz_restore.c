@@ -184,28 +184,28 @@ static void check_ifaces(const struct supervisor *s)
 	}
 }
 
-static void check_outlets(const struct supervisor *s)
+static void check_egress_sockets(const struct supervisor *s)
 {
 	unsigned sockets = 0;
 
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++) {
-		const struct egress_outlet *o = &s->outlet[i];
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
+		const struct opened_egress_socket *o = &s->egress_socket[i];
 
 		MUST(o->incarnation <= s->next_incarnation);
 		MUST(!o->incarnation || (o->as.id == i && o->as.worker_mask &&
 					 !(o->as.worker_mask & ~worker_mask_all(s->workers))));
 		for (unsigned k = 0; k < s->workers; k++) {
-			sockets += outlet_socket(o, k) >= 0;
-			check_fd(outlet_socket(o, k));
+			sockets += egress_socket_socket(o, k) >= 0;
+			check_fd(egress_socket_socket(o, k));
 		}
 	}
-	MUST(sockets == s->outlet_sockets);
+	MUST(sockets == s->egress_socket_sockets);
 }
 
-static void free_outlets(struct supervisor *s)
+static void free_egress_sockets(struct supervisor *s)
 {
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		free(s->outlet[i].sock);
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		free(s->egress_socket[i].sock);
 }
 
 static void check(const struct supervisor *s)
@@ -230,7 +230,7 @@ static void check(const struct supervisor *s)
 	}
 	check_child(&s->child[CONTROL_INDEX]);
 	check_ifaces(s);
-	check_outlets(s);
+	check_egress_sockets(s);
 }
 
 /* Nothing was dropped, nothing invented: it takes as many bytes as before. */
@@ -271,7 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		munmap(s->heartbeat, sizeof(*s->heartbeat));
 	}
 	join_fini(&s->joins);
-	free_outlets(s);
+	free_egress_sockets(s);
 	free(s);
 	free(bytes);
 	reopen_descriptors();

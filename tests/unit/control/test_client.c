@@ -12,11 +12,11 @@
  * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
-#include "tests/unit/control/client_bench.h"
+#include "tests/unit/control/client_fixture.h"
 
 static void test_lines(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 
 	say(fd, "one\ntwo\nthr");
@@ -34,7 +34,7 @@ static void test_lines(void **state)
 /* Requests that were sent before the client closed are carried out. */
 static void test_last_words(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 
 	say(fd, "one\ntwo\n");
@@ -53,7 +53,7 @@ static void test_last_words(void **state)
 
 static void test_share_of_a_turn(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int greedy = join(b), modest = join(b);
 	char many[400] = "";
 
@@ -73,7 +73,7 @@ static void test_share_of_a_turn(void **state)
 
 static void test_answers_in_order(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 
 	b->hold = true;
@@ -92,7 +92,7 @@ static void test_answers_in_order(void **state)
 /* An answer that comes when its client is gone is forgotten, not delivered to the next one. */
 static void test_answer_for_nobody(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b), other;
 
 	b->hold = true;
@@ -111,7 +111,7 @@ static void test_answer_for_nobody(void **state)
 /* The place of a client that left in this turn is another's: late events are not for it. */
 static void test_stale_event(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b), other;
 	struct client *cl = b->cs.place[0];
 	uint64_t data = CLIENT_EVENT_FLAG | (uint64_t)cl->place << 32 | cl->serial;
@@ -131,7 +131,7 @@ static void test_stale_event(void **state)
 /* With many answers to come, the rest of the input waits. */
 static void test_unanswered_bound(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 	char many[600] = "";
 

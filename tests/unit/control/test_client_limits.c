@@ -13,11 +13,11 @@
  * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
 #include "core/base/complaint.h"
-#include "tests/unit/control/client_bench.h"
+#include "tests/unit/control/client_fixture.h"
 
 static void test_line_limit(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	char *big = malloc(REQUEST_LINE_MAX + 2);
 	int fd = join(b);
 	size_t sent = 0;
@@ -59,7 +59,7 @@ static void test_line_limit(void **state)
 
 static void test_input_of_all(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd[24];
 	char *chunk = malloc(65536);
 
@@ -88,7 +88,7 @@ static void test_input_of_all(void **state)
 
 static void test_stalled_reader(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b), other = join(b);
 
 	b->answer_bytes = 1 << 20;
@@ -114,7 +114,7 @@ static void test_stalled_reader(void **state)
 
 static void test_slow_reader_is_served(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 	size_t got = 0;
 	char buf[4096];
@@ -138,7 +138,7 @@ static void test_slow_reader_is_served(void **state)
 
 static void test_answer_too_long(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 
 	b->answer_bytes = CLIENT_OUTPUT_MAX + 1;
@@ -152,7 +152,7 @@ static void test_answer_too_long(void **state)
 
 static void test_output_of_all(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd[14];
 
 	b->answer_bytes = CLIENT_OUTPUT_MAX - 1024;
@@ -172,7 +172,7 @@ static void test_output_of_all(void **state)
 /* A client that takes nothing: answers that come meanwhile do not put off its end. */
 static void test_stalled_while_answers_come(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 
 	b->hold = true;
@@ -195,7 +195,7 @@ static void test_stalled_while_answers_come(void **state)
 /* Answers that are held back for an earlier one count as well. */
 static void test_held_back(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 	struct client_answer *late;
 	char buf[65536];
@@ -230,7 +230,7 @@ static void test_held_back(void **state)
 
 static void test_uploads(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct complaint c = {0};
 	int one = join(b), two = join(b);
 	struct client *first = b->cs.place[0], *second = b->cs.place[1];
@@ -273,7 +273,7 @@ static void test_uploads(void **state)
 /* Lines that take long: few in a turn, and everybody has a turn. */
 static void test_time_of_a_turn(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd[8];
 
 	for (unsigned i = 0; i < 8; i++) {
@@ -299,7 +299,7 @@ static void test_time_of_a_turn(void **state)
 /* The clock of half a line stops with its other half. */
 static void test_other_half_in_time(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd = join(b);
 
 	say(fd, "a\nhal");
@@ -323,7 +323,7 @@ static void test_other_half_in_time(void **state)
 /* Bytes now and then are no VersionCheck. */
 static void test_trickle_keeps_no_place(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd[CLIENTS_PER_LISTENER], ret, last;
 
 	for (unsigned i = 0; i < CLIENTS_PER_LISTENER; i++) {
@@ -360,7 +360,7 @@ static const struct {
 
 static void test_silence(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	for (size_t i = 0; i < sizeof(silences) / sizeof(silences[0]); i++) {
 		int fd = join(b);
@@ -384,7 +384,7 @@ static void test_silence(void **state)
 
 static void test_too_many(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd[CLIENTS_PER_LISTENER], ret, last;
 
 	for (unsigned i = 0; i < CLIENTS_PER_LISTENER; i++)
@@ -408,7 +408,7 @@ static void test_too_many(void **state)
 /* Those who never said VersionCheck do not keep others out; those who did, do. */
 static void test_makes_room(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd[CLIENTS_PER_LISTENER], ret, last;
 
 	for (unsigned i = 0; i < CLIENTS_PER_LISTENER; i++) {

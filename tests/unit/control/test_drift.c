@@ -21,14 +21,14 @@
  * Links: core/base/statpage.c
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
- * Links: daemon/control/outlet.c
+ * Links: daemon/control/egress_socket.c
  */
-#include "tests/unit/control/control_bench.h"
+#include "tests/unit/control/control_fixture.h"
 
 #define MS NS_PER_MS
 
 /* A worker that runs, a rule, and its publication, which the supervisor took at @taken_ns. */
-static struct worker_page *begin(struct bench *b, uint64_t *taken_ns)
+static struct worker_page *begin(struct fixture *b, uint64_t *taken_ns)
 {
 	struct worker_page *page = make_page(b, 0);
 
@@ -44,7 +44,7 @@ static struct worker_page *begin(struct bench *b, uint64_t *taken_ns)
 	return page;
 }
 
-static void end(struct bench *b, struct worker_page *page)
+static void end(struct fixture *b, struct worker_page *page)
 {
 	free(page);
 	b->c->stats.worker[0].mem = NULL;
@@ -72,7 +72,7 @@ static const struct {
 	 DRIFT_LATE_NS + MS, DRIFT_LATE},
 };
 
-static enum drift_kind look(struct bench *b, struct worker_page *page, uint64_t heartbeat_ns)
+static enum drift_kind look(struct fixture *b, struct worker_page *page, uint64_t heartbeat_ns)
 {
 	uint64_t seen_ns;
 	enum drift_kind kind;
@@ -87,7 +87,7 @@ static void test_look(void **state)
 {
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
 		struct worker_page *page;
-		struct bench *b;
+		struct fixture *b;
 		uint64_t now;
 
 		if (i) {
@@ -113,7 +113,7 @@ static void test_look(void **state)
 /* A generation that the supervisor has not taken is not the worker's fault. */
 static void test_not_taken(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint64_t now;
 	struct worker_page *page = begin(b, &now);
 
@@ -136,7 +136,7 @@ static void test_not_taken(void **state)
 }
 
 /* What a check makes control ask of the supervisor. */
-static const char *check(struct bench *b, uint64_t now_ns)
+static const char *check(struct fixture *b, uint64_t now_ns)
 {
 	control_drift_check(b->c, now_ns);
 	if (!b->c->dirty)
@@ -146,7 +146,7 @@ static const char *check(struct bench *b, uint64_t now_ns)
 	return serve(b);
 }
 
-static const char *step(struct bench *b, uint64_t now_ns)
+static const char *step(struct fixture *b, uint64_t now_ns)
 {
 	struct worker_page *page = (void *)(uintptr_t)b->c->stats.worker[0].mem;
 
@@ -157,7 +157,7 @@ static const char *step(struct bench *b, uint64_t now_ns)
 /* A worker that does not run has not failed to do what it was told. */
 static void test_no_heartbeat(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint64_t now;
 	struct worker_page *page = begin(b, &now);
 
@@ -179,7 +179,7 @@ static void test_no_heartbeat(void **state)
 
 static void test_steps(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint64_t now;
 	struct worker_page *page = begin(b, &now);
 	const struct control_drift *d = &b->c->worker[0].drift;
@@ -220,7 +220,7 @@ static void test_steps(void **state)
 static void test_flapping(void **state)
 {
 	static const char *const expected[] = {"publish", "publish", "restart", "restart"};
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint64_t now;
 	struct worker_page *page = begin(b, &now);
 
@@ -243,7 +243,7 @@ static void test_flapping(void **state)
 /* A moment in which hash and generation do not belong together is none. */
 static void test_moment(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint64_t now;
 	struct worker_page *page = begin(b, &now);
 
@@ -257,7 +257,7 @@ static void test_moment(void **state)
 
 static void test_resync(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint64_t now;
 	struct worker_page *page = begin(b, &now);
 

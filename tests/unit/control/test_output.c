@@ -21,9 +21,9 @@
  * Links: core/base/statpage.c
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
- * Links: daemon/control/outlet.c
+ * Links: daemon/control/egress_socket.c
  */
-#include "tests/unit/control/control_bench.h"
+#include "tests/unit/control/control_fixture.h"
 
 #define HOST    0x0a5a0102u /* 10.90.1.2 */
 #define GATEWAY 0x0a5a01feu
@@ -40,7 +40,7 @@ static struct rule_output output_to(const char *group, const char *source)
 }
 
 /* Links in0 and out0 with 10.90.1.1/24, and one rule with these outputs. */
-static const struct rule *rule_to(struct bench *b, struct rule_output *outputs, unsigned n)
+static const struct rule *rule_to(struct fixture *b, struct rule_output *outputs, unsigned n)
 {
 	struct rule r = {.n_outputs = n, .outputs = outputs, .priority = RULE_PRIORITY_NORMAL};
 	struct complaint cpl = {0};
@@ -58,14 +58,14 @@ static const struct rule *rule_to(struct bench *b, struct rule_output *outputs, 
 	return &ruleset_at(b->c->rules, 0)->rule;
 }
 
-static struct reach_dest *dest_to(struct bench *b, uint32_t host)
+static struct reach_dest *dest_to(struct fixture *b, uint32_t host)
 {
 	const struct reach_key key = {3, htonl(host), 0};
 
 	return (struct reach_dest *)reach_find(&b->c->reach, &key);
 }
 
-static void expect(struct bench *b, const struct rule *r, enum rule_state state,
+static void expect(struct fixture *b, const struct rule *r, enum rule_state state,
 		   enum output_hold hold, const char *reason)
 {
 	char text[REASON_MAX];
@@ -80,7 +80,7 @@ static void expect(struct bench *b, const struct rule *r, enum rule_state state,
 /* Published once for each change, and not for what is no change. */
 static void test_neighbour_goes_and_returns(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct rule_output o = output_to("10.90.1.2", NULL);
 	const struct rule *r = rule_to(b, &o, 1);
 	struct reach_dest *d;
@@ -154,7 +154,7 @@ static void test_ways(void **state)
 		struct rule_output o = output_to("10.90.1.2", NULL);
 		struct reach_dest *d;
 		const struct rule *r;
-		struct bench *b;
+		struct fixture *b;
 
 		print_message("  %s\n", ways[i].name);
 		teardown(state);
@@ -177,7 +177,7 @@ static void test_ways(void **state)
 /* Some work: the rule is degraded, and the reason is that of the first that does not. */
 static void test_degraded(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct rule_output o[] = {output_to("10.90.1.2", NULL), output_to("239.2.2.2", NULL),
 				  output_to("10.90.1.3", NULL)};
 	const struct rule *r = rule_to(b, o, 3);
@@ -199,7 +199,7 @@ static void test_degraded(void **state)
 
 static void test_no_source(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct rule_output o = output_to("239.2.2.2", "10.99.9.9");
 	const struct rule *r = rule_to(b, &o, 1);
 
@@ -220,7 +220,7 @@ static void test_no_source(void **state)
 
 static void test_interface_without_address(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct rule_output o = output_to("239.2.2.2", NULL);
 	const struct rule *r = rule_to(b, &o, 1);
 	struct reach_dest *d;
@@ -259,7 +259,7 @@ static void test_broadcast_is_refused(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct bench *b = *state;
+		struct fixture *b = *state;
 		struct rule_output o = output_to(rows[i].group, NULL);
 		struct rule r = {.n_outputs = 1, .outputs = &o};
 		struct complaint cpl = {0};

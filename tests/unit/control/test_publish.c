@@ -21,14 +21,14 @@
  * Links: core/base/statpage.c
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
- * Links: daemon/control/outlet.c
+ * Links: daemon/control/egress_socket.c
  */
-#include "tests/unit/control/control_bench.h"
+#include "tests/unit/control/control_fixture.h"
 
 /* The hash that each worker must report is the one that it computes from the snapshot. */
 static void test_expected_hashes(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct snapshot_view v;
 
 	set_link(b, 2, "in0", true);
@@ -51,7 +51,7 @@ static void test_expected_hashes(void **state)
 /* A control that is started again repeats its predecessor's requests and changes nothing. */
 static void test_restore(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct snapshot_view before, after;
 	int fd;
 
@@ -94,7 +94,7 @@ static void test_restore(void **state)
 /* The link went away while no control was there: its sockets are not asked for. */
 static void test_restore_without_link(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	int fd;
 
 	set_link(b, 2, "in0", true);
@@ -115,7 +115,7 @@ static void test_restore_without_link(void **state)
 /* A worker that is further than an answer waits for has what the answer is about. */
 static void test_confirmed(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct worker_page *page = make_page(b, 0);
 
 	b->c->workers = 1;
@@ -142,7 +142,7 @@ static void test_load_all_or_nothing(void **state)
 		"\"outputs\":[{\"interface\":\"lo\",\"group\":\"239.1.1.2\",\"port\":2}]},"
 		"{\"input\":{\"interface\":\"lo\",\"group\":\"239.1.1.2\",\"port\":2},"
 		"\"outputs\":[{\"interface\":\"lo\",\"group\":\"239.1.1.1\",\"port\":1}]}]}";
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct complaint cpl = {0};
 	struct config cfg = {0};
 	size_t counts[LOAD_COUNTS];
@@ -170,7 +170,7 @@ static void test_load_exchanges_names(void **state)
 		"\"outputs\":[{\"interface\":\"b\",\"group\":\"239.1.1.9\",\"port\":2}]}]}";
 	static const char *const names[2][2] = {{"left", "right"}, {"right", "left"}};
 	static const size_t want[2][LOAD_COUNTS] = {{2, 0, 0, 0}, {0, 2, 0, 0}};
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	for (int i = 0; i < 2; i++) {
 		struct complaint cpl = {0};

@@ -21,13 +21,13 @@
  * Links: core/base/statpage.c
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
- * Links: daemon/control/outlet.c
+ * Links: daemon/control/egress_socket.c
  */
-#include "tests/unit/control/control_bench.h"
+#include "tests/unit/control/control_fixture.h"
 
 static void test_life_of_a_rule(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	set_link(b, 2, "in0", true);
 	set_link(b, 3, "out0", true);
@@ -51,7 +51,7 @@ static void test_life_of_a_rule(void **state)
 
 static void test_unicast_input(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	set_link(b, 2, "in0", true);
 	add_rule(b, "in0", "10.1.0.1", 5000, "in0");
@@ -63,7 +63,7 @@ static void test_unicast_input(void **state)
 
 static void test_missing_interface_comes_and_goes(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	const struct rule *r;
 
 	set_link(b, 3, "out0", true);
@@ -91,7 +91,7 @@ static void test_missing_interface_comes_and_goes(void **state)
 /* Deleted and created again between two runs: the new one is there before the old one goes. */
 static void test_recreated_interface(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint32_t slot;
 
 	set_link(b, 2, "in0", true);
@@ -109,7 +109,7 @@ static void test_recreated_interface(void **state)
 /* Receive buffers are chosen by the MTU: for larger frames the input is changed. */
 static void test_mtu(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	set_link(b, 2, "in0", true);
 	add_rule(b, "in0", "239.1.1.1", 5000, "in0");
@@ -124,7 +124,7 @@ static void test_mtu(void **state)
 
 static void test_slot_follows_ifindex(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	uint32_t slot;
 
 	set_link(b, 2, "in0", true);
@@ -157,7 +157,7 @@ static const struct {
 
 static void test_refusal_is_retried(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		const struct rule *r;
@@ -194,7 +194,7 @@ static void test_refusal_is_retried(void **state)
 static void test_refusal_is_said_once(void **state)
 {
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-		struct bench *b;
+		struct fixture *b;
 
 		teardown(state);
 		setup(state);
@@ -220,7 +220,7 @@ static void test_what_is_open_already(void **state)
 	static const enum ipc_type types[] = {IPC_OPEN_INPUT, IPC_OPEN_OUTPUT};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct bench *b;
+		struct fixture *b;
 
 		teardown(state);
 		setup(state);
@@ -240,7 +240,7 @@ static void test_what_is_open_already(void **state)
 
 static void test_settings(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	const struct rule *r;
 	uint64_t one;
 
@@ -282,7 +282,7 @@ static void test_settings(void **state)
 /* A worker that cannot run: the next one that runs gets its rules, and keeps them for a while. */
 static void test_stand_in(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct control_worker *w;
 	const struct rule *r;
 	unsigned owner;
@@ -327,7 +327,7 @@ static void test_stand_in(void **state)
 
 static void test_many_requests_use_a_window(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	char group[32];
 
 	set_link(b, 2, "in0", true);
@@ -345,7 +345,7 @@ static void test_many_requests_use_a_window(void **state)
 
 static void test_wrong_reply(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct ipc_msg m = {.type = IPC_REPLY, .seq = 77};
 	int fd;
 

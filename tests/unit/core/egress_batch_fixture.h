@@ -46,20 +46,20 @@ static const char *name; /* of the case, for messages */
 #define OWN_SOCK 200 /* of output 0, 201 of output 1, ... */
 
 /* Gives output @o a socket, connected or not, alone or shared with all to its host. */
-static inline void give_outlet(uint32_t o, enum outlet_kind kind, bool connected)
+static inline void give_egress_socket(uint32_t o, enum egress_socket_kind kind, bool connected)
 {
 	struct snapshot_output *rec = &env->rule->outputs[o].rec;
-	const struct ipc_outlet as = {.id = 40 + o,
-				      .kind = (uint8_t)kind,
-				      .connected = connected,
-				      .iface = rec->iface,
-				      .to_be = addr_ipv4_be(&rec->group),
-				      .port = kind == OUTLET_OWN ? rec->port : 0};
+	const struct ipc_egress_socket as = {.id = 40 + o,
+					     .kind = (uint8_t)kind,
+					     .connected = connected,
+					     .iface = rec->iface,
+					     .to_be = addr_ipv4_be(&rec->group),
+					     .port = kind == EGRESS_SOCKET_OWN ? rec->port : 0};
 
-	rec->outlet = as.id + 1;
-	rec->outlet_kind = as.kind;
+	rec->egress_socket = as.id + 1;
+	rec->egress_socket_kind = as.kind;
 	env->k->connected[OWN_SOCK + o] = connected ? rec->port : 0;
-	egress_set_outlet(env->k->egress, &as, OWN_SOCK + (int)o);
+	egress_set_own_socket(env->k->egress, &as, OWN_SOCK + (int)o);
 }
 
 static inline void start(const char *case_name, uint32_t n_outputs, bool per_packet)

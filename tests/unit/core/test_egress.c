@@ -5,7 +5,7 @@
  * Links: core/relay/egress.c core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c
  * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
- * Links: core/relay/past.c core/relay/refusal.c
+ * Links: core/relay/finished.c core/relay/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "core/relay/past.h"
+#include "core/relay/finished.h"
 #include "tests/unit/core/egress_batch_fixture.h"
 
 /* --- runs --- */
@@ -163,7 +163,7 @@ static void decrement(void **state)
 
 		start(ways[i].name, 3, ways[i].per_packet);
 		if (ways[i].connected)
-			give_outlet(1, OUTLET_OWN, true);
+			give_egress_socket(1, EGRESS_SOCKET_OWN, true);
 		env->rule->outputs[1].rec.ttl_set = TTL_DECREMENT;
 		for (uint32_t k = 0; k < sizeof(ttls); k++) {
 			add(100, 100);
@@ -222,11 +222,11 @@ static void held(void **state)
 /* Its datagrams keep their numbers: what a predecessor has sent counts as sent. */
 static void held_after_a_crash(void **state)
 {
-	const struct arena_past ends[] = {{.unit = 1, .n = 1, .res = 0}};
-	const struct past past = {.ends = ends, .n = 1};
+	const struct arena_finished ends[] = {{.unit = 1, .n = 1, .res = 0}};
+	const struct finished finished = {.ends = ends, .n = 1};
 
 	start("held after a crash", 1, false);
-	egress_set_past(env->k->egress, &past);
+	egress_set_finished(env->k->egress, &finished);
 	env->rule->outputs[0].rec.hold = OUTPUT_HOLD_UNREACHABLE;
 	add_many(3, 100);
 	flush();
@@ -253,7 +253,7 @@ static void unknown_completion_is_ignored(void **state)
 static void out_of_runs(void **state)
 {
 	start("out of runs", 2, false);
-	for (uint32_t i = 0; i < EGRESS_RUNS + 500; i++)
+	for (uint32_t i = 0; i < EGRESS_GSO_BATCHES + 500; i++)
 		add(100 + i % 2 * 200, 100 + i % 2 * 200); /* 100, 300, 100: runs of two */
 	add_many(1500, 0);
 	flush();

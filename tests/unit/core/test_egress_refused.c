@@ -5,7 +5,7 @@
  * Links: core/relay/egress.c core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c
  * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
- * Links: core/relay/past.c core/relay/refusal.c
+ * Links: core/relay/finished.c core/relay/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "core/relay/outlet.h"
+#include "core/relay/egress_socket.h"
 #include "tests/unit/core/egress_batch_fixture.h"
 
 static int error, error_calls;
@@ -45,7 +45,7 @@ static void offer_three_runs(void)
 	flush();
 }
 
-#define MANY OUTLET_PATIENCE
+#define MANY EGRESS_SOCKET_PATIENCE
 
 /*
  * Attempts for three runs of 46, 46 and 8: what ICMP can cause is tried again, and that
@@ -223,7 +223,7 @@ static void own_sockets(void **state)
 {
 	start("own sockets", 3, false);
 	for (uint32_t o = 0; o < 3; o++)
-		give_outlet(o, OUTLET_OWN, o != 1);
+		give_egress_socket(o, EGRESS_SOCKET_OWN, o != 1);
 	error = EIO;
 	env->k->refuse = refuse_segments;
 	offer_three_runs();
@@ -238,7 +238,7 @@ static void own_sockets(void **state)
 	}
 	segment_sends();
 	/* A new socket: nothing is known of it. */
-	give_outlet(0, OUTLET_OWN, true);
+	give_egress_socket(0, EGRESS_SOCKET_OWN, true);
 	env->k->refuse = NULL;
 	offer_three_runs();
 	assert_int_equal(segment_sends(), 3);
@@ -253,32 +253,32 @@ static void others_sockets(void **state)
 		const char *name;
 		uint32_t iface, to;
 		uint16_t port;
-		enum outlet_kind kind;
+		enum egress_socket_kind kind;
 		bool used;
 	} rows[] = {
-		{"its own", 0, GROUP + 1, PORT, OUTLET_OWN, true},
-		{"other port", 0, GROUP + 1, PORT + 1, OUTLET_OWN, false},
-		{"other host", 0, GROUP + 2, PORT, OUTLET_OWN, false},
-		{"other interface", 1, GROUP + 1, PORT, OUTLET_OWN, false},
-		{"of its host", 0, GROUP + 1, 0, OUTLET_HOST, true},
-		{"of another host", 0, GROUP + 2, 0, OUTLET_HOST, false},
+		{"its own", 0, GROUP + 1, PORT, EGRESS_SOCKET_OWN, true},
+		{"other port", 0, GROUP + 1, PORT + 1, EGRESS_SOCKET_OWN, false},
+		{"other host", 0, GROUP + 2, PORT, EGRESS_SOCKET_OWN, false},
+		{"other interface", 1, GROUP + 1, PORT, EGRESS_SOCKET_OWN, false},
+		{"of its host", 0, GROUP + 1, 0, EGRESS_SOCKET_HOST, true},
+		{"of another host", 0, GROUP + 2, 0, EGRESS_SOCKET_HOST, false},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct ipc_outlet as = {.id = 40,
-					      .kind = (uint8_t)rows[i].kind,
-					      .iface = rows[i].iface,
-					      .to_be = htonl(rows[i].to),
-					      .port = rows[i].port};
+		const struct ipc_egress_socket as = {.id = 40,
+						     .kind = (uint8_t)rows[i].kind,
+						     .iface = rows[i].iface,
+						     .to_be = htonl(rows[i].to),
+						     .port = rows[i].port};
 
 		start(rows[i].name, 1, false);
-		give_outlet(0, OUTLET_OWN, false);
-		egress_set_outlet(env->k->egress, &as, OWN_SOCK);
+		give_egress_socket(0, EGRESS_SOCKET_OWN, false);
+		egress_set_own_socket(env->k->egress, &as, OWN_SOCK);
 		add_many(1, 100);
 		flush();
 		if (env->k->log[0].sock != (rows[i].used ? OWN_SOCK : 100))
 			fail_msg("%s: sent by %d", name, env->k->log[0].sock);
-		egress_set_outlet(env->k->egress, &as, -1);
+		egress_set_own_socket(env->k->egress, &as, -1);
 		add_many(1, 100);
 		flush();
 		assert_int_equal(env->k->log[1].sock, 100);
@@ -291,7 +291,7 @@ static void others_sockets(void **state)
 static void damaged_destination(void **state)
 {
 	start("damaged destination", 1, false);
-	give_outlet(0, OUTLET_OWN, true);
+	give_egress_socket(0, EGRESS_SOCKET_OWN, true);
 	env->rule->outputs[0].to.sin_port = htons(PORT + 7);
 	add_many(3, 100);
 	flush();
@@ -319,22 +319,26 @@ static void closed_port(void **state)
 {
 	static const struct {
 		const char *name;
-		enum outlet_kind kind;
+		enum egress_socket_kind kind;
 		uint32_t group;
 		uint64_t counted; /* of 100 single datagrams */
 		int error;
 		enum send_drop drop;
 	} rows[] = {
-		{"unicast, own", OUTLET_OWN, HOST, 99, ECONNREFUSED, SEND_DROP_PORT_UNREACHABLE},
-		{"host, own", OUTLET_OWN, HOST, 99, EHOSTUNREACH, SEND_DROP_UNREACHABLE},
-		{"net, own", OUTLET_OWN, HOST, 99, ENETUNREACH, SEND_DROP_UNREACHABLE},
-		{"no delivery, own", OUTLET_OWN, HOST, 0, EPROTO, SEND_DROP_OTHER},
-		{"unicast, host", OUTLET_HOST, HOST, 0, ECONNREFUSED, SEND_DROP_PORT_UNREACHABLE},
-		{"unicast, interface", OUTLET_INTERFACE, HOST, 0, ECONNREFUSED,
+		{"unicast, own", EGRESS_SOCKET_OWN, HOST, 99, ECONNREFUSED,
+		 SEND_DROP_PORT_UNREACHABLE},
+		{"host, own", EGRESS_SOCKET_OWN, HOST, 99, EHOSTUNREACH, SEND_DROP_UNREACHABLE},
+		{"net, own", EGRESS_SOCKET_OWN, HOST, 99, ENETUNREACH, SEND_DROP_UNREACHABLE},
+		{"no delivery, own", EGRESS_SOCKET_OWN, HOST, 0, EPROTO, SEND_DROP_OTHER},
+		{"unicast, host", EGRESS_SOCKET_HOST, HOST, 0, ECONNREFUSED,
+		 SEND_DROP_PORT_UNREACHABLE},
+		{"unicast, interface", EGRESS_SOCKET_INTERFACE, HOST, 0, ECONNREFUSED,
 		 SEND_DROP_PORT_UNREACHABLE},
 		/* Nobody answers a multicast: they are forged. */
-		{"multicast", OUTLET_OWN, GROUP + 1, 0, ECONNREFUSED, SEND_DROP_PORT_UNREACHABLE},
-		{"multicast, host", OUTLET_OWN, GROUP + 1, 0, EHOSTUNREACH, SEND_DROP_UNREACHABLE},
+		{"multicast", EGRESS_SOCKET_OWN, GROUP + 1, 0, ECONNREFUSED,
+		 SEND_DROP_PORT_UNREACHABLE},
+		{"multicast, host", EGRESS_SOCKET_OWN, GROUP + 1, 0, EHOSTUNREACH,
+		 SEND_DROP_UNREACHABLE},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -342,8 +346,8 @@ static void closed_port(void **state)
 
 		start(rows[i].name, 2, false);
 		env->rule->outputs[0].rec.group = table_addr(rows[i].group);
-		if (rows[i].kind != OUTLET_INTERFACE)
-			give_outlet(0, rows[i].kind, rows[i].kind == OUTLET_OWN);
+		if (rows[i].kind != EGRESS_SOCKET_INTERFACE)
+			give_egress_socket(0, rows[i].kind, rows[i].kind == EGRESS_SOCKET_OWN);
 		closed_port_pending = 0;
 		closed_port_error = rows[i].error;
 		env->k->refuse = refuse_closed_port;

@@ -56,16 +56,16 @@ static const struct {
 	{                                                                 \
 		.join = {.ifindex = 2, .group = HOST_INIT, .port = 5000 } \
 	}
-#define OUTLET                              \
-	{                                   \
-		.outlet = {                 \
-			.ifindex = 2,       \
-			.to_be = 1,         \
-			.kind = OUTLET_OWN, \
-			.port = 5000,       \
-			.ttl = 1,           \
-			.worker_mask = 1    \
-		}                           \
+#define EGRESS_SOCKET                              \
+	{                                          \
+		.egress_socket = {                 \
+			.ifindex = 2,              \
+			.to_be = 1,                \
+			.kind = EGRESS_SOCKET_OWN, \
+			.port = 5000,              \
+			.ttl = 1,                  \
+			.worker_mask = 1           \
+		}                                  \
 	}
 #define PUBLISH                                                 \
 	{                                                       \
@@ -79,8 +79,8 @@ static const struct {
 	{"set filter", IPC_SET_FILTER, CTL, 1},
 	{"open output", IPC_OPEN_OUTPUT, CTL, 0, IFACE},
 	{"close output", IPC_CLOSE_OUTPUT, CTL, 0},
-	{"open outlet", IPC_OPEN_OUTLET, CTL, 0, OUTLET},
-	{"close outlet", IPC_CLOSE_OUTLET, CTL, 0},
+	{"open egress_socket", IPC_OPEN_EGRESS_SOCKET, CTL, 0, EGRESS_SOCKET},
+	{"close egress_socket", IPC_CLOSE_EGRESS_SOCKET, CTL, 0},
 	{"join", IPC_JOIN, CTL, 0, JOIN},
 	{"leave", IPC_LEAVE, CTL, 0, JOIN},
 	{"bind", IPC_BIND, CTL, 0, BIND},
@@ -93,7 +93,7 @@ static const struct {
 	{"restart worker", IPC_RESTART_WORKER, CTL, 0},
 	{"upgrade", IPC_UPGRADE, CTL, 0},
 	{"ready", IPC_READY, true, true, false, false, 0},
-	{"give", IPC_GIVE, false, false, true, true, 1, {.give = {.what = GIFT_ARENA}}},
+	{"give", IPC_PASS_FD, false, false, true, true, 1, {.pass_fd = {.what = PASSED_ARENA}}},
 	{"start", IPC_START, false, false, true, true, 0, {.start = {.workers = 1}}},
 	{"reply", IPC_REPLY, false, false, true, false, 0, {.reply = {.request = IPC_PIN}}},
 	{"worker state", IPC_WORKER_STATE, false, false, true, false, 0},
@@ -104,8 +104,8 @@ static const struct {
 	{"input close", IPC_INPUT_CLOSE, false, false, false, true, 0},
 	{"output", IPC_OUTPUT, false, false, false, true, 1},
 	{"output close", IPC_OUTPUT_CLOSE, false, false, false, true, 0},
-	{"outlet", IPC_OUTLET, false, false, false, true, 1, OUTLET},
-	{"outlet close", IPC_OUTLET_CLOSE, false, false, false, true, 0},
+	{"egress_socket", IPC_EGRESS_SOCKET, false, false, false, true, 1, EGRESS_SOCKET},
+	{"egress_socket close", IPC_EGRESS_SOCKET_CLOSE, false, false, false, true, 0},
 	{"snapshot", IPC_SNAPSHOT, false, false, false, true, 1, PUBLISH},
 };
 static_assert(sizeof(types) / sizeof(types[0]) == IPC_TYPES - 1, "every type is tested");
@@ -215,28 +215,30 @@ static void ranges_of_requests(void **state)
 	RANGE(IPC_CLOSE_INPUT, peer, iface.slot, MCR_MAX_IFACES, -ERANGE);
 	RANGE(IPC_CLOSE_OUTPUT, peer, iface.slot, MCR_NO_SLOT, -ERANGE);
 	RANGE(IPC_SET_FILTER, peer, iface.slot, MCR_MAX_IFACES, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.id, MCR_MAX_OUTLETS - 1, 0);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.iface, MCR_MAX_IFACES, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.ifindex, 0, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.to_be, 0, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.source_be, htonl(0x0a000001), 0);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.source_be, htonl(0xef000001), -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.port, 0, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.ttl, 0, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.dscp, 63, 0);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.dscp, 64, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.kind, OUTLET_INTERFACE, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.kind, OUTLET_HOST, -ERANGE); /* with a port */
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.kind, OUTLET_KINDS, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.connected, 2, -ERANGE);
-	RANGE(IPC_OPEN_OUTLET, peer, outlet.reserved[1], 1, -ERANGE);
-	RANGE(IPC_CLOSE_OUTLET, peer, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
-	RANGE(IPC_OUTLET, IPC_TO_WORKER, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
-	RANGE(IPC_OUTLET, IPC_TO_WORKER, outlet.iface, MCR_MAX_IFACES, -ERANGE);
-	RANGE(IPC_OUTLET_CLOSE, IPC_TO_WORKER, outlet.id, MCR_MAX_OUTLETS, -ERANGE);
-	RANGE(IPC_START, IPC_TO_CONTROL, start.outlets, MCR_MAX_OUTLETS, 0);
-	RANGE(IPC_START, IPC_TO_CONTROL, start.outlets, MCR_MAX_OUTLETS + 1, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.id, MCR_MAX_EGRESS_SOCKETS - 1, 0);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.id, MCR_MAX_EGRESS_SOCKETS, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.iface, MCR_MAX_IFACES, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.ifindex, 0, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.to_be, 0, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.source_be, htonl(0x0a000001), 0);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.source_be, htonl(0xef000001), -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.port, 0, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.ttl, 0, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.dscp, 63, 0);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.dscp, 64, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.kind, EGRESS_SOCKET_INTERFACE, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.kind, EGRESS_SOCKET_HOST,
+	      -ERANGE); /* with a port */
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.kind, EGRESS_SOCKET_KINDS, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.connected, 2, -ERANGE);
+	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.reserved[1], 1, -ERANGE);
+	RANGE(IPC_CLOSE_EGRESS_SOCKET, peer, egress_socket.id, MCR_MAX_EGRESS_SOCKETS, -ERANGE);
+	RANGE(IPC_EGRESS_SOCKET, IPC_TO_WORKER, egress_socket.id, MCR_MAX_EGRESS_SOCKETS, -ERANGE);
+	RANGE(IPC_EGRESS_SOCKET, IPC_TO_WORKER, egress_socket.iface, MCR_MAX_IFACES, -ERANGE);
+	RANGE(IPC_EGRESS_SOCKET_CLOSE, IPC_TO_WORKER, egress_socket.id, MCR_MAX_EGRESS_SOCKETS,
+	      -ERANGE);
+	RANGE(IPC_START, IPC_TO_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS, 0);
+	RANGE(IPC_START, IPC_TO_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS + 1, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.ifindex, 0, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.group, HOST, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.group, six, -ERANGE);
@@ -261,9 +263,9 @@ static void ranges_of_requests(void **state)
 
 static void ranges_of_the_rest(void **state)
 {
-	RANGE(IPC_GIVE, IPC_TO_CONTROL, give.what, 0, -ERANGE);
-	RANGE(IPC_GIVE, IPC_TO_CONTROL, give.what, GIFTS, -ERANGE);
-	RANGE(IPC_GIVE, IPC_TO_CONTROL, give.index, MCR_MAX_WORKERS, -ERANGE);
+	RANGE(IPC_PASS_FD, IPC_TO_CONTROL, pass_fd.what, 0, -ERANGE);
+	RANGE(IPC_PASS_FD, IPC_TO_CONTROL, pass_fd.what, PASSED_FDS, -ERANGE);
+	RANGE(IPC_PASS_FD, IPC_TO_CONTROL, pass_fd.index, MCR_MAX_WORKERS, -ERANGE);
 	RANGE(IPC_START, IPC_TO_WORKER, start.worker, 1, -ERANGE);
 	RANGE(IPC_START, IPC_TO_WORKER, start.workers, MCR_MAX_WORKERS + 1, -ERANGE);
 	RANGE(IPC_START, IPC_TO_WORKER, start.workers, 0, -ERANGE);
@@ -408,7 +410,7 @@ static void refused_messages_leak_nothing(void **state)
 		{"two descriptors", IPC_PUBLISH, 0, 2, -EBADMSG},
 		{"sixteen descriptors", IPC_PUBLISH, 0, 16, -EBADMSG},
 		{"uninvited descriptor", IPC_SPAWN, 0, 1, -EBADMSG},
-		{"wrong direction", IPC_GIVE, 0, 1, -EPROTO},
+		{"wrong direction", IPC_PASS_FD, 0, 1, -EPROTO},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

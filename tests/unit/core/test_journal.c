@@ -42,9 +42,9 @@ static void begin_in_the_midst(void)
 {
 	j.c->first = 5;
 	j.c->flush = 40;
-	j.c->n_past = 2;
-	j.c->past[0] = (struct arena_past){.unit = 7, .n = 3, .res = 100};
-	j.c->past[1] = (struct arena_past){.unit = 20, .n = 1, .res = -1};
+	j.c->n_finished = 2;
+	j.c->finished[0] = (struct arena_finished){.unit = 7, .n = 3, .res = 100};
+	j.c->finished[1] = (struct arena_finished){.unit = 20, .n = 1, .res = -1};
 }
 
 /* Who dies after a part of it was counted leaves word of all that was finished before, too. */
@@ -61,8 +61,8 @@ static void part_keeps_what_is_finished(void **state)
 	assert_int_equal(j.c->cq, 900);
 	assert_int_equal(j.c->units, 6);
 	assert_int_equal(j.c->counted, 1);
-	assert_int_equal(j.c->n_past, 2);
-	assert_memory_equal(j.c->past, was->past, 2 * sizeof(j.c->past[0]));
+	assert_int_equal(j.c->n_finished, 2);
+	assert_memory_equal(j.c->finished, was->finished, 2 * sizeof(j.c->finished[0]));
 }
 
 static void whole_forgets_it(void **state)
@@ -70,7 +70,7 @@ static void whole_forgets_it(void **state)
 	begin_in_the_midst();
 	j.in = j.tail = 40;
 	journal_commit(&j, 901, 64);
-	assert_int_equal(j.c->n_past, 0);
+	assert_int_equal(j.c->n_finished, 0);
 	assert_int_equal(j.c->units, 0);
 	assert_int_equal(j.c->counted, 0);
 	assert_int_equal(j.c->flush, 0);

@@ -9,7 +9,7 @@
  *
  * Links: core/relay/guard.c
  * Links: daemon/worker/io.c daemon/worker/takeover.c
- * Links: core/relay/recover.c core/relay/journal.c core/relay/past.c core/relay/refusal.c
+ * Links: core/relay/recover.c core/relay/journal.c core/relay/finished.c core/relay/refusal.c
  * Links: core/relay/relay.c core/relay/egress.c core/relay/match.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c
  * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
@@ -396,16 +396,16 @@ static void clean_end(void **state)
 	recover_begin(arena, page, world->rings + 1, &last, r);
 	assert_true(r->predecessor);
 	assert_int_equal(r->receives + r->sends + r->lost, 0);
-	assert_int_equal(r->past.n, 0);
+	assert_int_equal(r->finished.n, 0);
 	free(r);
 	check(&edge, 0, wanted);
 }
 
-static void past_is_tidied(void **state)
+static void finished_is_tidied(void **state)
 {
 	static const struct {
 		const char *name;
-		struct arena_past in[4], out[4];
+		struct arena_finished in[4], out[4];
 		uint32_t n_in, n_out;
 	} cases[] = {
 		{"none", {{0}}, {{0}}, 0, 0},
@@ -422,20 +422,20 @@ static void past_is_tidied(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct arena_past ends[4];
+		struct arena_finished ends[4];
 		uint32_t n;
 
 		memcpy(ends, cases[i].in, sizeof(ends));
-		n = past_tidy(ends, cases[i].n_in);
+		n = finished_tidy(ends, cases[i].n_in);
 		if (n != cases[i].n_out || memcmp(ends, cases[i].out, n * sizeof(ends[0])) != 0)
 			fail_msg("%s: %u entries", cases[i].name, n);
 	}
 }
 
-static void past_is_found(void **state)
+static void finished_is_found(void **state)
 {
-	static const struct arena_past ends[] = {{10, 5, 100}, {15, 1, -11}, {20, 2, 7}};
-	const struct past p = {ends, 3, 3};
+	static const struct arena_finished ends[] = {{10, 5, 100}, {15, 1, -11}, {20, 2, 7}};
+	const struct finished p = {ends, 3, 3};
 	static const struct {
 		uint32_t unit, n;
 		bool touches;
@@ -446,18 +446,18 @@ static void past_is_found(void **state)
 		{16, 5, true, -1}, {21, 9, true, 2}, {22, 9, false, -1}, {9, 1, false, -1},
 		{14, 9, true, 0},  {0, 0, true, -1}, {11, 0, false, 0},
 	};
-	const struct past none = {0};
+	const struct finished none = {0};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct arena_past *end = past_end(&p, cases[i].unit);
+		const struct arena_finished *end = finished_end(&p, cases[i].unit);
 
-		if (past_touches(&p, cases[i].unit, cases[i].n) != cases[i].touches)
+		if (finished_touches(&p, cases[i].unit, cases[i].n) != cases[i].touches)
 			fail_msg("%u from %u", cases[i].n, cases[i].unit);
 		if (end != (cases[i].end < 0 ? NULL : &ends[cases[i].end]))
 			fail_msg("end of %u", cases[i].unit);
 	}
-	assert_false(past_touches(&none, 0, 100));
-	assert_null(past_end(&none, 0));
+	assert_false(finished_touches(&none, 0, 100));
+	assert_null(finished_end(&none, 0));
 }
 
 static int make(void **state)
@@ -469,8 +469,8 @@ static int make(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(past_is_tidied),
-		cmocka_unit_test(past_is_found),
+		cmocka_unit_test(finished_is_tidied),
+		cmocka_unit_test(finished_is_found),
 		cmocka_unit_test(clean_end),
 		cmocka_unit_test(kill_anywhere),
 		cmocka_unit_test(rule_changed_meanwhile),

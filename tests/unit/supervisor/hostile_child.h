@@ -123,11 +123,11 @@ static void child_gifts(enum ipc_peer from)
 
 	do {
 		m = child_next(from, &fd);
-		place = m.type != IPC_GIVE                ? NULL
-			: m.give.what == GIFT_HEARTBEAT   ? (void **)&child_beat
-			: from == IPC_TO_CONTROL          ? NULL
-			: m.give.what == GIFT_WORKER_PAGE ? (void **)&child_page
-							  : NULL;
+		place = m.type != IPC_PASS_FD                  ? NULL
+			: m.pass_fd.what == PASSED_HEARTBEAT   ? (void **)&child_beat
+			: from == IPC_TO_CONTROL               ? NULL
+			: m.pass_fd.what == PASSED_WORKER_PAGE ? (void **)&child_page
+							       : NULL;
 		if (place)
 			*place = mmap(NULL,
 				      from == IPC_TO_CONTROL ? sizeof(struct heartbeat_page)

@@ -201,24 +201,24 @@ static void fill_sockets(struct supervisor *s)
 	s->output[6].ifindex = 6;
 	s->output[6].sock[0] = udp();
 	s->output[6].sock[1] = udp();
-	s->outlet[77].incarnation = 9;
-	s->outlet[77].as = (struct ipc_outlet){.worker_mask = 3,
-					       .id = 77,
-					       .iface = 6,
-					       .ifindex = 6,
-					       .to_be = htonl(0x0a000007),
-					       .port = 5000,
-					       .kind = OUTLET_OWN,
-					       .ttl = 64,
-					       .connected = 1};
-	s->outlet[77].from_be = htonl(0x0a000001);
-	s->outlet[77].sock = calloc(2, sizeof(int));
-	s->outlet[77].sock[0] = udp();
-	s->outlet[77].sock[1] = udp();
-	s->outlet_sockets = 2;
-	s->worker[1].outlet_sent[77] = 8;
+	s->egress_socket[77].incarnation = 9;
+	s->egress_socket[77].as = (struct ipc_egress_socket){.worker_mask = 3,
+							     .id = 77,
+							     .iface = 6,
+							     .ifindex = 6,
+							     .to_be = htonl(0x0a000007),
+							     .port = 5000,
+							     .kind = EGRESS_SOCKET_OWN,
+							     .ttl = 64,
+							     .connected = 1};
+	s->egress_socket[77].from_be = htonl(0x0a000001);
+	s->egress_socket[77].sock = calloc(2, sizeof(int));
+	s->egress_socket[77].sock[0] = udp();
+	s->egress_socket[77].sock[1] = udp();
+	s->egress_socket_sockets = 2;
+	s->worker[1].egress_socket_sent[77] = 8;
 	for (unsigned i = 0; i < WORKERS; i++)
-		s->worker[i].outlet_due[77 / 64] = 1ull << 77 % 64;
+		s->worker[i].egress_socket_due[77 / 64] = 1ull << 77 % 64;
 	join = join_of(0xef000001, 0, 0);
 	assert_int_equal(join_add(&s->joins, &join, false), 0);
 	join = join_of(0xef000002, 0, 0);
@@ -267,7 +267,7 @@ static int teardown(void **state)
 	kill(child_pid, SIGKILL);
 	waitpid(child_pid, NULL, 0);
 	join_fini(&sup->joins);
-	free(sup->outlet[77].sock);
+	free(sup->egress_socket[77].sock);
 	free(sup);
 	/* Everything above standard error is this test's. */
 	close_range(STDERR_FILENO + 1, ~0u, 0);

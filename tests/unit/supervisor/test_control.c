@@ -45,7 +45,7 @@ uint64_t supervisor_now_ns(void)
 	return now_ns;
 }
 
-unsigned outlet_budget(void)
+unsigned egress_socket_budget(void)
 {
 	return 0;
 }

@@ -25,7 +25,7 @@
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
  * Links: daemon/supervisor/ring.c
  * Links: core/relay/ring.c core/relay/arena.c
- * Links: daemon/supervisor/outlet.c daemon/supervisor/standin.c
+ * Links: daemon/supervisor/egress_socket.c daemon/supervisor/standin.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -11,7 +11,7 @@
  * Links: core/base/addr.c
  * Links: core/rules/steer.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
- * Links: daemon/supervisor/outlet.c
+ * Links: daemon/supervisor/egress_socket.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "daemon/supervisor/descriptor_reserve.h"
-#include "tests/unit/supervisor/request_bench.h"
+#include "tests/unit/supervisor/request_fixture.h"
 
 static void test_inputs(void **state)
 {

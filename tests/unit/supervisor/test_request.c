@@ -12,7 +12,7 @@
  * Links: core/base/addr.c
  * Links: core/rules/steer.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
- * Links: daemon/supervisor/outlet.c
+ * Links: daemon/supervisor/egress_socket.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@
 #include <netinet/in.h>
 
 #include "core/rules/snapshot.h"
-#include "tests/unit/supervisor/request_bench.h"
+#include "tests/unit/supervisor/request_fixture.h"
 
 static void test_start(void **state)
 {
@@ -177,7 +177,7 @@ static void test_joins(void **state)
 /* Types that only others may send never reach a handler. */
 static void test_foreign_types(void **state)
 {
-	static const enum ipc_type types[] = {IPC_GIVE,         IPC_START,    IPC_REPLY, IPC_INPUT,
+	static const enum ipc_type types[] = {IPC_PASS_FD,      IPC_START,    IPC_REPLY, IPC_INPUT,
 					      IPC_WORKER_STATE, IPC_SHUTDOWN, IPC_TYPES, 0};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)

@@ -60,14 +60,15 @@ static void test_same_again(void **state)
 		assert_memory_equal(&s->input[i], &sup->input[i], sizeof(s->input[i]));
 		assert_memory_equal(&s->output[i], &sup->output[i], sizeof(s->output[i]));
 	}
-	assert_int_equal(s->outlet_sockets, 2);
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		assert_int_equal(s->outlet[i].incarnation, i == 77 ? 9 : 0);
-	assert_memory_equal(&s->outlet[77].as, &sup->outlet[77].as, sizeof(s->outlet[77].as));
-	assert_int_equal(s->outlet[77].from_be, sup->outlet[77].from_be);
+	assert_int_equal(s->egress_socket_sockets, 2);
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		assert_int_equal(s->egress_socket[i].incarnation, i == 77 ? 9 : 0);
+	assert_memory_equal(&s->egress_socket[77].as, &sup->egress_socket[77].as,
+			    sizeof(s->egress_socket[77].as));
+	assert_int_equal(s->egress_socket[77].from_be, sup->egress_socket[77].from_be);
 	for (unsigned i = 0; i < WORKERS; i++)
-		assert_int_equal(s->outlet[77].sock[i], sup->outlet[77].sock[i]);
-	free(s->outlet[77].sock);
+		assert_int_equal(s->egress_socket[77].sock[i], sup->egress_socket[77].sock[i]);
+	free(s->egress_socket[77].sock);
 	join = join_of(0xef000001, 0, 0);
 	assert_int_equal(join_remove(&s->joins, &join, false), 0);
 	join = join_of(0xef000002, 0, 0);

@@ -8,7 +8,7 @@
  * Links: daemon/supervisor/worker_channel.c daemon/supervisor/standin.c core/base/ipc.c
  * Links: core/base/addr.c
  * Links: core/base/statpage.c core/base/counters.c
- * Links: daemon/supervisor/outlet.c daemon/supervisor/descriptor_reserve.c
+ * Links: daemon/supervisor/egress_socket.c daemon/supervisor/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,8 @@ bool limit_take(struct supervisor *s, enum limit_kind kind)
 	return true;
 }
 
-int priv_outlet_socket(const struct ipc_outlet *as, uint32_t *from_be, bool *connected)
+int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from_be,
+			      bool *connected)
 {
 	*from_be = as->source_be;
 	*connected = true;
@@ -195,26 +196,26 @@ static void test_difference(void **state)
 	assert_int_equal(next(IPC_OUTPUT), -2);
 }
 
-static void open_outlet(unsigned id, uint64_t incarnation)
+static void open_egress_socket(unsigned id, uint64_t incarnation)
 {
-	struct egress_outlet *o = &sup->outlet[id];
+	struct opened_egress_socket *o = &sup->egress_socket[id];
 
 	free(o->sock);
-	*o = (struct egress_outlet){.incarnation = incarnation,
-				    .as = {.worker_mask = 1,
-					   .id = id,
-					   .ifindex = 1,
-					   .to_be = 1,
-					   .port = 1,
-					   .ttl = 1,
-					   .kind = OUTLET_OWN},
-				    .sock = calloc(1, sizeof(int))};
+	*o = (struct opened_egress_socket){.incarnation = incarnation,
+					   .as = {.worker_mask = 1,
+						  .id = id,
+						  .ifindex = 1,
+						  .to_be = 1,
+						  .port = 1,
+						  .ttl = 1,
+						  .kind = EGRESS_SOCKET_OWN},
+					   .sock = calloc(1, sizeof(int))};
 	o->sock[0] = some_fd;
-	sup->worker[0].outlet_due[id / 64] |= 1ull << id % 64;
+	sup->worker[0].egress_socket_due[id / 64] |= 1ull << id % 64;
 }
 
-/* As next(), for messages about outlets: the id. */
-static int next_outlet(enum ipc_type type)
+/* As next(), for messages about egress sockets: the id. */
+static int next_egress_socket(enum ipc_type type)
 {
 	struct ipc_msg m;
 	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
@@ -223,78 +224,78 @@ static int next_outlet(enum ipc_type type)
 		close(fd);
 	if (ret != 1)
 		return -2;
-	return m.type == type ? (int)m.outlet.id : -1;
+	return m.type == type ? (int)m.egress_socket.id : -1;
 }
 
 /*
- * Outlets are told of when they are due, once, before the snapshot that speaks of them; a
+ * Egress sockets are told of when they are due, once, before the snapshot that speaks of them; a
  * fresh worker gets all, after its first snapshot.
  */
-static void test_outlets(void **state)
+static void test_egress_sockets(void **state)
 {
 	sup->child[0].ready = true;
-	open_outlet(100, 5);
-	open_outlet(63, 6);
+	open_egress_socket(100, 5);
+	open_egress_socket(63, 6);
 	publish();
 	assert_true(worker_sync(sup, 0));
 	assert_true(next(IPC_SNAPSHOT) >= 0);
-	assert_int_equal(next_outlet(IPC_OUTLET), 63);
-	assert_int_equal(next_outlet(IPC_OUTLET), 100);
-	open_outlet(64, 6);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 63);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
+	open_egress_socket(64, 6);
 	publish();
 	assert_true(worker_sync(sup, 0));
-	assert_int_equal(next_outlet(IPC_OUTLET), 64);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 64);
 	assert_true(next(IPC_SNAPSHOT) >= 0);
 	assert_true(worker_sync(sup, 0));
-	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), -2);
 
 	/* Another socket takes the place of the first without a close. */
-	open_outlet(100, 7);
+	open_egress_socket(100, 7);
 	assert_true(worker_sync(sup, 0));
-	assert_int_equal(next_outlet(IPC_OUTLET), 100);
-	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), -2);
 
-	outlet_forget(sup, 0);
+	egress_socket_forget(sup, 0);
 	assert_true(worker_sync(sup, 0));
-	assert_int_equal(next_outlet(IPC_OUTLET), 63);
-	assert_int_equal(next_outlet(IPC_OUTLET), 64);
-	assert_int_equal(next_outlet(IPC_OUTLET), 100);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 63);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 64);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
 
-	sup->outlet[63].incarnation = 0;
-	sup->worker[0].outlet_due[0] = 1ull << 63;
+	sup->egress_socket[63].incarnation = 0;
+	sup->worker[0].egress_socket_due[0] = 1ull << 63;
 	assert_true(worker_sync(sup, 0));
-	assert_int_equal(next_outlet(IPC_OUTLET_CLOSE), 63);
-	assert_int_equal(next_outlet(IPC_OUTLET), -2);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET_CLOSE), 63);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), -2);
 	/* Every message counts, as it does for the worker: 5, 1, 3 and 1 of them. */
 	assert_int_equal(sup->worker[0].sent, 10);
-	free(sup->outlet[63].sock);
-	free(sup->outlet[64].sock);
-	free(sup->outlet[100].sock);
+	free(sup->egress_socket[63].sock);
+	free(sup->egress_socket[64].sock);
+	free(sup->egress_socket[100].sock);
 }
 
-/* As test_busy(), with more outlets than the channel takes. */
-static void test_busy_outlets(void **state)
+/* As test_busy(), with more egress sockets than the channel takes. */
+static void test_busy_egress_sockets(void **state)
 {
 	unsigned got = 0, rounds = 0;
 	int id;
 
 	sup->child[0].ready = true;
 	for (unsigned i = 0; i < 300; i++)
-		open_outlet(i, i + 1);
+		open_egress_socket(i, i + 1);
 	publish();
 	while (!worker_sync(sup, 0)) {
 		assert_true(++rounds < 300);
 		if (rounds == 1)
 			assert_true(next(IPC_SNAPSHOT) >= 0);
-		while ((id = next_outlet(IPC_OUTLET)) != -2)
+		while ((id = next_egress_socket(IPC_EGRESS_SOCKET)) != -2)
 			assert_int_equal(id, got++);
 	}
 	assert_true(rounds > 1);
-	while ((id = next_outlet(IPC_OUTLET)) != -2)
+	while ((id = next_egress_socket(IPC_EGRESS_SOCKET)) != -2)
 		assert_int_equal(id, got++);
 	assert_int_equal(got, 300);
 	for (unsigned i = 0; i < 300; i++)
-		free(sup->outlet[i].sock);
+		free(sup->egress_socket[i].sock);
 }
 
 static void test_not_ready(void **state)
@@ -362,8 +363,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_outlets, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_busy_outlets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_egress_sockets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_busy_egress_sockets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_messages, setup, teardown),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client_bench.h - connections whose other end is the test, and a clock that it sets
+ * client_fixture.h - connections whose other end is the test, and a clock that it sets
  */
-#ifndef TESTS_UNIT_CONTROL_CLIENT_BENCH_H
-#define TESTS_UNIT_CONTROL_CLIENT_BENCH_H
+#ifndef TESTS_UNIT_CONTROL_CLIENT_FIXTURE_H
+#define TESTS_UNIT_CONTROL_CLIENT_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@
 #define HELD_MAX 128
 
 /* The server side, and what its line function was told. */
-struct bench {
+struct fixture {
 	struct control_clients cs;
 	int epoll;
 	uint64_t now;
@@ -57,7 +57,7 @@ static inline uint64_t bench_clock(void)
 
 static inline void on_line(void *ctx, struct client *cl, const char *line, size_t len)
 {
-	struct bench *b = ctx;
+	struct fixture *b = ctx;
 	struct client_answer *a = client_answer_new(cl);
 	char *text;
 
@@ -84,7 +84,7 @@ static inline void on_line(void *ctx, struct client *cl, const char *line, size_
 
 static inline int setup(void **state)
 {
-	struct bench *b = calloc(1, sizeof(*b));
+	struct fixture *b = calloc(1, sizeof(*b));
 
 	b->epoll = epoll_create1(0);
 	b->now = 100 * S;
@@ -95,7 +95,7 @@ static inline int setup(void **state)
 
 static inline int teardown(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	control_clients_fini(&b->cs);
 	assert_int_equal(b->cs.in_total, 0);
@@ -107,7 +107,7 @@ static inline int teardown(void **state)
 }
 
 /* Returns the client's end; *ret is what control_clients_add() said. */
-static inline int join_as(struct bench *b, bool read_only, int *ret)
+static inline int join_as(struct fixture *b, bool read_only, int *ret)
 {
 	int pair[2];
 
@@ -116,7 +116,7 @@ static inline int join_as(struct bench *b, bool read_only, int *ret)
 	return pair[1];
 }
 
-static inline int join(struct bench *b)
+static inline int join(struct fixture *b)
 {
 	int ret, fd = join_as(b, false, &ret);
 
@@ -125,7 +125,7 @@ static inline int join(struct bench *b)
 }
 
 /* One turn of the loop.  Return: whether work is left. */
-static inline bool turn(struct bench *b)
+static inline bool turn(struct fixture *b)
 {
 	struct epoll_event ev[256];
 	int n = epoll_wait(b->epoll, ev, 256, 0);
@@ -135,7 +135,7 @@ static inline bool turn(struct bench *b)
 	return control_clients_work(&b->cs, b->now);
 }
 
-static inline void turns(struct bench *b, int n)
+static inline void turns(struct fixture *b, int n)
 {
 	while (n--)
 		turn(b);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control_bench.h - control's inside with the test as its supervisor
+ * control_fixture.h - control's inside with the test as its supervisor
  *
  * The test reads requests from the other end of the channel, writes them down as
  * words and answers them.  Links are put into the table directly.  Include it once,
  * in the file that has main(): it also stands in for the log.
  */
-#ifndef TESTS_UNIT_CONTROL_CONTROL_BENCH_H
-#define TESTS_UNIT_CONTROL_CONTROL_BENCH_H
+#ifndef TESTS_UNIT_CONTROL_CONTROL_FIXTURE_H
+#define TESTS_UNIT_CONTROL_CONTROL_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,12 +62,12 @@ void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum
 }
 
 /* The supervisor's side. */
-struct bench {
+struct fixture {
 	struct control *c;
 	int sock;
 	enum ipc_type refuse; /* this type is refused ... */
 	int with;             /* ... with this errno */
-	uint64_t value;       /* of answers to IPC_OPEN_OUTLET */
+	uint64_t value;       /* of answers to IPC_OPEN_EGRESS_SOCKET */
 	int snapshot;         /* the last one published */
 	struct filter_file filter;
 	struct ipc_iface input;
@@ -78,8 +78,8 @@ static const char *const words[IPC_TYPES] = {
 	[IPC_CLOSE_INPUT] = "close-in",
 	[IPC_OPEN_OUTPUT] = "open-out",
 	[IPC_CLOSE_OUTPUT] = "close-out",
-	[IPC_OPEN_OUTLET] = "open-outlet",
-	[IPC_CLOSE_OUTLET] = "close-outlet",
+	[IPC_OPEN_EGRESS_SOCKET] = "open-egress_socket",
+	[IPC_CLOSE_EGRESS_SOCKET] = "close-egress_socket",
 	[IPC_SET_FILTER] = "filter",
 	[IPC_JOIN] = "join",
 	[IPC_LEAVE] = "leave",
@@ -93,7 +93,7 @@ static const char *const words[IPC_TYPES] = {
 
 static inline int setup(void **state)
 {
-	struct bench *b = calloc(1, sizeof(*b));
+	struct fixture *b = calloc(1, sizeof(*b));
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
@@ -114,7 +114,7 @@ static inline int setup(void **state)
 
 static inline int teardown(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	close(b->c->super.sock);
 	close(b->sock);
@@ -132,7 +132,7 @@ static inline int teardown(void **state)
 	return 0;
 }
 
-static inline void set_link(struct bench *b, uint32_t ifindex, const char *name, bool up)
+static inline void set_link(struct fixture *b, uint32_t ifindex, const char *name, bool up)
 {
 	struct control_netif *n = &b->c->netif;
 	struct netif_link *l = (struct netif_link *)control_netif_by_index(n, ifindex);
@@ -146,7 +146,7 @@ static inline void set_link(struct bench *b, uint32_t ifindex, const char *name,
 	strcpy(l->name, name);
 }
 
-static inline void set_addr(struct bench *b, uint32_t ifindex, const char *text)
+static inline void set_addr(struct fixture *b, uint32_t ifindex, const char *text)
 {
 	struct control_netif *n = &b->c->netif;
 	struct netif_addr *a;
@@ -157,7 +157,7 @@ static inline void set_addr(struct bench *b, uint32_t ifindex, const char *text)
 	assert_int_equal(addr_parse(text, &a->addr), 0);
 }
 
-static inline void delete_link(struct bench *b, uint32_t ifindex)
+static inline void delete_link(struct fixture *b, uint32_t ifindex)
 {
 	struct control_netif *n = &b->c->netif;
 
@@ -167,7 +167,7 @@ static inline void delete_link(struct bench *b, uint32_t ifindex)
 	}
 }
 
-static inline void add_rule(struct bench *b, const char *in, const char *group, uint16_t port,
+static inline void add_rule(struct fixture *b, const char *in, const char *group, uint16_t port,
 			    const char *out)
 {
 	struct rule_output o = {.port = 6000};
@@ -184,7 +184,7 @@ static inline void add_rule(struct bench *b, const char *in, const char *group, 
 	b->c->rec.publish = true;
 }
 
-static inline void keep(struct bench *b, const struct ipc_msg *m, int fd)
+static inline void keep(struct fixture *b, const struct ipc_msg *m, int fd)
 {
 	if (m->type == IPC_OPEN_INPUT)
 		b->input = m->iface;
@@ -200,7 +200,7 @@ static inline void keep(struct bench *b, const struct ipc_msg *m, int fd)
 }
 
 /* Serve everything that was sent.  Return: the requests in words. */
-static const char *serve(struct bench *b)
+static const char *serve(struct fixture *b)
 {
 	static char text[4096];
 	struct ipc_msg m;
@@ -217,7 +217,7 @@ static const char *serve(struct bench *b)
 		reply.reply.request = m.type;
 		if (m.type == b->refuse)
 			reply.reply.status = -b->with;
-		if (m.type == IPC_OPEN_OUTLET)
+		if (m.type == IPC_OPEN_EGRESS_SOCKET)
 			reply.reply.value = b->value;
 		assert_int_equal(ipc_send(b->sock, &reply, -1), 0);
 		assert_int_equal(control_super_recv(&b->c->super, &m, &fd), 1);
@@ -225,18 +225,18 @@ static const char *serve(struct bench *b)
 	return text;
 }
 
-static inline const char *run_at(struct bench *b, uint64_t now_ns)
+static inline const char *run_at(struct fixture *b, uint64_t now_ns)
 {
 	assert_int_equal(control_reconcile(b->c, now_ns), 0);
 	return serve(b);
 }
 
-static const char *run(struct bench *b)
+static const char *run(struct fixture *b)
 {
 	return run_at(b, 1000);
 }
 
-static inline struct snapshot_view view_of(struct bench *b)
+static inline struct snapshot_view view_of(struct fixture *b)
 {
 	struct snapshot_view v;
 	off_t size = lseek(b->snapshot, 0, SEEK_END);
@@ -262,7 +262,7 @@ static inline bool take_warning(void *ctx, const char *text)
 	return true;
 }
 
-static inline struct warned warned_of(struct bench *b, const struct rule *r)
+static inline struct warned warned_of(struct fixture *b, const struct rule *r)
 {
 	struct warned w = {0};
 
@@ -270,7 +270,7 @@ static inline struct warned warned_of(struct bench *b, const struct rule *r)
 	return w;
 }
 
-static inline void use_settings(struct bench *b, const char *text)
+static inline void use_settings(struct fixture *b, const char *text)
 {
 	struct config cfg = {0};
 	struct complaint cpl = {0};
@@ -282,7 +282,7 @@ static inline void use_settings(struct bench *b, const char *text)
 }
 
 /* A page as a worker would write it. */
-static inline struct worker_page *make_page(struct bench *b, unsigned w)
+static inline struct worker_page *make_page(struct fixture *b, unsigned w)
 {
 	struct worker_page *page = calloc(1, sizeof(*page));
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * past.h - which datagrams of a batch a predecessor has finished
+ * finished.h - which datagrams of a batch a predecessor has finished
  *
  * By number (egress_number()).  Nearly always that is one stretch from the first on; a
  * send that had to be repeated leaves a hole.
  */
-#ifndef CORE_RELAY_PAST_H
-#define CORE_RELAY_PAST_H
+#ifndef CORE_RELAY_FINISHED_H
+#define CORE_RELAY_FINISHED_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,28 +14,28 @@
 #include "core/relay/arena.h"
 
 /**
- * struct past
- * @ends:    how they ended, as past_tidy() leaves it; borrowed
+ * struct finished
+ * @ends:    how they ended, as finished_tidy() leaves it; borrowed
  * @n:       of them
  * @counted: numbers below this one are finished and counted
  */
-struct past {
-	const struct arena_past *ends;
+struct finished {
+	const struct arena_finished *ends;
 	uint32_t n;
 	uint32_t counted;
 };
 
 /**
- * past_tidy() - sort, join what was sent, and drop what overlaps or cannot be
+ * finished_tidy() - sort, join what was sent, and drop what overlaps or cannot be
  * @ends: anything, changed in place
  * Return: how many are left.
  */
-uint32_t past_tidy(struct arena_past *ends, uint32_t n);
+uint32_t finished_tidy(struct arena_finished *ends, uint32_t n);
 
 /* How the datagram of that number ended; NULL when it did not, or is counted. */
-const struct arena_past *past_end(const struct past *p, uint32_t unit);
+const struct arena_finished *finished_end(const struct finished *p, uint32_t unit);
 
 /* Is any of the @n datagrams from @unit on finished? */
-bool past_touches(const struct past *p, uint32_t unit, uint32_t n);
+bool finished_touches(const struct finished *p, uint32_t unit, uint32_t n);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request_bench.h - a supervisor that is asked as control asks it
+ * request_fixture.h - a supervisor that is asked as control asks it
  *
  * Messages go through a real channel and ipc_recv(); privileged calls (priv_fake.h) and
  * the processes are replaced.  Include it after cmocka.h, in one file of a program.
  */
-#ifndef TESTS_UNIT_SUPERVISOR_REQUEST_BENCH_H
-#define TESTS_UNIT_SUPERVISOR_REQUEST_BENCH_H
+#ifndef TESTS_UNIT_SUPERVISOR_REQUEST_FIXTURE_H
+#define TESTS_UNIT_SUPERVISOR_REQUEST_FIXTURE_H
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,7 +115,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	iface_fini(sup);
-	outlet_fini(sup);
+	egress_socket_fini(sup);
 	join_fini(&sup->joins);
 	if (sup->snapshot_fd >= 0)
 		close(sup->snapshot_fd);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * outlet.c - egress sockets of single outputs, and of the outputs to one host
+ * egress_socket.c - egress sockets of single outputs, and of the outputs to one host
  *
  * Control says which outputs have a socket of their own and which share one; the
  * interface's socket (iface.c) serves what has neither.  So nothing is lost
@@ -18,14 +18,14 @@
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/supervisor.h"
 
-unsigned outlet_budget(void)
+unsigned egress_socket_budget(void)
 {
 	const unsigned share = descriptor_budget() / 4;
 
-	return share < MCR_MAX_OUTLETS ? share : MCR_MAX_OUTLETS;
+	return share < MCR_MAX_EGRESS_SOCKETS ? share : MCR_MAX_EGRESS_SOCKETS;
 }
 
-static unsigned sockets_of(const struct ipc_outlet *as)
+static unsigned sockets_of(const struct ipc_egress_socket *as)
 {
 	return (unsigned)__builtin_popcountll(as->worker_mask);
 }
@@ -34,7 +34,7 @@ static unsigned sockets_of(const struct ipc_outlet *as)
 static void announce(struct supervisor *s, unsigned id, uint64_t workers)
 {
 	for (uint64_t mask = workers; mask; mask &= mask - 1)
-		s->worker[__builtin_ctzll(mask)].outlet_due[id / 64] |= 1ull << id % 64;
+		s->worker[__builtin_ctzll(mask)].egress_socket_due[id / 64] |= 1ull << id % 64;
 	for (uint64_t mask = workers; mask; mask &= mask - 1)
 		worker_sync(s, (unsigned)__builtin_ctzll(mask));
 }
@@ -46,7 +46,7 @@ static void close_sockets(int *sock, unsigned n)
 	free(sock);
 }
 
-static int open_sockets(const struct ipc_outlet *as, int **socks, uint32_t *from_be,
+static int open_sockets(const struct ipc_egress_socket *as, int **socks, uint32_t *from_be,
 			bool *connected)
 {
 	const unsigned n = sockets_of(as);
@@ -54,10 +54,10 @@ static int open_sockets(const struct ipc_outlet *as, int **socks, uint32_t *from
 
 	if (!sock)
 		return -ENOMEM;
-	*connected = as->kind == OUTLET_OWN;
+	*connected = as->kind == EGRESS_SOCKET_OWN;
 	for (unsigned i = 0; i < n; i++) {
 		bool is = false;
-		int fd = descriptor_or_refuse(priv_outlet_socket(as, from_be, &is));
+		int fd = descriptor_or_refuse(priv_egress_socket_socket(as, from_be, &is));
 
 		if (fd < 0) {
 			close_sockets(sock, i);
@@ -71,10 +71,10 @@ static int open_sockets(const struct ipc_outlet *as, int **socks, uint32_t *from
 }
 
 /* A new control counts serials anew. */
-static bool is_open_as(const struct supervisor *s, const struct egress_outlet *o,
-		       const struct ipc_outlet *as)
+static bool is_open_as(const struct supervisor *s, const struct opened_egress_socket *o,
+		       const struct ipc_egress_socket *as)
 {
-	struct ipc_outlet have = o->as;
+	struct ipc_egress_socket have = o->as;
 
 	have.connected = as->connected;
 	if (o->round != s->round)
@@ -82,9 +82,9 @@ static bool is_open_as(const struct supervisor *s, const struct egress_outlet *o
 	return o->incarnation && memcmp(&have, as, sizeof(have)) == 0;
 }
 
-int outlet_open(struct supervisor *s, const struct ipc_outlet *as)
+int egress_socket_open(struct supervisor *s, const struct ipc_egress_socket *as)
 {
-	struct egress_outlet *o = &s->outlet[as->id];
+	struct opened_egress_socket *o = &s->egress_socket[as->id];
 	const unsigned had = o->incarnation ? sockets_of(&o->as) : 0;
 	const uint64_t had_workers = o->incarnation ? o->as.worker_mask : 0;
 	uint32_t from_be = 0;
@@ -100,88 +100,88 @@ int outlet_open(struct supervisor *s, const struct ipc_outlet *as)
 		return -ERANGE;
 	if (!s->output[as->iface].incarnation || s->output[as->iface].ifindex != as->ifindex)
 		return -ENOENT;
-	if (s->outlet_sockets - had + sockets_of(as) > outlet_budget())
+	if (s->egress_socket_sockets - had + sockets_of(as) > egress_socket_budget())
 		return -ENOSPC;
 	for (unsigned i = 0; i < sockets_of(as); i++)
-		if (!limit_take(s, LIMIT_OUTLETS))
+		if (!limit_take(s, LIMIT_EGRESS_SOCKETS))
 			return -EAGAIN;
 	ret = open_sockets(as, &sock, &from_be, &connected);
 	if (ret < 0)
 		return ret;
 	if (had)
 		close_sockets(o->sock, had);
-	*o = (struct egress_outlet){
+	*o = (struct opened_egress_socket){
 		.incarnation = ++s->next_incarnation, .round = s->round, .as = *as, .sock = sock};
 	o->as.connected = connected;
 	o->from_be = connected ? from_be : 0;
-	s->outlet_sockets += sockets_of(as) - had;
+	s->egress_socket_sockets += sockets_of(as) - had;
 	announce(s, as->id, had_workers | as->worker_mask);
 	return 0;
 }
 
-int outlet_close(struct supervisor *s, unsigned id)
+int egress_socket_close(struct supervisor *s, unsigned id)
 {
-	struct egress_outlet *o = &s->outlet[id];
+	struct opened_egress_socket *o = &s->egress_socket[id];
 	const uint64_t workers = o->as.worker_mask;
 
 	if (!o->incarnation)
 		return -ENOENT;
-	s->outlet_sockets -= sockets_of(&o->as);
+	s->egress_socket_sockets -= sockets_of(&o->as);
 	close_sockets(o->sock, sockets_of(&o->as));
-	*o = (struct egress_outlet){0};
+	*o = (struct opened_egress_socket){0};
 	announce(s, id, workers);
 	return 0;
 }
 
-unsigned outlet_drop_others(struct supervisor *s)
+unsigned egress_socket_drop_others(struct supervisor *s)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		if (s->outlet[i].incarnation && s->outlet[i].round != s->round)
-			n += outlet_close(s, i) == 0;
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		if (s->egress_socket[i].incarnation && s->egress_socket[i].round != s->round)
+			n += egress_socket_close(s, i) == 0;
 	return n;
 }
 
-void outlet_forget(struct supervisor *s, unsigned worker)
+void egress_socket_forget(struct supervisor *s, unsigned worker)
 {
 	struct worker *w = &s->worker[worker];
 
-	memset(w->outlet_sent, 0, sizeof(w->outlet_sent));
-	memset(w->outlet_due, 0, sizeof(w->outlet_due));
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		if (outlet_socket(&s->outlet[i], worker) >= 0)
-			w->outlet_due[i / 64] |= 1ull << i % 64;
+	memset(w->egress_socket_sent, 0, sizeof(w->egress_socket_sent));
+	memset(w->egress_socket_due, 0, sizeof(w->egress_socket_due));
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		if (egress_socket_socket(&s->egress_socket[i], worker) >= 0)
+			w->egress_socket_due[i / 64] |= 1ull << i % 64;
 }
 
 /* As sync_slot() of worker_channel.c. */
 static int sync_one(struct supervisor *s, unsigned worker, unsigned id)
 {
-	const struct egress_outlet *o = &s->outlet[id];
-	uint64_t *sent = &s->worker[worker].outlet_sent[id];
-	const int fd = outlet_socket(o, worker);
+	const struct opened_egress_socket *o = &s->egress_socket[id];
+	uint64_t *sent = &s->worker[worker].egress_socket_sent[id];
+	const int fd = egress_socket_socket(o, worker);
 	const uint64_t now = fd < 0 ? 0 : o->incarnation;
-	struct ipc_msg msg = {.type = now ? IPC_OUTLET : IPC_OUTLET_CLOSE};
+	struct ipc_msg msg = {.type = now ? IPC_EGRESS_SOCKET : IPC_EGRESS_SOCKET_CLOSE};
 	int ret;
 
 	if (*sent == now)
 		return 0;
 	/* A socket takes the place of the one before it. */
 	if (now)
-		msg.outlet = o->as;
+		msg.egress_socket = o->as;
 	else
-		msg.outlet.id = id;
+		msg.egress_socket.id = id;
 	ret = worker_message(s, worker, &msg, fd);
 	if (ret == 0)
 		*sent = now;
 	return ret;
 }
 
-int outlet_sync(struct supervisor *s, unsigned worker)
+int egress_socket_sync(struct supervisor *s, unsigned worker)
 {
-	uint64_t *due = s->worker[worker].outlet_due;
+	uint64_t *due = s->worker[worker].egress_socket_due;
 
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS / 64; i++) {
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS / 64; i++) {
 		for (; due[i]; due[i] &= due[i] - 1) {
 			int ret = sync_one(s, worker, i * 64 + (unsigned)__builtin_ctzll(due[i]));
 
@@ -192,11 +192,12 @@ int outlet_sync(struct supervisor *s, unsigned worker)
 	return 0;
 }
 
-void outlet_fini(struct supervisor *s)
+void egress_socket_fini(struct supervisor *s)
 {
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		if (s->outlet[i].incarnation)
-			close_sockets(s->outlet[i].sock, sockets_of(&s->outlet[i].as));
-	memset(s->outlet, 0, sizeof(s->outlet));
-	s->outlet_sockets = 0;
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		if (s->egress_socket[i].incarnation)
+			close_sockets(s->egress_socket[i].sock,
+				      sockets_of(&s->egress_socket[i].as));
+	memset(s->egress_socket, 0, sizeof(s->egress_socket));
+	s->egress_socket_sockets = 0;
 }

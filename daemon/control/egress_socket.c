@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* outlet.c - choose sockets for outputs, and ask the supervisor for them */
-#include "daemon/control/outlet.h"
+/* egress_socket.c - choose sockets for outputs, and ask the supervisor for them */
+#include "daemon/control/egress_socket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -24,21 +24,21 @@ static unsigned bucket_of(uint32_t iface, uint32_t to_be, uint32_t source_be)
 	uint32_t h = (to_be ^ iface * 0x9e3779b1u) * 0x85ebca6bu;
 
 	h = (h ^ source_be) * 0xc2b2ae35u;
-	return (h ^ h >> 15) % CONTROL_OUTLET_BUCKETS;
+	return (h ^ h >> 15) % CONTROL_EGRESS_SOCKET_BUCKETS;
 }
 
-static void link_host(struct control_outlets *t, uint32_t id)
+static void link_host(struct control_egress_sockets *t, uint32_t id)
 {
-	struct control_outlet *x = &t->at[id];
+	struct control_egress_socket *x = &t->at[id];
 	uint32_t *bucket = &t->bucket[bucket_of(x->as.iface, x->as.to_be, x->as.source_be)];
 
 	x->next = *bucket;
 	*bucket = id + 1;
 }
 
-static void unlink_host(struct control_outlets *t, uint32_t id)
+static void unlink_host(struct control_egress_sockets *t, uint32_t id)
 {
-	const struct ipc_outlet *as = &t->at[id].as;
+	const struct ipc_egress_socket *as = &t->at[id].as;
 	uint32_t *at = &t->bucket[bucket_of(as->iface, as->to_be, as->source_be)];
 
 	while (*at && *at != id + 1)
@@ -47,12 +47,13 @@ static void unlink_host(struct control_outlets *t, uint32_t id)
 		*at = t->at[id].next;
 }
 
-static struct control_outlet *find_host(struct control_outlets *t, const struct ipc_outlet *as)
+static struct control_egress_socket *find_host(struct control_egress_sockets *t,
+					       const struct ipc_egress_socket *as)
 {
 	uint32_t id = t->bucket[bucket_of(as->iface, as->to_be, as->source_be)];
 
 	for (; id; id = t->at[id - 1].next) {
-		const struct ipc_outlet *have = &t->at[id - 1].as;
+		const struct ipc_egress_socket *have = &t->at[id - 1].as;
 
 		if (have->iface == as->iface && have->to_be == as->to_be &&
 		    have->source_be == as->source_be)
@@ -62,40 +63,41 @@ static struct control_outlet *find_host(struct control_outlets *t, const struct 
 }
 
 /* How many sockets it has from now on. */
-static void account(struct control_outlets *t, struct control_outlet *x, unsigned sockets)
+static void account(struct control_egress_sockets *t, struct control_egress_socket *x,
+		    unsigned sockets)
 {
 	t->sockets += sockets - x->sockets;
-	if (x->as.kind == OUTLET_OWN)
+	if (x->as.kind == EGRESS_SOCKET_OWN)
 		t->own += sockets - x->sockets;
 	x->sockets = sockets;
 }
 
 /* NULL when all ids are taken. */
-static struct control_outlet *take_id(struct control_outlets *t, const struct ipc_outlet *as,
-				      uint32_t owner)
+static struct control_egress_socket *take_id(struct control_egress_sockets *t,
+					     const struct ipc_egress_socket *as, uint32_t owner)
 {
-	for (uint32_t i = 1; i <= MCR_MAX_OUTLETS; i++) {
-		const uint32_t id = (t->last + i) % MCR_MAX_OUTLETS;
-		struct control_outlet *x = &t->at[id];
+	for (uint32_t i = 1; i <= MCR_MAX_EGRESS_SOCKETS; i++) {
+		const uint32_t id = (t->last + i) % MCR_MAX_EGRESS_SOCKETS;
+		struct control_egress_socket *x = &t->at[id];
 
 		if (x->used)
 			continue;
 		t->last = id;
-		*x = (struct control_outlet){.used = true, .owner = owner, .as = *as};
+		*x = (struct control_egress_socket){.used = true, .owner = owner, .as = *as};
 		x->as.id = id;
-		if (as->kind == OUTLET_HOST)
+		if (as->kind == EGRESS_SOCKET_HOST)
 			link_host(t, id);
 		return x;
 	}
 	return NULL;
 }
 
-static void give_id_back(struct control_outlets *t, uint32_t id)
+static void give_id_back(struct control_egress_sockets *t, uint32_t id)
 {
-	if (t->at[id].as.kind == OUTLET_HOST)
+	if (t->at[id].as.kind == EGRESS_SOCKET_HOST)
 		unlink_host(t, id);
 	account(t, &t->at[id], 0);
-	t->at[id] = (struct control_outlet){0};
+	t->at[id] = (struct control_egress_socket){0};
 }
 
 /* --- choosing --- */
@@ -116,9 +118,9 @@ static bool has_address(const struct control *c, uint32_t ifindex)
 }
 
 /* Would it be connected from another address by now? */
-static bool is_stale(const struct control *c, const struct control_outlet *x)
+static bool is_stale(const struct control *c, const struct control_egress_socket *x)
 {
-	if (!x->open || x->as.kind != OUTLET_OWN)
+	if (!x->open || x->as.kind != EGRESS_SOCKET_OWN)
 		return false;
 	if (x->from_be)
 		return !is_ours(c, 0, x->from_be);
@@ -128,7 +130,7 @@ static bool is_stale(const struct control *c, const struct control_outlet *x)
 /* The kernel names addresses in any order, so their sum is what tells. */
 static void look_at_addresses(struct control *c)
 {
-	struct control_outlets *t = &c->outlets;
+	struct control_egress_sockets *t = &c->egress_sockets;
 	uint32_t sum = 0;
 
 	for (size_t i = 0; i < c->netif.n_addrs; i++) {
@@ -139,31 +141,31 @@ static void look_at_addresses(struct control *c)
 	if (sum == t->addresses)
 		return;
 	t->addresses = sum;
-	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++)
+	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
 		t->at[i].serial += is_stale(c, &t->at[i]);
 }
 
-void control_outlets_begin(struct control *c)
+void control_egress_sockets_begin(struct control *c)
 {
-	struct control_outlets *t = &c->outlets;
+	struct control_egress_sockets *t = &c->egress_sockets;
 
 	look_at_addresses(c);
 	t->short_of = false;
-	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++) {
+	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
 		t->at[i].wanted = false;
-		if (t->at[i].as.kind == OUTLET_HOST)
+		if (t->at[i].as.kind == EGRESS_SOCKET_HOST)
 			t->at[i].as.worker_mask = 0;
 	}
 }
 
-static struct control_outlet *want_own(struct control_outlets *t, const struct ipc_outlet *as,
-				       uint32_t output)
+static struct control_egress_socket *want_own(struct control_egress_sockets *t,
+					      const struct ipc_egress_socket *as, uint32_t output)
 {
 	const uint32_t had = t->of[output];
-	struct control_outlet *x = had ? &t->at[had - 1] : NULL;
+	struct control_egress_socket *x = had ? &t->at[had - 1] : NULL;
 	const unsigned n = sockets_of(as->worker_mask);
 
-	if (!x || !x->used || x->as.kind != OUTLET_OWN || x->owner != output)
+	if (!x || !x->used || x->as.kind != EGRESS_SOCKET_OWN || x->owner != output)
 		x = NULL;
 	if (t->own + n - (x ? x->sockets : 0) > t->budget / 4 * 3 ||
 	    t->sockets + n - (x ? x->sockets : 0) > t->budget)
@@ -179,13 +181,14 @@ static struct control_outlet *want_own(struct control_outlets *t, const struct i
 	return x;
 }
 
-static struct control_outlet *want_host(struct control_outlets *t, const struct ipc_outlet *own)
+static struct control_egress_socket *want_host(struct control_egress_sockets *t,
+					       const struct ipc_egress_socket *own)
 {
-	struct ipc_outlet as = *own;
-	struct control_outlet *x = find_host(t, &as);
+	struct ipc_egress_socket as = *own;
+	struct control_egress_socket *x = find_host(t, &as);
 	uint64_t workers = as.worker_mask;
 
-	as.kind = OUTLET_HOST;
+	as.kind = EGRESS_SOCKET_HOST;
 	as.port = 0;
 	as.ttl = as.dscp = 0;
 	if (x && x->open)
@@ -206,10 +209,11 @@ static struct control_outlet *want_host(struct control_outlets *t, const struct 
 }
 
 /* How its own socket should be. */
-static struct ipc_outlet own_outlet(const struct control *c, const struct rec_iface *f,
-				    const struct rule_output *o, uint64_t workers)
+static struct ipc_egress_socket own_egress_socket(const struct control *c,
+						  const struct rec_iface *f,
+						  const struct rule_output *o, uint64_t workers)
 {
-	struct ipc_outlet as;
+	struct ipc_egress_socket as;
 
 	memset(&as, 0, sizeof(as)); /* compared as bytes */
 	as.worker_mask = workers;
@@ -218,22 +222,23 @@ static struct ipc_outlet own_outlet(const struct control *c, const struct rec_if
 	as.to_be = addr_ipv4_be(&o->group);
 	as.source_be = addr_ipv4_be(&o->source);
 	as.port = o->port;
-	as.kind = OUTLET_OWN;
+	as.kind = EGRESS_SOCKET_OWN;
 	as.ttl = rule_output_ttl(o);
 	as.dscp = o->dscp;
 	return as;
 }
 
-void control_outlet_want(struct control *c, const struct rec_iface *f,
-			 const struct ruleset_entry *e, unsigned i, uint64_t workers)
+void control_egress_socket_want(struct control *c, const struct rec_iface *f,
+				const struct ruleset_entry *e, unsigned i, uint64_t workers)
 {
-	struct control_outlets *t = &c->outlets;
+	struct control_egress_sockets *t = &c->egress_sockets;
 	const uint32_t output = e->output_slots[i];
-	struct control_outlet *x = NULL;
+	struct control_egress_socket *x = NULL;
 	uint32_t now;
 
 	if (f && t->budget) {
-		const struct ipc_outlet as = own_outlet(c, f, &e->rule.outputs[i], workers);
+		const struct ipc_egress_socket as =
+			own_egress_socket(c, f, &e->rule.outputs[i], workers);
 
 		x = want_own(t, &as, output);
 		t->short_of |= !x;
@@ -250,15 +255,16 @@ void control_outlet_want(struct control *c, const struct rec_iface *f,
 
 /* --- requests --- */
 
-static void outlet_opened(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+static void egress_socket_opened(void *ctx, const struct ipc_msg *request, int status,
+				 uint64_t value)
 {
 	struct control *c = ctx;
-	struct control_outlets *t = &c->outlets;
-	struct control_outlet *x = &t->at[request->outlet.id];
+	struct control_egress_sockets *t = &c->egress_sockets;
+	struct control_egress_socket *x = &t->at[request->egress_socket.id];
 	static struct log_limit limit;
 	const uint64_t now_ns = control_now_ns();
 
-	if (!x->used || !x->open || memcmp(&x->is, &request->outlet, sizeof(x->is)) != 0)
+	if (!x->used || !x->open || memcmp(&x->is, &request->egress_socket, sizeof(x->is)) != 0)
 		return; /* overtaken */
 	x->from_be = (uint32_t)value;
 	if (status == 0 || status == -EEXIST)
@@ -273,20 +279,20 @@ static void outlet_opened(void *ctx, const struct ipc_msg *request, int status, 
 							   : strerror(-status));
 }
 
-static bool may_open(const struct control *c, const struct control_outlet *x)
+static bool may_open(const struct control *c, const struct control_egress_socket *x)
 {
 	const struct rec_iface *f = &c->rec.iface[x->as.iface];
 
 	return f->used && !f->gone && f->up && f->out_open && !f->out_error;
 }
 
-void control_outlets_open(struct control *c, uint64_t now_ns)
+void control_egress_sockets_open(struct control *c, uint64_t now_ns)
 {
-	struct control_outlets *t = &c->outlets;
+	struct control_egress_sockets *t = &c->egress_sockets;
 
-	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++) {
-		struct control_outlet *x = &t->at[i];
-		struct ipc_msg msg = {.type = IPC_OPEN_OUTLET};
+	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
+		struct control_egress_socket *x = &t->at[i];
+		struct ipc_msg msg = {.type = IPC_OPEN_EGRESS_SOCKET};
 
 		if (!x->wanted)
 			continue;
@@ -297,23 +303,23 @@ void control_outlets_open(struct control *c, uint64_t now_ns)
 			continue;
 		x->is = x->as;
 		x->open = x->asked = true;
-		msg.outlet = x->as;
-		control_super_request(&c->super, &msg, -1, outlet_opened, c);
+		msg.egress_socket = x->as;
+		control_super_request(&c->super, &msg, -1, egress_socket_opened, c);
 	}
 }
 
-bool control_outlets_close(struct control *c)
+bool control_egress_sockets_close(struct control *c)
 {
-	struct control_outlets *t = &c->outlets;
+	struct control_egress_sockets *t = &c->egress_sockets;
 	bool any = false;
 
-	for (uint32_t i = 0; i < MCR_MAX_OUTLETS; i++) {
-		struct control_outlet *x = &t->at[i];
-		struct ipc_msg msg = {.type = IPC_CLOSE_OUTLET};
+	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
+		struct control_egress_socket *x = &t->at[i];
+		struct ipc_msg msg = {.type = IPC_CLOSE_EGRESS_SOCKET};
 
 		if (!x->used || x->wanted)
 			continue;
-		msg.outlet.id = i;
+		msg.egress_socket.id = i;
 		if (x->asked)
 			control_super_request(&c->super, &msg, -1, NULL, NULL);
 		give_id_back(t, i);
@@ -324,44 +330,44 @@ bool control_outlets_close(struct control *c)
 
 /* --- snapshots --- */
 
-uint32_t control_outlet_of(const struct control *c, uint32_t output_slot, uint8_t *kind)
+uint32_t control_egress_socket_of(const struct control *c, uint32_t output_slot, uint8_t *kind)
 {
-	const uint32_t id = c->outlets.of[output_slot];
+	const uint32_t id = c->egress_sockets.of[output_slot];
 
-	*kind = id ? c->outlets.at[id - 1].as.kind : OUTLET_INTERFACE;
+	*kind = id ? c->egress_sockets.at[id - 1].as.kind : EGRESS_SOCKET_INTERFACE;
 	return id;
 }
 
-void control_outlet_restore(struct control *c, const struct snapshot_output *o)
+void control_egress_socket_restore(struct control *c, const struct snapshot_output *o)
 {
-	struct control_outlets *t = &c->outlets;
-	struct control_outlet *x;
+	struct control_egress_sockets *t = &c->egress_sockets;
+	struct control_egress_socket *x;
 
-	if (!o->outlet)
+	if (!o->egress_socket)
 		return;
-	x = &t->at[o->outlet - 1];
-	t->of[o->slot] = o->outlet;
+	x = &t->at[o->egress_socket - 1];
+	t->of[o->slot] = o->egress_socket;
 	if (x->used)
 		return; /* it is shared */
-	*x = (struct control_outlet){.used = true, .owner = o->slot};
-	x->as.id = o->outlet - 1;
-	x->as.kind = o->outlet_kind;
+	*x = (struct control_egress_socket){.used = true, .owner = o->slot};
+	x->as.id = o->egress_socket - 1;
+	x->as.kind = o->egress_socket_kind;
 	x->as.iface = o->iface;
 	x->as.to_be = addr_ipv4_be(&o->group);
 	x->as.source_be = addr_ipv4_be(&o->source);
-	if (x->as.kind == OUTLET_HOST)
-		link_host(t, o->outlet - 1);
+	if (x->as.kind == EGRESS_SOCKET_HOST)
+		link_host(t, o->egress_socket - 1);
 }
 
-const char *outlet_kind_name(enum outlet_kind kind)
+const char *egress_socket_kind_name(enum egress_socket_kind kind)
 {
 	switch (kind) {
-	case OUTLET_OWN:
+	case EGRESS_SOCKET_OWN:
 		return "own";
-	case OUTLET_HOST:
+	case EGRESS_SOCKET_HOST:
 		return "host";
-	case OUTLET_INTERFACE:
-	case OUTLET_KINDS:
+	case EGRESS_SOCKET_INTERFACE:
+	case EGRESS_SOCKET_KINDS:
 		break;
 	}
 	return "interface";

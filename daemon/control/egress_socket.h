@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outlet.h - which egress socket each output uses
+ * egress_socket.h - which egress socket each output uses
  *
  * An error that the kernel reports for a socket strikes a send of that socket.  So each
  * output gets a socket of its own, as long as there are enough:
@@ -12,14 +12,14 @@
  * Outputs are served in the order of the rules, and keep what they have.  One that shares
  * a socket gets its own as soon as another output has given one up.
  *
- * An outlet is opened anew when what it depends on changes: the interface, the workers of
+ * An egress socket is opened anew when what it depends on changes: the interface, the workers of
  * the rule, or the address that it was connected from.  Sends choose their source address
  * by themselves (core/relay/match.h), but an ICMP message finds a socket by the address that it
- * was connected from.  The snapshot names the outlets, so that a restarted control finds
+ * was connected from.  The snapshot names the egress sockets, so that a restarted control finds
  * the same ones again.
  */
-#ifndef DAEMON_CONTROL_OUTLET_H
-#define DAEMON_CONTROL_OUTLET_H
+#ifndef DAEMON_CONTROL_EGRESS_SOCKET_H
+#define DAEMON_CONTROL_EGRESS_SOCKET_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,82 +32,82 @@ struct rec_iface;
 struct ruleset_entry;
 struct snapshot_output;
 
-#define CONTROL_OUTLET_BUCKETS 1024
+#define CONTROL_EGRESS_SOCKET_BUCKETS 1024
 
 /**
- * struct control_outlet - one socket, its place is its id
+ * struct control_egress_socket - one socket, its place is its id
  * @wanted:  by an output, in this run
  * @asked:   the supervisor was asked for it, so it may have it
  * @open:    asked for as @is says, and not refused
- * @owner:   OUTLET_OWN: slot of its output
- * @next:    OUTLET_HOST: next in its bucket, an id + 1
- * @serial:  as in struct ipc_outlet
+ * @owner:   EGRESS_SOCKET_OWN: slot of its output
+ * @next:    EGRESS_SOCKET_HOST: next in its bucket, an id + 1
+ * @serial:  as in struct ipc_egress_socket
  * @from_be: source address that it was connected from, as the supervisor says; 0: none
- * @sockets: of it that are in the sum of struct control_outlets
+ * @sockets: of it that are in the sum of struct control_egress_sockets
  * @as:      how it should be
  */
-struct control_outlet {
+struct control_egress_socket {
 	bool used, wanted, asked, open;
 	uint32_t owner;
 	uint32_t next;
 	uint32_t serial;
 	uint32_t from_be;
 	unsigned sockets;
-	struct ipc_outlet as, is;
+	struct ipc_egress_socket as, is;
 };
 
 /**
- * struct control_outlets - all of them
+ * struct control_egress_sockets - all of them
  * @budget:   sockets that the supervisor allows; 0: only those of interfaces
  * @retry_ns: nothing is asked for before that time, after a refusal
  * @sockets:  in use
- * @own:      of them, those of OUTLET_OWN
+ * @own:      of them, those of EGRESS_SOCKET_OWN
  * @addresses: sum over the addresses of this host, to see that they have changed
  * @last:     id that was taken last
  * @short_of: an output shares a socket
- * @of:       outlet of each output slot: id + 1, 0 for none
+ * @of:       egress socket of each output slot: id + 1, 0 for none
  */
-struct control_outlets {
+struct control_egress_sockets {
 	unsigned budget, sockets, own;
 	uint64_t retry_ns;
 	uint32_t addresses;
 	uint32_t last;
 	bool short_of;
 	uint32_t of[MCR_MAX_OUTPUTS];
-	uint32_t bucket[CONTROL_OUTLET_BUCKETS];
-	struct control_outlet at[MCR_MAX_OUTLETS];
+	uint32_t bucket[CONTROL_EGRESS_SOCKET_BUCKETS];
+	struct control_egress_socket at[MCR_MAX_EGRESS_SOCKETS];
 };
 
 /* Nothing is wanted yet; then each output says what it wants. */
-void control_outlets_begin(struct control *c);
+void control_egress_sockets_begin(struct control *c);
 
 /**
- * control_outlet_want() - choose the socket of an output
+ * control_egress_socket_want() - choose the socket of an output
  * @f:       its interface, NULL when there is none, or none that the rule takes from
  * @i:       which output of the rule
  * @workers: that serve the rule
  *
  * c->rec.publish is set when it is another one than before.
  */
-void control_outlet_want(struct control *c, const struct rec_iface *f,
-			 const struct ruleset_entry *e, unsigned i, uint64_t workers);
+void control_egress_socket_want(struct control *c, const struct rec_iface *f,
+				const struct ruleset_entry *e, unsigned i, uint64_t workers);
 
 /* Ask for what is wanted and not open. */
-void control_outlets_open(struct control *c, uint64_t now_ns);
+void control_egress_sockets_open(struct control *c, uint64_t now_ns);
 
 /*
  * Give up what is not wanted, once the workers know.
  * Return: may an output that shares a socket now have its own?
  */
-bool control_outlets_close(struct control *c);
+bool control_egress_sockets_close(struct control *c);
 
-/* The outlet of an output: id + 1, 0 for none; *kind: enum outlet_kind of it. */
-uint32_t control_outlet_of(const struct control *c, uint32_t output_slot, uint8_t *kind);
+/* The egress socket of an output: id + 1, 0 for none; *kind: enum egress_socket_kind of it. */
+uint32_t control_egress_socket_of(const struct control *c, uint32_t output_slot, uint8_t *kind);
 
 /* The choice of the last control for an output. */
-void control_outlet_restore(struct control *c, const struct snapshot_output *o);
+void control_egress_socket_restore(struct control *c, const struct snapshot_output *o);
 
 /* "own", "host", "interface" */
-const char *outlet_kind_name(enum outlet_kind kind);
+const char *egress_socket_kind_name(enum egress_socket_kind kind);
 
 #endif

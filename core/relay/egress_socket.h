@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outlet.h - an egress socket: whose datagrams it sends, and what the kernel takes there
+ * egress_socket.h - whose datagrams it sends, and what the kernel takes there
  *
- * enum outlet_kind has the kinds.  An error that an ICMP message causes strikes a later send of the
- * socket that the message quotes: so it strikes an output of its own, one to the same host, or any
- * of the interface.
+ * enum egress_socket_kind has the kinds.  An error that an ICMP message causes strikes a later send
+ * of the socket that the message quotes: so it strikes an output of its own, one to the same host,
+ * or any of the interface.
  *
  * Whether UDP_SEGMENT works shows when it is tried, and depends on the device (checksum
  * offload), its MTU and the kernel's number of segments.  So what counts is the largest
  * send that was taken since one was refused.  A device that cannot do it at all is tried
  * again after a while.
  */
-#ifndef CORE_RELAY_OUTLET_H
-#define CORE_RELAY_OUTLET_H
+#ifndef CORE_RELAY_EGRESS_SOCKET_H
+#define CORE_RELAY_EGRESS_SOCKET_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,19 +25,19 @@
 #include "core/rules/snapshot.h"
 
 /* How often the same send is made again when an ICMP message may have failed it. */
-#define OUTLET_PATIENCE 64u
+#define EGRESS_SOCKET_PATIENCE 64u
 
 /* How long UDP_SEGMENT is not tried after a refusal; doubled with each in succession. */
-#define OUTLET_GSO_WAIT_NS     NS_PER_S
-#define OUTLET_GSO_WAIT_MAX_NS (64 * NS_PER_S)
+#define EGRESS_SOCKET_GSO_WAIT_NS     NS_PER_S
+#define EGRESS_SOCKET_GSO_WAIT_MAX_NS (64 * NS_PER_S)
 
 /**
- * struct outlet
+ * struct egress_socket
  * @sock:           -1 when there is none
- * @kind:           enum outlet_kind
+ * @kind:           enum egress_socket_kind
  * @connected:      sends need no address
  * @iface:          slot of its interface
- * @to, @port:      its destination, network and host order; @port only of OUTLET_OWN
+ * @to, @port:      its destination, network and host order; @port only of EGRESS_SOCKET_OWN
  * @segments_taken: most datagrams in one send; 0: none since one was refused
  * @payload_taken:  largest segment, in bytes
  * @lasting:        errno that a send ended with in spite of all patience, until one is
@@ -47,7 +47,7 @@
  * @gso_wait_ns:    how long UDP_SEGMENT was put off last; 0: it works
  * @gso_after_ns:   when it may be tried again
  */
-struct outlet {
+struct egress_socket {
 	int sock;
 	uint8_t kind;
 	bool connected;
@@ -66,28 +66,30 @@ struct outlet {
  * Is it for that output?  The record says so and not what was derived from it; while
  * sockets change hands a table may name one that is another output's already.
  */
-static inline bool outlet_serves(const struct outlet *l, const struct snapshot_output *o)
+static inline bool egress_socket_serves(const struct egress_socket *l,
+					const struct snapshot_output *o)
 {
 	return l->sock >= 0 && l->iface == o->iface &&
 	       memcmp(&l->to_be, o->group.bytes, sizeof(l->to_be)) == 0 &&
-	       (l->kind != OUTLET_OWN || l->port == o->port);
+	       (l->kind != EGRESS_SOCKET_OWN || l->port == o->port);
 }
 
 /* May it refuse @datagrams as a whole, and take them or others one by one? */
-static inline bool outlet_may_refuse(const struct outlet *l, uint32_t datagrams,
-				     uint32_t segment_bytes)
+static inline bool egress_socket_may_refuse(const struct egress_socket *l, uint32_t datagrams,
+					    uint32_t segment_bytes)
 {
 	const uint32_t enough = datagrams > EGRESS_SEGMENTS_OLD ? EGRESS_SEGMENTS_OLD + 1 : 1;
 
 	return datagrams > 1 && (l->segments_taken < enough || l->payload_taken < segment_bytes);
 }
 
-static inline bool outlet_takes_segments(const struct outlet *l, uint64_t now_ns)
+static inline bool egress_socket_takes_segments(const struct egress_socket *l, uint64_t now_ns)
 {
 	return !l->gso_wait_ns || now_ns >= l->gso_after_ns;
 }
 
-static inline void outlet_took(struct outlet *l, uint32_t datagrams, uint32_t segment_bytes)
+static inline void egress_socket_took(struct egress_socket *l, uint32_t datagrams,
+				      uint32_t segment_bytes)
 {
 	if (datagrams == 1) {
 		if (!refusal_splits(l->lasting))
@@ -102,30 +104,30 @@ static inline void outlet_took(struct outlet *l, uint32_t datagrams, uint32_t se
 		l->payload_taken = (uint16_t)segment_bytes;
 }
 
-static inline void outlet_refused(struct outlet *l)
+static inline void egress_socket_refused(struct egress_socket *l)
 {
 	l->segments_taken = l->payload_taken = 0;
 }
 
 /* Return: is it news that UDP_SEGMENT does not work? */
-static inline bool outlet_put_off_segments(struct outlet *l, uint64_t now_ns)
+static inline bool egress_socket_put_off_segments(struct egress_socket *l, uint64_t now_ns)
 {
 	const bool news = !l->gso_wait_ns;
 
 	/* The other sends of a batch that were refused with the first say nothing new. */
-	if (!outlet_takes_segments(l, now_ns))
+	if (!egress_socket_takes_segments(l, now_ns))
 		return false;
-	l->gso_wait_ns = news ? OUTLET_GSO_WAIT_NS : l->gso_wait_ns * 2;
-	if (l->gso_wait_ns > OUTLET_GSO_WAIT_MAX_NS)
-		l->gso_wait_ns = OUTLET_GSO_WAIT_MAX_NS;
+	l->gso_wait_ns = news ? EGRESS_SOCKET_GSO_WAIT_NS : l->gso_wait_ns * 2;
+	if (l->gso_wait_ns > EGRESS_SOCKET_GSO_WAIT_MAX_NS)
+		l->gso_wait_ns = EGRESS_SOCKET_GSO_WAIT_MAX_NS;
 	l->gso_after_ns = now_ns + l->gso_wait_ns;
 	return news;
 }
 
 /* How often a send that ends with that is made again. */
-static inline uint32_t outlet_patience(const struct outlet *l, int err)
+static inline uint32_t egress_socket_patience(const struct egress_socket *l, int err)
 {
-	return l->lasting == err ? 1 : OUTLET_PATIENCE;
+	return l->lasting == err ? 1 : EGRESS_SOCKET_PATIENCE;
 }
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.h - a row of datagrams of one rule that one UDP_SEGMENT send can carry
+ * gso_batch.h - a row of datagrams of one rule that one UDP_SEGMENT send can carry
  *
- * Equal sizes, except that the last may be shorter (udp(7)).  Who holds the run and its
+ * Equal sizes, except that the last may be shorter (udp(7)).  Who holds the GSO batch and its
  * buffers is the business of egress.c; here is what may be in one, and its reading.
  */
-#ifndef CORE_RELAY_RUN_H
-#define CORE_RELAY_RUN_H
+#ifndef CORE_RELAY_GSO_BATCH_H
+#define CORE_RELAY_GSO_BATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,9 +15,9 @@
 #include "core/relay/egress.h"
 #include "core/relay/frame.h"
 
-struct run {
-	struct iovec iov[EGRESS_RUN_IOV];
-	uint32_t buffers[EGRESS_RUN_IOV];
+struct gso_batch {
+	struct iovec iov[GSO_BATCH_IOV];
+	uint32_t buffers[GSO_BATCH_IOV];
 	uint32_t n_iov;
 	uint8_t ttl; /* of all items */
 	uint32_t segment_bytes;
@@ -27,19 +27,19 @@ struct run {
 	uint32_t next_free;
 };
 
-/* Where the next datagram of a run begins. */
-struct run_cursor {
+/* Where the next datagram of a GSO batch begins. */
+struct gso_cursor {
 	uint32_t iov;
 	uint32_t offset;
 };
 
-/* May @item follow in the run?  The run ends on a whole segment, or is empty. */
-static inline bool run_takes(const struct run *r, const struct egress_item *item,
-			     uint32_t segments_max)
+/* May @item follow in the GSO batch?  The GSO batch ends on a whole segment, or is empty. */
+static inline bool gso_batch_takes(const struct gso_batch *r, const struct egress_item *item,
+				   uint32_t segments_max)
 {
 	if (r->n_iov == 0)
 		return true;
-	return r->n_iov < EGRESS_RUN_IOV && item->ttl == r->ttl &&
+	return r->n_iov < GSO_BATCH_IOV && item->ttl == r->ttl &&
 	       r->bytes == r->datagrams * r->segment_bytes && item->payload_bytes > 0 &&
 	       item->payload_bytes + r->bytes <= FRAME_PAYLOAD_MAX &&
 	       item->datagrams + r->datagrams <= segments_max &&
@@ -47,8 +47,8 @@ static inline bool run_takes(const struct run *r, const struct egress_item *item
 		(item->datagrams == 1 && item->payload_bytes < r->segment_bytes));
 }
 
-/* Appends what run_takes(); the caller holds the item's buffer for the run. */
-static inline void run_append(struct run *r, const struct egress_item *item)
+/* Appends what gso_batch_takes(); the caller holds the item's buffer for the GSO batch. */
+static inline void gso_batch_append(struct gso_batch *r, const struct egress_item *item)
 {
 	r->iov[r->n_iov] = (struct iovec){(void *)(uintptr_t)item->payload, item->payload_bytes};
 	r->buffers[r->n_iov++] = item->buffer;
@@ -57,7 +57,7 @@ static inline void run_append(struct run *r, const struct egress_item *item)
 }
 
 /* The datagram at @at, and @at at the next one; there is none when at->iov == r->n_iov. */
-static inline struct iovec run_step(const struct run *r, struct run_cursor *at)
+static inline struct iovec gso_batch_step(const struct gso_batch *r, struct gso_cursor *at)
 {
 	const struct iovec *iov = &r->iov[at->iov];
 	const size_t room = iov->iov_len - at->offset;
@@ -68,7 +68,7 @@ static inline struct iovec run_step(const struct run *r, struct run_cursor *at)
 
 	at->offset += (uint32_t)one.iov_len;
 	if (at->offset == iov->iov_len)
-		*at = (struct run_cursor){at->iov + 1, 0};
+		*at = (struct gso_cursor){at->iov + 1, 0};
 	return one;
 }
 

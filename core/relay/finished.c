@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* past.c - look-up in the list of what is finished */
-#include "core/relay/past.h"
+/* finished.c - look-up in the list of what is finished */
+#include "core/relay/finished.h"
 
 #include <stdlib.h>
 
 static int by_unit(const void *a, const void *b)
 {
-	const struct arena_past *x = a, *y = b;
+	const struct arena_finished *x = a, *y = b;
 
 	return (x->unit > y->unit) - (x->unit < y->unit);
 }
 
 /* Adds to the @n tidy ones; returns how many there are then. */
-static uint32_t add(struct arena_past *ends, uint32_t n, struct arena_past one)
+static uint32_t add(struct arena_finished *ends, uint32_t n, struct arena_finished one)
 {
-	struct arena_past *last = n ? &ends[n - 1] : NULL;
+	struct arena_finished *last = n ? &ends[n - 1] : NULL;
 	const uint32_t end = last ? last->unit + last->n : 0;
 
 	if (!one.n || one.n > UINT32_MAX - one.unit || one.unit < end)
@@ -27,7 +27,7 @@ static uint32_t add(struct arena_past *ends, uint32_t n, struct arena_past one)
 	return n + 1;
 }
 
-uint32_t past_tidy(struct arena_past *ends, uint32_t n)
+uint32_t finished_tidy(struct arena_finished *ends, uint32_t n)
 {
 	uint32_t tidy = 0;
 
@@ -38,7 +38,7 @@ uint32_t past_tidy(struct arena_past *ends, uint32_t n)
 }
 
 /* How many begin at or before @unit. */
-static uint32_t begun(const struct past *p, uint32_t unit)
+static uint32_t begun(const struct finished *p, uint32_t unit)
 {
 	uint32_t low = 0, high = p->n;
 
@@ -53,7 +53,7 @@ static uint32_t begun(const struct past *p, uint32_t unit)
 	return low;
 }
 
-const struct arena_past *past_end(const struct past *p, uint32_t unit)
+const struct arena_finished *finished_end(const struct finished *p, uint32_t unit)
 {
 	const uint32_t n = begun(p, unit);
 
@@ -62,7 +62,7 @@ const struct arena_past *past_end(const struct past *p, uint32_t unit)
 	return &p->ends[n - 1];
 }
 
-bool past_touches(const struct past *p, uint32_t unit, uint32_t n)
+bool finished_touches(const struct finished *p, uint32_t unit, uint32_t n)
 {
 	uint32_t at;
 

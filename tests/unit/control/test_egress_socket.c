@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_outlet.c - which socket each output gets, in what order, and what moves it
+ * test_egress_socket.c - which socket each output gets, in what order, and what moves it
  *
  * Links: daemon/control/standin.c
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
@@ -20,15 +20,15 @@
  * Links: core/base/statpage.c
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
- * Links: daemon/control/outlet.c
+ * Links: daemon/control/egress_socket.c
  * Links: daemon/control/output.c daemon/control/reach.c daemon/control/reach_netlink.c
  */
-#include "tests/unit/control/control_bench.h"
+#include "tests/unit/control/control_fixture.h"
 
 #include <arpa/inet.h>
 
 /* Rule @n of one output: group 239.1.0.@n to @to, port 6000 + @n. */
-static void add_to(struct bench *b, unsigned n, const char *to)
+static void add_to(struct fixture *b, unsigned n, const char *to)
 {
 	struct rule_output o = {.port = (uint16_t)(6000 + n)};
 	struct rule r = {.n_outputs = 1, .outputs = &o, .priority = RULE_PRIORITY_NORMAL};
@@ -46,13 +46,13 @@ static void add_to(struct bench *b, unsigned n, const char *to)
 	b->c->rec.publish = true;
 }
 
-static void remove_first(struct bench *b)
+static void remove_first(struct fixture *b)
 {
 	ruleset_remove(b->c->rules, ruleset_at(b->c->rules, 0)->rule.id);
 	b->c->rec.publish = true;
 }
 
-static void add_address(struct bench *b, uint32_t ifindex, const char *text)
+static void add_address(struct fixture *b, uint32_t ifindex, const char *text)
 {
 	struct control_netif *n = &b->c->netif;
 
@@ -61,29 +61,29 @@ static void add_address(struct bench *b, uint32_t ifindex, const char *text)
 	assert_int_equal(addr_parse(text, &n->addrs[n->n_addrs++].addr), 0);
 }
 
-static void links(struct bench *b, unsigned budget)
+static void links(struct fixture *b, unsigned budget)
 {
 	set_link(b, 2, "in0", true);
 	set_link(b, 3, "out0", true);
 	b->c->workers = 1;
-	b->c->outlets.budget = budget;
+	b->c->egress_sockets.budget = budget;
 }
 
 /* The kinds of all outputs in the snapshot, a letter each; no id is two outputs' own. */
-static const char *kinds(struct bench *b)
+static const char *kinds(struct fixture *b)
 {
 	static char text[128];
 	const struct snapshot_view v = view_of(b);
-	bool own[MCR_MAX_OUTLETS + 1] = {0};
+	bool own[MCR_MAX_EGRESS_SOCKETS + 1] = {0};
 
 	for (uint32_t i = 0; i < v.n_outputs; i++) {
 		const struct snapshot_output *o = &v.outputs[i];
 
-		text[i] = "iho"[o->outlet_kind];
+		text[i] = "iho"[o->egress_socket_kind];
 		text[i + 1] = 0;
-		if (o->outlet_kind == OUTLET_OWN) {
-			assert_false(own[o->outlet]);
-			own[o->outlet] = true;
+		if (o->egress_socket_kind == EGRESS_SOCKET_OWN) {
+			assert_false(own[o->egress_socket]);
+			own[o->egress_socket] = true;
 		}
 	}
 	return text;
@@ -91,27 +91,27 @@ static const char *kinds(struct bench *b)
 
 static void test_life(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	links(b, 100);
 	add_to(b, 1, "239.9.0.1");
-	assert_string_equal(run(b), "open-in open-out open-outlet publish filter join");
+	assert_string_equal(run(b), "open-in open-out open-egress_socket publish filter join");
 	assert_string_equal(kinds(b), "o");
 	assert_string_equal(run(b), "");
 	add_to(b, 2, "10.0.0.1");
-	assert_string_equal(run(b), "open-outlet publish filter join");
+	assert_string_equal(run(b), "open-egress_socket publish filter join");
 	assert_string_equal(kinds(b), "oo");
 	remove_first(b);
-	assert_string_equal(run(b), "publish filter leave close-outlet");
+	assert_string_equal(run(b), "publish filter leave close-egress_socket");
 	assert_string_equal(run(b), "");
 	remove_first(b);
-	assert_string_equal(run(b), "publish filter leave close-outlet close-in close-out");
-	assert_int_equal(b->c->outlets.sockets, 0);
+	assert_string_equal(run(b), "publish filter leave close-egress_socket close-in close-out");
+	assert_int_equal(b->c->egress_sockets.sockets, 0);
 }
 
 static void test_no_budget(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	links(b, 0);
 	add_to(b, 1, "239.9.0.1");
@@ -122,7 +122,7 @@ static void test_no_budget(void **state)
 /* Own sockets for three quarters, then by host, then that of the interface. */
 static void test_sharing(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	static const char *const to[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4",
 					 "10.0.0.4", "10.0.0.5", "10.0.0.4"};
 
@@ -142,49 +142,49 @@ static void test_sharing(void **state)
 	run(b);
 	assert_string_equal(kinds(b), "ooo"); /* and none is left shared */
 	assert_string_equal(run(b), "");
-	assert_int_equal(b->c->outlets.sockets, 3);
+	assert_int_equal(b->c->egress_sockets.sockets, 3);
 }
 
 /* A refusal is said, costs nothing else, and is not repeated for each output at once. */
 static void test_refused(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	links(b, 100);
-	b->refuse = IPC_OPEN_OUTLET;
+	b->refuse = IPC_OPEN_EGRESS_SOCKET;
 	b->with = EMFILE;
 	add_to(b, 1, "239.9.0.1");
-	assert_string_equal(run(b), "open-in open-out open-outlet publish filter join");
+	assert_string_equal(run(b), "open-in open-out open-egress_socket publish filter join");
 	assert_true(b->c->rec.failed);
 	b->refuse = 0;
 	assert_string_equal(run(b), "");
-	assert_int_equal(control_reconcile(b->c, b->c->outlets.retry_ns), 0);
-	assert_string_equal(serve(b), "open-outlet");
+	assert_int_equal(control_reconcile(b->c, b->c->egress_sockets.retry_ns), 0);
+	assert_string_equal(serve(b), "open-egress_socket");
 	assert_string_equal(run(b), "");
 }
 
 /* While its interface is down nothing is opened, and what is open stays. */
 static void test_link_down(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	links(b, 100);
 	set_link(b, 3, "out0", false);
 	add_to(b, 1, "239.9.0.1");
 	assert_string_equal(run(b), "open-in open-out publish filter join");
 	set_link(b, 3, "out0", true);
-	assert_string_equal(run(b), "open-outlet publish");
+	assert_string_equal(run(b), "open-egress_socket publish");
 	set_link(b, 3, "out0", false);
 	assert_string_equal(run(b), "publish");
 	assert_string_equal(kinds(b), "o");
 	delete_link(b, 3);
-	assert_string_equal(run(b), "publish close-outlet close-out");
+	assert_string_equal(run(b), "publish close-egress_socket close-out");
 }
 
 /* The supervisor says from which address it is connected; another socket when that goes. */
 static void test_addresses(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 	struct control_netif *n = &b->c->netif;
 
 	links(b, 100);
@@ -197,37 +197,39 @@ static void test_addresses(void **state)
 	assert_string_equal(run(b), "");
 	n->addrs[0] = n->addrs[--n->n_addrs]; /* 10.0.0.7 is gone */
 	b->value = 0;                         /* and the next one has none */
-	assert_string_equal(run(b), "open-outlet");
+	assert_string_equal(run(b), "open-egress_socket");
 	assert_string_equal(run(b), "");
 	add_address(b, 3, "10.0.0.9");
 	b->value = htonl(0x0a000009);
-	assert_string_equal(run(b), "open-outlet");
+	assert_string_equal(run(b), "open-egress_socket");
 	assert_string_equal(run(b), "");
 }
 
 /* A new control takes the same ids again, own and shared, and asks for each once. */
 static void test_restored(void **state)
 {
-	struct bench *b = *state;
-	struct control_outlets before;
+	struct fixture *b = *state;
+	struct control_egress_sockets before;
 
 	links(b, 4);
 	for (unsigned i = 1; i <= 6; i++)
 		add_to(b, i, i < 5 ? "10.0.0.1" : "10.0.0.2");
 	run(b);
 	assert_string_equal(kinds(b), "ooohii");
-	before = b->c->outlets;
-	memset(&b->c->outlets, 0, sizeof(b->c->outlets));
+	before = b->c->egress_sockets;
+	memset(&b->c->egress_sockets, 0, sizeof(b->c->egress_sockets));
 	control_reconcile_fini(&b->c->rec);
 	memset(&b->c->rec, 0, sizeof(b->c->rec));
 	ruleset_free(b->c->rules);
 	b->c->rules = ruleset_new();
 	assert_int_equal(control_restore(b->c, b->snapshot, 5), 0);
-	b->c->outlets.budget = 4;
-	assert_non_null(strstr(run(b), "open-outlet open-outlet open-outlet open-outlet"));
-	assert_memory_equal(b->c->outlets.of, before.of, sizeof(before.of));
-	for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-		assert_memory_equal(&b->c->outlets.at[i].is, &before.at[i].is,
+	b->c->egress_sockets.budget = 4;
+	assert_non_null(strstr(
+		run(b),
+		"open-egress_socket open-egress_socket open-egress_socket open-egress_socket"));
+	assert_memory_equal(b->c->egress_sockets.of, before.of, sizeof(before.of));
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		assert_memory_equal(&b->c->egress_sockets.at[i].is, &before.at[i].is,
 				    sizeof(before.at[i].is));
 	assert_string_equal(run(b), "");
 }
@@ -235,7 +237,7 @@ static void test_restored(void **state)
 /* Many outputs come and go; the count of sockets and the ids stay right. */
 static void test_many(void **state)
 {
-	struct bench *b = *state;
+	struct fixture *b = *state;
 
 	links(b, 40);
 	for (unsigned round = 0; round < 30; round++) {
@@ -248,9 +250,9 @@ static void test_many(void **state)
 			add_to(b, round % 2 * 100 + i + 1, to);
 		}
 		run(b);
-		for (unsigned i = 0; i < MCR_MAX_OUTLETS; i++)
-			open += b->c->outlets.at[i].open;
-		assert_int_equal(b->c->outlets.sockets, open);
+		for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+			open += b->c->egress_sockets.at[i].open;
+		assert_int_equal(b->c->egress_sockets.sockets, open);
 		assert_in_range(open, 20, 40);
 		assert_int_equal(strspn(kinds(b), "oh"), strlen(kinds(b)));
 		for (unsigned i = 0; round && i < 20; i++)
