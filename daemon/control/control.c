@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/statpage.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
@@ -114,7 +115,7 @@ static void reconcile(struct process *p, uint64_t now_ns)
 
 	c->dirty = false;
 	/* Neighbours that come and go all the time get a twentieth of the time. */
-	p->calm_ns = now_ns + calm_after(control_now_ns() - now_ns);
+	p->calm_ns = now_ns + calm_after(monotonic_ns() - now_ns);
 	if (ret < 0) {
 		/* IPC_READY drops what has not been asked for, so nothing may be missing. */
 		if (c->phase != PHASE_RUNNING)
@@ -172,7 +173,7 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 	if (w->running && !s->running && s->ending != END_UPGRADE)
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u does not run", s->worker);
 	if (!w->running && s->running)
-		w->running_ns = control_now_ns();
+		w->running_ns = monotonic_ns();
 	w->running = s->running;
 	w->restarts = s->restarts;
 	w->health_check_failures = s->health_check_failures;
@@ -198,7 +199,7 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 		control_config_reload(p, fd);
 		return;
 	case IPC_UPGRADED:
-		control_upgrade_ended(p->c, &msg->upgraded, control_now_ns());
+		control_upgrade_ended(p->c, &msg->upgraded, monotonic_ns());
 		return;
 	case IPC_SHUTDOWN:
 		control_stats_final(p->c);
@@ -257,7 +258,7 @@ static void channel_event(struct process *p)
 		if (ret == 0)
 			p->c->shutdown = true; /* the supervisor is gone: there is nothing to do */
 		else if (ret == -EMFILE)
-			log_limited(&full, control_now_ns(), SEV_ERROR, FAC_CONTROL_SOCKET,
+			log_limited(&full, monotonic_ns(), SEV_ERROR, FAC_CONTROL_SOCKET,
 				    "no descriptor is free for a message of the supervisor: a "
 				    "configuration that was to be read again was not");
 		else if (ret < 0)
@@ -373,12 +374,6 @@ static void tick(struct process *p, uint64_t now_ns)
 	watch_listeners(p, true);
 }
 
-/* Rounded up, so that what is due is due when we wake. */
-static int milliseconds_to(uint64_t next_ns, uint64_t now_ns)
-{
-	return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
-}
-
 /* Before the workers run nothing is looked at; later what has changed waits for a calm. */
 static uint64_t reach_due(const struct process *p)
 {
@@ -393,24 +388,17 @@ static uint64_t reach_due(const struct process *p)
 static int next_timeout(const struct process *p, uint64_t now_ns)
 {
 	const struct control *c = p->c;
-	uint64_t next = now_ns + BEAT_NS;
-	uint64_t deadline = control_waits_deadline(c);
+	const bool runs = c->phase == PHASE_RUNNING;
+	const bool sweeps = runs && c->clients.n_clients[0] + c->clients.n_clients[1];
+	const uint64_t due_ns[] = {now_ns + BEAT_NS,
+				   control_waits_deadline(c),
+				   reach_due(p),
+				   runs ? p->tick_ns : NEVER_NS,
+				   runs ? p->check_ns : NEVER_NS,
+				   runs ? c->stats.next_ns : NEVER_NS,
+				   sweeps ? p->sweep_ns : NEVER_NS};
 
-	if (deadline < next)
-		next = deadline;
-	if (reach_due(p) < next)
-		next = reach_due(p);
-	if (c->phase != PHASE_RUNNING)
-		return milliseconds_to(next, now_ns);
-	if (p->tick_ns < next)
-		next = p->tick_ns;
-	if (p->check_ns < next)
-		next = p->check_ns;
-	if (c->stats.next_ns < next)
-		next = c->stats.next_ns;
-	if (p->sweep_ns < next && c->clients.n_clients[0] + c->clients.n_clients[1])
-		next = p->sweep_ns;
-	return milliseconds_to(next, now_ns);
+	return timeout_ms(due_ns, sizeof(due_ns) / sizeof(due_ns[0]), now_ns);
 }
 
 /* The channel is watched for writing only while requests wait for room in it. */
@@ -440,21 +428,21 @@ static void loop(struct process *p)
 	bool more = false;
 
 	while (!c->shutdown) {
-		uint64_t now_ns = control_now_ns();
+		uint64_t now_ns = monotonic_ns();
 		int n;
 
 		beat(p, now_ns);
 		n = epoll_wait(c->epoll, events, EVENTS_MAX, more ? 0 : next_timeout(p, now_ns));
 		if (n < 0 && errno != EINTR)
 			die(FAC_CONTROL_SOCKET, "epoll_wait: %s", strerror(errno));
-		now_ns = control_now_ns();
+		now_ns = monotonic_ns();
 		for (int i = 0; i < n && !c->shutdown; i++)
 			take_event(p, &events[i], now_ns);
 		tick(p, now_ns);
 		control_netif_poll(&c->netif);
 		more = control_clients_work(&c->clients, now_ns);
-		act(p, control_now_ns());
-		control_look_around(c, control_now_ns());
+		act(p, monotonic_ns());
+		control_look_around(c, monotonic_ns());
 		watch_channel(p);
 		log_catch_up();
 		if (c->super.failed && c->super.failed != -EPIPE && c->super.failed != -ECONNRESET)
@@ -474,7 +462,7 @@ static void init(struct process *p)
 	c->rules = ruleset_new();
 	if (!c->rules)
 		die(FAC_RULE_DISPATCH, "out of memory");
-	control_clients_init(&c->clients, c->epoll, control_method_line, control_now_ns, c);
+	control_clients_init(&c->clients, c->epoll, control_method_line, monotonic_ns, c);
 }
 
 /* Rules of the predecessor; what it published last is what the workers have. */
@@ -484,7 +472,7 @@ static void restore(struct process *p)
 
 	if (p->snapshot < 0)
 		return;
-	ret = control_restore(p->c, p->snapshot, control_now_ns());
+	ret = control_restore(p->c, p->snapshot, monotonic_ns());
 	close(p->snapshot);
 	p->snapshot = -1;
 	if (ret < 0)
@@ -523,7 +511,7 @@ int control_main(const char *config_name, int argc, char **argv)
 	watch(&control, p.netlink, SOURCE_NETLINK);
 	watch(&control, p.routes, SOURCE_ROUTES);
 	watch(&control, p.applied, SOURCE_APPLIED);
-	control_stats_start(&control, control_now_ns());
+	control_stats_start(&control, monotonic_ns());
 	control_start_workers(&p);
 	loop(&p);
 	return 0;

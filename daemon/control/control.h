@@ -18,7 +18,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/text/config.h"
@@ -113,13 +112,5 @@ struct control {
 	struct control_notice *notice; /* NULL: none */
 	struct log_limit log_changes, log_ifaces;
 };
-
-static inline uint64_t control_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
 
 #endif

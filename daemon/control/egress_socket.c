@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
@@ -262,7 +263,7 @@ static void egress_socket_opened(void *ctx, const struct ipc_msg *request, int s
 	struct control_egress_sockets *t = &c->egress_sockets;
 	struct control_egress_socket *x = &t->at[request->egress_socket.id];
 	static struct log_limit limit;
-	const uint64_t now_ns = control_now_ns();
+	const uint64_t now_ns = monotonic_ns();
 
 	if (!x->used || !x->open || memcmp(&x->is, &request->egress_socket, sizeof(x->is)) != 0)
 		return; /* overtaken */

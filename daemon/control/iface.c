@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* iface.c - which interfaces there are, and their slots */
 #include "daemon/control/iface.h"
+#include "core/base/clock.h"
 
 #include <net/if_arp.h>
 #include <string.h>
@@ -78,7 +79,7 @@ void control_ifaces_update(struct control *c)
 		if (l && !f->gone) {
 			iface_update(c, f, l);
 		} else if (!f->gone) {
-			log_burst(&c->log_ifaces, control_now_ns(), SEV_NOTICE, FAC_NETWORK,
+			log_burst(&c->log_ifaces, monotonic_ns(), SEV_NOTICE, FAC_NETWORK,
 				  "interface %s has gone", f->name);
 			f->gone = true;
 			c->rec.publish = true;
@@ -129,14 +130,14 @@ struct rec_iface *control_iface_need(struct control *c, const char *name)
 	for (slot = 0; slot < MCR_MAX_IFACES && c->rec.iface[slot].used; slot++)
 		;
 	if (slot == MCR_MAX_IFACES) {
-		log_limited(&full, control_now_ns(), SEV_WARNING, FAC_NETWORK,
+		log_limited(&full, monotonic_ns(), SEV_WARNING, FAC_NETWORK,
 			    "no slot left for interface %s", name);
 		c->rec.failed = true;
 		return NULL;
 	}
 	c->rec.iface[slot] = (struct rec_iface){.used = true};
 	iface_update(c, &c->rec.iface[slot], l);
-	log_burst(&c->log_ifaces, control_now_ns(), SEV_INFO, FAC_NETWORK,
+	log_burst(&c->log_ifaces, monotonic_ns(), SEV_INFO, FAC_NETWORK,
 		  "interface %s is ifindex %u", name, l->ifindex);
 	return &c->rec.iface[slot];
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
@@ -29,7 +30,7 @@ static void say_circle(struct control *c, const struct ruleset_entry *e, bool cl
 
 	if (closes)
 		ruleset_name_circle(c->rules, e, &cpl);
-	log_limited(&limit, control_now_ns(), closes ? SEV_WARNING : SEV_NOTICE, FAC_RULE_DISPATCH,
+	log_limited(&limit, monotonic_ns(), closes ? SEV_WARNING : SEV_NOTICE, FAC_RULE_DISPATCH,
 		    "rule %s %s %s", e->rule.id,
 		    closes ? "is held: as this host is wired now, it" : "closes no circle any more",
 		    cpl.reason);

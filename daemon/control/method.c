@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "core/text/request.h"
@@ -438,7 +439,7 @@ static void dispatch(struct call *call, int error, const struct complaint *cpl)
 
 void control_method_line(void *ctx, struct client *cl, const char *line, size_t len)
 {
-	struct call call = {.c = ctx, .client = cl, .now_ns = control_now_ns()};
+	struct call call = {.c = ctx, .client = cl, .now_ns = monotonic_ns()};
 	struct complaint cpl = {0};
 	int error;
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/fdsize.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
@@ -212,7 +213,7 @@ static void stats_line(void *ctx, const struct ipc_msg *request, int status, uin
 		"[STATS] t_ms=%" PRIu64 " rx=%" PRIu64 " tx=%" PRIu64 " matched=%" PRIu64
 		" not_matched=%" PRIu64 " rx_err=%" PRIu64 " tx_err=%" PRIu64
 		" buf_exhaust=%" PRIu64,
-		(uint64_t)((control_now_ns() - c->started_ns) / NS_PER_MS), t.ingress.received,
+		(uint64_t)((monotonic_ns() - c->started_ns) / NS_PER_MS), t.ingress.received,
 		t.egress.sent, t.ingress.matched,
 		t.ingress.drops[DROP_NOT_MATCHED] + t.ingress.drops[DROP_VLAN], rx_err,
 		send_errors(&t.egress), t.ingress.buf_exhaust);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/control/control.h"
 #include "daemon/control/process.h"
@@ -13,7 +14,7 @@ static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_
 	/* Where one may not ask, no answer means nothing. */
 	const bool blind = status == -EPERM || status == -EACCES;
 	const struct ipc_probe *probe = &request->probe;
-	const uint64_t now_ns = control_now_ns();
+	const uint64_t now_ns = monotonic_ns();
 	struct control *c = ctx;
 	char text[ADDR_TEXT_MAX];
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* publish.c - hand the rules to the workers, and know who has them */
 #include "daemon/control/publish.h"
+#include "core/base/clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static void published_reply(void *ctx, const struct ipc_msg *request, int status
 	struct published *p = &c->pub.history[request->publish.generation % PUBLISH_HISTORY];
 
 	if (status == 0 && p->generation == request->publish.generation)
-		p->taken_ns = control_now_ns();
+		p->taken_ns = monotonic_ns();
 	if (request->publish.generation != c->pub.generation)
 		return; /* overtaken */
 	c->pub.error = status;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/base/clock.h"
 #include "daemon/control/control.h"
 #include "daemon/control/reach.h"
 
@@ -139,7 +140,7 @@ int reach_ask(struct control_reach *r, uint64_t now_ns)
 
 	if (r->sock < 0)
 		return 0;
-	begun_ns = control_now_ns();
+	begun_ns = monotonic_ns();
 	if (now_ns >= r->routes_ns) {
 		r->routes_ns = UINT64_MAX;
 		reach_ask_all(r);
@@ -153,7 +154,7 @@ int reach_ask(struct control_reach *r, uint64_t now_ns)
 	}
 	if (n)
 		r->quiet_ns = (r->quiet_ns > now_ns ? r->quiet_ns : now_ns) +
-			      (control_now_ns() - begun_ns) * REACH_SHARE;
+			      (monotonic_ns() - begun_ns) * REACH_SHARE;
 	/* No memory or no room: the next turn tries again. */
 	return ret == -ENOBUFS || ret == -ENOMEM || ret == -EAGAIN || ret == -EINTR ? 0 : ret;
 }

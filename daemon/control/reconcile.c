@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
@@ -124,7 +125,7 @@ static void refused(struct control *c, int *error, int status, const char *what,
 
 	/* A limit strikes hundreds at once, for one cause. */
 	if (*error != status && (status == -EMFILE || status == -EBUSY))
-		log_limited(&many, control_now_ns(), SEV_WARNING, FAC_NETWORK, "%s %s: %s", what,
+		log_limited(&many, monotonic_ns(), SEV_WARNING, FAC_NETWORK, "%s %s: %s", what,
 			    name, strerror(-status));
 	else if (*error != status)
 		log_msg(SEV_WARNING, FAC_NETWORK, "%s %s: %s", what, name, strerror(-status));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "core/text/config.h"
@@ -115,7 +116,7 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 	control_stats_rule(c, e, &n);
 	cJSON_AddStringToObject(json, "rule_id", e->rule.id);
 	cJSON_AddStringToObject(json, "state",
-				rule_state_name(control_entry_state(c, e, control_now_ns(), text)));
+				rule_state_name(control_entry_state(c, e, monotonic_ns(), text)));
 	cJSON_AddStringToObject(json, "reason", text);
 	warnings = cJSON_AddArrayToObject(json, "warnings");
 	control_rule_warnings(c, &e->rule, false, control_show_warning, warnings);

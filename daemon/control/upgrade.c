@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/text/request.h"
 #include "daemon/common/ending.h"
@@ -87,7 +88,7 @@ static void asked(void *ctx, const struct ipc_msg *request, int status, uint64_t
 	struct control *c = ctx;
 
 	if (status < 0 && c->upgrade.answer)
-		refuse(c, &busy, control_now_ns());
+		refuse(c, &busy, monotonic_ns());
 }
 
 int control_upgrade_ask(struct control *c, struct client_answer *answer, struct request *req,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "daemon/control/control.h"
@@ -162,7 +163,7 @@ static void finish_add(const struct control *c, struct control_wait *w, cJSON *r
 	/* Another client may have removed it meanwhile. */
 	cJSON_AddStringToObject(
 		result, "state",
-		rule_state_name(e ? control_entry_state(c, e, control_now_ns(), reason)
+		rule_state_name(e ? control_entry_state(c, e, monotonic_ns(), reason)
 				  : RULE_UNRESOLVED));
 	cJSON_AddStringToObject(result, "reason", reason);
 	add_workers(c, w, result);

@@ -14,7 +14,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -24,14 +23,6 @@
 
 #define ANSWER_MS        10000
 #define ANSWER_MAX_BYTES (64u * 1024u * 1024u) /* eight times the longest of an mcrd */
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / (int64_t)NS_PER_MS;
-}
 
 static void say_unreachable(const char *path, int err)
 {
@@ -121,10 +112,11 @@ static bool grow(struct ctl_session *c)
 /* Waits until @c->data holds a line, and gives its length without the newline. */
 static enum ctl_status receive_line(struct ctl_session *c, size_t *line)
 {
-	int64_t deadline = now_ms() + c->answer_ms, left;
+	const uint64_t until_ns = monotonic_ns() + (uint64_t)c->answer_ms * NS_PER_MS;
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	size_t searched = 0;
 	const char *newline;
+	int left_ms;
 	ssize_t n;
 
 	for (;;) {
@@ -137,8 +129,8 @@ static enum ctl_status receive_line(struct ctl_session *c, size_t *line)
 		searched = c->len;
 		if (!grow(c))
 			return no_answer(c, "sends an answer without end");
-		left = deadline - now_ms();
-		if (left <= 0 || poll(&p, 1, (int)left) == 0)
+		left_ms = timeout_ms(&until_ns, 1, monotonic_ns());
+		if (left_ms == 0 || poll(&p, 1, left_ms) == 0)
 			return no_answer(c, c->answer_ms == ANSWER_MS ? "did not answer within 10 s"
 								      : "did not answer in time");
 		n = recv(c->fd, c->data + c->len, c->room - c->len, MSG_DONTWAIT);

@@ -287,7 +287,7 @@ static unsigned next_backoff(const struct child *c, unsigned wait_ms, uint64_t n
 /* @served: see has_served().  Return: milliseconds until then. */
 static unsigned plan_restart(struct child *c, bool served)
 {
-	uint64_t now_ns = supervisor_now_ns();
+	uint64_t now_ns = monotonic_ns();
 	unsigned wait_ms;
 
 	if (!c->away_ns)
@@ -317,7 +317,7 @@ int child_start(struct supervisor *s, struct child *c)
 
 	c->restart_ns = 0;
 	/* Of this attempt: a process of which there is none is not healthy. */
-	c->started_ns = supervisor_now_ns();
+	c->started_ns = monotonic_ns();
 	ret = spawn(s, c);
 	if (ret < 0) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s cannot be started: %s", c->name,
@@ -408,7 +408,7 @@ static void restart_or_fail(struct supervisor *s, struct child *c, const char *h
 		return;
 	}
 	if (made_way) {
-		c->restart_ns = supervisor_now_ns(); /* it was to end */
+		c->restart_ns = monotonic_ns(); /* it was to end */
 		if (c->last_ending != END_UPGRADE)
 			log_msg(SEV_WARNING, FAC_SUPERVISOR,
 				"%s %s while it made way for a new binary", c->name, how);

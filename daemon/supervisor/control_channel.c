@@ -163,7 +163,7 @@ static void refuse_for_room(struct supervisor *s, const struct ipc_msg *m)
 {
 	static struct log_limit limit;
 
-	log_limited(&limit, supervisor_now_ns(), SEV_ERROR, FAC_SUPERVISOR,
+	log_limited(&limit, monotonic_ns(), SEV_ERROR, FAC_SUPERVISOR,
 		    "no descriptor is free for a message of control; raise the limit on open "
 		    "files (RLIMIT_NOFILE, LimitNOFILE= of the service)");
 	reply(s, m->seq, m->type, -EMFILE, 0);
@@ -172,7 +172,7 @@ static void refuse_for_room(struct supervisor *s, const struct ipc_msg *m)
 static void refill_budget(struct supervisor *s)
 {
 	const uint64_t refill_ns = control_budget.most / control_budget.per_s * NS_PER_S;
-	uint64_t now_ns = supervisor_now_ns(), since_ns = now_ns - s->budget_ns, more;
+	uint64_t now_ns = monotonic_ns(), since_ns = now_ns - s->budget_ns, more;
 
 	/* A silence of days multiplied is more than 64 bits hold. */
 	if (since_ns > refill_ns)
@@ -187,13 +187,13 @@ static void refill_budget(struct supervisor *s)
 
 void control_readable(struct supervisor *s)
 {
-	const uint64_t until_ns = supervisor_now_ns() + SERVE_NS;
+	const uint64_t until_ns = monotonic_ns() + SERVE_NS;
 	struct ipc_msg m;
 	int fd, ret;
 
 	refill_budget(s);
 	for (unsigned i = 0; i < MESSAGES_PER_WAKE; i++) {
-		if (control(s)->channel < 0 || s->channel_parked || supervisor_now_ns() > until_ns)
+		if (control(s)->channel < 0 || s->channel_parked || monotonic_ns() > until_ns)
 			return;
 		ret = ipc_recv(control(s)->channel, IPC_FROM_CONTROL, &m, &fd);
 		if (ret == -EAGAIN || ret == -EINTR)

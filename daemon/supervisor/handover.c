@@ -152,7 +152,7 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 			       head->ring_size < RING_SIZES && head->inputs <= MCR_MAX_IFACES &&
 			       head->outputs <= MCR_MAX_IFACES &&
 			       head->egress_sockets <= MCR_MAX_EGRESS_SOCKETS &&
-			       head->started_ns <= supervisor_now_ns() &&
+			       head->started_ns <= monotonic_ns() &&
 			       memchr(head->from, '\0', sizeof(head->from)));
 	s->notify = state_get_fd(r, FD_NOTIFY, 0);
 	s->control_listener = state_need_fd(r, FD_LISTENER, 0);
@@ -216,7 +216,7 @@ static bool is_our_child(pid_t pid, int pidfd)
 
 static void restore_child(struct child *c, struct state_reader *r)
 {
-	const uint64_t now_ns = supervisor_now_ns();
+	const uint64_t now_ns = monotonic_ns();
 	struct saved_child saved;
 	int pidfd, channel;
 

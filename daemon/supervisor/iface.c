@@ -89,7 +89,7 @@ static void apply_gro(const struct supervisor *s, struct input *in)
 		int ret = priv_gro_set(in->iface.ifindex, &want);
 
 		if (ret < 0)
-			log_limited(&limit[in->iface.slot], supervisor_now_ns(), SEV_WARNING,
+			log_limited(&limit[in->iface.slot], monotonic_ns(), SEV_WARNING,
 				    FAC_NETWORK, "GRO of interface %s stays as it is: %s%s",
 				    if_indextoname(in->iface.ifindex, name) ? name
 									    : "that has gone",

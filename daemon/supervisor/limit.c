@@ -31,7 +31,7 @@ static_assert(sizeof(kinds) / sizeof(kinds[0]) == LIMITS, "a row each");
 bool limit_take(struct supervisor *s, enum limit_kind kind)
 {
 	const uint64_t interval_ns = NS_PER_S / kinds[kind].per_s;
-	const uint64_t now_ns = supervisor_now_ns();
+	const uint64_t now_ns = monotonic_ns();
 	uint64_t whole_ns = s->limit_whole_ns[kind];
 
 	if (whole_ns < now_ns)

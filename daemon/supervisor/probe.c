@@ -24,7 +24,7 @@ static bool is_output(const struct supervisor *s, uint32_t ifindex)
 
 int probe_neighbour(struct supervisor *s, const struct ipc_probe *p)
 {
-	const uint64_t now_ns = supervisor_now_ns();
+	const uint64_t now_ns = monotonic_ns();
 
 	if (!is_output(s, p->ifindex))
 		return -ENODEV;

@@ -148,7 +148,7 @@ static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
 		return -EBUSY;
 	ret = join_add(&s->joins, j, bind);
 	if (bind && ret == -EACCES)
-		log_limited(&limit, supervisor_now_ns(), SEV_WARNING, FAC_NETWORK,
+		log_limited(&limit, monotonic_ns(), SEV_WARNING, FAC_NETWORK,
 			    "port %u of a unicast input: %s; grant CAP_NET_BIND_SERVICE, or lower "
 			    "net.ipv4.ip_unprivileged_port_start",
 			    j->port, strerror(-ret));
@@ -217,7 +217,7 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_PROBE:
 		return probe_neighbour(s, &m->probe);
 	case IPC_VERIFY:
-		*value = verify(s, supervisor_now_ns());
+		*value = verify(s, monotonic_ns());
 		return 0;
 	case IPC_STAND_IN:
 		return stand_in_begin(s, m->stand_in.worker, m->stand_in.by);
@@ -252,7 +252,7 @@ static void say_no_room(void)
 {
 	static struct log_limit limit;
 
-	log_limited(&limit, supervisor_now_ns(), SEV_WARNING, FAC_SUPERVISOR,
+	log_limited(&limit, monotonic_ns(), SEV_WARNING, FAC_SUPERVISOR,
 		    "no descriptor is left for more inputs, outputs or memberships (%u may be "
 		    "open beside a reserve); raise the limit on open files (RLIMIT_NOFILE, "
 		    "LimitNOFILE= of the service)",

@@ -95,7 +95,7 @@ void stand_in_return(struct supervisor *s, unsigned worker)
 		return;
 	w->returning = true;
 	w->return_mark = 0;
-	w->return_ns = supervisor_now_ns() + RETURN_NS;
+	w->return_ns = monotonic_ns() + RETURN_NS;
 	worker_sync(s, w->stand_in - 1);
 }
 

@@ -32,7 +32,7 @@ struct supervisor *supervisor_new(const struct options *options)
 	if (!s)
 		return NULL;
 	s->options = options;
-	s->started_ns = supervisor_now_ns();
+	s->started_ns = monotonic_ns();
 	s->epoll = s->signals = s->notify = s->control_listener = s->status_listener = -1;
 	s->config_fd = s->applied = s->iface_page_fd = s->snapshot_fd = -1;
 	s->heartbeat_fd = s->limits_fd = -1;

@@ -22,7 +22,6 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -32,14 +31,6 @@
 #define STATS_INTERVAL_NS (1 * NS_PER_S)
 #define WORKERS_DRAIN_NS  (1 * NS_PER_S)
 #define FAREWELL_NS       (500 * NS_PER_MS)
-
-uint64_t supervisor_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
 
 void supervisor_fail(struct supervisor *s)
 {
@@ -72,14 +63,13 @@ void supervisor_announce(struct supervisor *s)
 	s->announced = true;
 	notify_send(s->notify, "READY=1");
 	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "ready after %llu ms, %u workers",
-		(unsigned long long)((supervisor_now_ns() - s->started_ns) / NS_PER_MS),
-		s->workers);
+		(unsigned long long)((monotonic_ns() - s->started_ns) / NS_PER_MS), s->workers);
 }
 
 static void enter_phase(struct supervisor *s, enum phase phase, uint64_t length_ns)
 {
 	s->phase = phase;
-	s->phase_end_ns = supervisor_now_ns() + length_ns;
+	s->phase_end_ns = monotonic_ns() + length_ns;
 }
 
 static void tell(struct supervisor *s, struct child *c)
@@ -93,7 +83,7 @@ static void tell(struct supervisor *s, struct child *c)
 static void shut_down(struct supervisor *s, const char *signal_name)
 {
 	if (s->phase != PHASE_RUN) {
-		s->phase_end_ns = supervisor_now_ns();
+		s->phase_end_ns = monotonic_ns();
 		return;
 	}
 	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "SIG%s: shutting down", signal_name);
@@ -189,30 +179,24 @@ static void advance_phase(struct supervisor *s, uint64_t now_ns)
 		s->phase = PHASE_END;
 }
 
-/* Milliseconds until something is due, rounded up so that it then is. */
-static int next_timeout(struct supervisor *s, uint64_t now_ns)
+/* Does what is due.  Return: milliseconds until something will be. */
+static int run_timers(struct supervisor *s, uint64_t now_ns)
 {
-	uint64_t next_ns = s->phase_end_ns;
-
 	if (s->phase == PHASE_RUN) {
-		uint64_t due_ns[] = {child_timers(s, now_ns), health_check(s, now_ns),
-				     upgrade_advance(s, now_ns), stand_in_timers(s, now_ns)};
+		const uint64_t due_ns[] = {child_timers(s, now_ns), health_check(s, now_ns),
+					   upgrade_advance(s, now_ns), stand_in_timers(s, now_ns),
+					   s->stats_ns};
 
-		next_ns = due_ns[0];
-		for (size_t i = 1; i < sizeof(due_ns) / sizeof(due_ns[0]); i++)
-			if (due_ns[i] < next_ns)
-				next_ns = due_ns[i];
+		return timeout_ms(due_ns, sizeof(due_ns) / sizeof(due_ns[0]), now_ns);
 	}
-	if (s->stats_ns < next_ns)
-		next_ns = s->stats_ns;
-	return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS);
+	return timeout_ms((const uint64_t[]){s->phase_end_ns, s->stats_ns}, 2, now_ns);
 }
 
 static void run(struct supervisor *s)
 {
-	s->stats_ns = supervisor_now_ns() + STATS_INTERVAL_NS;
+	s->stats_ns = monotonic_ns() + STATS_INTERVAL_NS;
 	while (s->phase != PHASE_END) {
-		uint64_t now_ns = supervisor_now_ns();
+		uint64_t now_ns = monotonic_ns();
 		struct epoll_event ev;
 		int n;
 
@@ -220,10 +204,10 @@ static void run(struct supervisor *s)
 			stats_refresh(s);
 			s->stats_ns = now_ns + STATS_INTERVAL_NS;
 		}
-		n = epoll_wait(s->epoll, &ev, 1, next_timeout(s, now_ns));
+		n = epoll_wait(s->epoll, &ev, 1, run_timers(s, now_ns));
 		if (n > 0)
 			take_event(s, ev.data.u64, ev.events);
-		advance_phase(s, supervisor_now_ns());
+		advance_phase(s, monotonic_ns());
 		log_catch_up();
 	}
 }

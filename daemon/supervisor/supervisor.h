@@ -35,6 +35,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
 #include "core/relay/ring.h"
@@ -335,8 +336,6 @@ struct supervisor {
 };
 
 /* --- supervisor.c --- */
-/* CLOCK_MONOTONIC. */
-uint64_t supervisor_now_ns(void);
 /* A start that cannot succeed: one line has been logged, the loop ends. */
 void supervisor_fail(struct supervisor *s);
 /* Control is configured and listening. */

@@ -117,8 +117,7 @@ static void describe(const struct supervisor *s, const struct ipc_upgraded *how,
 	switch ((enum ipc_upgrade_outcome)how->outcome) {
 	case UPGRADE_DONE:
 		snprintf(buf, size, "done in %llu ms: %s, was %s; %u of %u workers rolled",
-			 (unsigned long long)((supervisor_now_ns() - s->upgrade.begun_ns) /
-					      NS_PER_MS),
+			 (unsigned long long)((monotonic_ns() - s->upgrade.begun_ns) / NS_PER_MS),
 			 mcr_version, s->upgrade.from, how->rolled, s->workers);
 		return;
 	case UPGRADE_NO_FILE:
@@ -229,7 +228,7 @@ int upgrade_begin(struct supervisor *s)
 	if (u->stage != UPGRADING_NOT || !s->announced || s->phase != PHASE_RUN)
 		return -EBUSY;
 	u->stage = UPGRADING_CHECK;
-	u->begun_ns = supervisor_now_ns();
+	u->begun_ns = monotonic_ns();
 	u->deadline_ns = u->begun_ns + CHECK_NS;
 	u->rolled = 0;
 	u->failed = 0;
@@ -318,7 +317,7 @@ void upgrade_resumed(struct supervisor *s)
 	/* Who stood in for whom is not handed over: whoever is away still gets somebody anew. */
 	for (unsigned i = 0; i < s->workers; i++)
 		if (!s->child[i].ready)
-			s->child[i].away_ns = supervisor_now_ns();
+			s->child[i].away_ns = monotonic_ns();
 }
 
 static void ask_to_go(struct supervisor *s, struct child *c)

@@ -253,10 +253,10 @@ static bool is_up_to_date(const struct supervisor *s, unsigned worker)
 void worker_await(struct supervisor *s)
 {
 	const struct timespec pause = {.tv_nsec = NS_PER_MS};
-	const uint64_t until_ns = supervisor_now_ns() + AWAIT_NS;
+	const uint64_t until_ns = monotonic_ns() + AWAIT_NS;
 
 	for (unsigned i = 0; i < s->workers; i++)
-		while (!is_up_to_date(s, i) && supervisor_now_ns() < until_ns)
+		while (!is_up_to_date(s, i) && monotonic_ns() < until_ns)
 			nanosleep(&pause, NULL);
 }
 

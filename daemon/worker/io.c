@@ -292,7 +292,7 @@ static void keep_pace(struct worker *w, uint32_t packets)
 
 	if (packets < PACE_SAMPLE)
 		return;
-	w->now_ns = worker_clock_ns();
+	w->now_ns = monotonic_ns();
 	pace_took(&w->pace, packets, w->now_ns - began_ns);
 	relay_set_packets_max(w->relay, pace_packets(&w->pace));
 }

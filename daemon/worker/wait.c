@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include "core/base/clock.h"
 #include "core/base/statpage.h"
@@ -24,14 +23,6 @@
 #define TICK_US    50000u /* at most half of what the heartbeat promises */
 #define HASH_TICKS 8u     /* the whole table is hashed in so many ticks, under half a second */
 #define HASH_LEAST 64u    /* rules a tick */
-
-uint64_t worker_clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
 
 static void wake(int signo)
 {
@@ -68,7 +59,7 @@ static bool poll_busily(struct worker *w)
 		if (ring_pending(&w->ring))
 			return true;
 		relax();
-		now_ns = worker_clock_ns();
+		now_ns = monotonic_ns();
 	}
 	return now_ns >= w->next_tick_ns;
 }
@@ -87,7 +78,7 @@ int worker_wait(struct worker *w)
 
 void worker_beat(struct worker *w)
 {
-	__atomic_store_n(&w->page->heartbeat_ns, worker_clock_ns(), __ATOMIC_RELAXED);
+	__atomic_store_n(&w->page->heartbeat_ns, monotonic_ns(), __ATOMIC_RELAXED);
 }
 
 /* Each output once, so that the lines are as many as the outputs at most. */

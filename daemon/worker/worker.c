@@ -222,7 +222,7 @@ static unsigned turn(struct worker *w, bool may_sleep)
 		if (ret < 0)
 			die(FAC_DATA_PLANE, "io_uring_enter: %s", strerror(-ret));
 	}
-	w->now_ns = worker_clock_ns();
+	w->now_ns = monotonic_ns();
 	received = gather(w);
 	if (received)
 		w->active_ns = w->now_ns;
@@ -301,7 +301,7 @@ int worker_main(unsigned index)
 	w->page->generation = w->page->hash = w->page->rules = 0;
 	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
 		w->page->pool_buffers[c] = w->pool.class[c].buffers;
-	w->now_ns = worker_clock_ns();
+	w->now_ns = monotonic_ns();
 	worker_tick(w);
 	say_ready(w);
 	run(w);

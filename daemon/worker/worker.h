@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/relay/bufpool.h"
 #include "core/relay/egress.h"
@@ -155,9 +156,6 @@ void worker_take_over(struct worker *w, const struct ring_info *own, const struc
 void worker_finish_last(struct worker *w);
 
 /* --- wait.c --- */
-
-/* The clock of everything here, CLOCK_MONOTONIC. */
-uint64_t worker_clock_ns(void);
 
 /* Starts the tick: a signal that ends a sleep.  Before the system calls are sealed. */
 int worker_tick_start(void);

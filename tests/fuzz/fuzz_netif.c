@@ -11,6 +11,7 @@
  *
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: daemon/control/netif.c daemon/control/netif_parse.c core/base/addr.c
+ * Links: core/base/clock.c
  */
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>

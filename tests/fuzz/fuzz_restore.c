@@ -16,6 +16,7 @@
  * Links: daemon/supervisor/membership.c
  * Links: daemon/supervisor/descriptor_reserve.c
  * Links: daemon/common/version.c core/base/ipc.c core/base/addr.c
+ * Links: core/base/clock.c
  */
 #include <dirent.h>
 #include <sched.h>
@@ -149,7 +150,7 @@ static void check_child(const struct child *c)
 	check_fd(c->channel);
 	MUST((c->pid > 0) == (c->pidfd >= 0) && c->pid >= 0);
 	MUST((unsigned)c->ending < ENDINGS && (unsigned)c->last_ending < ENDINGS);
-	MUST(c->started_ns <= supervisor_now_ns());
+	MUST(c->started_ns <= monotonic_ns());
 }
 
 static void check_worker(const struct supervisor *s, const struct worker *w)

@@ -216,7 +216,7 @@ static void go_on(struct control *c)
 {
 	const char *most = getenv("MCR_HOSTILE_REQUESTS");
 	const uint64_t limit = most ? strtoull(most, NULL, 10) : 60000;
-	const uint64_t now_ns = control_now_ns();
+	const uint64_t now_ns = monotonic_ns();
 
 	if (!flood.begun_ns)
 		flood.begun_ns = now_ns;

@@ -22,6 +22,7 @@
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
  * Links: daemon/control/egress_socket.c
  * Links: daemon/control/output.c daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: core/base/clock.c
  */
 #include "tests/unit/control/control_fixture.h"
 

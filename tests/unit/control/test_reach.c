@@ -6,6 +6,7 @@
  *
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c daemon/control/netif_parse.c
  * Links: core/base/addr.c
+ * Links: core/base/clock.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -22,6 +22,7 @@
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
  * Links: daemon/control/egress_socket.c
+ * Links: core/base/clock.c
  */
 #include "tests/unit/control/control_fixture.h"
 

@@ -289,7 +289,7 @@ static struct ring_queue last_queue(void)
 		.tail = ring_tail(set)};
 }
 
-uint64_t worker_clock_ns(void)
+uint64_t monotonic_ns(void)
 {
 	return kernel.w->now_ns;
 }

@@ -35,7 +35,7 @@ void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum
 
 static uint64_t bench_now_ns;
 
-uint64_t supervisor_now_ns(void)
+uint64_t monotonic_ns(void)
 {
 	return bench_now_ns;
 }

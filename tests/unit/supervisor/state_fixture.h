@@ -20,7 +20,6 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -33,14 +32,6 @@
 static struct supervisor *sup;
 static pid_t child_pid;
 static bool have_packets; /* packet sockets need CAP_NET_RAW */
-
-uint64_t supervisor_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
 
 int worker_map_page(struct worker *w)
 {
@@ -231,7 +222,7 @@ static void fill_sockets(struct supervisor *s)
 
 static int setup(void **state)
 {
-	uint64_t now_ns = supervisor_now_ns();
+	uint64_t now_ns = monotonic_ns();
 	int fd = packet();
 
 	have_packets = fd >= 0;

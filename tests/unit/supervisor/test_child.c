@@ -31,7 +31,7 @@ static uint64_t now_ns;
 
 /* --- the rest of the supervisor --- */
 
-uint64_t supervisor_now_ns(void)
+uint64_t monotonic_ns(void)
 {
 	return now_ns;
 }

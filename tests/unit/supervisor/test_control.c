@@ -40,7 +40,7 @@ void log_limited(struct log_limit *l, uint64_t at_ns, enum log_severity s, enum 
 {
 }
 
-uint64_t supervisor_now_ns(void)
+uint64_t monotonic_ns(void)
 {
 	return now_ns;
 }

@@ -26,6 +26,7 @@
  * Links: daemon/supervisor/ring.c
  * Links: core/relay/ring.c core/relay/arena.c
  * Links: daemon/supervisor/egress_socket.c daemon/supervisor/standin.c
+ * Links: core/base/clock.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,7 +197,7 @@ static void hear(int timeout_ms)
 
 static int64_t now_ms(void)
 {
-	return (int64_t)(supervisor_now_ns() / NS_PER_MS);
+	return (int64_t)(monotonic_ns() / NS_PER_MS);
 }
 
 static int64_t deadline_ms(void)

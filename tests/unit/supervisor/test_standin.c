@@ -24,7 +24,7 @@ static bool full;       /* the channel of the stand-in takes nothing */
 static char said[256];  /* messages: worker, '+' or '-', owner and slot */
 static unsigned synced; /* workers that were brought up to date by a timer or a request */
 
-uint64_t supervisor_now_ns(void)
+uint64_t monotonic_ns(void)
 {
 	return now_ns;
 }

@@ -10,6 +10,7 @@
  * Links: daemon/supervisor/membership.c
  * Links: daemon/common/version.c core/base/ipc.c core/base/addr.c
  * Links: daemon/supervisor/descriptor_reserve.c
+ * Links: core/base/clock.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -37,7 +37,7 @@ void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 {
 }
 
-uint64_t supervisor_now_ns(void)
+uint64_t monotonic_ns(void)
 {
 	static uint64_t now_ns;
 
