@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* assign.c - which workers serve a rule, its state, and what is amiss with it */
+#include "daemon/control/assign.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +9,11 @@
 #include "core/rules/ruleset.h"
 #include "core/rules/steer.h"
 #include "core/text/config.h"
-#include "daemon/control/control.h"
+#include "daemon/control/iface.h"
+#include "daemon/control/join.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/output.h"
+#include "daemon/control/state.h"
 
 uint64_t control_iface_workers(const struct control *c, const char *name, bool *found)
 {
@@ -178,7 +184,7 @@ static void warn(struct warner *w, const char *fmt, ...) __attribute__((format(p
 
 static void warn(struct warner *w, const char *fmt, ...)
 {
-	char text[WARNING_MAX];
+	char text[REASON_MAX];
 	va_list ap;
 
 	if (!w->on)

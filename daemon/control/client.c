@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "core/text/request.h"
-#include "daemon/control/client_priv.h"
+#include "daemon/control/client_input.h"
+#include "daemon/control/client_output.h"
+#include "daemon/control/client_upload.h"
 
 void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line,
 			  client_clock_fn *clock, void *ctx)
@@ -52,30 +54,6 @@ void control_clients_fini(struct control_clients *cs)
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		if (cs->place[i])
 			client_close(cs, cs->place[i]);
-	}
-}
-
-static uint64_t event_data(const struct client *cl)
-{
-	return CLIENT_EVENT_FLAG | (uint64_t)cl->place << 32 | cl->serial;
-}
-
-/* Watch for what can be done: output first, input only when there is room for answers. */
-void client_watch(struct control_clients *cs, struct client *cl)
-{
-	uint32_t want = 0;
-
-	if (client_out_pending(cl))
-		want = EPOLLOUT;
-	else if (cl->draining)
-		want = EPOLLIN;
-	else if (!cl->closing && !cl->eof && !cl->lines_left && cl->n_answers < CLIENT_ANSWERS_MAX)
-		want = EPOLLIN;
-	if (want != cl->events) {
-		struct epoll_event ev = {.events = want, .data.u64 = event_data(cl)};
-
-		if (epoll_ctl(cs->epoll, EPOLL_CTL_MOD, cl->fd, &ev) == 0)
-			cl->events = want;
 	}
 }
 
@@ -165,7 +143,7 @@ int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint
 	cl->connected_ns = now_ns;
 	cl->active_ns = now_ns;
 	cl->events = EPOLLIN;
-	ev.data.u64 = event_data(cl);
+	ev.data.u64 = client_event_data(cl);
 	if (epoll_ctl(cs->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		ret = -errno;
 		free(cl);

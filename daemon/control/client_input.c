@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* client_input.c - bytes to lines */
+#include "daemon/control/client_input.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "core/text/request.h"
-#include "daemon/control/client_priv.h"
+#include "daemon/control/client_output.h"
 
 /* It may go on sending for a while; what it sends is not looked at. */
 static void client_drain(struct client *cl, uint64_t now_ns)

@@ -1,17 +1,43 @@
 // SPDX-License-Identifier: MIT
 /* client_output.c - answers in order, and what the socket takes of them */
+#include "daemon/control/client_output.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "core/base/complaint.h"
 #include "core/text/request.h"
-#include "daemon/control/client_priv.h"
 
 size_t client_out_pending(const struct client *cl)
 {
 	return cl->out_len - cl->out_off;
+}
+
+uint64_t client_event_data(const struct client *cl)
+{
+	return CLIENT_EVENT_FLAG | (uint64_t)cl->place << 32 | cl->serial;
+}
+
+/* Watch for what can be done: output first, input only when there is room for answers. */
+void client_watch(struct control_clients *cs, struct client *cl)
+{
+	uint32_t want = 0;
+
+	if (client_out_pending(cl))
+		want = EPOLLOUT;
+	else if (cl->draining)
+		want = EPOLLIN;
+	else if (!cl->closing && !cl->eof && !cl->lines_left && cl->n_answers < CLIENT_ANSWERS_MAX)
+		want = EPOLLIN;
+	if (want != cl->events) {
+		struct epoll_event ev = {.events = want, .data.u64 = client_event_data(cl)};
+
+		if (epoll_ctl(cs->epoll, EPOLL_CTL_MOD, cl->fd, &ev) == 0)
+			cl->events = want;
+	}
 }
 
 /* The text of the oldest answer becomes the output.  Return: false when there is none. */

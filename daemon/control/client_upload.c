@@ -6,13 +6,14 @@
  * CheckConfig asks for it, so that its errors have the lines of the whole and nothing of it
  * is applied in part.  All uploads together may be as long as one configuration.
  */
+#include "daemon/control/client_upload.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/complaint.h"
 #include "core/text/config.h"
-#include "daemon/control/client_priv.h"
 
 void client_upload_drop(struct control_clients *cs, struct client *cl)
 {

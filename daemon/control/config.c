@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* config.c - the configuration file, at start and when it is read again */
+#include "daemon/control/config.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +11,9 @@
 #include "core/base/statpage.h"
 #include "core/text/config.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
 #include "daemon/control/load.h"
 #include "daemon/control/process.h"
+#include "daemon/control/state.h"
 
 /* Return: 0; a negative errno, @cpl says why. */
 static int read_config(int fd, struct config *cfg, struct complaint *cpl)

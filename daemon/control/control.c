@@ -13,7 +13,6 @@
  *
  * Loop: one epoll, nothing blocks, each source has a bounded share of a turn.
  */
-#include "daemon/control/control.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,9 +26,24 @@
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
+#include "daemon/control/client.h"
+#include "daemon/control/config.h"
+#include "daemon/control/drift.h"
+#include "daemon/control/loop.h"
 #include "daemon/control/method.h"
+#include "daemon/control/netif.h"
 #include "daemon/control/notice.h"
+#include "daemon/control/pages.h"
+#include "daemon/control/probe.h"
 #include "daemon/control/process.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/reconcile.h"
+#include "daemon/control/snapshot.h"
+#include "daemon/control/start.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
+#include "daemon/control/upgrade.h"
+#include "daemon/control/wait.h"
 
 #define EVENTS_MAX        64
 #define MESSAGES_PER_TURN 256

@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/pages.h"
+#include "daemon/control/publish.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 #define PUBLICATIONS 2u /* steps before the worker is restarted */
 

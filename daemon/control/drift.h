@@ -24,7 +24,6 @@
 #ifndef DAEMON_CONTROL_DRIFT_H
 #define DAEMON_CONTROL_DRIFT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/clock.h"
@@ -38,22 +37,6 @@ struct control;
 #define DRIFT_CALM_NS  (10 * NS_PER_S)
 
 enum drift_kind { DRIFT_NONE, DRIFT_LATE, DRIFT_WRONG };
-
-/**
- * struct control_drift - a worker that differs, or did lately
- * @since_ns:    when it was first seen to differ, 0: it does not
- * @detected_ns: when that was taken for drift, 0: it was not, or is repaired
- * @step_ns:     when the next step is due, if its heartbeat is younger
- * @right_ns:    when it was last seen in order after a repair
- * @steps:       taken
- */
-struct control_drift {
-	uint64_t since_ns;
-	uint64_t detected_ns;
-	uint64_t step_ns;
-	uint64_t right_ns;
-	unsigned steps;
-};
 
 /**
  * control_drift_look() - what the page of worker @w says, against what was published

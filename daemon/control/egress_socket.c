@@ -9,7 +9,9 @@
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 #define RETRY_NS (10 * NS_PER_S)
 

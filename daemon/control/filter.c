@@ -10,7 +10,10 @@
 #include "core/rules/ruleset.h"
 #include "core/rules/steer.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/iface.h"
+#include "daemon/control/snapshot.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 /* The wants of all inputs, by slot: a counting sort of the rules. */
 struct want_lists {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* iface.c - which interfaces there are, and their slots */
 #include "daemon/control/iface.h"
-#include "core/base/clock.h"
 
 #include <net/if_arp.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/membership.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/state.h"
 
 #define MTU_MIN 68 /* RFC 791; what the messages to the supervisor admit */
 #define MTU_MAX 65536
@@ -44,22 +47,6 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 	memcpy(f->alt, l->alt, sizeof(f->alt));
 }
 
-struct leaving {
-	struct control *c;
-	const struct rec_iface *f;
-};
-
-static bool leave_on(void *ctx, struct control_join *e)
-{
-	const struct leaving *l = ctx;
-
-	if (e->key.ifindex != l->f->ifindex)
-		return true;
-	if (e->held)
-		control_join_leave(l->c, e);
-	return false;
-}
-
 void control_ifaces_update(struct control *c)
 {
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
@@ -72,8 +59,8 @@ void control_ifaces_update(struct control *c)
 			continue;
 		l = control_netif_by_index(&c->netif, f->ifindex);
 		if (l && f->serial && l->serial != f->serial) {
-			/* Another interface by now: what the first one had joined is lost. */
-			control_joins_each(&c->rec.joins, leave_on, &(struct leaving){c, f});
+			/* It is another interface by now, without the memberships of the first. */
+			control_memberships_leave_link(c, f->ifindex);
 			l = NULL;
 		}
 		if (l && !f->gone) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/control/state.h"
+
 struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in)
 {
 	struct ipc_join key;

@@ -11,35 +11,13 @@
 #define DAEMON_CONTROL_JOIN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/ipc.h"
-#include "core/rules/rule.h"
 
-#define CONTROL_JOIN_BUCKETS 4096
-
-/**
- * struct control_join - one membership
- * @bind:   a bound address instead
- * @held:   asked for, and not refused
- * @wanted: by some rule, in this run
- * @error:  why it was refused last, negative; 0
- */
-struct control_join {
-	struct control_join *next;
-	struct ipc_join key;
-	bool bind;
-	bool held;
-	bool wanted;
-	int error;
-};
-
-struct control_joins {
-	struct control_join *bucket[CONTROL_JOIN_BUCKETS];
-	size_t n;
-};
-
+struct control_join;
+struct control_joins;
+struct rule_input;
 /* The key of a rule's input on a link. */
 struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in);
 

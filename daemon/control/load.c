@@ -10,7 +10,9 @@
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "core/text/config.h"
-#include "daemon/control/control.h"
+#include "daemon/control/output.h"
+#include "daemon/control/state.h"
+#include "daemon/control/wiring.h"
 
 /* What the set says about a rule's field, as a field of the configuration. */
 static void name_rule(struct complaint *cpl, size_t i)

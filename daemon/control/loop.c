@@ -9,7 +9,10 @@
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/pages.h"
+#include "daemon/control/state.h"
+#include "daemon/control/wiring.h"
 
 static bool is_in(const uint64_t *set, uint32_t slot)
 {

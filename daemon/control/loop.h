@@ -10,26 +10,12 @@
 #ifndef DAEMON_CONTROL_LOOP_H
 #define DAEMON_CONTROL_LOOP_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/limits.h"
 #include "core/rules/rule.h"
 
 struct control;
 struct ruleset_entry;
-
-/**
- * struct control_loop
- * @circles:   by rule slot: it closes a circle
- * @n_circles: how many do
- * @guarded:   times that workers have held a rule, as far as it has been said
- */
-struct control_loop {
-	uint64_t circles[MCR_MAX_RULES / 64];
-	size_t n_circles;
-	uint64_t guarded;
-};
 
 /* Before anything is published: looks for circles when wiring or rules may have made some. */
 void control_loop_update(struct control *c);

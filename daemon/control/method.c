@@ -20,9 +20,18 @@
 #include "core/text/request.h"
 #include "daemon/common/log.h"
 #include "daemon/common/version.h"
-#include "daemon/control/control.h"
+#include "daemon/control/client_output.h"
+#include "daemon/control/client_upload.h"
 #include "daemon/control/load.h"
+#include "daemon/control/output.h"
+#include "daemon/control/reconcile.h"
+#include "daemon/control/result.h"
 #include "daemon/control/show.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
+#include "daemon/control/upgrade.h"
+#include "daemon/control/wait.h"
+#include "daemon/control/wiring.h"
 
 /* One request on its way through its method. */
 struct call {
@@ -46,7 +55,7 @@ static void finish(struct call *call, cJSON *result)
 	char *text = NULL;
 
 	if (call->req.id)
-		text = control_response(call->req.id, result);
+		text = control_result_line(call->req.id, result);
 	else
 		cJSON_Delete(result); /* a notification: nobody asked */
 	client_answer_finish(&call->c->clients, call->answer, text, call->now_ns);
@@ -146,7 +155,7 @@ static void method_ping(struct call *call)
 	cJSON *result = cJSON_CreateObject();
 
 	cJSON_AddTrueToObject(result, "pong");
-	control_json_u64(result, "uptime_ms", (call->now_ns - call->c->started_ns) / NS_PER_MS);
+	control_result_u64(result, "uptime_ms", (call->now_ns - call->c->started_ns) / NS_PER_MS);
 	finish(call, result);
 }
 
@@ -290,7 +299,7 @@ static void method_upload_config(struct call *call)
 		return;
 	}
 	result = cJSON_CreateObject();
-	control_json_u64(result, "bytes", client_upload_bytes(call->client));
+	control_result_u64(result, "bytes", client_upload_bytes(call->client));
 	finish(call, result);
 }
 
@@ -333,8 +342,8 @@ static void method_check_config(struct call *call)
 		return;
 	}
 	result = cJSON_CreateObject();
-	control_json_u64(result, "rules", cfg->n_rules);
-	control_json_u64(result, "workers", cfg->workers ? cfg->workers : call->c->workers);
+	control_result_u64(result, "rules", cfg->n_rules);
+	control_result_u64(result, "workers", cfg->workers ? cfg->workers : call->c->workers);
 	finish(call, result);
 }
 

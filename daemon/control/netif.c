@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/control/netif_parse.h"
+
 #define READ_BYTES     32768 /* what the kernel fills at most into a dump datagram */
 #define READ_DATAGRAMS 64    /* in one go */
 

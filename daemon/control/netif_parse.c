@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* netif_parse.c - one netlink message to one struct (rtnetlink(7)) */
+#include "daemon/control/netif_parse.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
@@ -7,8 +9,6 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <string.h>
-
-#include "daemon/control/netif.h"
 
 /* The attribute as text, NULL unless it is NUL-terminated and fits @max with its NUL. */
 static const char *attr_text(const struct nlattr *a, size_t max)

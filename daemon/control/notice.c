@@ -9,7 +9,10 @@
 
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/output.h"
+#include "daemon/control/pages.h"
+#include "daemon/control/state.h"
 
 #define LOOK_NS     NS_PER_S
 #define SLICE_NS    (100 * NS_PER_MS)

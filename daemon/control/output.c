@@ -10,7 +10,9 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/rule.h"
-#include "daemon/control/control.h"
+#include "daemon/control/iface.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/reach.h"
 
 static const char *const state_names[] = {
 	[OUTPUT_ACTIVE] = "active",         [OUTPUT_UNREACHABLE] = "unreachable",

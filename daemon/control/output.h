@@ -13,14 +13,9 @@
 #include <stdint.h>
 
 #include "core/rules/snapshot.h"
+#include "daemon/control/state.h"
 
 struct complaint;
-struct control;
-struct reach_dest;
-struct reach_key;
-struct rec_iface;
-struct rule;
-struct rule_output;
 
 /* From the best to the worst: the order in which a rule takes the state of its outputs. */
 enum output_state {
@@ -33,9 +28,6 @@ enum output_state {
 };
 
 const char *output_state_name(enum output_state s); /* "active" ... */
-
-/* Room for a reason or a warning with its NUL. */
-#define REASON_MAX 256
 
 /**
  * struct output_status - how an output is

@@ -9,7 +9,8 @@
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "core/text/request.h"
-#include "daemon/control/control.h"
+#include "daemon/control/result.h"
+#include "daemon/control/state.h"
 
 #define HEAD_BYTES (256u << 10) /* of an answer, beside its rules */
 
@@ -33,15 +34,6 @@ int control_page_check(const struct control *c, const struct request_page *page,
 		return 0;
 	complain(cpl, "params.cursor", "is beyond the last rule");
 	return RPC_INVALID_PARAMS;
-}
-
-int control_page_refuse(struct complaint *cpl)
-{
-	complain(cpl, "",
-		 "the answer is longer than %u MiB: ask for it in pages, with \"limit\" and "
-		 "\"cursor\"",
-		 CLIENT_OUTPUT_MAX >> 20);
-	return RPC_LIMIT;
 }
 
 /* Return: false when out of memory. */
@@ -117,7 +109,7 @@ int control_page_add(const struct control *c, const struct request_page *page,
 		ret = RPC_INTERNAL_ERROR;
 	free(text);
 	if (ret == RPC_LIMIT)
-		return control_page_refuse(cpl);
+		return control_result_too_long(cpl);
 	if (ret == 0 && next < ruleset_count(c->rules))
 		cJSON_AddStringToObject(
 			json, "next",

@@ -45,7 +45,4 @@ int control_page_check(const struct control *c, const struct request_page *page,
 int control_page_add(const struct control *c, const struct request_page *page,
 		     control_show_fn *show, struct cJSON *json, struct complaint *cpl);
 
-/* The refusal of what does not fit into one answer.  Return: RPC_LIMIT. */
-int control_page_refuse(struct complaint *cpl);
-
 #endif

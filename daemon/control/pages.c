@@ -16,7 +16,10 @@
 #include "core/base/fdsize.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/iface.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 #define INTERVAL_DEFAULT_MS 10000
 #define INTERVAL_MAX_MS     86400000

@@ -13,25 +13,12 @@
 #include <stdint.h>
 
 #include "core/base/counters.h"
-#include "core/base/limits.h"
 #include "core/base/statpage.h"
 
 struct control;
 struct rule;
 struct ruleset_entry;
-
-/* A page as it is mapped: read-only, shared. */
-struct stats_page {
-	const volatile void *mem;
-	size_t size_bytes;
-};
-
-struct control_stats {
-	struct stats_page worker[MCR_MAX_WORKERS];
-	struct stats_page iface;
-	uint64_t interval_ns;
-	uint64_t next_ns;
-};
+struct stats_page;
 
 /**
  * struct stats_totals - over all workers and interfaces

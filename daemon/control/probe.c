@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 /* probe.c - ask what is due about routes and neighbours, and have probes sent */
+#include "daemon/control/probe.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
-#include "daemon/control/process.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/reach_netlink.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
 {

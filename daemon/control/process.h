@@ -42,34 +42,4 @@ struct process {
 	int cpus[MCR_MAX_WORKERS];
 };
 
-/* --- start.c --- */
-
-/* Descriptors until IPC_START; what comes later goes to control_take_fd(). */
-void control_receive_fds(struct process *p);
-
-/* @fd: taken */
-void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd);
-
-/* Give up every right; what must be asked for before is asked for here. */
-void control_seal(struct process *p);
-
-/* Configure, pin and start the workers; p->settle_seq is the last request. */
-void control_start_workers(struct process *p);
-
-/* --- probe.c --- */
-
-/* Routes and neighbours have changed. */
-void control_routes_read(struct control *c, uint64_t now_ns);
-
-/* Ask the kernel what is due about routes and neighbours, and the supervisor for probes. */
-void control_look_around(struct control *c, uint64_t now_ns);
-
-/* --- config.c --- */
-
-/* Settings, and rules unless a snapshot has them.  Return: 0, or -errno after a log line. */
-int control_config_start(struct process *p);
-
-/* SIGHUP.  @fd: taken.  A bad file changes nothing. */
-void control_config_reload(struct process *p, int fd);
-
 #endif

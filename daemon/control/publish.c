@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* publish.c - hand the rules to the workers, and know who has them */
 #include "daemon/control/publish.h"
-#include "core/base/clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/clock.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/pages.h"
+#include "daemon/control/snapshot.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 /* Who does not run has no channel that could be full. */
 static uint64_t running_workers(const struct control *c)

@@ -7,6 +7,8 @@
  * question's place, and the number of its message above it, so that an answer to a
  * question of an earlier message is nobody's.
  */
+#include "daemon/control/reach_netlink.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/neighbour.h>
@@ -16,7 +18,8 @@
 #include <sys/socket.h>
 
 #include "core/base/clock.h"
-#include "daemon/control/control.h"
+#include "daemon/control/netif_parse.h"
+#include "daemon/control/netif_state.h"
 #include "daemon/control/reach.h"
 
 #define READ_BYTES     32768

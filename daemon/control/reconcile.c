@@ -10,9 +10,20 @@
 #include "core/base/hash.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/egress_socket.h"
 #include "daemon/control/filter.h"
+#include "daemon/control/iface.h"
+#include "daemon/control/join.h"
+#include "daemon/control/loop.h"
+#include "daemon/control/membership.h"
+#include "daemon/control/output.h"
+#include "daemon/control/publish.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/reach_netlink.h"
 #include "daemon/control/standin.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 void control_reconcile_fini(struct control_reconcile *r)
 {
@@ -300,52 +311,6 @@ static void end_handovers(struct control *c, uint64_t now_ns)
 	}
 }
 
-static void joined(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
-{
-	struct control *c = ctx;
-	struct control_join *e = control_join_find(&c->rec.joins, &request->join);
-	char text[ADDR_TEXT_MAX];
-
-	if (!e)
-		return; /* left in the meantime */
-	if (status == 0) {
-		e->error = 0;
-		return;
-	}
-	e->held = false;
-	refused(c, &e->error, status, e->bind ? "cannot bind" : "cannot join",
-		addr_format(&e->key.group, text));
-}
-
-static bool join_wanted(void *ctx, struct control_join *e)
-{
-	struct control *c = ctx;
-	struct ipc_msg msg = {.type = e->bind ? IPC_BIND : IPC_JOIN};
-
-	if (!e->wanted || e->held)
-		return true;
-	e->held = true;
-	msg.join = e->key;
-	control_super_request(&c->super, &msg, -1, joined, c);
-	return true;
-}
-
-void control_join_leave(struct control *c, const struct control_join *e)
-{
-	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
-
-	control_super_request(&c->super, &msg, -1, NULL, NULL);
-}
-
-static bool leave_unwanted(void *ctx, struct control_join *e)
-{
-	if (e->wanted)
-		return true;
-	if (e->held)
-		control_join_leave(ctx, e);
-	return false;
-}
-
 static void close_sockets(struct control *c, uint32_t slot)
 {
 	struct rec_iface *f = &c->rec.iface[slot];
@@ -360,12 +325,6 @@ static void close_sockets(struct control *c, uint32_t slot)
 	}
 }
 
-static bool forget_join(void *ctx, struct control_join *e)
-{
-	e->held = false;
-	return true;
-}
-
 static void verified(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
 {
 	struct control *c = ctx;
@@ -378,7 +337,7 @@ static void verified(void *ctx, const struct ipc_msg *request, int status, uint6
 		if (!f->gone)
 			f->in_open = f->out_open = f->filter_set = false;
 	}
-	control_joins_each(&c->rec.joins, forget_join, NULL);
+	control_memberships_recheck(c);
 	c->dirty = true;
 }
 
@@ -420,8 +379,8 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 	ret = control_filter_update(c);
 	if (ret < 0)
 		return ret;
-	control_joins_each(&r->joins, join_wanted, c);
-	control_joins_each(&r->joins, leave_unwanted, c);
+	control_memberships_join(c);
+	control_memberships_leave(c);
 	*again = control_egress_sockets_close(c);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		if (r->iface[i].used)

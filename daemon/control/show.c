@@ -14,24 +14,17 @@
 #include "core/text/config.h"
 #include "core/text/request.h"
 #include "daemon/common/ending.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/egress_socket.h"
 #include "daemon/control/load.h"
+#include "daemon/control/loop.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/output.h"
 #include "daemon/control/page.h"
-
-void control_json_u64(struct cJSON *object, const char *name, uint64_t value)
-{
-	char digits[24];
-
-	/* cJSON's own numbers are doubles, exact to 2^53 only. */
-	snprintf(digits, sizeof(digits), "%" PRIu64, value);
-	cJSON_AddRawToObject(object, name, digits);
-}
-
-bool control_show_warning(void *list, const char *text)
-{
-	cJSON_AddItemToArray(list, cJSON_CreateString(text));
-	return cJSON_GetArraySize(list) < SHOW_WARNINGS_MAX;
-}
+#include "daemon/control/pages.h"
+#include "daemon/control/publish.h"
+#include "daemon/control/result.h"
+#include "daemon/control/state.h"
 
 /* @all: also those that are zero */
 static void add_send_drops(cJSON *object, const struct egress_counters *e, bool all)
@@ -40,7 +33,7 @@ static void add_send_drops(cJSON *object, const struct egress_counters *e, bool 
 
 	for (unsigned i = 0; i < SEND_DROPS; i++) {
 		if (all || e->drops[i])
-			control_json_u64(drops, send_drop_name((enum send_drop)i), e->drops[i]);
+			control_result_u64(drops, send_drop_name((enum send_drop)i), e->drops[i]);
 	}
 }
 
@@ -49,7 +42,7 @@ static void add_drops(cJSON *object, const struct ingress_counters *in)
 	cJSON *drops = cJSON_AddObjectToObject(object, "drops");
 
 	for (unsigned i = 0; i < DROP_REASONS; i++)
-		control_json_u64(drops, drop_reason_name((enum drop_reason)i), in->drops[i]);
+		control_result_u64(drops, drop_reason_name((enum drop_reason)i), in->drops[i]);
 }
 
 /* --- ListRules --- */
@@ -75,10 +68,10 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 		else
 			cJSON_AddNumberToObject(o, "ttl", rule_output_ttl(out));
 		cJSON_AddBoolToObject(o, "ttl_default", out->ttl == 0 && !out->ttl_decrement);
-		control_json_u64(o, "matched", n.matched);
-		control_json_u64(o, "sent", n.sent);
-		control_json_u64(o, "bytes", n.bytes);
-		control_json_u64(o, "fragmented", n.fragmented);
+		control_result_u64(o, "matched", n.matched);
+		control_result_u64(o, "sent", n.sent);
+		control_result_u64(o, "bytes", n.bytes);
+		control_result_u64(o, "fragmented", n.fragmented);
 		add_send_drops(o, &n, false);
 		control_egress_socket_of(c, e->output_slots[i], &kind);
 		cJSON_AddStringToObject(o, "socket", egress_socket_kind_name(kind));
@@ -119,21 +112,21 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 				rule_state_name(control_entry_state(c, e, monotonic_ns(), text)));
 	cJSON_AddStringToObject(json, "reason", text);
 	warnings = cJSON_AddArrayToObject(json, "warnings");
-	control_rule_warnings(c, &e->rule, false, control_show_warning, warnings);
+	control_rule_warnings(c, &e->rule, false, control_result_warning, warnings);
 	if (n.fragments) {
 		snprintf(text, sizeof(text),
 			 "%llu IP fragments of its group have arrived on %s and were dropped: "
 			 "\"defrag\": {\"%s\": true} has the kernel reassemble them",
 			 (unsigned long long)n.fragments, e->rule.input.interface,
 			 e->rule.input.interface);
-		control_show_warning(warnings, text);
+		control_result_warning(warnings, text);
 	}
 	show_rule_pending(c, mask, json);
 	workers = cJSON_AddArrayToObject(json, "workers");
 	for (; mask; mask &= mask - 1)
 		cJSON_AddItemToArray(workers, cJSON_CreateNumber(__builtin_ctzll(mask)));
-	control_json_u64(json, "matched", n.matched);
-	control_json_u64(json, "bytes", n.bytes);
+	control_result_u64(json, "matched", n.matched);
+	control_result_u64(json, "bytes", n.bytes);
 	show_rule_outputs(c, e, json);
 	return json;
 }
@@ -152,7 +145,7 @@ cJSON *control_show_rules(const struct control *c, const struct request_page *pa
 {
 	cJSON *json = cJSON_CreateObject();
 
-	control_json_u64(json, "generation", c->pub.generation);
+	control_result_u64(json, "generation", c->pub.generation);
 	*error = control_page_add(c, page, show_rule, json, cpl);
 	return unless(*error, json);
 }
@@ -161,17 +154,17 @@ cJSON *control_show_rules(const struct control *c, const struct request_page *pa
 
 static void show_totals(const struct stats_totals *t, cJSON *o)
 {
-	control_json_u64(o, "received", t->ingress.received);
-	control_json_u64(o, "matched", t->ingress.matched);
-	control_json_u64(o, "bytes", t->ingress.bytes);
-	control_json_u64(o, "frames", t->ingress.frames);
+	control_result_u64(o, "received", t->ingress.received);
+	control_result_u64(o, "matched", t->ingress.matched);
+	control_result_u64(o, "bytes", t->ingress.bytes);
+	control_result_u64(o, "frames", t->ingress.frames);
 	add_drops(o, &t->ingress);
-	control_json_u64(o, "buf_exhaust", t->ingress.buf_exhaust);
-	control_json_u64(cJSON_AddObjectToObject(o, "egress"), "matched", t->egress.matched);
-	control_json_u64(o, "sent", t->egress.sent);
-	control_json_u64(o, "bytes_sent", t->egress.bytes);
-	control_json_u64(o, "fragmented", t->egress.fragmented);
-	control_json_u64(o, "send_calls", t->egress.calls);
+	control_result_u64(o, "buf_exhaust", t->ingress.buf_exhaust);
+	control_result_u64(cJSON_AddObjectToObject(o, "egress"), "matched", t->egress.matched);
+	control_result_u64(o, "sent", t->egress.sent);
+	control_result_u64(o, "bytes_sent", t->egress.bytes);
+	control_result_u64(o, "fragmented", t->egress.fragmented);
+	control_result_u64(o, "send_calls", t->egress.calls);
 	add_send_drops(o, &t->egress, true);
 }
 
@@ -189,22 +182,22 @@ static cJSON *show_worker_stats(const struct control *c, unsigned w, uint64_t qu
 	s.ingress.received += queue;
 	s.ingress.drops[DROP_SOCKET_QUEUE] += queue;
 	cJSON_AddNumberToObject(o, "worker", w);
-	control_json_u64(o, "received", s.ingress.received);
-	control_json_u64(o, "frames", s.ingress.frames);
-	control_json_u64(o, "matched", s.ingress.matched);
+	control_result_u64(o, "received", s.ingress.received);
+	control_result_u64(o, "frames", s.ingress.frames);
+	control_result_u64(o, "matched", s.ingress.matched);
 	add_drops(o, &s.ingress);
-	control_json_u64(o, "buf_exhaust", s.ingress.buf_exhaust);
-	control_json_u64(o, "egress_matched", s.egress.matched);
-	control_json_u64(o, "sent", s.egress.sent);
-	control_json_u64(o, "fragmented", s.egress.fragmented);
-	control_json_u64(o, "send_calls", s.egress.calls);
+	control_result_u64(o, "buf_exhaust", s.ingress.buf_exhaust);
+	control_result_u64(o, "egress_matched", s.egress.matched);
+	control_result_u64(o, "sent", s.egress.sent);
+	control_result_u64(o, "fragmented", s.egress.fragmented);
+	control_result_u64(o, "send_calls", s.egress.calls);
 	add_send_drops(o, &s.egress, true);
 	pools = cJSON_AddObjectToObject(o, "pools");
 	for (unsigned i = 0; i < BUF_CLASSES; i++) {
 		cJSON *pool = cJSON_AddObjectToObject(pools, pool_names[i]);
 
-		control_json_u64(pool, "buffers", s.pool_buffers[i]);
-		control_json_u64(pool, "low", s.pool_low[i]);
+		control_result_u64(pool, "buffers", s.pool_buffers[i]);
+		control_result_u64(pool, "low", s.pool_low[i]);
 	}
 	return o;
 }
@@ -233,11 +226,11 @@ static const char *iface_name(const struct control *c, uint32_t slot, uint64_t i
 
 static void add_iface_counts(cJSON *o, const struct iface_counts *n)
 {
-	control_json_u64(o, "delivered", n->delivered);
-	control_json_u64(o, "socket_queue", n->socket_queue);
-	control_json_u64(o, "not_matched", n->not_matched);
-	control_json_u64(o, "not_ipv4_udp", n->not_ipv4_udp);
-	control_json_u64(o, "vlan", n->vlan);
+	control_result_u64(o, "delivered", n->delivered);
+	control_result_u64(o, "socket_queue", n->socket_queue);
+	control_result_u64(o, "not_matched", n->not_matched);
+	control_result_u64(o, "not_ipv4_udp", n->not_ipv4_udp);
+	control_result_u64(o, "vlan", n->vlan);
 }
 
 /* What is not in a row is in the remainder: together they are what the totals have. */
@@ -266,7 +259,7 @@ static void show_ifaces(const struct control *c, cJSON *json, struct stats_total
 		own = iface_counts_own(&s);
 		o = cJSON_CreateObject();
 		cJSON_AddStringToObject(o, "name", name);
-		control_json_u64(o, "ifindex", s.ifindex);
+		control_result_u64(o, "ifindex", s.ifindex);
 		add_iface_counts(o, &own);
 		cJSON_AddItemToArray(ifaces, o);
 	}
@@ -284,10 +277,10 @@ static cJSON *show_output_stats(const struct control *c, const struct ruleset_en
 	cJSON_AddStringToObject(o, "interface", out->interface);
 	cJSON_AddStringToObject(o, "group", addr_format(&out->group, text));
 	cJSON_AddNumberToObject(o, "port", out->port);
-	control_json_u64(o, "matched", n.matched);
-	control_json_u64(o, "sent", n.sent);
-	control_json_u64(o, "bytes", n.bytes);
-	control_json_u64(o, "fragmented", n.fragmented);
+	control_result_u64(o, "matched", n.matched);
+	control_result_u64(o, "sent", n.sent);
+	control_result_u64(o, "bytes", n.bytes);
+	control_result_u64(o, "fragmented", n.fragmented);
 	add_send_drops(o, &n, true);
 	return o;
 }
@@ -302,15 +295,15 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	control_stats_rule(c, e, &n);
 	cJSON_AddStringToObject(o, "rule_id", e->rule.id);
 	cJSON_AddStringToObject(o, "name", e->rule.name);
-	control_json_u64(o, "matched", n.matched);
-	control_json_u64(o, "bytes", n.bytes);
-	control_json_u64(o, "rate_limited", n.drops_rate_limited);
-	control_json_u64(o, "shed", n.drops_shed);
-	control_json_u64(o, "looping", n.drops_looping);
-	control_json_u64(o, "loops", n.loops);
-	control_json_u64(o, "fragments", n.fragments);
+	control_result_u64(o, "matched", n.matched);
+	control_result_u64(o, "bytes", n.bytes);
+	control_result_u64(o, "rate_limited", n.drops_rate_limited);
+	control_result_u64(o, "shed", n.drops_shed);
+	control_result_u64(o, "looping", n.drops_looping);
+	control_result_u64(o, "loops", n.loops);
+	control_result_u64(o, "fragments", n.fragments);
 	control_stats_queue(c, &e->rule, &q);
-	control_json_u64(o, "socket_queue", q.frames);
+	control_result_u64(o, "socket_queue", q.frames);
 	cJSON_AddNumberToObject(o, "socket_rules", q.rules);
 	outputs = cJSON_AddArrayToObject(o, "outputs");
 	for (unsigned i = 0; i < e->rule.n_outputs; i++)
@@ -342,8 +335,8 @@ cJSON *control_show_stats(const struct control *c, const struct request_page *pa
 	if (*error)
 		return NULL;
 	json = cJSON_CreateObject();
-	control_json_u64(json, "uptime_ms", (now_ns - c->started_ns) / NS_PER_MS);
-	control_json_u64(json, "generation", c->pub.generation);
+	control_result_u64(json, "uptime_ms", (now_ns - c->started_ns) / NS_PER_MS);
+	control_result_u64(json, "generation", c->pub.generation);
 	if (!page->first)
 		show_all_totals(c, json);
 	*error = control_page_add(c, page, show_rule_stats, json, cpl);
@@ -366,7 +359,7 @@ cJSON *control_show_config(const struct control *c, const struct request_page *p
 		return NULL;
 	text = control_config_part(c, page->first, bytes, &next);
 	if (text && next <= ruleset_count(c->rules) && !page->paged) {
-		*error = control_page_refuse(cpl);
+		*error = control_result_too_long(cpl);
 	} else if (text) {
 		json = cJSON_CreateObject();
 		cJSON_AddStringToObject(json, "text", text);
@@ -402,22 +395,22 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t queue, u
 		cJSON_AddNumberToObject(o, "stand_in", worker->stand_in - 1);
 	else
 		cJSON_AddNullToObject(o, "stand_in");
-	control_json_u64(o, "generation", s.generation);
+	control_result_u64(o, "generation", s.generation);
 	cJSON_AddStringToObject(o, "hash", hash);
 	cJSON_AddBoolToObject(o, "in_sync",
 			      worker->running &&
 				      control_publish_confirmed(c, w, c->pub.generation));
-	control_json_u64(o, "rules", s.rules);
-	control_json_u64(o, "heartbeat_age_ms",
-			 now_ns > s.heartbeat_ns ? (now_ns - s.heartbeat_ns) / NS_PER_MS : 0);
+	control_result_u64(o, "rules", s.rules);
+	control_result_u64(o, "heartbeat_age_ms",
+			   now_ns > s.heartbeat_ns ? (now_ns - s.heartbeat_ns) / NS_PER_MS : 0);
 	cJSON_AddStringToObject(
 		o, "last_exit",
 		ending_text(worker->ending, worker->exit_status, worker->ending_ms, last));
-	control_json_u64(o, "drift_detected", c->kept->drift_detected[w]);
-	control_json_u64(o, "drift_repaired", c->kept->drift_repaired[w]);
-	control_json_u64(o, "worker_restarts", worker->restarts);
-	control_json_u64(o, "health_check_failures", worker->health_check_failures);
-	control_json_u64(o, "socket_queue", queue);
+	control_result_u64(o, "drift_detected", c->kept->drift_detected[w]);
+	control_result_u64(o, "drift_repaired", c->kept->drift_repaired[w]);
+	control_result_u64(o, "worker_restarts", worker->restarts);
+	control_result_u64(o, "health_check_failures", worker->health_check_failures);
+	control_result_u64(o, "socket_queue", queue);
 	return o;
 }
 
@@ -440,7 +433,7 @@ cJSON *control_show_workers(const struct control *c, uint64_t now_ns)
 	uint64_t queues[MCR_MAX_WORKERS] = {0};
 	cJSON *list;
 
-	control_json_u64(json, "generation", c->pub.generation);
+	control_result_u64(json, "generation", c->pub.generation);
 	list = cJSON_AddArrayToObject(json, "workers");
 	add_queues(c, queues);
 	for (unsigned w = 0; w < c->workers; w++)

@@ -8,7 +8,6 @@
 #ifndef DAEMON_CONTROL_SHOW_H
 #define DAEMON_CONTROL_SHOW_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct cJSON;
@@ -27,14 +26,5 @@ struct cJSON *control_show_stats(const struct control *c, const struct request_p
 struct cJSON *control_show_config(const struct control *c, const struct request_page *page,
 				  int *error, struct complaint *cpl);
 struct cJSON *control_show_workers(const struct control *c, uint64_t now_ns);
-
-/* Add an unsigned integer, all digits of it. */
-void control_json_u64(struct cJSON *object, const char *name, uint64_t value);
-
-/* Warnings in one list. */
-#define SHOW_WARNINGS_MAX 64
-
-/* A control_warn_fn; @list: array of texts. */
-bool control_show_warning(void *list, const char *text);
 
 #endif

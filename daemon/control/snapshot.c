@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* snapshot.c - rules to a snapshot, and a snapshot back to rules */
+#include "daemon/control/snapshot.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,9 +12,14 @@
 #include "core/base/fdsize.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/egress_socket.h"
+#include "daemon/control/iface.h"
 #include "daemon/control/load.h"
+#include "daemon/control/loop.h"
 #include "daemon/control/notice.h"
+#include "daemon/control/output.h"
+#include "daemon/control/state.h"
 
 static int add_outputs(const struct control *c, const struct ruleset_entry *e,
 		       struct snapshot_writer *w)

@@ -3,7 +3,8 @@
 #include "daemon/control/standin.h"
 
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 bool control_stand_ins_due(const struct control *c, uint64_t now_ns)
 {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* start.c - what the supervisor gives, giving up rights, starting the workers */
+#include "daemon/control/start.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -12,8 +14,10 @@
 #include "core/base/statpage.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
-#include "daemon/control/control.h"
+#include "daemon/control/pages.h"
 #include "daemon/control/process.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 #include "daemon/priv/priv.h"
 
 static void keep_fd(int *place, int fd)

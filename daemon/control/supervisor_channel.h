@@ -10,49 +10,9 @@
 #ifndef DAEMON_CONTROL_SUPERVISOR_CHANNEL_H
 #define DAEMON_CONTROL_SUPERVISOR_CHANNEL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "core/base/ipc.h"
-
+#include "daemon/control/state.h"
 #define SUPER_WINDOW    64
 #define SUPER_QUEUE_MAX (1u << 18) /* requests; more means that something loops */
-
-/**
- * typedef super_done_fn - what became of a request
- * @ctx:     as given with the request
- * @request: the request as it was sent
- * @status:  0 or a negative errno
- * @value:   struct ipc_reply.value
- */
-typedef void super_done_fn(void *ctx, const struct ipc_msg *request, int status, uint64_t value);
-
-struct super_request {
-	struct ipc_msg msg;
-	int fd;
-	super_done_fn *done;
-	void *ctx;
-};
-
-/**
- * struct control_super - the channel
- * @failed:    0, or the negative errno that ended it; control cannot go on then
- * @last_seq:  of the request queued last
- * @acked_seq: of the request answered last
- * @ring:      requests not yet answered: @sent of them on their way, then @queued
- */
-struct control_super {
-	int sock;
-	int failed;
-	uint32_t last_seq;
-	uint32_t acked_seq;
-	struct super_request *ring;
-	size_t cap;
-	size_t head;
-	size_t sent;
-	size_t queued;
-};
 
 void control_super_init(struct control_super *s, int sock);
 void control_super_fini(struct control_super *s);

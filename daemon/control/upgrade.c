@@ -11,8 +11,10 @@
 #include "core/text/request.h"
 #include "daemon/common/ending.h"
 #include "daemon/common/version.h"
-#include "daemon/control/control.h"
-#include "daemon/control/show.h"
+#include "daemon/control/client_output.h"
+#include "daemon/control/result.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 /* @text: taken */
 static void give_answer(struct control *c, char *text, uint64_t now_ns)
@@ -73,7 +75,7 @@ static void confirm(struct control *c, const struct ipc_upgraded *how, uint64_t 
 	cJSON_AddStringToObject(result, "was", mcr_version);
 	cJSON_AddNumberToObject(result, "workers", c->workers);
 	cJSON_AddNumberToObject(result, "rolled", how->rolled);
-	control_json_u64(result, "elapsed_ms", (now_ns - c->upgrade.begun_ns) / NS_PER_MS);
+	control_result_u64(result, "elapsed_ms", (now_ns - c->upgrade.begun_ns) / NS_PER_MS);
 	if (c->upgrade.id)
 		text = response_result(c->upgrade.id, result);
 	else

@@ -10,23 +10,10 @@
 
 #include <stdint.h>
 
-#include "core/base/ipc.h"
-
 struct client_answer;
 struct control;
+struct ipc_upgraded;
 struct request;
-
-/**
- * struct control_upgrade - who asked
- * @answer:   to be given, owned; NULL: nobody of ours waits
- * @id:       of the request, owned
- * @begun_ns: when it was asked for
- */
-struct control_upgrade {
-	struct client_answer *answer;
-	struct cJSON *id;
-	uint64_t begun_ns;
-};
 
 /**
  * control_upgrade_ask() - hand the wish to the supervisor

@@ -9,9 +9,16 @@
 #include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
-#include "daemon/control/control.h"
-#include "daemon/control/page.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/client_output.h"
+#include "daemon/control/loop.h"
+#include "daemon/control/output.h"
+#include "daemon/control/publish.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/result.h"
 #include "daemon/control/show.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 void control_waits_init(struct control_waits *ws)
 {
@@ -141,7 +148,7 @@ static void add_workers(const struct control *c, const struct control_wait *w, c
 		cJSON_AddStringToObject(o, "reason", reason);
 		cJSON_AddItemToArray(pending, o);
 	}
-	control_json_u64(result, "generation", generation);
+	control_result_u64(result, "generation", generation);
 	cJSON_AddNumberToObject(result, "workers", c->workers);
 	cJSON_AddNumberToObject(result, "applied", applied);
 	cJSON_AddItemToObject(result, "pending", pending);
@@ -149,8 +156,8 @@ static void add_workers(const struct control *c, const struct control_wait *w, c
 
 static void add_rule_warnings(const struct control *c, const struct rule *r, cJSON *list)
 {
-	if (cJSON_GetArraySize(list) < SHOW_WARNINGS_MAX)
-		control_rule_warnings(c, r, true, control_show_warning, list);
+	if (cJSON_GetArraySize(list) < RESULT_WARNINGS_MAX)
+		control_rule_warnings(c, r, true, control_result_warning, list);
 }
 
 static void finish_add(const struct control *c, struct control_wait *w, cJSON *result)
@@ -176,7 +183,7 @@ static void finish_load(const struct control *c, struct control_wait *w, cJSON *
 	static const char *const names[] = {"added", "replaced", "unchanged", "removed"};
 
 	for (unsigned i = 0; i < 4; i++)
-		control_json_u64(result, names[i], w->counts[i]);
+		control_result_u64(result, names[i], w->counts[i]);
 	add_workers(c, w, result);
 	for (size_t i = 0; i < ruleset_count(c->rules); i++)
 		add_rule_warnings(c, &ruleset_at(c->rules, i)->rule, w->warnings);
@@ -195,23 +202,12 @@ static cJSON *finish(const struct control *c, struct control_wait *w)
 			cJSON_AddStringToObject(result, "rule_id", w->rule_id);
 		add_workers(c, w, result);
 		if (w->method == METHOD_SYNC_RULES)
-			control_json_u64(result, "rules", ruleset_count(c->rules));
+			control_result_u64(result, "rules", ruleset_count(c->rules));
 		return result;
 	}
 	cJSON_AddItemToObject(result, "warnings", w->warnings);
 	w->warnings = NULL;
 	return result;
-}
-
-char *control_response(const cJSON *id, cJSON *result)
-{
-	char *text = response_result(id, result);
-	struct complaint cpl = {0};
-
-	if (!text || strlen(text) <= CLIENT_OUTPUT_MAX)
-		return text;
-	free(text);
-	return response_error(id, control_page_refuse(&cpl), &cpl);
 }
 
 static char *answer_text(const struct control *c, struct control_wait *w, uint64_t now_ns)
@@ -221,9 +217,9 @@ static char *answer_text(const struct control *c, struct control_wait *w, uint64
 	int error;
 
 	if (w->method != METHOD_GET_STATS)
-		return control_response(w->id, finish(c, w));
+		return control_result_line(w->id, finish(c, w));
 	result = control_show_stats(c, &w->page, now_ns, &error, &cpl);
-	return error ? response_error(w->id, error, &cpl) : control_response(w->id, result);
+	return error ? response_error(w->id, error, &cpl) : control_result_line(w->id, result);
 }
 
 void control_waits_check(struct control *c, uint64_t now_ns)

@@ -22,7 +22,8 @@
 #include <string.h>
 
 #include "core/rules/ruleset.h"
-#include "daemon/control/control.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/state.h"
 
 enum role { SENDS, HEARS, ROLES };
 

@@ -11,29 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/base/limits.h"
-#include "core/rules/wiring.h"
-
 struct control;
 struct control_netif;
+struct control_wiring;
 struct rule;
-
-/* Of the rules that are there and of a configuration that is checked. */
-#define WIRING_NAMES_MAX (2 * MCR_MAX_IFACES)
-
-/**
- * struct control_wiring
- * @remade: for control_loop_update(): it has been made since that looked
- * @stale: links or addresses have changed since @wiring was made
- * @names: the interfaces for which it was made
- */
-struct control_wiring {
-	bool stale;
-	bool remade;
-	struct wiring wiring;
-	size_t n_names;
-	char names[WIRING_NAMES_MAX][MCR_IFNAME_MAX];
-};
 
 /**
  * control_wiring_update() - before rules are added, or when links have changed

@@ -22,6 +22,7 @@
 
 #include "daemon/control/netif.h"
 #include "daemon/control/reach.h"
+#include "daemon/control/reach_netlink.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(const struct control_netif *n)

@@ -31,8 +31,9 @@
 
 #include "core/base/clock.h"
 #include "daemon/common/roles.h"
-#include "daemon/control/control.h"
 #include "daemon/control/process.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 #include "tests/hostile/hostile.h"
 
 #define PER_S     15000u /* requests, less than the budget fills */

@@ -23,6 +23,7 @@
 
 #include "core/text/request.h"
 #include "daemon/control/client.h"
+#include "daemon/control/client_output.h"
 
 #define S        1000000000ull
 #define HELD_MAX 128

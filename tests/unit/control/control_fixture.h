@@ -27,12 +27,18 @@
 #include <unistd.h>
 
 #include "core/base/complaint.h"
+#include "core/base/statpage.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
 #include "daemon/control/load.h"
+#include "daemon/control/netif.h"
 #include "daemon/control/notice.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/reconcile.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
 
 static unsigned warnings; /* and errors that log_msg() was given */
 
@@ -249,7 +255,7 @@ static inline struct snapshot_view view_of(struct fixture *b)
 
 /* Keeps the first warning, and how many there were. */
 struct warned {
-	char text[WARNING_MAX];
+	char text[REASON_MAX];
 	unsigned n;
 };
 

@@ -12,6 +12,8 @@
  * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
+#include "daemon/control/client.h"
+#include "daemon/control/client_output.h"
 #include "tests/unit/control/client_fixture.h"
 
 static void test_lines(void **state)

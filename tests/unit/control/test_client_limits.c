@@ -13,6 +13,9 @@
  * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
 #include "core/base/complaint.h"
+#include "daemon/control/client.h"
+#include "daemon/control/client_output.h"
+#include "daemon/control/client_upload.h"
 #include "tests/unit/control/client_fixture.h"
 
 static void test_line_limit(void **state)

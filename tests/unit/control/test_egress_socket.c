@@ -9,7 +9,8 @@
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
  * Links: daemon/control/wiring.c core/rules/wiring.c daemon/control/loop.c
  * Links: daemon/control/filter.c
- * Links: daemon/control/join.c daemon/control/publish.c daemon/control/snapshot.c
+ * Links: daemon/control/join.c daemon/control/membership.c daemon/control/publish.c
+ * Links: daemon/control/snapshot.c
  * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
  * Links: daemon/control/netif_parse.c daemon/control/load.c
  * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
@@ -24,9 +25,12 @@
  * Links: daemon/control/output.c daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: core/base/clock.c
  */
-#include "tests/unit/control/control_fixture.h"
-
 #include <arpa/inet.h>
+
+#include "daemon/control/reconcile.h"
+#include "daemon/control/snapshot.h"
+#include "daemon/control/state.h"
+#include "tests/unit/control/control_fixture.h"
 
 /* Rule @n of one output: group 239.1.0.@n to @to, port 6000 + @n. */
 static void add_to(struct fixture *b, unsigned n, const char *to)

@@ -21,6 +21,7 @@
 #include <net/if_arp.h>
 
 #include "daemon/control/netif.h"
+#include "daemon/control/netif_parse.h"
 
 /* One message in a buffer of its own, so that a read beyond it is seen by the sanitizer. */
 struct message {

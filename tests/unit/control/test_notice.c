@@ -20,8 +20,11 @@
 
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
-#include "daemon/control/control.h"
+#include "daemon/control/assign.h"
 #include "daemon/control/notice.h"
+#include "daemon/control/output.h"
+#include "daemon/control/pages.h"
+#include "daemon/control/state.h"
 
 #define S     1000000000ull
 #define RULES 3

@@ -10,7 +10,8 @@
  * Links: daemon/control/output.c
  * Links: daemon/control/filter.c
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
- * Links: daemon/control/join.c daemon/control/publish.c daemon/control/snapshot.c
+ * Links: daemon/control/join.c daemon/control/membership.c daemon/control/publish.c
+ * Links: daemon/control/snapshot.c
  * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
  * Links: daemon/control/netif_parse.c daemon/control/load.c
  * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
@@ -24,6 +25,10 @@
  * Links: daemon/control/egress_socket.c
  * Links: core/base/clock.c
  */
+#include "daemon/control/load.h"
+#include "daemon/control/publish.h"
+#include "daemon/control/snapshot.h"
+#include "daemon/control/state.h"
 #include "tests/unit/control/control_fixture.h"
 
 /* The hash that each worker must report is the one that it computes from the snapshot. */

@@ -23,8 +23,8 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#include "daemon/control/netif.h"
 #include "daemon/control/reach.h"
+#include "daemon/control/reach_netlink.h"
 
 #define NOW     (100 * NS_PER_S)
 #define HOST    0x0a5a0102u /* 10.90.1.2 */

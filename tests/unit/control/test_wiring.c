@@ -22,7 +22,9 @@
 #include <net/if_arp.h>
 
 #include "core/rules/ruleset.h"
-#include "daemon/control/control.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/state.h"
+#include "daemon/control/wiring.h"
 #include "tests/unit/core/rule_words.h"
 
 /* A host; ifindex is the place in the list, from 1 on. */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_output.h - answers in order, as far as the socket takes them
+ */
+#ifndef DAEMON_CONTROL_CLIENT_OUTPUT_H
+#define DAEMON_CONTROL_CLIENT_OUTPUT_H
+
+#include "daemon/control/client_state.h"
+
+/* A place in the queue for the answer to a request.  NULL: out of memory. */
+struct client_answer *client_answer_new(struct client *cl);
+
+/**
+ * client_answer_finish() - the answer is known
+ * @a:    taken
+ * @text: a line with its newline, taken; NULL: nothing is to be sent
+ */
+void client_answer_finish(struct control_clients *cs, struct client_answer *a, char *text,
+			  uint64_t now_ns);
+
+/*
+ * Has its client still to take what there is for it?  A long answer is made only when it
+ * has, so that answers which wait for a slow client take no memory.
+ */
+bool client_answer_held(const struct client_answer *a);
+
+/*
+ * An error without a request, then the end: no byte of its input counts any more.
+ */
+void control_clients_refuse(struct control_clients *cs, struct client *cl, int code,
+			    const char *field, const char *reason, uint64_t now_ns);
+
+/* Close as soon as the answers so far are out. */
+void control_clients_end(struct client *cl);
+
+/* --- for client.c and client_input.c --- */
+
+/* Says in an event of epoll which client it is about. */
+uint64_t client_event_data(const struct client *cl);
+
+/* Bytes that wait for the client to take them. */
+size_t client_out_pending(const struct client *cl);
+
+/* Give the kernel what it takes of the finished answers.  Return: false when the client is lost. */
+bool client_flush(struct control_clients *cs, struct client *cl, uint64_t now_ns);
+
+/* Watch for what can be done now. */
+void client_watch(struct control_clients *cs, struct client *cl);
+
+/* An error line that answers no request, malloc()ed; NULL: out of memory. */
+char *client_refusal(int code, const char *field, const char *reason);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client_state.h - connections of clients: types and limits
+ *
+ * A client is a stranger: it may flood, stall, send half a line or never read.  So
+ * everything is bounded, per client and in total, in memory and in time, and a
+ * client gets a bounded share of each turn of the loop.  One that goes beyond a
+ * bound is told, as far as it listens, and closed; nobody else notices.
+ *
+ * Requests of a connection are answered in order although some answers take a
+ * while: each request gets a struct client_answer in the client's queue, and a
+ * finished answer is sent when all before it are.  While a client has output that
+ * it does not take, nothing of its input is read.
+ */
+#ifndef DAEMON_CONTROL_CLIENT_STATE_H
+#define DAEMON_CONTROL_CLIENT_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/clock.h"
+
+#define CLIENTS_PER_LISTENER  64
+#define CLIENTS_MAX           (2 * CLIENTS_PER_LISTENER)
+#define CLIENTS_INPUT_MAX     (16u << 20) /* bytes, over all clients */
+#define CLIENT_OUTPUT_MAX     (8u << 20)  /* bytes, of one answer */
+#define CLIENT_HELD_MAX       65536u      /* bytes of answers that wait for an earlier one */
+#define CLIENTS_LONG_MAX      (32u << 20) /* bytes that wait when one more long answer is made */
+#define CLIENTS_OUTPUT_MAX    (96u << 20) /* bytes, over all clients: those, and a page for each */
+#define CLIENT_LINES_PER_TURN 16
+#define CLIENT_ANSWERS_MAX    64 /* not yet finished, of one client */
+#define CLIENT_HELLO_NS       (5 * NS_PER_S)
+#define CLIENT_HALF_LINE_NS   (30 * NS_PER_S)
+#define CLIENT_STALL_NS       (10 * NS_PER_S)
+#define CLIENT_IDLE_EVICT_NS  (60 * NS_PER_S) /* gives way when the place is needed */
+#define CLIENT_MUTE_EVICT_NS  (1 * NS_PER_S)  /* the same, before VersionCheck */
+#define CLIENT_DRAIN_NS       (2 * NS_PER_S)
+#define CLIENT_UPLOAD_NS      (30 * NS_PER_S)  /* from one piece to the next, or to its use */
+#define CLIENTS_TURN_NS       (20 * NS_PER_MS) /* after that no other line is begun */
+
+/* In the epoll data of clients; others leave it clear. */
+#define CLIENT_EVENT_FLAG (1ull << 63)
+
+struct client;
+struct complaint;
+struct control_clients;
+
+/**
+ * struct client_answer - the place of one answer in its client's queue
+ * @client: NULL once the client is gone
+ */
+struct client_answer {
+	struct client_answer *next;
+	struct client *client;
+	char *text;
+	bool done;
+};
+
+/**
+ * struct client_upload - a configuration that comes in pieces
+ * @at_ns: when the last piece came
+ */
+struct client_upload {
+	char *text;
+	size_t len, cap;
+	uint64_t at_ns;
+};
+
+/**
+ * struct client - one connection
+ * @serial:    tells two users of the same place apart
+ * @hello:     VersionCheck has succeeded
+ * @closing:   no more input; closed when the answers are out
+ * @draining:  it was told to stop in the middle of sending; what still comes is thrown
+ *             away for a while, so that its write does not fail before it reads why
+ * @eof:       the client sends no more
+ * @hup:       nobody reads our answers; changes that were sent are still carried out
+ * @lines_left: complete lines are buffered; nothing more is read before they are handled
+ * @in:        bytes not yet handled; no line ends before @scanned
+ * @half_ns:   since when an incomplete line is all there is, 0: it is not so
+ * @out:       the answer that is on its way, or NULL
+ * @held:      bytes of finished answers behind it
+ * @stall_ns:  since when it has taken no byte of its output
+ */
+struct client {
+	int fd;
+	unsigned place;
+	uint32_t serial;
+	bool read_only;
+	bool hello;
+	bool closing;
+	bool draining;
+	bool eof;
+	bool hup;
+	bool lines_left;
+	uint32_t events;
+	char *in;
+	size_t in_len, in_cap, scanned;
+	char *out;
+	size_t out_off, out_len, held;
+	struct client_upload upload;
+	struct client_answer *first, **last;
+	unsigned n_answers;
+	uint64_t connected_ns, active_ns, half_ns, stall_ns, drain_ns;
+};
+
+/* CLOCK_MONOTONIC, while a turn lasts. */
+typedef uint64_t client_clock_fn(void);
+
+/* One line of a client, without its newline; @line is valid during the call. */
+typedef void client_line_fn(void *ctx, struct client *cl, const char *line, size_t len);
+
+/**
+ * struct control_clients - all connections
+ * @epoll:    where they are watched, with client_event_data() as data
+ * @in_total: bytes buffered; @out_total likewise
+ * @upload_total: bytes of all uploads
+ * @next_place: where the next turn begins, so that a turn cut short disadvantages nobody
+ * @closed:   how many were closed for going beyond a bound
+ */
+struct control_clients {
+	int epoll;
+	client_line_fn *line;
+	client_clock_fn *clock;
+	void *ctx;
+	struct client *place[CLIENTS_MAX];
+	unsigned n_clients[2]; /* by read_only */
+	uint32_t serial;
+	size_t in_total, out_total, upload_total;
+	unsigned next_place;
+	uint64_t closed;
+};
+
+#endif

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/* membership.c - asks the supervisor for memberships and bound addresses */
+#include "daemon/control/membership.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "daemon/common/log.h"
+#include "daemon/control/join.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
+
+/* A limit strikes hundreds at once, for one cause: those lines are bounded. */
+static void log_refused(const struct control_join *e, int status)
+{
+	static struct log_limit many;
+	const char *what = e->bind ? "cannot bind" : "cannot join";
+	char text[ADDR_TEXT_MAX];
+
+	addr_format(&e->key.group, text);
+	if (status == -EMFILE || status == -EBUSY)
+		log_limited(&many, monotonic_ns(), SEV_WARNING, FAC_NETWORK, "%s %s: %s", what,
+			    text, strerror(-status));
+	else
+		log_msg(SEV_WARNING, FAC_NETWORK, "%s %s: %s", what, text, strerror(-status));
+}
+
+static void joined(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	struct control *c = ctx;
+	struct control_join *e = control_join_find(&c->rec.joins, &request->join);
+
+	if (!e)
+		return; /* left in the meantime */
+	if (status == 0) {
+		e->error = 0;
+		return;
+	}
+	e->held = false;
+	/* A refusal is logged once, not every time it is tried again. */
+	if (e->error != status)
+		log_refused(e, status);
+	e->error = status;
+	c->rec.failed = true;
+}
+
+static bool join_wanted(void *ctx, struct control_join *e)
+{
+	struct control *c = ctx;
+	struct ipc_msg msg = {.type = e->bind ? IPC_BIND : IPC_JOIN};
+
+	if (!e->wanted || e->held)
+		return true;
+	e->held = true;
+	msg.join = e->key;
+	control_super_request(&c->super, &msg, -1, joined, c);
+	return true;
+}
+
+void control_memberships_join(struct control *c)
+{
+	control_joins_each(&c->rec.joins, join_wanted, c);
+}
+
+/* Ask the supervisor to leave or unbind; the answer changes nothing. */
+static void leave(struct control *c, const struct control_join *e)
+{
+	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
+
+	if (e->held)
+		control_super_request(&c->super, &msg, -1, NULL, NULL);
+}
+
+static bool leave_unwanted(void *ctx, struct control_join *e)
+{
+	if (!e->wanted)
+		leave(ctx, e);
+	return e->wanted;
+}
+
+void control_memberships_leave(struct control *c)
+{
+	control_joins_each(&c->rec.joins, leave_unwanted, c);
+}
+
+struct leaving {
+	struct control *c;
+	uint32_t ifindex;
+};
+
+static bool leave_on_link(void *ctx, struct control_join *e)
+{
+	const struct leaving *l = ctx;
+
+	if (e->key.ifindex != l->ifindex)
+		return true;
+	leave(l->c, e);
+	return false;
+}
+
+void control_memberships_leave_link(struct control *c, uint32_t ifindex)
+{
+	control_joins_each(&c->rec.joins, leave_on_link, &(struct leaving){c, ifindex});
+}
+
+static bool ask_anew(void *ctx, struct control_join *e)
+{
+	e->held = false;
+	return true;
+}
+
+void control_memberships_recheck(struct control *c)
+{
+	control_joins_each(&c->rec.joins, ask_anew, NULL);
+}

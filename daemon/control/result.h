@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * result.h - what the results of methods have in common
+ */
+#ifndef DAEMON_CONTROL_RESULT_H
+#define DAEMON_CONTROL_RESULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+struct complaint;
+
+/* Add an unsigned integer, all digits of it. */
+void control_result_u64(struct cJSON *object, const char *name, uint64_t value);
+
+/* Warnings in one list. */
+#define RESULT_WARNINGS_MAX 64
+
+/* A control_warn_fn; @list: array of texts. */
+bool control_result_warning(void *list, const char *text);
+
+/* The refusal of a result that does not fit into one answer.  Return: RPC_LIMIT. */
+int control_result_too_long(struct complaint *cpl);
+
+/*
+ * The line of a result, or of an error when it is longer than what may wait for a client.
+ * @id: borrowed; @result: taken.  NULL: out of memory.
+ */
+char *control_result_line(const struct cJSON *id, struct cJSON *result);
+
+#endif

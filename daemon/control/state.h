@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - the state of the control process: types only
+ *
+ * Control is unprivileged and the only process that parses operator input.  It holds the
+ * rules, knows the links, and brings the actual state to the desired one:
+ *
+ *   clients --> method ---------.                  .--> supervisor_channel --> supervisor
+ *   netlink --> netif, reach ---+--> reconcile() --+
+ *   timer   --------------------'                  '--> publish --> workers
+ *
+ * Every event that matters sets @dirty; one reconcile() per turn of the loop acts on it, so
+ * that changes which arrive together share one publication.
+ *
+ * The functions of x.c are in x.h.  Modules that work without struct control have their
+ * types beside them: client_state.h, netif_state.h, reach_state.h.
+ */
+#ifndef DAEMON_CONTROL_STATE_H
+#define DAEMON_CONTROL_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/limits.h"
+#include "core/rules/wiring.h"
+#include "core/text/config.h"
+#include "core/text/request.h"
+#include "daemon/common/log.h"
+#include "daemon/control/client_state.h"
+#include "daemon/control/netif_state.h"
+#include "daemon/control/reach_state.h"
+
+struct control_notice;
+struct heartbeat_page;
+struct ruleset;
+struct steer_want;
+
+#define CONTROL_EGRESS_SOCKET_BUCKETS 1024
+#define CONTROL_JOIN_BUCKETS          4096
+#define PUBLISH_HISTORY               256 /* more than are made while a worker may be behind */
+#define REASON_MAX                    256 /* room for a reason or a warning with its NUL */
+#define HANDOVER_NS                   (2 * NS_PER_S)
+/* Interfaces of the rules that are there and of a configuration that is checked. */
+#define WIRING_NAMES_MAX (2 * MCR_MAX_IFACES)
+
+/* --- the supervisor (supervisor_channel.c) --- */
+
+/**
+ * typedef super_done_fn - what became of a request
+ * @ctx:     as given with the request
+ * @request: the request as it was sent
+ * @status:  0 or a negative errno
+ * @value:   struct ipc_reply.value
+ */
+typedef void super_done_fn(void *ctx, const struct ipc_msg *request, int status, uint64_t value);
+
+struct super_request {
+	struct ipc_msg msg;
+	int fd;
+	super_done_fn *done;
+	void *ctx;
+};
+
+/**
+ * struct control_super - the channel
+ * @failed:    0, or the negative errno that ended it; control cannot go on then
+ * @last_seq:  of the request queued last
+ * @acked_seq: of the request answered last
+ * @ring:      requests not yet answered: @sent of them on their way, then @queued
+ */
+struct control_super {
+	int sock;
+	int failed;
+	uint32_t last_seq;
+	uint32_t acked_seq;
+	struct super_request *ring;
+	size_t cap;
+	size_t head;
+	size_t sent;
+	size_t queued;
+};
+
+/* --- workers --- */
+
+/**
+ * struct control_drift - a worker that differs, or did lately
+ * @since_ns:    when it was first seen to differ, 0: it does not
+ * @detected_ns: when that was taken for drift, 0: it was not, or is repaired
+ * @step_ns:     when the next step is due, if its heartbeat is younger
+ * @right_ns:    when it was last seen in order after a repair
+ * @steps:       taken
+ */
+struct control_drift {
+	uint64_t since_ns;
+	uint64_t detected_ns;
+	uint64_t step_ns;
+	uint64_t right_ns;
+	unsigned steps;
+};
+
+/**
+ * struct control_worker - what the supervisor last said about a worker
+ * @ending:  how its last process ended: @exit_status, @ending_ms as struct ipc_worker_state says
+ * @running_ns: since when it runs
+ * @health_check_failures: how often the supervisor ended it because it hung
+ * @out:      it cannot run for now
+ * @stand_in: 1 + the worker that has its rules and sockets meanwhile, 0 for none
+ * @asked:    the supervisor has been asked for that
+ * @stand_in_until_ns: it runs again, and the stand-in has its rules until then; 0: it does not
+ */
+struct control_worker {
+	bool running;
+	uint32_t restarts;
+	int32_t pid;
+	int32_t cpu;
+	uint32_t health_check_failures;
+	enum ipc_ending ending;
+	int32_t exit_status;
+	uint32_t ending_ms;
+	uint64_t running_ns;
+	bool out;
+	unsigned stand_in;
+	bool asked;
+	uint64_t stand_in_until_ns;
+	struct control_drift drift;
+};
+
+/* --- interfaces, memberships, filters (reconcile.c) --- */
+
+/**
+ * struct control_join - one membership
+ * @bind:   a bound address instead
+ * @held:   asked for, and not refused
+ * @wanted: by some rule, in this run
+ * @error:  why it was refused last, negative; 0
+ */
+struct control_join {
+	struct control_join *next;
+	struct ipc_join key;
+	bool bind;
+	bool held;
+	bool wanted;
+	int error;
+};
+
+struct control_joins {
+	struct control_join *bucket[CONTROL_JOIN_BUCKETS];
+	size_t n;
+};
+
+/**
+ * struct rec_iface - an interface that is or was needed; its place is its slot
+ * @gone:       the link vanished; what is open is to be closed
+ * @has_addr:   it has an IPv4 address
+ * @serial:     of the link, 0: taken from a snapshot, not known yet
+ * @alt:        its alternative names
+ * @in_as:      how the input was opened
+ * @changing:   it is to be another way, once the workers know the rules for it
+ * @before:     until @handover_ns, not 0: how it was, so that workers keep the rules of what
+ *              lies in their queues
+ * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
+ * @gro_refused: GRO was asked for and is not on
+ * @wants:      what the filter that was set lets in, sorted
+ * @coarse:     the exact filter was too long for the kernel
+ */
+struct rec_iface {
+	bool used, gone, up, supers, arp;
+	bool want_in, want_out;
+	bool has_addr;
+	bool in_open, out_open, filter_set;
+	bool gro_refused, coarse;
+	enum link_layer link;
+	uint64_t serial;
+	uint32_t ifindex;
+	uint32_t mtu;
+	char name[MCR_IFNAME_MAX];
+	char alt[NETIF_ALT_NAMES][MCR_IFNAME_MAX];
+	bool changing;
+	struct ipc_iface in_as, before;
+	uint64_t handover_ns;
+	int in_error, out_error, filter_error;
+	struct steer_want *wants;
+	size_t n_wants;
+};
+
+/**
+ * struct control_reconcile - what is
+ * @publish: what the workers should know has changed
+ * @failed:  something was refused and is to be tried again
+ * @holds:   hash of the outputs that are held, as they were published last
+ */
+struct control_reconcile {
+	bool publish;
+	bool failed;
+	uint64_t holds;
+	struct rec_iface iface[MCR_MAX_IFACES];
+	struct control_joins joins;
+};
+
+/* --- egress sockets (egress_socket.c) --- */
+
+/**
+ * struct control_egress_socket - one socket, its place is its id
+ * @wanted:  by an output, in this run
+ * @asked:   the supervisor was asked for it, so it may have it
+ * @open:    asked for as @is says, and not refused
+ * @owner:   EGRESS_SOCKET_OWN: slot of its output
+ * @next:    EGRESS_SOCKET_HOST: next in its bucket, an id + 1
+ * @serial:  as in struct ipc_egress_socket
+ * @from_be: source address that it was connected from, as the supervisor says; 0: none
+ * @sockets: of it that are in the sum of struct control_egress_sockets
+ * @as:      how it should be
+ */
+struct control_egress_socket {
+	bool used, wanted, asked, open;
+	uint32_t owner;
+	uint32_t next;
+	uint32_t serial;
+	uint32_t from_be;
+	unsigned sockets;
+	struct ipc_egress_socket as, is;
+};
+
+/**
+ * struct control_egress_sockets - all of them
+ * @budget:   sockets that the supervisor allows; 0: only those of interfaces
+ * @retry_ns: nothing is asked for before that time, after a refusal
+ * @sockets:  in use
+ * @own:      of them, those of EGRESS_SOCKET_OWN
+ * @addresses: sum over the addresses of this host, to see that they have changed
+ * @last:     id that was taken last
+ * @short_of: an output shares a socket
+ * @of:       egress socket of each output slot: id + 1, 0 for none
+ */
+struct control_egress_sockets {
+	unsigned budget, sockets, own;
+	uint64_t retry_ns;
+	uint32_t addresses;
+	uint32_t last;
+	bool short_of;
+	uint32_t of[MCR_MAX_OUTPUTS];
+	uint32_t bucket[CONTROL_EGRESS_SOCKET_BUCKETS];
+	struct control_egress_socket at[MCR_MAX_EGRESS_SOCKETS];
+};
+
+/* --- circles (wiring.c, loop.c) --- */
+
+/**
+ * struct control_wiring
+ * @remade: for control_loop_update(): it has been made since that looked
+ * @stale: links or addresses have changed since @wiring was made
+ * @names: the interfaces for which it was made
+ */
+struct control_wiring {
+	bool stale;
+	bool remade;
+	struct wiring wiring;
+	size_t n_names;
+	char names[WIRING_NAMES_MAX][MCR_IFNAME_MAX];
+};
+
+/**
+ * struct control_loop
+ * @circles:   by rule slot: it closes a circle
+ * @n_circles: how many do
+ * @guarded:   times that workers have held a rule, as far as it has been said
+ */
+struct control_loop {
+	uint64_t circles[MCR_MAX_RULES / 64];
+	size_t n_circles;
+	uint64_t guarded;
+};
+
+/* --- publications (publish.c) --- */
+
+/**
+ * struct published - one publication
+ * @taken_ns: when the supervisor took it, 0: not yet, or refused
+ */
+struct published {
+	uint64_t generation;
+	uint64_t taken_ns;
+	uint64_t hash[MCR_MAX_WORKERS];
+};
+
+/**
+ * struct control_publish - what was published
+ * @generation: the last one, 0: none yet
+ * @first:      the first one that this process made, 0: none yet
+ * @at_ns:      when
+ * @busy:       workers that did not take it, as the supervisor says
+ * @error:      why the supervisor refused it, negative; 0
+ * @shares:     of each interface slot: how many rules each worker serves there
+ */
+struct control_publish {
+	uint64_t generation;
+	uint64_t first;
+	uint64_t at_ns;
+	uint64_t busy;
+	int error;
+	uint16_t shares[MCR_MAX_IFACES][MCR_MAX_WORKERS];
+	struct published history[PUBLISH_HISTORY];
+};
+
+/* --- counters (pages.c) --- */
+
+/* A page as it is mapped: read-only, shared. */
+struct stats_page {
+	const volatile void *mem;
+	size_t size_bytes;
+};
+
+struct control_stats {
+	struct stats_page worker[MCR_MAX_WORKERS];
+	struct stats_page iface;
+	uint64_t interval_ns;
+	uint64_t next_ns;
+};
+
+/* --- answers that wait (wait.c, upgrade.c) --- */
+
+/**
+ * struct control_wait - one answer to come
+ * @armed:      generation and sequence number are known
+ * @generation: that the workers must have
+ * @seq:        up to which the supervisor must have answered
+ * @result:     what became of an AddRule
+ * @counts:     what became of a LoadConfig: added, replaced, unchanged, removed
+ * @page:       what a GetStats asks for
+ * @warnings:   array, owned; those about rules are added at the end
+ */
+struct control_wait {
+	struct control_wait *next;
+	struct client_answer *answer;
+	struct cJSON *id;
+	enum method method;
+	bool armed;
+	uint64_t generation;
+	uint32_t seq;
+	uint64_t deadline_ns;
+	char rule_id[MCR_ID_MAX];
+	const char *result;
+	size_t counts[4];
+	struct request_page page;
+	struct cJSON *warnings;
+};
+
+struct control_waits {
+	struct control_wait *first, **last;
+};
+
+/**
+ * struct control_upgrade - who asked
+ * @answer:   to be given, owned; NULL: nobody of ours waits
+ * @id:       of the request, owned
+ * @begun_ns: when it was asked for
+ */
+struct control_upgrade {
+	struct client_answer *answer;
+	struct cJSON *id;
+	uint64_t begun_ns;
+};
+
+/* --- all of it --- */
+
+/* START_SPAWN: workers and links are awaited.  START_SETTLE: the first requests are. */
+enum control_phase { PHASE_SPAWN, PHASE_SETTLE, PHASE_RUNNING };
+
+/**
+ * struct control - everything
+ * @started_ns:  CLOCK_MONOTONIC of the supervisor's start
+ * @cpus:        that this host has or could have: numbers from there on are of none
+ * @settings:    what the configuration says about interfaces; its rules are in @rules
+ * @interfaces:  names given with --interface: inputs whether a rule names them or not
+ * @dirty:       reconcile() is due
+ * @kept:        outlives this process
+ */
+struct control {
+	int epoll;
+	uint64_t started_ns;
+	uint64_t ready_ns;
+	enum control_phase phase;
+	bool dirty;
+	bool shutdown;
+	bool per_packet;
+	unsigned busy_poll_us;
+	unsigned workers;
+	unsigned cpus;
+	struct control_worker worker[MCR_MAX_WORKERS];
+	struct config settings;
+	const char *interfaces[16];
+	unsigned n_interfaces;
+	struct ruleset *rules;
+	struct control_super super;
+	struct control_netif netif;
+	struct control_wiring wiring;
+	struct control_loop loop;
+	struct control_reach reach;
+	struct control_clients clients;
+	struct control_reconcile rec;
+	struct control_egress_sockets egress_sockets;
+	struct control_publish pub;
+	struct control_waits waits;
+	struct control_upgrade upgrade;
+	struct control_stats stats;
+	struct heartbeat_page *kept;
+	struct control_notice *notice; /* NULL: none */
+	struct log_limit log_changes, log_ifaces;
+};
+
+#endif
