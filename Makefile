@@ -146,7 +146,7 @@ DEPS_BUILD := gcc make pkg-config git liburing-dev libmnl-dev libcjson-dev libse
 	      libpcap-dev libcmocka-dev
 DEPS_DEMO  := python3 iproute2
 DEPS_TEST  := perl clang libclang-rt-dev python3-scapy nftables ethtool socat smcroute util-linux procps
-DEPS_LINT  := clang-format cppcheck
+DEPS_LINT  := perl clang-format cppcheck
 
 # $(1): packages.  Installs what is missing, or says what to install.
 define need
@@ -179,6 +179,7 @@ deps-lint:
 SUB := $(MAKE) --no-print-directory
 # The state is kept so that `prove --exec tests/explain --state=failed` repeats what failed.
 PROVE := prove --timer --state=save --exec tests/explain
+LINTS := $(sort $(wildcard tests/lint/test_*))
 NETNS_TESTS := $(sort $(wildcard tests/netns/test_*.py))
 # By the environment, so that the shell takes it as it is.
 export FILTER ?=
@@ -192,7 +193,7 @@ demo: deps-demo
 test: deps-test
 	@$(SUB) -j$$(nproc) all tests
 	@MCR_BUILD=$(BUILD_ABS) CMOCKA_MESSAGE_OUTPUT=TAP FUZZ_SECONDS=$(FUZZ_SECONDS) $(PROVE) \
-		$(UNIT_BINS) tests/fuzz/run tests/lint/test_layers experiments/run-all.sh $(NETNS_TESTS)
+		$(UNIT_BINS) tests/fuzz/run $(LINTS) experiments/run-all.sh $(NETNS_TESTS)
 
 # Everything that `make test` runs, built.
 .PHONY: tests
@@ -248,8 +249,9 @@ C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 
 .PHONY: check
 check: deps-lint
+	@$(SUB) -s -j$$(nproc) all
 	clang-format --dry-run --Werror $(C_FILES)
-	tests/lint/test_layers
+	@MCR_BUILD=$(BUILD_ABS) prove --exec tests/explain $(LINTS)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning \
 		--suppress=missingIncludeSystem --suppress=resourceLeak --suppress=unknownMacro \
 		--library=posix -I. -j$$(nproc) core daemon harness
