@@ -4,7 +4,7 @@
  *
  * Time is a variable of the test; the processes are real and end at once.
  *
- * Links: daemon/supervisor/child.c daemon/common/ending.c daemon/common/log.c
+ * Links: daemon/supervisor/child.c daemon/common/ending.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "daemon/common/log.h"
 #include "daemon/supervisor/supervisor.h"
 
 #define MINUTE_NS (60000 * NS_PER_MS)
@@ -39,6 +41,17 @@ uint64_t monotonic_ns(void)
 void supervisor_fail(struct supervisor *s)
 {
 	fail();
+}
+
+static char logged[200];
+
+void log_msg(enum log_severity sev, enum log_facility f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(logged, sizeof(logged), fmt, ap);
+	va_end(ap);
 }
 
 void control_begin(struct supervisor *s)
@@ -93,6 +106,8 @@ static int teardown(void **state)
 /* A process that was started @lived_ns ago exits now.  Return: milliseconds to the next start. */
 static unsigned wait_after(uint64_t lived_ns)
 {
+	char expect[sizeof(logged)];
+	unsigned wait_ms;
 	siginfo_t info;
 
 	worker->pid = fork();
@@ -104,7 +119,11 @@ static unsigned wait_after(uint64_t lived_ns)
 	child_exited(sup, worker);
 	assert_int_equal(worker->pid, 0);
 	assert_true(worker->restart_ns >= now_ns);
-	return (unsigned)((worker->restart_ns - now_ns) / NS_PER_MS);
+	wait_ms = (unsigned)((worker->restart_ns - now_ns) / NS_PER_MS);
+	snprintf(expect, sizeof(expect), "worker 0 exited with status 3; restart in %u ms, ",
+		 wait_ms);
+	assert_memory_equal(logged, expect, strlen(expect));
+	return wait_ms;
 }
 
 static void test_waits(void **state)
