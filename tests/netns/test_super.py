@@ -11,30 +11,22 @@ the number of frames received, smaller than that of datagrams, shows that there 
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
 
 import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
+from support_kernel import READS_SUPERS, need_supers
 from support_rules import add, dumped, held, nonzero, output, rule
 
 HERE = Path(__file__).resolve().parent
-KERNEL = tuple(int(number) for number in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
-READS_SUPERS = KERNEL >= (6, 2)
 IN, OUT = "239.1.1.1", "239.2.2.2"
-
-
-def supers_are_read(t):
-    """Skips where no packet socket delivers a super-datagram of UDP."""
-    if not READS_SUPERS:
-        t.skip("before Linux 6.2 packet sockets deliver no super-datagrams of UDP")
 
 
 def whole_supers(t):
     """The sender's interface takes super-datagrams as they are."""
-    supers_are_read(t)
+    need_supers(t)
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
 
 
@@ -158,7 +150,7 @@ def merged(t):
 
     How many GRO merges depends on what arrives together; that it merges any is checked.
     """
-    supers_are_read(t)
+    need_supers(t)
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)
@@ -178,7 +170,7 @@ def switched_on(t):
         text = t.run("relay", ["ethtool", "-k", "eth0"]).stdout
         return [line.split()[1] for line in text.splitlines() if "rx-udp-gro-forwarding" in line]
 
-    supers_are_read(t)
+    need_supers(t)
     t.equal(setting(), ["off"], "before")
     relay = t.mcrd("relay", config={"gro": {"eth0": True},
                                     "rules": [rule(IN, 5000, output(OUT, 6000))]})

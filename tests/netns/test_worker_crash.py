@@ -17,6 +17,7 @@ import time
 import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
+from support_kernel import need_supers
 from support_rules import output, rule
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
@@ -128,6 +129,7 @@ def by_clock(t):
 @scenario("a worker killed under super-datagrams", topology="gro", root=ROOT)
 def supers(t):
     """Sixteen datagrams in a frame, in one send each."""
+    need_supers(t)
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=1000, outputs=1, segment=16)
 
