@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* check.c - what must be there before the daemon can start, one clear line each */
+#include "daemon/supervisor/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/io_uring.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +16,9 @@
 #include <unistd.h>
 
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/common/roles.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/state.h"
 
 #define DEFAULT_DIR "/run/mcr"
 

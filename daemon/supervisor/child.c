@@ -17,6 +17,8 @@
  * it; a minute of health starts over.  A child that makes way for a new binary is not
  * counted.
  */
+#include "daemon/supervisor/child.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,9 +33,16 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "daemon/common/ending.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/common/roles.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_EARLY_MS 1000 /* at most, in the first minute of failures */

@@ -9,15 +9,24 @@
  * Replies go out in the order of the requests.  While IPC_SPAWN waits for its
  * workers the channel is parked: later requests wait in it.
  */
+#include "daemon/supervisor/control_channel.h"
+
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
 #include "core/base/statpage.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/common/roles.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/budget.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/request.h"
+#include "daemon/supervisor/state.h"
 
 #define MESSAGES_PER_WAKE 64
 #define SERVE_NS          (50 * NS_PER_MS) /* so that others are served, too */

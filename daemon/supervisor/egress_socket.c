@@ -10,13 +10,19 @@
  * share its errors and its send buffer.  The number of sockets is bounded, whatever
  * control asks for.
  */
+#include "daemon/supervisor/egress_socket.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/ipc.h"
+#include "daemon/priv/priv.h"
 #include "daemon/supervisor/descriptor_reserve.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/limit.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 unsigned egress_socket_budget(void)
 {

@@ -26,11 +26,16 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "core/relay/arena.h"
 #include "core/relay/limiter.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/version.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/handover_field.h"
+#include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 #define STATE_MAGIC     0x3154535245504d55ull
 #define STATE_MAX_BYTES (64u << 20)

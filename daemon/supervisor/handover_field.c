@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* handover_field.c - single fields and descriptors of the state that outlives an exec */
+#include "daemon/supervisor/handover_field.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,8 +9,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "daemon/supervisor/handover.h"
 
 void state_put(struct state_writer *w, const void *from, size_t len)
 {

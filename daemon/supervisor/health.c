@@ -24,6 +24,8 @@
  * What stands in a page is untrusted.  One that cannot be what it is (a wrong magic, a
  * heartbeat in the future) costs its writer its life; the next one gets it mended.
  */
+#include "daemon/supervisor/health.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,8 +33,11 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/state.h"
 
 #define CHECK_NS       (250 * NS_PER_MS)
 #define LIMIT_NS       (400 * NS_PER_MS)

@@ -12,6 +12,8 @@
  * queue is lost.  Whatever changes gets a new incarnation; worker_sync() tells by it that a
  * worker knows an earlier one.
  */
+#include "daemon/supervisor/iface.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -21,11 +23,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "core/relay/arena.h"
 #include "core/rules/steer.h"
 #include "daemon/common/log.h"
+#include "daemon/priv/priv.h"
 #include "daemon/supervisor/descriptor_reserve.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/limit.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/stats.h"
+#include "daemon/supervisor/worker_channel.h"
 
 #define FRAME_OVERHEAD_BYTES (10 + 14) /* struct virtio_net_hdr, Ethernet header */
 

@@ -11,8 +11,10 @@
  * The state of a kind is one time: when the burst would be whole again (the generic cell
  * rate algorithm, ITU-T I.371).
  */
+#include "daemon/supervisor/limit.h"
+
 #include "core/base/clock.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/state.h"
 
 static const struct {
 	uint64_t burst, per_s;

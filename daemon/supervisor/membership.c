@@ -15,16 +15,20 @@
  * Each one knows the last control that asked for it, so that the next control, which
  * asks for all it needs, only has to say that it has done so.
  */
+#include "daemon/supervisor/membership.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/base/hash.h"
+#include "core/base/ipc.h"
+#include "daemon/priv/priv.h"
 #include "daemon/supervisor/descriptor_reserve.h"
-#include "daemon/supervisor/handover.h"
+#include "daemon/supervisor/handover_field.h"
 #include "daemon/supervisor/igmp_list.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/state.h"
 
 struct helper {
 	struct helper *next;

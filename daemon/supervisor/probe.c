@@ -6,10 +6,13 @@
  * not scan a network with it: only behind an interface that is open as an output, and no
  * more than PROBES_PER_S.  An honest control asks for half of that (REACH_PROBES_PER_S).
  */
+#include "daemon/supervisor/probe.h"
+
 #include <errno.h>
 
 #include "core/base/clock.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/state.h"
 
 #define PROBES_PER_S 256u
 

@@ -7,16 +7,33 @@
  * can tell.  A refused request changes nothing.  A restarted control repeats what
  * its predecessor asked for; what is so already succeeds.
  */
+#include "daemon/supervisor/request.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
+#include "core/base/ipc.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
 #include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/limit.h"
+#include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/probe.h"
+#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/stats.h"
 #include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/upgrade.h"
+#include "daemon/supervisor/verify.h"
+#include "daemon/supervisor/worker_channel.h"
 
 static int configure(struct supervisor *s, const struct ipc_configure *c)
 {

@@ -15,6 +15,8 @@
  * not fit, smaller ones.  The kernel takes a while to release what is given back, by this
  * process or another one, so a size that the limit allows is tried for some time.
  */
+#include "daemon/supervisor/ring.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -24,9 +26,9 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/relay/arena.h"
+#include "core/base/ipc.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/state.h"
 
 #define RELEASE_PAUSE_NS   (20 * NS_PER_MS)
 #define RELEASE_TRIES      20

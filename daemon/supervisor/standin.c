@@ -15,11 +15,15 @@
  * Datagrams that the dead worker had received and not sent lie in its arena and go out when it runs
  * again.  A stand-in that dies gets the same from worker_sync() in its next life.
  */
+#include "daemon/supervisor/standin.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "daemon/supervisor/supervisor.h"
+#include "core/base/statpage.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 #define RETURN_NS (1 * NS_PER_S)  /* then whoever does not answer hangs */
 #define LOOK_NS   (5 * NS_PER_MS) /* between two looks at its page */

@@ -7,6 +7,8 @@
  * started.  The program that an upgrade put in the place of another one has all that
  * already and takes it over instead.
  */
+#include "daemon/supervisor/start.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,12 +20,21 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
+#include "core/base/statpage.h"
 #include "core/relay/limiter.h"
 #include "daemon/common/log.h"
+#include "daemon/common/roles.h"
 #include "daemon/common/version.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/check.h"
+#include "daemon/supervisor/child.h"
 #include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/notify.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/upgrade.h"
 
 struct supervisor *supervisor_new(const struct options *options)
 {

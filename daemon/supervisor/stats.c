@@ -14,7 +14,11 @@
  * are added up in 64 bits.  Nobody else writes the page, so plain addition and a
  * relaxed store are enough for readers never to see a torn value.
  */
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/stats.h"
+
+#include "core/base/statpage.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/state.h"
 
 void stats_refresh_input(struct supervisor *s, unsigned slot)
 {

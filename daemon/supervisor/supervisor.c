@@ -25,18 +25,29 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "daemon/common/log.h"
+#include "daemon/common/roles.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/check.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/health.h"
+#include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/notify.h"
+#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/start.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/stats.h"
+#include "daemon/supervisor/upgrade.h"
+#include "daemon/supervisor/worker_channel.h"
 
 #define STATS_INTERVAL_NS (1 * NS_PER_S)
 #define WORKERS_DRAIN_NS  (1 * NS_PER_S)
 #define FAREWELL_NS       (500 * NS_PER_MS)
-
-void supervisor_fail(struct supervisor *s)
-{
-	s->exit_status = 1;
-	s->phase = PHASE_END;
-}
 
 /* A control that dies takes the message with it; rules come from the snapshot then. */
 static void repeat_reload(struct supervisor *s)

@@ -18,6 +18,8 @@
  * The program that was checked is the one that runs: both are executed through one
  * descriptor, whatever is renamed meanwhile.
  */
+#include "daemon/supervisor/upgrade.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,12 +33,19 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "core/relay/arena.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/ending.h"
 #include "daemon/common/log.h"
+#include "daemon/common/roles.h"
 #include "daemon/common/version.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/handover.h"
+#include "daemon/supervisor/state.h"
 
 #define CHECK_NS      (UPGRADE_CHECK_S * NS_PER_S)
 #define ROLL_DRAIN_NS (1 * NS_PER_S)    /* for a worker to finish */

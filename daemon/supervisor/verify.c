@@ -7,12 +7,17 @@
  * events were lost.  Its in_device alone, with the memberships, goes when the MTU falls
  * below what IPv4 needs.  What is dead is dropped here, and control asks for it again.
  */
+#include "daemon/supervisor/verify.h"
+
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
+#include "daemon/priv/priv.h"
+#include "daemon/supervisor/iface.h"
 #include "daemon/supervisor/igmp_list.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/state.h"
 
 /* Control may ask as often as it likes; so often it is looked. */
 #define VERIFY_LEAST_NS (100 * NS_PER_MS)

@@ -8,6 +8,8 @@
  * that is up to date are the same case, and a worker whose channel is full delays
  * nobody.  Sockets always go before the snapshot that speaks of them.
  */
+#include "daemon/supervisor/worker_channel.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,9 +17,17 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/statpage.h"
 #include "core/relay/arena.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/common/roles.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/state.h"
 
 #define AWAIT_NS (100 * NS_PER_MS) /* several turns of a worker that is overloaded */
 

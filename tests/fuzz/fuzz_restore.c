@@ -27,6 +27,7 @@
 
 #define assert_int_equal(a, b) MUST((a) == (b))
 
+#include "daemon/supervisor/handover.h"
 #include "tests/unit/supervisor/state_fixture.h"
 
 #define PATCH_BYTES  8

@@ -15,7 +15,7 @@
 
 #include "core/base/ipc.h"
 #include "daemon/common/roles.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/request.h"
 #include "tests/hostile/hostile.h"
 
 int __real_request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);

@@ -15,13 +15,24 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/statpage.h"
 #include "daemon/common/log.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/request.h"
+#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/state.h"
 #include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/upgrade.h"
+#include "daemon/supervisor/worker_channel.h"
 #include "tests/unit/supervisor/priv_fake.h"
 
 /* What the processes were told. */
 static struct {
-	int started, failed, announced, killed;
+	int started, announced, killed;
 } told;
 
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
@@ -38,11 +49,6 @@ static uint64_t bench_now_ns;
 uint64_t monotonic_ns(void)
 {
 	return bench_now_ns;
-}
-
-void supervisor_fail(struct supervisor *s)
-{
-	told.failed++;
 }
 
 void supervisor_announce(struct supervisor *s)

@@ -23,9 +23,12 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/statpage.h"
 #include "core/relay/arena.h"
 #include "core/relay/limiter.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 #define WORKERS 2u
 

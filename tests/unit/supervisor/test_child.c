@@ -22,8 +22,14 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/statpage.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/common/roles.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 #define MINUTE_NS (60000 * NS_PER_MS)
 
@@ -36,11 +42,6 @@ static uint64_t now_ns;
 uint64_t monotonic_ns(void)
 {
 	return now_ns;
-}
-
-void supervisor_fail(struct supervisor *s)
-{
-	fail();
 }
 
 static char logged[200];
@@ -110,6 +111,7 @@ static unsigned wait_after(uint64_t lived_ns)
 	unsigned wait_ms;
 	siginfo_t info;
 
+	assert_int_equal(sup->phase, PHASE_RUN);
 	worker->pid = fork();
 	if (worker->pid == 0)
 		_exit(3);

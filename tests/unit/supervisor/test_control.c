@@ -19,7 +19,11 @@
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/request.h"
+#include "daemon/supervisor/state.h"
 
 #define DAY_NS (24 * 3600 * NS_PER_S)
 #define FULL   200000u

@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/egress_socket.h"
 #include "tests/unit/supervisor/request_fixture.h"
 
 static struct ipc_msg egress_socket_msg(uint32_t id, uint64_t mask)

@@ -23,8 +23,11 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/statpage.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/health.h"
+#include "daemon/supervisor/state.h"
 
 #define MS NS_PER_MS
 

@@ -39,8 +39,10 @@
 #include <sys/wait.h>
 
 #include "core/base/clock.h"
+#include "daemon/supervisor/budget.h"
+#include "daemon/supervisor/check.h"
 #include "daemon/supervisor/notify.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/state.h"
 #include "harness/base/slow.h"
 #include "tests/unit/supervisor/hostile_child.h"
 #include "tests/unit/supervisor/priv_fake.h"

@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 #include "daemon/supervisor/descriptor_reserve.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/state.h"
 
 #define CAPACITY 20
 

@@ -25,7 +25,8 @@
 #include <unistd.h>
 
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/state.h"
 
 #define KIB 1024u
 

@@ -16,7 +16,10 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "daemon/supervisor/supervisor.h"
+#include "core/base/statpage.h"
+#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 static struct supervisor *sup;
 static uint64_t now_ns;

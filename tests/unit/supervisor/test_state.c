@@ -20,6 +20,8 @@
 #include <cmocka.h>
 #include <errno.h>
 
+#include "daemon/supervisor/handover.h"
+#include "daemon/supervisor/membership.h"
 #include "tests/unit/supervisor/state_fixture.h"
 
 static void test_same_again(void **state)

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "daemon/supervisor/handover.h"
 #include "tests/unit/supervisor/state_fixture.h"
 
 /* Everything that state_save() has written, to be written again, changed. */

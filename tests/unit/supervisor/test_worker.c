@@ -23,9 +23,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
+#include "core/base/statpage.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
-#include "daemon/supervisor/supervisor.h"
+#include "daemon/common/roles.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/limit.h"
+#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
 
 static struct supervisor *sup;
 static const struct options no_options;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* child.h - start, watch, kill and restart child processes */
+#ifndef DAEMON_SUPERVISOR_CHILD_H
+#define DAEMON_SUPERVISOR_CHILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/ipc.h"
+
+struct child;
+struct supervisor;
+
+/* @c: filled, with its name; @index: as in struct supervisor, CONTROL_INDEX for control. */
+void child_init(struct child *c, unsigned index);
+/* Starts it now and watches it.  Return: 0 or a negative errno. */
+int child_start(struct supervisor *s, struct child *c);
+/* SIGKILL, and not a word more from it; child_exited() follows.  It may have ended already. */
+void child_kill(struct supervisor *s, struct child *c);
+/* The same, and why; the first reason counts.  @ms: see struct ipc_worker_state. */
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms);
+/* It has closed its channel. */
+void child_hung_up(struct supervisor *s, struct child *c);
+/* It has exited: reap, log, and plan the restart unless the daemon ends. */
+void child_exited(struct supervisor *s, struct child *c);
+/* Restarts and kills that are due.  Return: the next time something will be, or UINT64_MAX. */
+uint64_t child_timers(struct supervisor *s, uint64_t now_ns);
+/* Take up a child of the process that we were before an exec.  Return: 0 or a negative errno. */
+int child_resume(struct supervisor *s, struct child *c);
+/* Watch the channel for reading, for room, both or neither. */
+void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable);
+/* @size bytes of zeroed memory whose size is sealed.  Return: descriptor or negative errno. */
+int child_memfd(const char *name, size_t size);
+/* The same memory, for a reader.  Return: descriptor or negative errno. */
+int child_reader_fd(int fd);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* start.h - what is made, taken over and given up before the loop */
+#ifndef DAEMON_SUPERVISOR_START_H
+#define DAEMON_SUPERVISOR_START_H
+
+struct options;
+struct supervisor;
+
+/* Owns nothing yet; free() it.  @options: borrowed for its life.  NULL: out of memory. */
+struct supervisor *supervisor_new(const struct options *options);
+/*
+ * Everything before the loop: as a first program, which starts control at the end, or
+ * (options->resume_fd) as the successor of one.  Return: 0; a negative errno, and a line
+ * has been logged.
+ */
+int supervisor_start(struct supervisor *s);
+
+#endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - what the supervisor knows: the types that its files share
+ *
+ * The functions of each file are in its own header:
+ *
+ *   supervisor.c       event loop, signals, shutdown
+ *   start.c            what is made, taken over and given up before the loop
+ *   check.c            prerequisites, each with its one clear line
+ *   child.c            fork, exec, kill, reap, restart with back-off
+ *   health.c           heartbeats: which child hangs
+ *   control_channel.c  what control is given, and its messages
+ *   budget.c           how many messages control may send
+ *   worker_channel.c   what a worker is given, and its messages
+ *   ring.c             the rings of the workers, and how much memory they lock
+ *   standin.c          workers that read the sockets of one that cannot run
+ *   request.c          control's requests, one function each
+ *   limit.c            how fast control may ask for what costs much
+ *   iface.c            inputs and outputs: the sockets of an interface
+ *   egress_socket.c    egress sockets of single outputs
+ *   membership.c       unread helper sockets that hold group memberships
+ *   igmp_list.c        the memberships that the kernel has
+ *   probe.c            probes of neighbours
+ *   verify.c           compares what is held here with what the kernel has
+ *   stats.c            PACKET_STATISTICS into the interface page
+ *   upgrade.c          the binary on disk: check it, become it, roll the workers
+ *   handover.c         the state to a memfd, and back after the exec
+ *   notify.c           messages to the service manager
+ *   descriptor_reserve.c  the last free descriptors, for what cannot do without
+ *
+ * One process, one thread, one epoll.  Everything from a child is distrusted: it
+ * has passed ipc_parse(), and each request checks the rest (slots in use, workers
+ * that exist, seals) before anything changes.
+ */
+#ifndef DAEMON_SUPERVISOR_STATE_H
+#define DAEMON_SUPERVISOR_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/base/ipc.h"
+#include "core/base/limits.h"
+#include "core/relay/ring.h"
+#include "daemon/priv/priv.h"
+
+struct heartbeat_page;
+struct iface_page;
+struct options;
+struct worker_page;
+
+#define CONTROL_INDEX MCR_MAX_WORKERS /* workers are 0..MCR_MAX_WORKERS-1 */
+#define CHILDREN      (MCR_MAX_WORKERS + 1)
+
+/*
+ * Descriptors that inputs, outputs and memberships leave free: a channel, a pidfd and
+ * the state of each child, and what an upgrade, a reload and a message in the hand take.
+ */
+#define SUPERVISOR_RESERVE(workers) (32 + 3 * ((workers) + 1))
+
+/* Status of a process whose exec failed, as a shell has it. */
+#define EXIT_CANNOT_EXEC 126
+
+/**
+ * struct child - one child process
+ * @pid:        0 when it is not running
+ * @pidfd:      its exit makes this readable; -1 when it is not running
+ * @stat_fd:    its /proc/PID/stat, opened before it was another user: a /proc with hidepid
+ *              (proc(5)) does not show it afterwards; -1: it is not to be had
+ * @channel:    our end of its SOCK_SEQPACKET pair; -1 when it is not running or was killed
+ * @ready:      it has sent IPC_READY
+ * @backoff_ms: how long the next restart waits
+ * @failing_ns: since when it fails before it has served; 0: it does not
+ * @away_ns:    since when there is no worker that is ready; 0: there is, or never was
+ * @out:        that lasts: it waits for its next start, or does not become ready
+ * @at_once_ns: when all restarts without a wait will be saved up again
+ * @restart_ns: when to start it again, 0 when that is not planned
+ * @overdue_ns: when to give up waiting for IPC_READY, 0 when not waiting
+ * @ending:     why it is being ended; END_NONE: it is not, or it ends by itself
+ * @last_...:   how its last process ended, see struct ipc_worker_state
+ * @cpu_ns:     CPU time it had used when it was last looked at, at @looked_ns
+ * @silent_cpu_ns: CPU time it has used since its heartbeat was found too old
+ */
+struct child {
+	char name[16];
+	unsigned index;
+	pid_t pid;
+	int pidfd;
+	int stat_fd;
+	int channel;
+	bool ready;
+	enum ipc_ending ending;
+	unsigned ending_ms;
+	enum ipc_ending last_ending;
+	int last_status;
+	unsigned last_ms;
+	unsigned health_check_failures;
+	uint64_t cpu_ns, looked_ns, silent_cpu_ns;
+	unsigned restarts;
+	unsigned backoff_ms;
+	uint64_t failing_ns;
+	uint64_t away_ns;
+	bool out;
+	uint64_t at_once_ns;
+	uint64_t started_ns;
+	uint64_t restart_ns;
+	uint64_t overdue_ns;
+};
+
+/**
+ * struct worker_ring - a ring that a worker inherits
+ * @fd:    -1: there is none
+ * @given: a process has inherited it, and no other may use it
+ */
+struct worker_ring {
+	int fd;
+	bool given;
+	struct ring_info info;
+};
+
+/**
+ * struct worker - what belongs to a worker beside its process
+ * @cpu:           -1: not pinned
+ * @page_fd:       its struct worker_page, kept over restarts; mapped at @page
+ * @arena_fd:      its buffers and journal, kept over restarts
+ * @ring:          of the process that is being started, until it is ready
+ * @last:          of the last process that was ready; its successor reads it.  Without a
+ *                 descriptor it had to be given up
+ * @rings:         that have been made: their numbers
+ * @input_sent:    incarnation of the input it was given in each slot, 0 for none
+ * @output_sent:   the same for outputs
+ * @egress_socket_sent:   the same for egress sockets, by id
+ * @egress_socket_due:    egress sockets that may differ from what it was given, a bit each
+ * @snapshot_sent: serial of the last snapshot that it was given
+ * @stand_in:      1 + the worker that reads its sockets, 0 for none
+ * @returning:     that one has been told to give them back
+ * @return_mark:   when it has handled so many messages, it has; 0: not all have been sent
+ * @return_ns:     when to wait for it no longer
+ * @lent_sent:     incarnation of its input in each slot that the stand-in has, 0 for none
+ * @sent:          messages that its process was sent since it became ready
+ * @behind:        its channel was full; worker_sync() goes on when it has room
+ */
+struct worker {
+	int cpu;
+	int page_fd;
+	int arena_fd;
+	struct worker_ring ring, last;
+	uint64_t rings;
+	struct worker_page *page;
+	uint64_t input_sent[MCR_MAX_IFACES];
+	uint64_t output_sent[MCR_MAX_IFACES];
+	uint64_t egress_socket_sent[MCR_MAX_EGRESS_SOCKETS];
+	uint64_t egress_socket_due[MCR_MAX_EGRESS_SOCKETS / 64];
+	uint64_t snapshot_sent;
+	uint64_t sent;
+	unsigned stand_in;
+	bool returning;
+	uint64_t return_mark, return_ns;
+	uint64_t lent_sent[MCR_MAX_IFACES];
+	bool behind;
+};
+
+/**
+ * struct input - the sockets of one input interface
+ * @incarnation: tells one opening of the slot from the next; 0 when closed
+ * @round:       the last control that asked for it
+ * @sock:        packet socket per worker, -1 for workers that never served it
+ * @member:      its number in the fan-out group
+ * @members:     sockets in that group; 0: there is none, with one worker
+ * @ipv4_udp:    counts all untagged IPv4 UDP
+ * @unclaimed:   of that, frames that passed no prefilter and are not in the page yet;
+ *               negative while the counting socket has not been read
+ * @vlan:        counts frames with a VLAN tag
+ * @foreign:     counts everything else
+ * @gro_found:   settings to put back when @gro_changed
+ */
+struct input {
+	uint64_t incarnation;
+	unsigned round;
+	struct ipc_iface iface;
+	enum buf_class buf_class;
+	bool gro_on;
+	bool gro_changed;
+	struct priv_gro_state gro_found;
+	int sock[MCR_MAX_WORKERS];
+	uint8_t member[MCR_MAX_WORKERS];
+	unsigned members;
+	int ipv4_udp;
+	int64_t unclaimed;
+	int vlan;
+	int foreign;
+};
+
+struct output {
+	uint64_t incarnation;
+	unsigned round;
+	uint32_t ifindex;
+	int sock[MCR_MAX_WORKERS];
+};
+
+/**
+ * struct opened_egress_socket - an egress socket beside those of an interface
+ * @incarnation: as in struct input
+ * @as:          what control asked for; @as.connected says what became of it
+ * @from_be:     source address that they are connected from, 0 for none
+ * @sock:        one for each worker of @as.worker_mask, from the lowest
+ */
+struct opened_egress_socket {
+	uint64_t incarnation;
+	unsigned round;
+	struct ipc_egress_socket as;
+	uint32_t from_be;
+	int *sock;
+};
+
+struct helper;
+struct membership;
+#define JOIN_BUCKETS 4096
+/* One for each rule, and as many for the rules that they replace: new ones are made first. */
+#define JOINS_MAX (2 * MCR_MAX_RULES)
+
+/* Memberships by hash of their key, and the sockets that hold them. */
+struct join_table {
+	unsigned round; /* as in struct supervisor */
+	unsigned n;     /* memberships and bound sockets, at most JOINS_MAX */
+	struct membership *bucket[JOIN_BUCKETS];
+	struct helper *helpers;
+};
+
+enum upgrade_stage {
+	UPGRADING_NOT,
+	UPGRADING_CHECK,   /* the binary on disk shows that it starts, and what it speaks */
+	UPGRADING_ROLL,    /* we are it; workers give way one by one */
+	UPGRADING_CONTROL, /* control answers whoever asked, and goes */
+};
+
+/**
+ * struct upgrade - one upgrade
+ * @exe_fd:      the binary, opened once: what is checked is what runs
+ * @checker:     the process that shows it, @checker_fd its pidfd, @answer its output
+ * @deadline_ns: of the stage, or of the worker that is rolled
+ * @worker:      the one that is rolled
+ * @told:        it has been asked to go, @pid then, @restarts then
+ * @rolled:      how many run the new binary
+ * @control:     the control that is to go at the end
+ * @failed:      the check could not even begin: negative errno
+ */
+struct upgrade {
+	enum upgrade_stage stage;
+	int exe_fd;
+	pid_t checker;
+	int checker_fd, answer;
+	uint64_t begun_ns;
+	uint64_t deadline_ns;
+	unsigned worker;
+	bool told;
+	pid_t pid;
+	unsigned restarts;
+	unsigned rolled;
+	pid_t control;
+	int failed;
+	char from[64]; /* version of the binary before */
+};
+
+/* See limit.c. */
+enum limit_kind {
+	LIMIT_MEMBERSHIPS,
+	LIMIT_INPUTS,
+	LIMIT_EGRESS_SOCKETS,
+	LIMIT_RESTARTS,
+	LIMIT_UPGRADES,
+	LIMITS
+};
+
+enum phase {
+	PHASE_RUN,
+	PHASE_DRAIN,    /* workers were told to finish */
+	PHASE_FAREWELL, /* control was told to say its last words */
+	PHASE_END
+};
+
+struct supervisor {
+	const struct options *options;
+	struct priv_identity identity;
+	bool have_net_admin;
+	uint64_t started_ns;
+	enum phase phase;
+	uint64_t phase_end_ns; /* deadline of PHASE_DRAIN and PHASE_FAREWELL */
+	int exit_status;
+	bool announced; /* control was ready once */
+
+	int epoll, signals, notify;
+	int control_listener, status_listener;
+	char status_path[108]; /* sizeof(sun_path) */
+	int config_fd;
+	bool reload_due;      /* control has not said yet that it has dealt with the last SIGHUP: */
+	uint64_t reload_mark; /* its page still counts this many */
+
+	unsigned round; /* which control this is: counts them */
+	struct child child[CHILDREN];
+	struct worker worker[MCR_MAX_WORKERS];
+	unsigned workers; /* 0 until IPC_CONFIGURE */
+	uint32_t worker_flags;
+	uint32_t busy_poll_us;
+	enum ring_size ring_size;
+	bool supers_unreadable; /* see check_reads_supers() */
+	bool spawned;           /* IPC_SPAWN was asked for */
+	bool spawn_pending;     /* and is not answered yet; control's channel waits */
+	uint32_t spawn_seq;
+	bool channel_parked; /* control's channel is not watched for reading */
+
+	char exe[4096];       /* the binary's path as it was started */
+	unsigned filters_rev; /* of the system call filter that is in force */
+	struct upgrade upgrade;
+
+	uint64_t health_ns; /* when to look at the heartbeats next */
+	int heartbeat_fd;   /* control's */
+	struct heartbeat_page *heartbeat;
+	uint64_t probes_ns; /* since when @probes are counted */
+	unsigned probes;
+	unsigned budget; /* messages that control may still send */
+	uint64_t budget_ns;
+	uint64_t limit_whole_ns[LIMITS];
+
+	int applied;   /* eventfd */
+	int limits_fd; /* struct limit_page, for the workers */
+	int iface_page_fd;
+	struct iface_page *iface_page; /* we are its only writer */
+	uint64_t verified_ns;          /* when verify() looked last, for which control */
+	unsigned verified_round;
+	uint64_t stats_ns; /* when to read PACKET_STATISTICS next */
+
+	uint64_t next_incarnation;
+	struct input input[MCR_MAX_IFACES];
+	struct output output[MCR_MAX_IFACES];
+	struct opened_egress_socket egress_socket[MCR_MAX_EGRESS_SOCKETS];
+	unsigned egress_socket_sockets; /* of all of them */
+	struct join_table joins;
+
+	int snapshot_fd; /* the last one published, -1 for none */
+	struct ipc_publish snapshot;
+	uint64_t snapshot_serial;
+};
+
+/* epoll's data: a child's channel, CHILDREN + its pidfd, and these. */
+#define EVENT_SIGNALS (2 * CHILDREN)
+#define EVENT_CHECKER (2 * CHILDREN + 1)
+
+/* A start that cannot succeed: one line has been logged, the loop ends. */
+static inline void supervisor_fail(struct supervisor *s)
+{
+	s->exit_status = 1;
+	s->phase = PHASE_END;
+}
+
+/* No interface has a socket, which is -1 and not the 0 of fresh memory. */
+static inline void supervisor_no_sockets(struct supervisor *s)
+{
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
+		s->input[i].ipv4_udp = s->input[i].vlan = s->input[i].foreign = -1;
+		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
+			s->input[i].sock[k] = s->output[i].sock[k] = -1;
+	}
+}
+
+/* Its socket for that worker, -1 for none. */
+static inline int egress_socket_socket(const struct opened_egress_socket *o, unsigned worker)
+{
+	const uint64_t bit = 1ull << worker;
+
+	if (!o->incarnation || !(o->as.worker_mask & bit))
+		return -1;
+	return o->sock[__builtin_popcountll(o->as.worker_mask & (bit - 1))];
+}
+
+#endif

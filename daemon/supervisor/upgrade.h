@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* upgrade.h - go over to the binary on disk without losing a datagram */
+#ifndef DAEMON_SUPERVISOR_UPGRADE_H
+#define DAEMON_SUPERVISOR_UPGRADE_H
+
+#include <stdint.h>
+
+struct supervisor;
+
+/* Nothing is under way; s->exe: the path that we were started from. */
+void upgrade_init(struct supervisor *s);
+/* Begin; how it goes is logged and told to control.  Return: 0; -EBUSY: one is under way. */
+int upgrade_begin(struct supervisor *s);
+/* The checker has exited. */
+void upgrade_checked(struct supervisor *s);
+/* Whatever is next.  Return: when it is to be called again, or UINT64_MAX. */
+uint64_t upgrade_advance(struct supervisor *s, uint64_t now_ns);
+/* The daemon ends, or the supervisor does: nothing is to be upgraded any more. */
+void upgrade_abandon(struct supervisor *s);
+/* After the exec: the workers are to be rolled. */
+void upgrade_resumed(struct supervisor *s);
+
+#endif
