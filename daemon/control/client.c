@@ -60,8 +60,7 @@ void control_clients_fini(struct control_clients *cs)
 /* Ready to be closed: everything that will be said has been said. */
 static bool client_finished(const struct client *cl)
 {
-	return (cl->closing || (cl->eof && !cl->lines_left)) && !cl->draining && !cl->n_answers &&
-	       !client_out_pending(cl);
+	return cl->state == CLIENT_CLOSING && !cl->n_answers && !client_out_pending(cl);
 }
 
 /* After anything that may have changed a client.  It may be gone when this returns. */
@@ -74,32 +73,45 @@ static void client_settle(struct control_clients *cs, struct client *cl, uint64_
 }
 
 /*
- * A new one needs the place: has somebody been silent for long?  A second without
- * VersionCheck is long; so that whoever opens connections and says nothing does not
- * keep others out.
+ * How much longer than it may a client keeps a place that another one needs; negative: it may
+ * keep it.  Connections without VersionCheck, and refused ones, have a second only, so that
+ * silent connections do not keep others out.
  */
+static int64_t silent_beyond_ns(const struct client *cl, uint64_t now_ns)
+{
+	const uint64_t limit_ns =
+		cl->state == CLIENT_OPEN ? CLIENT_IDLE_EVICT_NS : CLIENT_MUTE_EVICT_NS;
+	uint64_t since_ns = cl->connected_ns;
+
+	if (cl->state == CLIENT_OPEN)
+		since_ns = cl->active_ns;
+	else if (cl->state == CLIENT_DRAINING)
+		since_ns = cl->drain_ns;
+	return (int64_t)(now_ns - since_ns - limit_ns);
+}
+
+/* A new client needs the place of the one that is beyond its limit most.  Return: was there one? */
 static bool evict_idle(struct control_clients *cs, bool read_only, uint64_t now_ns)
 {
 	struct client *oldest = NULL;
-	uint64_t most_ns = 0;
+	int64_t most_ns = 0;
 
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *cl = cs->place[i];
-		uint64_t over_ns, limit_ns;
+		int64_t over_ns;
 
 		if (!cl || cl->read_only != read_only || cl->n_answers || client_out_pending(cl))
 			continue;
-		limit_ns = cl->hello ? CLIENT_IDLE_EVICT_NS : CLIENT_MUTE_EVICT_NS;
-		over_ns = now_ns - (cl->hello ? cl->active_ns : cl->connected_ns);
-		if (over_ns < limit_ns || over_ns - limit_ns < most_ns)
+		over_ns = silent_beyond_ns(cl, now_ns);
+		if (over_ns < most_ns)
 			continue;
 		oldest = cl;
-		most_ns = over_ns - limit_ns;
+		most_ns = over_ns;
 	}
 	if (!oldest)
 		return false;
-	control_clients_refuse(cs, oldest, RPC_LIMIT, "",
-			       "silent for long, and another client needs the place", now_ns);
+	client_refuse(cs, oldest, RPC_LIMIT, "",
+		      "silent for long, and another client needs the place", now_ns);
 	(void)client_flush(cs, oldest, now_ns);
 	client_close(cs, oldest);
 	return true;
@@ -170,17 +182,17 @@ void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t e
 		client_close(cs, cl);
 		return;
 	}
-	if (cl->draining && events & EPOLLIN && !client_discard(cl)) {
+	if (cl->state == CLIENT_DRAINING && events & EPOLLIN && !client_discard(cl)) {
 		client_close(cs, cl);
 		return;
 	}
-	if ((events & EPOLLIN || cl->hup) && !cl->eof && !cl->closing && !cl->lines_left &&
+	if ((events & EPOLLIN || cl->hup) && client_listens(cl) && !client_has_line(cl) &&
 	    !client_read(cs, cl, now_ns)) {
 		client_close(cs, cl);
 		return;
 	}
 	/* Nobody is there to wait for the answers. */
-	if (cl->hup && (cl->eof || cl->closing) && !cl->lines_left)
+	if (cl->hup && !client_listens(cl))
 		client_close(cs, cl);
 	else
 		client_watch(cs, cl);
@@ -196,7 +208,7 @@ bool control_clients_work(struct control_clients *cs, uint64_t now_ns)
 		const unsigned place = (first + i) % CLIENTS_MAX;
 		struct client *cl = cs->place[place];
 
-		if (!cl || (!cl->in_len && !cl->closing && !cl->eof))
+		if (!cl || (!cl->in_len && client_listens(cl)))
 			continue;
 		if (cl->in_len) {
 			if (cs->clock() < end_ns)
@@ -215,7 +227,7 @@ static void refuse_late(struct control_clients *cs, struct client *cl, const cha
 
 	snprintf(why, sizeof(why), "%s did not come within %llu seconds", what,
 		 (unsigned long long)(limit_ns / NS_PER_S));
-	control_clients_refuse(cs, cl, RPC_LIMIT, "", why, now_ns);
+	client_refuse(cs, cl, RPC_LIMIT, "", why, now_ns);
 }
 
 void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
@@ -225,7 +237,7 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 
 		if (!cl)
 			continue;
-		if (cl->hup && !cl->lines_left) {
+		if (cl->hup && !client_has_line(cl)) {
 			client_close(cs, cl);
 			continue;
 		}
@@ -237,11 +249,12 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 		}
 		if (cl->upload.text && now_ns - cl->upload.at_ns > CLIENT_UPLOAD_NS)
 			client_upload_drop(cs, cl);
-		if (cl->draining && now_ns - cl->drain_ns > CLIENT_DRAIN_NS)
-			cl->draining = false;
-		if (!cl->closing && !cl->hello && now_ns - cl->connected_ns > CLIENT_HELLO_NS)
+		if (cl->state == CLIENT_DRAINING && now_ns - cl->drain_ns > CLIENT_DRAIN_NS)
+			cl->state = CLIENT_CLOSING;
+		if (cl->state == CLIENT_GREETING && now_ns - cl->connected_ns > CLIENT_HELLO_NS)
 			refuse_late(cs, cl, "VersionCheck", CLIENT_HELLO_NS, now_ns);
-		else if (!cl->closing && cl->half_ns && now_ns - cl->half_ns > CLIENT_HALF_LINE_NS)
+		else if (client_listens(cl) && cl->half_ns &&
+			 now_ns - cl->half_ns > CLIENT_HALF_LINE_NS)
 			refuse_late(cs, cl, "the rest of a line", CLIENT_HALF_LINE_NS, now_ns);
 		client_settle(cs, cl, now_ns);
 	}

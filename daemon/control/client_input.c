@@ -13,7 +13,7 @@
 /* It may go on sending for a while; what it sends is not looked at. */
 static void client_drain(struct client *cl, uint64_t now_ns)
 {
-	cl->draining = true;
+	cl->state = CLIENT_DRAINING;
 	cl->drain_ns = now_ns;
 }
 
@@ -29,8 +29,8 @@ static void bound_input(struct control_clients *cs, uint64_t now_ns)
 			if (cl && (!worst || cl->in_len > worst->in_len))
 				worst = cl;
 		}
-		control_clients_refuse(cs, worst, RPC_LIMIT, "",
-				       "too much unfinished input over all clients", now_ns);
+		client_refuse(cs, worst, RPC_LIMIT, "",
+			      "too much unfinished input over all clients", now_ns);
 		client_drain(worst, now_ns);
 	}
 }
@@ -48,6 +48,16 @@ bool client_discard(struct client *cl)
 		shutdown(cl->fd, SHUT_WR);
 	n = recvmsg(cl->fd, &msg, MSG_DONTWAIT);
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* Length of the line that starts at @from, or -1 when it is not complete. */
+static ssize_t line_at(struct client *cl, size_t from)
+{
+	size_t start = from > cl->scanned ? from : cl->scanned;
+	char *nl = start < cl->in_len ? memchr(cl->in + start, '\n', cl->in_len - start) : NULL;
+
+	cl->scanned = nl ? start : cl->in_len;
+	return nl ? nl - (cl->in + from) : -1;
 }
 
 /* Return: false when the client is lost. */
@@ -71,25 +81,15 @@ bool client_read(struct control_clients *cs, struct client *cl, uint64_t now_ns)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (n == 0) {
-		cl->eof = true;
+		client_end(cl);
 		return true;
 	}
 	cl->active_ns = now_ns;
 	cl->in_len += (size_t)n;
 	cs->in_total += (size_t)n;
-	cl->lines_left = memchr(cl->in + cl->in_len - n, '\n', (size_t)n) != NULL;
+	(void)line_at(cl, 0);
 	bound_input(cs, now_ns);
 	return true;
-}
-
-/* Length of the line that starts at @from, or -1 when it is not complete. */
-static ssize_t line_at(struct client *cl, size_t from)
-{
-	size_t start = from > cl->scanned ? from : cl->scanned;
-	char *nl = start < cl->in_len ? memchr(cl->in + start, '\n', cl->in_len - start) : NULL;
-
-	cl->scanned = nl ? start : cl->in_len;
-	return nl ? nl - (cl->in + from) : -1;
 }
 
 static void drop_input(struct control_clients *cs, struct client *cl, size_t n)
@@ -117,28 +117,24 @@ bool client_lines(struct control_clients *cs, struct client *cl, uint64_t now_ns
 	size_t used = 0;
 	ssize_t len;
 
-	for (int i = 0; i < CLIENT_LINES_PER_TURN; i++) {
+	for (int i = 0; i < CLIENT_LINES_PER_TURN && client_listens(cl); i++) {
 		if (!can_answer(cl) || cs->clock() >= end_ns)
 			break;
 		len = line_at(cl, used);
 		if (len < 0 || (size_t)len > REQUEST_LINE_MAX)
 			break;
 		cs->line(cs->ctx, cl, cl->in + used, (size_t)len);
-		if (cl->closing)
-			break;
 		used += (size_t)len + 1;
 	}
-	if (cl->closing)
-		used = cl->in_len;
+	if (!client_listens(cl)) {
+		drop_input(cs, cl, cl->in_len);
+		return false;
+	}
 	if (used)
 		drop_input(cs, cl, used);
-	if (cl->closing)
-		return false;
 	len = line_at(cl, 0);
-	cl->lines_left = len >= 0;
 	if ((len < 0 ? cl->in_len : (size_t)len) > REQUEST_LINE_MAX) {
-		control_clients_refuse(cs, cl, RPC_LIMIT, "", "the line is longer than 1 MiB",
-				       now_ns);
+		client_refuse(cs, cl, RPC_LIMIT, "", "the line is longer than 1 MiB", now_ns);
 		client_drain(cl, now_ns);
 		return false;
 	}
@@ -146,5 +142,5 @@ bool client_lines(struct control_clients *cs, struct client *cl, uint64_t now_ns
 		cl->half_ns = 0;
 	else if (!cl->half_ns)
 		cl->half_ns = now_ns;
-	return cl->lines_left && can_answer(cl);
+	return client_has_line(cl) && can_answer(cl);
 }

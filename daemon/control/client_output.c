@@ -28,9 +28,9 @@ void client_watch(struct control_clients *cs, struct client *cl)
 
 	if (client_out_pending(cl))
 		want = EPOLLOUT;
-	else if (cl->draining)
+	else if (cl->state == CLIENT_DRAINING)
 		want = EPOLLIN;
-	else if (!cl->closing && !cl->eof && !cl->lines_left && cl->n_answers < CLIENT_ANSWERS_MAX)
+	else if (client_listens(cl) && !client_has_line(cl) && cl->n_answers < CLIENT_ANSWERS_MAX)
 		want = EPOLLIN;
 	if (want != cl->events) {
 		struct epoll_event ev = {.events = want, .data.u64 = client_event_data(cl)};
@@ -147,10 +147,10 @@ void client_answer_finish(struct control_clients *cs, struct client_answer *a, c
 	}
 	answer_done(cs, a, text);
 	if (!fits)
-		control_clients_refuse(cs, cl, RPC_LIMIT, "",
-				       "the answer is longer than the output that may wait for "
-				       "clients",
-				       now_ns);
+		client_refuse(cs, cl, RPC_LIMIT, "",
+			      "the answer is longer than the output that may wait for "
+			      "clients",
+			      now_ns);
 	/* A client that is lost is closed by the next event or sweep, not under our caller. */
 	if (!client_flush(cs, cl, now_ns))
 		cl->hup = true;
@@ -165,23 +165,29 @@ char *client_refusal(int code, const char *field, const char *reason)
 	return response_error(NULL, code, &c);
 }
 
-void control_clients_refuse(struct control_clients *cs, struct client *cl, int code,
-			    const char *field, const char *reason, uint64_t now_ns)
+void client_greeted(struct client *cl)
+{
+	if (cl->state == CLIENT_GREETING)
+		cl->state = CLIENT_OPEN;
+}
+
+void client_end(struct client *cl)
+{
+	if (client_listens(cl))
+		cl->state = CLIENT_CLOSING;
+}
+
+void client_refuse(struct control_clients *cs, struct client *cl, int code, const char *field,
+		   const char *reason, uint64_t now_ns)
 {
 	struct client_answer *a = client_answer_new(cl);
 
 	cs->closed++;
-	cl->lines_left = false;
 	if (a)
 		answer_done(cs, a, client_refusal(code, field, reason));
-	cl->closing = true;
+	client_end(cl);
 	cs->in_total -= cl->in_len;
 	cl->in_len = 0;
 	cl->scanned = 0;
 	cl->half_ns = 0;
-}
-
-void control_clients_end(struct client *cl)
-{
-	cl->closing = true;
 }

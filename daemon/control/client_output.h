@@ -27,11 +27,14 @@ bool client_answer_held(const struct client_answer *a);
 /*
  * An error without a request, then the end: no byte of its input counts any more.
  */
-void control_clients_refuse(struct control_clients *cs, struct client *cl, int code,
-			    const char *field, const char *reason, uint64_t now_ns);
+void client_refuse(struct control_clients *cs, struct client *cl, int code, const char *field,
+		   const char *reason, uint64_t now_ns);
+
+/* VersionCheck has succeeded. */
+void client_greeted(struct client *cl);
 
 /* Close as soon as the answers so far are out. */
-void control_clients_end(struct client *cl);
+void client_end(struct client *cl);
 
 /* --- for client.c and client_input.c --- */
 

@@ -67,17 +67,26 @@ struct client_upload {
 	uint64_t at_ns;
 };
 
+/*
+ *   GREETING -- VersionCheck --> OPEN
+ *       |                         |
+ *       '------------+------------'
+ *                    |--- refused while it sends ------------> DRAINING
+ *                    |                                             | CLIENT_DRAIN_NS
+ *                    '--- refused, told to end, end of file --> CLOSING
+ *
+ * Lines are handled in GREETING and OPEN only.  Input that comes in DRAINING is discarded: a
+ * client whose write fails would not read why it was refused.  In CLOSING nothing is read;
+ * the connection is closed when all answers are out.
+ */
+enum client_state { CLIENT_GREETING, CLIENT_OPEN, CLIENT_DRAINING, CLIENT_CLOSING };
+
 /**
  * struct client - one connection
  * @serial:    tells two users of the same place apart
- * @hello:     VersionCheck has succeeded
- * @closing:   no more input; closed when the answers are out
- * @draining:  it was told to stop in the middle of sending; what still comes is thrown
- *             away for a while, so that its write does not fail before it reads why
- * @eof:       the client sends no more
  * @hup:       nobody reads our answers; changes that were sent are still carried out
- * @lines_left: complete lines are buffered; nothing more is read before they are handled
- * @in:        bytes not yet handled; no line ends before @scanned
+ * @in:        bytes not yet handled; no line ends before @scanned, which is @in_len when no
+ *             complete line is buffered
  * @half_ns:   since when an incomplete line is all there is, 0: it is not so
  * @out:       the answer that is on its way, or NULL
  * @held:      bytes of finished answers behind it
@@ -87,13 +96,9 @@ struct client {
 	int fd;
 	unsigned place;
 	uint32_t serial;
+	enum client_state state;
 	bool read_only;
-	bool hello;
-	bool closing;
-	bool draining;
-	bool eof;
 	bool hup;
-	bool lines_left;
 	uint32_t events;
 	char *in;
 	size_t in_len, in_cap, scanned;
@@ -104,6 +109,18 @@ struct client {
 	unsigned n_answers;
 	uint64_t connected_ns, active_ns, half_ns, stall_ns, drain_ns;
 };
+
+/* Are its lines handled? */
+static inline bool client_listens(const struct client *cl)
+{
+	return cl->state == CLIENT_GREETING || cl->state == CLIENT_OPEN;
+}
+
+/* Is a complete line buffered?  Nothing more is read before it is handled. */
+static inline bool client_has_line(const struct client *cl)
+{
+	return cl->scanned < cl->in_len;
+}
 
 /* CLOCK_MONOTONIC, while a turn lasts. */
 typedef uint64_t client_clock_fn(void);

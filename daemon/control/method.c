@@ -131,10 +131,10 @@ static void method_version_check(struct call *call)
 		refuse(call, RPC_VERSION_MISMATCH, "params.version",
 		       "the client speaks version %s, this mcrd speaks version %s", theirs,
 		       PROTOCOL_VERSION);
-		control_clients_end(call->client);
+		client_end(call->client);
 		return;
 	}
-	call->client->hello = true;
+	client_greeted(call->client);
 	result = cJSON_CreateObject();
 	cJSON_AddStringToObject(result, "version", PROTOCOL_VERSION);
 	cJSON_AddStringToObject(result, "server", mcr_version);
@@ -423,7 +423,7 @@ static_assert(sizeof(methods) / sizeof(methods[0]) == METHODS, "a function each"
 
 static void dispatch(struct call *call, int error, const struct complaint *cpl)
 {
-	bool first = !call->client->hello;
+	const bool first = call->client->state == CLIENT_GREETING;
 
 	if (error) {
 		refuse_as(call, error, cpl);
@@ -443,7 +443,7 @@ static void dispatch(struct call *call, int error, const struct complaint *cpl)
 	}
 	/* One that does not begin as the protocol says is not listened to any longer. */
 	if (first)
-		control_clients_end(call->client);
+		client_end(call->client);
 }
 
 void control_method_line(void *ctx, struct client *cl, const char *line, size_t len)
@@ -454,7 +454,7 @@ void control_method_line(void *ctx, struct client *cl, const char *line, size_t 
 
 	call.answer = client_answer_new(cl);
 	if (!call.answer) {
-		control_clients_end(cl);
+		client_end(cl);
 		return;
 	}
 	error = request_parse(line, len, &call.req, &cpl);

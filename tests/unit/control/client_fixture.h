@@ -66,7 +66,7 @@ static inline void on_line(void *ctx, struct client *cl, const char *line, size_
 	bench_clock_ns += b->line_ns;
 	b->last_len = len;
 	snprintf(b->last, sizeof(b->last), "%.*s", (int)(len > 40 ? 40 : len), line);
-	cl->hello = true;
+	client_greeted(cl);
 	if (b->hold) {
 		b->held[b->n_held++] = a;
 		return;
