@@ -155,7 +155,7 @@ int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint
 	cl->connected_ns = now_ns;
 	cl->active_ns = now_ns;
 	cl->events = EPOLLIN;
-	ev.data.u64 = client_event_data(cl);
+	ev.data.u64 = epoll_key_of_client(place, cl->serial).word;
 	if (epoll_ctl(cs->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		ret = -errno;
 		free(cl);
@@ -167,14 +167,13 @@ int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint
 	return 0;
 }
 
-void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t events,
+void control_clients_event(struct control_clients *cs, union epoll_key key, uint32_t events,
 			   uint64_t now_ns)
 {
-	unsigned place = (unsigned)(data >> 32) & 0xffff;
-	struct client *cl = place < CLIENTS_MAX ? cs->place[place] : NULL;
+	struct client *cl = key.place < CLIENTS_MAX ? cs->place[key.place] : NULL;
 
 	/* An event of one that was closed earlier in the same turn. */
-	if (!cl || cl->serial != (uint32_t)data)
+	if (!cl || cl->serial != key.serial)
 		return;
 	if (events & (EPOLLHUP | EPOLLERR))
 		cl->hup = true;

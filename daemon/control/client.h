@@ -11,6 +11,7 @@
 #define DAEMON_CONTROL_CLIENT_H
 
 #include "daemon/control/client_state.h"
+#include "daemon/control/epoll_key.h"
 
 void control_clients_init(struct control_clients *cs, int epoll, client_line_fn *line,
 			  client_clock_fn *clock, void *ctx);
@@ -25,8 +26,8 @@ void control_clients_fini(struct control_clients *cs);
  */
 int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint64_t now_ns);
 
-/* @data: as client_event_data() made it */
-void control_clients_event(struct control_clients *cs, uint64_t data, uint32_t events,
+/* @key: of SOURCE_CLIENT */
+void control_clients_event(struct control_clients *cs, union epoll_key key, uint32_t events,
 			   uint64_t now_ns);
 
 /**

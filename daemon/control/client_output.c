@@ -10,15 +10,11 @@
 
 #include "core/base/complaint.h"
 #include "core/text/request.h"
+#include "daemon/control/epoll_key.h"
 
 size_t client_out_pending(const struct client *cl)
 {
 	return cl->out_len - cl->out_off;
-}
-
-uint64_t client_event_data(const struct client *cl)
-{
-	return CLIENT_EVENT_FLAG | (uint64_t)cl->place << 32 | cl->serial;
 }
 
 /* Watch for what can be done: output first, input only when there is room for answers. */
@@ -33,7 +29,9 @@ void client_watch(struct control_clients *cs, struct client *cl)
 	else if (client_listens(cl) && !client_has_line(cl) && cl->n_answers < CLIENT_ANSWERS_MAX)
 		want = EPOLLIN;
 	if (want != cl->events) {
-		struct epoll_event ev = {.events = want, .data.u64 = client_event_data(cl)};
+		struct epoll_event ev = {.events = want,
+					 .data.u64 =
+						 epoll_key_of_client(cl->place, cl->serial).word};
 
 		if (epoll_ctl(cs->epoll, EPOLL_CTL_MOD, cl->fd, &ev) == 0)
 			cl->events = want;

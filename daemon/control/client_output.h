@@ -19,8 +19,8 @@ void client_answer_finish(struct control_clients *cs, struct client_answer *a, c
 			  uint64_t now_ns);
 
 /*
- * Has its client still to take what there is for it?  A long answer is made only when it
- * has, so that answers which wait for a slow client take no memory.
+ * Must its client take other output first?  A long answer is not made before that, so that
+ * answers which wait for a slow client take no memory.
  */
 bool client_answer_held(const struct client_answer *a);
 
@@ -37,9 +37,6 @@ void client_greeted(struct client *cl);
 void client_end(struct client *cl);
 
 /* --- for client.c and client_input.c --- */
-
-/* Says in an event of epoll which client it is about. */
-uint64_t client_event_data(const struct client *cl);
 
 /* Bytes that wait for the client to take them. */
 size_t client_out_pending(const struct client *cl);

@@ -39,9 +39,6 @@
 #define CLIENT_UPLOAD_NS      (30 * NS_PER_S)  /* from one piece to the next, or to its use */
 #define CLIENTS_TURN_NS       (20 * NS_PER_MS) /* after that no other line is begun */
 
-/* In the epoll data of clients; others leave it clear. */
-#define CLIENT_EVENT_FLAG (1ull << 63)
-
 struct client;
 struct complaint;
 struct control_clients;
@@ -130,7 +127,7 @@ typedef void client_line_fn(void *ctx, struct client *cl, const char *line, size
 
 /**
  * struct control_clients - all connections
- * @epoll:    where they are watched, with client_event_data() as data
+ * @epoll:    where they are watched, with a union epoll_key as data
  * @in_total: bytes buffered; @out_total likewise
  * @upload_total: bytes of all uploads
  * @next_place: where the next turn begins, so that a turn cut short disadvantages nobody

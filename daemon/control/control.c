@@ -29,6 +29,7 @@
 #include "daemon/control/client.h"
 #include "daemon/control/config.h"
 #include "daemon/control/drift.h"
+#include "daemon/control/epoll_key.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/method.h"
 #include "daemon/control/netif.h"
@@ -57,16 +58,6 @@
 #define VERIFY_MANY    2000
 #define VERIFY_MANY_NS (5 * NS_PER_S)
 
-/* Values of epoll data of what is not a client. */
-enum source {
-	SOURCE_CHANNEL,
-	SOURCE_NETLINK,
-	SOURCE_ROUTES,
-	SOURCE_APPLIED,
-	SOURCE_CONTROL,
-	SOURCE_STATUS
-};
-
 static void parse_arguments(struct process *p, int argc, char **argv)
 {
 	static const char workers[] = "--workers=", interface[] = "--interface=";
@@ -86,9 +77,9 @@ static void parse_arguments(struct process *p, int argc, char **argv)
 
 /* --- phases --- */
 
-static void watch(const struct control *c, int fd, uint64_t source)
+static void watch(const struct control *c, int fd, enum epoll_source source)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = source};
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = epoll_key_of(source).word};
 
 	if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
 		die(FAC_CONTROL_SOCKET, "epoll_ctl: %s", strerror(errno));
@@ -100,7 +91,8 @@ static void watch_listeners(struct process *p, bool on)
 		if (p->listener[i] < 0)
 			continue;
 		if (on)
-			watch(p->c, p->listener[i], SOURCE_CONTROL + i);
+			watch(p->c, p->listener[i],
+			      i ? SOURCE_STATUS_LISTENER : SOURCE_CONTROL_LISTENER);
 		else
 			epoll_ctl(p->c->epoll, EPOLL_CTL_DEL, p->listener[i], NULL);
 	}
@@ -327,13 +319,13 @@ static void netlink_event(struct process *p)
 
 static void take_event(struct process *p, const struct epoll_event *ev, uint64_t now_ns)
 {
+	const union epoll_key key = {.word = ev->data.u64};
 	uint64_t count;
 
-	if (ev->data.u64 & CLIENT_EVENT_FLAG) {
-		control_clients_event(&p->c->clients, ev->data.u64, ev->events, now_ns);
-		return;
-	}
-	switch ((enum source)ev->data.u64) {
+	switch ((enum epoll_source)key.source) {
+	case SOURCE_CLIENT:
+		control_clients_event(&p->c->clients, key, ev->events, now_ns);
+		break;
 	case SOURCE_CHANNEL:
 		channel_event(p);
 		break;
@@ -349,9 +341,9 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 			die(FAC_RULE_DISPATCH, "eventfd: %s", strerror(errno));
 		p->check_ns = 0;
 		break;
-	case SOURCE_CONTROL:
-	case SOURCE_STATUS:
-		accept_clients(p, ev->data.u64 == SOURCE_STATUS, now_ns);
+	case SOURCE_CONTROL_LISTENER:
+	case SOURCE_STATUS_LISTENER:
+		accept_clients(p, key.source == SOURCE_STATUS_LISTENER, now_ns);
 		break;
 	}
 }
@@ -420,7 +412,7 @@ static void watch_channel(struct process *p)
 {
 	bool out = control_super_wants_write(&p->c->super);
 	struct epoll_event ev = {.events = EPOLLIN | (out ? EPOLLOUT : 0),
-				 .data.u64 = SOURCE_CHANNEL};
+				 .data.u64 = epoll_key_of(SOURCE_CHANNEL).word};
 
 	if (out == p->channel_out)
 		return;

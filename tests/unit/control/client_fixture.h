@@ -132,7 +132,8 @@ static inline bool turn(struct fixture *b)
 	int n = epoll_wait(b->epoll, ev, 256, 0);
 
 	for (int i = 0; i < n; i++)
-		control_clients_event(&b->cs, ev[i].data.u64, ev[i].events, b->now);
+		control_clients_event(&b->cs, (union epoll_key){.word = ev[i].data.u64},
+				      ev[i].events, b->now);
 	return control_clients_work(&b->cs, b->now);
 }
 

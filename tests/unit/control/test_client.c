@@ -116,14 +116,14 @@ static void test_stale_event(void **state)
 	struct fixture *b = *state;
 	int fd = join(b), other;
 	struct client *cl = b->cs.place[0];
-	uint64_t data = CLIENT_EVENT_FLAG | (uint64_t)cl->place << 32 | cl->serial;
+	const union epoll_key key = epoll_key_of_client(cl->place, cl->serial);
 
 	close(fd);
 	turns(b, 2);
 	other = join(b);
 	assert_non_null(b->cs.place[0]);
-	control_clients_event(&b->cs, data, EPOLLHUP, b->now);
-	control_clients_event(&b->cs, CLIENT_EVENT_FLAG | 0xffffull << 32, EPOLLIN, b->now);
+	control_clients_event(&b->cs, key, EPOLLHUP, b->now);
+	control_clients_event(&b->cs, epoll_key_of_client(0xffff, 0), EPOLLIN, b->now);
 	assert_non_null(b->cs.place[0]);
 	assert_false(b->cs.place[0]->hup);
 	close(other);
