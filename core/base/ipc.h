@@ -21,7 +21,6 @@
 #define CORE_BASE_IPC_H
 
 #include <assert.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -109,9 +108,6 @@ enum buf_class { BUF_SMALL, BUF_JUMBO, BUF_SUPER, BUF_CLASSES };
 enum link_layer { LINK_ETHERNET, LINK_RAW_IP, LINK_LAYERS };
 
 #define IPC_BUSY_POLL_MAX_US 1000000u
-
-/* What is mapped by its receiver must not change once it has been checked (fcntl(2)). */
-#define IPC_SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
 /* Mask of workers 0..@workers-1. */
 static inline uint64_t worker_mask_all(unsigned workers)

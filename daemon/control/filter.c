@@ -10,6 +10,7 @@
 #include "core/rules/ruleset.h"
 #include "core/rules/steer.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
@@ -128,8 +129,8 @@ static int filter_file(const struct rec_iface *f, struct steer_want *wants, size
 		file.head.n = steer_filter_ipv4_udp(f->link, file.prog);
 	else
 		file.head.n = steer_filter(f->link, wants, n, file.prog, BPF_MAXINSNS, &exact);
-	return control_memfd("mcr-filter", &file,
-			     sizeof(file.head) + file.head.n * sizeof(file.prog[0]));
+	return memfd_sealed("mcr-filter", &file,
+			    sizeof(file.head) + file.head.n * sizeof(file.prog[0]));
 }
 
 static int send_filter(struct control *c, uint32_t slot, const struct steer_want *wants, size_t n)

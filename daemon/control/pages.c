@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
-#include "core/base/fdsize.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/state.h"
@@ -29,28 +29,19 @@
 #define SETTLE_PAUSES   16
 #define SETTLE_PAUSE_NS 50000 /* and the kernel's timer slack of 50 us */
 
-int control_stats_map(struct stats_page *p, int fd)
+int control_stats_map(struct stats_page *p, int fd, size_t size_bytes)
 {
-	const int64_t size = fd_size(fd);
-	void *mem;
-	int ret = 0;
+	const void *mem;
+	const int ret = memfd_map_page(fd, size_bytes, &mem);
 
-	if (size < 0) {
-		ret = (int)size;
-		goto out;
-	}
-	mem = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
-	if (mem == MAP_FAILED) {
-		ret = -errno;
-		goto out;
-	}
+	close(fd);
+	if (ret < 0)
+		return ret;
 	if (p->mem)
 		munmap((void *)(uintptr_t)p->mem, p->size_bytes);
 	p->mem = mem;
-	p->size_bytes = (size_t)size;
-out:
-	close(fd);
-	return ret;
+	p->size_bytes = size_bytes;
+	return 0;
 }
 
 int control_stats_worker(const struct control *c, unsigned w, struct worker_summary *out)

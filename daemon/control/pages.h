@@ -31,8 +31,11 @@ struct stats_totals {
 	uint64_t iface_not_ipv4_udp;
 };
 
-/* Map a page.  @fd: memfd, taken.  Return: 0 or negative errno. */
-int control_stats_map(struct stats_page *p, int fd);
+/*
+ * Map a page of @size_bytes.  @fd: taken.  Return: 0; -EPERM: its size is not sealed;
+ * -EBADMSG: it has another; a negative errno of mmap(2).
+ */
+int control_stats_map(struct stats_page *p, int fd, size_t size_bytes);
 
 /*
  * Return: 0 or -EBADMSG; @out is zeroed then.  The socket_queue of an interface is the sum

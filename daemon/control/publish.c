@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
@@ -59,7 +60,7 @@ int control_publish(struct control *c, uint64_t now_ns)
 	size = control_snapshot_build(c, generation, slot->hash, p->shares, &mem);
 	if (size < 0)
 		return (int)size;
-	fd = control_memfd("mcr-snapshot", mem, (size_t)size);
+	fd = memfd_sealed("mcr-snapshot", mem, (size_t)size);
 	free(mem);
 	if (fd < 0)
 		return fd;

@@ -3,15 +3,14 @@
 #include "daemon/control/snapshot.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/base/fdsize.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
+#include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/egress_socket.h"
 #include "daemon/control/iface.h"
@@ -158,38 +157,6 @@ ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
 	return (ssize_t)size;
 }
 
-static int write_all(int fd, const char *p, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-int control_memfd(const char *name, const void *mem, size_t size_bytes)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write_all(fd, mem, size_bytes);
-	if (ret == 0 && fcntl(fd, F_ADD_SEALS, IPC_SEALS | F_SEAL_SEAL) < 0)
-		ret = -errno;
-	if (ret < 0) {
-		close(fd);
-		return ret;
-	}
-	return fd;
-}
-
 /*
  * What the sockets were opened with, because the rules' workers must agree with it.
  * Pinning is kept as a mask of workers; their CPUs say the same.
@@ -303,18 +270,18 @@ static int restore(struct control *c, const void *mem, size_t size, uint64_t now
 
 int control_restore(struct control *c, int fd, uint64_t now_ns)
 {
-	const int64_t size = fd_size(fd);
-	void *mem;
+	const int64_t size = memfd_size(fd, MEMFD_ALL_SEALS);
+	const void *mem;
 	int ret;
 
 	if (size < 0)
 		return (int)size;
 	if (size < (int64_t)sizeof(struct snapshot_header) || (size_t)size > SNAPSHOT_MAX_BYTES)
 		return -EBADMSG;
-	mem = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
-	if (mem == MAP_FAILED)
-		return -errno;
+	ret = memfd_map(fd, (size_t)size, &mem);
+	if (ret < 0)
+		return ret;
 	ret = restore(c, mem, (size_t)size, now_ns);
-	munmap(mem, (size_t)size);
+	munmap((void *)(uintptr_t)mem, (size_t)size);
 	return ret;
 }

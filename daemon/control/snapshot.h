@@ -24,9 +24,6 @@ ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
 			       uint64_t hash[static MCR_MAX_WORKERS],
 			       uint16_t shares[static MCR_MAX_IFACES][MCR_MAX_WORKERS], void **mem);
 
-/* A sealed memfd with these bytes.  Return: descriptor or negative errno. */
-int control_memfd(const char *name, const void *mem, size_t size_bytes);
-
 /**
  * control_restore() - take rules, slots and generation from the last snapshot
  * @fd: sealed memfd, borrowed

@@ -7,12 +7,12 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "core/base/statpage.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/process.h"
@@ -30,19 +30,25 @@ static void keep_fd(int *place, int fd)
 /* @fd: taken */
 static void map_heartbeat(struct process *p, int fd)
 {
-	void *mem = mmap(NULL, sizeof(*p->heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	const int ret = memfd_map_shared(fd, sizeof(*p->heartbeat), 0, (void **)&p->heartbeat);
 
 	close(fd);
-	if (mem == MAP_FAILED)
-		die(FAC_SUPERVISOR, "cannot map the page of the heartbeat: %s", strerror(errno));
-	p->heartbeat = mem;
+	if (ret < 0)
+		die(FAC_SUPERVISOR, "cannot map the page of the heartbeat: %s", strerror(-ret));
+}
+
+/* @fd: taken */
+static void map_stats(struct stats_page *page, int fd, size_t size_bytes)
+{
+	const int ret = control_stats_map(page, fd, size_bytes);
+
+	if (ret < 0)
+		die(FAC_STATS, "cannot map a page of counters: %s", strerror(-ret));
 }
 
 /* @fd: taken */
 void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 {
-	struct stats_page *page = NULL;
-
 	switch ((enum passed_fd)as->what) {
 	case PASSED_CONTROL_LISTENER:
 		keep_fd(&p->listener[0], fd);
@@ -66,11 +72,11 @@ void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 		keep_fd(&p->applied, fd);
 		return;
 	case PASSED_WORKER_PAGE:
-		page = &p->c->stats.worker[as->index];
-		break;
+		map_stats(&p->c->stats.worker[as->index], fd, sizeof(struct worker_page));
+		return;
 	case PASSED_IFACE_PAGE:
-		page = &p->c->stats.iface;
-		break;
+		map_stats(&p->c->stats.iface, fd, sizeof(struct iface_page));
+		return;
 	case PASSED_HEARTBEAT:
 		map_heartbeat(p, fd);
 		return;
@@ -80,10 +86,7 @@ void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 	case PASSED_FDS:
 		break;
 	}
-	if (!page)
-		close(fd); /* not for us */
-	else if (control_stats_map(page, fd) < 0)
-		die(FAC_STATS, "cannot map a page of counters");
+	close(fd); /* not for us */
 }
 
 static void take_start(struct process *p, const struct ipc_start *start)

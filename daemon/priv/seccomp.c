@@ -19,7 +19,7 @@
  *   sendto    of a worker: on standard error, where that is a socket, to its other end
  *
  * There is no stat(2) by path, and none of a descriptor either beyond fstat(2) itself: the
- * newer call takes a path that the filter cannot look into.  See core/base/fdsize.h.
+ * newer call takes a path that the filter cannot look into.  See daemon/common/memfd.h.
  *
  * A call that is not on a child's list fails with EPERM rather than killing it: a
  * library that tries something better first (mremap() in realloc(), an ioctl() on

@@ -65,32 +65,6 @@ void child_init(struct child *c, unsigned index)
 		snprintf(c->name, sizeof(c->name), "worker %u", index);
 }
 
-int child_memfd(const char *name, size_t size)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)size) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
-	return fd;
-}
-
-int child_reader_fd(int fd)
-{
-	char path[32];
-	int ret;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	ret = open(path, O_RDONLY | O_CLOEXEC);
-	return ret < 0 ? -errno : ret;
-}
-
 void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable)
 {
 	struct epoll_event ev = {.events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),

@@ -30,9 +30,5 @@ uint64_t child_timers(struct supervisor *s, uint64_t now_ns);
 int child_resume(struct supervisor *s, struct child *c);
 /* Watch the channel for reading, for room, both or neither. */
 void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable);
-/* @size bytes of zeroed memory whose size is sealed.  Return: descriptor or negative errno. */
-int child_memfd(const char *name, size_t size);
-/* The same memory, for a reader.  Return: descriptor or negative errno. */
-int child_reader_fd(int fd);
 
 #endif

@@ -20,6 +20,7 @@
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/budget.h"
@@ -70,7 +71,7 @@ static void pass_and_close(struct supervisor *s, enum passed_fd what, unsigned i
 
 void control_give_page(struct supervisor *s, unsigned worker)
 {
-	pass_and_close(s, PASSED_WORKER_PAGE, worker, child_reader_fd(s->worker[worker].page_fd));
+	pass_and_close(s, PASSED_WORKER_PAGE, worker, memfd_reader(s->worker[worker].page_fd));
 }
 
 void control_worker_state(struct supervisor *s, unsigned worker)
@@ -119,7 +120,7 @@ void control_begin(struct supervisor *s)
 		lseek(s->config_fd, 0, SEEK_SET);
 		pass(s, PASSED_CONFIG, 0, s->config_fd);
 	}
-	pass_and_close(s, PASSED_IFACE_PAGE, 0, child_reader_fd(s->iface_page_fd));
+	pass_and_close(s, PASSED_IFACE_PAGE, 0, memfd_reader(s->iface_page_fd));
 	pass(s, PASSED_APPLIED, 0, s->applied);
 	pass(s, PASSED_SNAPSHOT, 0, s->snapshot_fd);
 	for (unsigned i = 0; i < s->workers; i++)

@@ -31,6 +31,7 @@
 #include "core/relay/arena.h"
 #include "core/relay/limiter.h"
 #include "core/rules/snapshot.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/version.h"
 #include "daemon/supervisor/handover_field.h"
 #include "daemon/supervisor/membership.h"
@@ -141,12 +142,10 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 static bool snapshot_is_valid(const struct saved_head *head, int fd)
 {
 	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_PUBLISH, .has_fd = 1}, out;
-	struct stat st;
 
 	m.publish = head->snapshot;
-	return fd < 0 ||
-	       (fstat(fd, &st) == 0 && (uint64_t)st.st_size == head->snapshot.size_bytes &&
-		ipc_parse(&m, sizeof(m), 1, IPC_FROM_CONTROL, &out) == 0);
+	return fd < 0 || (memfd_size(fd, MEMFD_ALL_SEALS) == (int64_t)head->snapshot.size_bytes &&
+			  ipc_parse(&m, sizeof(m), 1, IPC_FROM_CONTROL, &out) == 0);
 }
 
 static void restore_head(struct supervisor *s, struct state_reader *r, struct saved_head *head)
@@ -467,25 +466,14 @@ static void restore_egress_socket(struct supervisor *s, struct state_reader *r)
 
 /* --- all of it --- */
 
+/* The program that follows inherits it. */
 static int seal_state(const struct state_writer *w)
 {
-	int fd = memfd_create("mcr-supervisor-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	size_t done = 0;
+	const int fd = memfd_sealed("mcr-supervisor-state", w->mem, w->len);
 	int ret;
 
-	if (fd < 0)
-		return -errno;
-	while (done < w->len) {
-		ssize_t n = write(fd, w->mem + done, w->len - done);
-
-		if (n < 0 && errno != EINTR)
-			goto failed;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	if (fcntl(fd, F_ADD_SEALS, IPC_SEALS) < 0 || fcntl(fd, F_SETFD, 0) < 0)
-		goto failed;
-	return fd;
-failed:
+	if (fd < 0 || fcntl(fd, F_SETFD, 0) == 0)
+		return fd;
 	ret = -errno;
 	close(fd);
 	return ret;
@@ -543,14 +531,12 @@ static void restore_all(struct supervisor *s, struct state_reader *r)
 
 static int map_pages(struct supervisor *s)
 {
-	int ret = 0;
+	int ret = memfd_map_shared(s->iface_page_fd, sizeof(*s->iface_page), 0,
+				   (void **)&s->iface_page);
 
-	s->iface_page = mmap(NULL, sizeof(*s->iface_page), PROT_READ | PROT_WRITE, MAP_SHARED,
-			     s->iface_page_fd, 0);
-	s->heartbeat = mmap(NULL, sizeof(*s->heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED,
-			    s->heartbeat_fd, 0);
-	if (s->iface_page == MAP_FAILED || s->heartbeat == MAP_FAILED)
-		return -errno;
+	if (ret == 0)
+		ret = memfd_map_shared(s->heartbeat_fd, sizeof(*s->heartbeat), 0,
+				       (void **)&s->heartbeat);
 	for (unsigned i = 0; i < s->workers && ret == 0; i++)
 		ret = worker_map_page(&s->worker[i]);
 	return ret;
@@ -558,31 +544,30 @@ static int map_pages(struct supervisor *s)
 
 int state_restore(struct supervisor *s, int fd)
 {
+	const int64_t size = memfd_size(fd, MEMFD_ALL_SEALS);
 	struct state_reader r = {0};
-	struct stat st;
-	void *mem = MAP_FAILED;
-	int ret = 0;
+	const void *mem = NULL;
+	int ret;
 
-	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX ||
-	    (fcntl(fd, F_GET_SEALS) & IPC_SEALS) != IPC_SEALS || fstat(fd, &st) < 0 ||
-	    st.st_size <= 0 || st.st_size > STATE_MAX_BYTES)
+	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX || size <= 0 ||
+	    size > STATE_MAX_BYTES)
 		return -EBADMSG;
-	mem = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	ret = memfd_map(fd, (size_t)size, &mem);
 	r.claimed = calloc(1, STATE_FD_MAX / 8);
-	if (mem == MAP_FAILED || !r.claimed) {
-		ret = -ENOMEM;
+	if (ret < 0 || !r.claimed) {
+		ret = ret < 0 ? ret : -ENOMEM;
 		goto out;
 	}
 	r.at = mem;
-	r.left = (size_t)st.st_size;
+	r.left = (size_t)size;
 	r.claimed[fd / 8] |= (uint8_t)(1u << fd % 8); /* closed below, so no field's */
 	restore_all(s, &r);
 	ret = r.error;
 	if (ret == 0)
 		ret = map_pages(s);
 out:
-	if (mem != MAP_FAILED)
-		munmap(mem, (size_t)st.st_size);
+	if (mem)
+		munmap((void *)(uintptr_t)mem, (size_t)size);
 	free(r.claimed);
 	close(fd);
 	return ret;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/common/memfd.h"
+
 void state_put(struct state_writer *w, const void *from, size_t len)
 {
 	size_t cap = w->cap ? w->cap : 65536;
@@ -73,11 +75,9 @@ static bool is_socket(int fd, int domain, int type)
 
 static bool is_memory(int fd, size_t size_bytes)
 {
-	const int seals = fcntl(fd, F_GET_SEALS), want = F_SEAL_SHRINK | F_SEAL_GROW;
-	struct stat st;
+	const int64_t size = memfd_size(fd, MEMFD_SHARED_SEALS);
 
-	return seals >= 0 && (seals & want) == want && fstat(fd, &st) == 0 &&
-	       (!size_bytes || (size_t)st.st_size == size_bytes);
+	return size >= 0 && (!size_bytes || (size_t)size == size_bytes);
 }
 
 static bool is_kind(int fd, enum state_fd kind, size_t size_bytes)

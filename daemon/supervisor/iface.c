@@ -15,12 +15,10 @@
 #include "daemon/supervisor/iface.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -29,12 +27,16 @@
 #include "core/relay/arena.h"
 #include "core/rules/steer.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/stats.h"
 #include "daemon/supervisor/worker_channel.h"
+
+#define FILTER_FILE_MAX \
+	(int64_t)(sizeof(struct filter_file) + BPF_MAXINSNS * sizeof(struct sock_filter))
 
 #define FRAME_OVERHEAD_BYTES (10 + 14) /* struct virtio_net_hdr, Ethernet header */
 
@@ -377,34 +379,6 @@ void iface_end_input(struct supervisor *s, unsigned slot)
 		stats_left_in_queue(s, slot, i, left[i]);
 }
 
-/*
- * The file is control's, so it is read once into memory of our own.  Seals tell
- * that it is a memfd: reading anything else might block.
- */
-static int read_filter(int fd, struct filter_file *head, struct sock_filter **insns)
-{
-	struct stat st;
-	size_t len;
-
-	if (fcntl(fd, F_GET_SEALS) < 0)
-		return -EPERM;
-	if (pread(fd, head, sizeof(*head), 0) != sizeof(*head) || fstat(fd, &st) < 0)
-		return -EINVAL;
-	if (head->n < 1 || head->n > BPF_MAXINSNS)
-		return -EINVAL;
-	len = head->n * sizeof(**insns);
-	if (st.st_size < 0 || (size_t)st.st_size != sizeof(*head) + len)
-		return -EINVAL;
-	*insns = malloc(len);
-	if (!*insns)
-		return -ENOMEM;
-	if (pread(fd, *insns, len, sizeof(*head)) != (ssize_t)len) {
-		free(*insns);
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static int attach_filter(const struct input *in, const struct sock_fprog *prog)
 {
 	int ret = 0;
@@ -424,27 +398,41 @@ static int attach_coarse(const struct input *in)
 	return attach_filter(in, &prog);
 }
 
+/* Where the exact program is beyond net.core.optmem_max, a coarse one takes its place. */
+static int attach_program(const struct input *in, const struct filter_file *file, size_t bytes,
+			  bool *coarse)
+{
+	const struct sock_fprog prog = {.len = (unsigned short)file->n,
+					.filter = (struct sock_filter *)(uintptr_t)(file + 1)};
+	int ret;
+
+	if (!file->n || file->n > BPF_MAXINSNS ||
+	    bytes != sizeof(*file) + file->n * sizeof(*prog.filter))
+		return -EINVAL;
+	ret = attach_filter(in, &prog);
+	*coarse = ret == -ENOMEM;
+	return *coarse ? attach_coarse(in) : ret;
+}
+
 int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse)
 {
+	const int64_t size = memfd_size(fd, MEMFD_ALL_SEALS);
 	struct input *in = &s->input[slot];
-	struct sock_filter *insns;
-	struct filter_file head;
-	struct sock_fprog prog;
+	const void *file;
 	int ret;
 
 	*coarse = false;
 	if (!in->incarnation)
 		return -ENOENT;
-	ret = read_filter(fd, &head, &insns);
+	if (size < 0)
+		return (int)size;
+	if ((size_t)size < sizeof(struct filter_file) || size > FILTER_FILE_MAX)
+		return -EINVAL;
+	ret = memfd_map(fd, (size_t)size, &file);
 	if (ret < 0)
 		return ret;
-	prog = (struct sock_fprog){.len = (unsigned short)head.n, .filter = insns};
-	ret = attach_filter(in, &prog);
-	if (ret == -ENOMEM) { /* beyond net.core.optmem_max */
-		*coarse = true;
-		ret = attach_coarse(in);
-	}
-	free(insns);
+	ret = attach_program(in, file, (size_t)size, coarse);
+	munmap((void *)(uintptr_t)file, (size_t)size);
 	return ret;
 }
 

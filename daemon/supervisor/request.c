@@ -10,15 +10,14 @@
 #include "daemon/supervisor/request.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
 #include "daemon/supervisor/descriptor_reserve.h"
@@ -89,21 +88,14 @@ static int spawn(struct supervisor *s, uint64_t *value)
 	return 0;
 }
 
-/*
- * Sealed against writing, and of the announced size: workers map it and must not
- * see it change.  fcntl() fails for what is not a memfd.
- */
+/* Workers map it and must not see it change. */
 static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, uint64_t *value)
 {
-	int have = fcntl(*fd, F_GET_SEALS);
-	struct stat st;
+	const int64_t size = memfd_size(*fd, MEMFD_ALL_SEALS);
 
-	if (have < 0 || (have & IPC_SEALS) != IPC_SEALS)
-		return -EPERM;
-	if (fstat(*fd, &st) < 0)
-		return -errno;
-	if (st.st_size < 0 || (uint64_t)st.st_size != p->size_bytes ||
-	    p->size_bytes > SNAPSHOT_MAX_BYTES)
+	if (size < 0)
+		return (int)size;
+	if ((uint64_t)size != p->size_bytes)
 		return -EINVAL;
 	if (s->snapshot_fd >= 0)
 		close(s->snapshot_fd);

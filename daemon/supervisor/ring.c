@@ -28,6 +28,7 @@
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/supervisor/state.h"
 
 #define RELEASE_PAUSE_NS   (20 * NS_PER_MS)
@@ -179,16 +180,8 @@ int rings_describe(const struct worker *w)
 	const struct ring_file file = {.own = w->ring.info,
 				       .last = w->last.info,
 				       .last_gone = w->last.info.number && w->last.fd < 0};
-	int fd = memfd_create("mcr-rings", MFD_CLOEXEC | MFD_ALLOW_SEALING), ret;
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, &file, sizeof(file)) == sizeof(file) &&
-	    fcntl(fd, F_ADD_SEALS, IPC_SEALS) == 0)
-		return fd;
-	ret = errno ? -errno : -ENOSPC;
-	close(fd);
-	return ret;
+	return memfd_sealed("mcr-rings", &file, sizeof(file));
 }
 
 void rings_in_use(struct worker *w)

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -24,6 +23,7 @@
 #include "core/base/statpage.h"
 #include "core/relay/limiter.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/common/version.h"
 #include "daemon/priv/priv.h"
@@ -61,26 +61,22 @@ struct supervisor *supervisor_new(const struct options *options)
 
 static int make_pages(struct supervisor *s)
 {
-	s->iface_page_fd = child_memfd("mcr-iface-page", sizeof(*s->iface_page));
-	if (s->iface_page_fd < 0)
-		return s->iface_page_fd;
-	s->iface_page = mmap(NULL, sizeof(*s->iface_page), PROT_READ | PROT_WRITE, MAP_SHARED,
-			     s->iface_page_fd, 0);
-	if (s->iface_page == MAP_FAILED) {
-		s->iface_page = NULL;
-		return -errno;
-	}
+	int ret;
+
+	ret = s->iface_page_fd = memfd_zeroed("mcr-iface-page", sizeof(*s->iface_page));
+	if (ret >= 0)
+		ret = memfd_map_shared(s->iface_page_fd, sizeof(*s->iface_page), 0,
+				       (void **)&s->iface_page);
+	if (ret < 0)
+		return ret;
 	iface_page_init(s->iface_page);
-	s->heartbeat_fd = child_memfd("mcr-heartbeat", sizeof(*s->heartbeat));
-	if (s->heartbeat_fd < 0)
-		return s->heartbeat_fd;
-	s->heartbeat = mmap(NULL, sizeof(*s->heartbeat), PROT_READ | PROT_WRITE, MAP_SHARED,
-			    s->heartbeat_fd, 0);
-	if (s->heartbeat == MAP_FAILED) {
-		s->heartbeat = NULL;
-		return -errno;
-	}
-	s->limits_fd = child_memfd("mcr-limits", sizeof(struct limit_page));
+	ret = s->heartbeat_fd = memfd_zeroed("mcr-heartbeat", sizeof(*s->heartbeat));
+	if (ret >= 0)
+		ret = memfd_map_shared(s->heartbeat_fd, sizeof(*s->heartbeat), 0,
+				       (void **)&s->heartbeat);
+	if (ret < 0)
+		return ret;
+	s->limits_fd = memfd_zeroed("mcr-limits", sizeof(struct limit_page));
 	if (s->limits_fd < 0)
 		return s->limits_fd;
 	s->applied = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

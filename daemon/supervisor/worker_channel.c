@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "core/base/statpage.h"
 #include "core/relay/arena.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
@@ -33,12 +33,7 @@
 
 int worker_map_page(struct worker *w)
 {
-	void *mem = mmap(NULL, sizeof(*w->page), PROT_READ | PROT_WRITE, MAP_SHARED, w->page_fd, 0);
-
-	if (mem == MAP_FAILED)
-		return -errno;
-	w->page = mem;
-	return 0;
+	return memfd_map_shared(w->page_fd, sizeof(*w->page), 0, (void **)&w->page);
 }
 
 int worker_make_memory(struct supervisor *s, unsigned workers)
@@ -48,7 +43,7 @@ int worker_make_memory(struct supervisor *s, unsigned workers)
 		int ret = 0;
 
 		if (w->page_fd < 0)
-			w->page_fd = child_memfd("mcr-worker-page", sizeof(*w->page));
+			w->page_fd = memfd_zeroed("mcr-worker-page", sizeof(*w->page));
 		if (w->page_fd < 0)
 			return w->page_fd;
 		if (!w->page)
@@ -57,7 +52,7 @@ int worker_make_memory(struct supervisor *s, unsigned workers)
 			return ret;
 		worker_page_init(w->page);
 		if (w->arena_fd < 0)
-			w->arena_fd = child_memfd("mcr-arena", WORKER_ARENA_BYTES);
+			w->arena_fd = memfd_zeroed("mcr-arena", WORKER_ARENA_BYTES);
 		if (w->arena_fd < 0)
 			return w->arena_fd;
 	}

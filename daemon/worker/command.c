@@ -7,17 +7,16 @@
  * the status page, which does not move, tells control so.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/base/fdsize.h"
 #include "core/base/statpage.h"
 #include "core/relay/egress.h"
 #include "core/relay/match.h"
 #include "core/relay/relay.h"
 #include "core/rules/snapshot.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/worker/worker.h"
 
@@ -88,24 +87,6 @@ static void set_egress_socket(struct worker *w, const struct ipc_egress_socket *
 	egress_set_own_socket(w->egress, as, fd);
 }
 
-/* Without the seals its writer could change it after it was checked. */
-static int map_sealed(int fd, uint64_t size_bytes, void **mem)
-{
-	int64_t size;
-	int seals;
-
-	seals = fcntl(fd, F_GET_SEALS);
-	if (seals < 0 || (seals & IPC_SEALS) != IPC_SEALS)
-		return -EPERM;
-	size = fd_size(fd);
-	if (size < 0)
-		return (int)size;
-	if (size == 0 || (uint64_t)size != size_bytes)
-		return -EBADMSG;
-	*mem = mmap(NULL, size_bytes, PROT_READ, MAP_SHARED, fd, 0);
-	return *mem == MAP_FAILED ? -errno : 0;
-}
-
 static void publish_applied(struct worker *w, const struct match_table *t)
 {
 	const uint64_t one = 1;
@@ -133,10 +114,10 @@ static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 {
 	struct match_table *old, *table;
 	struct snapshot_view view;
-	void *mem;
+	const void *mem;
 	int ret;
 
-	ret = map_sealed(fd, m->size_bytes, &mem);
+	ret = memfd_map(fd, m->size_bytes, &mem);
 	if (ret < 0)
 		return ret;
 	ret = snapshot_parse(mem, m->size_bytes, &view);
@@ -155,7 +136,7 @@ static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 	match_free(old);
 	publish_applied(w, table);
 out:
-	munmap(mem, m->size_bytes);
+	munmap((void *)(uintptr_t)mem, m->size_bytes);
 	return ret;
 }
 

@@ -44,6 +44,7 @@
 #include "core/relay/limiter.h"
 #include "core/relay/match.h"
 #include "core/relay/relay.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/priv/priv.h"
 
@@ -95,13 +96,14 @@ static int take_passed(struct passed *g)
 		       : 0;
 }
 
-static void *map_shared(int fd, size_t bytes, int flags)
+static void *map_shared(const char *what, int fd, size_t bytes, int flags)
 {
-	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | flags, fd, 0);
+	void *mem;
+	const int ret = memfd_map_shared(fd, bytes, flags, &mem);
 
-	if (mem == MAP_FAILED)
-		die(FAC_BUFFER_POOL, "cannot map %zu bytes of shared memory: %s", bytes,
-		    strerror(errno));
+	if (ret < 0)
+		die(FAC_BUFFER_POOL, "cannot map the %s, %zu bytes: %s", what, bytes,
+		    strerror(-ret));
 	close(fd);
 	return mem;
 }
@@ -123,24 +125,25 @@ static void pin(int cpu)
 static void take_rings(struct worker *w, int rings_fd)
 {
 	struct ring_queue last = {0};
-	struct ring_file rings;
-	int ret = 0;
+	const struct ring_file *rings;
+	int ret = memfd_map(rings_fd, sizeof(*rings), (const void **)&rings);
 
-	if (pread(rings_fd, &rings, sizeof(rings), 0) != sizeof(rings))
-		die(FAC_DATA_PLANE, "bad start-up message: no rings");
+	if (ret < 0)
+		die(FAC_DATA_PLANE, "cannot map what is said of the rings: %s", strerror(-ret));
 	close(rings_fd);
-	last.number = rings.last.number;
-	if (rings.last.number && !rings.last_gone)
-		ret = ring_queue_open(&last, CHILD_LAST_RING_FD, &rings.last);
+	last.number = rings->last.number;
+	if (rings->last.number && !rings->last_gone)
+		ret = ring_queue_open(&last, CHILD_LAST_RING_FD, &rings->last);
 	if (ret < 0)
 		log_msg(SEV_ERROR, FAC_DATA_PLANE,
 			"the ring of the last worker cannot be mapped: %s", strerror(-ret));
-	worker_take_over(w, &rings.own, &last);
+	worker_take_over(w, &rings->own, &last);
 	ring_queue_fini(&last);
 	close(CHILD_LAST_RING_FD);
-	ret = ring_open(&w->ring, CHILD_RING_FD, &rings.own);
+	ret = ring_open(&w->ring, CHILD_RING_FD, &rings->own);
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "cannot map the io_uring: %s", strerror(-ret));
+	munmap((void *)(uintptr_t)rings, sizeof(*rings));
 }
 
 static void make(struct worker *w, const struct passed *g)
@@ -148,9 +151,9 @@ static void make(struct worker *w, const struct passed *g)
 	struct egress_io io = {w, worker_queue_send, worker_drain};
 
 	pin(w->cpu);
-	w->page = map_shared(g->page, sizeof(*w->page), 0);
-	w->limits = map_shared(g->limits, sizeof(*w->limits), 0);
-	w->arena = map_shared(g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
+	w->page = map_shared("page", g->page, sizeof(*w->page), 0);
+	w->limits = map_shared("limits", g->limits, sizeof(*w->limits), 0);
+	w->arena = map_shared("arena", g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
 	take_rings(w, g->rings);
 	w->egress = egress_new(&w->pool, w->page, &io, w->per_packet);
 	if (w->egress)

@@ -17,6 +17,7 @@
  * Links: daemon/supervisor/descriptor_reserve.c
  * Links: daemon/common/version.c core/base/ipc.c core/base/addr.c
  * Links: core/base/clock.c
+ * Links: daemon/common/memfd.c
  */
 #include <dirent.h>
 #include <sched.h>

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/base/ipc.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/request.h"
 #include "tests/hostile/hostile.h"
@@ -50,7 +51,7 @@ PASSES_ON int __wrap_fcntl(int fd, int command, ...)
 	va_end(ap);
 	if (serving && command == F_GET_SEALS &&
 	    hostile_is_asked("MCR_HOSTILE_SUPERVISOR", "seals"))
-		return IPC_SEALS;
+		return MEMFD_ALL_SEALS;
 	return __real_fcntl(fd, command, arg);
 }
 

@@ -24,6 +24,7 @@
  * Links: daemon/control/egress_socket.c
  * Links: daemon/control/output.c daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: core/base/clock.c
+ * Links: daemon/common/memfd.c
  */
 #include <arpa/inet.h>
 

@@ -24,6 +24,7 @@
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
  * Links: daemon/control/egress_socket.c
  * Links: core/base/clock.c
+ * Links: daemon/common/memfd.c
  */
 #include "daemon/control/assign.h"
 #include "daemon/control/output.h"

@@ -24,8 +24,11 @@
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
  * Links: daemon/control/egress_socket.c
  * Links: core/base/clock.c
+ * Links: daemon/common/memfd.c
  */
+#include "daemon/common/memfd.h"
 #include "daemon/control/load.h"
+#include "daemon/control/pages.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
@@ -95,6 +98,54 @@ static void test_restore(void **state)
 	assert_true(ruleset_at(b->c->rules, 2)->incarnation > 999999999);
 	assert_int_not_equal(ruleset_at(b->c->rules, 2)->slot, ruleset_at(b->c->rules, 0)->slot);
 	assert_int_not_equal(ruleset_at(b->c->rules, 2)->slot, ruleset_at(b->c->rules, 1)->slot);
+}
+
+/* Whoever sends it could change what was checked, or it is not a snapshot at all. */
+static void test_restore_refuses(void **state)
+{
+	struct fixture *b = *state;
+	const char zeroes[64] = {0};
+	const int unsealed = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const void *published;
+	off_t bytes;
+	const int zeroed = memfd_sealed("zeroes", zeroes, sizeof(zeroes));
+	const int short_of_a_head = memfd_sealed("short", zeroes, 8);
+	const int foreign = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	run(b);
+	bytes = lseek(b->snapshot, 0, SEEK_END);
+	assert_int_equal(memfd_map(b->snapshot, (size_t)bytes, &published), 0);
+	/* Right in every byte, but for that it may change. */
+	assert_int_equal(write(unsealed, published, (size_t)bytes), bytes);
+	munmap((void *)(uintptr_t)published, (size_t)bytes);
+	assert_int_equal(control_restore(b->c, unsealed, 1), -EPERM);
+	assert_int_equal(control_restore(b->c, foreign, 1), -EPERM);
+	assert_int_equal(control_restore(b->c, -1, 1), -EPERM);
+	assert_int_equal(control_restore(b->c, short_of_a_head, 1), -EBADMSG);
+	assert_true(control_restore(b->c, zeroed, 1) < 0);
+	close(unsealed);
+	close(zeroed);
+	close(short_of_a_head);
+	close(foreign);
+}
+
+/* A page whose size could change would end its reader (SIGBUS). */
+static void test_pages_refused(void **state)
+{
+	struct stats_page page = {0};
+	int fd = memfd_create("page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(control_stats_map(&page, fd, 4096), -EPERM);
+	assert_int_equal(control_stats_map(&page, memfd_zeroed("short", 4095), 4096), -EBADMSG);
+	assert_int_equal(control_stats_map(&page, memfd_zeroed("long", 4097), 4096), -EBADMSG);
+	assert_null(page.mem);
+	assert_int_equal(control_stats_map(&page, memfd_zeroed("page", 4096), 4096), 0);
+	assert_int_equal(page.size_bytes, 4096);
+	munmap((void *)(uintptr_t)page.mem, 4096);
 }
 
 /* The link went away while no control was there: its sockets are not asked for. */
@@ -198,6 +249,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_expected_hashes),      T(test_restore),
+		T(test_restore_refuses),      T(test_pages_refused),
 		T(test_restore_without_link), T(test_confirmed),
 		T(test_load_all_or_nothing),  T(test_load_exchanges_names),
 	};

@@ -26,6 +26,7 @@
 #include "core/base/statpage.h"
 #include "core/relay/arena.h"
 #include "core/relay/limiter.h"
+#include "daemon/common/memfd.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
@@ -84,11 +85,7 @@ static int packet(void)
 
 static int memory(size_t size)
 {
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
-	return high(fd);
+	return high(memfd_zeroed("test", size));
 }
 
 /* Of the kind that a ring is: no ring may be had everywhere. */
@@ -244,7 +241,7 @@ static int setup(void **state)
 	sup->next_incarnation = 9;
 	sup->snapshot_serial = 3;
 	sup->snapshot = (struct ipc_publish){17, 4096};
-	sup->snapshot_fd = memory(4096);
+	sup->snapshot_fd = high(memfd_sealed("test", (const char[4096]){0}, 4096));
 	sup->control_listener = listener();
 	sup->status_listener = listener();
 	sup->applied = high(eventfd(0, EFD_CLOEXEC));

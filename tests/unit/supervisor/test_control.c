@@ -19,6 +19,7 @@
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
 #include "daemon/supervisor/egress_socket.h"
@@ -77,7 +78,7 @@ void child_watch(struct supervisor *s, struct child *c, bool readable, bool writ
 {
 }
 
-int child_reader_fd(int fd)
+int memfd_reader(int fd)
 {
 	return -1;
 }

@@ -12,6 +12,7 @@
  * Links: core/rules/steer.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
  * Links: daemon/supervisor/probe.c
+ * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

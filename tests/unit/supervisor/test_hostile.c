@@ -27,6 +27,7 @@
  * Links: core/relay/ring.c core/relay/arena.c
  * Links: daemon/supervisor/egress_socket.c daemon/supervisor/standin.c
  * Links: core/base/clock.c
+ * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,6 +12,7 @@
  * Links: core/rules/steer.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
  * Links: daemon/supervisor/egress_socket.c
+ * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/common/memfd.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "tests/unit/supervisor/request_fixture.h"
 
@@ -401,8 +403,10 @@ static void test_filters(void **state)
 		size_t size;
 		int attach_error, status;
 		uint64_t coarse;
+		int seals; /* 0: all */
 	} rows[] = {
 		{"exact", 5, 8 + 5 * 8, 0, 0, 0},
+		{"may still be written", 5, 8 + 5 * 8, 0, -EPERM, 0, MEMFD_SHARED_SEALS},
 		{"too big for the kernel", 80, 8 + 80 * 8, -ENOMEM, 0, 1},
 		{"refused by the kernel", 80, 8 + 80 * 8, -EINVAL, -EINVAL, 0},
 		{"shorter than announced", 5, 8 + 4 * 8, 0, -EINVAL, 0},
@@ -433,7 +437,8 @@ static void test_filters(void **state)
 
 		print_message("  %s\n", rows[i].name);
 		fake.filter_error = rows[i].attach_error;
-		fd = memory(&head, len, rows[i].size, 0);
+		fd = memory(&head, len, rows[i].size,
+			    rows[i].seals ? rows[i].seals : MEMFD_ALL_SEALS);
 		assert_int_equal(ask(iface_msg(IPC_SET_FILTER, 0, 0), fd), rows[i].status);
 		assert_int_equal(reply_value, rows[i].coarse);
 		if (rows[i].status && !rows[i].attach_error)

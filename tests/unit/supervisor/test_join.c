@@ -8,6 +8,7 @@
  * Links: daemon/supervisor/membership.c daemon/supervisor/handover_field.c core/base/ipc.c
  * Links: core/base/addr.c
  * Links: daemon/supervisor/descriptor_reserve.c
+ * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,6 +13,7 @@
  * Links: core/rules/steer.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
  * Links: daemon/supervisor/egress_socket.c
+ * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,6 +6,7 @@
  * tries after it was closed.
  *
  * Links: daemon/supervisor/ring.c
+ * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/supervisor/ring.h"
 #include "daemon/supervisor/state.h"
 
@@ -205,7 +207,7 @@ static struct ring_file given(const struct worker *w)
 	int fd = rings_describe(w);
 
 	assert_true(fd >= 0);
-	assert_int_equal(fcntl(fd, F_GET_SEALS) & IPC_SEALS, IPC_SEALS);
+	assert_int_equal(fcntl(fd, F_GET_SEALS) & MEMFD_ALL_SEALS, MEMFD_ALL_SEALS);
 	assert_int_equal(pread(fd, &file, sizeof(file), 0), sizeof(file));
 	close(fd);
 	return file;

@@ -11,6 +11,7 @@
  * Links: daemon/common/version.c core/base/ipc.c core/base/addr.c
  * Links: daemon/supervisor/descriptor_reserve.c
  * Links: core/base/clock.c
+ * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

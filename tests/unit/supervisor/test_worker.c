@@ -27,6 +27,7 @@
 #include "core/base/statpage.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
+#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
@@ -66,7 +67,12 @@ int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from
 	return fcntl(some_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-int child_memfd(const char *name, size_t size)
+int memfd_zeroed(const char *name, size_t bytes)
+{
+	return -ENOMEM;
+}
+
+int memfd_map_shared(int fd, size_t bytes, int flags, void **mem)
 {
 	return -ENOMEM;
 }
