@@ -180,7 +180,6 @@ SUB := $(MAKE) --no-print-directory
 # The state is kept so that `prove --exec tests/explain --state=failed` repeats what failed.
 PROVE := prove --timer --state=save --exec tests/explain
 LINTS := $(sort $(wildcard tests/lint/test_*))
-NETNS_TESTS := $(sort $(wildcard tests/netns/test_*.py))
 # By the environment, so that the shell takes it as it is.
 export FILTER ?=
 
@@ -192,8 +191,11 @@ demo: deps-demo
 .PHONY: test
 test: deps-test
 	@$(SUB) -j$$(nproc) all tests
-	@MCR_BUILD=$(BUILD_ABS) CMOCKA_MESSAGE_OUTPUT=TAP FUZZ_SECONDS=$(FUZZ_SECONDS) $(PROVE) \
-		$(UNIT_BINS) tests/fuzz/run $(LINTS) experiments/run-all.sh $(NETNS_TESTS)
+	@failed=; export MCR_BUILD=$(BUILD_ABS); \
+	CMOCKA_MESSAGE_OUTPUT=TAP FUZZ_SECONDS=$(FUZZ_SECONDS) $(PROVE) \
+		$(UNIT_BINS) tests/fuzz/run $(LINTS) experiments/run-all.sh || failed="$$failed prove"; \
+	tests/netns/run || failed="$$failed tests/netns/run"; \
+	[ -z "$$failed" ] || { echo "failed, see above:$$failed"; exit 1; }
 
 # Everything that `make test` runs, built.
 .PHONY: tests
