@@ -43,8 +43,13 @@ endif
 # pkg-config is asked only when something is compiled, so that `make deps` and
 # `make help` work on a machine that does not have it yet.
 pkg        = $(shell pkg-config $(1))
+# The kernel path: a BPF program that clang compiles and libbpf loads.  Without them there is none.
+BPF_CLANG  ?= clang
+have_bpf    = $(eval have_bpf := $(shell command -v $(BPF_CLANG) >/dev/null && pkg-config --exists libbpf && echo yes))$(have_bpf)
+BPF_OBJECT := $(BUILD)/obj/daemon/bpf/relay.bpf.o
 DEP_CFLAGS = $(eval DEP_CFLAGS := $(call pkg,--cflags liburing libmnl libcjson libseccomp libcap-ng))$(DEP_CFLAGS)
-DAEMON_LIBS = $(eval DAEMON_LIBS := $(call pkg,--libs liburing libmnl libcjson libseccomp libcap-ng))$(DAEMON_LIBS)
+DAEMON_LIBS = $(eval DAEMON_LIBS := $(call pkg,--libs liburing libmnl libcjson libseccomp libcap-ng) \
+		$(if $(have_bpf),$(call pkg,--libs libbpf)))$(DAEMON_LIBS)
 HARNESS_LIBS = $(eval HARNESS_LIBS := $(call pkg,--libs libmnl libcjson) -lpcap -lm)$(HARNESS_LIBS)
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -56,7 +61,7 @@ HARNESS_MAINS := $(wildcard harness/tools/*.c)
 CTL_SRCS      := $(filter-out daemon/mcrctl/mcrctl.c,$(wildcard daemon/mcrctl/*.c))
 
 CORE_SRCS    := $(wildcard core/*/*.c)
-DAEMON_SRCS  := $(filter-out daemon/mcrctl/%,$(wildcard daemon/*/*.c))
+DAEMON_SRCS  := $(filter-out daemon/mcrctl/% daemon/bpf/%,$(wildcard daemon/*/*.c))
 HARNESS_SRCS := $(filter-out $(HARNESS_MAINS),$(wildcard harness/*/*.c))
 UNIT_SRCS    := $(wildcard tests/unit/*/test_*.c)
 FUZZ_SRCS    := $(wildcard tests/fuzz/fuzz_*.c)
@@ -86,6 +91,17 @@ FORCE:
 
 $(call obj,daemon/common/version.c): $(BUILD)/version
 $(call obj,daemon/common/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
+
+ifneq (,$(have_bpf))
+$(BPF_OBJECT): daemon/bpf/relay.bpf.c core/rules/kernel_path_map.h
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)$(BPF_CLANG) -target bpf -O2 -g -Wall -Werror -I. \
+		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+
+ALL_CFLAGS += -DMCR_HAVE_BPF
+$(call obj,daemon/priv/bpf.c): $(BPF_OBJECT)
+$(call obj,daemon/priv/bpf.c): ALL_CFLAGS += -DMCR_BPF_OBJECT='"$(BPF_OBJECT)"'
+endif
 
 $(BUILD)/libcore.a: $(call obj,$(CORE_SRCS))
 	$(call say,AR,$@)rm -f $@; $(AR) rcs $@ $^
@@ -142,10 +158,10 @@ experiments: $(POC_BINS)
 
 # --- set-up, tests, lints ---------------------------------------------------
 
-DEPS_BUILD := gcc make pkg-config git liburing-dev libmnl-dev libcjson-dev libseccomp-dev libcap-ng-dev \
+DEPS_BUILD := gcc clang make pkg-config git liburing-dev libmnl-dev libcjson-dev libseccomp-dev libcap-ng-dev libbpf-dev \
 	      libpcap-dev libcmocka-dev
 DEPS_DEMO  := python3 iproute2
-DEPS_TEST  := perl clang libclang-rt-dev python3-scapy nftables ethtool socat smcroute util-linux procps
+DEPS_TEST  := perl libclang-rt-dev python3-scapy nftables ethtool socat smcroute util-linux procps
 DEPS_LINT  := perl clang-format cppcheck
 
 # $(1): packages.  Installs what is missing, or says what to install.

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: MIT
+/*
+ * relay.bpf.c - the kernel path: a tc program that relays where a frame arrives
+ *
+ * It runs at tc ingress of an input.  There the kernel has served packet sockets on
+ * ETH_P_ALL already and those on ETH_P_IP not yet, so the program decides once for each
+ * frame: either it sends a copy to every output of the rule and marks the frame, or it
+ * does nothing and clears the mark.  The workers' packet sockets are on ETH_P_IP, and their
+ * filter refuses the mark (core/rules/steer.h).  So no frame is relayed twice or never,
+ * whatever happens to the maps meanwhile.  The decision comes before the first copy.
+ *
+ * To the user path go: fragments, IP options, a wrong IP checksum, lengths that contradict
+ * each other, IP packets larger than the smallest MTU of the outputs, a priority tag.
+ *
+ * A copy is made by bpf_clone_redirect(), which says what the device's queue said.  The
+ * headers are rewritten before each copy, and put back after the last, because local
+ * programs may have joined the group.  The UDP checksum is changed by the difference:
+ * zero stays zero, a wrong one stays wrong, one that the device is to fill in stays so.
+ *
+ * experiments/poc_kernel_path_division shows that both paths divide the frames exactly.
+ */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/pkt_cls.h>
+#include <linux/udp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "core/rules/kernel_path_map.h"
+
+/* enum send_drop of core/base/counters.h; daemon/priv/bpf.c asserts that they are equal. */
+enum {
+	DROP_QUEUE_FULL = 1,
+	DROP_NO_INTERFACE = 2,
+	DROP_OTHER = 8,
+	DROP_TTL_EXPIRED = 9,
+};
+
+#define IP_BYTES      20
+#define UDP_BYTES     8
+#define HEADERS       (ETH_HLEN + IP_BYTES + UDP_BYTES)
+#define UDP_CHECK     (ETH_HLEN + IP_BYTES + (int)offsetof(struct udphdr, check))
+#define IP_FIRST_BYTE 0x45
+#define IP_FRAGMENT   0x3fff /* more fragments, or an offset */
+
+/* linux/errno.h as negative values of helpers. */
+#define RETURNS_EINVAL   (-22)
+#define RETURNS_ENETDOWN (-100)
+
+/* Set by the loader. */
+const volatile __u32 mark_bit = 1u << 26;
+const volatile __u32 lanes = 1;
+const volatile bool lanes_shared = true;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, KERNEL_PATH_KEYS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct kernel_path_key);
+	__type(value, __u64);
+} rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, KERNEL_PATH_BLOCKS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct kernel_path_block);
+} blocks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* the loader knows how many CPUs there are */
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct kernel_path_record);
+} counters SEC(".maps");
+
+/* What a frame begins with, from @mac on; the first word aligns the IP header. */
+struct headers {
+	__u16 unused;
+	__u8 mac[2 * ETH_ALEN];
+	__be16 protocol;
+	struct iphdr ip;
+	struct udphdr udp;
+};
+
+/**
+ * struct relaying - one frame on its way to all outputs
+ * @now:   headers as they are in the frame
+ * @found: as they came
+ * @block, @at: block of the next output, and its place there
+ * @copies: that the devices took; @calls: that were handed to them
+ */
+struct relaying {
+	struct __sk_buff *skb;
+	struct headers now;
+	struct headers found;
+	__u32 block;
+	__u32 at;
+	__u32 datagrams;
+	__u32 bytes;
+	__u32 lane;
+	__u32 copies;
+	__u32 calls;
+};
+
+static __always_inline struct kernel_path_record *record(__u32 index)
+{
+	return bpf_map_lookup_elem(&counters, &index);
+}
+
+static __always_inline void add(__u64 *counter, __u64 n)
+{
+	if (lanes_shared)
+		__sync_fetch_and_add(counter, n);
+	else
+		*counter += n;
+}
+
+static __always_inline void add_both(__u32 index, __u64 a, __u64 b)
+{
+	struct kernel_path_record *r = record(index);
+
+	if (!r)
+		return;
+	add(&r->a, a);
+	add(&r->b, b);
+}
+
+static __always_inline void add_drop(__u32 first, __u32 reason, __u64 n)
+{
+	struct kernel_path_record *r = record(first + reason / 2);
+
+	if (r)
+		__sync_fetch_and_add(reason % 2 ? &r->b : &r->a, n);
+}
+
+/* Sum of 16-bit words in memory order, folded (RFC 1071). */
+static __always_inline __u16 header_sum(const struct iphdr *ip)
+{
+	const __u16 *word = (const __u16 *)ip;
+	__u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < IP_BYTES / 2; i++)
+		sum += word[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)((sum & 0xffff) + (sum >> 16));
+}
+
+/* Difference of the pseudo header's addresses, as bpf_l4_csum_replace() takes it. */
+static __always_inline __u32 address_difference(const struct iphdr *from, const struct iphdr *to)
+{
+	__u64 sum = (__u64)(__u32)~from->saddr + to->saddr + (__u32)~from->daddr + to->daddr;
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (__u32)((sum & 0xffffffff) + (sum >> 32));
+}
+
+/* From r->now to @to, in the frame.  Return: 0 or a negative errno. */
+static __always_inline long rewrite(struct relaying *r, const struct headers *to)
+{
+	const __u32 difference = address_difference(&r->now.ip, &to->ip);
+	long ret = 0;
+
+	if (difference != 0 && difference != 0xffffffff)
+		ret = bpf_l4_csum_replace(r->skb, UDP_CHECK, 0, difference,
+					  BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
+	if (ret == 0 && r->now.udp.dest != to->udp.dest)
+		ret = bpf_l4_csum_replace(r->skb, UDP_CHECK, r->now.udp.dest, to->udp.dest,
+					  BPF_F_MARK_MANGLED_0 | 2);
+	/* All but the UDP checksum, which ends the headers. */
+	if (ret == 0)
+		ret = bpf_skb_store_bytes(r->skb, 0, to->mac, UDP_CHECK, 0);
+	if (ret == 0)
+		r->now = *to;
+	return ret;
+}
+
+static __always_inline void finish_ip(struct headers *h)
+{
+	h->ip.check = 0;
+	h->ip.check = (__u16)~header_sum(&h->ip);
+}
+
+static __always_inline void count_drop(const struct relaying *r, __u32 slot, __u32 reason)
+{
+	add_drop(KERNEL_PATH_DROPS(slot), reason, r->datagrams);
+	add_drop(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_TOTAL_DROPS, reason, r->datagrams);
+}
+
+/* What the device's queue said: NET_XMIT_CN means that it dropped one of the flow. */
+static __always_inline __u32 drop_of(long ret)
+{
+	if (ret > 0)
+		return DROP_QUEUE_FULL;
+	return ret == RETURNS_EINVAL || ret == RETURNS_ENETDOWN ? DROP_NO_INTERFACE : DROP_OTHER;
+}
+
+static __always_inline void send_copy(struct relaying *r, const struct kernel_path_output *o)
+{
+	struct headers to = r->now;
+	const __u32 slot = o->slot;
+	long ret;
+
+	to.ip.ttl = o->ttl;
+	if (o->ttl_set == KERNEL_PATH_TTL_DECREMENT) {
+		if (r->found.ip.ttl <= 1) {
+			count_drop(r, slot, DROP_TTL_EXPIRED);
+			return;
+		}
+		to.ip.ttl = r->found.ip.ttl - 1;
+	}
+	__builtin_memcpy(to.mac, o->mac, sizeof(to.mac));
+	to.ip.saddr = o->source;
+	to.ip.daddr = o->group;
+	to.ip.tos = o->tos;
+	to.udp.dest = o->port;
+	finish_ip(&to);
+	ret = rewrite(r, &to);
+	if (ret == 0) {
+		r->calls++;
+		ret = bpf_clone_redirect(r->skb, o->ifindex, 0);
+	}
+	if (ret != 0) {
+		count_drop(r, slot, drop_of(ret));
+		return;
+	}
+	r->copies++;
+	add_both(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_OUTPUT_SENT + slot, r->datagrams,
+		 r->bytes);
+}
+
+/* Callback of bpf_loop().  Return: 1 ends the loop. */
+static long send_next(__u32 i, struct relaying *r)
+{
+	struct kernel_path_block *block = bpf_map_lookup_elem(&blocks, &r->block);
+	const __u32 at = r->at;
+
+	if (!block || at >= KERNEL_PATH_BLOCK_OUTPUTS)
+		return 1;
+	if (at == KERNEL_PATH_BLOCK_OUTPUTS - 1) {
+		r->block = block->next;
+		r->at = 0;
+	} else {
+		r->at = at + 1;
+	}
+	send_copy(r, &block->output[at]);
+	return 0;
+}
+
+/* Return: whether @ip and @udp are what the kernel path carries; *packet: bytes of IP. */
+static __always_inline bool can_carry(const struct __sk_buff *skb, const struct headers *h,
+				      __u32 *packet)
+{
+	const __u32 total = bpf_ntohs(h->ip.tot_len);
+
+	/* Both parts of a super-datagram have the length of the whole. */
+	if (bpf_ntohs(h->udp.len) != total - IP_BYTES || total < IP_BYTES + UDP_BYTES ||
+	    total > skb->len - ETH_HLEN || header_sum(&h->ip) != 0xffff)
+		return false;
+	*packet = skb->gso_size ? skb->gso_size + IP_BYTES + UDP_BYTES : total;
+	return true;
+}
+
+static __always_inline __u32 count_datagrams(const struct __sk_buff *skb, __u32 payload)
+{
+	const __u32 size = skb->gso_size;
+
+	if (!size)
+		return 1;
+	/* Who injects super-datagrams need not say how many it holds. */
+	return skb->gso_segs ? skb->gso_segs : (payload + size - 1) / size;
+}
+
+/* The reference of the rule that takes the frame; without KERNEL_PATH_REF_RELAY: none. */
+static __always_inline __u64 match(struct kernel_path_key *key, __u32 source)
+{
+	__u64 *ref = bpf_map_lookup_elem(&rules, key), found;
+
+	if (!ref)
+		return 0;
+	found = *(volatile __u64 *)ref;
+	if (!(found & KERNEL_PATH_REF_SOURCES))
+		return found;
+	key->source = source;
+	ref = bpf_map_lookup_elem(&rules, key);
+	if (ref)
+		return *(volatile __u64 *)ref;
+	key->source = 0;
+	return found;
+}
+
+static __always_inline bool same_key(const struct kernel_path_key *a,
+				     const struct kernel_path_key *b)
+{
+	return a->ifindex == b->ifindex && a->group == b->group && a->source == b->source &&
+	       a->port == b->port;
+}
+
+/*
+ * Before the first copy: who reads what the counting sockets have seen, and this right after
+ * it, is not to miss the frame for the time that many copies take (supervisor/stats.c).
+ */
+static __always_inline void count_in(const struct relaying *r, __u32 slot, __u32 iface)
+{
+	const __u32 lane = KERNEL_PATH_LANE(r->lane);
+
+	add_both(lane + KERNEL_PATH_IFACE_FRAMES + iface, 1, 0);
+	add_both(lane + KERNEL_PATH_TOTAL_IN, r->datagrams, r->bytes);
+	add_both(lane + KERNEL_PATH_RULE_IN + slot, r->datagrams, r->bytes);
+}
+
+static __always_inline void count_out(const struct relaying *r)
+{
+	const __u32 lane = KERNEL_PATH_LANE(r->lane);
+
+	add_both(lane + KERNEL_PATH_TOTAL_FRAMES, 1, r->calls);
+	add_both(lane + KERNEL_PATH_TOTAL_SENT, (__u64)r->copies * r->datagrams,
+		 (__u64)r->copies * r->bytes);
+}
+
+/* An Ethernet frame may be padded up to 60 bytes; a device without Ethernet would show that. */
+static __always_inline void cut_padding(struct __sk_buff *skb, const struct headers *h)
+{
+	const __u32 len = ETH_HLEN + bpf_ntohs(h->ip.tot_len);
+
+	if (!skb->gso_size && skb->len > len)
+		bpf_skb_change_tail(skb, len, 0);
+}
+
+/* Return: whether the frame went to all outputs of its rule, or was counted as lost there. */
+static __always_inline bool relay(struct __sk_buff *skb, const struct headers *h)
+{
+	struct kernel_path_key key = {
+		.ifindex = skb->ifindex, .group = h->ip.daddr, .port = h->udp.dest};
+	const __u64 ref = match(&key, h->ip.saddr);
+	__u32 first = (__u32)ref, packet, slot, iface, n;
+	struct kernel_path_block *block;
+	struct relaying r = {.skb = skb, .now = *h, .found = *h, .block = first};
+
+	if (!(ref & KERNEL_PATH_REF_RELAY) || !can_carry(skb, h, &packet))
+		return false;
+	block = bpf_map_lookup_elem(&blocks, &first);
+	if (!block || !same_key(&block->key, &key) || packet > block->mtu)
+		return false;
+	slot = block->slot;
+	iface = block->iface;
+	n = block->n_outputs;
+	if (slot >= KERNEL_PATH_RULES || iface >= KERNEL_PATH_IFACES ||
+	    n > KERNEL_PATH_RULE_OUTPUTS)
+		return false;
+	r.bytes = bpf_ntohs(h->udp.len) - UDP_BYTES;
+	r.datagrams = count_datagrams(skb, r.bytes);
+	r.lane = bpf_get_smp_processor_id() & (lanes - 1);
+	count_in(&r, slot, iface);
+	cut_padding(skb, h);
+	bpf_loop(n, send_next, &r, 0);
+	rewrite(&r, h);
+	/* Differences add up to none, but for the two forms of zero. */
+	bpf_skb_store_bytes(skb, UDP_CHECK, &h->udp.check, sizeof(h->udp.check), 0);
+	count_out(&r);
+	return true;
+}
+
+/* The headers of untagged IPv4 UDP without options that is no fragment; else false. */
+static __always_inline bool read_headers(struct __sk_buff *skb, struct headers *h)
+{
+	/* Looped back by this host, and what is for others (also of another VLAN): not ours. */
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present ||
+	    skb->pkt_type == PACKET_LOOPBACK || skb->pkt_type == PACKET_OTHERHOST)
+		return false;
+	if (bpf_skb_load_bytes(skb, 0, h->mac, HEADERS) < 0)
+		return false;
+	return h->protocol == bpf_htons(ETH_P_IP) && *(__u8 *)&h->ip == IP_FIRST_BYTE &&
+	       h->ip.protocol == IPPROTO_UDP && !(h->ip.frag_off & bpf_htons(IP_FRAGMENT));
+}
+
+SEC("tc")
+int relay_ethernet(struct __sk_buff *skb)
+{
+	struct headers h;
+
+	if (read_headers(skb, &h) && relay(skb, &h))
+		skb->mark |= mark_bit;
+	else if (skb->mark & mark_bit)
+		skb->mark &= ~mark_bit;
+	/* The next program at this hook, then the IP stack: local members get it, too. */
+	return TC_ACT_UNSPEC;
+}
+
+/* Some helpers are for programs under the GPL; the MIT license permits that. */
+char program_license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+/* bpf.c - load and attach the program of the kernel path, by libbpf and bpf(2) */
+#include "daemon/priv/bpf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "core/base/counters.h"
+#include "core/base/limits.h"
+
+static_assert(KERNEL_PATH_RULES == MCR_MAX_RULES && KERNEL_PATH_OUTPUTS == MCR_MAX_OUTPUTS &&
+		      KERNEL_PATH_IFACES == MCR_MAX_IFACES &&
+		      KERNEL_PATH_RULE_OUTPUTS == MCR_MAX_RULE_OUTPUTS,
+	      "limits of the maps");
+static_assert(KERNEL_PATH_SEND_DROPS == SEND_DROPS && SEND_DROP_QUEUE_FULL == 1 &&
+		      SEND_DROP_NO_INTERFACE == 2 && SEND_DROP_OTHER == 8 &&
+		      SEND_DROP_TTL_EXPIRED == 9,
+	      "reasons of relay.bpf.c");
+static_assert(sizeof(struct kernel_path_key) == 16 && sizeof(struct kernel_path_output) == 40 &&
+		      sizeof(struct kernel_path_block) == 248,
+	      "format of the maps");
+
+size_t priv_bpf_blocks_bytes(void)
+{
+	return KERNEL_PATH_BLOCKS * sizeof(struct kernel_path_block);
+}
+
+size_t priv_bpf_counters_bytes(unsigned lanes)
+{
+	return KERNEL_PATH_LANE(lanes) * sizeof(struct kernel_path_record);
+}
+
+#ifdef MCR_BPF_OBJECT
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+/* The program as clang made it, in this binary. */
+__asm__(".section .rodata\n"
+	".balign 8\n"
+	"relay_bpf_begin: .incbin \"" MCR_BPF_OBJECT "\"\n"
+	"relay_bpf_end: .byte 0\n"
+	".previous\n");
+extern const unsigned char relay_bpf_begin[], relay_bpf_end[];
+
+/* linux/bpf.h of Linux 6.6 and newer. */
+#define ATTACH_TCX_INGRESS 46
+#define FLAG_BEFORE        (1u << 3)
+
+bool priv_bpf_built(void)
+{
+	return true;
+}
+
+/* The last line that libbpf or the kernel's verifier wrote; one process, one thread. */
+static char last_line[256];
+
+static int keep_last_line(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char text[4096], *line = text, *next;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), fmt, ap);
+	while ((next = strchr(line, '\n')) && next[1])
+		line = next + 1;
+	line[strcspn(line, "\n")] = '\0';
+	if (*line && strncmp(line, "-- END", 6) != 0)
+		snprintf(last_line, sizeof(last_line), "%.250s", line);
+	return 0;
+}
+
+/* One for each CPU that there can be, so that none shares a counter. */
+static unsigned count_lanes(unsigned cpus)
+{
+	unsigned lanes = 1;
+
+	while (lanes < cpus && lanes < KERNEL_PATH_LANES_MAX)
+		lanes *= 2;
+	return lanes;
+}
+
+/* Layout of the program's read-only variables. */
+struct program_constants {
+	uint32_t mark_bit;
+	uint32_t lanes;
+	bool lanes_shared;
+};
+
+static int set_constants(struct bpf_object *o, uint32_t mark, unsigned lanes, unsigned cpus)
+{
+	const struct program_constants c = {
+		.mark_bit = mark, .lanes = lanes, .lanes_shared = cpus > lanes};
+	struct bpf_map *map = bpf_object__find_map_by_name(o, ".rodata");
+	const uint32_t size = map ? bpf_map__value_size(map) : 0;
+
+	if (size < offsetof(struct program_constants, lanes_shared) + 1 || size > sizeof(c))
+		return -EINVAL;
+	return bpf_map__set_initial_value(map, &c, size);
+}
+
+static int load(struct bpf_object *o, uint32_t mark, struct priv_bpf *bpf)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	struct bpf_map *counters = bpf_object__find_map_by_name(o, "counters");
+	int ret;
+
+	if (cpus < 1 || !counters)
+		return -EINVAL;
+	bpf->lanes = count_lanes((unsigned)cpus);
+	ret = set_constants(o, mark, bpf->lanes, (unsigned)cpus);
+	if (ret == 0)
+		ret = bpf_map__set_max_entries(counters, KERNEL_PATH_LANE(bpf->lanes));
+	return ret < 0 ? ret : bpf_object__load(o);
+}
+
+/* The object closes its own. */
+static int keep(int fd)
+{
+	const int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : copy;
+}
+
+static int keep_all(struct bpf_object *o, struct priv_bpf *bpf)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(o, "relay_ethernet");
+
+	bpf->program = keep(program ? bpf_program__fd(program) : -1);
+	bpf->rules = keep(bpf_object__find_map_fd_by_name(o, "rules"));
+	bpf->blocks = keep(bpf_object__find_map_fd_by_name(o, "blocks"));
+	bpf->counters = keep(bpf_object__find_map_fd_by_name(o, "counters"));
+	if (bpf->program < 0 || bpf->rules < 0 || bpf->blocks < 0 || bpf->counters < 0)
+		return -EMFILE;
+	return priv_bpf_map_counters(bpf);
+}
+
+int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
+{
+	struct bpf_object *o;
+	int ret;
+
+	*bpf = (struct priv_bpf){.program = -1, .rules = -1, .blocks = -1, .counters = -1};
+	last_line[0] = '\0';
+	libbpf_set_print(keep_last_line);
+	o = bpf_object__open_mem(relay_bpf_begin, (size_t)(relay_bpf_end - relay_bpf_begin), NULL);
+	if (!o) {
+		ret = -errno;
+	} else {
+		ret = load(o, mark, bpf);
+		if (ret == 0)
+			ret = keep_all(o, bpf);
+		bpf_object__close(o);
+	}
+	if (ret < 0)
+		priv_bpf_close(bpf);
+	snprintf(why, size, "%s", last_line);
+	return ret;
+}
+
+int priv_bpf_attach(const struct priv_bpf *bpf, unsigned ifindex)
+{
+	union bpf_attr attr;
+	long ret;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = (uint32_t)bpf->program;
+	attr.link_create.target_ifindex = ifindex;
+	attr.link_create.attach_type = ATTACH_TCX_INGRESS;
+	attr.link_create.flags = FLAG_BEFORE;
+	ret = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	return ret < 0 ? -errno : (int)ret;
+}
+
+#else
+
+bool priv_bpf_built(void)
+{
+	return false;
+}
+
+int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
+{
+	*bpf = (struct priv_bpf){.program = -1, .rules = -1, .blocks = -1, .counters = -1};
+	snprintf(why, size, "built without clang or libbpf");
+	return -ENOSYS;
+}
+
+int priv_bpf_attach(const struct priv_bpf *bpf, unsigned ifindex)
+{
+	return -ENOSYS;
+}
+
+#endif
+
+bool priv_bpf_attachable(void)
+{
+	struct utsname name;
+	unsigned major = 0, minor = 0;
+
+	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 6));
+}
+
+int priv_bpf_map_counters(struct priv_bpf *bpf)
+{
+	void *mem = mmap(NULL, priv_bpf_counters_bytes(bpf->lanes), PROT_READ, MAP_SHARED,
+			 bpf->counters, 0);
+
+	if (mem == MAP_FAILED)
+		return -errno;
+	bpf->records = mem;
+	return 0;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void priv_bpf_close(struct priv_bpf *bpf)
+{
+	if (bpf->records)
+		munmap(bpf->records, priv_bpf_counters_bytes(bpf->lanes));
+	bpf->records = NULL;
+	close_one(&bpf->program);
+	close_one(&bpf->rules);
+	close_one(&bpf->blocks);
+	close_one(&bpf->counters);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bpf.h - the program and the maps of the kernel path (daemon/bpf/relay.bpf.c)
+ *
+ * Made by the supervisor while it has CAP_BPF and CAP_NET_ADMIN.  Attaching needs
+ * CAP_NET_ADMIN alone, so an input that appears later gets the program, too.  The
+ * system call filter lets nothing of the daemon make a program or a map afterwards.
+ */
+#ifndef DAEMON_PRIV_BPF_H
+#define DAEMON_PRIV_BPF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/rules/kernel_path_map.h"
+
+/* Was the program compiled into this binary? */
+bool priv_bpf_built(void);
+
+/* Before Linux 6.6 there is no tcx. */
+bool priv_bpf_attachable(void);
+
+/**
+ * struct priv_bpf - descriptors of the kernel path; -1: none
+ * @lanes:    of the counters, a power of two
+ * @records:  the counters, mapped; NULL: not loaded
+ */
+struct priv_bpf {
+	int program;
+	int rules;
+	int blocks;
+	int counters;
+	unsigned lanes;
+	struct kernel_path_record *records;
+};
+
+/* Bytes of the mapped arrays. */
+size_t priv_bpf_blocks_bytes(void);
+size_t priv_bpf_counters_bytes(unsigned lanes);
+
+/**
+ * priv_bpf_load() - make program and maps
+ * @mark: the bit that says that a frame is dealt with
+ * @bpf:  filled on success, priv_bpf_close() it
+ * @why:  filled on failure: what the kernel said last, one line
+ *
+ * Return: 0; -ENOSYS: not built; -EPERM: a right is missing, or the system refuses; other
+ * negative errno of bpf(2).
+ */
+int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size);
+void priv_bpf_close(struct priv_bpf *bpf);
+
+/* Maps @bpf->counters.  Return: 0 or negative errno. */
+int priv_bpf_map_counters(struct priv_bpf *bpf);
+
+/**
+ * priv_bpf_attach() - run the program at tc ingress of a device, before all others there
+ *
+ * Return: a descriptor, with which the program leaves; -EINVAL, -EOPNOTSUPP before Linux
+ * 6.6; other negative errno of BPF_LINK_CREATE.
+ */
+int priv_bpf_attach(const struct priv_bpf *bpf, unsigned ifindex);
+
+#endif
