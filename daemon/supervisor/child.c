@@ -184,7 +184,7 @@ static void run_child(const struct inherited *inherited, char *const argv[])
 
 static int spawn(struct supervisor *s, struct child *c)
 {
-	struct worker *w = c->index == CONTROL_INDEX ? NULL : &s->worker[c->index];
+	struct worker_record *w = c->index == CONTROL_INDEX ? NULL : &s->worker[c->index];
 	struct inherited inherited = {-1, -1, -1};
 	struct arguments args;
 	int pair[2], bytes = CHANNEL_BYTES, ret;
@@ -319,7 +319,7 @@ int child_start(struct supervisor *s, struct child *c)
 		control_begin(s);
 	} else {
 		c->overdue_ns = c->started_ns + START_LIMIT_NS;
-		worker_begin(s, c->index);
+		worker_channel_begin(s, c->index);
 	}
 	return 0;
 }

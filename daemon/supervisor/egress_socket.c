@@ -42,7 +42,7 @@ static void announce(struct supervisor *s, unsigned id, uint64_t workers)
 	for (uint64_t mask = workers; mask; mask &= mask - 1)
 		s->worker[__builtin_ctzll(mask)].egress_socket_due[id / 64] |= 1ull << id % 64;
 	for (uint64_t mask = workers; mask; mask &= mask - 1)
-		worker_sync(s, (unsigned)__builtin_ctzll(mask));
+		worker_channel_sync(s, (unsigned)__builtin_ctzll(mask));
 }
 
 static void close_sockets(int *sock, unsigned n)
@@ -147,55 +147,6 @@ unsigned egress_socket_drop_others(struct supervisor *s)
 		if (s->egress_socket[i].incarnation && s->egress_socket[i].round != s->round)
 			n += egress_socket_close(s, i) == 0;
 	return n;
-}
-
-void egress_socket_forget(struct supervisor *s, unsigned worker)
-{
-	struct worker *w = &s->worker[worker];
-
-	memset(w->egress_socket_sent, 0, sizeof(w->egress_socket_sent));
-	memset(w->egress_socket_due, 0, sizeof(w->egress_socket_due));
-	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
-		if (egress_socket_socket(&s->egress_socket[i], worker) >= 0)
-			w->egress_socket_due[i / 64] |= 1ull << i % 64;
-}
-
-/* As sync_slot() of worker_channel.c. */
-static int sync_one(struct supervisor *s, unsigned worker, unsigned id)
-{
-	const struct opened_egress_socket *o = &s->egress_socket[id];
-	uint64_t *sent = &s->worker[worker].egress_socket_sent[id];
-	const int fd = egress_socket_socket(o, worker);
-	const uint64_t now = fd < 0 ? 0 : o->incarnation;
-	struct ipc_msg msg = {.type = now ? IPC_EGRESS_SOCKET : IPC_EGRESS_SOCKET_CLOSE};
-	int ret;
-
-	if (*sent == now)
-		return 0;
-	/* A socket takes the place of the one before it. */
-	if (now)
-		msg.egress_socket = o->as;
-	else
-		msg.egress_socket.id = id;
-	ret = worker_message(s, worker, &msg, fd);
-	if (ret == 0)
-		*sent = now;
-	return ret;
-}
-
-int egress_socket_sync(struct supervisor *s, unsigned worker)
-{
-	uint64_t *due = s->worker[worker].egress_socket_due;
-
-	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS / 64; i++) {
-		for (; due[i]; due[i] &= due[i] - 1) {
-			int ret = sync_one(s, worker, i * 64 + (unsigned)__builtin_ctzll(due[i]));
-
-			if (ret < 0)
-				return ret;
-		}
-	}
-	return 0;
 }
 
 void egress_socket_fini(struct supervisor *s)

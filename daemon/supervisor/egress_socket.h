@@ -19,10 +19,6 @@ int egress_socket_open(struct supervisor *s, const struct ipc_egress_socket *as)
 int egress_socket_close(struct supervisor *s, unsigned id);
 /* Close what an earlier control asked for and this one did not.  Return: how many. */
 unsigned egress_socket_drop_others(struct supervisor *s);
-/* A fresh worker has been given none yet. */
-void egress_socket_forget(struct supervisor *s, unsigned worker);
-/* Part of worker_sync().  Return: 0 or a negative errno of ipc_send(). */
-int egress_socket_sync(struct supervisor *s, unsigned worker);
 void egress_socket_fini(struct supervisor *s);
 
 #endif

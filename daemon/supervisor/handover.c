@@ -36,7 +36,7 @@
 #include "daemon/supervisor/handover_field.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/state.h"
-#include "daemon/supervisor/worker_channel.h"
+#include "daemon/supervisor/worker_memory.h"
 
 #define STATE_MAGIC     0x3154535245504d55ull
 #define STATE_MAX_BYTES (64u << 20)
@@ -254,7 +254,7 @@ static void restore_child(struct child *c, struct state_reader *r)
 	c->overdue_ns = saved.overdue_ns;
 }
 
-static void save_worker(const struct worker *worker, struct state_writer *w)
+static void save_worker(const struct worker_record *worker, struct state_writer *w)
 {
 	struct saved_worker saved = {.cpu = worker->cpu,
 				     .behind = worker->behind,
@@ -285,7 +285,8 @@ static void restore_ring(struct worker_ring *ring, const struct ring_info *info,
 	ring->info = *info;
 }
 
-static void restore_worker(struct supervisor *s, struct worker *worker, struct state_reader *r)
+static void restore_worker(struct supervisor *s, struct worker_record *worker,
+			   struct state_reader *r)
 {
 	struct saved_worker saved;
 
@@ -408,7 +409,7 @@ static void save_egress_socket(const struct supervisor *s, unsigned id, struct s
 
 	state_put(w, &saved, sizeof(saved));
 	for (unsigned i = 0; i < s->workers; i++) {
-		const int fd = egress_socket_socket(o, i);
+		const int fd = egress_socket_fd(o, i);
 
 		if (fd < 0)
 			continue;
@@ -453,7 +454,7 @@ static void restore_egress_socket(struct supervisor *s, struct state_reader *r)
 	o->as = saved.as;
 	o->from_be = saved.from_be;
 	for (unsigned i = 0; i < s->workers; i++) {
-		struct worker *worker = &s->worker[i];
+		struct worker_record *worker = &s->worker[i];
 
 		if (!(o->as.worker_mask >> i & 1))
 			continue;
@@ -538,7 +539,7 @@ static int map_pages(struct supervisor *s)
 		ret = memfd_map_shared(s->heartbeat_fd, sizeof(*s->heartbeat), 0,
 				       (void **)&s->heartbeat);
 	for (unsigned i = 0; i < s->workers && ret == 0; i++)
-		ret = worker_map_page(&s->worker[i]);
+		ret = worker_memory_map_page(&s->worker[i]);
 	return ret;
 }
 

@@ -9,7 +9,7 @@
  *
  * Opening is all or nothing.  An input of the same device is never opened a second time:
  * its sockets are steered otherwise, and more of them join, so that nothing which lies in a
- * queue is lost.  Whatever changes gets a new incarnation; worker_sync() tells by it that a
+ * queue is lost.  Whatever changes gets a new incarnation; worker_channel_sync() tells by it that a
  * worker knows an earlier one.
  */
 #include "daemon/supervisor/iface.h"
@@ -301,8 +301,8 @@ static int change_input(struct supervisor *s, struct input *in, const struct ipc
 	if (class > in->buf_class)
 		in->buf_class = class;
 	in->incarnation = ++s->next_incarnation;
-	worker_sync_all(s);
-	worker_await(s);
+	worker_channel_sync_all(s);
+	worker_channel_await(s);
 	ret = steer(in);
 	if (ret < 0)
 		in->iface = was;
@@ -329,7 +329,7 @@ static int open_input(struct supervisor *s, struct input *in, const struct ipc_i
 	in->incarnation = ++s->next_incarnation;
 	iface_page_take(s->iface_page, iface->slot, iface->ifindex);
 	stats_refresh_input(s, iface->slot);
-	worker_sync_all(s);
+	worker_channel_sync_all(s);
 	return 0;
 }
 
@@ -360,7 +360,7 @@ int iface_close_input(struct supervisor *s, unsigned slot)
 		return -ENOENT;
 	iface_end_input(s, slot);
 	close_input_sockets(&s->input[slot]);
-	worker_sync_all(s);
+	worker_channel_sync_all(s);
 	return 0;
 }
 
@@ -466,7 +466,7 @@ int iface_open_output(struct supervisor *s, const struct ipc_iface *iface)
 	out->ifindex = iface->ifindex;
 	out->round = s->round;
 	out->incarnation = ++s->next_incarnation;
-	worker_sync_all(s);
+	worker_channel_sync_all(s);
 	return 0;
 }
 
@@ -475,7 +475,7 @@ int iface_close_output(struct supervisor *s, unsigned slot)
 	if (!s->output[slot].incarnation)
 		return -ENOENT;
 	close_output_sockets(&s->output[slot]);
-	worker_sync_all(s);
+	worker_channel_sync_all(s);
 	return 0;
 }
 

@@ -33,6 +33,7 @@
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/verify.h"
 #include "daemon/supervisor/worker_channel.h"
+#include "daemon/supervisor/worker_memory.h"
 
 static int configure(struct supervisor *s, const struct ipc_configure *c)
 {
@@ -43,7 +44,7 @@ static int configure(struct supervisor *s, const struct ipc_configure *c)
 				       s->busy_poll_us == c->busy_poll_us
 			       ? 0
 			       : -EALREADY;
-	ret = worker_make_memory(s, c->workers);
+	ret = worker_memory_make(s, c->workers);
 	if (ret < 0)
 		return ret;
 	s->workers = c->workers;
@@ -103,7 +104,7 @@ static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, u
 	*fd = -1;
 	s->snapshot = *p;
 	s->snapshot_serial++;
-	*value = worker_sync_all(s);
+	*value = worker_channel_sync_all(s);
 	return 0;
 }
 

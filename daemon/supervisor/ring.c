@@ -43,19 +43,19 @@ static void close_ring(struct worker_ring *r)
 	r->given = false;
 }
 
-void rings_init(struct worker *w)
+void rings_init(struct worker_record *w)
 {
 	w->ring = w->last = (struct worker_ring){.fd = -1};
 	w->rings = 0;
 }
 
-void rings_close(struct worker *w)
+void rings_close(struct worker_record *w)
 {
 	close_ring(&w->ring);
 	close_ring(&w->last);
 }
 
-static int make_ring(struct worker *w, enum ring_size size)
+static int make_ring(struct worker_record *w, enum ring_size size)
 {
 	/* The other set than that of the ring which the kernel may still hold. */
 	struct ring_info info = {.number = w->rings + 1, .set = !w->last.info.set};
@@ -144,7 +144,7 @@ int rings_make_all(struct supervisor *s, unsigned workers)
 }
 
 /* @size and smaller ones. */
-static int make_one(struct worker *w, enum ring_size size)
+static int make_one(struct worker_record *w, enum ring_size size)
 {
 	int ret = -ENOMEM;
 
@@ -155,7 +155,7 @@ static int make_one(struct worker *w, enum ring_size size)
 
 int rings_prepare(struct supervisor *s, unsigned worker)
 {
-	struct worker *w = &s->worker[worker];
+	struct worker_record *w = &s->worker[worker];
 	int ret;
 
 	if (w->ring.given)
@@ -175,7 +175,7 @@ int rings_prepare(struct supervisor *s, unsigned worker)
 	return ret;
 }
 
-int rings_describe(const struct worker *w)
+int rings_describe(const struct worker_record *w)
 {
 	const struct ring_file file = {.own = w->ring.info,
 				       .last = w->last.info,
@@ -184,7 +184,7 @@ int rings_describe(const struct worker *w)
 	return memfd_sealed("mcr-rings", &file, sizeof(file));
 }
 
-void rings_in_use(struct worker *w)
+void rings_in_use(struct worker_record *w)
 {
 	close_ring(&w->last);
 	w->last = w->ring;

@@ -4,10 +4,10 @@
 #define DAEMON_SUPERVISOR_RING_H
 
 struct supervisor;
-struct worker;
+struct worker_record;
 
 /* Neither ring, and no number yet. */
-void rings_init(struct worker *w);
+void rings_init(struct worker_record *w);
 /*
  * A ring for each worker, as large as the memory lets them be that the user may lock; says
  * it where that is less than the full size.  Return: 0 or a negative errno, -ENOMEM when
@@ -17,10 +17,10 @@ int rings_make_all(struct supervisor *s, unsigned workers);
 /* A fresh ring at w->ring, unless there is one.  Return: 0 or a negative errno. */
 int rings_prepare(struct supervisor *s, unsigned worker);
 /* A memfd with struct ring_file of what the worker inherits.  Return: descriptor or -errno. */
-int rings_describe(const struct worker *w);
+int rings_describe(const struct worker_record *w);
 /* The worker is ready: its ring is the last in use, the one before is not needed any more. */
-void rings_in_use(struct worker *w);
+void rings_in_use(struct worker_record *w);
 /* Both go. */
-void rings_close(struct worker *w);
+void rings_close(struct worker_record *w);
 
 #endif

@@ -14,10 +14,6 @@ struct supervisor;
 int stand_in_begin(struct supervisor *s, unsigned worker, unsigned by);
 /* @worker is ready: its sockets are asked back, and it gets them when they are. */
 void stand_in_return(struct supervisor *s, unsigned worker);
-/* A new process of @by has nothing of what its predecessor stood in for. */
-void stand_in_forget(struct supervisor *s, unsigned by);
-/* What @by has of others, up to date.  Return: as ipc_send(). */
-int stand_in_sync(struct supervisor *s, unsigned by);
 /* Whatever is next.  Return: when it is to be called again, or UINT64_MAX. */
 uint64_t stand_in_timers(struct supervisor *s, uint64_t now_ns);
 

@@ -11,7 +11,9 @@
  *   health.c           heartbeats: which child hangs
  *   control_channel.c  what control is given, and its messages
  *   budget.c           how many messages control may send
- *   worker_channel.c   what a worker is given, and its messages
+ *   worker_channel.c   what a worker is given
+ *   worker_ready.c     what a worker says
+ *   worker_memory.c    the memory of the workers that outlives their processes
  *   ring.c             the rings of the workers, and how much memory they lock
  *   standin.c          workers that read the sockets of one that cannot run
  *   request.c          control's requests, one function each
@@ -118,8 +120,15 @@ struct worker_ring {
 	struct ring_info info;
 };
 
+/* Whether another worker reads a worker's sockets; see standin.c. */
+enum lending {
+	LENDING_NONE,
+	LENDING_LENT,
+	LENDING_RETURNING, /* the stand-in has been told to close them, and nobody reads them */
+};
+
 /**
- * struct worker - what belongs to a worker beside its process
+ * struct worker_record - what belongs to a worker beside its process
  * @cpu:           -1: not pinned
  * @page_fd:       its struct worker_page, kept over restarts; mapped at @page
  * @arena_fd:      its buffers and journal, kept over restarts
@@ -132,15 +141,15 @@ struct worker_ring {
  * @egress_socket_sent:   the same for egress sockets, by id
  * @egress_socket_due:    egress sockets that may differ from what it was given, a bit each
  * @snapshot_sent: serial of the last snapshot that it was given
- * @stand_in:      1 + the worker that reads its sockets, 0 for none
- * @returning:     that one has been told to give them back
- * @return_mark:   when it has handled so many messages, it has; 0: not all have been sent
+ * @lending:       whether another worker reads its sockets, which is @stand_in
+ * @return_mark:   LENDING_RETURNING: the stand-in has given them back when it has handled so many
+ *                 messages; 0: not all have been sent
  * @return_ns:     when to wait for it no longer
  * @lent_sent:     incarnation of its input in each slot that the stand-in has, 0 for none
  * @sent:          messages that its process was sent since it became ready
- * @behind:        its channel was full; worker_sync() goes on when it has room
+ * @behind:        its channel was full; worker_channel_sync() goes on when it has room
  */
-struct worker {
+struct worker_record {
 	int cpu;
 	int page_fd;
 	int arena_fd;
@@ -153,8 +162,8 @@ struct worker {
 	uint64_t egress_socket_due[MCR_MAX_EGRESS_SOCKETS / 64];
 	uint64_t snapshot_sent;
 	uint64_t sent;
+	enum lending lending;
 	unsigned stand_in;
-	bool returning;
 	uint64_t return_mark, return_ns;
 	uint64_t lent_sent[MCR_MAX_IFACES];
 	bool behind;
@@ -298,7 +307,7 @@ struct supervisor {
 
 	unsigned round; /* which control this is: counts them */
 	struct child child[CHILDREN];
-	struct worker worker[MCR_MAX_WORKERS];
+	struct worker_record worker[MCR_MAX_WORKERS];
 	unsigned workers; /* 0 until IPC_CONFIGURE */
 	uint32_t worker_flags;
 	uint32_t busy_poll_us;
@@ -364,7 +373,7 @@ static inline void supervisor_no_sockets(struct supervisor *s)
 }
 
 /* Its socket for that worker, -1 for none. */
-static inline int egress_socket_socket(const struct opened_egress_socket *o, unsigned worker)
+static inline int egress_socket_fd(const struct opened_egress_socket *o, unsigned worker)
 {
 	const uint64_t bit = 1ull << worker;
 

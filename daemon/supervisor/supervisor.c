@@ -44,6 +44,7 @@
 #include "daemon/supervisor/stats.h"
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/worker_channel.h"
+#include "daemon/supervisor/worker_ready.h"
 
 #define STATS_INTERVAL_NS (1 * NS_PER_S)
 #define WORKERS_DRAIN_NS  (1 * NS_PER_S)
@@ -160,9 +161,9 @@ static void take_event(struct supervisor *s, uint64_t source, uint32_t events)
 	else if (source == CONTROL_INDEX)
 		control_readable(s);
 	else if (events & EPOLLOUT && !(events & EPOLLIN))
-		worker_sync(s, (unsigned)source);
+		worker_channel_sync(s, (unsigned)source);
 	else
-		worker_readable(s, (unsigned)source);
+		worker_ready_read(s, (unsigned)source);
 }
 
 static bool workers_gone(const struct supervisor *s)

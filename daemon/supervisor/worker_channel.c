@@ -2,7 +2,7 @@
 /*
  * worker_channel.c - what a worker is given
  *
- * Inputs, outputs and the snapshot are not sent as they happen: worker_sync()
+ * Inputs, outputs and the snapshot are not sent as they happen: worker_channel_sync()
  * compares what there is with what this worker was given, by incarnation, and
  * sends the difference.  So a worker that was busy, one that was restarted and one
  * that is up to date are the same case, and a worker whose channel is full delays
@@ -18,46 +18,13 @@
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
-#include "core/relay/arena.h"
 #include "daemon/common/log.h"
-#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/child.h"
-#include "daemon/supervisor/control_channel.h"
-#include "daemon/supervisor/egress_socket.h"
 #include "daemon/supervisor/ring.h"
-#include "daemon/supervisor/standin.h"
 #include "daemon/supervisor/state.h"
 
 #define AWAIT_NS (100 * NS_PER_MS) /* several turns of a worker that is overloaded */
-
-int worker_map_page(struct worker *w)
-{
-	return memfd_map_shared(w->page_fd, sizeof(*w->page), 0, (void **)&w->page);
-}
-
-int worker_make_memory(struct supervisor *s, unsigned workers)
-{
-	for (unsigned i = 0; i < workers; i++) {
-		struct worker *w = &s->worker[i];
-		int ret = 0;
-
-		if (w->page_fd < 0)
-			w->page_fd = memfd_zeroed("mcr-worker-page", sizeof(*w->page));
-		if (w->page_fd < 0)
-			return w->page_fd;
-		if (!w->page)
-			ret = worker_map_page(w);
-		if (ret < 0)
-			return ret;
-		worker_page_init(w->page);
-		if (w->arena_fd < 0)
-			w->arena_fd = memfd_zeroed("mcr-arena", WORKER_ARENA_BYTES);
-		if (w->arena_fd < 0)
-			return w->arena_fd;
-	}
-	return rings_make_all(s, workers);
-}
 
 static int pass(struct supervisor *s, unsigned worker, enum passed_fd what, int fd)
 {
@@ -77,9 +44,34 @@ static int give_rings(struct supervisor *s, unsigned worker)
 	return ret;
 }
 
-void worker_begin(struct supervisor *s, unsigned worker)
+static bool is_lent_to(const struct worker_record *w, unsigned worker)
 {
-	struct worker *w = &s->worker[worker];
+	return w->lending != LENDING_NONE && w->stand_in == worker;
+}
+
+/* A fresh worker has nothing, neither of its own nor of those that it stands in for. */
+static void clear_sent(struct supervisor *s, unsigned worker)
+{
+	struct worker_record *w = &s->worker[worker];
+
+	memset(w->input_sent, 0, sizeof(w->input_sent));
+	memset(w->output_sent, 0, sizeof(w->output_sent));
+	memset(w->egress_socket_sent, 0, sizeof(w->egress_socket_sent));
+	memset(w->egress_socket_due, 0, sizeof(w->egress_socket_due));
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		if (egress_socket_fd(&s->egress_socket[i], worker) >= 0)
+			w->egress_socket_due[i / 64] |= 1ull << i % 64;
+	w->snapshot_sent = 0;
+	w->sent = 0;
+	w->behind = false;
+	for (unsigned owner = 0; owner < s->workers; owner++)
+		if (is_lent_to(&s->worker[owner], worker))
+			memset(s->worker[owner].lent_sent, 0, sizeof(s->worker[owner].lent_sent));
+}
+
+void worker_channel_begin(struct supervisor *s, unsigned worker)
+{
+	struct worker_record *w = &s->worker[worker];
 	struct ipc_msg start = {
 		.type = IPC_START,
 		.start = {.worker = worker,
@@ -92,13 +84,7 @@ void worker_begin(struct supervisor *s, unsigned worker)
 			  .gid = s->identity.gid}};
 	int ret;
 
-	memset(w->input_sent, 0, sizeof(w->input_sent));
-	memset(w->output_sent, 0, sizeof(w->output_sent));
-	egress_socket_forget(s, worker);
-	w->snapshot_sent = 0;
-	w->sent = 0;
-	stand_in_forget(s, worker);
-	w->behind = false;
+	clear_sent(s, worker);
 	worker_page_init(w->page); /* whatever its predecessor made of it */
 	__atomic_store_n(&w->page->commands, 0, __ATOMIC_RELAXED);
 	ret = pass(s, worker, PASSED_ARENA, w->arena_fd);
@@ -119,7 +105,21 @@ void worker_begin(struct supervisor *s, unsigned worker)
 	}
 }
 
-int worker_send_input(struct supervisor *s, unsigned worker, unsigned slot, unsigned owner,
+/*
+ * To a worker that is ready; it counts those that it has handled.
+ * Return: as ipc_send().
+ */
+static int send_message(struct supervisor *s, unsigned worker, struct ipc_msg *msg, int fd)
+{
+	const int ret = ipc_send(s->child[worker].channel, msg, fd);
+
+	if (ret == 0)
+		s->worker[worker].sent++;
+	return ret;
+}
+
+/* @sock: that of @owner, -1 when @worker is to close it */
+static int send_input(struct supervisor *s, unsigned worker, unsigned slot, unsigned owner,
 		      int sock)
 {
 	const struct input *in = &s->input[slot];
@@ -130,100 +130,183 @@ int worker_send_input(struct supervisor *s, unsigned worker, unsigned slot, unsi
 					.buf_class = (uint8_t)in->buf_class,
 					.worker = (uint8_t)owner}};
 
-	return worker_message(s, worker, &msg, sock);
+	return send_message(s, worker, &msg, sock);
 }
 
-static int send_slot(struct supervisor *s, unsigned worker, enum ipc_type type, unsigned slot,
-		     int fd)
+static int send_output(struct supervisor *s, unsigned worker, unsigned slot, int sock)
 {
-	struct ipc_msg msg = {.type = type, .input = {.slot = slot}};
+	struct ipc_msg msg = {.type = sock < 0 ? IPC_OUTPUT_CLOSE : IPC_OUTPUT,
+			      .input = {.slot = slot, .ifindex = s->output[slot].ifindex}};
 
-	if (type == IPC_INPUT || type == IPC_INPUT_CLOSE)
-		return worker_send_input(s, worker, slot, worker, fd);
-	if (type == IPC_OUTPUT)
-		msg.input.ifindex = s->output[slot].ifindex;
-	return worker_message(s, worker, &msg, fd);
+	return send_message(s, worker, &msg, sock);
 }
 
 /*
- * @sent: what the worker has in this slot, @now: what it should have, @fd: its
- * socket, -1 when it gets none.
+ * @sent: incarnation of @owner's input that the worker has in this slot; @now: the one that it
+ * is to have, 0 for none
  */
-static int sync_slot(struct supervisor *s, unsigned worker, unsigned slot, uint64_t *sent,
-		     uint64_t now, int fd, enum ipc_type open, enum ipc_type close)
+static int sync_input(struct supervisor *s, unsigned worker, unsigned owner, unsigned slot,
+		      uint64_t *sent, uint64_t now)
 {
 	int ret = 0;
 
-	if (fd < 0)
-		now = 0;
 	if (*sent == now)
 		return 0;
-	if (*sent) {
-		ret = send_slot(s, worker, close, slot, -1);
-		if (ret < 0)
-			return ret;
-		*sent = 0;
-	}
-	if (now) {
-		ret = send_slot(s, worker, open, slot, fd);
-		if (ret == 0)
-			*sent = now;
-	}
+	if (*sent)
+		ret = send_input(s, worker, slot, owner, -1);
+	if (ret < 0)
+		return ret;
+	*sent = 0;
+	if (now)
+		ret = send_input(s, worker, slot, owner, s->input[slot].sock[owner]);
+	if (ret == 0)
+		*sent = now;
 	return ret;
+}
+
+/* As long as another worker has its sockets, it has none. */
+static int sync_own_input(struct supervisor *s, unsigned worker, unsigned slot)
+{
+	struct worker_record *w = &s->worker[worker];
+	const bool has = w->lending == LENDING_NONE && s->input[slot].sock[worker] >= 0;
+
+	return sync_input(s, worker, worker, slot, &w->input_sent[slot],
+			  has ? s->input[slot].incarnation : 0);
+}
+
+static int sync_lent_input(struct supervisor *s, unsigned worker, unsigned owner, unsigned slot)
+{
+	struct worker_record *w = &s->worker[owner];
+	const bool has = w->lending == LENDING_LENT && s->input[slot].sock[owner] >= 0;
+
+	return sync_input(s, worker, owner, slot, &w->lent_sent[slot],
+			  has ? s->input[slot].incarnation : 0);
+}
+
+static int sync_output(struct supervisor *s, unsigned worker, unsigned slot)
+{
+	const int sock = s->output[slot].sock[worker];
+	const uint64_t now = sock < 0 ? 0 : s->output[slot].incarnation;
+	uint64_t *sent = &s->worker[worker].output_sent[slot];
+	int ret = 0;
+
+	if (*sent == now)
+		return 0;
+	if (*sent)
+		ret = send_output(s, worker, slot, -1);
+	if (ret < 0)
+		return ret;
+	*sent = 0;
+	if (now)
+		ret = send_output(s, worker, slot, sock);
+	if (ret == 0)
+		*sent = now;
+	return ret;
+}
+
+/* A socket takes the place of the one before it, without a message that closes that one. */
+static int sync_egress_socket(struct supervisor *s, unsigned worker, unsigned id)
+{
+	const struct opened_egress_socket *o = &s->egress_socket[id];
+	uint64_t *sent = &s->worker[worker].egress_socket_sent[id];
+	const int fd = egress_socket_fd(o, worker);
+	const uint64_t now = fd < 0 ? 0 : o->incarnation;
+	struct ipc_msg msg = {.type = now ? IPC_EGRESS_SOCKET : IPC_EGRESS_SOCKET_CLOSE};
+	int ret;
+
+	if (*sent == now)
+		return 0;
+	if (now)
+		msg.egress_socket = o->as;
+	else
+		msg.egress_socket.id = id;
+	ret = send_message(s, worker, &msg, fd);
+	if (ret == 0)
+		*sent = now;
+	return ret;
+}
+
+static int sync_egress_sockets(struct supervisor *s, unsigned worker)
+{
+	uint64_t *due = s->worker[worker].egress_socket_due;
+
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS / 64; i++) {
+		for (; due[i]; due[i] &= due[i] - 1) {
+			const unsigned id = i * 64 + (unsigned)__builtin_ctzll(due[i]);
+			const int ret = sync_egress_socket(s, worker, id);
+
+			if (ret < 0)
+				return ret;
+		}
+	}
+	return 0;
 }
 
 static int sync_snapshot(struct supervisor *s, unsigned worker)
 {
-	struct worker *w = &s->worker[worker];
+	struct worker_record *w = &s->worker[worker];
 	struct ipc_msg msg = {.type = IPC_SNAPSHOT, .publish = s->snapshot};
 	int ret;
 
 	if (s->snapshot_fd < 0 || w->snapshot_sent == s->snapshot_serial)
 		return 0;
-	ret = worker_message(s, worker, &msg, s->snapshot_fd);
+	ret = send_message(s, worker, &msg, s->snapshot_fd);
 	if (ret == 0)
 		w->snapshot_sent = s->snapshot_serial;
 	return ret;
 }
 
-static int sync_everything(struct supervisor *s, unsigned worker)
+/* Inputs of workers that this one stands in for. */
+static int sync_lent(struct supervisor *s, unsigned worker)
 {
-	struct worker *w = &s->worker[worker];
+	int ret = 0;
+
+	for (unsigned owner = 0; owner < s->workers && ret == 0; owner++) {
+		struct worker_record *w = &s->worker[owner];
+
+		if (!is_lent_to(w, worker))
+			continue;
+		for (unsigned i = 0; i < MCR_MAX_IFACES && ret == 0; i++)
+			ret = sync_lent_input(s, worker, owner, i);
+		if (ret == 0 && w->lending == LENDING_RETURNING && !w->return_mark)
+			w->return_mark = s->worker[worker].sent;
+	}
+	return ret;
+}
+
+static int sync_all_kinds(struct supervisor *s, unsigned worker)
+{
 	int ret = 0;
 
 	for (unsigned i = 0; i < MCR_MAX_IFACES && ret == 0; i++) {
-		/* As long as another worker has its sockets, it has none. */
-		ret = sync_slot(s, worker, i, &w->input_sent[i], s->input[i].incarnation,
-				w->stand_in ? -1 : s->input[i].sock[worker], IPC_INPUT,
-				IPC_INPUT_CLOSE);
+		ret = sync_own_input(s, worker, i);
 		if (ret == 0)
-			ret = sync_slot(s, worker, i, &w->output_sent[i], s->output[i].incarnation,
-					s->output[i].sock[worker], IPC_OUTPUT, IPC_OUTPUT_CLOSE);
+			ret = sync_output(s, worker, i);
 	}
 	/*
 	 * A fresh worker relays by the sockets of the interfaces while thousands of others are
 	 * on their way.
 	 */
-	if (ret == 0 && !w->snapshot_sent)
+	if (ret == 0 && !s->worker[worker].snapshot_sent)
 		ret = sync_snapshot(s, worker);
 	if (ret == 0)
-		ret = egress_socket_sync(s, worker);
+		ret = sync_egress_sockets(s, worker);
 	if (ret == 0)
 		ret = sync_snapshot(s, worker);
-	/* Its rules for another's sockets are in that snapshot. */
-	return ret < 0 ? ret : stand_in_sync(s, worker);
+	/* Its rules for another worker's sockets are in that snapshot. */
+	return ret < 0 ? ret : sync_lent(s, worker);
 }
 
-bool worker_sync(struct supervisor *s, unsigned worker)
+bool worker_channel_sync(struct supervisor *s, unsigned worker)
 {
 	struct child *c = &s->child[worker];
-	struct worker *w = &s->worker[worker];
+	struct worker_record *w = &s->worker[worker];
 	int ret;
 
 	/* Until it is sealed and ready it takes nothing; its IPC_READY brings us back here. */
 	if (!c->ready || c->channel < 0)
 		return false;
-	ret = sync_everything(s, worker);
+	ret = sync_all_kinds(s, worker);
 	if (w->behind != (ret == -EAGAIN)) {
 		w->behind = ret == -EAGAIN;
 		child_watch(s, c, true, w->behind);
@@ -236,12 +319,12 @@ bool worker_sync(struct supervisor *s, unsigned worker)
 	return ret == 0;
 }
 
-uint64_t worker_sync_all(struct supervisor *s)
+uint64_t worker_channel_sync_all(struct supervisor *s)
 {
 	uint64_t busy = 0;
 
 	for (unsigned i = 0; i < s->workers; i++)
-		if (!worker_sync(s, i))
+		if (!worker_channel_sync(s, i))
 			busy |= 1ull << i;
 	return busy;
 }
@@ -249,13 +332,13 @@ uint64_t worker_sync_all(struct supervisor *s)
 static bool is_up_to_date(const struct supervisor *s, unsigned worker)
 {
 	const struct child *c = &s->child[worker];
-	const struct worker *w = &s->worker[worker];
+	const struct worker_record *w = &s->worker[worker];
 
 	return !c->ready || c->channel < 0 ||
 	       (!w->behind && __atomic_load_n(&w->page->commands, __ATOMIC_RELAXED) >= w->sent);
 }
 
-void worker_await(struct supervisor *s)
+void worker_channel_await(struct supervisor *s)
 {
 	const struct timespec pause = {.tv_nsec = NS_PER_MS};
 	const uint64_t until_ns = monotonic_ns() + AWAIT_NS;
@@ -263,51 +346,4 @@ void worker_await(struct supervisor *s)
 	for (unsigned i = 0; i < s->workers; i++)
 		while (!is_up_to_date(s, i) && monotonic_ns() < until_ns)
 			nanosleep(&pause, NULL);
-}
-
-static void became_ready(struct supervisor *s, unsigned worker)
-{
-	struct child *c = &s->child[worker];
-
-	c->ready = true;
-	c->overdue_ns = 0;
-	c->away_ns = 0;
-	c->out = false;
-	rings_in_use(&s->worker[worker]);
-	if (c->restarts)
-		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "worker %u runs again, pid %d", worker,
-			(int)c->pid);
-	stand_in_return(s, worker);
-	worker_sync(s, worker);
-	control_worker_state(s, worker);
-	for (unsigned i = 0; i < s->workers; i++)
-		if (!s->child[i].ready)
-			return;
-	control_spawn_done(s, 0, 0);
-}
-
-void worker_readable(struct supervisor *s, unsigned worker)
-{
-	struct child *c = &s->child[worker];
-	struct ipc_msg m;
-	int fd, ret;
-
-	if (c->channel < 0)
-		return;
-	ret = ipc_recv(c->channel, IPC_FROM_WORKER, &m, &fd);
-	if (ret == -EAGAIN || ret == -EINTR)
-		return;
-	if (ret == 1 && !c->ready) {
-		became_ready(s, worker); /* IPC_READY is all that a worker may say */
-		return;
-	}
-	if (ret == 0 || ret == -ECONNRESET) {
-		child_hung_up(s, c);
-		return;
-	}
-	if (fd >= 0)
-		close(fd);
-	log_msg(SEV_ERROR, FAC_SECURITY, "worker %u sent what it may not (%s)", worker,
-		ret < 0 ? strerror(-ret) : "ready twice");
-	child_end(s, c, END_MESSAGE, 0);
 }

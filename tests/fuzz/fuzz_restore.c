@@ -155,7 +155,7 @@ static void check_child(const struct child *c)
 	MUST(c->started_ns <= monotonic_ns());
 }
 
-static void check_worker(const struct supervisor *s, const struct worker *w)
+static void check_worker(const struct supervisor *s, const struct worker_record *w)
 {
 	MUST(w->page_fd >= 0 && w->arena_fd >= 0 && w->cpu >= -1 && w->cpu < CPU_SETSIZE);
 	MUST(w->snapshot_sent <= s->snapshot_serial);
@@ -198,8 +198,8 @@ static void check_egress_sockets(const struct supervisor *s)
 		MUST(!o->incarnation || (o->as.id == i && o->as.worker_mask &&
 					 !(o->as.worker_mask & ~worker_mask_all(s->workers))));
 		for (unsigned k = 0; k < s->workers; k++) {
-			sockets += egress_socket_socket(o, k) >= 0;
-			check_fd(egress_socket_socket(o, k));
+			sockets += egress_socket_fd(o, k) >= 0;
+			check_fd(egress_socket_fd(o, k));
 		}
 	}
 	MUST(sockets == s->egress_socket_sockets);

@@ -28,6 +28,7 @@
 #include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/worker_channel.h"
+#include "daemon/supervisor/worker_memory.h"
 #include "tests/unit/supervisor/priv_fake.h"
 
 /* What the processes were told. */
@@ -73,7 +74,7 @@ int child_start(struct supervisor *s, struct child *c)
 	return 0;
 }
 
-int worker_make_memory(struct supervisor *s, unsigned workers)
+int worker_memory_make(struct supervisor *s, unsigned workers)
 {
 	return 0;
 }
@@ -87,16 +88,16 @@ int stand_in_begin(struct supervisor *s, unsigned worker, unsigned by)
 	return 0;
 }
 
-void worker_await(struct supervisor *s)
+void worker_channel_await(struct supervisor *s)
 {
 }
 
-bool worker_sync(struct supervisor *s, unsigned worker)
+bool worker_channel_sync(struct supervisor *s, unsigned worker)
 {
 	return true;
 }
 
-uint64_t worker_sync_all(struct supervisor *s)
+uint64_t worker_channel_sync_all(struct supervisor *s)
 {
 	return 2; /* worker 1 is busy */
 }

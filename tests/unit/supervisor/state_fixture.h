@@ -29,7 +29,7 @@
 #include "daemon/common/memfd.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/state.h"
-#include "daemon/supervisor/worker_channel.h"
+#include "daemon/supervisor/worker_memory.h"
 
 #define WORKERS 2u
 
@@ -37,7 +37,7 @@ static struct supervisor *sup;
 static pid_t child_pid;
 static bool have_packets; /* packet sockets need CAP_NET_RAW */
 
-int worker_map_page(struct worker *w)
+int worker_memory_map_page(struct worker_record *w)
 {
 	w->page = (struct worker_page *)1; /* not looked at here */
 	return 0;
@@ -132,15 +132,15 @@ static struct supervisor *supervisor_fresh(void)
 static void fill_children(struct supervisor *s, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
-		s->worker[i] =
-			(struct worker){.cpu = (int)i - 1,
-					.page_fd = memory(sizeof(struct worker_page)),
-					.arena_fd = memory(WORKER_ARENA_BYTES),
-					.ring = {.fd = -1},
-					.last = {.fd = ring(), .info = {.number = 4, .set = i}},
-					.rings = 5,
-					.snapshot_sent = 3 - i,
-					.behind = i == 1};
+		s->worker[i] = (struct worker_record){
+			.cpu = (int)i - 1,
+			.page_fd = memory(sizeof(struct worker_page)),
+			.arena_fd = memory(WORKER_ARENA_BYTES),
+			.ring = {.fd = -1},
+			.last = {.fd = ring(), .info = {.number = 4, .set = i}},
+			.rings = 5,
+			.snapshot_sent = 3 - i,
+			.behind = i == 1};
 		s->worker[i].input_sent[5] = 7 + i;
 		s->worker[i].output_sent[6] = 9;
 	}

@@ -67,7 +67,7 @@ void control_spawn_done(struct supervisor *s, int status, uint64_t value)
 {
 }
 
-void worker_begin(struct supervisor *s, unsigned index)
+void worker_channel_begin(struct supervisor *s, unsigned index)
 {
 }
 

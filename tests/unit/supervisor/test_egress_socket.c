@@ -70,10 +70,10 @@ static void test_open_and_close(void **state)
 	assert_int_equal(reply_value, 9);
 	assert_int_equal(sup->egress_socket_sockets, 2);
 	assert_true(is_due(0, 70) && is_due(1, 70));
-	assert_true(egress_socket_socket(&sup->egress_socket[70], 0) >= 0);
-	assert_int_not_equal(egress_socket_socket(&sup->egress_socket[70], 0),
-			     egress_socket_socket(&sup->egress_socket[70], 1));
-	assert_int_equal(egress_socket_socket(&sup->egress_socket[70], 2), -1);
+	assert_true(egress_socket_fd(&sup->egress_socket[70], 0) >= 0);
+	assert_int_not_equal(egress_socket_fd(&sup->egress_socket[70], 0),
+			     egress_socket_fd(&sup->egress_socket[70], 1));
+	assert_int_equal(egress_socket_fd(&sup->egress_socket[70], 2), -1);
 	first = sup->egress_socket[70].incarnation;
 	reply_value = 0;
 	assert_int_equal(ask(egress_socket_msg(70, 3), -1), -EEXIST);
@@ -84,7 +84,7 @@ static void test_open_and_close(void **state)
 	memset(sup->worker[0].egress_socket_due, 0, sizeof(sup->worker[0].egress_socket_due));
 	assert_int_equal(ask(other, -1), 0);
 	assert_true(is_due(0, 70));
-	assert_int_equal(egress_socket_socket(&sup->egress_socket[70], 0), -1);
+	assert_int_equal(egress_socket_fd(&sup->egress_socket[70], 0), -1);
 	assert_int_equal(sup->egress_socket_sockets, 1);
 	/* Another serial is another socket. */
 	first = sup->egress_socket[70].incarnation;

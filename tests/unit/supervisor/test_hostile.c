@@ -14,6 +14,7 @@
  * Links: daemon/supervisor/supervisor.c daemon/supervisor/start.c daemon/supervisor/child.c
  * Links: daemon/supervisor/control_channel.c
  * Links: daemon/supervisor/worker_channel.c daemon/supervisor/request.c
+ * Links: daemon/supervisor/worker_ready.c daemon/supervisor/worker_memory.c
  * Links: daemon/supervisor/iface.c
  * Links: daemon/supervisor/membership.c daemon/supervisor/stats.c daemon/supervisor/health.c
  * Links: daemon/supervisor/upgrade.c daemon/supervisor/handover.c

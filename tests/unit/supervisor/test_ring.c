@@ -201,7 +201,7 @@ static void other_errors_end_it(void **state)
 }
 
 /* What the next process is given, as it reads it. */
-static struct ring_file given(const struct worker *w)
+static struct ring_file given(const struct worker_record *w)
 {
 	struct ring_file file;
 	int fd = rings_describe(w);
@@ -213,7 +213,7 @@ static struct ring_file given(const struct worker *w)
 	return file;
 }
 
-static void start(struct worker *w)
+static void start(struct worker_record *w)
 {
 	assert_int_equal(rings_prepare(sup, 0), 0);
 	w->ring.given = true;
@@ -221,7 +221,7 @@ static void start(struct worker *w)
 
 static void from_life_to_life(void **state)
 {
-	struct worker *w = &sup->worker[0];
+	struct worker_record *w = &sup->worker[0];
 	struct ring_file file;
 	int first, second;
 
@@ -256,7 +256,7 @@ static void from_life_to_life(void **state)
 /* A second ring beside the last one is smaller where there is little room, or replaces it. */
 static void restart_within_the_limit(void **state)
 {
-	struct worker *w = &sup->worker[0];
+	struct worker_record *w = &sup->worker[0];
 	struct ring_file file;
 
 	kernel.room = 750 * KIB;

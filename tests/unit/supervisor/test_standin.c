@@ -2,7 +2,8 @@
 /*
  * test_standin.c - sockets of a worker that cannot run go to another, and back
  *
- * Links: daemon/supervisor/standin.c
+ * Links: daemon/supervisor/standin.c daemon/supervisor/worker_channel.c core/base/statpage.c
+ * Links: core/base/counters.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,39 +17,57 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
 #include "core/base/statpage.h"
+#include "daemon/common/log.h"
+#include "daemon/common/roles.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/ring.h"
 #include "daemon/supervisor/standin.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
 
+#define CHANNEL 100 /* and the worker's number */
+
+static const struct options no_options;
 static struct supervisor *sup;
 static uint64_t now_ns;
-static bool full;       /* the channel of the stand-in takes nothing */
-static char said[256];  /* messages: worker, '+' or '-', owner and slot */
-static unsigned synced; /* workers that were brought up to date by a timer or a request */
+static bool full;      /* no channel takes anything */
+static char sent[256]; /* messages about inputs: worker, '+' or '-', owner and slot */
+
+void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
+{
+}
 
 uint64_t monotonic_ns(void)
 {
 	return now_ns;
 }
 
-int worker_send_input(struct supervisor *s, unsigned worker, unsigned slot, unsigned owner,
-		      int sock)
+int ipc_send(int sock, struct ipc_msg *m, int fd)
 {
-	const size_t at = strlen(said);
+	const size_t at = strlen(sent);
 
 	if (full)
 		return -EAGAIN;
-	s->worker[worker].sent++;
-	snprintf(said + at, sizeof(said) - at, "%u%c%u.%u ", worker, sock < 0 ? '-' : '+', owner,
-		 slot);
+	if (m->type == IPC_INPUT || m->type == IPC_INPUT_CLOSE)
+		snprintf(sent + at, sizeof(sent) - at, "%d%c%u.%u ", sock - CHANNEL,
+			 m->type == IPC_INPUT ? '+' : '-', m->input.worker, m->input.slot);
 	return 0;
 }
 
-bool worker_sync(struct supervisor *s, unsigned worker)
+int rings_describe(const struct worker_record *w)
 {
-	synced |= 1u << worker;
-	return stand_in_sync(s, worker) == 0;
+	return -ECONNRESET;
+}
+
+void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
+{
+	fail();
+}
+
+void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable)
+{
 }
 
 static int setup(void **state)
@@ -58,20 +77,20 @@ static int setup(void **state)
 	sup->workers = 3;
 	now_ns = 1000 * NS_PER_S;
 	full = false;
-	said[0] = '\0';
-	synced = 0;
+	sent[0] = '\0';
+	sup->options = &no_options;
+	sup->snapshot_fd = -1;
 	supervisor_no_sockets(sup);
 	for (unsigned i = 0; i < sup->workers; i++) {
 		sup->child[i].ready = i != 0;
-		sup->child[i].channel = i ? 7 : -1;
+		sup->child[i].channel = i ? CHANNEL + (int)i : -1;
 		sup->worker[i].page = calloc(1, sizeof(struct worker_page));
 		assert_non_null(sup->worker[i].page);
 	}
 	sup->child[0].out = true;
 	for (unsigned slot = 0; slot < 2; slot++) {
 		sup->input[slot].incarnation = 10 + slot;
-		for (unsigned i = 0; i < sup->workers; i++)
-			sup->input[slot].sock[i] = 5;
+		sup->input[slot].sock[0] = 5;
 	}
 	return 0;
 }
@@ -84,12 +103,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-static const char *new_said(void)
+static const char *new_sent(void)
 {
-	static char last[sizeof(said)];
+	static char last[sizeof(sent)];
 
-	memcpy(last, said, sizeof(last));
-	said[0] = '\0';
+	memcpy(last, sent, sizeof(last));
+	sent[0] = '\0';
 	return last;
 }
 
@@ -101,7 +120,7 @@ static void handled(unsigned worker)
 static void worker_0_ready(void)
 {
 	sup->child[0].ready = true;
-	sup->child[0].channel = 7;
+	sup->child[0].channel = CHANNEL;
 	sup->child[0].out = false;
 	stand_in_return(sup, 0);
 }
@@ -113,36 +132,35 @@ static void test_refused(void **state)
 	assert_int_equal(stand_in_begin(sup, 1, 2), -EALREADY);
 	sup->child[1].ready = false;
 	assert_int_equal(stand_in_begin(sup, 0, 1), -EAGAIN);
-	assert_string_equal(new_said(), "");
+	assert_string_equal(new_sent(), "");
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
 }
 
 static void test_there_and_back(void **state)
 {
 	assert_int_equal(stand_in_begin(sup, 0, 1), 0);
-	assert_string_equal(new_said(), "1+0.0 1+0.1 ");
+	assert_string_equal(new_sent(), "1+0.0 1+0.1 ");
 	assert_int_equal(stand_in_begin(sup, 0, 1), 0);
-	assert_string_equal(new_said(), "");
+	assert_string_equal(new_sent(), "");
 	/* An input that changes, one that is closed. */
 	sup->input[0].incarnation = 20;
 	sup->input[1].incarnation = 0;
 	sup->input[1].sock[0] = -1;
-	worker_sync(sup, 1);
-	assert_string_equal(new_said(), "1-0.0 1+0.0 1-0.1 ");
+	worker_channel_sync(sup, 1);
+	assert_string_equal(new_sent(), "1-0.0 1+0.0 1-0.1 ");
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
 
 	worker_0_ready();
-	assert_string_equal(new_said(), "1-0.0 ");
+	assert_string_equal(new_sent(), "1-0.0 ");
 	/* Not before the stand-in has handled it. */
-	synced = 0;
 	assert_true(stand_in_timers(sup, now_ns) > now_ns);
-	assert_int_equal(sup->worker[0].stand_in, 2);
-	assert_int_equal(synced, 0);
+	assert_int_equal(sup->worker[0].lending, LENDING_RETURNING);
+	worker_channel_sync(sup, 0);
+	assert_string_equal(new_sent(), "");
 	handled(1);
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
-	assert_int_equal(sup->worker[0].stand_in, 0);
-	assert_int_equal(synced, 1);
-	assert_string_equal(new_said(), "");
+	assert_int_equal(sup->worker[0].lending, LENDING_NONE);
+	assert_string_equal(new_sent(), "0+0.0 ");
 }
 
 /* Its channel is full, it dies, or it does not answer: the worker gets its sockets all the same. */
@@ -153,10 +171,10 @@ static void test_return_without_answer(void **state)
 	full = true;
 	worker_0_ready();
 	assert_true(stand_in_timers(sup, now_ns) > now_ns);
-	assert_int_equal(sup->worker[0].stand_in, 2);
+	assert_int_equal(sup->worker[0].lending, LENDING_RETURNING);
 	now_ns += NS_PER_S;
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
-	assert_int_equal(sup->worker[0].stand_in, 0);
+	assert_int_equal(sup->worker[0].lending, LENDING_NONE);
 
 	full = false;
 	sup->child[0].out = true;
@@ -164,22 +182,22 @@ static void test_return_without_answer(void **state)
 	worker_0_ready();
 	sup->child[1].ready = false;
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
-	assert_int_equal(sup->worker[0].stand_in, 0);
+	assert_int_equal(sup->worker[0].lending, LENDING_NONE);
 }
 
 /* A new process of the stand-in is given everything again; another worker may take over. */
 static void test_stand_in_dies(void **state)
 {
 	assert_int_equal(stand_in_begin(sup, 0, 1), 0);
-	new_said();
-	stand_in_forget(sup, 1);
-	worker_sync(sup, 1);
-	assert_string_equal(new_said(), "1+0.0 1+0.1 ");
+	new_sent();
+	worker_channel_begin(sup, 1);
+	worker_channel_sync(sup, 1);
+	assert_string_equal(new_sent(), "1+0.0 1+0.1 ");
 	sup->child[1].ready = false;
 	assert_int_equal(stand_in_begin(sup, 0, 2), 0);
-	assert_string_equal(new_said(), "2+0.0 2+0.1 ");
-	worker_sync(sup, 1);
-	assert_string_equal(new_said(), "");
+	assert_string_equal(new_sent(), "2+0.0 2+0.1 ");
+	worker_channel_sync(sup, 1);
+	assert_string_equal(new_sent(), "");
 }
 
 int main(void)

@@ -5,10 +5,10 @@
  * The worker's end of a real channel is read here.  Its send buffer is made small,
  * so that it is full in the middle of a sync.
  *
- * Links: daemon/supervisor/worker_channel.c daemon/supervisor/standin.c core/base/ipc.c
+ * Links: daemon/supervisor/worker_channel.c daemon/supervisor/worker_ready.c
+ * Links: daemon/supervisor/standin.c core/base/ipc.c
  * Links: core/base/addr.c
  * Links: core/base/statpage.c core/base/counters.c
- * Links: daemon/supervisor/egress_socket.c daemon/supervisor/descriptor_reserve.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,15 +27,13 @@
 #include "core/base/statpage.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
-#include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
-#include "daemon/supervisor/egress_socket.h"
-#include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/ring.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
+#include "daemon/supervisor/worker_ready.h"
 
 static struct supervisor *sup;
 static const struct options no_options;
@@ -54,40 +52,12 @@ uint64_t monotonic_ns(void)
 	return now_ns += 1000000;
 }
 
-bool limit_take(struct supervisor *s, enum limit_kind kind)
-{
-	return true;
-}
-
-int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from_be,
-			      bool *connected)
-{
-	*from_be = as->source_be;
-	*connected = true;
-	return fcntl(some_fd, F_DUPFD_CLOEXEC, 0);
-}
-
-int memfd_zeroed(const char *name, size_t bytes)
-{
-	return -ENOMEM;
-}
-
-int memfd_map_shared(int fd, size_t bytes, int flags, void **mem)
-{
-	return -ENOMEM;
-}
-
-int rings_make_all(struct supervisor *s, unsigned workers)
-{
-	return 0;
-}
-
-int rings_describe(const struct worker *w)
+int rings_describe(const struct worker_record *w)
 {
 	return fcntl(some_fd, F_DUPFD_CLOEXEC, 0);
 }
 
-void rings_in_use(struct worker *w)
+void rings_in_use(struct worker_record *w)
 {
 	rings_moved++;
 }
@@ -185,28 +155,28 @@ static void test_difference(void **state)
 	sup->child[0].ready = true;
 	open_input(3, 1);
 	publish();
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next(IPC_INPUT), 3);
 	assert_true(next(IPC_SNAPSHOT) >= 0);
 	assert_int_equal(next(IPC_INPUT), -2);
 
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next(IPC_INPUT), -2); /* nothing twice */
 
 	open_input(3, 2);
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next(IPC_INPUT_CLOSE), 3);
 	assert_int_equal(next(IPC_INPUT), 3);
 
 	sup->input[3].incarnation = 0;
 	sup->input[3].sock[0] = -1;
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next(IPC_INPUT_CLOSE), 3);
 
 	sup->output[4].incarnation = 3;
 	sup->output[4].ifindex = 9;
 	sup->output[4].sock[0] = some_fd;
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next(IPC_OUTPUT), 4);
 	assert_int_equal(next(IPC_OUTPUT), -2);
 }
@@ -242,6 +212,19 @@ static int next_egress_socket(enum ipc_type type)
 	return m.type == type ? (int)m.egress_socket.id : -1;
 }
 
+/* Another process of the worker, which has taken its first messages. */
+static void begin_anew(void)
+{
+	struct worker_page *page = calloc(1, sizeof(*page));
+
+	assert_non_null(page);
+	sup->worker[0].page = page;
+	worker_channel_begin(sup, 0);
+	while (next(IPC_START) != -2)
+		;
+	free(page);
+}
+
 /*
  * Egress sockets are told of when they are due, once, before the snapshot that speaks of them; a
  * fresh worker gets all, after its first snapshot.
@@ -252,37 +235,40 @@ static void test_egress_sockets(void **state)
 	open_egress_socket(100, 5);
 	open_egress_socket(63, 6);
 	publish();
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_true(next(IPC_SNAPSHOT) >= 0);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 63);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
 	open_egress_socket(64, 6);
 	publish();
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 64);
 	assert_true(next(IPC_SNAPSHOT) >= 0);
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), -2);
 
 	/* Another socket takes the place of the first without a close. */
 	open_egress_socket(100, 7);
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), -2);
 
-	egress_socket_forget(sup, 0);
-	assert_true(worker_sync(sup, 0));
+	/* Every message counts, as it does for the worker. */
+	assert_int_equal(sup->worker[0].sent, 6);
+
+	begin_anew();
+	assert_true(worker_channel_sync(sup, 0));
+	assert_true(next(IPC_SNAPSHOT) >= 0);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 63);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 64);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
 
 	sup->egress_socket[63].incarnation = 0;
 	sup->worker[0].egress_socket_due[0] = 1ull << 63;
-	assert_true(worker_sync(sup, 0));
+	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET_CLOSE), 63);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), -2);
-	/* Every message counts, as it does for the worker: 5, 1, 3 and 1 of them. */
-	assert_int_equal(sup->worker[0].sent, 10);
+	assert_int_equal(sup->worker[0].sent, 5);
 	free(sup->egress_socket[63].sock);
 	free(sup->egress_socket[64].sock);
 	free(sup->egress_socket[100].sock);
@@ -298,7 +284,7 @@ static void test_busy_egress_sockets(void **state)
 	for (unsigned i = 0; i < 300; i++)
 		open_egress_socket(i, i + 1);
 	publish();
-	while (!worker_sync(sup, 0)) {
+	while (!worker_channel_sync(sup, 0)) {
 		assert_true(++rounds < 300);
 		if (rounds == 1)
 			assert_true(next(IPC_SNAPSHOT) >= 0);
@@ -316,7 +302,7 @@ static void test_busy_egress_sockets(void **state)
 static void test_not_ready(void **state)
 {
 	publish();
-	assert_int_equal(worker_sync_all(sup), 1);
+	assert_int_equal(worker_channel_sync_all(sup), 1);
 	assert_int_equal(next(IPC_SNAPSHOT), -2);
 }
 
@@ -330,7 +316,7 @@ static void test_busy(void **state)
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		open_input(i, i + 1);
 	publish();
-	while (!worker_sync(sup, 0)) {
+	while (!worker_channel_sync(sup, 0)) {
 		assert_true(wants_room);
 		assert_true(sup->worker[0].behind);
 		assert_true(++rounds < MCR_MAX_IFACES);
@@ -352,7 +338,7 @@ static void test_messages(void **state)
 
 	publish();
 	assert_int_equal(ipc_send(worker_end, &ready, -1), 0);
-	worker_readable(sup, 0);
+	worker_ready_read(sup, 0);
 	assert_true(sup->child[0].ready);
 	assert_int_equal(states, 1);
 	assert_int_equal(rings_moved, 1);
@@ -360,17 +346,17 @@ static void test_messages(void **state)
 	assert_true(next(IPC_SNAPSHOT) >= 0);
 	assert_int_equal(killed, 0);
 	assert_int_equal(ipc_send(worker_end, &ready, -1), 0);
-	worker_readable(sup, 0);
+	worker_ready_read(sup, 0);
 	assert_int_equal(killed, 1);
 	assert_int_equal(last_why, END_MESSAGE);
 	assert_int_equal(ipc_send(worker_end, &other, -1), 0);
-	worker_readable(sup, 0);
+	worker_ready_read(sup, 0);
 	assert_int_equal(killed, 2);
 	assert_int_equal(send(worker_end, "short", 5, 0), 5);
-	worker_readable(sup, 0);
+	worker_ready_read(sup, 0);
 	assert_int_equal(killed, 3);
 	assert_int_equal(ipc_send(worker_end, &ready, some_fd), 0); /* a descriptor too many */
-	worker_readable(sup, 0);
+	worker_ready_read(sup, 0);
 	assert_int_equal(killed, 4);
 }
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/* worker_ready.c - what a worker says: that it is ready */
+#include "daemon/supervisor/worker_ready.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/base/ipc.h"
+#include "daemon/common/log.h"
+#include "daemon/supervisor/child.h"
+#include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/state.h"
+#include "daemon/supervisor/worker_channel.h"
+
+static void became_ready(struct supervisor *s, unsigned worker)
+{
+	struct child *c = &s->child[worker];
+
+	c->ready = true;
+	c->overdue_ns = 0;
+	c->away_ns = 0;
+	c->out = false;
+	rings_in_use(&s->worker[worker]);
+	if (c->restarts)
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "worker %u runs again, pid %d", worker,
+			(int)c->pid);
+	stand_in_return(s, worker);
+	worker_channel_sync(s, worker);
+	control_worker_state(s, worker);
+	for (unsigned i = 0; i < s->workers; i++)
+		if (!s->child[i].ready)
+			return;
+	control_spawn_done(s, 0, 0);
+}
+
+void worker_ready_read(struct supervisor *s, unsigned worker)
+{
+	struct child *c = &s->child[worker];
+	struct ipc_msg m;
+	int fd, ret;
+
+	if (c->channel < 0)
+		return;
+	ret = ipc_recv(c->channel, IPC_FROM_WORKER, &m, &fd);
+	if (ret == -EAGAIN || ret == -EINTR)
+		return;
+	if (ret == 1 && !c->ready) {
+		became_ready(s, worker); /* IPC_READY is all that a worker may say */
+		return;
+	}
+	if (ret == 0 || ret == -ECONNRESET) {
+		child_hung_up(s, c);
+		return;
+	}
+	if (fd >= 0)
+		close(fd);
+	log_msg(SEV_ERROR, FAC_SECURITY, "worker %u sent what it may not (%s)", worker,
+		ret < 0 ? strerror(-ret) : "ready twice");
+	child_end(s, c, END_MESSAGE, 0);
+}
