@@ -173,7 +173,7 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_CONFIGURE:
 		return m->configure.workers >= 1 && m->configure.workers <= MCR_MAX_WORKERS &&
 		       flags_valid(m->configure.flags) &&
-		       m->configure.busy_poll_us <= IPC_BUSY_POLL_MAX_US;
+		       m->configure.busy_poll_us <= MCR_BUSY_POLL_MAX_US;
 	case IPC_PIN:
 	case IPC_RESTART_WORKER:
 		return m->pin.worker < MCR_MAX_WORKERS && cpu_valid(m->pin.cpu);

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "core/base/addr.h"
+#include "core/base/iface.h"
 #include "core/base/limits.h"
 
 #define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
@@ -98,17 +99,6 @@ enum passed_fd {
 #define IPC_FLAG_JSON_LOG   0x2
 #define IPC_FLAG_READ_ONLY  0x4 /* control: unused descriptors of a first start are absent */
 
-enum ipc_steering { STEER_RULE, STEER_CPU, STEERINGS };
-enum ipc_gro { GRO_LEAVE, GRO_ON, GRO_OFF, GRO_SETTINGS };
-
-/* Receive buffer classes; the frame sizes are in core/relay/bufpool.h. */
-enum buf_class { BUF_SMALL, BUF_JUMBO, BUF_SUPER, BUF_CLASSES };
-
-/* What precedes the IP header in a frame. */
-enum link_layer { LINK_ETHERNET, LINK_RAW_IP, LINK_LAYERS };
-
-#define IPC_BUSY_POLL_MAX_US 1000000u
-
 /* Mask of workers 0..@workers-1. */
 static inline uint64_t worker_mask_all(unsigned workers)
 {
@@ -118,7 +108,7 @@ static inline uint64_t worker_mask_all(unsigned workers)
 struct ipc_configure {
 	uint32_t workers; /* 1..MCR_MAX_WORKERS */
 	uint32_t flags;
-	uint32_t busy_poll_us; /* 0..IPC_BUSY_POLL_MAX_US */
+	uint32_t busy_poll_us; /* 0..MCR_BUSY_POLL_MAX_US */
 };
 
 struct ipc_pin {
@@ -147,8 +137,8 @@ struct ipc_iface {
 	uint32_t slot;
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint8_t steering; /* enum ipc_steering */
-	uint8_t gro;      /* enum ipc_gro */
+	uint8_t steering; /* enum steering */
+	uint8_t gro;      /* enum gro_setting */
 	uint8_t supers;   /* the device may hand over super-datagrams whatever GRO says */
 	uint8_t link;     /* enum link_layer */
 	uint8_t defrag;   /* the kernel reassembles fragments */
@@ -186,15 +176,6 @@ struct ipc_input {
 struct ipc_stand_in {
 	uint32_t worker; /* cannot run */
 	uint32_t by;     /* another */
-};
-
-/* Whose datagrams an egress socket sends. */
-enum egress_socket_kind {
-	EGRESS_SOCKET_INTERFACE, /* all outputs of an interface that have no other; there always is
-				    one */
-	EGRESS_SOCKET_HOST, /* outputs to one host over one interface, from one source address */
-	EGRESS_SOCKET_OWN,  /* one output */
-	EGRESS_SOCKET_KINDS
 };
 
 /**

@@ -10,6 +10,8 @@
 #define MCR_MAX_RULE_OUTPUTS   256   /* of one rule */
 #define MCR_MAX_EGRESS_SOCKETS 8192  /* egress sockets beside those of interfaces */
 
+#define MCR_BUSY_POLL_MAX_US 1000000u /* how long an idle worker may poll, microseconds */
+
 #define MCR_IFNAME_MAX 16 /* IFNAMSIZ, with its NUL */
 #define MCR_ID_MAX     64 /* rule id, with its NUL */
 #define MCR_NAME_MAX   64 /* rule name, with its NUL */

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
 
 struct io_uring_buf_ring;
 

@@ -2,19 +2,23 @@
 /*
  * egress.h - gathered datagrams become few, large sends
  *
- * A GSO batch is a row of datagrams of one rule that one UDP_SEGMENT send can carry: equal
- * sizes, except that the last may be shorter (udp(7)).  Each output of the rule gets
- * one send of the same GSO batch: fan-out copies references, not bytes.
+ * A GSO batch is a row of datagrams of one rule that one UDP_SEGMENT send can carry: of equal
+ * sizes, except that the last may be shorter (udp(7)).  Each output of the rule gets one send
+ * of the same GSO batch: fan-out copies references, not bytes.
  *
- *   GSO batch:   FREE -> building -> shared by n sends -> FREE when the last has completed,
- *          and with it one reference of each buffer it points into
- *   send:  FREE -> queued -> completed -> FREE
- *                    ^            |
- *                    +- again ----+   the kernel refused UDP_SEGMENT: datagram by datagram;
- *                                     or an ICMP message may be the cause: the same again
+ *   GSO batch:  FREE -> building -> shared by n sends -> FREE when the last has completed,
+ *               and with it one reference of each buffer it points into
+ *   send:       FREE -> queued -> completed -> FREE
+ *                         ^           |
+ *                         +-- retry --+  the kernel refused UDP_SEGMENT: datagram by datagram;
+ *                                        an ICMP message may be the cause: the same again
  *
- * Sends carry MSG_DONTWAIT, so that the kernel completes each while it is submitted
- * and an output that would block drops and counts instead of delaying the others.
+ * Sends carry MSG_DONTWAIT.  The kernel completes each while it is submitted, and an output
+ * that would block drops and counts instead of delaying the others.
+ *
+ *   egress.c       settings, GSO batches of a rule
+ *   egress_send.c  slots, and the messages that leave
+ *   egress_done.c  completions
  */
 #ifndef CORE_RELAY_EGRESS_H
 #define CORE_RELAY_EGRESS_H
@@ -23,25 +27,24 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "core/relay/match.h"
+#include "core/base/iface.h"
 
 struct bufpool;
-struct ipc_egress_socket;
+struct egress_item;
 struct finished;
+struct match_rule;
+struct snapshot_output;
 struct worker_page;
 
-#define EGRESS_SENDS        4096u /* in flight at one time */
-#define EGRESS_UNITS        4096u /* datagrams in them, about */
-#define EGRESS_GSO_BATCHES  1024u
-#define GSO_BATCH_IOV       64u
-#define EGRESS_NOTICES      8u
-#define EGRESS_SEGMENTS_OLD 64u  /* UDP_MAX_SEGMENTS of kernels that refuse more */
-#define EGRESS_SEGMENTS_MAX 128u /* and of those that do not */
+#define EGRESS_SENDS       4096u /* in flight at one time */
+#define EGRESS_UNITS       4096u /* datagrams in them, about */
+#define EGRESS_GSO_BATCHES 1024u
+#define EGRESS_NOTICES     8u
 
 /**
  * struct egress_tag - what a send is, for its completion to say
  * @send:      slot, for egress_done()
- * @datagrams: in it, 1..EGRESS_SEGMENTS_MAX
+ * @datagrams: in it, 1..GSO_SEGMENTS_MAX
  * @unit:      number of the first, see egress_number()
  */
 struct egress_tag {
@@ -52,7 +55,7 @@ struct egress_tag {
 
 /**
  * struct egress_io - how sends reach the kernel
- * @queue: queue one sendmsg(2) on @sock; @msg stays valid until egress_done(@tag.send)
+ * @queue: queue one sendmsg(2) on @sock; @msg stays valid until egress_done()
  * @drain: submit what is queued and call egress_done() for all that has completed; on
  *         return every queued send has
  */
@@ -60,28 +63,6 @@ struct egress_io {
 	void *ctx;
 	void (*queue)(void *ctx, int sock, const struct msghdr *msg, struct egress_tag tag);
 	void (*drain)(void *ctx);
-};
-
-/**
- * struct egress_item - one received (super-)datagram of the batch
- * @payload:       borrowed from @buffer
- * @payload_bytes: of all its datagrams, 0..65507
- * @segment_bytes: of each but the last, which may be shorter
- * @datagrams:     1 or more
- * @buffer:        index in the pool; the batch holds a reference
- * @next:          next item of the same rule, or CHAIN_END
- * @ttl:           of what came, for a rule with an output that decrements it; else 0
- * @unit:          in a replay, of the first item of a rule: number of its first datagram
- */
-struct egress_item {
-	const uint8_t *payload;
-	uint32_t payload_bytes;
-	uint32_t segment_bytes;
-	uint32_t datagrams;
-	uint32_t buffer;
-	uint32_t next;
-	uint32_t unit;
-	uint8_t ttl;
 };
 
 struct egress; /* large, heap */
@@ -111,14 +92,29 @@ void egress_free(struct egress *e);
 void egress_set_socket(struct egress *e, uint32_t iface, int sock);
 
 /**
+ * struct egress_target - to what a socket sends
+ * @kind:      EGRESS_SOCKET_HOST or EGRESS_SOCKET_OWN
+ * @connected: it is connected to @to_be and @port, and has the output's TTL and DSCP
+ * @iface:     slot of the interface
+ * @to_be, @port: destination, network and host order; @port only of EGRESS_SOCKET_OWN
+ */
+struct egress_target {
+	enum egress_socket_kind kind;
+	bool connected;
+	uint32_t iface;
+	uint32_t to_be;
+	uint16_t port;
+};
+
+/**
  * egress_set_own_socket() - say which socket sends for one output, or for those to one host
- * @as:   passed ipc_parse()
+ * @id:   of the socket; MCR_MAX_EGRESS_SOCKETS and above are ignored
  * @sock: borrowed; -1 for none: the interface's sends instead
  *
  * As egress_set_socket().  An output uses the egress socket that its record names, if that is
  * for its interface and destination; else the interface's socket.
  */
-void egress_set_own_socket(struct egress *e, const struct ipc_egress_socket *as, int sock);
+void egress_set_own_socket(struct egress *e, uint32_t id, const struct egress_target *to, int sock);
 
 /**
  * egress_rule() - queue the sends of one rule's datagrams
@@ -129,33 +125,23 @@ void egress_set_own_socket(struct egress *e, const struct ipc_egress_socket *as,
  */
 void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_item *items);
 
-/**
- * egress_done() - a send has completed
- * @send: as given to queue(); out of range is ignored
- * @res:  bytes, or negative errno
- */
-void egress_done(struct egress *e, uint32_t send, int res);
-
-/* Queues again what egress_done() set aside; true when there was any. */
-bool egress_retry(struct egress *e);
-
 /* Sends that have not completed. */
 uint32_t egress_in_flight(const struct egress *e);
 
-/* Is everything that was handed over finished, nothing in flight or set aside? */
+/* Has every datagram handed over ended: nothing in flight, nothing to be repeated? */
 bool egress_settled(const struct egress *e);
 
-/* A batch begins: its numbers do, and what was learnt about segments applies. */
+/* A batch begins: numbers start at 0, and egress_segments_next() applies. */
 void egress_begin(struct egress *e);
 
-/* Monotonic time of the batches to come: UDP_SEGMENT that was refused is tried again later. */
+/* Monotonic time of the batches to come, for the next try of UDP_SEGMENT after a refusal. */
 void egress_set_time(struct egress *e, uint64_t now_ns);
 
 /**
  * egress_next_fragmented() - an output that has sent its first datagram as fragments
  * @of: filled; @of->port and so on as in the snapshot
  *
- * Each output is told of once in the life of its counters; of more than EGRESS_NOTICES at
+ * Each output is returned once in the life of its counters; of more than EGRESS_NOTICES at
  * a time some are left out.
  * Return: whether there is one.
  */
@@ -181,10 +167,10 @@ uint32_t egress_unit(const struct egress *e);
  */
 void egress_set_finished(struct egress *e, const struct finished *finished);
 
-/* Largest number of segments that the kernel takes, for this batch. */
+/* Largest number of segments of a send, for this batch. */
 uint32_t egress_segments_max(const struct egress *e);
 
-/* The same for the next batch: what this one has learnt. */
+/* The same for the next batch: smaller when the kernel has refused the number. */
 uint32_t egress_segments_next(const struct egress *e);
 
 /**
@@ -193,7 +179,7 @@ uint32_t egress_segments_next(const struct egress *e);
  */
 void egress_set_sends(struct egress *e, uint32_t n);
 
-/* Sets that of the next batch; neither EGRESS_SEGMENTS_OLD nor EGRESS_SEGMENTS_MAX: ignored. */
+/* Sets that of the next batch; neither GSO_SEGMENTS_OLD nor GSO_SEGMENTS_MAX: ignored. */
 void egress_set_segments_max(struct egress *e, uint32_t segments);
 
 #endif

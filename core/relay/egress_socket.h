@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * egress_socket.h - whose datagrams it sends, and what the kernel takes there
+ * egress_socket.h - an egress socket, and what the kernel has taken or refused there
  *
- * enum egress_socket_kind has the kinds.  An error that an ICMP message causes strikes a later send
- * of the socket that the message quotes: so it strikes an output of its own, one to the same host,
- * or any of the interface.
+ * An ICMP message fails a later send of the socket that the message quotes.  The kind of the
+ * socket (enum egress_socket_kind) says whose send that may be: that of one output, of an
+ * output to the same host, or of any output of the interface.
  *
- * Whether UDP_SEGMENT works shows when it is tried, and depends on the device (checksum
- * offload), its MTU and the kernel's number of segments.  So what counts is the largest
- * send that was taken since one was refused.  A device that cannot do it at all is tried
- * again after a while.
+ * Only a try shows whether UDP_SEGMENT works: that depends on the device (checksum offload),
+ * its MTU and the kernel's number of segments.  The socket remembers the largest send that
+ * was taken since one was refused.  If the device refuses UDP_SEGMENT, the next try comes
+ * after a wait.
  */
 #ifndef CORE_RELAY_EGRESS_SOCKET_H
 #define CORE_RELAY_EGRESS_SOCKET_H
@@ -19,13 +19,13 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/base/ipc.h"
-#include "core/relay/egress.h"
+#include "core/base/iface.h"
+#include "core/relay/gso_batch.h"
 #include "core/relay/refusal.h"
 #include "core/rules/snapshot.h"
 
-/* How often the same send is made again when an ICMP message may have failed it. */
-#define EGRESS_SOCKET_PATIENCE 64u
+/* How often a send is repeated that an ICMP message may have failed. */
+#define EGRESS_SOCKET_RETRIES 64u
 
 /* How long UDP_SEGMENT is not tried after a refusal; doubled with each in succession. */
 #define EGRESS_SOCKET_GSO_WAIT_NS     NS_PER_S
@@ -40,8 +40,8 @@
  * @to, @port:      its destination, network and host order; @port only of EGRESS_SOCKET_OWN
  * @segments_taken: most datagrams in one send; 0: none since one was refused
  * @payload_taken:  largest segment, in bytes
- * @lasting:        errno that a send ended with in spite of all patience, until one is
- *                  taken; 0 for none
+ * @persistent_err: errno that a send still had after all retries, until the socket takes
+ *                  a send; 0: none
  * @refused, @unreached: datagrams that are counted as sent, and of which the kernel
  *                  learnt later that no port took them, or that they reached no host
  * @gso_wait_ns:    how long UDP_SEGMENT was put off last; 0: it works
@@ -56,7 +56,7 @@ struct egress_socket {
 	uint32_t to_be;
 	uint16_t segments_taken;
 	uint16_t payload_taken;
-	int lasting;
+	int persistent_err;
 	uint32_t refused, unreached;
 	uint64_t gso_wait_ns;
 	uint64_t gso_after_ns;
@@ -66,68 +66,68 @@ struct egress_socket {
  * Is it for that output?  The record says so and not what was derived from it; while
  * sockets change hands a table may name one that is another output's already.
  */
-static inline bool egress_socket_serves(const struct egress_socket *l,
+static inline bool egress_socket_serves(const struct egress_socket *es,
 					const struct snapshot_output *o)
 {
-	return l->sock >= 0 && l->iface == o->iface &&
-	       memcmp(&l->to_be, o->group.bytes, sizeof(l->to_be)) == 0 &&
-	       (l->kind != EGRESS_SOCKET_OWN || l->port == o->port);
+	return es->sock >= 0 && es->iface == o->iface &&
+	       memcmp(&es->to_be, o->group.bytes, sizeof(es->to_be)) == 0 &&
+	       (es->kind != EGRESS_SOCKET_OWN || es->port == o->port);
 }
 
 /* May it refuse @datagrams as a whole, and take them or others one by one? */
-static inline bool egress_socket_may_refuse(const struct egress_socket *l, uint32_t datagrams,
+static inline bool egress_socket_may_refuse(const struct egress_socket *es, uint32_t datagrams,
 					    uint32_t segment_bytes)
 {
-	const uint32_t enough = datagrams > EGRESS_SEGMENTS_OLD ? EGRESS_SEGMENTS_OLD + 1 : 1;
+	const uint32_t enough = datagrams > GSO_SEGMENTS_OLD ? GSO_SEGMENTS_OLD + 1 : 1;
 
-	return datagrams > 1 && (l->segments_taken < enough || l->payload_taken < segment_bytes);
+	return datagrams > 1 && (es->segments_taken < enough || es->payload_taken < segment_bytes);
 }
 
-static inline bool egress_socket_takes_segments(const struct egress_socket *l, uint64_t now_ns)
+static inline bool egress_socket_takes_segments(const struct egress_socket *es, uint64_t now_ns)
 {
-	return !l->gso_wait_ns || now_ns >= l->gso_after_ns;
+	return !es->gso_wait_ns || now_ns >= es->gso_after_ns;
 }
 
-static inline void egress_socket_took(struct egress_socket *l, uint32_t datagrams,
+static inline void egress_socket_took(struct egress_socket *es, uint32_t datagrams,
 				      uint32_t segment_bytes)
 {
 	if (datagrams == 1) {
-		if (!refusal_splits(l->lasting))
-			l->lasting = 0;
+		if (!refusal_splits(es->persistent_err))
+			es->persistent_err = 0;
 		return;
 	}
-	l->lasting = 0;
-	l->gso_wait_ns = 0;
-	if (l->segments_taken < datagrams)
-		l->segments_taken = (uint16_t)datagrams;
-	if (l->payload_taken < segment_bytes)
-		l->payload_taken = (uint16_t)segment_bytes;
+	es->persistent_err = 0;
+	es->gso_wait_ns = 0;
+	if (es->segments_taken < datagrams)
+		es->segments_taken = (uint16_t)datagrams;
+	if (es->payload_taken < segment_bytes)
+		es->payload_taken = (uint16_t)segment_bytes;
 }
 
-static inline void egress_socket_refused(struct egress_socket *l)
+static inline void egress_socket_refused(struct egress_socket *es)
 {
-	l->segments_taken = l->payload_taken = 0;
+	es->segments_taken = es->payload_taken = 0;
 }
 
 /* Return: is it news that UDP_SEGMENT does not work? */
-static inline bool egress_socket_put_off_segments(struct egress_socket *l, uint64_t now_ns)
+static inline bool egress_socket_put_off_segments(struct egress_socket *es, uint64_t now_ns)
 {
-	const bool news = !l->gso_wait_ns;
+	const bool news = !es->gso_wait_ns;
 
 	/* The other sends of a batch that were refused with the first say nothing new. */
-	if (!egress_socket_takes_segments(l, now_ns))
+	if (!egress_socket_takes_segments(es, now_ns))
 		return false;
-	l->gso_wait_ns = news ? EGRESS_SOCKET_GSO_WAIT_NS : l->gso_wait_ns * 2;
-	if (l->gso_wait_ns > EGRESS_SOCKET_GSO_WAIT_MAX_NS)
-		l->gso_wait_ns = EGRESS_SOCKET_GSO_WAIT_MAX_NS;
-	l->gso_after_ns = now_ns + l->gso_wait_ns;
+	es->gso_wait_ns = news ? EGRESS_SOCKET_GSO_WAIT_NS : es->gso_wait_ns * 2;
+	if (es->gso_wait_ns > EGRESS_SOCKET_GSO_WAIT_MAX_NS)
+		es->gso_wait_ns = EGRESS_SOCKET_GSO_WAIT_MAX_NS;
+	es->gso_after_ns = now_ns + es->gso_wait_ns;
 	return news;
 }
 
-/* How often a send that ends with that is made again. */
-static inline uint32_t egress_socket_patience(const struct egress_socket *l, int err)
+/* How often a send that fails with @err is repeated. */
+static inline uint32_t egress_socket_retries(const struct egress_socket *es, int err)
 {
-	return l->lasting == err ? 1 : EGRESS_SOCKET_PATIENCE;
+	return es->persistent_err == err ? 1 : EGRESS_SOCKET_RETRIES;
 }
 
 #endif

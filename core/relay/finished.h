@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
 
 /**
  * struct finished

@@ -13,6 +13,7 @@
  */
 #include "core/relay/frame.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define ETHERTYPE_IPV4 0x0800

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "core/base/counters.h"
-#include "core/base/ipc.h"
+#include "core/base/iface.h"
 
 /* struct virtio_net_hdr, which PACKET_VNET_HDR puts before every frame (packet(7)). */
 #define FRAME_VNET_BYTES 10

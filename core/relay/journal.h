@@ -36,7 +36,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
 
 struct match_rule;
 struct worker_page;

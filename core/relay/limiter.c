@@ -4,7 +4,6 @@
 
 #include "core/base/clock.h"
 #include "core/relay/frame.h"
-#include "core/relay/match.h"
 
 /* Of a nanosecond: at 100 Gb/s a datagram of 100 bytes lasts 8 ns. */
 #define FRACTIONS  16u
@@ -75,11 +74,10 @@ void limiter_own(struct limit_slot *slot, uint64_t incarnation)
 	__atomic_store_n(&slot->bits_due, 0, __ATOMIC_RELAXED);
 }
 
-uint32_t limiter_take(struct match_rule *rule, uint32_t n, uint32_t segment_bytes, uint64_t now_ns)
+uint32_t limiter_take(struct limit_slot *slot, const struct rate_limit *limit, uint32_t n,
+		      uint32_t segment_bytes, uint64_t now_ns)
 {
-	const uint64_t pps = rule->rec.limit_pps, bps = rule->rec.limit_bps;
-	const uint64_t now = now_ns * FRACTIONS;
-	struct limit_slot *slot = rule->limit;
+	const uint64_t pps = limit->pps, bps = limit->bps, now = now_ns * FRACTIONS;
 	uint32_t pass = n;
 
 	if (pps) {

@@ -16,12 +16,9 @@
 #ifndef CORE_RELAY_LIMITER_H
 #define CORE_RELAY_LIMITER_H
 
-#include <assert.h>
 #include <stdint.h>
 
-#include "core/base/limits.h"
-
-struct match_rule;
+#include "core/base/limit_page.h"
 
 /*
  * How long a rule may have been silent and send at once what it saved up.  At least
@@ -30,22 +27,12 @@ struct match_rule;
 #define LIMITER_BURST_NS 50000000ull
 
 /**
- * struct limit_slot - state of the rule in a slot, a cache line of its own
- * @incarnation: whose state it is
- * @datagrams_due, @bits_due: when what has passed is paid for, in sixteenths of a
- *               nanosecond of the monotonic clock
+ * struct rate_limit - what a rule allows, 0 for no limit
+ * @pps: datagrams per second
+ * @bps: payload bits per second
  */
-struct limit_slot {
-	uint64_t incarnation;
-	uint64_t datagrams_due;
-	uint64_t bits_due;
-	uint64_t reserved[5];
-};
-static_assert(sizeof(struct limit_slot) == 64, "a cache line each");
-
-/* Memory that the supervisor makes and every worker maps. */
-struct limit_page {
-	struct limit_slot rule[MCR_MAX_RULES];
+struct rate_limit {
+	uint64_t pps, bps;
 };
 
 /* The slot goes to that incarnation of a rule; nothing changes when it has it already. */
@@ -53,13 +40,15 @@ void limiter_own(struct limit_slot *slot, uint64_t incarnation);
 
 /**
  * limiter_take() - how many of @n datagrams may pass
- * @rule:          limit_pps and limit_bps of its record, 0 means no limit; its limit slot
+ * @slot:          of the rule
+ * @limit:         of the rule
  * @n:             datagrams, of @segment_bytes payload each
  * @segment_bytes: 0..65507
  * @now_ns:        monotonic
  *
  * Return: 0..@n; they count as passed.
  */
-uint32_t limiter_take(struct match_rule *rule, uint32_t n, uint32_t segment_bytes, uint64_t now_ns);
+uint32_t limiter_take(struct limit_slot *slot, const struct rate_limit *limit, uint32_t n,
+		      uint32_t segment_bytes, uint64_t now_ns);
 
 #endif

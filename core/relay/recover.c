@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "core/base/ring.h"
 #include "core/base/statpage.h"
 #include "core/relay/frame.h"
 #include "core/relay/journal.h"
 #include "core/relay/refusal.h"
-#include "core/relay/ring.h"
 #include "core/rules/rule.h"
 
 static bool header_is_sound(const struct arena_header *h)
@@ -45,7 +45,8 @@ static int buffer_of(const struct arena_event *e)
 	uint32_t index = 0;
 
 	if (tag.kind != RING_RECV || tag.class >= BUF_CLASSES || tag.slot >= MCR_MAX_IFACES ||
-	    !(e->flags & IORING_CQE_F_BUFFER) || bid >= arena_class(tag.class).buffers)
+	    tag.link >= LINK_LAYERS || !(e->flags & IORING_CQE_F_BUFFER) ||
+	    bid >= arena_class(tag.class).buffers)
 		return -1;
 	for (enum buf_class c = BUF_SMALL; c < tag.class; c++)
 		index += arena_class(c).buffers;
@@ -176,7 +177,7 @@ static void count_lost(const uint8_t *arena, const struct arena_event *e, struct
 	size_t len;
 
 	frame = frame_of(arena, e, &len);
-	frame_parse(frame, len, ring_tag_link(tag), &view, &why);
+	frame_parse(frame, len, (enum link_layer)tag.link, &view, &why);
 	counter_add(&page->ingress.frames, 1);
 	counter_add(&page->ingress.received, view.datagrams);
 	counter_add(&page->ingress.drops[DROP_RECOVERY_LOST], view.datagrams);

@@ -37,9 +37,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
+#include "core/base/ring.h"
 #include "core/relay/finished.h"
-#include "core/relay/ring.h"
 
 struct journal;
 struct worker_page;

@@ -15,6 +15,7 @@
 #include "core/relay/bufpool.h"
 #include "core/relay/egress.h"
 #include "core/relay/frame.h"
+#include "core/relay/gso_batch.h"
 #include "core/relay/guard.h"
 #include "core/relay/journal.h"
 #include "core/relay/limiter.h"
@@ -142,6 +143,16 @@ static bool is_looping(struct relay *r, struct match_rule *rule, const struct fr
 	return held || rule->rec.state == RULE_LOOPING;
 }
 
+static uint32_t within_limit(const struct match_rule *rule, const struct frame_view *view,
+			     uint64_t now_ns)
+{
+	const struct rate_limit limit = {rule->rec.limit_pps, rule->rec.limit_bps};
+
+	if (!limit.pps && !limit.bps)
+		return view->datagrams;
+	return limiter_take(rule->limit, &limit, view->datagrams, view->segment_bytes, now_ns);
+}
+
 /* How many of the rule's datagrams may pass, and why no more: storm guard, shedding, rate limit. */
 static uint32_t admissible(struct relay *r, struct match_rule *rule, const struct frame_view *view,
 			   uint64_t now_ns, enum drop_reason *why)
@@ -153,9 +164,7 @@ static uint32_t admissible(struct relay *r, struct match_rule *rule, const struc
 	if (r->behind && rule->rec.priority == RULE_PRIORITY_LOW)
 		return 0;
 	*why = DROP_RATE_LIMITED;
-	if (rule->rec.limit_pps || rule->rec.limit_bps)
-		return limiter_take(rule, view->datagrams, view->segment_bytes, now_ns);
-	return view->datagrams;
+	return within_limit(rule, view, now_ns);
 }
 
 /* Takes the first @pass datagrams into the batch, counts the rest, keeps or returns the buffer. */

@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/ipc.h"
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
+#include "core/base/iface.h"
 
 struct bufpool;
 struct egress;

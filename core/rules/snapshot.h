@@ -51,8 +51,8 @@ struct snapshot_iface {
 	uint32_t slot;
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint8_t steering; /* enum ipc_steering */
-	uint8_t gro;      /* enum ipc_gro */
+	uint8_t steering; /* enum steering */
+	uint8_t gro;      /* enum gro_setting */
 	uint8_t defrag;
 	uint8_t reserved;
 	char name[MCR_IFNAME_MAX];

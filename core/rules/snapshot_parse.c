@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "core/base/ipc.h"
+#include "core/base/iface.h"
 #include "core/rules/rule.h"
 #include "core/rules/snapshot.h"
 

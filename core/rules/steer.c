@@ -387,7 +387,7 @@ static void emit_hash(struct writer *w)
 	emit_xor_shift(w, 13);
 }
 
-unsigned steer_fanout(enum ipc_steering steering, const uint8_t *members, unsigned n,
+unsigned steer_fanout(enum steering steering, const uint8_t *members, unsigned n,
 		      struct sock_filter prog[static STEER_FANOUT_MAX])
 {
 	struct writer w = {.prog = prog, .max = STEER_FANOUT_MAX};

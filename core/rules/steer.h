@@ -25,7 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/ipc.h"
+#include "core/base/iface.h"
+#include "core/base/limits.h"
 
 /* What one rule wants, as far as a prefilter looks. */
 struct steer_want {
@@ -97,7 +98,7 @@ unsigned steer_filter_nothing(struct sock_filter prog[static STEER_SMALL_MAX]);
  * to member 0.
  * Return: number of instructions.
  */
-unsigned steer_fanout(enum ipc_steering steering, const uint8_t *members, unsigned n,
+unsigned steer_fanout(enum steering steering, const uint8_t *members, unsigned n,
 		      struct sock_filter prog[static STEER_FANOUT_MAX]);
 
 #endif

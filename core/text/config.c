@@ -252,7 +252,7 @@ static int read_top(const cJSON *json, struct config *config, struct complaint *
 	ret = json_get_bool(&top, "per_packet", &config->per_packet);
 	if (ret < 0)
 		return ret;
-	ret = json_get_integer(&top, "busy_poll_us", JSON_OPTIONAL, 0, IPC_BUSY_POLL_MAX_US,
+	ret = json_get_integer(&top, "busy_poll_us", JSON_OPTIONAL, 0, MCR_BUSY_POLL_MAX_US,
 			       &busy_poll_us);
 	if (ret < 0)
 		return ret;

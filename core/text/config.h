@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/base/ipc.h"
+#include "core/base/iface.h"
 #include "core/rules/rule.h"
 
 struct cJSON;
@@ -25,15 +25,15 @@ struct complaint;
 
 /**
  * struct config_iface - settings of one interface
- * @steering: enum ipc_steering
+ * @steering: enum steering
  * @defrag:   the kernel reassembles fragments before they reach a worker
- * @gro:      enum ipc_gro: true switches it on, false off, absent leaves it alone
+ * @gro:      enum gro_setting: true switches it on, false off, absent leaves it alone
  * @cpus:     "pinning": the CPUs whose workers serve this interface; empty: all workers
  */
 struct config_iface {
 	char name[MCR_IFNAME_MAX];
-	enum ipc_steering steering;
-	enum ipc_gro gro;
+	enum steering steering;
+	enum gro_setting gro;
 	bool defrag;
 	unsigned n_cpus;
 	int cpus[MCR_MAX_WORKERS];
@@ -44,7 +44,7 @@ struct config_iface {
  * @workers:    0 when not given
  * @per_packet: "per_packet": no GRO, no GSO, no gathering, for benchmarks
  * @busy_poll_us: "busy_poll_us": how long an idle worker looks for input before it sleeps,
- *              microseconds, 0..IPC_BUSY_POLL_MAX_US; 0 when not given
+ *              microseconds, 0..MCR_BUSY_POLL_MAX_US; 0 when not given
  * @ifaces:     every interface that "steering", "gro", "defrag" or "pinning" names
  * @rules:      checked with rule_check(); ids filled in; no two with the same id
  */

@@ -35,7 +35,7 @@ static bool write_json(FILE *f, cJSON *taken)
 	return text != NULL;
 }
 
-static const char *steering_name(enum ipc_steering s)
+static const char *steering_name(enum steering s)
 {
 	switch (s) {
 	case STEER_RULE:

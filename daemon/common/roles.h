@@ -13,7 +13,7 @@
 
 #define CHILD_CHANNEL_FD 3
 
-/* A worker inherits its ring, and that of the last worker if there is one (core/relay/ring.h). */
+/* A worker inherits its ring, and that of the last worker if there is one (core/base/ring.h). */
 #define CHILD_RING_FD      4
 #define CHILD_LAST_RING_FD 5
 

@@ -41,7 +41,7 @@ static uint64_t nth_bit(uint64_t mask, unsigned k)
 	return mask & -mask;
 }
 
-static uint64_t steered_to(const struct rule *r, enum ipc_steering steering, uint64_t mask)
+static uint64_t steered_to(const struct rule *r, enum steering steering, uint64_t mask)
 {
 	if (steering == STEER_CPU)
 		return mask;
@@ -78,7 +78,7 @@ uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 	mask = steered_to(r, s ? s->steering : STEER_RULE, mask);
 	before = &c->rec.iface[slot].before;
 	if (c->rec.iface[slot].handover_ns)
-		mask |= steered_to(r, (enum ipc_steering)before->steering, before->worker_mask);
+		mask |= steered_to(r, (enum steering)before->steering, before->worker_mask);
 	return with_stand_ins(c, mask);
 }
 

@@ -169,9 +169,9 @@ static void restore_settings(const struct control *c, const struct snapshot_ifac
 
 	memset(set, 0, sizeof(*set));
 	memcpy(set->name, s->name, sizeof(set->name));
-	set->steering = s->steering < STEERINGS ? (enum ipc_steering)s->steering : STEER_RULE;
+	set->steering = s->steering < STEERINGS ? (enum steering)s->steering : STEER_RULE;
 	set->defrag = s->defrag;
-	set->gro = s->gro < GRO_SETTINGS ? (enum ipc_gro)s->gro : GRO_LEAVE;
+	set->gro = s->gro < GRO_SETTINGS ? (enum gro_setting)s->gro : GRO_LEAVE;
 	for (; mask && mask != all; mask &= mask - 1)
 		set->cpus[set->n_cpus++] = c->worker[__builtin_ctzll(mask)].cpu;
 }

@@ -134,7 +134,7 @@ void priv_packet_close(const int *socks, unsigned n);
  */
 int priv_fanout(const int *socks, unsigned n, bool defrag);
 int priv_fanout_add(int member, int sock);
-int priv_steer(int sock, enum ipc_steering steering, const uint8_t *members, unsigned n);
+int priv_steer(int sock, enum steering steering, const uint8_t *members, unsigned n);
 /* Give one socket the filter that another has. */
 int priv_copy_filter(int from, int to);
 /* Throw away what waits in a packet socket whose filter lets nothing in.  Return: frames. */

@@ -230,7 +230,7 @@ int priv_fanout_add(int member, int sock)
 	return set_int(sock, SOL_PACKET, PACKET_FANOUT, group);
 }
 
-int priv_steer(int sock, enum ipc_steering steering, const uint8_t *members, unsigned n)
+int priv_steer(int sock, enum steering steering, const uint8_t *members, unsigned n)
 {
 	struct sock_filter insns[STEER_FANOUT_MAX];
 	const unsigned len = steer_fanout(steering, members, n, insns);

@@ -25,11 +25,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
+#include "core/base/limit_page.h"
 #include "core/base/statpage.h"
-#include "core/relay/arena.h"
-#include "core/relay/limiter.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/version.h"

@@ -21,10 +21,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
-#include "core/relay/arena.h"
 #include "core/rules/steer.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
@@ -165,7 +165,7 @@ static int steer(struct input *in)
 		if (in->iface.worker_mask >> i & 1)
 			members[n++] = in->member[i];
 	return priv_steer(in->sock[__builtin_ctzll(in->iface.worker_mask)],
-			  (enum ipc_steering)in->iface.steering, members, n);
+			  (enum steering)in->iface.steering, members, n);
 }
 
 /* @group: whether there is to be one, because other workers may come to serve it. */

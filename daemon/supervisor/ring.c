@@ -3,7 +3,7 @@
  * ring.c - the rings of the workers
  *
  * The supervisor makes each ring and keeps its descriptor, so that what a worker had
- * received lies there when it is dead (core/relay/ring.h).
+ * received lies there when it is dead (core/base/ring.h).
  *
  *   started  w->ring is fresh and inherited, w->last is read by the new process
  *   ready    w->ring becomes w->last, the one before is closed
@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "daemon/common/log.h"

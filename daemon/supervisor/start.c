@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/limit_page.h"
 #include "core/base/statpage.h"
-#include "core/relay/limiter.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"

@@ -43,7 +43,7 @@
 
 #include "core/base/ipc.h"
 #include "core/base/limits.h"
-#include "core/relay/ring.h"
+#include "core/base/ring.h"
 #include "daemon/priv/priv.h"
 
 struct heartbeat_page;

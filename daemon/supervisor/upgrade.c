@@ -32,10 +32,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
-#include "core/relay/arena.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/ending.h"
 #include "daemon/common/log.h"

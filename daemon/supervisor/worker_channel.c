@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"

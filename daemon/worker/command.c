@@ -81,10 +81,18 @@ static void set_output(struct worker *w, uint32_t slot, int fd)
 
 static void set_egress_socket(struct worker *w, const struct ipc_egress_socket *as, int fd)
 {
+	const struct egress_target to = {
+		.kind = as->kind,
+		.connected = as->connected,
+		.iface = as->iface,
+		.to_be = as->to_be,
+		.port = as->port,
+	};
+
 	if (w->egress_sockets[as->id] >= 0)
 		close(w->egress_sockets[as->id]);
 	w->egress_sockets[as->id] = fd;
-	egress_set_own_socket(w->egress, as, fd);
+	egress_set_own_socket(w->egress, as->id, &to, fd);
 }
 
 static void publish_applied(struct worker *w, const struct match_table *t)

@@ -19,6 +19,7 @@
 #include "core/base/clock.h"
 #include "core/base/statpage.h"
 #include "core/relay/egress.h"
+#include "core/relay/egress_done.h"
 #include "core/relay/recover.h"
 #include "core/relay/relay.h"
 #include "daemon/common/roles.h"
@@ -27,9 +28,16 @@
 #define REARM_AFTER_ERROR_NS (100 * NS_PER_MS)
 #define SUBMIT_SENDS         512u /* so that a system call is short against a heartbeat */
 
-static uint32_t input_index(const struct worker_input *in)
+/* user_data of the receive of an input. */
+static union ring_tag recv_tag(const struct worker_input *in)
 {
-	return in->serial << 1 | in->link;
+	return (union ring_tag){
+		.kind = RING_RECV,
+		.class = (uint8_t)in->class,
+		.slot = (uint8_t)in->slot,
+		.link = (uint8_t)in->link,
+		.serial = in->serial,
+	};
 }
 
 void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, struct egress_tag tag)
@@ -55,17 +63,11 @@ void worker_queue_send(void *ctx, int sock, const struct msghdr *msg, struct egr
 static void arm_input(struct worker *w, struct worker_input *in)
 {
 	struct io_uring_sqe *sqe = ring_sqe(&w->ring);
-	const union ring_tag tag = {
-		.kind = RING_RECV,
-		.class = (uint8_t)in->class,
-		.slot = (uint16_t)in->slot,
-		.index = input_index(in),
-	};
 
 	io_uring_prep_recv_multishot(sqe, in->sock, NULL, 0, MSG_TRUNC);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = (uint16_t)in->class;
-	sqe->user_data = tag.u64;
+	sqe->user_data = recv_tag(in).u64;
 	in->armed = true;
 	in->starved = false;
 }
@@ -99,17 +101,11 @@ void worker_disarm(struct worker *w, struct worker_input *in)
 {
 	struct io_uring_sqe *sqe;
 	const union ring_tag cancel = {.kind = RING_CANCEL};
-	const union ring_tag tag = {
-		.kind = RING_RECV,
-		.class = (uint8_t)in->class,
-		.slot = (uint16_t)in->slot,
-		.index = input_index(in),
-	};
 
 	if (!in->armed)
 		return;
 	sqe = ring_sqe(&w->ring);
-	io_uring_prep_cancel64(sqe, tag.u64, 0);
+	io_uring_prep_cancel64(sqe, recv_tag(in).u64, 0);
 	sqe->user_data = cancel.u64;
 	in->armed = false;
 }
@@ -119,9 +115,9 @@ static struct worker_input *find_input(struct worker *w, union ring_tag tag)
 {
 	struct worker_input *in = &w->inputs[tag.slot % MCR_MAX_IFACES];
 
-	for (unsigned i = MCR_MAX_IFACES; i < w->n_inputs && input_index(in) != tag.index; i++)
+	for (unsigned i = MCR_MAX_IFACES; i < w->n_inputs && in->serial != tag.serial; i++)
 		in = &w->inputs[i];
-	return in->sock >= 0 && input_index(in) == tag.index ? in : NULL;
+	return in->sock >= 0 && in->serial == tag.serial ? in : NULL;
 }
 
 /* The receive has ended: remember why, for worker_arm(). */
@@ -181,7 +177,7 @@ static void recv_done(struct worker *w, struct arena_event *e)
 	buffer = take_buffer(w, e);
 	if (buffer >= 0)
 		e->was = relay_input(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0,
-				     tag.slot, ring_tag_link(tag), w->now_ns);
+				     tag.slot, (enum link_layer)tag.link, w->now_ns);
 }
 
 /* Walks the completion queue: receives go to the journal, all else is handled. */
@@ -322,13 +318,14 @@ void worker_flush(struct worker *w)
 
 static void discard_event(struct worker *w, const struct arena_event *e)
 {
+	const union ring_tag tag = {.u64 = e->tag};
 	const int buffer = take_buffer(w, e);
 
 	if (ring_is_unreadable(e->res, e->flags))
 		ingress_count_unreadable(&w->page->ingress);
 	if (buffer >= 0)
 		relay_discard(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0,
-			      ring_tag_link((union ring_tag){.u64 = e->tag}));
+			      (enum link_layer)tag.link);
 }
 
 void worker_discard(struct worker *w)

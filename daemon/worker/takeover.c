@@ -54,7 +54,7 @@ static void replay_event(struct worker *w, uint32_t number, const uint32_t *unit
 	if (buffer < 0)
 		return;
 	relay_replay(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0, tag.slot,
-		     ring_tag_link(tag), &e->was, units[e->was.head % ARENA_EVENTS]);
+		     (enum link_layer)tag.link, &e->was, units[e->was.head % ARENA_EVENTS]);
 }
 
 /* The batch that was being sent, with the same numbers. */

@@ -41,7 +41,7 @@
 #include "core/base/clock.h"
 #include "core/base/statpage.h"
 #include "core/relay/egress.h"
-#include "core/relay/limiter.h"
+#include "core/base/limit_page.h"
 #include "core/relay/match.h"
 #include "core/relay/relay.h"
 #include "daemon/common/memfd.h"

@@ -20,7 +20,7 @@
 #include "core/relay/egress.h"
 #include "core/relay/journal.h"
 #include "core/relay/pace.h"
-#include "core/relay/ring.h"
+#include "core/base/ring.h"
 #include "daemon/common/log.h"
 
 struct limit_page;

@@ -9,10 +9,10 @@
  * Links: core/relay/guard.c
  * Links: daemon/worker/io.c daemon/worker/takeover.c
  * Links: core/relay/recover.c core/relay/journal.c core/relay/finished.c core/relay/refusal.c
- * Links: core/relay/relay.c core/relay/egress.c core/relay/match.c core/rules/snapshot.c
- * Links: core/rules/snapshot_parse.c
- * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
- * Links: core/relay/frame.c core/relay/limiter.c
+ * Links: core/relay/relay.c core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c
+ * core/relay/match.c core/rules/snapshot.c Links: core/rules/snapshot_parse.c Links:
+ * core/base/addr.c core/relay/bufpool.c core/base/arena.c core/base/counters.c Links:
+ * core/relay/frame.c core/relay/limiter.c
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -57,7 +57,7 @@ enum { PLACES = sizeof(places) / sizeof(places[0]) };
 
 static uint64_t recv_tag(void)
 {
-	const union ring_tag tag = {.kind = RING_RECV, .class = BUF_SUPER, .index = 1 << 1};
+	const union ring_tag tag = {.kind = RING_RECV, .class = BUF_SUPER, .serial = 1};
 
 	return tag.u64;
 }
@@ -88,7 +88,7 @@ static void leave_a_batch(void)
 	h->size_bytes = WORKER_ARENA_BYTES;
 	h->epoch = ARENA_FIRST_EPOCH;
 	c->ring = world->rings;
-	c->segments_max = EGRESS_SEGMENTS_MAX;
+	c->segments_max = GSO_SEGMENTS_MAX;
 	c->flush = FLUSHED;
 	c->seen = (uint64_t)FLUSHED << 32 | FLUSHED;
 	for (uint32_t i = 0; i < FLUSHED; i++) {

@@ -6,11 +6,11 @@
  * how it is spoilt), or a flush, a swap of the table, a change of the kernel's mood.
  *
  * Links: core/relay/guard.c
- * Links: core/relay/relay.c core/relay/egress.c core/relay/match.c core/rules/snapshot.c
- * Links: core/rules/snapshot_parse.c
- * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
- * Links: core/relay/frame.c core/relay/limiter.c
- * Links: core/relay/finished.c core/relay/refusal.c core/relay/journal.c
+ * Links: core/relay/relay.c core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c
+ * core/relay/match.c core/rules/snapshot.c Links: core/rules/snapshot_parse.c Links:
+ * core/base/addr.c core/relay/bufpool.c core/base/arena.c core/base/counters.c Links:
+ * core/relay/frame.c core/relay/limiter.c Links: core/relay/finished.c core/relay/refusal.c
+ * core/relay/journal.c
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -185,7 +185,7 @@ static void step(const uint8_t s[STEP_BYTES])
 		break;
 	case 2:
 		w.mood = s[1];
-		w.k->segments_max = s[2] & 1 ? EGRESS_SEGMENTS_OLD : EGRESS_SEGMENTS_MAX;
+		w.k->segments_max = s[2] & 1 ? GSO_SEGMENTS_OLD : GSO_SEGMENTS_MAX;
 		w.k->payload_max = s[2] & 2 ? 1000 : 0;
 		break;
 	case 3:

@@ -23,8 +23,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "core/base/ring.h"
 #include "core/relay/match.h"
-#include "core/relay/ring.h"
 #include "daemon/common/roles.h"
 #include "daemon/worker/worker.h"
 #include "tests/hostile/hostile.h"
@@ -50,7 +50,7 @@ static void say(const char *what, int fd, long result)
 static struct io_uring_sqe *prepare(struct worker *w, uint64_t *tag)
 {
 	static uint32_t number;
-	const union ring_tag mine = {.kind = RING_CANCEL, .slot = 0xffff, .index = ++number};
+	const union ring_tag mine = {.kind = RING_CANCEL, .slot = 0xff, .serial = ++number};
 
 	*tag = mine.u64;
 	return ring_sqe(&w->ring);

@@ -49,17 +49,16 @@ static const char *name; /* of the case, for messages */
 static inline void give_egress_socket(uint32_t o, enum egress_socket_kind kind, bool connected)
 {
 	struct snapshot_output *rec = &env->rule->outputs[o].rec;
-	const struct ipc_egress_socket as = {.id = 40 + o,
-					     .kind = (uint8_t)kind,
-					     .connected = connected,
-					     .iface = rec->iface,
-					     .to_be = addr_ipv4_be(&rec->group),
-					     .port = kind == EGRESS_SOCKET_OWN ? rec->port : 0};
+	const struct egress_target to = {.kind = kind,
+					 .connected = connected,
+					 .iface = rec->iface,
+					 .to_be = addr_ipv4_be(&rec->group),
+					 .port = kind == EGRESS_SOCKET_OWN ? rec->port : 0};
 
-	rec->egress_socket = as.id + 1;
-	rec->egress_socket_kind = as.kind;
+	rec->egress_socket = 40 + o + 1;
+	rec->egress_socket_kind = (uint8_t)kind;
 	env->k->connected[OWN_SOCK + o] = connected ? rec->port : 0;
-	egress_set_own_socket(env->k->egress, &as, OWN_SOCK + (int)o);
+	egress_set_own_socket(env->k->egress, 40 + o, &to, OWN_SOCK + (int)o);
 }
 
 static inline void start(const char *case_name, uint32_t n_outputs, bool per_packet)

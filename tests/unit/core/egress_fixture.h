@@ -17,6 +17,9 @@
 #include <string.h>
 
 #include "core/relay/egress.h"
+#include "core/relay/egress_done.h"
+#include "core/relay/gso_batch.h"
+#include "core/relay/match.h"
 
 #define FAKE_LOG_MAX     20000u
 #define FAKE_GOT_MAX     400000u
@@ -193,7 +196,7 @@ static inline struct fake_kernel *fake_new(void)
 	struct fake_kernel *k = calloc(1, sizeof(*k));
 
 	if (k)
-		k->segments_max = EGRESS_SEGMENTS_MAX;
+		k->segments_max = GSO_SEGMENTS_MAX;
 	return k;
 }
 

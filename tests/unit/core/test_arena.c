@@ -2,7 +2,7 @@
 /*
  * test_arena.c - the parts of a worker's memory neither overlap nor leave it
  *
- * Links: core/relay/arena.c
+ * Links: core/base/arena.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
 
 struct part {
 	size_t from, bytes;

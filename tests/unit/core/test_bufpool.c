@@ -5,7 +5,7 @@
  * The kernel's side of a buffer ring is played by the test: it takes entries from its
  * own head up to the tail that the pool published.
  *
- * Links: core/relay/bufpool.c core/relay/arena.c
+ * Links: core/relay/bufpool.c core/base/arena.c
  */
 #include <errno.h>
 #include <liburing.h>

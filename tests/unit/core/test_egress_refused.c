@@ -2,10 +2,10 @@
 /*
  * test_egress_refused.c - what becomes of a send that the kernel refuses
  *
- * Links: core/relay/egress.c core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
- * Links: core/rules/snapshot_parse.c
- * Links: core/base/addr.c core/relay/bufpool.c core/relay/arena.c core/base/counters.c
- * Links: core/relay/finished.c core/relay/refusal.c
+ * Links: core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c core/relay/match.c
+ * core/relay/limiter.c core/rules/snapshot.c Links: core/rules/snapshot_parse.c Links:
+ * core/base/addr.c core/relay/bufpool.c core/base/arena.c core/base/counters.c Links:
+ * core/relay/finished.c core/relay/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,7 +45,7 @@ static void offer_three_runs(void)
 	flush();
 }
 
-#define MANY EGRESS_SOCKET_PATIENCE
+#define MANY EGRESS_SOCKET_RETRIES
 
 /*
  * Attempts for three runs of 46, 46 and 8: what ICMP can cause is tried again, and that
@@ -265,20 +265,19 @@ static void others_sockets(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct ipc_egress_socket as = {.id = 40,
-						     .kind = (uint8_t)rows[i].kind,
-						     .iface = rows[i].iface,
-						     .to_be = htonl(rows[i].to),
-						     .port = rows[i].port};
+		const struct egress_target to = {.kind = rows[i].kind,
+						 .iface = rows[i].iface,
+						 .to_be = htonl(rows[i].to),
+						 .port = rows[i].port};
 
 		start(rows[i].name, 1, false);
 		give_egress_socket(0, EGRESS_SOCKET_OWN, false);
-		egress_set_own_socket(env->k->egress, &as, OWN_SOCK);
+		egress_set_own_socket(env->k->egress, 40, &to, OWN_SOCK);
 		add_many(1, 100);
 		flush();
 		if (env->k->log[0].sock != (rows[i].used ? OWN_SOCK : 100))
 			fail_msg("%s: sent by %d", name, env->k->log[0].sock);
-		egress_set_own_socket(env->k->egress, &as, -1);
+		egress_set_own_socket(env->k->egress, 40, &to, -1);
 		add_many(1, 100);
 		flush();
 		assert_int_equal(env->k->log[1].sock, 100);
@@ -416,7 +415,7 @@ static void smaller_mtu(void **state)
 static void old_kernel(void **state)
 {
 	start("64 segments", 1, false);
-	env->k->segments_max = EGRESS_SEGMENTS_OLD;
+	env->k->segments_max = GSO_SEGMENTS_OLD;
 	add(1000, 10);
 	flush();
 	assert_int_equal(env->k->n_log, 101);

@@ -193,8 +193,8 @@ static void ranges_of_requests(void **state)
 	RANGE(IPC_CONFIGURE, peer, configure.workers, MCR_MAX_WORKERS + 1, -ERANGE);
 	RANGE(IPC_CONFIGURE, peer, configure.flags, 7, 0);
 	RANGE(IPC_CONFIGURE, peer, configure.flags, 8, -ERANGE);
-	RANGE(IPC_CONFIGURE, peer, configure.busy_poll_us, IPC_BUSY_POLL_MAX_US, 0);
-	RANGE(IPC_CONFIGURE, peer, configure.busy_poll_us, IPC_BUSY_POLL_MAX_US + 1, -ERANGE);
+	RANGE(IPC_CONFIGURE, peer, configure.busy_poll_us, MCR_BUSY_POLL_MAX_US, 0);
+	RANGE(IPC_CONFIGURE, peer, configure.busy_poll_us, MCR_BUSY_POLL_MAX_US + 1, -ERANGE);
 	RANGE(IPC_PIN, peer, pin.worker, MCR_MAX_WORKERS, -ERANGE);
 	RANGE(IPC_PIN, peer, pin.cpu, 1023, 0);
 	RANGE(IPC_PIN, peer, pin.cpu, 1024, -ERANGE);

@@ -2,7 +2,7 @@
 /*
  * test_journal.c - what a commit carries on, and what it forgets
  *
- * Links: core/relay/journal.c core/relay/arena.c
+ * Links: core/relay/journal.c core/base/arena.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,32 +12,42 @@
 #include <cmocka.h>
 
 #include "core/relay/limiter.h"
-#include "core/relay/match.h"
 
 #define SECOND 1000000000ull
 
 static struct limit_slot slots[2];
 
-/* A rule that nothing has passed yet. */
-static struct match_rule rule_in(struct limit_slot *slot, uint64_t pps, uint64_t bps)
+/* A rule's limits, and its slot. */
+struct limited {
+	struct limit_slot *slot;
+	struct rate_limit limit;
+};
+
+static uint32_t take(struct limited *r, uint32_t n, uint32_t segment_bytes, uint64_t now_ns)
 {
-	*slot = (struct limit_slot){0};
-	return (struct match_rule){.rec = {.limit_pps = pps, .limit_bps = bps}, .limit = slot};
+	return limiter_take(r->slot, &r->limit, n, segment_bytes, now_ns);
 }
 
-static struct match_rule rule_with(uint64_t pps, uint64_t bps)
+/* A rule that nothing has passed yet. */
+static struct limited rule_in(struct limit_slot *slot, uint64_t pps, uint64_t bps)
+{
+	*slot = (struct limit_slot){0};
+	return (struct limited){slot, {pps, bps}};
+}
+
+static struct limited rule_with(uint64_t pps, uint64_t bps)
 {
 	return rule_in(&slots[0], pps, bps);
 }
 
 /* Datagrams that pass in @seconds when @batch of @bytes arrive every @period_ns. */
-static uint64_t passed(struct match_rule *r, uint64_t from_ns, uint64_t seconds, uint64_t period_ns,
+static uint64_t passed(struct limited *r, uint64_t from_ns, uint64_t seconds, uint64_t period_ns,
 		       uint32_t batch, uint32_t bytes)
 {
 	uint64_t n = 0;
 
 	for (uint64_t t = 0; t < seconds * SECOND; t += period_ns) {
-		const uint32_t got = limiter_take(r, batch, bytes, from_ns + t);
+		const uint32_t got = take(r, batch, bytes, from_ns + t);
 
 		assert_true(got <= batch);
 		n += got;
@@ -80,7 +90,7 @@ static void long_run_rate(void **state)
 
 	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
 		for (size_t s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {
-			struct match_rule r = rule_with(rates[i].pps, rates[i].bps);
+			struct limited r = rule_with(rates[i].pps, rates[i].bps);
 			const uint64_t n =
 				passed(&r, starts[s], rates[i].seconds, rates[i].period_ns,
 				       rates[i].batch, rates[i].bytes);
@@ -97,58 +107,58 @@ static void long_run_rate(void **state)
 /* After silence, 50 ms worth may go at once and not a datagram more. */
 static void burst(void **state)
 {
-	struct match_rule r = rule_with(1000, 0);
-	struct match_rule bits = rule_in(&slots[1], 0, 80000000);
+	struct limited r = rule_with(1000, 0);
+	struct limited bits = rule_in(&slots[1], 0, 80000000);
 
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 0);
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND + 3000000), 3);
-	assert_int_equal(limiter_take(&r, 500, 100, 200 * SECOND), 50);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 50);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 0);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND + 3000000), 3);
+	assert_int_equal(take(&r, 500, 100, 200 * SECOND), 50);
 	/* 80 Mb/s for 50 ms are 500,000 bytes. */
-	assert_int_equal(limiter_take(&bits, 1000, 1000, 100 * SECOND), 500);
-	assert_int_equal(limiter_take(&bits, 1000, 1000, 100 * SECOND + 1000000), 10);
+	assert_int_equal(take(&bits, 1000, 1000, 100 * SECOND), 500);
+	assert_int_equal(take(&bits, 1000, 1000, 100 * SECOND + 1000000), 10);
 }
 
 /* A datagram of the largest size fits whatever the rate. */
 static void one_always_fits(void **state)
 {
-	struct match_rule r = rule_with(1, 1);
+	struct limited r = rule_with(1, 1);
 
-	assert_int_equal(limiter_take(&r, 2, 65507, 1), 1);
-	assert_int_equal(limiter_take(&r, 2, 65507, 2), 0);
+	assert_int_equal(take(&r, 2, 65507, 1), 1);
+	assert_int_equal(take(&r, 2, 65507, 2), 0);
 }
 
 /* Tokens of both buckets are taken for what passes, not for what one of them admits. */
 static void refused_by_one_costs_nothing_in_the_other(void **state)
 {
-	struct match_rule r = rule_with(1000, 1);
+	struct limited r = rule_with(1000, 1);
 
-	assert_int_equal(limiter_take(&r, 40, 65507, 100 * SECOND), 1);
-	r.rec.limit_bps = 0;
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 49);
+	assert_int_equal(take(&r, 40, 65507, 100 * SECOND), 1);
+	r.limit.bps = 0;
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 49);
 }
 
 /* The clock of another worker's turn is a little behind: nothing is given away. */
 static void clock_behind(void **state)
 {
-	struct match_rule r = rule_with(1000, 0);
+	struct limited r = rule_with(1000, 0);
 
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND - 25000000), 0);
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND + 1000000), 1);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 50);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND - 25000000), 0);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND + 1000000), 1);
 }
 
 /* Workers in turn, each with a clock of its own turn: the limit is that of all together. */
 static void workers_share(void **state)
 {
 	for (unsigned workers = 1; workers <= 4; workers *= 2) {
-		struct match_rule r = rule_with(1000, 0);
+		struct limited r = rule_with(1000, 0);
 		uint64_t n = 0, now_ns = 100 * SECOND;
 
 		/* What is saved up before goes first. */
-		limiter_take(&r, 500, 100, now_ns);
+		take(&r, 500, 100, now_ns);
 		for (unsigned turn = 0; turn < 1000; turn++, now_ns += SECOND / 1000)
-			n += limiter_take(&r, 5, 100, now_ns - turn % workers * 5000000);
+			n += take(&r, 5, 100, now_ns - turn % workers * 5000000);
 		if (n < 980 || n > 1020)
 			fail_msg("%u workers: %llu of 1000", workers, (unsigned long long)n);
 	}
@@ -157,14 +167,14 @@ static void workers_share(void **state)
 /* The state of a rule that is gone is not that of the next one in its slot. */
 static void owner(void **state)
 {
-	struct match_rule r = rule_with(1000, 0);
+	struct limited r = rule_with(1000, 0);
 
-	limiter_own(r.limit, 7);
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
-	limiter_own(r.limit, 7);
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 0);
-	limiter_own(r.limit, 8);
-	assert_int_equal(limiter_take(&r, 500, 100, 100 * SECOND), 50);
+	limiter_own(r.slot, 7);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 50);
+	limiter_own(r.slot, 7);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 0);
+	limiter_own(r.slot, 8);
+	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 50);
 }
 
 /* Garbage in the shared page holds nobody up for longer than it is written. */
@@ -173,10 +183,10 @@ static void garbage(void **state)
 	static const uint64_t words[] = {UINT64_MAX, 1ull << 63, 102 * SECOND * 16, 1, 0};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		struct match_rule r = rule_with(1000, 8000000);
+		struct limited r = rule_with(1000, 8000000);
 
-		r.limit->datagrams_due = r.limit->bits_due = words[i];
-		assert_int_equal(limiter_take(&r, 500, 1000, 100 * SECOND), 50);
+		r.slot->datagrams_due = r.slot->bits_due = words[i];
+		assert_int_equal(take(&r, 500, 1000, 100 * SECOND), 50);
 	}
 }
 

@@ -7,7 +7,7 @@
  *
  * Skipped where the kernel or a policy gives no io_uring.
  *
- * Links: core/relay/ring.c core/relay/bufpool.c core/relay/arena.c
+ * Links: core/base/ring.c core/relay/bufpool.c core/base/arena.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -25,8 +25,8 @@
 
 #include <cmocka.h>
 
+#include "core/base/ring.h"
 #include "core/relay/bufpool.h"
-#include "core/relay/ring.h"
 
 #define WAIT_NS 2000000000ull
 #include "harness/base/slow.h"

@@ -4,7 +4,7 @@
  *
  * Skipped where the kernel or a policy gives no io_uring.
  *
- * Links: core/relay/ring.c core/relay/bufpool.c core/relay/arena.c
+ * Links: core/base/ring.c core/relay/bufpool.c core/base/arena.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
+#include "core/base/ring.h"
 #include "core/relay/bufpool.h"
-#include "core/relay/ring.h"
 
 #define WAIT_NS 2000000000ull
 
@@ -117,7 +117,7 @@ static void arm(struct fixture *f, enum buf_class class)
 {
 	struct io_uring_sqe *sqe = ring_sqe(&f->ring);
 	const union ring_tag tag = {
-		.kind = RING_RECV, .class = (uint8_t) class, .slot = 7, .index = 99};
+		.kind = RING_RECV, .class = (uint8_t) class, .slot = 7, .serial = 99};
 
 	io_uring_prep_recv_multishot(sqe, f->pair[0], NULL, 0, MSG_TRUNC);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
@@ -158,7 +158,7 @@ static void multishot_receive(void **state)
 				assert_int_equal(tag.kind, RING_RECV);
 				assert_int_equal(tag.class, class);
 				assert_int_equal(tag.slot, 7);
-				assert_int_equal(tag.index, 99);
+				assert_int_equal(tag.serial, 99);
 				assert_true(cqe.flags & IORING_CQE_F_MORE);
 				index = taken(f, &cqe, class);
 				assert_memory_equal(bufpool_data(&f->pool, index), data, bytes);
@@ -171,7 +171,7 @@ static void multishot_receive(void **state)
 				const union ring_tag tag = {.kind = RING_RECV,
 							    .class = (uint8_t) class,
 							    .slot = 7,
-							    .index = 99};
+							    .serial = 99};
 
 				io_uring_prep_cancel64(sqe, tag.u64, 0);
 				sqe->user_data = 0;

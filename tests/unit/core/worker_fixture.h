@@ -404,7 +404,7 @@ static void world_reset(void)
 	memset(page->rule, 0, 128 * sizeof(page->rule[0]));
 	memset(&page->output[0], 0, 512 * sizeof(page->output[0]));
 	memset(world, 0, offsetof(struct world, sent));
-	world->segments_max = EGRESS_SEGMENTS_MAX;
+	world->segments_max = GSO_SEGMENTS_MAX;
 	world->pass = 64;
 	world->kill_at = UINT32_MAX;
 }

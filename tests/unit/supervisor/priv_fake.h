@@ -31,7 +31,7 @@ static struct {
 	int probes, probe_error;
 	int bound_to; /* the device of every packet socket */
 	int group_error, fanout_error;
-	enum ipc_steering steering;
+	enum steering steering;
 	uint8_t members[64]; /* of the last program */
 	unsigned n_members;
 	int copied;       /* filters */
@@ -81,7 +81,7 @@ int priv_fanout_add(int member, int sock)
 	return fake.fanout_error;
 }
 
-int priv_steer(int sock, enum ipc_steering steering, const uint8_t *members, unsigned n)
+int priv_steer(int sock, enum steering steering, const uint8_t *members, unsigned n)
 {
 	fake.steering = steering;
 	fake.n_members = n;

@@ -25,7 +25,7 @@
  * Links: core/base/statpage.c core/base/counters.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
  * Links: daemon/supervisor/ring.c
- * Links: core/relay/ring.c core/relay/arena.c
+ * Links: core/base/ring.c core/base/arena.c
  * Links: daemon/supervisor/egress_socket.c daemon/supervisor/standin.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c

@@ -216,7 +216,7 @@ static void test_buffers_and_gro(void **state)
 		const char *name;
 		uint32_t mtu;
 		bool found, fraglist, supers;
-		enum ipc_gro gro;
+		enum gro_setting gro;
 		int error;
 		enum buf_class expect;
 		bool on;
@@ -288,7 +288,7 @@ static void test_gro_that_cannot_be_read(void **state)
 	static const struct {
 		const char *name;
 		bool found;
-		enum ipc_gro gro;
+		enum gro_setting gro;
 		int sets;
 	} rows[] = {
 		{"asked for", false, GRO_ON, 0},

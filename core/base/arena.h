@@ -13,19 +13,19 @@
  * All offsets are multiples of the page size.  What lies in the arena is untrusted
  * for a successor.
  */
-#ifndef CORE_RELAY_ARENA_H
-#define CORE_RELAY_ARENA_H
+#ifndef CORE_BASE_ARENA_H
+#define CORE_BASE_ARENA_H
 
 #include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/counters.h"
-#include "core/base/ipc.h"
+#include "core/base/iface.h"
 #include "core/base/limits.h"
 
 #define ARENA_MAGIC   0x314e45524152434dull /* "MCRAREN1" */
-#define ARENA_VERSION 3
+#define ARENA_VERSION 4
 #define ARENA_PAGE    4096u
 
 /*

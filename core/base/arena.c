@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* arena.c - offsets into the memory of a worker */
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
 
 struct arena_class arena_class(enum buf_class class)
 {

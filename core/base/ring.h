@@ -20,8 +20,8 @@
  * The kernel charges a ring to the RLIMIT_MEMLOCK of the user who makes it, unless it has
  * CAP_IPC_LOCK (since Linux 6.14).
  */
-#ifndef CORE_RELAY_RING_H
-#define CORE_RELAY_RING_H
+#ifndef CORE_BASE_RING_H
+#define CORE_BASE_RING_H
 
 #include <assert.h>
 #include <errno.h>
@@ -29,7 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/relay/arena.h"
+#include "core/base/arena.h"
 
 /* The owner of a completion. */
 enum ring_kind { RING_RECV, RING_SEND, RING_CHANNEL, RING_CANCEL };
@@ -39,15 +39,18 @@ enum ring_kind { RING_RECV, RING_SEND, RING_CHANNEL, RING_CANCEL };
  * @kind:  enum ring_kind
  * @class: RING_RECV: enum buf_class of the buffers the receive takes
  * @slot:  RING_RECV: interface slot
- * @index: RING_RECV: serial of the socket in that slot << 1 | enum link_layer
+ * @link:  RING_RECV: enum link_layer of the socket's frames.  It is here and not looked up,
+ *         so that a completion of a socket that has been closed can still be parsed
+ * @serial: RING_RECV: of the socket; no two sockets of a worker have the same
  * @datagrams, @send, @unit: RING_SEND: struct egress_tag
  */
 union ring_tag {
 	struct {
 		uint8_t kind;
 		uint8_t class;
-		uint16_t slot;
-		uint32_t index;
+		uint8_t slot;
+		uint8_t link;
+		uint32_t serial;
 	};
 	struct {
 		uint8_t send_kind;
@@ -58,12 +61,7 @@ union ring_tag {
 	uint64_t u64;
 };
 static_assert(sizeof(union ring_tag) == sizeof(uint64_t), "user_data has 64 bits");
-
-/* The link header.  It rides in the tag, so that late completions still parse. */
-static inline enum link_layer ring_tag_link(union ring_tag tag)
-{
-	return tag.index & 1;
-}
+static_assert(MCR_MAX_IFACES <= UINT8_MAX + 1, "a slot fits into the tag");
 
 /*
  * Is it the completion of a receive for which the kernel discarded a frame?  Before Linux 6.2

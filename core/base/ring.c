@@ -6,7 +6,7 @@
  * calls for restrictions; so io_uring_setup(2) and io_uring_register(2) are called here, and
  * struct io_uring is filled as liburing itself does after mapping.
  */
-#include "core/relay/ring.h"
+#include "core/base/ring.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/base/arena.h"
 #include "core/base/clock.h"
-#include "core/relay/arena.h"
 
 #define PAGE_ROUND(x) (((x) + 4095) / 4096 * 4096)
 
