@@ -6,11 +6,14 @@
  * that cannot be read changes nothing: the table in use stays, and the generation in
  * the status page, which does not move, tells control so.
  */
+#include "daemon/worker/command.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/base/ipc.h"
 #include "core/base/statpage.h"
 #include "core/relay/egress.h"
 #include "core/relay/match.h"
@@ -18,7 +21,8 @@
 #include "core/rules/snapshot.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/io.h"
+#include "daemon/worker/state.h"
 
 /* The input that a message is about; NULL: it has none of another worker, nor room for it. */
 static struct worker_input *input_of(struct worker *w, const struct ipc_input *m)

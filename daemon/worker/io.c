@@ -13,6 +13,8 @@
  * its descriptor, is taken by recvmsg(2) afterwards: a receive in the ring could not
  * carry the descriptor.
  */
+#include "daemon/worker/io.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -23,10 +25,22 @@
 #include "core/relay/recover.h"
 #include "core/relay/relay.h"
 #include "daemon/common/roles.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/state.h"
+#include "daemon/worker/wait.h"
 
 #define REARM_AFTER_ERROR_NS (100 * NS_PER_MS)
 #define SUBMIT_SENDS         512u /* so that a system call is short against a heartbeat */
+
+void worker_init_sockets(struct worker *w)
+{
+	w->n_inputs = MCR_MAX_IFACES;
+	for (unsigned i = 0; i < WORKER_INPUTS; i++)
+		w->inputs[i] = (struct worker_input){.slot = i, .worker = w->index, .sock = -1};
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		w->outputs[i] = -1;
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		w->egress_sockets[i] = -1;
+}
 
 /* user_data of the receive of an input. */
 static union ring_tag recv_tag(const struct worker_input *in)

@@ -5,6 +5,8 @@
  * core/relay/recover.h has the mechanism.  Nothing is armed before there is a table, so until
  * then a worker only keeps what it found; what arrives waits in the sockets.
  */
+#include "daemon/worker/takeover.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,8 @@
 #include "core/relay/egress.h"
 #include "core/relay/recover.h"
 #include "core/relay/relay.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/io.h"
+#include "daemon/worker/state.h"
 
 void worker_take_over(struct worker *w, const struct ring_info *own, const struct ring_queue *last)
 {

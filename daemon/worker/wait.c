@@ -10,6 +10,8 @@
  * "busy_poll_us" keeps a worker awake for a while after its last input.  It looks at two
  * words of shared memory meanwhile, which the kernel sets, so polling makes no system call.
  */
+#include "daemon/worker/wait.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -17,8 +19,9 @@
 
 #include "core/base/clock.h"
 #include "core/base/statpage.h"
+#include "core/relay/egress.h"
 #include "core/relay/match.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/state.h"
 
 #define TICK_US    50000u /* at most half of what the heartbeat promises */
 #define HASH_TICKS 8u     /* the whole table is hashed in so many ticks, under half a second */

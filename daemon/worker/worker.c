@@ -26,8 +26,6 @@
  * Between two turns of the loop nothing is gathered and nothing is in flight, which is
  * when a table may be swapped.
  */
-#include "daemon/worker/worker.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -39,14 +37,20 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/base/ipc.h"
+#include "core/base/limit_page.h"
 #include "core/base/statpage.h"
 #include "core/relay/egress.h"
-#include "core/base/limit_page.h"
 #include "core/relay/match.h"
 #include "core/relay/relay.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/priv/priv.h"
+#include "daemon/worker/command.h"
+#include "daemon/worker/io.h"
+#include "daemon/worker/state.h"
+#include "daemon/worker/takeover.h"
+#include "daemon/worker/wait.h"
 
 #define FULL_PASS        16u               /* receives in one pass that mean "there is more" */
 #define SOCKETS_DRAIN_NS (300 * NS_PER_MS) /* at most, before exiting */
@@ -293,7 +297,7 @@ int worker_main(unsigned index)
 	w->per_packet = passed.start.flags & IPC_FLAG_PER_PACKET;
 	w->busy_poll_ns = passed.start.busy_poll_us * 1000ull;
 	w->applied_fd = passed.applied;
-	worker_no_sockets(w);
+	worker_init_sockets(w);
 	make(w, &passed);
 	ret = worker_tick_start();
 	if (ret < 0)

@@ -26,7 +26,8 @@
 #include "core/base/ring.h"
 #include "core/relay/match.h"
 #include "daemon/common/roles.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/io.h"
+#include "daemon/worker/state.h"
 #include "tests/hostile/hostile.h"
 
 #define LAST_IFINDEX 40

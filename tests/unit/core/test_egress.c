@@ -3,9 +3,9 @@
  * test_egress.c - runs, fan-out, and more of them than there is room for
  *
  * Links: core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c core/relay/match.c
- * core/relay/limiter.c core/rules/snapshot.c Links: core/rules/snapshot_parse.c Links:
- * core/base/addr.c core/relay/bufpool.c core/base/arena.c core/base/counters.c Links:
- * core/relay/finished.c core/relay/refusal.c
+ * Links: core/relay/limiter.c core/rules/snapshot.c core/rules/snapshot_parse.c core/base/addr.c
+ * Links: core/relay/bufpool.c core/base/arena.c core/base/counters.c core/relay/finished.c
+ * Links: core/relay/refusal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,13 +7,11 @@
  * the last one is left alone.  Then every datagram must have been sent once, in order, and
  * every counter must say so.
  *
- * Links: core/relay/guard.c
- * Links: daemon/worker/io.c daemon/worker/takeover.c
- * Links: core/relay/recover.c core/relay/journal.c core/relay/finished.c core/relay/refusal.c
- * Links: core/relay/relay.c core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c
- * core/relay/match.c core/rules/snapshot.c Links: core/rules/snapshot_parse.c Links:
- * core/base/addr.c core/relay/bufpool.c core/base/arena.c core/base/counters.c Links:
- * core/relay/frame.c core/relay/limiter.c
+ * Links: core/relay/guard.c daemon/worker/io.c daemon/worker/takeover.c core/relay/recover.c
+ * Links: core/relay/journal.c core/relay/finished.c core/relay/refusal.c core/relay/relay.c
+ * Links: core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c core/relay/match.c
+ * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/base/addr.c core/relay/bufpool.c
+ * Links: core/base/arena.c core/base/counters.c core/relay/frame.c core/relay/limiter.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

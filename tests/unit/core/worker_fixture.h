@@ -27,7 +27,10 @@
 #include "core/relay/recover.h"
 #include "core/relay/relay.h"
 #include "daemon/common/log.h"
-#include "daemon/worker/worker.h"
+#include "daemon/worker/io.h"
+#include "daemon/worker/state.h"
+#include "daemon/worker/takeover.h"
+#include "daemon/worker/wait.h"
 #include "tests/unit/core/egress_fixture.h"
 #include "tests/unit/core/frame_fixture.h"
 #include "tests/unit/core/table_fixture.h"
@@ -335,7 +338,7 @@ static void worker_start(struct worker *w, const struct table_rule *rules, uint3
 	w->per_packet = world->per_packet;
 	w->channel_armed = true;
 	w->now_ns = 1000000000;
-	worker_no_sockets(w);
+	worker_init_sockets(w);
 	maybe_die();
 	worker_take_over(w, &own, &last);
 	fake_ring(w, own.set);
