@@ -7,8 +7,8 @@
  */
 #include "daemon/supervisor/worker_memory.h"
 
+#include "core/base/arena.h"
 #include "core/base/statpage.h"
-#include "core/relay/arena.h"
 #include "daemon/common/memfd.h"
 #include "daemon/supervisor/ring.h"
 #include "daemon/supervisor/state.h"
