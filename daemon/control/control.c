@@ -26,15 +26,16 @@
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
+#include "daemon/control/change.h"
 #include "daemon/control/client.h"
 #include "daemon/control/config.h"
 #include "daemon/control/drift.h"
 #include "daemon/control/epoll_key.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/method.h"
+#include "daemon/control/method_upgrade.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/notice.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/probe.h"
 #include "daemon/control/process.h"
 #include "daemon/control/reach.h"
@@ -42,8 +43,8 @@
 #include "daemon/control/snapshot.h"
 #include "daemon/control/start.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats_line.h"
 #include "daemon/control/supervisor_channel.h"
-#include "daemon/control/upgrade.h"
 #include "daemon/control/wait.h"
 
 #define EVENTS_MAX        64
@@ -128,7 +129,7 @@ static void reconcile(struct process *p, uint64_t now_ns)
 			die(FAC_RULE_DISPATCH, "cannot start: %s", strerror(-ret));
 		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH, "reconcile: %s",
 			    strerror(-ret));
-		c->rec.failed = true; /* the next tick tries again */
+		control_retry_later(c);
 	}
 }
 
@@ -208,7 +209,7 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 		control_upgrade_ended(p->c, &msg->upgraded, monotonic_ns());
 		return;
 	case IPC_SHUTDOWN:
-		control_stats_final(p->c);
+		control_stats_line_final(p->c);
 		p->c->shutdown = true;
 		return;
 	case IPC_REPLY:
@@ -360,7 +361,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		p->sweep_ns = now_ns + SWEEP_NS;
 		control_clients_sweep(&c->clients, now_ns);
 	}
-	control_stats_tick(c, now_ns);
+	control_stats_line_tick(c, now_ns);
 	control_notice_tick(c, now_ns);
 	if (now_ns >= p->check_ns) {
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
@@ -517,7 +518,7 @@ int control_main(const char *config_name, int argc, char **argv)
 	watch(&control, p.netlink, SOURCE_NETLINK);
 	watch(&control, p.routes, SOURCE_ROUTES);
 	watch(&control, p.applied, SOURCE_APPLIED);
-	control_stats_start(&control, monotonic_ns());
+	control_stats_line_start(&control, monotonic_ns());
 	control_start_workers(&p);
 	loop(&p);
 	return 0;

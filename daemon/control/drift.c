@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/common/log.h"
+#include "daemon/control/change.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/state.h"
@@ -105,8 +106,7 @@ static void repair(struct control *c, unsigned w, uint64_t now_ns)
 	if (d->steps++ < PUBLICATIONS) {
 		log_msg(SEV_NOTICE, FAC_RULE_DISPATCH, "worker %u: publishing again%s", w,
 			d->steps > 1 ? ", for the second time" : "");
-		c->rec.publish = true;
-		c->dirty = true;
+		control_rules_changed(c);
 		return;
 	}
 	log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
@@ -144,7 +144,6 @@ void control_drift_check(struct control *c, uint64_t now_ns)
 	for (unsigned w = 0; w < c->workers; w++)
 		check_worker(c, w, now_ns);
 	if (now_ns - c->pub.at_ns > PUBLISH_RESYNC_NS) {
-		c->rec.publish = true;
-		c->dirty = true;
+		control_rules_changed(c);
 	}
 }

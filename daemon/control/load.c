@@ -10,8 +10,8 @@
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
 #include "core/text/config.h"
+#include "daemon/control/change.h"
 #include "daemon/control/output.h"
-#include "daemon/control/state.h"
 #include "daemon/control/wiring.h"
 
 /* What the set says about a rule's field, as a field of the configuration. */
@@ -225,8 +225,8 @@ int control_load(struct control *c, const struct config *cfg, bool replace,
 	ruleset_free(c->rules);
 	c->rules = set;
 	if (counts[LOAD_ADDED] || counts[LOAD_REPLACED] || counts[LOAD_REMOVED])
-		c->rec.publish = true;
-	c->dirty = true;
+		control_rules_changed(c);
+	c->dirty = true; /* for the settings */
 	return 0;
 }
 

@@ -8,11 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct complaint;
-struct config;
-struct control;
+#include "daemon/control/state.h"
 
-enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_COUNTS };
+struct complaint;
 
 /**
  * control_load() - apply a configuration

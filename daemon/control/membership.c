@@ -7,6 +7,7 @@
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
+#include "daemon/control/change.h"
 #include "daemon/control/join.h"
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
@@ -42,7 +43,7 @@ static void joined(void *ctx, const struct ipc_msg *request, int status, uint64_
 	if (e->error != status)
 		log_refused(e, status);
 	e->error = status;
-	c->rec.failed = true;
+	control_retry_later(c);
 }
 
 static bool join_wanted(void *ctx, struct control_join *e)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - read the shared pages; totals, and the lines that scrapers read
+ * pages.h - read the shared pages; sums over workers and interfaces
  *
  * Workers write their pages whenever they like and may be compromised: everything
  * read here is copied and checked by core/base/statpage.h.  A page that is missing or
@@ -9,9 +9,11 @@
 #ifndef DAEMON_CONTROL_PAGES_H
 #define DAEMON_CONTROL_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/clock.h"
 #include "core/base/counters.h"
 #include "core/base/statpage.h"
 
@@ -19,6 +21,7 @@ struct control;
 struct rule;
 struct ruleset_entry;
 struct stats_page;
+struct stats_reading;
 
 /**
  * struct stats_totals - over all workers and interfaces
@@ -45,18 +48,18 @@ int control_stats_worker(const struct control *c, unsigned w, struct worker_summ
 int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out,
 			struct iface_queue *queue);
 
+#define STATS_SETTLE_NS (5 * NS_PER_MS)
+
 /**
- * control_stats_settled() - a worker's counters between two datagrams
- * @w:   worker
- * @out: filled; zeroed on failure
+ * control_stats_read() - counters of all workers, each between two of its datagrams
+ * @r: zeroed before the first call
  *
- * Reads until both halves of the law hold in the copy, at most about 2 ms: a worker that
- * was stopped in the midst of a datagram, or writes nonsense, delays an answer no longer.
- * What is there then is taken as it is.
+ * Reads those again that were in the midst of a datagram.  A worker that was stopped there,
+ * or writes nonsense, is taken as it is STATS_SETTLE_NS after the first call.
  *
- * Return: 0 or -EBADMSG.
+ * Return: whether all are read; when not the caller is to call again a millisecond later.
  */
-int control_stats_settled(const struct control *c, unsigned w, struct worker_summary *out);
+bool control_stats_read(const struct control *c, struct stats_reading *r, uint64_t now_ns);
 
 /**
  * struct rule_queue - what the packet sockets that serve a rule have lost
@@ -79,15 +82,7 @@ void control_stats_output(const struct control *c, const struct ruleset_entry *e
 /* Totals are sums of one reading each: of every worker, and of every slot of interfaces. */
 void stats_totals_add_worker(struct stats_totals *t, const struct worker_summary *s);
 void stats_totals_add_iface(struct stats_totals *t, const struct iface_slot_stats *s);
-void control_stats_totals(const struct control *c, struct stats_totals *t);
-
-/* Interval from MCR_STATS_INTERVAL_MS, the first line one interval from now. */
-void control_stats_start(struct control *c, uint64_t now_ns);
-
-/* When the line is due: ask for fresh numbers; it is written when they are there. */
-void control_stats_tick(struct control *c, uint64_t now_ns);
-
-/* The two last lines. */
-void control_stats_final(const struct control *c);
+void control_stats_totals(const struct control *c, const struct stats_reading *r,
+			  struct stats_totals *t);
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
+#include "daemon/control/change.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
@@ -39,7 +40,7 @@ static void published_reply(void *ctx, const struct ipc_msg *request, int status
 		log_msg(SEV_ERROR, FAC_RULE_DISPATCH, "generation %" PRIu64 " not published: %s",
 			request->publish.generation, strerror(-status));
 		c->rec.publish = true;
-		c->rec.failed = true; /* the next tick tries again */
+		control_retry_later(c);
 	} else if (c->pub.busy) {
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
 			"generation %" PRIu64 ": worker busy, mask %#" PRIx64,

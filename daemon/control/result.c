@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/complaint.h"
+#include "core/base/counters.h"
 #include "core/text/request.h"
 #include "daemon/control/client_state.h"
 
@@ -45,4 +46,22 @@ char *control_result_line(const cJSON *id, cJSON *result)
 		return text;
 	free(text);
 	return response_error(id, control_result_too_long(&cpl), &cpl);
+}
+
+void control_result_send_drops(cJSON *object, const struct egress_counters *e, bool all)
+{
+	cJSON *drops = cJSON_AddObjectToObject(object, "send_drops");
+
+	for (unsigned i = 0; i < SEND_DROPS; i++) {
+		if (all || e->drops[i])
+			control_result_u64(drops, send_drop_name((enum send_drop)i), e->drops[i]);
+	}
+}
+
+void control_result_drops(cJSON *object, const struct ingress_counters *in)
+{
+	cJSON *drops = cJSON_AddObjectToObject(object, "drops");
+
+	for (unsigned i = 0; i < DROP_REASONS; i++)
+		control_result_u64(drops, drop_reason_name((enum drop_reason)i), in->drops[i]);
 }

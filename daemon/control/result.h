@@ -10,9 +10,17 @@
 
 struct cJSON;
 struct complaint;
+struct egress_counters;
+struct ingress_counters;
 
 /* Add an unsigned integer, all digits of it. */
 void control_result_u64(struct cJSON *object, const char *name, uint64_t value);
+
+/* An object "drops" with all reasons. */
+void control_result_drops(struct cJSON *object, const struct ingress_counters *in);
+
+/* An object "send_drops".  @all: also reasons that are zero */
+void control_result_send_drops(struct cJSON *object, const struct egress_counters *e, bool all);
 
 /* Warnings in one list. */
 #define RESULT_WARNINGS_MAX 64

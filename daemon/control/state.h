@@ -25,6 +25,7 @@
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/limits.h"
+#include "core/base/statpage.h"
 #include "core/rules/wiring.h"
 #include "core/text/config.h"
 #include "core/text/request.h"
@@ -33,8 +34,9 @@
 #include "daemon/control/netif_state.h"
 #include "daemon/control/reach_state.h"
 
+struct control;
 struct control_notice;
-struct heartbeat_page;
+struct control_wait;
 struct ruleset;
 struct steer_want;
 
@@ -313,39 +315,90 @@ struct stats_page {
 	size_t size_bytes;
 };
 
+/**
+ * struct stats_reading - counters of all workers, each read between two of its datagrams
+ * @settled:  workers whose counters obey the law in @worker, or cannot be read
+ * @until_ns: when the others are taken as they are; 0: reading has not begun
+ */
+struct stats_reading {
+	uint64_t settled;
+	uint64_t until_ns;
+	struct worker_summary worker[MCR_MAX_WORKERS];
+};
+
+/**
+ * struct control_stats - pages, and the line for scrapers
+ * @interval_ns: of the line, 0: none
+ * @next_ns:  when it is due, or looked at again
+ * @due_ns:   when the one after it is
+ * @reading:  of the line, while @reading_line
+ */
 struct control_stats {
 	struct stats_page worker[MCR_MAX_WORKERS];
 	struct stats_page iface;
 	uint64_t interval_ns;
-	uint64_t next_ns;
+	uint64_t next_ns, due_ns;
+	bool reading_line;
+	struct stats_reading reading;
 };
 
-/* --- answers that wait (wait.c, upgrade.c) --- */
+/* --- answers that wait (wait.c, method_upgrade.c) --- */
+
+/* What became of the rules of a configuration. */
+enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_COUNTS };
+
+/**
+ * struct wait_method - what a method adds to the rules of waiting; NULL: nothing
+ * @publishes:   it has changed rules: every running worker must have them
+ * @is_long:     its answer is not made before the client has taken earlier output
+ * @is_settling: is something about to be known that workers should have, too?
+ * @is_ready:    can the result be made?  When not it is asked again after WAIT_RETRY_NS
+ * @result:      fills the result.  Return: 0, or an enum rpc_error and the reason in @cpl
+ * @fini:        frees what the method keeps in the wait
+ */
+struct wait_method {
+	bool publishes;
+	bool is_long;
+	bool (*is_settling)(const struct control *c, const struct control_wait *w, uint64_t now_ns);
+	bool (*is_ready)(const struct control *c, struct control_wait *w, uint64_t now_ns);
+	int (*result)(const struct control *c, struct control_wait *w, uint64_t now_ns,
+		      struct cJSON *result, struct complaint *cpl);
+	void (*fini)(struct control_wait *w);
+};
 
 /**
  * struct control_wait - one answer to come
  * @armed:      generation and sequence number are known
  * @generation: that the workers must have
  * @seq:        up to which the supervisor must have answered
- * @result:     what became of an AddRule
- * @counts:     what became of a LoadConfig: added, replaced, unchanged, removed
- * @page:       what a GetStats asks for
- * @warnings:   array, owned; those about rules are added at the end
+ * @retry_ns:   when its method is asked again whether it is ready, 0: it was not asked yet
+ * @rule:       of AddRule (@outcome: what became of it) and RemoveRule
+ * @load:       of LoadConfig; @warnings: owned array, those about rules are added at the end
+ * @stats:      of GetStats; @reading: owned
  */
 struct control_wait {
 	struct control_wait *next;
 	struct client_answer *answer;
 	struct cJSON *id;
-	enum method method;
+	const struct wait_method *method;
 	bool armed;
 	uint64_t generation;
 	uint32_t seq;
-	uint64_t deadline_ns;
-	char rule_id[MCR_ID_MAX];
-	const char *result;
-	size_t counts[4];
-	struct request_page page;
-	struct cJSON *warnings;
+	uint64_t deadline_ns, retry_ns;
+	union {
+		struct {
+			char id[MCR_ID_MAX];
+			const char *outcome;
+		} rule;
+		struct {
+			size_t counts[LOAD_COUNTS];
+			struct cJSON *warnings;
+		} load;
+		struct {
+			struct request_page page;
+			struct stats_reading *reading;
+		} stats;
+	};
 };
 
 struct control_waits {

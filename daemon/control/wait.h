@@ -11,33 +11,44 @@
 
 #include <stdint.h>
 
+#include "core/base/clock.h"
+
+struct cJSON;
 struct client_answer;
 struct control;
 struct control_wait;
 struct control_waits;
 struct request;
+struct wait_method;
 
-#define WAIT_NS 500000000ull
+#define WAIT_NS       (500 * NS_PER_MS)
+#define WAIT_RETRY_NS NS_PER_MS
 
 void control_waits_init(struct control_waits *ws);
 void control_waits_fini(struct control_waits *ws);
 
 /**
  * control_wait_new() - an answer that waits
+ * @method: borrowed for as long as it waits
  * @answer: taken
  * @req:    its id is taken
  *
  * Return: the wait, to be filled in before the loop goes on; NULL: out of memory,
  * nothing was taken.
  */
-struct control_wait *control_wait_new(struct control *c, struct client_answer *answer,
-				      struct request *req, uint64_t now_ns);
+struct control_wait *control_wait_new(struct control *c, const struct wait_method *method,
+				      struct client_answer *answer, struct request *req,
+				      uint64_t now_ns);
 
 /*
  * After reconcile(): what was changed in this turn is on its way under these numbers.  A
- * rule whose receivers are being asked for waits for them a moment (REACH_SETTLE_NS).
+ * rule whose receivers are being asked for waits for their answer, at most REACH_SETTLE_NS.
  */
 void control_waits_arm(struct control *c, uint64_t now_ns);
+
+/* For a result: "generation", "workers", "applied" and "pending" of the change. */
+void control_wait_add_workers(const struct control *c, const struct control_wait *w,
+			      struct cJSON *result);
 
 /* Answer what can be answered. */
 void control_waits_check(struct control *c, uint64_t now_ns);

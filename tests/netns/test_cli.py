@@ -203,7 +203,8 @@ def warnings(t):
     saved = t.run_dir / "saved.json"
     relay.ctl("config", "save", "--file", saved)
     t.equal(relay.ctl("config", "load", "--file", saved, "--replace").stderr,
-            "mcrctl: warning: output interface nosuch0 does not exist\n", "config load")
+            f"mcrctl: warning: rule {answer['rule_id']} (one): output interface nosuch0 does not "
+            "exist\n", "config load")
 
 
 @scenario("a list of outputs and the option repeated", topology="chain3")

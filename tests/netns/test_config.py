@@ -84,6 +84,20 @@ def config_round_trip(t):
     t.clean(sink.finish(200), 200)
 
 
+@scenario("warnings of LoadConfig name their rule", topology="chain3")
+def load_warnings(t):
+    """Two rules with one trouble: each warning says whose it is, by id and by name."""
+    relay = t.mcrd("relay")
+    rules = [dict(rule("10.99.0.1", 5000 + n, output("239.2.2.2", 6000)), id=f"r{n}") for n in (1, 2)]
+    rules[0]["name"] = "camera-1"
+    answer = relay.rpc("LoadConfig", {"text": json.dumps({"rules": rules})})
+    trouble = ("cannot bind 10.99.0.1 on eth0: Cannot assign requested address",
+               "10.99.0.1 is not an address of this host")
+    t.equal(sorted(answer["warnings"]),
+            sorted(who + what for who in ("rule r1 (camera-1): ", "rule r2: ") for what in trouble),
+            "warnings")
+
+
 @scenario("SIGHUP reads the configuration again", topology="chain3")
 def reload(t):
     """Rules of the new text are there, and a broken text changes nothing."""

@@ -237,7 +237,7 @@ static inline const char *run_at(struct fixture *b, uint64_t now_ns)
 	return serve(b);
 }
 
-static const char *run(struct fixture *b)
+static inline const char *run(struct fixture *b)
 {
 	return run_at(b, 1000);
 }

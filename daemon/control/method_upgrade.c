@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* upgrade.c - Upgrade: asked for, and answered when it has ended */
-#include "daemon/control/upgrade.h"
+/* method_upgrade.c - Upgrade */
+#include "daemon/control/method_upgrade.h"
 
 #include <cjson/cJSON.h>
-#include <errno.h>
 #include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/complaint.h"
-#include "core/text/request.h"
 #include "daemon/common/ending.h"
 #include "daemon/common/version.h"
+#include "daemon/control/call.h"
 #include "daemon/control/client_output.h"
 #include "daemon/control/result.h"
 #include "daemon/control/state.h"
@@ -93,17 +92,18 @@ static void asked(void *ctx, const struct ipc_msg *request, int status, uint64_t
 		refuse(c, &busy, monotonic_ns());
 }
 
-int control_upgrade_ask(struct control *c, struct client_answer *answer, struct request *req,
-			uint64_t now_ns)
+void method_upgrade(struct call *call)
 {
 	struct ipc_msg msg = {.type = IPC_UPGRADE};
+	struct control *c = call->c;
 
-	if (c->upgrade.answer)
-		return -EBUSY;
-	c->upgrade = (struct control_upgrade){answer, req->id, now_ns};
-	req->id = NULL;
+	if (c->upgrade.answer) {
+		call_refuse(call, RPC_REFUSED, "", "another upgrade is under way");
+		return;
+	}
+	c->upgrade = (struct control_upgrade){call->answer, call->req.id, call->now_ns};
+	call->req.id = NULL;
 	control_super_request(&c->super, &msg, -1, asked, c);
-	return 0;
 }
 
 void control_upgrade_ended(struct control *c, const struct ipc_upgraded *how, uint64_t now_ns)

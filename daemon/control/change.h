@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * change.h - what must follow when something has changed or was refused
+ */
+#ifndef DAEMON_CONTROL_CHANGE_H
+#define DAEMON_CONTROL_CHANGE_H
+
+#include "daemon/control/state.h"
+
+/* What workers should know has changed: the next reconcile publishes it. */
+static inline void control_rules_changed(struct control *c)
+{
+	c->rec.publish = true;
+	c->dirty = true;
+}
+
+/* Something was refused: a reconcile tries it again, within a second. */
+static inline void control_retry_later(struct control *c)
+{
+	c->rec.failed = true;
+}
+
+#endif
