@@ -116,7 +116,7 @@ $(BUILD)/bin/mcrd: $(call obj,daemon/mcrd.c $(DAEMON_SRCS)) $(BUILD)/libcore.a
 # mcrd whose children misbehave: the same objects, and a hostile function in front of one
 # that each process calls anyway (tests/hostile/hostile.h).
 HOSTILE_SRCS := $(wildcard tests/hostile/*.c)
-HOSTILE_WRAP := worker_arm control_config_start control_waits_check request_serve fcntl syscall
+HOSTILE_WRAP := worker_arm control_config_start control_waits_check request_read fcntl syscall
 $(BUILD)/test/mcrd-hostile: $(call obj,daemon/mcrd.c $(DAEMON_SRCS) $(HOSTILE_SRCS)) $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(HOSTILE_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)

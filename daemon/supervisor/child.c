@@ -316,7 +316,7 @@ int child_start(struct supervisor *s, struct child *c)
 	}
 	if (c->index == CONTROL_INDEX) {
 		c->overdue_ns = c->started_ns + CONTROL_LIMIT_NS;
-		control_begin(s);
+		control_channel_begin(s);
 	} else {
 		c->overdue_ns = c->started_ns + START_LIMIT_NS;
 		worker_channel_begin(s, c->index);
@@ -386,7 +386,7 @@ static void restart_or_fail(struct supervisor *s, struct child *c, const char *h
 		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "%s %s before it was ready; giving up",
 			c->name, how);
 		if (worker && s->spawn_pending)
-			control_spawn_done(s, -ECHILD, c->index);
+			control_channel_spawn_done(s, -ECHILD, c->index);
 		supervisor_fail(s);
 		return;
 	}
@@ -399,7 +399,7 @@ static void restart_or_fail(struct supervisor *s, struct child *c, const char *h
 		plan_and_say(s, c, how, served);
 	}
 	if (worker)
-		control_worker_state(s, c->index);
+		control_channel_worker_state(s, c->index);
 }
 
 static void remember_end(struct child *c, int status)
@@ -443,7 +443,7 @@ static uint64_t check_away(struct supervisor *s, struct child *c, uint64_t now_n
 	if (now_ns < c->away_ns + AWAY_NS)
 		return c->away_ns + AWAY_NS;
 	c->out = true;
-	control_worker_state(s, c->index);
+	control_channel_worker_state(s, c->index);
 	return UINT64_MAX;
 }
 

@@ -15,25 +15,28 @@
 
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
-#include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
+#include "daemon/supervisor/budget.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/egress_socket.h"
 #include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/probe.h"
 #include "daemon/supervisor/standin.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/stats.h"
-#include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/verify.h"
 #include "daemon/supervisor/worker_channel.h"
 #include "daemon/supervisor/worker_memory.h"
+
+#define MESSAGES_PER_WAKE 64
+#define SERVE_NS          (50 * NS_PER_MS) /* so that others are served, too */
 
 static int configure(struct supervisor *s, const struct ipc_configure *c)
 {
@@ -52,7 +55,7 @@ static int configure(struct supervisor *s, const struct ipc_configure *c)
 	s->busy_poll_us = c->busy_poll_us;
 	descriptor_reserve_set(SUPERVISOR_RESERVE(s->workers));
 	for (unsigned i = 0; i < s->workers; i++)
-		control_give_page(s, i);
+		control_channel_give_page(s, i);
 	return 0;
 }
 
@@ -184,7 +187,7 @@ static int ready(struct supervisor *s)
 	if (s->child[CONTROL_INDEX].ready)
 		return -EALREADY;
 	drop_others(s);
-	supervisor_announce(s);
+	lifecycle_announce(s);
 	return 0;
 }
 
@@ -278,4 +281,101 @@ int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64
 	if (status == -EMFILE)
 		say_no_room();
 	return status;
+}
+
+static void serve(struct supervisor *s, const struct ipc_msg *m, int fd)
+{
+	uint64_t value = 0;
+	int status = request_serve(s, m, &fd, &value);
+
+	if (fd >= 0)
+		close(fd);
+	if (status <= 0) {
+		control_channel_reply(s, m->seq, m->type, status, value);
+		return;
+	}
+	s->spawn_pending = true;
+	s->spawn_seq = m->seq;
+	s->channel_parked = true;
+	child_watch(s, &s->child[CONTROL_INDEX], false, false);
+}
+
+/* The request came without its descriptor, for which there was no room here. */
+static void refuse_for_room(struct supervisor *s, const struct ipc_msg *m)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, monotonic_ns(), SEV_ERROR, FAC_SUPERVISOR,
+		    "no descriptor is free for a message of control; raise the limit on open "
+		    "files (RLIMIT_NOFILE, LimitNOFILE= of the service)");
+	control_channel_reply(s, m->seq, m->type, -EMFILE, 0);
+}
+
+static void refill_budget(struct supervisor *s)
+{
+	const uint64_t refill_ns = control_budget.most / control_budget.per_s * NS_PER_S;
+	uint64_t now_ns = monotonic_ns(), since_ns = now_ns - s->budget_ns, more;
+
+	/* A silence of days multiplied is more than 64 bits hold. */
+	if (since_ns > refill_ns)
+		since_ns = refill_ns;
+	more = since_ns * control_budget.per_s / NS_PER_S;
+	if (more == 0)
+		return;
+	s->budget = more > control_budget.most - s->budget ? control_budget.most
+							   : s->budget + (unsigned)more;
+	s->budget_ns = now_ns;
+}
+
+/* false: it has spent its messages. */
+static bool take_budget(struct supervisor *s)
+{
+	if (s->budget == 0)
+		return false;
+	s->budget--;
+	return true;
+}
+
+/* @ret: negative errno of ipc_recv() */
+static void refuse_message(struct supervisor *s, int ret)
+{
+	log_msg(SEV_ERROR, FAC_SECURITY, "control sent what it may not (%s)", strerror(-ret));
+	child_end(s, &s->child[CONTROL_INDEX], END_MESSAGE, 0);
+}
+
+/* One message.  Return: false when there is none to be read now. */
+static bool read_one(struct supervisor *s)
+{
+	struct child *control = &s->child[CONTROL_INDEX];
+	struct ipc_msg m;
+	int fd, ret = ipc_recv(control->channel, IPC_FROM_CONTROL, &m, &fd);
+
+	if (ret == -EAGAIN || ret == -EINTR)
+		return false;
+	/* Reset: it went without reading what we had sent. */
+	if (ret == 0 || ret == -ECONNRESET) {
+		child_hung_up(s, control);
+	} else if (ret < 0 && ret != -EMFILE) {
+		refuse_message(s, ret);
+	} else if (!take_budget(s)) {
+		if (fd >= 0)
+			close(fd);
+		child_end(s, control, END_FLOOD, 0);
+	} else if (ret == -EMFILE) {
+		refuse_for_room(s, &m);
+	} else {
+		serve(s, &m, fd);
+	}
+	return true;
+}
+
+void request_read(struct supervisor *s)
+{
+	const uint64_t until_ns = monotonic_ns() + SERVE_NS;
+
+	refill_budget(s);
+	for (unsigned i = 0; i < MESSAGES_PER_WAKE; i++)
+		if (s->child[CONTROL_INDEX].channel < 0 || s->channel_parked ||
+		    monotonic_ns() > until_ns || !read_one(s))
+			return;
 }

@@ -18,4 +18,7 @@ struct supervisor;
  */
 int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);
 
+/* Serves requests that have come, a bounded number; ends a control that misbehaves. */
+void request_read(struct supervisor *s);
+
 #endif

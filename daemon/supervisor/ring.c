@@ -27,7 +27,6 @@
 
 #include "core/base/arena.h"
 #include "core/base/clock.h"
-#include "core/base/ipc.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
 #include "daemon/supervisor/state.h"

@@ -4,19 +4,20 @@
  *
  * The functions of each file are in its own header:
  *
- *   supervisor.c       event loop, signals, shutdown
+ *   supervisor.c       event loop
+ *   lifecycle.c        ready, reload, shutdown
  *   start.c            what is made, taken over and given up before the loop
  *   check.c            prerequisites, each with its one clear line
  *   child.c            fork, exec, kill, reap, restart with back-off
  *   health.c           heartbeats: which child hangs
- *   control_channel.c  what control is given, and its messages
+ *   control_channel.c  what control is given
  *   budget.c           how many messages control may send
  *   worker_channel.c   what a worker is given
  *   worker_ready.c     what a worker says
  *   worker_memory.c    the memory of the workers that outlives their processes
  *   ring.c             the rings of the workers, and how much memory they lock
  *   standin.c          workers that read the sockets of one that cannot run
- *   request.c          control's requests, one function each
+ *   request.c          control's requests: read, checked, carried out
  *   limit.c            how fast control may ask for what costs much
  *   iface.c            inputs and outputs: the sockets of an interface
  *   egress_socket.c    egress sockets of single outputs

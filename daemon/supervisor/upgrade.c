@@ -177,7 +177,7 @@ static void conclude(struct supervisor *s, struct ipc_upgraded how)
 	msg.upgraded = how;
 	/* One that has started meanwhile is the new program, and owes nobody an answer. */
 	if (!done || s->child[CONTROL_INDEX].pid == s->upgrade.control)
-		control_send(s, &msg, -1);
+		control_channel_send(s, &msg, -1);
 }
 
 static void refuse(struct supervisor *s, enum ipc_upgrade_outcome outcome, int detail)

@@ -29,11 +29,11 @@ static void became_ready(struct supervisor *s, unsigned worker)
 			(int)c->pid);
 	stand_in_return(s, worker);
 	worker_channel_sync(s, worker);
-	control_worker_state(s, worker);
+	control_channel_worker_state(s, worker);
 	for (unsigned i = 0; i < s->workers; i++)
 		if (!s->child[i].ready)
 			return;
-	control_spawn_done(s, 0, 0);
+	control_channel_spawn_done(s, 0, 0);
 }
 
 void worker_ready_read(struct supervisor *s, unsigned worker)

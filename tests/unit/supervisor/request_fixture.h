@@ -21,11 +21,11 @@
 #include "daemon/supervisor/control_channel.h"
 #include "daemon/supervisor/egress_socket.h"
 #include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/request.h"
 #include "daemon/supervisor/standin.h"
 #include "daemon/supervisor/state.h"
-#include "daemon/supervisor/supervisor.h"
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/worker_channel.h"
 #include "daemon/supervisor/worker_memory.h"
@@ -36,6 +36,12 @@ static struct {
 	int started, announced, killed;
 } told;
 
+/* Replies to requests that request_read() read. */
+static struct {
+	unsigned n, seq, type;
+	int status;
+} replied;
+
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 {
 }
@@ -45,14 +51,14 @@ void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum
 {
 }
 
-static uint64_t bench_now_ns;
+static uint64_t fixture_now_ns;
 
 uint64_t monotonic_ns(void)
 {
-	return bench_now_ns;
+	return fixture_now_ns;
 }
 
-void supervisor_announce(struct supervisor *s)
+void lifecycle_announce(struct supervisor *s)
 {
 	told.announced++;
 }
@@ -60,6 +66,7 @@ void supervisor_announce(struct supervisor *s)
 void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
 {
 	c->ending = why;
+	c->channel = -1;
 	told.killed++;
 }
 
@@ -79,7 +86,25 @@ int worker_memory_make(struct supervisor *s, unsigned workers)
 	return 0;
 }
 
-void control_give_page(struct supervisor *s, unsigned worker)
+void control_channel_give_page(struct supervisor *s, unsigned worker)
+{
+}
+
+void control_channel_reply(struct supervisor *s, uint32_t seq, unsigned type, int status,
+			   uint64_t value)
+{
+	replied.n++;
+	replied.seq = seq;
+	replied.type = type;
+	replied.status = status;
+}
+
+void child_hung_up(struct supervisor *s, struct child *c)
+{
+	fail_msg("control is there");
+}
+
+void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable)
 {
 }
 
@@ -110,8 +135,9 @@ static int setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
 	memset(&told, 0, sizeof(told));
+	memset(&replied, 0, sizeof(replied));
 	memset(&page, 0, sizeof(page));
-	bench_now_ns = NS_PER_S;
+	fixture_now_ns = NS_PER_S;
 	sup = calloc(1, sizeof(*sup));
 	sup->iface_page = &page;
 	sup->snapshot_fd = -1;

@@ -55,15 +55,15 @@ void log_msg(enum log_severity sev, enum log_facility f, const char *fmt, ...)
 	va_end(ap);
 }
 
-void control_begin(struct supervisor *s)
+void control_channel_begin(struct supervisor *s)
 {
 }
 
-void control_worker_state(struct supervisor *s, unsigned index)
+void control_channel_worker_state(struct supervisor *s, unsigned index)
 {
 }
 
-void control_spawn_done(struct supervisor *s, int status, uint64_t value)
+void control_channel_spawn_done(struct supervisor *s, int status, uint64_t value)
 {
 }
 

@@ -11,6 +11,7 @@
  * Links: core/base/addr.c
  * Links: core/rules/steer.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
+ * Links: daemon/supervisor/budget.c
  * Links: daemon/supervisor/probe.c
  * Links: daemon/common/memfd.c
  */

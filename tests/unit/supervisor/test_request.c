@@ -5,6 +5,7 @@
  * Order, ranges and descriptors of what it asks for; interfaces are the business of
  * test_iface.c.  A refused request must change nothing.
  *
+ * Links: daemon/supervisor/budget.c
  * Links: daemon/supervisor/probe.c
  * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
  * Links: daemon/supervisor/request.c daemon/supervisor/iface.c daemon/supervisor/membership.c
@@ -246,7 +247,7 @@ static void test_rates(void **state)
 		}
 		assert_int_equal(ask(m, -1), -EBUSY);
 		for (seconds = 1; seconds <= 3; seconds++) {
-			bench_now_ns += NS_PER_S;
+			fixture_now_ns += NS_PER_S;
 			for (granted = 0; ask(m, -1) == 0; granted++)
 				ask(undo, -1);
 			assert_int_equal(granted, rows[i].per_s);
@@ -258,7 +259,7 @@ static void test_ready_once(void **state)
 {
 	configure(1);
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), 0);
-	sup->child[CONTROL_INDEX].ready = true; /* as supervisor_announce() has it */
+	sup->child[CONTROL_INDEX].ready = true; /* as lifecycle_announce() has it */
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), -EALREADY);
 	assert_int_equal(told.announced, 1);
 }

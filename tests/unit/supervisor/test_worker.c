@@ -83,12 +83,12 @@ void child_watch(struct supervisor *s, struct child *c, bool readable, bool writ
 	wants_room = writable;
 }
 
-void control_worker_state(struct supervisor *s, unsigned worker)
+void control_channel_worker_state(struct supervisor *s, unsigned worker)
 {
 	states++;
 }
 
-void control_spawn_done(struct supervisor *s, int status, uint64_t value)
+void control_channel_spawn_done(struct supervisor *s, int status, uint64_t value)
 {
 	spawn_done++;
 }
