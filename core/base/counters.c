@@ -36,6 +36,7 @@ static const char *const send_drop_names[] = {
 	[SEND_DROP_OTHER] = "other",
 	[SEND_DROP_PORT_UNREACHABLE] = "port_unreachable",
 	[SEND_DROP_TTL_EXPIRED] = "ttl_expired",
+	[SEND_DROP_RECOVERY_LOST] = "recovery_lost",
 };
 static_assert(sizeof(send_drop_names) / sizeof(send_drop_names[0]) == SEND_DROPS, "a name each");
 

@@ -45,10 +45,11 @@ enum send_drop {
 	SEND_DROP_PORT_UNREACHABLE, /* an ICMP message: nobody has the port (ECONNREFUSED) */
 	SEND_DROP_UNREACHABLE,      /* no route or no neighbour (ENETUNREACH, EHOSTUNREACH) */
 	SEND_DROP_REFUSED,          /* a filter or policy said no (EPERM, EACCES) */
-	SEND_DROP_NO_SOURCE,   /* the source address is not this host's (EINVAL, EADDRNOTAVAIL) */
-	SEND_DROP_TOO_BIG,     /* EMSGSIZE */
-	SEND_DROP_OTHER,       /* any other errno */
-	SEND_DROP_TTL_EXPIRED, /* the output decrements the TTL, and none was left */
+	SEND_DROP_NO_SOURCE,     /* the source address is not this host's (EINVAL, EADDRNOTAVAIL) */
+	SEND_DROP_TOO_BIG,       /* EMSGSIZE */
+	SEND_DROP_OTHER,         /* any other errno */
+	SEND_DROP_TTL_EXPIRED,   /* the output decrements the TTL, and none was left */
+	SEND_DROP_RECOVERY_LOST, /* of a batch that was given up after a part of it was sent */
 	SEND_DROPS
 };
 

@@ -183,16 +183,47 @@ static void count_lost(const uint8_t *arena, const struct arena_event *e, struct
 	counter_add(&page->ingress.drops[DROP_RECOVERY_LOST], view.datagrams);
 }
 
+static void count_lost_send(struct output_slot *o, uint64_t n, struct worker_page *page)
+{
+	counter_add(&o->c.matched, n);
+	counter_add(&o->c.drops[SEND_DROP_RECOVERY_LOST], n);
+	counter_add(&page->egress.matched, n);
+	counter_add(&page->egress.drops[SEND_DROP_RECOVERY_LOST], n);
+}
+
 /*
- * Gives up the events before @first.  Those of a batch that is counted in part are in the
- * counters of what was received.
+ * Counts the sends that are missing from a batch of which @c has committed a part: between
+ * batches each output has as many datagrams as its rule.  The outputs of a rule follow it in
+ * the list of saved counters.
  */
-static void give_up(struct recovery *r, uint8_t *arena, struct arena_commit *next, uint32_t first,
-		    struct worker_page *page)
+static void count_lost_sends(const struct arena_commit *c, struct worker_page *page)
+{
+	uint64_t matched = 0;
+
+	for (uint32_t i = 0; i < c->n_saved; i++) {
+		const struct arena_saved *s = &c->saved[i];
+		struct output_slot *o = &page->output[s->slot % MCR_MAX_OUTPUTS];
+		const struct rule_slot *rule = &page->rule[s->slot % MCR_MAX_RULES];
+
+		if (!s->output)
+			matched = rule->incarnation == s->incarnation ? rule->c.matched : 0;
+		else if (o->incarnation == s->incarnation && o->c.matched < matched)
+			count_lost_send(o, matched - o->c.matched, page);
+	}
+}
+
+/*
+ * Gives up the events before @first, and the rest of the batch that @c has committed in part.
+ * The events of that batch are in the counters of what was received already.
+ */
+static void give_up(struct recovery *r, uint8_t *arena, const struct arena_commit *c,
+		    struct arena_commit *next, uint32_t first, struct worker_page *page)
 {
 	const struct arena_event *events = arena_events(arena);
 	const uint32_t counted = next->counted ? next->flush : 0;
 
+	if (next->counted)
+		count_lost_sends(c, page);
 	for (uint32_t n = 0; next->first != first; next->first++, n++) {
 		const struct arena_event *e = &events[next->first % ARENA_EVENTS];
 		const int buffer = buffer_of(e);
@@ -230,9 +261,9 @@ static void take_over(struct arena_header *h, const struct arena_commit *c,
 		r->finished.n = finished_tidy(r->ends, c->n_finished);
 	}
 	if (r->blind && c->flush)
-		give_up(r, (uint8_t *)h, next, c->first + c->flush, page);
+		give_up(r, (uint8_t *)h, c, next, c->first + c->flush, page);
 	if (tail != next->first && h->attempts >= RECOVER_ATTEMPTS)
-		give_up(r, (uint8_t *)h, next, tail, page);
+		give_up(r, (uint8_t *)h, c, next, tail, page);
 
 	r->finished.ends = r->ends;
 	r->finished.counted = next->units;

@@ -28,8 +28,10 @@
  * tried again.  A rule that was changed between death and recovery loses its share of the
  * batch.  Where the supervisor had to give up the ring, for want of memory, a batch that was
  * being sent is given up, because nothing says how far it got, and so is what was received
- * unseen.  A batch over which several workers died is given up.  What is given up is counted
- * as recovery_lost.
+ * unseen.  A batch over which several workers died is given up.  Datagrams that are given up
+ * are counted as recovery_lost: where they were received, or, if a part of their batch has been
+ * committed, at each output that had not counted them.  Some of the latter may have been sent
+ * after that commit.
  */
 #ifndef CORE_RELAY_RECOVER_H
 #define CORE_RELAY_RECOVER_H

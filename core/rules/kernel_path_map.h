@@ -26,7 +26,7 @@
 #define KERNEL_PATH_OUTPUTS       65536 /* MCR_MAX_OUTPUTS */
 #define KERNEL_PATH_IFACES        128   /* MCR_MAX_IFACES */
 #define KERNEL_PATH_RULE_OUTPUTS  256   /* MCR_MAX_RULE_OUTPUTS */
-#define KERNEL_PATH_SEND_DROPS    10    /* SEND_DROPS */
+#define KERNEL_PATH_SEND_DROPS    11    /* SEND_DROPS */
 #define KERNEL_PATH_BLOCK_OUTPUTS 5
 /* Twice what all rules and outputs can need, so that those of before can rest. */
 #define KERNEL_PATH_BLOCKS (2 * (KERNEL_PATH_RULES + KERNEL_PATH_OUTPUTS / 4))
@@ -100,8 +100,8 @@ struct kernel_path_record {
  * Drops of outputs are rare and count with an atomic addition, for all CPUs together: reason
  * r of output s is word r % 2 of record KERNEL_PATH_DROPS(s) + r / 2.
  */
-#define KERNEL_PATH_DROPS(slot)  ((slot) * (KERNEL_PATH_SEND_DROPS / 2))
-#define KERNEL_PATH_DROP_RECORDS (KERNEL_PATH_OUTPUTS * (KERNEL_PATH_SEND_DROPS / 2))
+#define KERNEL_PATH_DROPS(slot)  ((slot) * ((KERNEL_PATH_SEND_DROPS + 1) / 2))
+#define KERNEL_PATH_DROP_RECORDS (KERNEL_PATH_OUTPUTS * ((KERNEL_PATH_SEND_DROPS + 1) / 2))
 
 /*
  * Owner of the counters of a rule slot or output slot: a = incarnation of the rule, b = when
@@ -116,7 +116,7 @@ enum kernel_path_lane {
 	KERNEL_PATH_TOTAL_FRAMES, /* a: frames relayed, b: calls of outputs' devices */
 	KERNEL_PATH_TOTAL_SENT,   /* a: datagrams sent, b: bytes of payload in them */
 	KERNEL_PATH_TOTAL_DROPS,  /* reason r: word r % 2 of record r / 2 from here */
-	KERNEL_PATH_IFACE_FRAMES = KERNEL_PATH_TOTAL_DROPS + KERNEL_PATH_SEND_DROPS / 2,
+	KERNEL_PATH_IFACE_FRAMES = KERNEL_PATH_TOTAL_DROPS + (KERNEL_PATH_SEND_DROPS + 1) / 2,
 	/* by interface slot; a: frames relayed */
 	KERNEL_PATH_RULE_IN = KERNEL_PATH_IFACE_FRAMES + KERNEL_PATH_IFACES,
 	/* by rule slot; a: datagrams, b: bytes of payload */

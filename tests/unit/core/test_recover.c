@@ -365,6 +365,51 @@ static void deadly_batch_is_given_up(void **state)
 	assert_true(egress_counters_balance(&page->egress));
 }
 
+static const struct kill_case in_parts = {"in parts", 2, OUTS_MAX, 900,
+					  64,         0, 400,      .per_packet = true};
+
+/* A call in the midst of a batch, a part of which is committed. */
+static void kill_after_part(uint32_t *wanted)
+{
+	for (uint32_t at = 0;; at++) {
+		const struct arena_header *h = arena;
+
+		set_up(&in_parts, wanted);
+		assert_int_equal(one_worker(rules, in_parts.streams, at, 0), -1);
+		if (arena_commit(arena, h->epoch)->counted)
+			return;
+	}
+}
+
+/* Workers die over the rest of a batch: outputs count it as well, the law holds there, too. */
+static void deadly_rest_is_given_up(void **state)
+{
+	uint32_t wanted[STREAMS_MAX];
+	uint64_t lost = 0;
+
+	kill_after_part(wanted);
+	/* Killed before the replay has sent anything. */
+	for (unsigned i = 0; i < RECOVER_ATTEMPTS; i++)
+		assert_int_equal(one_worker(rules, in_parts.streams, 4, 0), -1);
+	last_worker(&in_parts);
+	assert_true(ingress_counters_balance(&page->ingress));
+	assert_true(egress_counters_balance(&page->egress));
+	for (uint32_t s = 0; s < in_parts.streams; s++) {
+		for (uint32_t o = 0; o < in_parts.outs; o++) {
+			const struct egress_counters *c = &page->output[s * in_parts.outs + o].c;
+
+			if (c->matched != page->rule[s].c.matched || !egress_counters_balance(c))
+				fail_msg("output %u.%u: %lu of %lu", s, o,
+					 (unsigned long)c->matched,
+					 (unsigned long)page->rule[s].c.matched);
+			lost += c->drops[SEND_DROP_RECOVERY_LOST];
+		}
+	}
+	assert_true(lost);
+	assert_int_equal(page->egress.drops[SEND_DROP_RECOVERY_LOST], lost);
+	assert_int_equal(page->egress.matched, page->ingress.matched * in_parts.outs);
+}
+
 /* A super-datagram that is given up counts as what it holds. */
 static void lost_supers(void **state)
 {
@@ -474,6 +519,7 @@ int main(void)
 		cmocka_unit_test(rule_changed_meanwhile),
 		cmocka_unit_test(ring_is_gone),
 		cmocka_unit_test(deadly_batch_is_given_up),
+		cmocka_unit_test(deadly_rest_is_given_up),
 		cmocka_unit_test(lost_supers),
 	};
 
