@@ -114,7 +114,8 @@ static bool probe_valid(const struct ipc_probe *p)
 static bool publish_valid(const struct ipc_publish *p)
 {
 	return p->size_bytes >= sizeof(struct snapshot_header) &&
-	       p->size_bytes <= SNAPSHOT_MAX_BYTES;
+	       p->size_bytes <= SNAPSHOT_MAX_BYTES && (!p->base || p->base < p->generation) &&
+	       p->changes <= 1;
 }
 
 static bool input_valid(const struct ipc_input *in)

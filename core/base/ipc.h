@@ -29,7 +29,7 @@
 #include "core/base/limits.h"
 
 #define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
-#define IPC_VERSION 3          /* of these messages: an upgrade goes only to an equal one */
+#define IPC_VERSION 4          /* of these messages: an upgrade goes only to an equal one */
 
 enum ipc_peer { IPC_FROM_CONTROL, IPC_FROM_WORKER, IPC_TO_CONTROL, IPC_TO_WORKER };
 
@@ -83,7 +83,8 @@ enum passed_fd {
 	PASSED_NETLINK,              /* NETLINK_ROUTE socket, links and IPv4 addresses subscribed */
 	PASSED_ROUTES,               /* another: neighbours, IPv4 routes, rules, next hops */
 	PASSED_CONFIG,               /* configuration file, open for reading */
-	PASSED_SNAPSHOT,             /* last published snapshot (a restarted control) */
+	PASSED_SNAPSHOT,             /* last published snapshot (a restarted control): the whole
+					one, then its changes if there are */
 	PASSED_WORKER_PAGE,          /* index: worker; struct worker_page */
 	PASSED_IFACE_PAGE,           /* struct iface_page */
 	PASSED_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
@@ -159,9 +160,17 @@ struct ipc_probe {
 	struct addr host;
 };
 
+/**
+ * struct ipc_publish - a snapshot (core/rules/snapshot.h)
+ * @base:    generation of the whole snapshot that it changes; 0: it is whole
+ * @changes: to workers: its changes follow in the next message, and belong to it
+ */
 struct ipc_publish {
 	uint64_t generation;
 	uint64_t size_bytes;
+	uint64_t base;
+	uint32_t changes;
+	uint32_t reserved;
 };
 
 struct ipc_input {

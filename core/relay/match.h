@@ -2,7 +2,10 @@
 /*
  * match.h - a worker's live table: which rule takes a datagram
  *
- * Built aside from a snapshot, swapped in between two batches, thrown away whole.
+ * Built aside from a whole snapshot and swapped in between two batches.  A snapshot of
+ * changes alters the table itself, also between two batches: what that takes depends on the
+ * number of changes, not on the number of rules.
+ *
  * The hash covers the records of the table itself, and leaves out a rule whose index
  * entry, destination or control messages no longer follow from its record: a damaged
  * table shows in its hash (drift).
@@ -53,9 +56,28 @@ struct match_output {
  * @limit:      state of its rate limits, shared with the other workers
  * @head, @tail: its datagrams in the batch being gathered (core/relay/relay.c), or CHAIN_END
  * @decrements: some output's TTL is one less than what came
+ * @key, @slot, @n_outputs: as in the record when it was taken, whatever becomes of @rec
+ * @at:         its place in the table's list
+ * @hash:       its part of the table's hash
+ * @same:       the other rules with its key in the index, by enum match_key
  * @guard:      what the storm guard knows of it
  * @saved_epoch: commit for which its counters are in the journal (core/relay/journal.c)
  */
+struct match_rule;
+
+/* By its port, and for fragments without one by its group. */
+enum match_key { MATCH_PORT, MATCH_GROUP, MATCH_KEYS };
+
+/* @port: 0 of a group */
+struct match_key_value {
+	uint32_t source_be, group_be, iface;
+	uint16_t port;
+};
+
+struct match_link {
+	struct match_rule *prev, *next;
+};
+
 struct match_rule {
 	struct snapshot_rule rec;
 	struct match_output *outputs;
@@ -66,6 +88,11 @@ struct match_rule {
 	uint64_t saved_epoch;
 	struct guard_rule guard;
 	bool decrements;
+	struct match_key_value key;
+	uint32_t slot, n_outputs;
+	uint32_t at;
+	uint64_t hash;
+	struct match_link same[MATCH_KEYS];
 };
 
 struct limit_page;
@@ -85,6 +112,26 @@ struct worker_page;
 struct match_table *match_build(const struct snapshot_view *view, unsigned worker,
 				struct worker_page *page, struct limit_page *limits,
 				const struct match_table *old);
+
+/* The same of a whole snapshot with its @changes, which may be NULL. */
+struct match_table *match_build_changed(const struct snapshot_view *view,
+					const struct snapshot_view *changes, unsigned worker,
+					struct worker_page *page, struct limit_page *limits,
+					const struct match_table *old);
+
+/**
+ * match_change() - take over a snapshot of changes
+ * @t:    table in use; no batch is being gathered and nothing is in flight
+ * @view: checked snapshot with a base; not needed afterwards
+ * @page, @worker: as in match_build()
+ *
+ * Changes that the table has already are left alone.
+ * Return: 0; -ESTALE when @t does not come from the base of @view; -ENOMEM.  The table is
+ * as it was then.
+ */
+int match_change(struct match_table *t, const struct snapshot_view *view, unsigned worker,
+		 struct worker_page *page);
+
 /* NULL: nothing to free. */
 void match_free(struct match_table *t);
 
@@ -122,7 +169,7 @@ struct match_rule *match_lookup_fragment(const struct match_table *t, uint32_t i
 /* How many rules it has: those of its worker. */
 uint32_t match_rules(const struct match_table *t);
 
-/* Of the snapshot that it was built from. */
+/* Of the snapshot that it has taken last. */
 uint64_t match_generation(const struct match_table *t);
 
 /**
@@ -132,11 +179,11 @@ uint64_t match_generation(const struct match_table *t);
  *
  * A pass over 10,000 rules at once would delay the datagrams behind it.
  *
- * Return: true when a pass is complete; match_hash() is then that of this pass.
+ * Return: true when a pass is complete.
  */
 bool match_hash_step(struct match_table *t, uint32_t n);
 
-/* Of the last complete pass; match_build() makes the first. */
+/* Sum over all rules, each as it was when it was covered last. */
 uint64_t match_hash(const struct match_table *t);
 
 #endif

@@ -13,19 +13,33 @@ size_t snapshot_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs)
 	       n_rules * sizeof(struct snapshot_rule) + n_outputs * sizeof(struct snapshot_output);
 }
 
+size_t snapshot_changes_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs,
+			     uint32_t n_removed)
+{
+	return snapshot_size(n_ifaces, n_rules, n_outputs) + n_removed * sizeof(uint32_t);
+}
+
 void snapshot_begin(struct snapshot_writer *w, void *mem, uint32_t n_ifaces, uint32_t n_rules,
 		    uint32_t n_outputs)
+{
+	snapshot_begin_changes(w, mem, 0, n_ifaces, n_rules, n_outputs, 0);
+}
+
+void snapshot_begin_changes(struct snapshot_writer *w, void *mem, uint64_t base, uint32_t n_ifaces,
+			    uint32_t n_rules, uint32_t n_outputs, uint32_t n_removed)
 {
 	w->header = mem;
 	w->ifaces = (struct snapshot_iface *)(w->header + 1);
 	w->rules = (struct snapshot_rule *)(w->ifaces + n_ifaces);
 	w->outputs = (struct snapshot_output *)(w->rules + n_rules);
+	w->removed = (uint32_t *)(w->outputs + n_outputs);
 	w->max_ifaces = n_ifaces;
 	w->max_rules = n_rules;
 	w->max_outputs = n_outputs;
-	w->size_bytes = snapshot_size(n_ifaces, n_rules, n_outputs);
+	w->max_removed = n_removed;
+	w->size_bytes = snapshot_changes_size(n_ifaces, n_rules, n_outputs, n_removed);
 	/* The magic stays zero until snapshot_finish(): half a snapshot does not parse. */
-	*w->header = (struct snapshot_header){.version = SNAPSHOT_VERSION};
+	*w->header = (struct snapshot_header){.version = SNAPSHOT_VERSION, .base = base};
 }
 
 int snapshot_add_iface(struct snapshot_writer *w, const struct snapshot_iface *iface)
@@ -60,12 +74,20 @@ int snapshot_add_output(struct snapshot_writer *w, const struct snapshot_output 
 	return 0;
 }
 
+int snapshot_add_removed(struct snapshot_writer *w, uint32_t slot)
+{
+	if (w->header->n_removed == w->max_removed)
+		return -ENOSPC;
+	w->removed[w->header->n_removed++] = slot;
+	return 0;
+}
+
 int snapshot_finish(struct snapshot_writer *w, uint64_t generation)
 {
 	struct snapshot_header *h = w->header;
 
 	if (h->n_ifaces != w->max_ifaces || h->n_rules != w->max_rules ||
-	    h->n_outputs != w->max_outputs)
+	    h->n_outputs != w->max_outputs || h->n_removed != w->max_removed)
 		return -EINVAL;
 	h->hash = 0;
 	for (uint32_t i = 0; i < h->n_rules; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snapshot.h - every rule at one generation, as one immutable block of memory
+ * snapshot.h - every rule at one generation, as immutable blocks of memory
  *
  * Control writes a snapshot, seals it in a memfd and hands it to the supervisor,
  * which keeps the last one and passes it to the workers.  It is the only way to
@@ -8,7 +8,13 @@
  * checks every length, index, enum and terminator once, and later code uses only
  * the view that it fills.
  *
- *   header | iface[n_ifaces] | rule[n_rules] | output[n_outputs]
+ *   header | iface[n_ifaces] | rule[n_rules] | output[n_outputs] | removed[n_removed]
+ *
+ * A whole snapshot has every rule.  A snapshot of changes has a base, the generation of a
+ * whole snapshot, and every rule that differs from it: those that are new or other in
+ * rule[], and the slots of those that are no more in removed[].  Its changes are counted
+ * from the base, not from the generation before it, so the base and the last changes are
+ * the whole set, and what lies between them need not be known.  Its interfaces are all.
  *
  * Host byte order (it never leaves the machine), except addresses.
  */
@@ -23,8 +29,13 @@
 #include "core/base/limits.h"
 
 #define SNAPSHOT_MAGIC   0x3150414e5352434dull /* "MCRSNAP1" */
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 
+/**
+ * struct snapshot_header
+ * @hash: snapshot_hash_rule() summed over the rules of this snapshot
+ * @base: generation of the whole snapshot that this one changes; 0: this one is whole
+ */
 struct snapshot_header {
 	uint64_t magic;
 	uint32_t version;
@@ -32,9 +43,11 @@ struct snapshot_header {
 	uint32_t n_rules;
 	uint32_t n_outputs;
 	uint64_t generation;
-	uint64_t hash; /* snapshot_hash_rule() summed over all rules */
+	uint64_t hash;
 	uint64_t size_bytes;
-	uint8_t reserved[16];
+	uint64_t base;
+	uint32_t n_removed;
+	uint32_t reserved;
 };
 static_assert(sizeof(struct snapshot_header) == 64, "snapshot format");
 
@@ -135,13 +148,16 @@ static_assert(sizeof(struct snapshot_output) == 80, "snapshot format");
  */
 struct snapshot_view {
 	uint64_t generation;
+	uint64_t base;
 	uint64_t hash;
 	uint32_t n_ifaces;
 	uint32_t n_rules;
 	uint32_t n_outputs;
+	uint32_t n_removed;
 	const struct snapshot_iface *ifaces;
 	const struct snapshot_rule *rules;
 	const struct snapshot_output *outputs;
+	const uint32_t *removed; /* rule slots, none of which is in @rules */
 };
 
 /* The largest snapshot there can be. */
@@ -150,28 +166,36 @@ struct snapshot_view {
 	 MCR_MAX_RULES * sizeof(struct snapshot_rule) +                                    \
 	 MCR_MAX_OUTPUTS * sizeof(struct snapshot_output))
 
-/* Bytes that a snapshot of these counts takes. */
+/* Bytes that a whole snapshot of these counts takes. */
 size_t snapshot_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs);
+/* The same of one with changes: @n_rules are new or other, @n_removed are no more. */
+size_t snapshot_changes_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs,
+			     uint32_t n_removed);
 
 /**
  * struct snapshot_writer - fills a block of memory with a snapshot
  *
  * Usage: snapshot_begin(), then snapshot_add_iface() for each interface, then for
  * each rule snapshot_add_rule() followed by its snapshot_add_output()s, then
- * snapshot_finish(), which computes the hash.
+ * snapshot_finish(), which computes the hash.  Changes begin with snapshot_begin_changes(), and
+ * have a snapshot_add_removed() for each rule that is no more.
  */
 struct snapshot_writer {
 	struct snapshot_header *header;
 	struct snapshot_iface *ifaces;
 	struct snapshot_rule *rules;
 	struct snapshot_output *outputs;
-	uint32_t max_ifaces, max_rules, max_outputs;
+	uint32_t *removed;
+	uint32_t max_ifaces, max_rules, max_outputs, max_removed;
 	size_t size_bytes;
 };
 
 /* @mem must be at least snapshot_size() bytes, zeroed, 8-byte aligned. */
 void snapshot_begin(struct snapshot_writer *w, void *mem, uint32_t n_ifaces, uint32_t n_rules,
 		    uint32_t n_outputs);
+/* @mem: at least snapshot_changes_size() bytes; @base: 1.. */
+void snapshot_begin_changes(struct snapshot_writer *w, void *mem, uint64_t base, uint32_t n_ifaces,
+			    uint32_t n_rules, uint32_t n_outputs, uint32_t n_removed);
 /* Return: 0; -ENOSPC when as many interfaces as announced are there. */
 int snapshot_add_iface(struct snapshot_writer *w, const struct snapshot_iface *iface);
 /*
@@ -181,6 +205,8 @@ int snapshot_add_iface(struct snapshot_writer *w, const struct snapshot_iface *i
 int snapshot_add_rule(struct snapshot_writer *w, const struct snapshot_rule *rule);
 /* Of the rule added last.  Return: 0; -ENOSPC when as many outputs as announced are there. */
 int snapshot_add_output(struct snapshot_writer *w, const struct snapshot_output *output);
+/* Return: 0; -ENOSPC when as many removed rules as announced are there. */
+int snapshot_add_removed(struct snapshot_writer *w, uint32_t slot);
 /* Return: 0, or -EINVAL when fewer were added than announced. */
 int snapshot_finish(struct snapshot_writer *w, uint64_t generation);
 

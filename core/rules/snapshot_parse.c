@@ -66,11 +66,14 @@ static int check_header(const struct snapshot_header *h, size_t size_bytes)
 	if (h->version != SNAPSHOT_VERSION)
 		return -EPROTO;
 	if (h->n_ifaces > MCR_MAX_IFACES || h->n_rules > MCR_MAX_RULES ||
-	    h->n_outputs > MCR_MAX_OUTPUTS)
+	    h->n_outputs > MCR_MAX_OUTPUTS || h->n_removed > MCR_MAX_RULES)
+		return -EBADMSG;
+	if (h->base ? h->base >= h->generation : h->n_removed)
 		return -EBADMSG;
 	/* Below these limits the sum cannot overflow. */
 	if (h->size_bytes != size_bytes ||
-	    size_bytes != snapshot_size(h->n_ifaces, h->n_rules, h->n_outputs))
+	    size_bytes !=
+		    snapshot_changes_size(h->n_ifaces, h->n_rules, h->n_outputs, h->n_removed))
 		return -EBADMSG;
 	return 0;
 }
@@ -138,6 +141,10 @@ static bool content_valid(const struct snapshot_view *v)
 		if (!output_valid(&v->outputs[i], &sets))
 			return false;
 	}
+	for (uint32_t i = 0; i < v->n_removed; i++) {
+		if (!take_slot(sets.rules, v->removed[i], MCR_MAX_RULES))
+			return false;
+	}
 	return ranges_valid(v);
 }
 
@@ -156,14 +163,17 @@ int snapshot_parse(const void *mem, size_t size_bytes, struct snapshot_view *vie
 
 	v = (struct snapshot_view){
 		.generation = h->generation,
+		.base = h->base,
 		.hash = h->hash,
 		.n_ifaces = h->n_ifaces,
 		.n_rules = h->n_rules,
 		.n_outputs = h->n_outputs,
+		.n_removed = h->n_removed,
 	};
 	v.ifaces = (const struct snapshot_iface *)(h + 1);
 	v.rules = (const struct snapshot_rule *)(v.ifaces + v.n_ifaces);
 	v.outputs = (const struct snapshot_output *)(v.rules + v.n_rules);
+	v.removed = (const uint32_t *)(v.outputs + v.n_outputs);
 	if (!content_valid(&v))
 		return -EBADMSG;
 

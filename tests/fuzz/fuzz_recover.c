@@ -9,6 +9,7 @@
  * Links: core/relay/guard.c daemon/worker/io.c daemon/worker/takeover.c core/relay/recover.c
  * Links: core/relay/journal.c core/relay/finished.c core/relay/refusal.c core/relay/relay.c
  * Links: core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c core/relay/match.c
+ * Links: core/relay/match_build.c
  * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/base/addr.c core/relay/bufpool.c
  * Links: core/base/arena.c core/base/counters.c core/relay/frame.c core/relay/limiter.c
  */

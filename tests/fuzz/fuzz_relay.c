@@ -6,7 +6,7 @@
  * how it is spoilt), or a flush, a swap of the table, a change of the kernel's mood.
  *
  * Links: core/relay/guard.c core/relay/relay.c core/relay/egress.c core/relay/egress_send.c
- * Links: core/relay/egress_done.c core/relay/match.c core/rules/snapshot.c
+ * Links: core/relay/egress_done.c core/relay/match.c core/relay/match_build.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c core/base/addr.c core/relay/bufpool.c core/base/arena.c
  * Links: core/base/counters.c core/relay/frame.c core/relay/limiter.c core/relay/finished.c
  * Links: core/relay/refusal.c core/relay/journal.c

@@ -225,6 +225,7 @@ static void check(const struct supervisor *s)
 	check_fd(s->iface_page_fd);
 	check_fd(s->heartbeat_fd);
 	check_fd(s->snapshot_fd);
+	check_fd(s->changes_fd);
 	MUST(s->snapshot_fd < 0 ||
 	     (fstat(s->snapshot_fd, &st) == 0 && (uint64_t)st.st_size == s->snapshot.size_bytes));
 	for (unsigned i = 0; i < s->workers; i++) {

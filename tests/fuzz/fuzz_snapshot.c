@@ -22,6 +22,19 @@ static void must(bool promise)
 		abort();
 }
 
+/* No slot is there and removed, or removed twice. */
+static void check_removed(const struct snapshot_view *v)
+{
+	must(v->base ? v->base < v->generation : v->n_removed == 0);
+	for (uint32_t i = 0; i < v->n_removed; i++) {
+		must(v->removed[i] < MCR_MAX_RULES);
+		for (uint32_t k = 0; k < v->n_rules; k++)
+			must(v->removed[i] != v->rules[k].slot);
+		for (uint32_t k = 0; k < i; k++)
+			must(v->removed[i] != v->removed[k]);
+	}
+}
+
 static void check_view(const struct snapshot_view *v)
 {
 	uint64_t sum = 0;
@@ -49,6 +62,7 @@ static void check_view(const struct snapshot_view *v)
 	}
 	for (uint32_t i = 0; i < v->n_ifaces; i++)
 		must(v->ifaces[i].slot < MCR_MAX_IFACES && v->ifaces[i].ifindex > 0);
+	check_removed(v);
 }
 
 /* The memory is exactly as long as what is parsed: one byte beyond is an ASan report. */
@@ -63,14 +77,17 @@ static void parse_copy(const void *bytes, size_t size)
 	free(mem);
 }
 
-static void *build(uint32_t n_ifaces, uint32_t n_rules, uint32_t per_rule, size_t *size)
+/* With @n_removed rules removed it is one of changes. */
+static void *build(uint32_t n_ifaces, uint32_t n_rules, uint32_t per_rule, uint32_t n_removed,
+		   size_t *size)
 {
 	struct snapshot_writer w;
 	void *mem;
 
-	*size = snapshot_size(n_ifaces, n_rules, n_rules * per_rule);
+	*size = snapshot_changes_size(n_ifaces, n_rules, n_rules * per_rule, n_removed);
 	mem = calloc(1, *size);
-	snapshot_begin(&w, mem, n_ifaces, n_rules, n_rules * per_rule);
+	snapshot_begin_changes(&w, mem, n_removed ? 1 : 0, n_ifaces, n_rules, n_rules * per_rule,
+			       n_removed);
 	for (uint32_t i = 0; i < n_ifaces; i++)
 		snapshot_add_iface(
 			&w, &(struct snapshot_iface){.slot = i, .ifindex = i + 1, .mtu = 1500});
@@ -89,7 +106,9 @@ static void *build(uint32_t n_ifaces, uint32_t n_rules, uint32_t per_rule, size_
 			snapshot_add_output(&w, &o);
 		}
 	}
-	must(snapshot_finish(&w, 1) == 0);
+	for (uint32_t i = 0; i < n_removed; i++)
+		snapshot_add_removed(&w, n_rules + i);
+	must(snapshot_finish(&w, 2) == 0);
 	return mem;
 }
 
@@ -122,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n_ifaces = data[0] % 4;
 	n_rules = data[1] % 4;
 	per_rule = 1 + data[2] % 3;
-	mem = build(n_ifaces, n_rules, per_rule, &len);
+	mem = build(n_ifaces, n_rules, per_rule, data[2] / 3 % 4, &len);
 	parse_copy(mem, len);
 	/* Three bytes a change: where (two), and what is put there. */
 	for (size_t i = 4; i + 3 <= size; i += 3)

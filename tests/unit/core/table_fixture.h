@@ -91,6 +91,20 @@ static inline void table_add_rule(struct snapshot_writer *w, const struct table_
 	}
 }
 
+static inline void table_add_ifaces(struct snapshot_writer *w)
+{
+	for (uint32_t i = 0; i < TABLE_IFACES; i++) {
+		struct snapshot_iface f = {
+			.slot = i,
+			.ifindex = i + 1,
+			.mtu = i == TABLE_BIG_IFACE ? TABLE_BIG_MTU : TABLE_MTU,
+		};
+
+		snprintf(f.name, sizeof(f.name), "if%u", i);
+		snapshot_add_iface(w, &f);
+	}
+}
+
 /* Rule i gets slot i.  Returns false when the snapshot does not parse. */
 static inline bool table_snapshot_init(struct table_snapshot *s, const struct table_rule *rules,
 				       uint32_t n, uint64_t generation)
@@ -105,18 +119,41 @@ static inline bool table_snapshot_init(struct table_snapshot *s, const struct ta
 	if (!s->mem)
 		return false;
 	snapshot_begin(&w, s->mem, TABLE_IFACES, n, n_outputs);
-	for (uint32_t i = 0; i < TABLE_IFACES; i++) {
-		struct snapshot_iface f = {
-			.slot = i,
-			.ifindex = i + 1,
-			.mtu = i == TABLE_BIG_IFACE ? TABLE_BIG_MTU : TABLE_MTU,
-		};
-
-		snprintf(f.name, sizeof(f.name), "if%u", i);
-		snapshot_add_iface(&w, &f);
-	}
+	table_add_ifaces(&w);
 	for (uint32_t i = 0; i < n; i++)
 		table_add_rule(&w, &rules[i], i, &output_slot);
+	return snapshot_finish(&w, generation) == 0 &&
+	       snapshot_parse(s->mem, s->bytes, &s->view) == 0;
+}
+
+#define TABLE_SLOT_OUTPUTS 4 /* of a rule in changes, at most */
+
+/*
+ * Rule i is @rules[@slots[i]] in slot @slots[i], and output k of it in TABLE_SLOT_OUTPUTS times
+ * that + k.  @base 0: a whole snapshot.  Returns false when it does not parse.
+ */
+static inline bool table_changes_init(struct table_snapshot *s, const struct table_rule *rules,
+				      const uint32_t *slots, uint32_t n, const uint32_t *removed,
+				      uint32_t n_removed, uint64_t base, uint64_t generation)
+{
+	struct snapshot_writer w;
+	uint32_t n_outputs = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		n_outputs += rules[slots[i]].n_outputs;
+	s->bytes = snapshot_changes_size(TABLE_IFACES, n, n_outputs, n_removed);
+	s->mem = calloc(1, s->bytes);
+	if (!s->mem)
+		return false;
+	snapshot_begin_changes(&w, s->mem, base, TABLE_IFACES, n, n_outputs, n_removed);
+	table_add_ifaces(&w);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t output_slot = slots[i] * TABLE_SLOT_OUTPUTS;
+
+		table_add_rule(&w, &rules[slots[i]], slots[i], &output_slot);
+	}
+	for (uint32_t i = 0; i < n_removed; i++)
+		snapshot_add_removed(&w, removed[i]);
 	return snapshot_finish(&w, generation) == 0 &&
 	       snapshot_parse(s->mem, s->bytes, &s->view) == 0;
 }

@@ -3,6 +3,7 @@
  * test_egress_refused.c - what becomes of a send that the kernel refuses
  *
  * Links: core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c core/relay/match.c
+ * Links: core/relay/match_build.c
  * Links: core/relay/limiter.c core/rules/snapshot.c core/rules/snapshot_parse.c core/base/addr.c
  * Links: core/relay/bufpool.c core/base/arena.c core/base/counters.c core/relay/finished.c
  * Links: core/relay/refusal.c

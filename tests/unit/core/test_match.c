@@ -2,7 +2,7 @@
 /*
  * test_match.c - a worker's table: lookups, what a swap keeps, hashes, control messages
  *
- * Links: core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
+ * Links: core/relay/match.c core/relay/match_build.c core/relay/limiter.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c core/base/addr.c
  */
 #include <setjmp.h>

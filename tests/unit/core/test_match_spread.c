@@ -4,7 +4,7 @@
  *
  * Measured as CPU time against that for keys without a pattern, in the same run.
  *
- * Links: core/relay/match.c core/relay/limiter.c core/rules/snapshot.c
+ * Links: core/relay/match.c core/relay/match_build.c core/relay/limiter.c core/rules/snapshot.c
  * Links: core/rules/snapshot_parse.c core/base/addr.c
  */
 #include <setjmp.h>

@@ -365,6 +365,75 @@ static void hash_depends_on_every_field(void **state)
 	assert_true(snapshot_hash_rule(&s.rules[1], &s.outputs[1]) != before);
 }
 
+/* --- changes --- */
+
+static void write_changes(struct sample *s, uint32_t *removed, uint64_t base)
+{
+	struct snapshot_writer w;
+	struct sample whole;
+	uint32_t output = 0;
+
+	write_sample(&whole);
+	memset(s, 0, sizeof(*s));
+	memset(removed, 0, 2 * sizeof(*removed));
+	snapshot_begin_changes(&w, s, base, 2, 2, 3, 2);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(snapshot_add_iface(&w, &whole.ifaces[i]), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_int_equal(snapshot_add_rule(&w, &whole.rules[i]), 0);
+		for (uint32_t k = 0; k < whole.rules[i].n_outputs; k++)
+			assert_int_equal(snapshot_add_output(&w, &whole.outputs[output++]), 0);
+	}
+	assert_int_equal(snapshot_finish(&w, 42), -EINVAL);
+	assert_int_equal(snapshot_add_removed(&w, 7), 0);
+	assert_int_equal(snapshot_add_removed(&w, MCR_MAX_RULES - 1), 0);
+	assert_int_equal(snapshot_add_removed(&w, 9), -ENOSPC);
+	assert_int_equal(snapshot_finish(&w, 42), 0);
+}
+
+static void changes_have_a_base(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t base;
+		uint32_t removed;
+		int ret;
+	} cases[] = {
+		{"changes", 41, 8, 0},
+		{"an older base", 1, 8, 0},
+		{"the base is itself", 42, 8, -EBADMSG},
+		{"the base is newer", 43, 8, -EBADMSG},
+		{"removed, but whole", 0, 8, -EBADMSG},
+		{"removed twice", 41, MCR_MAX_RULES - 1, -EBADMSG},
+		{"removed and there", 41, 1, -EBADMSG},
+		{"removed is no slot", 41, MCR_MAX_RULES, -EBADMSG},
+		{"removed is none", 41, MCR_NO_SLOT, -EBADMSG},
+	};
+	struct {
+		struct sample s;
+		uint32_t removed[2];
+	} file;
+
+	assert_int_equal(snapshot_changes_size(2, 2, 3, 2), sizeof(file));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct snapshot_view v;
+		int ret;
+
+		write_changes(&file.s, file.removed, 41);
+		file.s.h.base = cases[i].base;
+		file.removed[0] = cases[i].removed;
+		ret = snapshot_parse(&file, sizeof(file), &v);
+		if (ret != cases[i].ret)
+			fail_msg("%s: %d", cases[i].name, ret);
+		if (ret < 0)
+			continue;
+		assert_int_equal(v.base, cases[i].base);
+		assert_int_equal(v.n_removed, 2);
+		assert_ptr_equal(v.removed, file.removed);
+		assert_int_equal(snapshot_parse(&file, sizeof(file) - 4, &v), -EBADMSG);
+	}
+}
+
 static void size_has_room_for_the_largest(void **state)
 {
 	assert_int_equal(snapshot_size(MCR_MAX_IFACES, MCR_MAX_RULES, MCR_MAX_OUTPUTS),
@@ -380,6 +449,7 @@ int main(void)
 		cmocka_unit_test(one_thing_changed),
 		cmocka_unit_test(length_alignment_and_hash),
 		cmocka_unit_test(hash_depends_on_every_field),
+		cmocka_unit_test(changes_have_a_base),
 		cmocka_unit_test(size_has_room_for_the_largest),
 	};
 
