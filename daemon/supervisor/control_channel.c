@@ -112,6 +112,7 @@ void control_channel_begin(struct supervisor *s)
 	pass_and_close(s, PASSED_IFACE_PAGE, 0, memfd_reader(s->iface_page_fd));
 	pass(s, PASSED_APPLIED, 0, s->applied);
 	pass(s, PASSED_SNAPSHOT, 0, s->snapshot_fd);
+	pass(s, PASSED_SNAPSHOT, 0, s->changes_fd);
 	for (unsigned i = 0; i < s->workers; i++)
 		control_channel_give_page(s, i);
 	control_channel_send(s, &start, -1);

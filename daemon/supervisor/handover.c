@@ -53,8 +53,8 @@ struct saved_head {
 	uint64_t started_ns;
 	uint64_t upgrade_begun_ns;
 	uint64_t next_incarnation;
-	uint64_t snapshot_serial;
-	struct ipc_publish snapshot;
+	uint64_t snapshot_serial, whole_serial;
+	struct ipc_publish snapshot, changes;
 	uint32_t inputs, outputs, egress_sockets, unused;
 	char from[64];
 };
@@ -117,7 +117,9 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 				  .upgrade_begun_ns = s->upgrade.begun_ns,
 				  .next_incarnation = s->next_incarnation,
 				  .snapshot_serial = s->snapshot_serial,
-				  .snapshot = s->snapshot};
+				  .whole_serial = s->whole_serial,
+				  .snapshot = s->snapshot,
+				  .changes = s->changes};
 
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
 		head.inputs += s->input[i].incarnation != 0;
@@ -136,15 +138,16 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 	state_put_fd(w, s->iface_page_fd);
 	state_put_fd(w, s->heartbeat_fd);
 	state_put_fd(w, s->snapshot_fd);
+	state_put_fd(w, s->changes_fd);
 }
 
 /* What control may publish is what may be there, and its file holds all of it. */
-static bool snapshot_is_valid(const struct saved_head *head, int fd)
+static bool snapshot_is_valid(const struct ipc_publish *snapshot, int fd)
 {
 	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_PUBLISH, .has_fd = 1}, out;
 
-	m.publish = head->snapshot;
-	return fd < 0 || (memfd_size(fd, MEMFD_ALL_SEALS) == (int64_t)head->snapshot.size_bytes &&
+	m.publish = *snapshot;
+	return fd < 0 || (memfd_size(fd, MEMFD_ALL_SEALS) == (int64_t)snapshot->size_bytes &&
 			  ipc_parse(&m, sizeof(m), 1, IPC_FROM_CONTROL, &out) == 0);
 }
 
@@ -167,7 +170,13 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	s->iface_page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct iface_page));
 	s->heartbeat_fd = state_need_fd(r, FD_MEMORY, sizeof(struct heartbeat_page));
 	s->snapshot_fd = state_get_fd(r, FD_MEMORY, 0);
-	state_check(r, snapshot_is_valid(head, s->snapshot_fd));
+	s->changes_fd = state_get_fd(r, FD_MEMORY, 0);
+	state_check(r, snapshot_is_valid(&head->snapshot, s->snapshot_fd) &&
+			       snapshot_is_valid(&head->changes, s->changes_fd) &&
+			       head->whole_serial <= head->snapshot_serial);
+	/* Changes are of the whole snapshot that is there. */
+	state_check(r, s->changes_fd < 0 || (s->snapshot_fd >= 0 && head->changes.base &&
+					     head->changes.base == head->snapshot.generation));
 	if (r->error)
 		return;
 	s->workers = head->workers;
@@ -180,6 +189,8 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	s->next_incarnation = head->next_incarnation;
 	s->snapshot_serial = head->snapshot_serial;
 	s->snapshot = head->snapshot;
+	s->changes = head->changes;
+	s->whole_serial = head->whole_serial;
 	memcpy(s->upgrade.from, head->from, sizeof(head->from));
 	/* An upgrade begins only when the start is over. */
 	s->spawned = s->announced = true;

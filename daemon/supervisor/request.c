@@ -101,12 +101,23 @@ static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, u
 		return (int)size;
 	if ((uint64_t)size != p->size_bytes)
 		return -EINVAL;
-	if (s->snapshot_fd >= 0)
-		close(s->snapshot_fd);
-	s->snapshot_fd = *fd;
-	*fd = -1;
-	s->snapshot = *p;
+	if (p->base && (s->snapshot_fd < 0 || p->base != s->snapshot.generation))
+		return -ESTALE;
+	if (s->changes_fd >= 0)
+		close(s->changes_fd);
+	s->changes_fd = -1;
 	s->snapshot_serial++;
+	if (p->base) {
+		s->changes_fd = *fd;
+		s->changes = *p;
+	} else {
+		if (s->snapshot_fd >= 0)
+			close(s->snapshot_fd);
+		s->snapshot_fd = *fd;
+		s->snapshot = *p;
+		s->whole_serial = s->snapshot_serial;
+	}
+	*fd = -1;
 	*value = worker_channel_sync_all(s);
 	return 0;
 }

@@ -45,7 +45,8 @@ struct supervisor *supervisor_new(const struct options *options)
 	s->options = options;
 	s->started_ns = monotonic_ns();
 	s->epoll = s->signals = s->notify = s->control_listener = s->status_listener = -1;
-	s->config_fd = s->applied = s->iface_page_fd = s->snapshot_fd = -1;
+	s->config_fd = s->applied = s->iface_page_fd = -1;
+	s->snapshot_fd = s->changes_fd = -1;
 	s->heartbeat_fd = s->limits_fd = -1;
 	s->health_ns = s->started_ns;
 	upgrade_init(s);

@@ -59,7 +59,7 @@ struct worker_page;
  * Descriptors that inputs, outputs and memberships leave free: a channel, a pidfd and
  * the state of each child, and what an upgrade, a reload and a message in the hand take.
  */
-#define SUPERVISOR_RESERVE(workers) (32 + 3 * ((workers) + 1))
+#define SUPERVISOR_RESERVE(workers) (33 + 3 * ((workers) + 1))
 
 /* Status of a process whose exec failed, as a shell has it. */
 #define EXIT_CANNOT_EXEC 126
@@ -141,7 +141,7 @@ enum lending {
  * @output_sent:   the same for outputs
  * @egress_socket_sent:   the same for egress sockets, by id
  * @egress_socket_due:    egress sockets that may differ from what it was given, a bit each
- * @snapshot_sent: serial of the last snapshot that it was given
+ * @snapshot_sent: serial of the last snapshot that it was given, whole or changes
  * @lending:       whether another worker reads its sockets, which is @stand_in
  * @return_mark:   LENDING_RETURNING: the stand-in has given them back when it has handled so many
  *                 messages; 0: not all have been sent
@@ -347,9 +347,10 @@ struct supervisor {
 	unsigned egress_socket_sockets; /* of all of them */
 	struct join_table joins;
 
-	int snapshot_fd; /* the last one published, -1 for none */
-	struct ipc_publish snapshot;
-	uint64_t snapshot_serial;
+	int snapshot_fd; /* the last whole one published, -1 for none */
+	int changes_fd;  /* its last changes, -1 for none */
+	struct ipc_publish snapshot, changes;
+	uint64_t snapshot_serial, whole_serial; /* of the last publication, and of the whole one */
 };
 
 /* epoll's data: a child's channel, CHILDREN + its pidfd, and these. */

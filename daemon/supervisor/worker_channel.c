@@ -243,17 +243,27 @@ static int sync_egress_sockets(struct supervisor *s, unsigned worker)
 	return 0;
 }
 
+/* The whole snapshot, unless the worker has it, and its last changes. */
 static int sync_snapshot(struct supervisor *s, unsigned worker)
 {
 	struct worker_record *w = &s->worker[worker];
-	struct ipc_msg msg = {.type = IPC_SNAPSHOT, .publish = s->snapshot};
-	int ret;
+	struct ipc_msg whole = {.type = IPC_SNAPSHOT, .publish = s->snapshot};
+	struct ipc_msg changes = {.type = IPC_SNAPSHOT, .publish = s->changes};
+	int ret = 0;
 
 	if (s->snapshot_fd < 0 || w->snapshot_sent == s->snapshot_serial)
 		return 0;
-	ret = send_message(s, worker, &msg, s->snapshot_fd);
-	if (ret == 0)
-		w->snapshot_sent = s->snapshot_serial;
+	if (w->snapshot_sent < s->whole_serial) {
+		whole.publish.changes = s->changes_fd >= 0;
+		ret = send_message(s, worker, &whole, s->snapshot_fd);
+		if (ret == 0)
+			w->snapshot_sent = s->whole_serial;
+	}
+	if (ret == 0 && s->changes_fd >= 0) {
+		ret = send_message(s, worker, &changes, s->changes_fd);
+		if (ret == 0)
+			w->snapshot_sent = s->snapshot_serial;
+	}
 	return ret;
 }
 

@@ -122,9 +122,59 @@ static void name_inputs(struct worker *w, const struct snapshot_view *v)
 	}
 }
 
+/* A table in place of the one in use; nobody has the pages' counters but the two. */
+static int build_table(struct worker *w, const struct snapshot_view *whole,
+		       const struct snapshot_view *changes)
+{
+	struct match_table *old = relay_swap(w->relay, NULL), *table;
+
+	table = match_build_changed(whole, changes, w->index, w->page, w->limits, old);
+	if (!table) {
+		relay_swap(w->relay, old);
+		return -ENOMEM;
+	}
+	relay_swap(w->relay, table);
+	w->table = table;
+	match_free(old);
+	return 0;
+}
+
+static int change_table(struct worker *w, const struct snapshot_view *changes)
+{
+	int ret;
+
+	if (!w->table)
+		return -ESTALE;
+	/* Rules may move: nothing may point at one. */
+	relay_swap(w->relay, relay_swap(w->relay, NULL));
+	ret = match_change(w->table, changes, w->index, w->page);
+	return ret;
+}
+
+static void forget_whole(struct worker *w)
+{
+	if (w->whole)
+		munmap((void *)(uintptr_t)w->whole, w->whole_bytes);
+	w->whole = NULL;
+}
+
+/* Changes that belong to the whole snapshot before them make one table with it. */
+static int apply_changes(struct worker *w, const struct snapshot_view *changes)
+{
+	struct snapshot_view whole;
+	int ret;
+
+	if (!w->whole)
+		return change_table(w, changes);
+	ret = snapshot_parse(w->whole, w->whole_bytes, &whole);
+	if (ret == 0)
+		ret = whole.generation == changes->base ? build_table(w, &whole, changes) : -ESTALE;
+	forget_whole(w);
+	return ret;
+}
+
 static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 {
-	struct match_table *old, *table;
 	struct snapshot_view view;
 	const void *mem;
 	int ret;
@@ -135,18 +185,18 @@ static int apply_snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 	ret = snapshot_parse(mem, m->size_bytes, &view);
 	if (ret < 0)
 		goto out;
-	old = relay_swap(w->relay, NULL);
-	table = match_build(&view, w->index, w->page, w->limits, old);
-	if (!table) {
-		relay_swap(w->relay, old);
-		ret = -ENOMEM;
-		goto out;
+	if (!view.base)
+		forget_whole(w);
+	if (!view.base && m->changes) {
+		w->whole = mem;
+		w->whole_bytes = m->size_bytes;
+		return 0;
 	}
-	relay_swap(w->relay, table);
-	w->table = table;
+	ret = view.base ? apply_changes(w, &view) : build_table(w, &view, NULL);
+	if (ret < 0)
+		goto out;
 	name_inputs(w, &view);
-	match_free(old);
-	publish_applied(w, table);
+	publish_applied(w, w->table);
 out:
 	munmap((void *)(uintptr_t)mem, m->size_bytes);
 	return ret;
@@ -214,7 +264,7 @@ void worker_commands(struct worker *w)
 			break;
 		command(w, &m, fd);
 		counter_add(&w->page->commands, 1);
-	} while (m.type != IPC_SNAPSHOT && m.type != IPC_INPUT_CLOSE);
+	} while ((m.type != IPC_SNAPSHOT || w->whole) && m.type != IPC_INPUT_CLOSE);
 	if (ret == 1)
 		return;
 	/*

@@ -63,6 +63,7 @@ struct worker_input {
  * @starved:  a receive has ended in this pass because its pool was empty
  * @limits:   state of rate limits, shared with the other workers
  * @table:    in use, owned by @relay
+ * @whole:    a whole snapshot whose changes follow at once; else NULL
  * @now_ns:   CLOCK_MONOTONIC at the beginning of the turn
  * @queued:   sends since the last submission
  * @beat_calls: sends completed at the last heartbeat within a turn
@@ -89,6 +90,8 @@ struct worker {
 	struct limit_page *limits;
 	struct relay *relay;
 	struct match_table *table;
+	const void *whole;
+	size_t whole_bytes;
 	struct egress *egress;
 	struct ring ring;
 	uint64_t now_ns;

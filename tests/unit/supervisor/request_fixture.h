@@ -140,7 +140,7 @@ static int setup(void **state)
 	fixture_now_ns = NS_PER_S;
 	sup = calloc(1, sizeof(*sup));
 	sup->iface_page = &page;
-	sup->snapshot_fd = -1;
+	sup->snapshot_fd = sup->changes_fd = -1;
 	supervisor_no_sockets(sup);
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, channel);
 }
@@ -152,6 +152,8 @@ static int teardown(void **state)
 	join_fini(&sup->joins);
 	if (sup->snapshot_fd >= 0)
 		close(sup->snapshot_fd);
+	if (sup->changes_fd >= 0)
+		close(sup->changes_fd);
 	free(sup);
 	close(channel[0]);
 	close(channel[1]);

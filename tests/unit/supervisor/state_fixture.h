@@ -125,7 +125,7 @@ static struct supervisor *supervisor_fresh(void)
 		s->worker[i].ring.fd = s->worker[i].last.fd = -1;
 	}
 	supervisor_no_sockets(s);
-	s->notify = s->config_fd = s->snapshot_fd = -1;
+	s->notify = s->config_fd = s->snapshot_fd = s->changes_fd = -1;
 	return s;
 }
 
@@ -240,8 +240,11 @@ static int setup(void **state)
 	sup->started_ns = now_ns - 1000;
 	sup->next_incarnation = 9;
 	sup->snapshot_serial = 3;
-	sup->snapshot = (struct ipc_publish){17, 4096};
+	sup->whole_serial = 2;
+	sup->snapshot = (struct ipc_publish){.generation = 17, .size_bytes = 4096};
 	sup->snapshot_fd = high(memfd_sealed("test", (const char[4096]){0}, 4096));
+	sup->changes = (struct ipc_publish){.generation = 19, .size_bytes = 200, .base = 17};
+	sup->changes_fd = high(memfd_sealed("test", (const char[200]){0}, 200));
 	sup->control_listener = listener();
 	sup->status_listener = listener();
 	sup->applied = high(eventfd(0, EFD_CLOEXEC));

@@ -119,6 +119,44 @@ static void test_publish(void **state)
 			 -EPERM);
 }
 
+/* Changes of the whole snapshot that is kept take the place of those before them. */
+static void test_publish_changes(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t generation, base;
+		int status;
+		uint64_t whole, changes; /* kept afterwards */
+	} rows[] = {
+		{"changes before anything", 2, 1, -ESTALE, 0, 0},
+		{"whole", 5, 0, 0, 5, 0},
+		{"changes", 6, 5, 0, 5, 6},
+		{"more", 7, 5, 0, 5, 7},
+		{"of another base", 8, 6, -ESTALE, 5, 7},
+		{"of itself", 9, 9, -ERANGE, 5, 7},
+		{"whole again", 10, 0, 0, 10, 0},
+		{"of the last base", 11, 5, -ESTALE, 10, 0},
+		{"changes again", 12, 10, 0, 10, 12},
+	};
+
+	configure(2);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ipc_msg m = {.type = IPC_PUBLISH,
+				    .publish = {.generation = rows[i].generation,
+						.base = rows[i].base,
+						.size_bytes = 4096}};
+		int fd = memory(NULL, 0, 4096, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW);
+
+		print_message("  %s\n", rows[i].name);
+		assert_int_equal(ask(m, fd), rows[i].status);
+		close(fd);
+		assert_int_equal(sup->snapshot_fd >= 0 ? sup->snapshot.generation : 0,
+				 rows[i].whole);
+		assert_int_equal(sup->changes_fd >= 0 ? sup->changes.generation : 0,
+				 rows[i].changes);
+	}
+}
+
 /* A control that scans a network gets no further than an output's interface, and not far. */
 static void test_probes(void **state)
 {
@@ -270,6 +308,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart_worker, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_publish_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_joins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memberships_are_bounded, setup, teardown),

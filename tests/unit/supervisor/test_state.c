@@ -48,6 +48,9 @@ static void test_same_again(void **state)
 	assert_int_equal(s->snapshot_serial, 3);
 	assert_memory_equal(&s->snapshot, &sup->snapshot, sizeof(s->snapshot));
 	assert_int_equal(s->snapshot_fd, sup->snapshot_fd);
+	assert_int_equal(s->whole_serial, 2);
+	assert_memory_equal(&s->changes, &sup->changes, sizeof(s->changes));
+	assert_int_equal(s->changes_fd, sup->changes_fd);
 	assert_int_equal(s->control_listener, sup->control_listener);
 	assert_int_equal(s->status_listener, sup->status_listener);
 	assert_int_equal(s->applied, sup->applied);

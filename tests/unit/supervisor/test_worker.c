@@ -102,7 +102,7 @@ static int setup(void **state)
 	sup = calloc(1, sizeof(*sup));
 	sup->options = &no_options;
 	sup->workers = 1;
-	sup->snapshot_fd = -1;
+	sup->snapshot_fd = sup->changes_fd = -1;
 	some_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		sup->input[i].sock[0] = sup->output[i].sock[0] = -1;
@@ -133,8 +133,33 @@ static void open_input(unsigned slot, uint64_t incarnation)
 static void publish(void)
 {
 	sup->snapshot_fd = some_fd;
-	sup->snapshot = (struct ipc_publish){1, sizeof(struct snapshot_header)};
-	sup->snapshot_serial++;
+	sup->changes_fd = -1;
+	sup->snapshot = (struct ipc_publish){.generation = 10 * sup->snapshot_serial + 10,
+					     .size_bytes = sizeof(struct snapshot_header)};
+	sup->whole_serial = ++sup->snapshot_serial;
+}
+
+static void publish_changes(void)
+{
+	sup->changes_fd = some_fd;
+	sup->changes = (struct ipc_publish){.generation = sup->snapshot.generation +
+							  ++sup->snapshot_serial,
+					    .base = sup->snapshot.generation,
+					    .size_bytes = sizeof(struct snapshot_header)};
+}
+
+/* The next message is a snapshot.  Return: its generation, 0: it is none; with *follows. */
+static uint64_t next_snapshot(bool *follows)
+{
+	struct ipc_msg m;
+	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	if (ret != 1 || m.type != IPC_SNAPSHOT)
+		return 0;
+	*follows = m.publish.changes;
+	return m.publish.generation;
 }
 
 /* The next message at the worker's end; its slot, or -1 when it is not @type; -2 for none. */
@@ -179,6 +204,43 @@ static void test_difference(void **state)
 	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next(IPC_OUTPUT), 4);
 	assert_int_equal(next(IPC_OUTPUT), -2);
+}
+
+/* The whole snapshot once, and of its changes the last. */
+static void test_changes(void **state)
+{
+	bool follows;
+
+	sup->child[0].ready = true;
+	publish();
+	assert_true(worker_channel_sync(sup, 0));
+	assert_int_equal(next_snapshot(&follows), sup->snapshot.generation);
+	assert_false(follows);
+
+	publish_changes();
+	assert_true(worker_channel_sync(sup, 0));
+	assert_int_equal(next_snapshot(&follows), sup->changes.generation);
+	publish_changes();
+	publish_changes();
+	assert_true(worker_channel_sync(sup, 0));
+	assert_int_equal(next_snapshot(&follows), sup->changes.generation);
+	assert_int_equal(next_snapshot(&follows), 0);
+
+	publish();
+	publish_changes();
+	assert_true(worker_channel_sync(sup, 0));
+	assert_int_equal(next_snapshot(&follows), sup->snapshot.generation);
+	assert_true(follows);
+	assert_int_equal(next_snapshot(&follows), sup->changes.generation);
+	assert_false(follows);
+	assert_true(worker_channel_sync(sup, 0));
+	assert_int_equal(next_snapshot(&follows), 0);
+
+	sup->worker[0].snapshot_sent = 0; /* a fresh worker */
+	assert_true(worker_channel_sync(sup, 0));
+	assert_int_equal(next_snapshot(&follows), sup->snapshot.generation);
+	assert_true(follows);
+	assert_int_equal(next_snapshot(&follows), sup->changes.generation);
 }
 
 static void open_egress_socket(unsigned id, uint64_t incarnation)
@@ -364,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_difference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_egress_sockets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy_egress_sockets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_ready, setup, teardown),
