@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Command lines of the tools. */
+/* cli.c - options, help and refusals of the tools */
 #include "harness/base/cli.h"
 
 #include <arpa/inet.h>
@@ -74,7 +74,7 @@ static int read_fd(const char *option, const char *text)
 	return fd;
 }
 
-static void pin(unsigned int cpu)
+static void pin(unsigned cpu)
 {
 	cpu_set_t set;
 
@@ -121,7 +121,7 @@ static void store(const struct cli_option *option, const char *text)
 		*(int *)option->target = read_fd(name, text);
 		break;
 	case CLI_CPU:
-		pin((unsigned int)cli_u64(name, text, 0, MAX_CPU));
+		pin((unsigned)cli_u64(name, text, 0, MAX_CPU));
 		break;
 	}
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One message with file descriptors over a Unix socket. */
+/* fdpass.c - sendmsg and recvmsg with SCM_RIGHTS */
 #include "harness/base/fdpass.h"
 
 #include <errno.h>

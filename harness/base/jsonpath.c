@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Where in a JSON text a value stands.  Every function here takes well-formed JSON. */
+/* jsonpath.c - walk a well-formed JSON text along a path */
 #include "harness/base/jsonpath.h"
 
 #include <cjson/cJSON.h>
@@ -73,7 +73,7 @@ static const char *find_key(const char *p, const char *key, const char **value)
 	return NULL;
 }
 
-static const char *find_index(const char *p, unsigned int index)
+static const char *find_index(const char *p, unsigned index)
 {
 	p = skip_space(p + 1);
 	while (index-- && *p && *p != ']') {
@@ -89,7 +89,7 @@ size_t jsonpath_offset(const char *text, const struct jsonpath *path)
 	const char *at = skip_space(text);
 	const char *value = at;
 
-	for (unsigned int i = 0; i < path->depth; i++) {
+	for (unsigned i = 0; i < path->depth; i++) {
 		const struct jsonpath_step *step = &path->steps[i];
 		const char *next = NULL;
 
@@ -110,7 +110,7 @@ void jsonpath_print(const struct jsonpath *path, char *out, size_t size)
 
 	if (size)
 		*out = '\0';
-	for (unsigned int i = 0; i < path->depth && used < size; i++) {
+	for (unsigned i = 0; i < path->depth && used < size; i++) {
 		const struct jsonpath_step *step = &path->steps[i];
 
 		if (step->key)
@@ -121,9 +121,9 @@ void jsonpath_print(const struct jsonpath *path, char *out, size_t size)
 	}
 }
 
-unsigned int jsonpath_line(const char *text, size_t offset)
+unsigned jsonpath_line(const char *text, size_t offset)
 {
-	unsigned int line = 1;
+	unsigned line = 1;
 
 	for (size_t i = 0; i < offset && text[i]; i++)
 		line += text[i] == '\n';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Reading JSON into typed structs, with errors that say where. */
+/* jsonread.c - typed members, each checked once */
 #include "harness/base/jsonread.h"
 
 #include <ctype.h>
@@ -38,7 +38,7 @@ void jsonread_enter_key(struct jsonread *r, const char *key)
 	r->path.steps[r->path.depth++] = (struct jsonpath_step){.key = key};
 }
 
-void jsonread_enter_index(struct jsonread *r, unsigned int index)
+void jsonread_enter_index(struct jsonread *r, unsigned index)
 {
 	r->path.steps[r->path.depth++] = (struct jsonpath_step){.index = index};
 }
@@ -115,12 +115,12 @@ int jsonread_text(struct jsonread *r, const cJSON *object, const char *key, cons
 	return 0;
 }
 
-int jsonread_array(struct jsonread *r, const cJSON *object, const char *key, unsigned int limit,
+int jsonread_array(struct jsonread *r, const cJSON *object, const char *key, unsigned limit,
 		   jsonread_item *read, void *target)
 {
 	const cJSON *array = cJSON_GetObjectItemCaseSensitive(object, key);
 	const cJSON *item;
-	unsigned int i = 0;
+	unsigned i = 0;
 
 	if (!array)
 		return 0;
@@ -134,7 +134,7 @@ int jsonread_array(struct jsonread *r, const cJSON *object, const char *key, uns
 		if (i == limit)
 			return jsonread_fail(r, "more than %u", limit);
 		ret = read(r, item, target, i++);
-		if (ret)
+		if (ret < 0)
 			return ret;
 		jsonread_leave(r);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Monotonic time, and waiting for a condition with a deadline. */
+/* wait.c - the clock, and poll(2) with a deadline */
 #include "harness/base/wait.h"
 
 #include "harness/base/slow.h"
@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <time.h>
 
-uint64_t mono_ns(void)
+uint64_t monotonic_ns(void)
 {
 	struct timespec ts;
 
@@ -21,17 +21,17 @@ struct deadline deadline_in_ms(int64_t ms)
 {
 	if (ms < 0)
 		return (struct deadline){.at_ns = UINT64_MAX};
-	return after_ms(ms * slow_factor());
+	return deadline_after_ms(ms * slow_factor());
 }
 
-struct deadline after_ms(int64_t ms)
+struct deadline deadline_after_ms(int64_t ms)
 {
-	return (struct deadline){.at_ns = mono_ns() + (uint64_t)ms * NS_PER_MS};
+	return (struct deadline){.at_ns = monotonic_ns() + (uint64_t)ms * NS_PER_MS};
 }
 
 int deadline_left_ms(struct deadline deadline)
 {
-	uint64_t now_ns = mono_ns();
+	uint64_t now_ns = monotonic_ns();
 	uint64_t left_ms;
 
 	if (deadline.at_ns == UINT64_MAX)
@@ -44,7 +44,7 @@ int deadline_left_ms(struct deadline deadline)
 
 bool deadline_passed(struct deadline deadline)
 {
-	return mono_ns() >= deadline.at_ns;
+	return monotonic_ns() >= deadline.at_ns;
 }
 
 int wait_readable(int fd, struct deadline deadline)
@@ -63,9 +63,9 @@ int wait_readable(int fd, struct deadline deadline)
 	}
 }
 
-void wait_ms(unsigned int ms)
+void wait_ms(unsigned ms)
 {
-	struct deadline deadline = after_ms(ms);
+	struct deadline deadline = deadline_after_ms(ms);
 
 	while (!deadline_passed(deadline))
 		poll(NULL, 0, deadline_left_ms(deadline));

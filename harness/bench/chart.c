@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Charts as SVG. */
+/* chart.c - axes, bars and lines, written as SVG elements */
 #include "harness/bench/chart.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static const char *const colors[] = {"#1f5fa8", "#7aa6d6", "#d9822b", "#8a8f98",
 				     "#3f9c5a", "#a34fa0", "#c23b3b", "#5b4a8a"};
 #define N_COLORS (sizeof(colors) / sizeof(*colors))
 
-static const char *color_of(unsigned int number)
+static const char *color_of(unsigned number)
 {
 	return colors[number % N_COLORS];
 }
@@ -31,7 +31,7 @@ const char *chart_number(double value, char text[static 16])
 		const char *name;
 	} units[] = {{1e9, "G"}, {1e6, "M"}, {1e3, "k"}};
 
-	for (unsigned int i = 0; i < sizeof(units) / sizeof(*units); i++)
+	for (unsigned i = 0; i < sizeof(units) / sizeof(*units); i++)
 		if (fabs(value) >= units[i].unit * 0.9995) {
 			snprintf(text, 16, "%.3g%s", value / units[i].unit, units[i].name);
 			return text;
@@ -87,7 +87,7 @@ static double round_up(double value)
 	double power = value > 0 ? pow(10, floor(log10(value))) : 1;
 	double steps[] = {1, 2, 5, 10};
 
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned i = 0; i < 4; i++)
 		if (steps[i] * power >= value * 0.999999)
 			return steps[i] * power;
 	return 10 * power;
@@ -99,12 +99,12 @@ int chart_write_bars(FILE *file, const struct chart_bars *chart)
 	double most = 0, scale;
 	char text[16];
 
-	for (unsigned int i = 0; i < chart->n; i++)
+	for (unsigned i = 0; i < chart->n; i++)
 		most = fmax(most, fmax(chart->bars[i].high, chart->bars[i].value));
 	most = most > 0 ? most : 1;
 	scale = (WIDTH - LEFT - RIGHT) / most;
 	begin(file, bottom + 40, chart->title);
-	for (unsigned int i = 0; i < chart->n; i++) {
+	for (unsigned i = 0; i < chart->n; i++) {
 		const struct chart_bar *bar = &chart->bars[i];
 		double y = TOP + i * BAR_STEP;
 		double middle = y + BAR_THICK / 2.0;
@@ -161,15 +161,15 @@ static void settle(struct axis *axis)
 	}
 }
 
-static double tick(const struct axis *axis, unsigned int i)
+static double tick(const struct axis *axis, unsigned i)
 {
 	return axis->log ? axis->low * pow(10, i)
 			 : axis->low + (axis->high - axis->low) * i / TICKS;
 }
 
-static unsigned int n_ticks(const struct axis *axis)
+static unsigned n_ticks(const struct axis *axis)
 {
-	return axis->log ? (unsigned int)(log10(axis->high / axis->low) + 1.5) : TICKS + 1;
+	return axis->log ? (unsigned)(log10(axis->high / axis->low) + 1.5) : TICKS + 1;
 }
 
 static void put_axes(FILE *file, const struct chart_lines *chart, const struct axis *x,
@@ -177,13 +177,13 @@ static void put_axes(FILE *file, const struct chart_lines *chart, const struct a
 {
 	char text[16];
 
-	for (unsigned int i = 0; i < n_ticks(y); i++) {
+	for (unsigned i = 0; i < n_ticks(y); i++) {
 		double at = place(y, tick(y, i));
 
 		put_rule(file, x->from, at, x->to, at, "#ddd");
 		put_text(file, x->from - 6, at + 4, "end", 11, chart_number(tick(y, i), text));
 	}
-	for (unsigned int i = 0; chart->places ? i < chart->n_places : i < n_ticks(x); i++) {
+	for (unsigned i = 0; chart->places ? i < chart->n_places : i < n_ticks(x); i++) {
 		double at = place(x, chart->places ? i : tick(x, i));
 
 		put_rule(file, at, y->from, at, y->from + 5, "#888");
@@ -199,12 +199,12 @@ static void put_line(FILE *file, const struct chart_line *line, const struct axi
 		     const struct axis *y)
 {
 	fputs("<path d=\"", file);
-	for (unsigned int i = 0; i < line->n; i++)
+	for (unsigned i = 0; i < line->n; i++)
 		fprintf(file, "%s%.1f %.1f", i ? "L" : "M", place(x, line->x[i]),
 			place(y, line->y[i]));
 	fprintf(file, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"2\"/>\n",
 		color_of(line->color));
-	for (unsigned int i = 0; i < line->n; i++)
+	for (unsigned i = 0; i < line->n; i++)
 		fprintf(file, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n",
 			place(x, line->x[i]), place(y, line->y[i]), color_of(line->color));
 }
@@ -215,8 +215,8 @@ int chart_write_lines(FILE *file, const struct chart_lines *chart)
 	struct axis x = {INFINITY, -INFINITY, 80, WIDTH - 30, chart->log_x};
 	struct axis y = {INFINITY, -INFINITY, bottom, TOP + 8, chart->log_y};
 
-	for (unsigned int i = 0; i < chart->n; i++)
-		for (unsigned int k = 0; k < chart->lines[i].n; k++) {
+	for (unsigned i = 0; i < chart->n; i++)
+		for (unsigned k = 0; k < chart->lines[i].n; k++) {
 			stretch(&x, chart->lines[i].x[k]);
 			stretch(&y, chart->lines[i].y[k]);
 		}
@@ -231,7 +231,7 @@ int chart_write_lines(FILE *file, const struct chart_lines *chart)
 	}
 	begin(file, bottom + 50 + LEGEND, chart->title);
 	put_axes(file, chart, &x, &y);
-	for (unsigned int i = 0; i < chart->n; i++) {
+	for (unsigned i = 0; i < chart->n; i++) {
 		double at = 80 + i * (WIDTH - 100.0) / CHART_MAX_SERIES * 1.6;
 
 		put_line(file, &chart->lines[i], &x, &y);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Charts as SVG: horizontal bars with their spread, and lines. */
+/* chart.h - charts as SVG: horizontal bars with their spread, and lines */
 #ifndef HARNESS_BENCH_CHART_H
 #define HARNESS_BENCH_CHART_H
 
@@ -13,22 +13,22 @@ struct chart_bar {
 	double value;
 	double low; /* the spread; equal to value for none */
 	double high;
-	unsigned int color; /* the same number is the same colour in every chart */
+	unsigned color; /* the same number is the same colour in every chart */
 };
 
 struct chart_bars {
 	const char *title;
 	const char *unit;
 	const struct chart_bar *bars;
-	unsigned int n;
+	unsigned n;
 };
 
 struct chart_line {
 	const char *label;
 	const double *x;
 	const double *y;
-	unsigned int n;
-	unsigned int color;
+	unsigned n;
+	unsigned color;
 };
 
 struct chart_lines {
@@ -39,9 +39,9 @@ struct chart_lines {
 	bool log_y; /* values below 1 are drawn at 1 */
 	/* Names of the places 0, 1, 2 ... on the x axis, in place of numbers; or NULL. */
 	const char *const *places;
-	unsigned int n_places;
+	unsigned n_places;
 	const struct chart_line *lines;
-	unsigned int n;
+	unsigned n;
 };
 
 /** chart_write_bars() - a whole SVG document.  Return: 0 or -EIO. */

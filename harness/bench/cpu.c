@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* CPU time that a relay and the machine have used. */
+/* cpu.c - CPU time from schedstat and /proc/stat */
 #include "harness/bench/cpu.h"
 
 #include <ctype.h>

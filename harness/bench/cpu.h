@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* CPU time that a relay and the machine have used. */
+/* cpu.h - CPU time that a relay and the machine have used */
 #ifndef HARNESS_BENCH_CPU_H
 #define HARNESS_BENCH_CPU_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The regression gate. */
+/* gate.c - read the reference and judge a ratio */
 #include "harness/bench/gate.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ static int find_quantity(const char *name)
 
 /* A member that names one of ours; its index. */
 static int read_name(const cJSON *object, const char *member, int (*find)(const char *name),
-		     unsigned int *index, struct lab_error *error)
+		     unsigned *index, struct lab_error *error)
 {
 	const cJSON *item = get(object, member);
 	int found = cJSON_IsString(item) ? find(item->valuestring) : -ENOENT;
@@ -31,7 +31,7 @@ static int read_name(const cJSON *object, const char *member, int (*find)(const 
 			 cJSON_IsString(item) ? item->valuestring : "");
 		return -EINVAL;
 	}
-	*index = (unsigned int)found;
+	*index = (unsigned)found;
 	return 0;
 }
 
@@ -63,20 +63,20 @@ static int read_tolerance(const cJSON *root, const cJSON *item, const char *prof
 static int read_gate(struct bench_gate *gate, const cJSON *root, const cJSON *item,
 		     const char *profile, struct lab_error *error)
 {
-	unsigned int of, to, quantity;
+	unsigned of = 0, to = 0, quantity = 0;
 	int ret = read_name(item, "scenario", bench_scenario_find, &gate->scenario, error);
 
-	if (!ret)
+	if (ret == 0)
 		ret = read_name(item, "of", bench_backend_find, &of, error);
-	if (!ret)
+	if (ret == 0)
 		ret = read_name(item, "to", bench_backend_find, &to, error);
-	if (!ret)
+	if (ret == 0)
 		ret = read_name(item, "quantity", find_quantity, &quantity, error);
-	if (!ret)
+	if (ret == 0)
 		ret = read_number(item, "reference", 0, 1e6, &gate->reference, error);
-	if (!ret)
+	if (ret == 0)
 		ret = read_tolerance(root, item, profile, &gate->tolerance, error);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	gate->of = of;
 	gate->to = to;
@@ -94,7 +94,7 @@ int bench_gates_parse(struct bench_gates *gates, const char *text, const char *p
 	int ret = cJSON_IsArray(list) ? 0 : -EINVAL;
 
 	*gates = (struct bench_gates){0};
-	if (ret)
+	if (ret < 0)
 		snprintf(error->text, sizeof(error->text), "no JSON object with a list 'ratios'");
 	cJSON_ArrayForEach(item, list) {
 		struct lab_error inner;
@@ -106,7 +106,7 @@ int bench_gates_parse(struct bench_gates *gates, const char *text, const char *p
 			break;
 		}
 		ret = read_gate(&gates->gates[gates->n], root, item, profile, &inner);
-		if (ret) {
+		if (ret < 0) {
 			snprintf(error->text, sizeof(error->text), "ratios[%u].%.200s", gates->n,
 				 inner.text);
 			break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The regression gate: ratios between relays of one run against a committed reference.
+ * gate.h - the regression gate: ratios between relays of one run against a committed reference
  *
  * Absolute figures differ from machine to machine and from hour to hour; the ratio of two relays
  * that took turns in one run hardly does.  The reference (harness/bench-reference.json) holds what
@@ -23,7 +23,7 @@
  *             reference * (1 - tolerance)
  */
 struct bench_gate {
-	unsigned int scenario;
+	unsigned scenario;
 	enum bench_backend of;
 	enum bench_backend to;
 	enum bench_quantity quantity;
@@ -33,7 +33,7 @@ struct bench_gate {
 };
 
 struct bench_gates {
-	unsigned int n;
+	unsigned n;
 	struct bench_gate gates[BENCH_MAX_GATES];
 };
 

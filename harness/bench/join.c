@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Group join and leave delay, and group capacity. */
+/* join.c - join and leave delay of rules, and how many groups are carried */
 #include "harness/bench/join.h"
 
 #include <arpa/inet.h>
@@ -44,7 +44,7 @@ static void *watch_membership(void *argument)
 		n = pread(fd, watcher->text, sizeof(watcher->text) - 1, 0);
 		watcher->text[n > 0 ? n : 0] = '\0';
 		if (strstr(watcher->text, group)) {
-			watcher->seen_ns = mono_ns();
+			watcher->seen_ns = monotonic_ns();
 			break;
 		}
 	}
@@ -56,7 +56,7 @@ static void *watch_membership(void *argument)
 /* Lets traffic flow for a while; its end would be a mistake of ours. */
 static int let_flow(const struct proc *gen, int64_t ms)
 {
-	return wait_readable(gen->pidfd, after_ms(ms)) == -ETIMEDOUT ? 0 : -ECHILD;
+	return wait_readable(gen->pidfd, deadline_after_ms(ms)) == -ETIMEDOUT ? 0 : -ECHILD;
 }
 
 static int read_arrivals(const char *text, double *first_ns, double *last_ns)
@@ -93,18 +93,19 @@ static int add_and_remove(struct bench_run *run, struct proc *gen, struct moment
 	proc_go(gen);
 	ret = let_flow(gen, BEFORE_MS);
 	watcher->pid = run->relay.pid;
-	joins = joins && !ret && !pthread_create(&watcher->thread, NULL, watch_membership, watcher);
-	at->add_ns = mono_ns();
-	if (!ret)
+	joins = joins && ret == 0 &&
+		!pthread_create(&watcher->thread, NULL, watch_membership, watcher);
+	at->add_ns = monotonic_ns();
+	if (ret == 0)
 		ret = run->kind->rule_add(run, error);
-	if (!ret)
+	if (ret == 0)
 		ret = let_flow(gen, BETWEEN_MS);
 	if (joins)
 		pthread_join(watcher->thread, NULL);
 	at->member_ns = watcher->seen_ns;
 	free(watcher);
-	at->remove_ns = mono_ns();
-	if (!ret)
+	at->remove_ns = monotonic_ns();
+	if (ret == 0)
 		ret = run->kind->rule_remove(run, error);
 	return ret;
 }
@@ -125,11 +126,11 @@ int bench_join_run(struct bench_run *run, struct bench_delays *delays, struct la
 	char *text;
 	int ret = bench_start_sink(run, 0, 1, &sink, error);
 
-	if (!ret)
+	if (ret == 0)
 		ret = bench_start_gen(run, &traffic, &gen, error);
-	if (!ret)
+	if (ret == 0)
 		ret = add_and_remove(run, &gen, &at, error);
-	if (ret) {
+	if (ret < 0) {
 		bench_abandon(&gen);
 		bench_abandon(&sink);
 		return ret;
@@ -140,7 +141,7 @@ int bench_join_run(struct bench_run *run, struct bench_delays *delays, struct la
 	if (read_arrivals(text, &first_ns, &last_ns))
 		ret = bench_fail(error, EPROTO, "nothing arrived while the rule was there");
 	free(text);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	delays->join_ms = (first_ns - (double)at.add_ns) / 1e6;
 	delays->leave_ms = (last_ns - (double)at.remove_ns) / 1e6;
@@ -171,9 +172,9 @@ int bench_capacity_try(const struct bench_run *run, struct lab_error *error)
 	char *text;
 	int ret = bench_start_sink(run, traffic.count, 1, &sink, error);
 
-	if (!ret)
+	if (ret == 0)
 		ret = bench_start_gen(run, &traffic, &gen, error);
-	if (ret) {
+	if (ret < 0) {
 		bench_abandon(&sink);
 		return ret;
 	}
@@ -183,5 +184,5 @@ int bench_capacity_try(const struct bench_run *run, struct lab_error *error)
 	if (!text || report_read_sink(&report, text))
 		ret = bench_fail(error, EPROTO, "the sink gave no report");
 	free(text);
-	return ret ? ret : report.unique == traffic.count;
+	return ret < 0 ? ret : report.unique == traffic.count;
 }

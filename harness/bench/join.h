@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group join and leave delay, and group capacity (RFC 3918, 6.1, 6.2 and 7.1).
+ * join.h - group join and leave delay, and group capacity (RFC 3918, 6.1, 6.2 and 7.1)
  *
  * The RFC has a multicast router in mind, which hosts ask by IGMP.  A relay is asked by a rule, so
  * the delays run from the moment the rule is asked for: to its first datagram at the sink, to its

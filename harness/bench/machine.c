@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The machine that a bench ran on. */
+/* machine.c - kernel, processor and load of the machine */
 #include "harness/bench/machine.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine that a bench ran on. */
+/* machine.h - the machine that a benchmark ran on */
 #ifndef HARNESS_BENCH_MACHINE_H
 #define HARNESS_BENCH_MACHINE_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * MCR as a backend: configured by a file, readiness by sd_notify's protocol, rules by JSON-RPC.
+ * mcr.c - MCR as a measured relay: configured by a file, ready by sd_notify, rules by JSON-RPC
  *
  * What is used of MCR is its outside only, as an operator would.
  */
@@ -102,7 +102,7 @@ static int write_config(const struct bench_run *run)
 	file = fopen(path, "we");
 	if (!file || !text || fputs(text, file) < 0)
 		ret = -EIO;
-	if (file && fclose(file) && !ret)
+	if (file && fclose(file) && ret == 0)
 		ret = -errno;
 	cJSON_free(text);
 	cJSON_Delete(config);
@@ -135,7 +135,7 @@ static int wait_applied(const struct bench_run *run, int fd, struct lab_error *e
 	while ((ret = bench_control_call(fd, "ListWorkers", cJSON_CreateObject(), error)) == 1) {
 		if (deadline_passed(deadline))
 			return bench_fail(error, ETIMEDOUT, "workers have not taken the rules");
-		if (wait_readable(run->relay.pidfd, after_ms(ASK_AGAIN_MS)) == 0)
+		if (wait_readable(run->relay.pidfd, deadline_after_ms(ASK_AGAIN_MS)) == 0)
 			return bench_fail(error, ECHILD, "mcrd");
 	}
 	return ret;
@@ -183,12 +183,12 @@ static int spawn_and_wait(struct bench_run *run, struct lab_error *error)
 	setenv("NOTIFY_SOCKET", ready.sun_path, 1);
 	ret = bench_run_spawn(run, argv, false);
 	unsetenv("NOTIFY_SOCKET");
-	if (ret) {
+	if (ret < 0) {
 		bench_fail(error, -ret, "mcrd");
 		goto out;
 	}
 	ret = wait_readable(sock, deadline_in_ms(BENCH_READY_MS));
-	if (ret)
+	if (ret < 0)
 		bench_fail(error, -ret, "mcrd does not get ready");
 out:
 	if (sock >= 0)
@@ -200,10 +200,10 @@ int bench_mcr_start(struct bench_run *run, struct lab_error *error)
 {
 	int ret = write_config(run);
 
-	if (ret)
+	if (ret < 0)
 		return bench_fail(error, -ret, "configuration of mcrd");
 	ret = spawn_and_wait(run, error);
-	return ret ? ret : load_groups(run, error);
+	return ret < 0 ? ret : load_groups(run, error);
 }
 
 static int with_control(struct bench_run *run, const char *method, cJSON *params,

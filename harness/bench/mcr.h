@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* MCR as a relay of the benchmark: members of struct bench_relay. */
+/* mcr.h - MCR as a relay of the benchmark: members of struct bench_relay */
 #ifndef HARNESS_BENCH_MCR_H
 #define HARNESS_BENCH_MCR_H
 

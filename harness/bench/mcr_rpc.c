@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The control socket of a running mcrd. */
+/* mcr_rpc.c - connect, ask, and wait for the answer */
 #include "harness/bench/mcr_rpc.h"
 
 #include <errno.h>
@@ -40,13 +40,13 @@ static int read_answer(int fd, struct lab_error *error)
 		ssize_t n = -1;
 
 		ret = wait_readable(fd, deadline_in_ms(BENCH_READY_MS));
-		if (!ret)
+		if (ret == 0)
 			n = read(fd, text + length, ANSWER_MAX - 1 - length);
-		if (!ret && n <= 0)
+		if (ret == 0 && n <= 0)
 			ret = -EPIPE;
 		length += n > 0 ? (size_t)n : 0;
 	}
-	if (ret) {
+	if (ret < 0) {
 		bench_fail(error, -ret, "control socket of mcrd");
 	} else {
 		text[length - 1] = '\0';
@@ -73,7 +73,7 @@ int bench_control_call(int fd, const char *method, cJSON *params, struct lab_err
 	cJSON_AddItemToObject(request, "params", params);
 	text = cJSON_PrintUnformatted(request);
 	ret = text ? send_all(fd, text) : -ENOMEM;
-	if (!ret)
+	if (ret == 0)
 		ret = send_all(fd, "\n");
 	ret = ret ? bench_fail(error, -ret, method) : read_answer(fd, error);
 	cJSON_free(text);

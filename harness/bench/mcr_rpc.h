@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket of a running mcrd: JSON-RPC, a line for every request and every answer. */
+/* mcr_rpc.h - the control socket of a running mcrd: JSON-RPC, a line for each request and answer */
 #ifndef HARNESS_BENCH_MCR_RPC_H
 #define HARNESS_BENCH_MCR_RPC_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One scenario with one relay, once. */
+/* measure.c - the steps of each kind of scenario */
 #include "harness/bench/measure.h"
 
 #include <errno.h>
@@ -23,11 +23,11 @@ static int measure_loads(const struct bench_run *run, const struct bench_plan *p
 	} loads[] = {{0.1, BENCH_Q_10_P50}, {0.5, BENCH_Q_50_P50}, {0.9, BENCH_Q_90_P50}};
 	struct bench_trial t;
 
-	for (unsigned int i = 0; i < sizeof(loads) / sizeof(*loads); i++) {
+	for (unsigned i = 0; i < sizeof(loads) / sizeof(*loads); i++) {
 		int ret =
 			bench_trial_run(run, rate_pps * loads[i].share, plan->trial_ms, &t, error);
 
-		if (ret)
+		if (ret < 0)
 			return ret;
 		bench_series_latency(series, loads[i].p50, &t.latency);
 	}
@@ -47,7 +47,7 @@ static int measure_rate(const struct bench_run *run, const struct bench_plan *pl
 	struct bench_found found;
 	int ret = bench_search_run(run, &search, &found, error);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	bench_series_add(series, BENCH_Q_RATE, found.best.offered_pps * run->scenario->fanout);
 	bench_series_latency(series, BENCH_Q_P50, &found.best.latency);
@@ -66,7 +66,7 @@ static int measure_trickle(const struct bench_run *run, const struct bench_plan 
 	struct bench_trial t;
 	int ret = bench_trial_run(run, TRICKLE_PPS, plan->trial_ms * TRICKLE_TRIALS, &t, error);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	bench_series_latency(series, BENCH_Q_P50, &t.latency);
 	bench_series_add(series, BENCH_Q_MACHINE_NS, t.machine_ns);
@@ -83,7 +83,7 @@ static int measure_join(struct bench_run *run, struct bench_series *series, stru
 		struct bench_delays delays;
 		int ret = bench_join_run(run, &delays, error);
 
-		if (ret)
+		if (ret < 0)
 			return ret;
 		bench_series_add(series, BENCH_Q_JOIN, delays.join_ms);
 		bench_series_add(series, BENCH_Q_LEAVE, delays.leave_ms);
@@ -110,7 +110,7 @@ static int measure_capacity(const struct bench_run *like, struct bench_series *s
 
 		ret = bench_run_start(&run, error);
 		*started = *started || !ret;
-		if (!ret)
+		if (ret == 0)
 			ret = bench_capacity_try(&run, error);
 		bench_run_stop(&run);
 		if (ret == 1)
@@ -155,7 +155,7 @@ int bench_measure(const struct bench_scenario *scenario, enum bench_backend back
 		return measure_capacity(&run, series, started, error);
 	ret = bench_run_start(&run, error);
 	*started = !ret;
-	if (!ret)
+	if (ret == 0)
 		ret = measure_running(&run, plan, series, error);
 	bench_run_stop(&run);
 	return ret;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One scenario with one relay, once: start it, measure what the scenario is about, end it. */
+/* measure.h - one scenario with one relay, once: start it, measure, end it */
 #ifndef HARNESS_BENCH_MEASURE_H
 #define HARNESS_BENCH_MEASURE_H
 

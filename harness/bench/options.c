@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The command line of mcrbench. */
+/* options.c - options, profiles and the choice of scenarios */
 #include "harness/bench/options.h"
 
 #include <stdio.h>
@@ -18,7 +18,7 @@ static const char notes[] = "Exit status 1: something could not be measured, a r
 
 struct profile {
 	const char *name;
-	unsigned int rounds;
+	unsigned rounds;
 	struct bench_plan plan;
 	bool all; /* every scenario, not only those that carry claims */
 };
@@ -43,7 +43,7 @@ struct typed {
 
 static const struct profile *find_profile(const char *name)
 {
-	for (unsigned int i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
+	for (unsigned i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
 		if (!strcmp(profiles[i].name, name))
 			return &profiles[i];
 	die("--profile: '%s' is none of smoke, quick, full", name);
@@ -66,7 +66,7 @@ static int usual_gen_cpu(void)
 
 static void print_list(void)
 {
-	for (unsigned int i = 0; i < bench_n_scenarios; i++)
+	for (unsigned i = 0; i < bench_n_scenarios; i++)
 		printf("%-12s %s%s\n", bench_scenarios[i].name, bench_scenarios[i].what,
 		       bench_scenarios[i].claimed ? "" : " (full)");
 	exit(0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of mcrbench. */
+/* options.h - the command line of mcrbench */
 #ifndef HARNESS_BENCH_OPTIONS_H
 #define HARNESS_BENCH_OPTIONS_H
 
@@ -18,7 +18,7 @@
  */
 struct bench_options {
 	const char *profile;
-	unsigned int rounds;
+	unsigned rounds;
 	struct bench_plan plan;
 	struct bench_settings settings;
 	struct bench_set set;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The programs of a bench: where they are, and what a relay lacks. */
+/* program.c - search PATH and the directory of this program */
 #include "harness/bench/program.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs of a bench: where they are, and what a relay lacks. */
+/* program.h - the programs of a benchmark: where they are, and which are missing */
 #ifndef HARNESS_BENCH_PROGRAM_H
 #define HARNESS_BENCH_PROGRAM_H
 

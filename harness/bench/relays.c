@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One row for each relay that is measured. */
+/* relays.c - the table of relays */
 #include "harness/bench/relays.h"
 
 #include "harness/bench/mcr.h"

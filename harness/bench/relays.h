@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One row for each relay that is measured. */
+/* relays.h - one row for each relay that is measured */
 #ifndef HARNESS_BENCH_RELAYS_H
 #define HARNESS_BENCH_RELAYS_H
 

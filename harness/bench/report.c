@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a bench says: the table. */
+/* report.c - the table */
 #include "harness/bench/report.h"
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ static void print_gates(const struct bench_results *results)
 {
 	const char *head = "\nratios of medians, this run\n";
 
-	for (unsigned int i = 0; i < results->gates.n; i++) {
+	for (unsigned i = 0; i < results->gates.n; i++) {
 		const struct bench_gate *gate = &results->gates.gates[i];
 		enum bench_verdict verdict;
 		double ratio;
@@ -114,7 +114,7 @@ static void print_gates(const struct bench_results *results)
 }
 
 /* How MCR stands beside every other relay; @head stands above the first line there is. */
-static bool print_burst(const struct bench_results *results, unsigned int i, const char *head)
+static bool print_burst(const struct bench_results *results, unsigned i, const char *head)
 {
 	const struct bench_series *row = results->series[i];
 	bool limited = row[BENCH_MCR].limited;
@@ -140,7 +140,7 @@ static void print_sweep(const struct bench_results *results)
 {
 	const char *head = "\nratios of median rates by burst, this run\n";
 
-	for (unsigned int i = 0; i < results->set.n; i++)
+	for (unsigned i = 0; i < results->set.n; i++)
 		if (print_burst(results, i, head))
 			head = "";
 }
@@ -163,7 +163,7 @@ static void print_head(const struct bench_results *results)
 void bench_report_print(const struct bench_results *results)
 {
 	print_head(results);
-	for (unsigned int i = 0; i < results->set.n; i++) {
+	for (unsigned i = 0; i < results->set.n; i++) {
 		const struct bench_scenario *scenario = &results->set.scenarios[i];
 
 		if (!bench_results_measured(results, i))

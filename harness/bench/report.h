@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a bench says: a table, JSON and charts, of all that was measured in this run, and which
- * relays were left out.
+ * report.h - the report of a run: a table, JSON and charts
+ *
+ * It holds all that was measured in this run, and says which relays were left out.
  */
 #ifndef HARNESS_BENCH_REPORT_H
 #define HARNESS_BENCH_REPORT_H

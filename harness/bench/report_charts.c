@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a bench says: charts. */
+/* report_charts.c - the charts of a run */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static FILE *open_chart(const char *directory, const struct bench_scenario *s, c
 
 static int close_chart(FILE *file, int ret)
 {
-	if (fclose(file) && !ret)
+	if (fclose(file) && ret == 0)
 		ret = -errno;
 	return ret;
 }
@@ -47,7 +47,7 @@ static int chart_rate(const char *directory, const struct bench_scenario *s,
 
 		if (rate.n)
 			bars[chart.n++] = (struct chart_bar){bench_backend_name(b), rate.median,
-							     rate.low, rate.high, (unsigned int)b};
+							     rate.low, rate.high, (unsigned)b};
 	}
 	if (!chart.n)
 		return 0;
@@ -80,12 +80,12 @@ static int chart_loss(const char *directory, const struct bench_scenario *s,
 		if (!points.n)
 			continue;
 		qsort(points.points, points.n, sizeof(*points.points), by_rate);
-		for (unsigned int i = 0; i < points.n; i++) {
+		for (unsigned i = 0; i < points.n; i++) {
 			x[b][i] = points.points[i].offered_pps;
 			y[b][i] = points.points[i].loss * 100;
 		}
 		lines[chart.n++] = (struct chart_line){bench_backend_name(b), x[b], y[b], points.n,
-						       (unsigned int)b};
+						       (unsigned)b};
 	}
 	if (!chart.n)
 		return 0;
@@ -114,10 +114,10 @@ static int chart_latency(const char *directory, const struct bench_scenario *s,
 	for (int b = 0; b < BENCH_BACKENDS; b++) {
 		if (!row[b].n[first])
 			continue;
-		for (unsigned int i = 0; i < N_PERCENTILE; i++)
+		for (unsigned i = 0; i < N_PERCENTILE; i++)
 			y[b][i] = bench_series_spread(&row[b], first + i).median;
 		lines[chart.n++] = (struct chart_line){bench_backend_name(b), x, y[b], N_PERCENTILE,
-						       (unsigned int)b};
+						       (unsigned)b};
 	}
 	if (!chart.n)
 		return 0;
@@ -129,14 +129,14 @@ int bench_report_charts(const struct bench_results *results, const char *directo
 {
 	int ret = mkdir(directory, 0777) < 0 && errno != EEXIST ? -errno : 0;
 
-	for (unsigned int i = 0; i < results->set.n && !ret; i++) {
+	for (unsigned i = 0; i < results->set.n && ret == 0; i++) {
 		const struct bench_scenario *s = &results->set.scenarios[i];
 		const struct bench_series *row = results->series[i];
 
 		ret = chart_rate(directory, s, row);
-		if (!ret)
+		if (ret == 0)
 			ret = chart_loss(directory, s, row);
-		if (!ret)
+		if (ret == 0)
 			ret = chart_latency(directory, s, row);
 	}
 	return ret;

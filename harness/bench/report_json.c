@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a bench says: JSON. */
+/* report_json.c - the JSON of a run */
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
@@ -30,14 +30,14 @@ static void add_series(cJSON *json, const struct bench_series *s)
 		add_spread(json, s, q);
 	cJSON_AddBoolToObject(json, "generator_limited", s->limited);
 	points = cJSON_AddArrayToObject(json, "offered_pps_and_loss");
-	for (unsigned int i = 0; i < s->points.n; i++) {
+	for (unsigned i = 0; i < s->points.n; i++) {
 		const double pair[] = {s->points.points[i].offered_pps, s->points.points[i].loss};
 
 		cJSON_AddItemToArray(points, cJSON_CreateDoubleArray(pair, 2));
 	}
 }
 
-static cJSON *scenario_json(const struct bench_results *results, unsigned int i)
+static cJSON *scenario_json(const struct bench_results *results, unsigned i)
 {
 	const struct bench_scenario *s = &results->set.scenarios[i];
 	cJSON *json = cJSON_CreateObject();
@@ -81,7 +81,7 @@ static cJSON *gate_json(const struct bench_results *results, const struct bench_
 
 static void add_gates(cJSON *list, const struct bench_results *results)
 {
-	for (unsigned int i = 0; i < results->gates.n; i++) {
+	for (unsigned i = 0; i < results->gates.n; i++) {
 		const struct bench_gate *gate = &results->gates.gates[i];
 
 		if (bench_results_shows(results, gate))
@@ -89,7 +89,7 @@ static void add_gates(cJSON *list, const struct bench_results *results)
 	}
 }
 
-static cJSON *burst_json(const struct bench_results *results, unsigned int i, enum bench_backend to)
+static cJSON *burst_json(const struct bench_results *results, unsigned i, enum bench_backend to)
 {
 	const struct bench_scenario *scenario = &results->set.scenarios[i];
 	const struct bench_series *row = results->series[i];
@@ -106,7 +106,7 @@ static cJSON *burst_json(const struct bench_results *results, unsigned int i, en
 
 static void add_sweep(cJSON *list, const struct bench_results *results)
 {
-	for (unsigned int i = 0; i < results->set.n; i++)
+	for (unsigned i = 0; i < results->set.n; i++)
 		for (int b = 0; b < BENCH_BACKENDS; b++)
 			if (b != BENCH_MCR && bench_results_rate_ratio(results, i, b) > 0)
 				cJSON_AddItemToArray(list, burst_json(results, i, b));
@@ -146,7 +146,7 @@ static cJSON *results_json(const struct bench_results *results)
 	cJSON_AddNumberToObject(json, "trial_ms", results->trial_ms);
 	add_left_out(cJSON_AddArrayToObject(json, "left_out"), results);
 	list = cJSON_AddArrayToObject(json, "scenarios");
-	for (unsigned int i = 0; i < results->set.n; i++)
+	for (unsigned i = 0; i < results->set.n; i++)
 		if (bench_results_measured(results, i))
 			cJSON_AddItemToArray(list, scenario_json(results, i));
 	add_gates(cJSON_AddArrayToObject(json, "ratios"), results);
@@ -162,9 +162,9 @@ int bench_report_json(const struct bench_results *results, const char *path)
 	FILE *file = fopen(path, "we");
 	int ret = file ? 0 : -errno;
 
-	if (!ret && (!text || fputs(text, file) < 0 || fputc('\n', file) < 0))
+	if (ret == 0 && (!text || fputs(text, file) < 0 || fputc('\n', file) < 0))
 		ret = -EIO;
-	if (file && fclose(file) && !ret)
+	if (file && fclose(file) && ret == 0)
 		ret = -errno;
 	cJSON_free(text);
 	cJSON_Delete(json);

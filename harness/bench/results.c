@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* Everything of one run, and what its ratios come to. */
+/* results.c - which ratios can be judged, and how they come out */
 #include "harness/bench/results.h"
 
-bool bench_results_measured(const struct bench_results *results, unsigned int i)
+bool bench_results_measured(const struct bench_results *results, unsigned i)
 {
 	for (int b = 0; b < BENCH_BACKENDS; b++)
 		if (bench_series_any(&results->series[i][b]))
@@ -27,7 +27,7 @@ bool bench_results_shows(const struct bench_results *results, const struct bench
 {
 	int i = bench_results_scenario(results, gate);
 
-	return i >= 0 && bench_results_measured(results, (unsigned int)i);
+	return i >= 0 && bench_results_measured(results, (unsigned)i);
 }
 
 enum bench_verdict bench_results_judge(const struct bench_results *results,
@@ -42,26 +42,26 @@ enum bench_verdict bench_results_judge(const struct bench_results *results,
 				ratio);
 }
 
-unsigned int bench_results_count(const struct bench_results *results, enum bench_verdict verdict)
+unsigned bench_results_count(const struct bench_results *results, enum bench_verdict verdict)
 {
-	unsigned int n = 0;
+	unsigned n = 0;
 	double ratio;
 
-	for (unsigned int i = 0; i < results->gates.n; i++)
+	for (unsigned i = 0; i < results->gates.n; i++)
 		n += bench_results_judge(results, &results->gates.gates[i], &ratio) == verdict;
 	return n;
 }
 
 bool bench_results_can_judge(const struct bench_results *results, const struct bench_gate *gate)
 {
-	const unsigned int both = 1u << gate->of | 1u << gate->to;
+	const unsigned both = 1u << gate->of | 1u << gate->to;
 	int i = bench_results_scenario(results, gate);
 
 	return i >= 0 && (results->set.scenarios[i].backends & both) == both &&
 	       !*results->left_out[gate->of] && !*results->left_out[gate->to];
 }
 
-double bench_results_rate_ratio(const struct bench_results *results, unsigned int i,
+double bench_results_rate_ratio(const struct bench_results *results, unsigned i,
 				enum bench_backend to)
 {
 	const struct bench_series *row = results->series[i];

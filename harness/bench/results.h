@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything of one run, and what its ratios come to. */
+/* results.h - everything of one run, and its ratios */
 #ifndef HARNESS_BENCH_RESULTS_H
 #define HARNESS_BENCH_RESULTS_H
 
@@ -18,7 +18,7 @@
 struct bench_results {
 	const char *command;
 	const char *profile;
-	unsigned int rounds;
+	unsigned rounds;
 	uint32_t trial_ms;
 	bool check;
 	struct bench_gates gates;
@@ -28,7 +28,7 @@ struct bench_results {
 };
 
 /** bench_results_measured() - is there any figure of scenario @i of the set? */
-bool bench_results_measured(const struct bench_results *results, unsigned int i);
+bool bench_results_measured(const struct bench_results *results, unsigned i);
 
 /** bench_results_complete() - no relay was left out. */
 bool bench_results_complete(const struct bench_results *results);
@@ -44,7 +44,7 @@ enum bench_verdict bench_results_judge(const struct bench_results *results,
 				       const struct bench_gate *gate, double *ratio);
 
 /** bench_results_count() - how many gates have this verdict. */
-unsigned int bench_results_count(const struct bench_results *results, enum bench_verdict verdict);
+unsigned bench_results_count(const struct bench_results *results, enum bench_verdict verdict);
 
 /** bench_results_can_judge() - is a gate's scenario to be measured with both of its relays? */
 bool bench_results_can_judge(const struct bench_results *results, const struct bench_gate *gate);
@@ -55,7 +55,7 @@ bool bench_results_can_judge(const struct bench_results *results, const struct b
  *
  * Return: the ratio of medians; 0 when one was not measured or the other carried nothing.
  */
-double bench_results_rate_ratio(const struct bench_results *results, unsigned int i,
+double bench_results_rate_ratio(const struct bench_results *results, unsigned i,
 				enum bench_backend to);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The relays that MCR is compared with: starting each, and knowing that it is ready. */
+/* rivals.c - start recv_send, socat and smcrouted, and wait until each is ready */
 #include "harness/bench/rivals.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ static int wait_for_text(const struct bench_run *run, const char *file, const ch
 				return 0;
 		}
 		/* Its end is the only event there is to wait for, between two looks. */
-		if (wait_readable(run->relay.pidfd, after_ms(POLL_MS)) == 0)
+		if (wait_readable(run->relay.pidfd, deadline_after_ms(POLL_MS)) == 0)
 			return -ECHILD;
 	}
 	return -ETIMEDOUT;
@@ -53,10 +53,10 @@ int bench_recv_send_start(struct bench_run *run, struct lab_error *error)
 	snprintf(out_port, sizeof(out_port), "%u", BENCH_OUT_PORT);
 	snprintf(outputs, sizeof(outputs), "%u", run->scenario->fanout);
 	ret = bench_run_spawn(run, argv, true);
-	if (ret)
+	if (ret < 0)
 		return bench_fail(error, -ret, "recv-send (make experiments)");
 	ret = wait_readable(run->relay.out_fd, deadline_in_ms(BENCH_READY_MS));
-	return ret ? bench_fail(error, -ret, "recv-send does not get ready") : 0;
+	return ret < 0 ? bench_fail(error, -ret, "recv-send does not get ready") : 0;
 }
 
 int bench_socat_start(struct bench_run *run, struct lab_error *error)
@@ -72,10 +72,10 @@ int bench_socat_start(struct bench_run *run, struct lab_error *error)
 		 BENCH_OUT_GROUP, BENCH_OUT_PORT);
 	snprintf(listening, sizeof(listening), ":%04X ", BENCH_IN_PORT);
 	ret = bench_run_spawn(run, argv, false);
-	if (ret)
+	if (ret < 0)
 		return bench_fail(error, -ret, "socat");
 	ret = wait_for_text(run, "udp", listening);
-	return ret ? bench_fail(error, -ret, "socat does not get ready") : 0;
+	return ret < 0 ? bench_fail(error, -ret, "socat does not get ready") : 0;
 }
 
 static int write_smcroute_config(const struct bench_run *run)
@@ -104,14 +104,14 @@ int bench_kernel_start(struct bench_run *run, struct lab_error *error)
 	bench_run_path(run, "smcroute.pid", pidfile);
 	bench_run_path(run, "smcroute.sock", control);
 	ret = write_smcroute_config(run);
-	if (!ret)
+	if (ret == 0)
 		ret = bench_run_spawn(run, argv, false);
-	if (ret)
+	if (ret < 0)
 		return bench_fail(error, -ret, "smcrouted");
 	/* With a route: 239.1.1.1, as the kernel prints it.  Without: its interfaces. */
 	ret = run->no_rule ? wait_for_text(run, "ip_mr_vif", "eth1")
 			   : wait_for_text(run, "ip_mr_cache", "010101EF");
-	return ret ? bench_fail(error, -ret, "smcrouted does not get ready") : 0;
+	return ret < 0 ? bench_fail(error, -ret, "smcrouted does not get ready") : 0;
 }
 
 /* @verb: of smcroutectl, "add" or "remove". */
@@ -130,14 +130,14 @@ static int kernel_route(struct bench_run *run, const char *verb, struct lab_erro
 	spec.userns_fd = run->lab.userns_fd;
 	spec.netns_fd = bench_run_node(run, "relay");
 	ret = proc_spawn(&ctl, &spec);
-	if (ret)
+	if (ret < 0)
 		return bench_fail(error, -ret, "smcroutectl");
 	ret = proc_wait(&ctl, deadline_in_ms(CTL_MS), &status);
-	if (ret)
+	if (ret < 0)
 		proc_stop(&ctl, SIGKILL, deadline_in_ms(CTL_MS), &status);
-	if (!ret && status)
+	if (ret == 0 && status)
 		ret = -EPROTO;
-	return ret ? bench_fail(error, -ret, "smcroutectl") : 0;
+	return ret < 0 ? bench_fail(error, -ret, "smcroutectl") : 0;
 }
 
 int bench_kernel_rule_add(struct bench_run *run, struct lab_error *error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting the relays that MCR is compared with: members of struct bench_relay. */
+/* rivals.h - the relays that MCR is compared with: members of struct bench_relay */
 #ifndef HARNESS_BENCH_RIVALS_H
 #define HARNESS_BENCH_RIVALS_H
 

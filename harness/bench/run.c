@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A lab with one relay running in it. */
+/* run.c - bring the lab up, start the relay, and end both */
 #include "harness/bench/run.h"
 
 #include <errno.h>
@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "harness/base/jsonread.h"
+#include "harness/lab/lab.h"
+#include "harness/topology/find.h"
+#include "harness/topology/topology.h"
 
 #define STOP_MS      5000
 #define JUMBO_ABOVE  1472
@@ -98,10 +101,10 @@ int bench_run_start(struct bench_run *run, struct lab_error *error)
 		return bench_fail(error, errno, "temporary directory");
 	}
 	ret = make_topology(run, error);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	ret = lab_up(&run->lab, run->topo, error);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	run->lab_is_up = true;
 	return run->kind->start(run, error);
@@ -114,7 +117,7 @@ static void remove_files(const struct bench_run *run)
 					    "smcroute.conf", "smcroute.pid", "smcroute.sock"};
 	char path[96];
 
-	for (unsigned int i = 0; i < sizeof(files) / sizeof(*files); i++) {
+	for (unsigned i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		bench_run_path(run, files[i], path);
 		unlink(path);
 	}

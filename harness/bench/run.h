@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A lab with one relay running in its middle node:
+ * run.h - a lab with one relay running in its middle node
  *
  *   gen eth0 ---- eth0 relay eth1 ---- eth0 sink
  *
@@ -15,8 +15,8 @@
 #include <signal.h>
 
 #include "harness/bench/scenario.h"
-#include "harness/lab/lab.h"
 #include "harness/lab/proc.h"
+#include "harness/lab/state.h"
 
 /* Streams go to consecutive ports of one group, and so do their outputs. */
 #define BENCH_IN_GROUP    "239.1.1.1"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What mcrbench measures: the table of scenarios. */
+/* scenario.c - the table of scenarios */
 #include "harness/bench/scenario.h"
 
 #include <assert.h>
@@ -52,7 +52,7 @@ const struct bench_scenario bench_scenarios[] = {
 	 0, false, false, B(MCR)},
 };
 
-const unsigned int bench_n_scenarios = sizeof(bench_scenarios) / sizeof(*bench_scenarios);
+const unsigned bench_n_scenarios = sizeof(bench_scenarios) / sizeof(*bench_scenarios);
 static_assert(sizeof(bench_scenarios) / sizeof(*bench_scenarios) <= BENCH_MAX_SCENARIOS,
 	      "room for the results of every scenario");
 
@@ -61,7 +61,7 @@ static_assert(sizeof(names) / sizeof(*names) == BENCH_BACKENDS, "a name for ever
 
 int bench_scenario_find(const char *name)
 {
-	for (unsigned int i = 0; i < bench_n_scenarios; i++)
+	for (unsigned i = 0; i < bench_n_scenarios; i++)
 		if (!strcmp(bench_scenarios[i].name, name))
 			return (int)i;
 	return -ENOENT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What mcrbench measures: relays, and the traffic that each is offered. */
+/* scenario.h - the scenarios of mcrbench: relays, and the traffic that each is offered */
 #ifndef HARNESS_BENCH_SCENARIO_H
 #define HARNESS_BENCH_SCENARIO_H
 
@@ -50,7 +50,7 @@ struct bench_scenario {
 	uint32_t noise_pps;
 	bool gro;
 	bool claimed;
-	unsigned int backends;
+	unsigned backends;
 	uint32_t burst;
 };
 
@@ -58,7 +58,7 @@ struct bench_scenario {
 #define BENCH_FULL_PPS      1e6 /* a rate at which every scenario uses its burst */
 
 extern const struct bench_scenario bench_scenarios[];
-extern const unsigned int bench_n_scenarios;
+extern const unsigned bench_n_scenarios;
 
 /** bench_scenario_find() - the index of a scenario, or -ENOENT. */
 int bench_scenario_find(const char *name);

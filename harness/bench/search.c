@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The highest rate of which nothing is lost and nothing piles up. */
+/* search.c - double, then halve the interval */
 #include "harness/bench/search.h"
 
 #define START_PPS 40000.0

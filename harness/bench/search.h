@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The highest rate of which nothing is lost and nothing piles up (RFC 2544, 26.1).
+ * search.h - the highest rate without loss and without a growing queue (RFC 2544, 26.1)
  *
  * From a first guess the rate grows or shrinks until one trial carries and one does not; then the
  * gap is halved again and again.  Nothing may pile up either: large socket queues would
@@ -21,7 +21,7 @@ struct bench_point {
 };
 
 struct bench_points {
-	unsigned int n;
+	unsigned n;
 	struct bench_point points[BENCH_MAX_POINTS];
 };
 

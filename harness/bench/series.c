@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What was measured. */
+/* series.c - rounds of each quantity, and their median */
 #include "harness/bench/series.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was measured: for every scenario and relay a value of each quantity per round. */
+/* series.h - the measured values: for every scenario and relay one of each quantity per round */
 #ifndef HARNESS_BENCH_SERIES_H
 #define HARNESS_BENCH_SERIES_H
 
@@ -41,7 +41,7 @@ enum bench_quantity {
 
 /* Of one relay in one scenario; all zero to begin with. */
 struct bench_series {
-	unsigned int n[BENCH_QUANTITIES];
+	unsigned n[BENCH_QUANTITIES];
 	double values[BENCH_QUANTITIES][BENCH_MAX_ROUNDS];
 	struct bench_points points;
 	bool limited; /* in some round the generator could not offer more */
@@ -49,7 +49,7 @@ struct bench_series {
 
 /* Median, least and most of some values. */
 struct bench_spread {
-	unsigned int n;
+	unsigned n;
 	double median;
 	double low;
 	double high;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What one run measures: scenarios, relays and burst sizes, chosen by name. */
+/* set.c - choose by name, and check that the choice fits together */
 #include "harness/bench/set.h"
 
 #include <ctype.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/lab/lab.h"
+#include "harness/lab/state.h"
 #include "harness/traffic/gen.h"
 
 #define EVERY_BACKEND ((1u << BENCH_BACKENDS) - 1)
@@ -17,9 +17,9 @@
 /* The choice, understood. */
 struct wanted {
 	bool scenarios[BENCH_MAX_SCENARIOS];
-	unsigned int backends;
+	unsigned backends;
 	uint32_t bursts[BENCH_MAX_BURSTS];
-	unsigned int n_bursts;
+	unsigned n_bursts;
 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct lab_error *error, const char *format,
@@ -67,7 +67,7 @@ static int take_burst(struct wanted *wanted, const char *text, struct lab_error 
 	if (!isdigit((unsigned char)*text) || *end || burst < 1 || burst > GEN_MAX_SEGMENT)
 		return refuse(error, "--burst: '%.60s' is not a number from 1 to %u", text,
 			      GEN_MAX_SEGMENT);
-	for (unsigned int i = 0; i < wanted->n_bursts; i++)
+	for (unsigned i = 0; i < wanted->n_bursts; i++)
 		if (wanted->bursts[i] == burst)
 			return 0;
 	if (wanted->n_bursts == BENCH_MAX_BURSTS)
@@ -98,7 +98,7 @@ static int take_list(struct wanted *wanted, const char *list,
 /* Scenarios that have no bursts cannot be in a sweep. */
 static int fit_bursts(struct wanted *wanted, bool named, struct lab_error *error)
 {
-	for (unsigned int i = 0; i < bench_n_scenarios && wanted->n_bursts; i++) {
+	for (unsigned i = 0; i < bench_n_scenarios && wanted->n_bursts; i++) {
 		if (!wanted->scenarios[i] || bench_scenario_has_bursts(&bench_scenarios[i]))
 			continue;
 		if (named)
@@ -112,15 +112,15 @@ static int fit_bursts(struct wanted *wanted, bool named, struct lab_error *error
 static int fit_backends(struct wanted *wanted, const struct bench_choice *choice,
 			struct lab_error *error)
 {
-	unsigned int usable = 0;
+	unsigned usable = 0;
 
-	for (unsigned int i = 0; i < bench_n_scenarios; i++)
+	for (unsigned i = 0; i < bench_n_scenarios; i++)
 		usable |= wanted->scenarios[i] ? bench_scenarios[i].backends : 0;
 	for (int b = 0; b < BENCH_BACKENDS && choice->backends; b++)
 		if (wanted->backends & ~usable & 1u << b)
 			return refuse(error, "--backend: no scenario that is measured can use '%s'",
 				      bench_backend_name(b));
-	for (unsigned int i = 0; i < bench_n_scenarios; i++) {
+	for (unsigned i = 0; i < bench_n_scenarios; i++) {
 		if (!wanted->scenarios[i] || bench_scenarios[i].backends & wanted->backends)
 			continue;
 		if (choice->scenarios)
@@ -145,10 +145,10 @@ static void derive(struct bench_scenario *scenario, uint32_t burst)
 static void fill(struct bench_set *set, const struct wanted *wanted)
 {
 	*set = (struct bench_set){.sweep = wanted->n_bursts > 0};
-	for (unsigned int i = 0; i < bench_n_scenarios; i++) {
+	for (unsigned i = 0; i < bench_n_scenarios; i++) {
 		if (!wanted->scenarios[i])
 			continue;
-		for (unsigned int k = 0; k < (set->sweep ? wanted->n_bursts : 1); k++) {
+		for (unsigned k = 0; k < (set->sweep ? wanted->n_bursts : 1); k++) {
 			struct bench_scenario *scenario = &set->scenarios[set->n++];
 
 			*scenario = bench_scenarios[i];
@@ -165,35 +165,35 @@ int bench_set_choose(struct bench_set *set, const struct bench_choice *choice,
 	struct wanted wanted = {.backends = choice->backends ? 0 : EVERY_BACKEND};
 	int ret;
 
-	for (unsigned int i = 0; i < bench_n_scenarios && !choice->scenarios; i++)
+	for (unsigned i = 0; i < bench_n_scenarios && !choice->scenarios; i++)
 		wanted.scenarios[i] = choice->all || bench_scenarios[i].claimed;
 	ret = take_list(&wanted, choice->scenarios, take_scenario, error);
-	if (!ret)
+	if (ret == 0)
 		ret = take_list(&wanted, choice->backends, take_backend, error);
-	if (!ret)
+	if (ret == 0)
 		ret = take_list(&wanted, choice->bursts, take_burst, error);
-	if (!ret)
+	if (ret == 0)
 		ret = fit_bursts(&wanted, choice->scenarios, error);
-	if (!ret)
+	if (ret == 0)
 		ret = fit_backends(&wanted, choice, error);
-	if (!ret)
+	if (ret == 0)
 		fill(set, &wanted);
 	return ret;
 }
 
 int bench_set_find(const struct bench_set *set, const char *name)
 {
-	for (unsigned int i = 0; i < set->n; i++)
+	for (unsigned i = 0; i < set->n; i++)
 		if (!strcmp(set->scenarios[i].name, name))
 			return (int)i;
 	return -ENOENT;
 }
 
-unsigned int bench_set_backends(const struct bench_set *set)
+unsigned bench_set_backends(const struct bench_set *set)
 {
-	unsigned int backends = 0;
+	unsigned backends = 0;
 
-	for (unsigned int i = 0; i < set->n; i++)
+	for (unsigned i = 0; i < set->n; i++)
 		backends |= set->scenarios[i].backends;
 	return backends;
 }

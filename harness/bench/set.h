@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one run measures: scenarios, relays and burst sizes, chosen by name.
+ * set.h - the set of one run: scenarios, relays and burst sizes, chosen by name
  *
  * What is named must fit together, or the choice is an error; what a profile brings along is
  * narrowed to what fits.  A burst size makes a scenario of its own ("gro@8") out of each, so that
@@ -38,7 +38,7 @@ struct bench_choice {
  * @scenarios: in the order they are measured in; @backends of each are those chosen
  */
 struct bench_set {
-	unsigned int n;
+	unsigned n;
 	bool sweep;
 	struct bench_scenario scenarios[BENCH_MAX_SET];
 };
@@ -58,6 +58,6 @@ int bench_set_choose(struct bench_set *set, const struct bench_choice *choice,
 int bench_set_find(const struct bench_set *set, const char *name);
 
 /** bench_set_backends() - bit mask of the relays that some scenario of the set uses. */
-unsigned int bench_set_backends(const struct bench_set *set);
+unsigned bench_set_backends(const struct bench_set *set);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* One rate offered to a running relay for a while. */
+/* trial.c - start generator and sink, let them go, and collect their reports */
 #include "harness/bench/trial.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@
 struct words {
 	const char *argv[MAX_WORDS];
 	char text[MAX_WORDS][24];
-	unsigned int n;
+	unsigned n;
 };
 
 static void word(struct words *w, const char *text)
@@ -62,9 +62,9 @@ static int spawn(const struct bench_run *run, const char *node, const struct wor
 	spec.capture = true;
 	spec.stderr_path = log; /* that a rate is out of reach is what a search looks for */
 	ret = proc_spawn(proc, &spec);
-	if (!ret)
+	if (ret == 0)
 		ret = proc_wait_ready(proc, deadline_in_ms(TOOL_MS));
-	if (!ret)
+	if (ret == 0)
 		return 0;
 	if (proc->pid)
 		proc_stop(proc, SIGKILL, deadline_in_ms(TOOL_MS), &status);
@@ -205,11 +205,11 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 	memset(trial, 0, sizeof(*trial));
 	trial->asked_pps = rate_pps;
 	ret = bench_start_sink(run, traffic.count * s->fanout, s->flows * s->fanout, &sink, error);
-	if (!ret)
+	if (ret == 0)
 		ret = bench_start_gen(run, &traffic, &gen, error);
-	if (!ret)
+	if (ret == 0)
 		ret = start_noise(run, ms, &noise, error);
-	if (ret) {
+	if (ret < 0) {
 		/* Whoever waits for a word to go, or for datagrams, would wait long. */
 		bench_abandon(&noise);
 		bench_abandon(&gen);
@@ -227,7 +227,7 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 	machine_ns = bench_cpu_machine_ns() - machine_ns;
 	free(bench_collect(&noise));
 	ret = fill(trial, gen_text, sink_text);
-	if (ret)
+	if (ret < 0)
 		bench_fail(error, EPROTO, "generator or sink gave no report");
 	if (trial->sent) {
 		/* smcrouted's own time is not that of the kernel which forwards. */

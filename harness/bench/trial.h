@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One rate offered to a running relay for a while, and what came of it.
+ * trial.h - one rate offered to a running relay for a while, and the outcome
  *
  * Generator and sink are the harness's own programs, in their nodes; the sink is a plain kernel UDP
  * socket, and its own drops end a trial as failed, never as the relay's loss.

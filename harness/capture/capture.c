@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Captures.
+ * capture.c - an interface to a file
  *
  * The kernel hands packets over in blocks, at the latest RETIRE_MS after the first packet of a
  * block has come.  So a capture that is to end goes on until that much time has passed in silence;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Captures: what passes an interface, in a file, through libpcap.
+ * capture.h - captures: the packets of an interface, in a file, by libpcap
  *
  * A capture is complete: what had passed when it was told to end is in the file, and what the
  * kernel had no room for is counted.

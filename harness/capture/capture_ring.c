@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The last few thousand packets of an interface. */
+/* capture_ring.c - two halves of memory, filled in turn */
 #include "harness/capture/capture_ring.h"
 
 #include <pcap/pcap.h>
@@ -17,7 +17,7 @@ int capture_ring_open(struct capture_ring *ring, const char *interface, int snap
 	ring->pcap = capture_open(interface, snaplen_bytes, BUFFER_BYTES, NULL, error);
 	if (!ring->pcap)
 		return -1;
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		ring->halves[i] = malloc(CAPTURE_RING_HALF);
 		if (!ring->halves[i]) {
 			strcpy(error, "no memory");
@@ -54,7 +54,7 @@ int capture_ring_take(struct capture_ring *ring)
 	return pcap_dispatch(ring->pcap, -1, keep, (unsigned char *)ring);
 }
 
-static void dump_half(const struct capture_ring *ring, unsigned int half, pcap_dumper_t *dumper)
+static void dump_half(const struct capture_ring *ring, unsigned half, pcap_dumper_t *dumper)
 {
 	size_t at = 0;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The last few thousand packets of an interface, in memory, to be written to a file if it turns out
- * that somebody wants them.
+ * capture_ring.h - the last few thousand packets of an interface, in memory
+ *
+ * They are written to a file only when somebody asks for them.
  *
  * There are two halves.  One is filled; when it is full, the other is emptied and filled next.  So
  * at any moment what is kept is between one and two halves of the most recent past.
@@ -20,7 +21,7 @@ struct capture_ring {
 	struct pcap *pcap;        /* owned */
 	unsigned char *halves[2]; /* owned */
 	size_t used[2];
-	unsigned int filling;
+	unsigned filling;
 };
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A running relay, checked: what it says of itself. */
+/* check.c - conservation, and agreement between rules and statistics */
 #include "harness/check/check.h"
 
 #include <ctype.h>
@@ -11,16 +11,16 @@
 
 #define MAX_COUNT 9007199254740992.0 /* 2^53: beyond it not every number has a double */
 
-void labcheck_fault(struct labcheck_faults *faults, const char *format, ...)
+void check_fault(struct check_faults *faults, const char *format, ...)
 {
 	va_list args;
 	char *text;
 
-	if (faults->n++ >= LABCHECK_MAX_FAULTS)
+	if (faults->n++ >= CHECK_MAX_FAULTS)
 		return;
 	text = faults->texts[faults->n - 1];
 	va_start(args, format);
-	vsnprintf(text, LABCHECK_TEXT_SIZE, format, args);
+	vsnprintf(text, CHECK_TEXT_SIZE, format, args);
 	va_end(args);
 	/* It may quote what the relay has said, and is one line all the same. */
 	for (; *text; text++)
@@ -28,14 +28,14 @@ void labcheck_fault(struct labcheck_faults *faults, const char *format, ...)
 			*text = '?';
 }
 
-double labcheck_number(const cJSON *object, const char *key)
+double check_number(const cJSON *object, const char *key)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
 
 	return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
-const char *labcheck_text(const cJSON *object, const char *key)
+const char *check_text(const cJSON *object, const char *key)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
 
@@ -50,7 +50,7 @@ static uint64_t as_count(double value)
 
 static uint64_t count(const cJSON *object, const char *key)
 {
-	return as_count(labcheck_number(object, key));
+	return as_count(check_number(object, key));
 }
 
 /* All counters of an object together. */
@@ -65,36 +65,36 @@ static uint64_t sum(const cJSON *object, const char *key)
 	return total;
 }
 
-static void check_input(const cJSON *counters, const char *who, struct labcheck_faults *faults)
+static void check_input(const cJSON *counters, const char *who, struct check_faults *faults)
 {
 	uint64_t received = count(counters, "received");
 	uint64_t matched = count(counters, "matched");
 	uint64_t drops = sum(counters, "drops");
 
 	if (!cJSON_GetObjectItemCaseSensitive(counters, "received"))
-		labcheck_fault(faults, "conservation: %s: no counter 'received'", who);
+		check_fault(faults, "conservation: %s: no counter 'received'", who);
 	else if (received != matched + drops)
-		labcheck_fault(faults,
-			       "conservation: %s: received %" PRIu64 ", but matched %" PRIu64
-			       " and dropped %" PRIu64,
-			       who, received, matched, drops);
+		check_fault(faults,
+			    "conservation: %s: received %" PRIu64 ", but matched %" PRIu64
+			    " and dropped %" PRIu64,
+			    who, received, matched, drops);
 }
 
-static void check_output(const cJSON *rule, const cJSON *output, struct labcheck_faults *faults)
+static void check_output(const cJSON *rule, const cJSON *output, struct check_faults *faults)
 {
 	uint64_t matched = count(output, "matched");
 	uint64_t sent = count(output, "sent");
 	uint64_t drops = sum(output, "send_drops");
 
 	if (matched != sent + drops)
-		labcheck_fault(faults,
-			       "conservation: rule %s output %s: matched %" PRIu64
-			       ", but sent %" PRIu64 " and dropped %" PRIu64,
-			       labcheck_text(rule, "rule_id"), labcheck_text(output, "interface"),
-			       matched, sent, drops);
+		check_fault(faults,
+			    "conservation: rule %s output %s: matched %" PRIu64
+			    ", but sent %" PRIu64 " and dropped %" PRIu64,
+			    check_text(rule, "rule_id"), check_text(output, "interface"), matched,
+			    sent, drops);
 }
 
-void labcheck_conservation(const struct labcheck_relay *relay, struct labcheck_faults *faults)
+void check_conservation(const struct check_relay *relay, struct check_faults *faults)
 {
 	const cJSON *worker;
 	const cJSON *rule;
@@ -115,9 +115,9 @@ void labcheck_conservation(const struct labcheck_relay *relay, struct labcheck_f
 }
 
 /* How many rules say that this worker holds them. */
-static unsigned int rules_of(const cJSON *rules, uint64_t worker)
+static unsigned rules_of(const cJSON *rules, uint64_t worker)
 {
-	unsigned int n = 0;
+	unsigned n = 0;
 	const cJSON *rule;
 	const cJSON *number;
 
@@ -129,44 +129,41 @@ static unsigned int rules_of(const cJSON *rules, uint64_t worker)
 	return n;
 }
 
-static void check_worker(const struct labcheck_relay *relay, const cJSON *worker,
-			 struct labcheck_faults *faults)
+static void check_worker(const struct check_relay *relay, const cJSON *worker,
+			 struct check_faults *faults)
 {
 	const cJSON *rules = cJSON_GetObjectItemCaseSensitive(relay->rules, "rules");
-	double published = labcheck_number(relay->workers, "generation");
+	double published = check_number(relay->workers, "generation");
 	uint64_t number = count(worker, "worker");
 	uint64_t held = count(worker, "rules");
 
-	if (strcmp(labcheck_text(worker, "state"), "running"))
-		labcheck_fault(faults, "agreement: worker %" PRIu64 " is %s", number,
-			       labcheck_text(worker, "state"));
-	if (labcheck_number(worker, "generation") != published)
-		labcheck_fault(faults,
-			       "agreement: worker %" PRIu64 " is at generation %.0f of %.0f",
-			       number, labcheck_number(worker, "generation"), published);
+	if (strcmp(check_text(worker, "state"), "running"))
+		check_fault(faults, "agreement: worker %" PRIu64 " is %s", number,
+			    check_text(worker, "state"));
+	if (check_number(worker, "generation") != published)
+		check_fault(faults, "agreement: worker %" PRIu64 " is at generation %.0f of %.0f",
+			    number, check_number(worker, "generation"), published);
 	if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(worker, "in_sync")))
-		labcheck_fault(faults,
-			       "agreement: worker %" PRIu64 ": hash %s is not that of its rules",
-			       number, labcheck_text(worker, "hash"));
+		check_fault(faults,
+			    "agreement: worker %" PRIu64 ": hash %s is not that of its rules",
+			    number, check_text(worker, "hash"));
 	if (held != rules_of(rules, number))
-		labcheck_fault(faults,
-			       "agreement: worker %" PRIu64 " holds %" PRIu64
-			       " rules, should hold %u",
-			       number, held, rules_of(rules, number));
+		check_fault(faults,
+			    "agreement: worker %" PRIu64 " holds %" PRIu64 " rules, should hold %u",
+			    number, held, rules_of(rules, number));
 }
 
-void labcheck_agreement(const struct labcheck_relay *relay, struct labcheck_faults *faults)
+void check_agreement(const struct check_relay *relay, struct check_faults *faults)
 {
 	const cJSON *workers = cJSON_GetObjectItemCaseSensitive(relay->workers, "workers");
 	const cJSON *worker;
 
 	if (cJSON_GetArraySize(workers) == 0)
-		labcheck_fault(faults, "agreement: there is no worker");
-	if (labcheck_number(relay->rules, "generation") !=
-	    labcheck_number(relay->workers, "generation"))
-		labcheck_fault(faults, "agreement: rules are at generation %.0f, workers at %.0f",
-			       labcheck_number(relay->rules, "generation"),
-			       labcheck_number(relay->workers, "generation"));
+		check_fault(faults, "agreement: there is no worker");
+	if (check_number(relay->rules, "generation") != check_number(relay->workers, "generation"))
+		check_fault(faults, "agreement: rules are at generation %.0f, workers at %.0f",
+			    check_number(relay->rules, "generation"),
+			    check_number(relay->workers, "generation"));
 	cJSON_ArrayForEach(worker, workers) {
 		check_worker(relay, worker, faults);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A running relay, checked: the supervisor's descriptors against its rules and workers.
+ * fds.c - the supervisor's descriptors against its rules and workers
  *
  * Of N workers each input interface needs N packet sockets and three that only count, each output
  * interface N sockets to send by, each output whose "socket" is "own" one for each worker of its
@@ -8,6 +8,8 @@
  * spread over sockets depends on their history, and which outputs to a host share one is not said,
  * so for those there are bounds; everything else is exact.
  */
+#include "harness/check/fds.h"
+
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <inttypes.h>
@@ -18,8 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "harness/check/check.h"
-
 #define GROUPS_OF_A_SOCKET 20
 #define COUNTING_SOCKETS   3
 #define MAX_SOCKETS        16384
@@ -28,25 +28,25 @@
 /* What the supervisor has open. */
 struct held {
 	uint64_t *sockets; /* inodes; owned */
-	unsigned int n_sockets;
-	unsigned int pidfds;
-	unsigned int arenas;
-	unsigned int pages;
-	unsigned int unknown; /* sockets that are in none of the kernel's tables: not bound */
-	unsigned int packet;
-	unsigned int bound; /* UDP */
+	unsigned n_sockets;
+	unsigned pidfds;
+	unsigned arenas;
+	unsigned pages;
+	unsigned unknown; /* sockets that are in none of the kernel's tables: not bound */
+	unsigned packet;
+	unsigned bound; /* UDP */
 };
 
 /* What its rules need. */
 struct needed {
 	char inputs[MAX_NAMES][IF_NAMESIZE];
-	unsigned int n_inputs;
+	unsigned n_inputs;
 	char outputs[MAX_NAMES][IF_NAMESIZE];
-	unsigned int n_outputs;
-	unsigned int memberships;
-	unsigned int unicast;
-	unsigned int own; /* sockets of single outputs */
-	unsigned int own_or_shared;
+	unsigned n_outputs;
+	unsigned memberships;
+	unsigned unicast;
+	unsigned own; /* sockets of single outputs */
+	unsigned own_or_shared;
 };
 
 static void note_fd(const char *target, struct held *held)
@@ -93,11 +93,11 @@ static int read_fds(pid_t pid, struct held *held)
 }
 
 /* Which of the sockets stand in one of the kernel's tables; @column counts from 0. */
-static unsigned int count_in(pid_t pid, const char *table, unsigned int column, struct held *held)
+static unsigned count_in(pid_t pid, const char *table, unsigned column, struct held *held)
 {
 	char path[64];
 	char line[1024];
-	unsigned int n = 0;
+	unsigned n = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/net/%s", pid, table);
@@ -107,10 +107,10 @@ static unsigned int count_in(pid_t pid, const char *table, unsigned int column, 
 		const char *word = strtok_r(line, " \t\n", &save);
 		uint64_t inode;
 
-		for (unsigned int i = 0; i < column && word; i++)
+		for (unsigned i = 0; i < column && word; i++)
 			word = strtok_r(NULL, " \t\n", &save);
 		inode = word ? strtoull(word, NULL, 10) : 0;
-		for (unsigned int i = 0; inode && i < held->n_sockets; i++)
+		for (unsigned i = 0; inode && i < held->n_sockets; i++)
 			if (held->sockets[i] == inode) {
 				held->sockets[i] = 0; /* known now */
 				n++;
@@ -127,13 +127,13 @@ static void classify(pid_t pid, struct held *held)
 	held->bound = count_in(pid, "udp", 9, held);
 	count_in(pid, "unix", 6, held);
 	count_in(pid, "netlink", 9, held);
-	for (unsigned int i = 0; i < held->n_sockets; i++)
+	for (unsigned i = 0; i < held->n_sockets; i++)
 		held->unknown += held->sockets[i] != 0;
 }
 
-static void add_name(char (*names)[IF_NAMESIZE], unsigned int *n, const char *name)
+static void add_name(char (*names)[IF_NAMESIZE], unsigned *n, const char *name)
 {
-	for (unsigned int i = 0; i < *n; i++)
+	for (unsigned i = 0; i < *n; i++)
 		if (!strcmp(names[i], name))
 			return;
 	if (*n < MAX_NAMES)
@@ -142,10 +142,10 @@ static void add_name(char (*names)[IF_NAMESIZE], unsigned int *n, const char *na
 
 static bool same_input(const cJSON *a, const cJSON *b, bool with_port)
 {
-	return !strcmp(labcheck_text(a, "interface"), labcheck_text(b, "interface")) &&
-	       !strcmp(labcheck_text(a, "group"), labcheck_text(b, "group")) &&
-	       !strcmp(labcheck_text(a, "source"), labcheck_text(b, "source")) &&
-	       (!with_port || labcheck_number(a, "port") == labcheck_number(b, "port"));
+	return !strcmp(check_text(a, "interface"), check_text(b, "interface")) &&
+	       !strcmp(check_text(a, "group"), check_text(b, "group")) &&
+	       !strcmp(check_text(a, "source"), check_text(b, "source")) &&
+	       (!with_port || check_number(a, "port") == check_number(b, "port"));
 }
 
 /* Several rules may share a membership. */
@@ -156,7 +156,7 @@ static bool is_first(const cJSON *rules, const cJSON *rule, bool with_port)
 	cJSON_ArrayForEach(other, rules) {
 		if (other == rule)
 			return true;
-		if (!strcmp(labcheck_text(other, "state"), "active") &&
+		if (!strcmp(check_text(other, "state"), "active") &&
 		    same_input(cJSON_GetObjectItemCaseSensitive(other, "input"),
 			       cJSON_GetObjectItemCaseSensitive(rule, "input"), with_port))
 			return false;
@@ -168,11 +168,11 @@ static bool is_first(const cJSON *rules, const cJSON *rule, bool with_port)
 static void note_senders(const cJSON *rule, bool active, struct needed *needed)
 {
 	const cJSON *output;
-	unsigned int workers =
-		(unsigned int)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(rule, "workers"));
+	unsigned workers =
+		(unsigned)cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(rule, "workers"));
 
 	cJSON_ArrayForEach(output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
-		const char *socket = labcheck_text(output, "socket");
+		const char *socket = check_text(output, "socket");
 
 		if (active && !strcmp(socket, "own"))
 			needed->own += workers;
@@ -186,20 +186,20 @@ static void note_need(const cJSON *rules, const cJSON *rule, struct needed *need
 	const cJSON *input = cJSON_GetObjectItemCaseSensitive(rule, "input");
 	struct in_addr group;
 	const cJSON *output;
-	bool multicast, active = !strcmp(labcheck_text(rule, "state"), "active");
+	bool multicast, active = !strcmp(check_text(rule, "state"), "active");
 
 	note_senders(rule, active, needed);
 	if (!active)
 		return;
-	multicast = inet_pton(AF_INET, labcheck_text(input, "group"), &group) == 1 &&
+	multicast = inet_pton(AF_INET, check_text(input, "group"), &group) == 1 &&
 		    IN_MULTICAST(ntohl(group.s_addr));
 	if (is_first(rules, rule, !multicast)) {
 		needed->memberships += multicast;
 		needed->unicast += !multicast;
 	}
-	add_name(needed->inputs, &needed->n_inputs, labcheck_text(input, "interface"));
+	add_name(needed->inputs, &needed->n_inputs, check_text(input, "interface"));
 	cJSON_ArrayForEach(output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
-		add_name(needed->outputs, &needed->n_outputs, labcheck_text(output, "interface"));
+		add_name(needed->outputs, &needed->n_outputs, check_text(output, "interface"));
 	}
 }
 
@@ -239,7 +239,7 @@ static size_t read_arguments(pid_t pid, char *args, size_t size)
 	return length;
 }
 
-static void find_needed(const struct labcheck_relay *relay, struct needed *needed)
+static void find_needed(const struct check_relay *relay, struct needed *needed)
 {
 	const cJSON *rules = cJSON_GetObjectItemCaseSensitive(relay->rules, "rules");
 	const cJSON *rule;
@@ -256,28 +256,28 @@ static void find_needed(const struct labcheck_relay *relay, struct needed *neede
 	 */
 	cJSON_ArrayForEach(interface,
 			   cJSON_GetObjectItemCaseSensitive(relay->stats, "interfaces")) {
-		const char *name = labcheck_text(interface, "name");
+		const char *name = check_text(interface, "name");
 
 		if (is_argument(args, length, name))
 			add_name(needed->inputs, &needed->n_inputs, name);
 	}
 }
 
-static void expect(const char *what, unsigned int is, unsigned int low, unsigned int high,
-		   struct labcheck_faults *faults)
+static void expect(const char *what, unsigned is, unsigned low, unsigned high,
+		   struct check_faults *faults)
 {
 	if (is < low || is > high)
-		labcheck_fault(faults,
-			       low == high ? "descriptors: %u %s, should be %u"
-					   : "descriptors: %u %s, should be %u to %u",
-			       is, what, low, high);
+		check_fault(faults,
+			    low == high ? "descriptors: %u %s, should be %u"
+					: "descriptors: %u %s, should be %u to %u",
+			    is, what, low, high);
 }
 
-static void compare(const struct held *held, const struct needed *needed, unsigned int workers,
-		    struct labcheck_faults *faults)
+static void compare(const struct held *held, const struct needed *needed, unsigned workers,
+		    struct check_faults *faults)
 {
-	unsigned int senders = needed->n_outputs * workers;
-	unsigned int least = (needed->memberships + GROUPS_OF_A_SOCKET - 1) / GROUPS_OF_A_SOCKET;
+	unsigned senders = needed->n_outputs * workers;
+	unsigned least = (needed->memberships + GROUPS_OF_A_SOCKET - 1) / GROUPS_OF_A_SOCKET;
 
 	expect("packet sockets", held->packet, needed->n_inputs * (workers + COUNTING_SOCKETS),
 	       needed->n_inputs * (workers + COUNTING_SOCKETS), faults);
@@ -292,21 +292,20 @@ static void compare(const struct held *held, const struct needed *needed, unsign
 	expect("pidfds", held->pidfds, workers + 1, workers + 1, faults);
 }
 
-void labcheck_descriptors(const struct labcheck_relay *relay, struct labcheck_faults *faults)
+void check_descriptors(const struct check_relay *relay, struct check_faults *faults)
 {
 	struct needed *needed = calloc(1, sizeof(*needed));
 	struct held held = {.sockets = calloc(MAX_SOCKETS, sizeof(*held.sockets))};
 
 	if (!needed || !held.sockets) {
-		labcheck_fault(faults, "descriptors: no memory");
+		check_fault(faults, "descriptors: no memory");
 	} else if (read_fds(relay->pid, &held)) {
-		labcheck_fault(faults, "descriptors: those of process %d cannot be read",
-			       relay->pid);
+		check_fault(faults, "descriptors: those of process %d cannot be read", relay->pid);
 	} else {
 		classify(relay->pid, &held);
 		find_needed(relay, needed);
 		compare(&held, needed,
-			(unsigned int)cJSON_GetArraySize(
+			(unsigned)cJSON_GetArraySize(
 				cJSON_GetObjectItemCaseSensitive(relay->workers, "workers")),
 			faults);
 	}

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * A running relay, checked: the kernel's memberships against the rules.
+ * igmp.c - the kernel's memberships against the rules
  *
  * /proc/net/igmp lists the groups of each interface, /proc/net/mcfilter their sources.  The latter
  * has a trap: of an interface whose newest group has no sources it lists nothing at all.  So a
  * source-specific membership of our own is the newest while the file is read.
  */
+#include "harness/check/igmp.h"
+
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -15,8 +17,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "harness/check/check.h"
 
 #define ALL_HOSTS    "224.0.0.1"
 #define PROBE_GROUP  "232.255.255.254"
@@ -83,17 +83,17 @@ static bool is_multicast(const char *address)
 	return inet_pton(AF_INET, address, &in) == 1 && IN_MULTICAST(ntohl(in.s_addr));
 }
 
-static void note_rules(const struct labcheck_relay *relay, struct memberships *all)
+static void note_rules(const struct check_relay *relay, struct memberships *all)
 {
 	const cJSON *rule;
 
 	cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(relay->rules, "rules")) {
 		const cJSON *input = cJSON_GetObjectItemCaseSensitive(rule, "input");
 
-		if (!strcmp(labcheck_text(rule, "state"), "active") &&
-		    is_multicast(labcheck_text(input, "group")))
-			note(all, labcheck_text(input, "interface"), labcheck_text(input, "group"),
-			     labcheck_text(input, "source"), true);
+		if (!strcmp(check_text(rule, "state"), "active") &&
+		    is_multicast(check_text(input, "group")))
+			note(all, check_text(input, "interface"), check_text(input, "group"),
+			     check_text(input, "source"), true);
 	}
 }
 
@@ -185,8 +185,7 @@ static bool has_sources(const struct memberships *all, const struct membership *
 	return false;
 }
 
-void labcheck_memberships(const struct labcheck_relay *relay, bool alone,
-			  struct labcheck_faults *faults)
+void check_memberships(const struct check_relay *relay, bool alone, struct check_faults *faults)
 {
 	struct memberships all = {0};
 	int probe;
@@ -204,13 +203,13 @@ void labcheck_memberships(const struct labcheck_relay *relay, bool alone,
 		if (!strcmp(one->group, PROBE_GROUP) && !strcmp(one->source, PROBE_SOURCE))
 			continue;
 		if (one->wanted && !one->joined)
-			labcheck_fault(faults, "memberships: %s%s%s is not joined on %s",
-				       one->group, from, one->source, one->interface);
+			check_fault(faults, "memberships: %s%s%s is not joined on %s", one->group,
+				    from, one->source, one->interface);
 		else if (!one->wanted && alone && (*one->source || !has_sources(&all, one)))
-			labcheck_fault(faults,
-				       "memberships: %s%s%s is joined on %s, but no active rule "
-				       "wants it",
-				       one->group, from, one->source, one->interface);
+			check_fault(faults,
+				    "memberships: %s%s%s is joined on %s, but no active rule "
+				    "wants it",
+				    one->group, from, one->source, one->interface);
 	}
 	free(all.list);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* A client of a control socket that does not behave. */
+/* client.c - a client of a control socket that misbehaves */
+#include "harness/fault/client.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -7,8 +9,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "harness/fault/fault.h"
 
 static const char greeting[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"VersionCheck\","
 			       "\"params\":{\"version\":\"1\"}}\n";

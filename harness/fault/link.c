@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Faults of interfaces, over rtnetlink. */
+/* link.c - faults of interfaces, over rtnetlink */
+#include "harness/fault/link.h"
+
 #include <errno.h>
 #include <net/if.h>
 
-#include "harness/fault/fault.h"
 #include "harness/link/rtnl.h"
+#include "harness/topology/state.h"
 
 #define CARRIER_MS 5000
 
@@ -14,7 +16,7 @@ static int open_for(struct rtnl *rtnl, const char *interface)
 	int index = (int)if_nametoindex(interface);
 	int ret = index ? rtnl_open(rtnl) : -ENODEV;
 
-	return ret ? ret : index;
+	return ret < 0 ? ret : index;
 }
 
 int fault_link_down(const char *interface)
@@ -39,7 +41,7 @@ int fault_link_up(const char *interface)
 	if (index < 0)
 		return index;
 	ret = rtnl_set_up(&rtnl, index);
-	if (!ret)
+	if (ret == 0)
 		ret = rtnl_wait_running(&rtnl, index, deadline_in_ms(CARRIER_MS));
 	rtnl_close(&rtnl);
 	return ret;
@@ -70,7 +72,7 @@ int fault_link_rename(const char *interface, const char *name)
 	/* Before Linux 6.2 an interface had to be down for that. */
 	if (ret == -EBUSY) {
 		ret = rtnl_set_down(&rtnl, index);
-		if (!ret)
+		if (ret == 0)
 			ret = rtnl_rename(&rtnl, index, name);
 		rtnl_set_up(&rtnl, index);
 	}
@@ -87,7 +89,7 @@ int fault_link_readdress(const char *interface, const struct topo_address *addre
 	if (index < 0)
 		return index;
 	ret = rtnl_flush_addresses(&rtnl, index);
-	if (!ret)
+	if (ret == 0)
 		ret = rtnl_add_address(&rtnl, index, address);
 	rtnl_close(&rtnl);
 	return ret;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults of memory, through /proc/PID/mem.
+ * memory.c - faults of memory, through /proc/PID/mem
  *
  * The process goes on meanwhile, as it would if a cosmic ray had struck; a pattern that it moves
  * while it is looked for may be missed.
  */
+#include "harness/fault/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "harness/fault/fault.h"
 
 #define CHUNK_BYTES (1 << 20)
 #define PATTERN_MAX 4096
@@ -85,7 +86,7 @@ static int search_map(struct search *search, uint64_t from, uint64_t to)
 		while ((at = memmem(at, (size_t)(end - at), search->pattern, search->length))) {
 			int ret = hit(search, from + (uint64_t)(at - search->chunk));
 
-			if (ret)
+			if (ret < 0)
 				return ret;
 			at += search->length;
 		}
@@ -115,7 +116,7 @@ static int search_maps(struct search *search, FILE *file, enum fault_maps maps)
 		    (maps == FAULT_MAPS_SHARED && !shared))
 			continue;
 		ret = search_map(search, from, to);
-		if (ret)
+		if (ret < 0)
 			return ret;
 	}
 	return 0;
@@ -151,5 +152,5 @@ ssize_t fault_replace(pid_t pid, enum fault_maps maps, const void *pattern, cons
 		close(maps_fd);
 	free(search.chunk);
 	close(search.mem_fd);
-	return ret ? ret : search.found;
+	return ret < 0 ? ret : search.found;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Faults of processes: finding them, signals, limits, a CPU that somebody else uses. */
+/* process.c - faults of processes: find them, signals, limits, a busy CPU */
+#include "harness/fault/process.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -11,20 +13,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "harness/fault/fault.h"
-#include "harness/lab/lab.h"
 #include "harness/lab/members.h"
 
 #define NAME_BYTES 256
 
 /* A relay's children name their role in argv[0]; the supervisor has its path there. */
-static bool has_role(pid_t pid, const char *role, unsigned int number)
+static bool has_role(pid_t pid, const char *role, unsigned number)
 {
 	char wanted[64];
 	char name[NAME_BYTES];
 	const char *slash;
 
-	labproc_name(pid, name, sizeof(name));
+	lab_member_name(pid, name, sizeof(name));
 	slash = strrchr(name, '/');
 	if (!strcmp(role, "supervisor"))
 		return !strcmp(slash ? slash + 1 : name, "mcrd");
@@ -35,10 +35,10 @@ static bool has_role(pid_t pid, const char *role, unsigned int number)
 	return !strcmp(name, wanted);
 }
 
-pid_t fault_find(const struct lab *lab, unsigned int node, const char *role, unsigned int number)
+pid_t fault_find(const struct lab *lab, unsigned node, const char *role, unsigned number)
 {
-	struct labproc *list;
-	ssize_t n = labproc_list(lab, &list);
+	struct lab_member *list;
+	ssize_t n = lab_members_list(lab, &list);
 	pid_t found = -ESRCH;
 
 	if (n < 0)
@@ -50,16 +50,16 @@ pid_t fault_find(const struct lab *lab, unsigned int node, const char *role, uns
 	return found;
 }
 
-bool fault_belongs(const struct lab *lab, unsigned int node, pid_t pid)
+bool fault_belongs(const struct lab *lab, unsigned node, pid_t pid)
 {
-	struct labproc *list;
-	ssize_t n = labproc_list(lab, &list);
+	struct lab_member *list;
+	ssize_t n = lab_members_list(lab, &list);
 	ssize_t at;
 	bool belongs;
 
 	if (n < 0)
 		return false;
-	at = labproc_find(list, (size_t)n, pid);
+	at = lab_members_find(list, (size_t)n, pid);
 	belongs = at >= 0 && list[at].node == (int)node;
 	free(list);
 	return belongs;
@@ -101,7 +101,7 @@ int fault_cpu_of(pid_t pid)
 	return -ENOTUNIQ;
 }
 
-int fault_hog(unsigned int cpu, int stop_fd, void (*ready)(void))
+int fault_hog(unsigned cpu, int stop_fd, void (*ready)(void))
 {
 	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
 	cpu_set_t set;
@@ -112,7 +112,7 @@ int fault_hog(unsigned int cpu, int stop_fd, void (*ready)(void))
 		return -errno;
 	ready();
 	while (poll(&stop, 1, 0) == 0)
-		for (volatile unsigned int i = 0; i < 1000000; i++)
+		for (volatile unsigned i = 0; i < 1000000; i++)
 			;
 	return 0;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* A lab that other processes can find by name: the client's side. */
+/* ask.c - a lab that other processes can find by name: the client's side */
+#include "harness/lab/ask.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,18 +13,20 @@
 #include "harness/base/fdpass.h"
 #include "harness/base/jsonread.h"
 #include "harness/base/wait.h"
+#include "harness/lab/enter.h"
 #include "harness/lab/hold.h"
-#include "harness/lab/name.h"
+#include "harness/topology/topology.h"
+#include "harness/topology/wires.h"
 
 #define ANSWER_MS 5000
 
 static int connect_to(const char *name)
 {
-	struct labname_address address;
-	int ret = labname_address(&address, name);
+	struct lab_name_address address;
+	int ret = lab_name_address(&address, name);
 	int fd;
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -32,7 +36,7 @@ static int connect_to(const char *name)
 		close(fd);
 		return ret;
 	}
-	if (!labname_peer_is_friend(fd)) {
+	if (!lab_name_peer_is_friend(fd)) {
 		close(fd);
 		return -EPERM;
 	}
@@ -40,24 +44,24 @@ static int connect_to(const char *name)
 }
 
 /* One request and its answer on a connection. */
-static int exchange(int fd, const char *request, char answer[static LABHOLD_ANSWER_SIZE], int *fds,
+static int exchange(int fd, const char *request, char answer[static LAB_NAME_ANSWER_SIZE], int *fds,
 		    size_t *n_fds)
 {
-	size_t length = LABHOLD_ANSWER_SIZE - 1;
+	size_t length = LAB_NAME_ANSWER_SIZE - 1;
 	int ret = fdpass_send(fd, request, strlen(request), NULL, 0);
 
-	if (!ret)
+	if (ret == 0)
 		ret = wait_readable(fd, deadline_in_ms(ANSWER_MS));
-	if (!ret)
+	if (ret == 0)
 		ret = fdpass_recv(fd, answer, &length, fds, n_fds);
-	if (ret)
+	if (ret < 0)
 		*n_fds = 0;
 	answer[ret ? 0 : length] = '\0';
 	return !ret && length == 0 ? -ECONNRESET : ret;
 }
 
-int labhold_ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
-		int *fds, size_t *n_fds)
+int lab_ask(const char *name, const char *request, char answer[static LAB_NAME_ANSWER_SIZE],
+	    int *fds, size_t *n_fds)
 {
 	int fd = connect_to(name);
 	int ret;
@@ -84,9 +88,9 @@ static int enter_with(const char *answer, const int *fds, size_t n_fds)
 	return ret;
 }
 
-int labhold_enter(const char *name, const char *node)
+int lab_ask_enter(const char *name, const char *node)
 {
-	char answer[LABHOLD_ANSWER_SIZE];
+	char answer[LAB_NAME_ANSWER_SIZE];
 	char request[128];
 	int fds[2];
 	size_t n_fds = 2;
@@ -97,10 +101,10 @@ int labhold_enter(const char *name, const char *node)
 		return fd;
 	snprintf(request, sizeof(request), "node %s", node);
 	ret = exchange(fd, request, answer, fds, &n_fds);
-	if (!ret)
+	if (ret == 0)
 		ret = enter_with(answer, fds, n_fds);
 	n_fds = 0;
-	if (!ret)
+	if (ret == 0)
 		ret = exchange(fd, "entered", answer, NULL, &n_fds);
 	close(fd);
 	return ret;
@@ -124,18 +128,10 @@ static int parse_from(struct topology *topo, int fd)
 	return ret;
 }
 
-void labhold_add_wires(struct topology *topo)
-{
-	for (unsigned int i = 0; i < topo->n_links; i++)
-		topo->links[i].wire = topo->links[i].kind == TOPO_VETH;
-}
-
 static int take_all(struct lab *lab, const struct topology *topo, const int *fds, size_t n_fds)
 {
-	bool with_wires = false;
+	const bool with_wires = topology_has_wires(topo);
 
-	for (unsigned int i = 0; i < topo->n_links; i++)
-		with_wires |= topo->links[i].wire;
 	*lab = (struct lab){.topo = topo, .userns_fd = -1, .wires_fd = -1};
 	if (n_fds < topo->n_nodes + with_wires || n_fds > topo->n_nodes + with_wires + 1u)
 		return -EPROTO;
@@ -148,21 +144,21 @@ static int take_all(struct lab *lab, const struct topology *topo, const int *fds
 	return 0;
 }
 
-int labhold_attach(const char *name, struct lab *lab, struct topology *topo)
+int lab_ask_attach(const char *name, struct lab *lab, struct topology *topo)
 {
-	char answer[LABHOLD_ANSWER_SIZE];
+	char answer[LAB_NAME_ANSWER_SIZE];
 	int fds[FDPASS_MAX];
 	size_t n_fds = FDPASS_MAX;
-	int ret = labhold_ask(name, "all", answer, fds, &n_fds);
+	int ret = lab_ask(name, "all", answer, fds, &n_fds);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (n_fds == 0)
 		return -EPERM;
 	ret = parse_from(topo, fds[0]);
-	if (!ret && !strcmp(answer, "all 1"))
-		labhold_add_wires(topo);
-	if (!ret)
+	if (ret == 0 && !strcmp(answer, "all 1"))
+		topology_add_wires(topo);
+	if (ret == 0)
 		ret = take_all(lab, topo, fds + 1, n_fds - 1);
 	close(fds[0]);
 	for (size_t i = 1; ret && i < n_fds; i++)
@@ -170,7 +166,7 @@ int labhold_attach(const char *name, struct lab *lab, struct topology *topo)
 	return ret;
 }
 
-int labhold_wait_gone(const char *name, struct deadline deadline)
+int lab_ask_wait_ended(const char *name, struct deadline deadline)
 {
 	int fd = connect_to(name);
 	int ret;
@@ -186,7 +182,7 @@ int labhold_wait_gone(const char *name, struct deadline deadline)
 	return ret;
 }
 
-int labhold_list(void (*found)(const char *name))
+int lab_ask_list(void (*found)(const char *name))
 {
 	FILE *file = fopen("/proc/net/unix", "re");
 	char line[512];
@@ -195,11 +191,11 @@ int labhold_list(void (*found)(const char *name))
 		return -errno;
 	while (fgets(line, sizeof(line), file)) {
 		/* Connections of clients carry the name, too: flags 00010000 is who listens. */
-		const char *name = strstr(line, " @" LABNAME_PREFIX);
+		const char *name = strstr(line, " @" LAB_NAME_PREFIX);
 
 		line[strcspn(line, "\n")] = '\0';
 		if (name && strstr(line, " 00010000 "))
-			found(name + sizeof(" @" LABNAME_PREFIX) - 1);
+			found(name + sizeof(" @" LAB_NAME_PREFIX) - 1);
 	}
 	fclose(file);
 	return 0;

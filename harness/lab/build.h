@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* The child that builds a lab. */
+/* build.h - the child that builds a lab */
 #ifndef HARNESS_LAB_BUILD_H
 #define HARNESS_LAB_BUILD_H
 
-#include "harness/lab/lab.h"
+#include "harness/lab/state.h"
 
 /*
- * What the builder answers, together with its descriptors: [user namespace,] network namespaces
- * of the nodes [, that of the wires] [, ends of tun links].
+ * The builder's answer.  Its descriptors: [user namespace,] network namespaces of the nodes
+ * [, that of the wires] [, ends of tun links].
  */
-struct labbuild_result {
+struct lab_build_result {
 	int ret;
 	struct lab_error error;
 	bool with_userns;
 	bool with_wires;
-	unsigned int n_tun_fds;
+	unsigned n_tun_fds;
 };
 
 /**
- * labbuild_child() - build and send the result; runs in a child of its own.
+ * lab_build_child() - build a lab and send the result, in a child of its own
+ * @topo:   borrowed
  * @socket: SOCK_SEQPACKET, to lab_up()
  *
- * Return: exit status.
+ * Return: exit status of the child.
  */
-int labbuild_child(const struct topology *topo, int socket);
+int lab_build_child(const struct topology *topo, int socket);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A lab in the making. */
+/* builder.c - errors and netlink sockets of a lab that is being built */
 #include "harness/lab/builder.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-int labbuilder_fail(struct labbuilder *b, int ret, const char *format, ...)
+int lab_builder_fail(struct lab_builder *b, int ret, const char *format, ...)
 {
 	char *text = b->error->text;
 	size_t size = sizeof(b->error->text);
@@ -23,11 +23,11 @@ int labbuilder_fail(struct labbuilder *b, int ret, const char *format, ...)
 	return ret;
 }
 
-int labbuilder_open(struct labbuilder *b, unsigned int i)
+int lab_builder_open(struct lab_builder *b, unsigned i)
 {
 	int ret;
 
 	b->ethtool_fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ret = b->ethtool_fds[i] < 0 ? -errno : rtnl_open(&b->rtnl[i]);
-	return ret ? labbuilder_fail(b, ret, "netlink") : 0;
+	return ret < 0 ? lab_builder_fail(b, ret, "netlink") : 0;
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A lab in the making: its namespaces and sockets, shared by whoever builds or mends a part. */
+/* builder.h - a lab that is being built: its namespaces and sockets */
 #ifndef HARNESS_LAB_BUILDER_H
 #define HARNESS_LAB_BUILDER_H
 
-#include "harness/lab/lab.h"
+#include "harness/lab/state.h"
 #include "harness/link/rtnl.h"
 
 /*
- * A lab in the making.  Netlink sockets belong to the namespace they were opened in, so all
- * interfaces are made without moving again.  Wires are one more node behind the last.
+ * Netlink sockets belong to the namespace in which they were opened, so all interfaces are made
+ * without moving again.  The namespace of the wires is one more node behind the last.
  */
-struct labbuilder {
+struct lab_builder {
 	const struct topology *topo;
 	struct lab_error *error;
 	int userns_fd;
@@ -20,15 +20,28 @@ struct labbuilder {
 	bool with_wires;
 	struct mnl_socket *wires_nft; /* where nftables of the wires are set */
 	int tun_fds[2 * TOPO_MAX_TUNS];
-	unsigned int n_tun_fds;
+	unsigned n_tun_fds;
 	int first_link_index; /* interface indexes of links start here */
 };
 
-/** labbuilder_fail() - note what went wrong.  Return: @ret. */
-int labbuilder_fail(struct labbuilder *b, int ret, const char *format, ...)
+/**
+ * lab_builder_fail() - fill the error with the failed step and its errno
+ * @b:      its error is filled
+ * @ret:    negative errno
+ * @format: the step, as printf()
+ *
+ * Return: @ret.
+ */
+int lab_builder_fail(struct lab_builder *b, int ret, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/** labbuilder_open() - open netlink and ethtool for node @i, in which the caller is. */
-int labbuilder_open(struct labbuilder *b, unsigned int i);
+/**
+ * lab_builder_open() - open netlink and ethtool for a node
+ * @b: the caller is in that node
+ * @i: index of the node
+ *
+ * Return: 0; negative errno with the error filled.
+ */
+int lab_builder_open(struct lab_builder *b, unsigned i);
 
 #endif

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* A lab: calling a function in one of its nodes. */
+/* call.c - call a function in a node of a lab */
+#include "harness/lab/call.h"
+
 #include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/lab/lab.h"
+#include "harness/lab/enter.h"
+#include "harness/lab/state.h"
 
 int lab_call(const struct lab *lab, int netns_fd, int (*call)(void *arg), void *arg)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* A lab: going into one of its nodes. */
+/* enter.c - enter a node of a lab */
+#include "harness/lab/enter.h"
+
 #include <errno.h>
 #include <sched.h>
-
-#include "harness/lab/lab.h"
 
 int lab_enter(int userns_fd, int netns_fd)
 {

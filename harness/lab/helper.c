@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The helper processes of a lab. */
+/* helper.c - start a helper process, and stop it */
 #include "harness/lab/helper.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/lab/lab.h"
+#include "harness/lab/state.h"
 
 static int ascending(const void *a, const void *b)
 {
@@ -23,15 +23,15 @@ static int ascending(const void *a, const void *b)
 /* A descriptor too many would keep somebody's pipe open, for as long as the lab is up. */
 static void close_all_but(int *keep, size_t n)
 {
-	unsigned int next = 0;
+	unsigned next = 0;
 
 	qsort(keep, n, sizeof(*keep), ascending);
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < 0)
 			continue;
-		if (next < (unsigned int)keep[i])
-			close_range(next, (unsigned int)keep[i] - 1, 0);
-		next = (unsigned int)keep[i] + 1;
+		if (next < (unsigned)keep[i])
+			close_range(next, (unsigned)keep[i] - 1, 0);
+		next = (unsigned)keep[i] + 1;
 	}
 	close_range(next, ~0u, 0);
 }
@@ -41,9 +41,9 @@ static void keep_only(const struct lab *lab, int owner_pidfd)
 	int keep[TOPO_MAX_NODES + 2 * TOPO_MAX_TUNS + 1];
 	size_t n = 0;
 
-	for (unsigned int i = 0; i < lab->n_netns; i++)
+	for (unsigned i = 0; i < lab->n_netns; i++)
 		keep[n++] = lab->netns_fds[i];
-	for (unsigned int i = 0; i < lab->n_tun_fds; i++)
+	for (unsigned i = 0; i < lab->n_tun_fds; i++)
 		keep[n++] = lab->tun_fds[i];
 	keep[n++] = owner_pidfd;
 	close_all_but(keep, n);
@@ -67,7 +67,7 @@ static void take_name(const char *name)
 	if (file)
 		fclose(file);
 	/* Behind the name in brackets stands field 3. */
-	for (unsigned int field = 3; word && field <= 49; field++) {
+	for (unsigned field = 3; word && field <= 49; field++) {
 		word = strchr(word + 1, ' ');
 		if (word && field == 48)
 			start = strtoul(word, NULL, 10);
@@ -91,8 +91,8 @@ static void ignore_terminal(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int labhelper_start(struct lab_helper *helper, const struct lab *lab, const char *name,
-		    void (*serve)(const struct lab *lab, int owner_pidfd))
+int lab_helper_start(struct lab_helper *helper, const struct lab *lab, const char *name,
+		     void (*serve)(const struct lab *lab, int owner_pidfd))
 {
 	int owner_pidfd = pidfd_open(getpid(), 0);
 	int ret = 0;
@@ -112,19 +112,19 @@ int labhelper_start(struct lab_helper *helper, const struct lab *lab, const char
 	if (helper->pid < 0)
 		ret = -errno;
 	close(owner_pidfd);
-	if (ret) {
+	if (ret < 0) {
 		helper->pid = 0;
 		return ret;
 	}
 	helper->pidfd = pidfd_open(helper->pid, 0);
 	if (helper->pidfd < 0) {
 		ret = -errno;
-		labhelper_stop(helper);
+		lab_helper_stop(helper);
 	}
 	return ret;
 }
 
-void labhelper_stop(struct lab_helper *helper)
+void lab_helper_stop(struct lab_helper *helper)
 {
 	if (helper->pid <= 0)
 		return;

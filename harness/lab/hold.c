@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A lab that other processes can find by name: the holder's side. */
+/* hold.c - a lab that other processes can find by name: the holder's side */
 #include "harness/lab/hold.h"
 
 #include <errno.h>
@@ -12,21 +12,23 @@
 #include <unistd.h>
 
 #include "harness/base/fdpass.h"
+#include "harness/base/wait.h"
 #include "harness/lab/name.h"
 #include "harness/lab/tun.h"
 #include "harness/lab/watch.h"
+#include "harness/topology/find.h"
 
 #define REQUEST_SIZE 256
 #define BACKLOG      64
 #define CLIENT_MS    1000
 
-int labhold_listen(const char *name)
+int lab_hold_listen(const char *name)
 {
-	struct labname_address address;
-	int ret = labname_address(&address, name);
+	struct lab_name_address address;
+	int ret = lab_name_address(&address, name);
 	int fd;
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -75,7 +77,7 @@ static void answer_node(const struct lab *lab, int client, const char *name)
 	wait_entered(client);
 }
 
-static void answer_all(const struct labhold *hold, int client)
+static void answer_all(const struct lab_hold *hold, int client)
 {
 	const struct lab *lab = hold->lab;
 	int fds[TOPO_MAX_NODES + 3];
@@ -84,7 +86,7 @@ static void answer_all(const struct labhold *hold, int client)
 	fds[n_fds++] = hold->topology_fd;
 	if (lab->userns_fd >= 0)
 		fds[n_fds++] = lab->userns_fd;
-	for (unsigned int i = 0; i < lab->n_netns; i++)
+	for (unsigned i = 0; i < lab->n_netns; i++)
 		fds[n_fds++] = lab->netns_fds[i];
 	if (lab->wires_fd >= 0)
 		fds[n_fds++] = lab->wires_fd;
@@ -93,24 +95,24 @@ static void answer_all(const struct labhold *hold, int client)
 
 static void answer_info(const struct lab *lab, int client)
 {
-	char text[LABHOLD_ANSWER_SIZE];
+	char text[LAB_NAME_ANSWER_SIZE];
 	int used = snprintf(text, sizeof(text), "%d %s", getpid(), lab->topo->name);
 
-	for (unsigned int i = 0; i < lab->topo->n_nodes; i++)
+	for (unsigned i = 0; i < lab->topo->n_nodes; i++)
 		used += snprintf(text + used, sizeof(text) - (size_t)used, " %s",
 				 lab->topo->nodes[i].name);
 	answer(client, text, NULL, 0);
 }
 
 /* Return: whether the lab is to go down. */
-static bool serve_client(const struct labhold *hold, int client)
+static bool serve_client(const struct lab_hold *hold, int client)
 {
 	const struct lab *lab = hold->lab;
 	char request[REQUEST_SIZE];
 	size_t length = sizeof(request) - 1;
 	size_t n_fds = 0;
 
-	if (!labname_peer_is_friend(client)) {
+	if (!lab_name_peer_is_friend(client)) {
 		answer(client, "error the lab belongs to another user", NULL, 0);
 		return false;
 	}
@@ -131,7 +133,7 @@ static bool serve_client(const struct labhold *hold, int client)
 	return false;
 }
 
-static bool accept_client(const struct labhold *hold)
+static bool accept_client(const struct lab_hold *hold)
 {
 	int client = accept4(hold->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	bool down;
@@ -168,14 +170,14 @@ static bool stdin_closed(void)
 static int restart_helper(struct lab *lab, const struct lab_helper *helper)
 {
 	if (helper == &lab->watcher) {
-		labwatch_stop(lab);
-		return labwatch_start(lab);
+		lab_watch_stop(lab);
+		return lab_watch_start(lab);
 	}
-	labtun_stop(lab);
-	return labtun_start(lab);
+	lab_tun_stop(lab);
+	return lab_tun_start(lab);
 }
 
-int labhold_serve(const struct labhold *hold)
+int lab_hold_serve(const struct lab_hold *hold)
 {
 	struct lab *lab = hold->lab;
 	struct pollfd fds[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A lab: owning its namespaces. */
+/* lab.c - bring a lab up and take it down */
 #include "harness/lab/lab.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "harness/lab/tun.h"
 #include "harness/lab/watch.h"
 
-static int take(struct lab *lab, const struct topology *topo, const struct labbuild_result *result,
+static int take(struct lab *lab, const struct topology *topo, const struct lab_build_result *result,
 		const int *fds, size_t n_fds)
 {
 	*lab = (struct lab){.topo = topo, .userns_fd = -1, .wires_fd = -1};
@@ -33,18 +33,18 @@ static int take(struct lab *lab, const struct topology *topo, const struct labbu
 
 static int start_helpers(struct lab *lab)
 {
-	int ret = labwatch_start(lab);
+	int ret = lab_watch_start(lab);
 
-	if (!ret)
-		ret = labtun_start(lab);
-	if (ret)
+	if (ret == 0)
+		ret = lab_tun_start(lab);
+	if (ret < 0)
 		lab_down(lab);
 	return ret;
 }
 
 int lab_up(struct lab *lab, const struct topology *topo, struct lab_error *error)
 {
-	struct labbuild_result result = {0};
+	struct lab_build_result result = {0};
 	size_t length = sizeof(result);
 	int fds[FDPASS_MAX];
 	size_t n_fds = FDPASS_MAX;
@@ -57,31 +57,31 @@ int lab_up(struct lab *lab, const struct topology *topo, struct lab_error *error
 		return -errno;
 	pid = fork();
 	if (pid == 0)
-		_exit(labbuild_child(topo, sockets[1]));
+		_exit(lab_build_child(topo, sockets[1]));
 	ret = pid < 0 ? -errno : 0;
 	close(sockets[1]);
-	if (!ret)
+	if (ret == 0)
 		ret = fdpass_recv(sockets[0], &result, &length, fds, &n_fds);
 	close(sockets[0]);
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 	*error = result.error;
-	if (!ret && length != sizeof(result)) {
+	if (ret == 0 && length != sizeof(result)) {
 		ret = -ECHILD;
 		snprintf(error->text, sizeof(error->text), "the builder died");
 	}
-	if (!ret)
+	if (ret == 0)
 		ret = result.ret;
-	if (!ret)
+	if (ret == 0)
 		ret = take(lab, topo, &result, fds, n_fds);
-	return ret ? ret : start_helpers(lab);
+	return ret < 0 ? ret : start_helpers(lab);
 }
 
 void lab_close(struct lab *lab)
 {
-	for (unsigned int i = 0; i < lab->n_netns; i++)
+	for (unsigned i = 0; i < lab->n_netns; i++)
 		close(lab->netns_fds[i]);
-	for (unsigned int i = 0; i < lab->n_tun_fds; i++)
+	for (unsigned i = 0; i < lab->n_tun_fds; i++)
 		close(lab->tun_fds[i]);
 	if (lab->userns_fd >= 0)
 		close(lab->userns_fd);
@@ -95,8 +95,8 @@ void lab_close(struct lab *lab)
 
 void lab_down(struct lab *lab)
 {
-	labproc_kill_all(lab);
-	labwatch_stop(lab);
-	labtun_stop(lab);
+	lab_members_kill(lab);
+	lab_watch_stop(lab);
+	lab_tun_stop(lab);
 	lab_close(lab);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Links, bridges, addresses and routes of a lab: making them, and making a link once more.
+ * links.c - links, bridges, addresses and routes over rtnetlink
  *
  * A plain link is a veth pair.  A link with a wire is two pairs, whose inner ends (ports) lie in
  * the namespace of the wires, where nftables hand every frame from one port to the other.
@@ -15,6 +15,7 @@
 
 #include "harness/link/ethfeature.h"
 #include "harness/link/impair.h"
+#include "harness/topology/find.h"
 
 #define CARRIER_MS         5000
 #define FIRST_BRIDGE_INDEX 5000
@@ -22,25 +23,25 @@
 #define WIRE_MTU           65535 /* the ends decide how large a frame may be */
 #define FIRST_MENDED_INDEX 100000
 
-static int end_index(const struct labbuilder *b, unsigned int link, unsigned int end)
+static int end_index(const struct lab_builder *b, unsigned link, unsigned end)
 {
 	return b->first_link_index + (int)(2 * link + end);
 }
 
-static int index_of(const struct labbuilder *b, const struct topo_interface *iface)
+static int index_of(const struct lab_builder *b, const struct topo_interface *iface)
 {
-	unsigned int end;
+	unsigned end;
 	int link = topology_link(b->topo, iface->node, iface->name, &end);
 
 	if (link >= 0)
-		return end_index(b, (unsigned int)link, end);
-	for (unsigned int i = 0; i < b->topo->n_bridges; i++)
+		return end_index(b, (unsigned)link, end);
+	for (unsigned i = 0; i < b->topo->n_bridges; i++)
 		if (iface == &b->topo->bridges[i].self)
 			return FIRST_BRIDGE_INDEX + (int)i;
 	return 0;
 }
 
-static int set_offloads(struct labbuilder *b, const struct topo_interface *iface)
+static int set_offloads(struct lab_builder *b, const struct topo_interface *iface)
 {
 	/* Uncut UDP_SEGMENT sends would reach the other end as super-datagrams no wire carries. */
 	const struct ethfeature features[] = {
@@ -51,22 +52,22 @@ static int set_offloads(struct labbuilder *b, const struct topo_interface *iface
 	size_t n_features = iface->gro ? 3 : 1;
 	int ret = ethfeature_set(b->ethtool_fds[iface->node], iface->name, features, n_features);
 
-	return ret ? labbuilder_fail(b, ret, "node %s: offloads of %s",
-				     b->topo->nodes[iface->node].name, iface->name)
-		   : 0;
+	return ret < 0 ? lab_builder_fail(b, ret, "node %s: offloads of %s",
+					  b->topo->nodes[iface->node].name, iface->name)
+		       : 0;
 }
 
 /* The inner end of a link with a wire. */
-static void wire_port(struct topo_interface *port, unsigned int link, unsigned int end)
+static void wire_port(struct topo_interface *port, unsigned link, unsigned end)
 {
 	*port = (struct topo_interface){.mtu_bytes = WIRE_MTU};
 	impair_port_name(port->name, link, end);
 }
 
-static int make_wire_half(struct labbuilder *b, unsigned int link, unsigned int end)
+static int make_wire_half(struct lab_builder *b, unsigned link, unsigned end)
 {
 	const struct topo_interface *iface = &b->topo->links[link].ends[end];
-	const unsigned int wires = b->topo->n_nodes;
+	const unsigned wires = b->topo->n_nodes;
 	const int index = end_index(b, link, end);
 	struct topo_interface port;
 	int ret;
@@ -74,22 +75,22 @@ static int make_wire_half(struct labbuilder *b, unsigned int link, unsigned int 
 	wire_port(&port, link, end);
 	ret = rtnl_add_veth(&b->rtnl[iface->node], iface, index, &port, index + WIRE_OFFSET,
 			    b->netns_fds[wires]);
-	return ret ? ret : rtnl_set_up(&b->rtnl[wires], index + WIRE_OFFSET);
+	return ret < 0 ? ret : rtnl_set_up(&b->rtnl[wires], index + WIRE_OFFSET);
 }
 
-static int make_wire(struct labbuilder *b, unsigned int link)
+static int make_wire(struct lab_builder *b, unsigned link)
 {
 	int port_indexes[2];
 	int ret = 0;
 
-	for (unsigned int end = 0; end < 2 && !ret; end++) {
+	for (unsigned end = 0; end < 2 && ret == 0; end++) {
 		port_indexes[end] = end_index(b, link, end) + WIRE_OFFSET;
 		ret = make_wire_half(b, link, end);
 	}
-	return ret ? ret : impair_connect(b->wires_nft, link, port_indexes);
+	return ret < 0 ? ret : impair_connect(b->wires_nft, link, port_indexes);
 }
 
-static int make_veth(struct labbuilder *b, unsigned int i)
+static int make_veth(struct lab_builder *b, unsigned i)
 {
 	const struct topo_interface *ends = b->topo->links[i].ends;
 
@@ -98,11 +99,11 @@ static int make_veth(struct labbuilder *b, unsigned int i)
 }
 
 /* The devices of a tun link are there already; what is missing is their MTU. */
-static int finish_tun(struct labbuilder *b, unsigned int i)
+static int finish_tun(struct lab_builder *b, unsigned i)
 {
 	int ret = 0;
 
-	for (unsigned int end = 0; end < 2 && !ret; end++) {
+	for (unsigned end = 0; end < 2 && ret == 0; end++) {
 		const struct topo_interface *iface = &b->topo->links[i].ends[end];
 
 		ret = rtnl_set_mtu(&b->rtnl[iface->node], end_index(b, i, end), iface->mtu_bytes);
@@ -110,7 +111,7 @@ static int finish_tun(struct labbuilder *b, unsigned int i)
 	return ret;
 }
 
-int lablink_make(struct labbuilder *b, unsigned int i)
+int lab_link_make(struct lab_builder *b, unsigned i)
 {
 	const struct topo_link *link = &b->topo->links[i];
 	const struct topo_interface *ends = link->ends;
@@ -120,84 +121,84 @@ int lablink_make(struct labbuilder *b, unsigned int i)
 		ret = finish_tun(b, i);
 	else
 		ret = link->wire ? make_wire(b, i) : make_veth(b, i);
-	if (ret)
-		return labbuilder_fail(b, ret, "link %s:%s to %s:%s",
-				       b->topo->nodes[ends[0].node].name, ends[0].name,
-				       b->topo->nodes[ends[1].node].name, ends[1].name);
+	if (ret < 0)
+		return lab_builder_fail(b, ret, "link %s:%s to %s:%s",
+					b->topo->nodes[ends[0].node].name, ends[0].name,
+					b->topo->nodes[ends[1].node].name, ends[1].name);
 	if (link->kind == TOPO_TUN)
 		return 0;
 	ret = set_offloads(b, &ends[0]);
-	return ret ? ret : set_offloads(b, &ends[1]);
+	return ret < 0 ? ret : set_offloads(b, &ends[1]);
 }
 
-int lablink_make_bridge(struct labbuilder *b, unsigned int i)
+int lab_link_make_bridge(struct lab_builder *b, unsigned i)
 {
 	const struct topo_bridge *bridge = &b->topo->bridges[i];
 	struct rtnl *rtnl = &b->rtnl[bridge->self.node];
 	const int index = index_of(b, &bridge->self);
 	int ret = rtnl_add_bridge(rtnl, &bridge->self, index, bridge->snooping);
 
-	for (unsigned int port = 0; port < bridge->n_ports && !ret; port++) {
+	for (unsigned port = 0; port < bridge->n_ports && ret == 0; port++) {
 		const struct topo_interface *iface =
 			topology_interface(b->topo, bridge->self.node, bridge->ports[port]);
 
 		ret = rtnl_set_master(rtnl, index_of(b, iface), index);
 	}
-	return ret ? labbuilder_fail(b, ret, "bridge %s", bridge->self.name) : 0;
+	return ret < 0 ? lab_builder_fail(b, ret, "bridge %s", bridge->self.name) : 0;
 }
 
-int lablink_set_up(struct labbuilder *b, const struct topo_interface *iface)
+int lab_link_set_up(struct lab_builder *b, const struct topo_interface *iface)
 {
 	struct rtnl *rtnl = &b->rtnl[iface->node];
 	int index = index_of(b, iface);
 	int ret = 0;
 
-	for (unsigned int i = 0; i < iface->n_addresses && !ret; i++)
+	for (unsigned i = 0; i < iface->n_addresses && ret == 0; i++)
 		ret = rtnl_add_address(rtnl, index, &iface->addresses[i]);
-	if (!ret)
+	if (ret == 0)
 		ret = rtnl_set_up(rtnl, index);
-	return ret ? labbuilder_fail(b, ret, "node %s: address or state of %s",
-				     b->topo->nodes[iface->node].name, iface->name)
-		   : 0;
+	return ret < 0 ? lab_builder_fail(b, ret, "node %s: address or state of %s",
+					  b->topo->nodes[iface->node].name, iface->name)
+		       : 0;
 }
 
-int lablink_wait_carrier(struct labbuilder *b, const struct topo_interface *iface)
+int lab_link_wait_carrier(struct lab_builder *b, const struct topo_interface *iface)
 {
 	int ret = rtnl_wait_running(&b->rtnl[iface->node], index_of(b, iface),
 				    deadline_in_ms(CARRIER_MS));
 
-	return ret ? labbuilder_fail(b, ret, "node %s: carrier of %s",
-				     b->topo->nodes[iface->node].name, iface->name)
-		   : 0;
+	return ret < 0 ? lab_builder_fail(b, ret, "node %s: carrier of %s",
+					  b->topo->nodes[iface->node].name, iface->name)
+		       : 0;
 }
 
-static int make_route(struct labbuilder *b, unsigned int node, const struct topo_route *route)
+static int make_route(struct lab_builder *b, unsigned node, const struct topo_route *route)
 {
 	const struct topo_interface *iface = topology_interface(b->topo, node, route->interface);
 
 	return rtnl_add_route(&b->rtnl[node], route, iface ? index_of(b, iface) : 0);
 }
 
-int lablink_make_routes(struct labbuilder *b, unsigned int node_index)
+int lab_link_make_routes(struct lab_builder *b, unsigned node_index)
 {
 	const struct topo_node *node = &b->topo->nodes[node_index];
 
-	for (unsigned int i = 0; i < node->n_routes; i++) {
+	for (unsigned i = 0; i < node->n_routes; i++) {
 		int ret = make_route(b, node_index, &node->routes[i]);
 
-		if (ret)
-			return labbuilder_fail(b, ret, "node %s: route to %s", node->name,
-					       node->routes[i].to.text);
+		if (ret < 0)
+			return lab_builder_fail(b, ret, "node %s: route to %s", node->name,
+						node->routes[i].to.text);
 	}
 	return 0;
 }
 
-static int rejoin_bridge(struct labbuilder *b, const struct topo_interface *iface)
+static int rejoin_bridge(struct lab_builder *b, const struct topo_interface *iface)
 {
-	for (unsigned int i = 0; i < b->topo->n_bridges; i++) {
+	for (unsigned i = 0; i < b->topo->n_bridges; i++) {
 		const struct topo_bridge *bridge = &b->topo->bridges[i];
 
-		for (unsigned int port = 0; port < bridge->n_ports; port++)
+		for (unsigned port = 0; port < bridge->n_ports; port++)
 			if (bridge->self.node == iface->node &&
 			    topology_interface(b->topo, iface->node, bridge->ports[port]) == iface)
 				return rtnl_set_master(&b->rtnl[iface->node], index_of(b, iface),
@@ -207,11 +208,11 @@ static int rejoin_bridge(struct labbuilder *b, const struct topo_interface *ifac
 }
 
 /* Routes went with the interface; those that did not use it are still there. */
-static int restore_routes(struct labbuilder *b, const struct topo_interface *iface)
+static int restore_routes(struct lab_builder *b, const struct topo_interface *iface)
 {
 	const struct topo_node *node = &b->topo->nodes[iface->node];
 
-	for (unsigned int i = 0; i < node->n_routes; i++) {
+	for (unsigned i = 0; i < node->n_routes; i++) {
 		const struct topo_route *route = &node->routes[i];
 		const struct topo_interface *by =
 			topology_interface(b->topo, iface->node, route->interface);
@@ -220,62 +221,62 @@ static int restore_routes(struct labbuilder *b, const struct topo_interface *ifa
 		if (by && by != iface)
 			continue;
 		ret = make_route(b, iface->node, route);
-		if (ret && ret != -EEXIST)
-			return labbuilder_fail(b, ret, "node %s: route to %s", node->name,
-					       route->to.text);
+		if (ret < 0 && ret != -EEXIST)
+			return lab_builder_fail(b, ret, "node %s: route to %s", node->name,
+						route->to.text);
 	}
 	return 0;
 }
 
-static int mend_end(struct labbuilder *b, const struct topo_interface *iface)
+static int mend_end(struct lab_builder *b, const struct topo_interface *iface)
 {
 	int ret = rejoin_bridge(b, iface);
 
-	if (ret)
-		return labbuilder_fail(b, ret, "bridge");
-	return lablink_set_up(b, iface);
+	if (ret < 0)
+		return lab_builder_fail(b, ret, "bridge");
+	return lab_link_set_up(b, iface);
 }
 
 /* Of a link with a wire each end is a pair of its own, and one may still be there. */
-static int clear_away(struct labbuilder *b, unsigned int node, const struct topo_interface *ends)
+static int clear_away(struct lab_builder *b, unsigned node, const struct topo_interface *ends)
 {
 	int ret = 0;
 
-	for (unsigned int end = 0; end < 2 && !ret; end++) {
-		unsigned int index = ends[end].node == node ? if_nametoindex(ends[end].name) : 0;
+	for (unsigned end = 0; end < 2 && ret == 0; end++) {
+		unsigned index = ends[end].node == node ? if_nametoindex(ends[end].name) : 0;
 
 		if (index)
 			ret = rtnl_delete(&b->rtnl[node], (int)index);
 	}
-	return ret ? labbuilder_fail(b, ret, "what is left of the link") : 0;
+	return ret < 0 ? lab_builder_fail(b, ret, "what is left of the link") : 0;
 }
 
-static int visit(struct labbuilder *b, const struct lab *lab, unsigned int link)
+static int visit(struct lab_builder *b, const struct lab *lab, unsigned link)
 {
-	const unsigned int n = b->topo->n_nodes;
+	const unsigned n = b->topo->n_nodes;
 	int ret = 0;
 
-	for (unsigned int i = 0; i < n && !ret; i++) {
+	for (unsigned i = 0; i < n && ret == 0; i++) {
 		b->netns_fds[i] = lab->netns_fds[i];
 		if (setns(lab->netns_fds[i], CLONE_NEWNET) < 0)
-			return labbuilder_fail(b, -errno, "setns");
-		ret = labbuilder_open(b, i);
-		if (!ret)
+			return lab_builder_fail(b, -errno, "setns");
+		ret = lab_builder_open(b, i);
+		if (ret == 0)
 			ret = clear_away(b, i, b->topo->links[link].ends);
 	}
-	if (ret || lab->wires_fd < 0)
+	if (ret < 0 || lab->wires_fd < 0)
 		return ret;
 	b->netns_fds[n] = lab->wires_fd;
 	if (setns(lab->wires_fd, CLONE_NEWNET) < 0)
-		return labbuilder_fail(b, -errno, "setns");
-	ret = labbuilder_open(b, n);
-	return ret ? ret : impair_open(&b->wires_nft);
+		return lab_builder_fail(b, -errno, "setns");
+	ret = lab_builder_open(b, n);
+	return ret < 0 ? ret : impair_open(&b->wires_nft);
 }
 
-int lablink_recreate(const struct lab *lab, unsigned int link, struct lab_error *error)
+int lab_link_recreate(const struct lab *lab, unsigned link, struct lab_error *error)
 {
 	const struct topo_interface *ends = lab->topo->links[link].ends;
-	struct labbuilder *b = calloc(1, sizeof(*b));
+	struct lab_builder *b = calloc(1, sizeof(*b));
 	int ret;
 
 	if (!b)
@@ -283,16 +284,17 @@ int lablink_recreate(const struct lab *lab, unsigned int link, struct lab_error 
 	b->topo = lab->topo;
 	b->error = error;
 	/* A new index each time, as in life; milliseconds do not come round within a lab's life. */
-	b->first_link_index = FIRST_MENDED_INDEX + (int)(mono_ns() / NS_PER_MS % 400000) * 5000;
+	b->first_link_index =
+		FIRST_MENDED_INDEX + (int)(monotonic_ns() / NS_PER_MS % 400000) * 5000;
 	ret = visit(b, lab, link);
-	if (!ret)
-		ret = lablink_make(b, link);
-	for (unsigned int end = 0; end < 2 && !ret; end++)
+	if (ret == 0)
+		ret = lab_link_make(b, link);
+	for (unsigned end = 0; end < 2 && ret == 0; end++)
 		ret = mend_end(b, &ends[end]);
-	for (unsigned int end = 0; end < 2 && !ret; end++)
+	for (unsigned end = 0; end < 2 && ret == 0; end++)
 		ret = restore_routes(b, &ends[end]);
-	for (unsigned int end = 0; end < 2 && !ret; end++)
-		ret = lablink_wait_carrier(b, &ends[end]);
+	for (unsigned end = 0; end < 2 && ret == 0; end++)
+		ret = lab_link_wait_carrier(b, &ends[end]);
 	free(b);
 	return ret;
 }

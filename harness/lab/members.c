@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The processes of a lab. */
+/* members.c - list and kill the processes of a lab */
 #include "harness/lab/members.h"
 
 #include <ctype.h>
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "harness/base/wait.h"
-#include "harness/lab/lab.h"
+#include "harness/lab/state.h"
 
 #define KILL_MS  5000
 #define NOT_OURS (-1)
@@ -46,7 +46,7 @@ static int node_of(const struct lab *lab, const struct stat *nodes, pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	if (stat(path, &st) < 0)
 		return NOT_OURS;
-	for (unsigned int i = 0; i < lab->n_netns; i++)
+	for (unsigned i = 0; i < lab->n_netns; i++)
 		if (nodes[i].st_ino == st.st_ino && nodes[i].st_dev == st.st_dev)
 			return (int)i;
 	return NOT_OURS;
@@ -71,7 +71,7 @@ static pid_t parent_of(pid_t pid)
 
 /* Every process there is, with NOT_OURS where the namespace says nothing. */
 static ssize_t list_everything(const struct lab *lab, const struct stat *nodes,
-			       struct labproc **list)
+			       struct lab_member **list)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
@@ -94,7 +94,7 @@ static ssize_t list_everything(const struct lab *lab, const struct stat *nodes,
 		if (!parent)
 			continue;
 		if (n == room) {
-			struct labproc *larger = realloc(*list, (room *= 2) * sizeof(**list));
+			struct lab_member *larger = realloc(*list, (room *= 2) * sizeof(**list));
 
 			if (!larger) {
 				free(*list);
@@ -103,14 +103,14 @@ static ssize_t list_everything(const struct lab *lab, const struct stat *nodes,
 			}
 			*list = larger;
 		}
-		(*list)[n++] = (struct labproc){pid, parent, node_of(lab, nodes, pid)};
+		(*list)[n++] = (struct lab_member){pid, parent, node_of(lab, nodes, pid)};
 	}
 out:
 	closedir(proc);
 	return *list ? (ssize_t)n : -ENOMEM;
 }
 
-ssize_t labproc_find(const struct labproc *list, size_t n, pid_t pid)
+ssize_t lab_members_find(const struct lab_member *list, size_t n, pid_t pid)
 {
 	for (size_t i = 0; i < n; i++)
 		if (list[i].pid == pid)
@@ -118,7 +118,7 @@ ssize_t labproc_find(const struct labproc *list, size_t n, pid_t pid)
 	return -1;
 }
 
-static void adopt_descendants(struct labproc *list, size_t n)
+static void adopt_descendants(struct lab_member *list, size_t n)
 {
 	bool changed = true;
 
@@ -126,7 +126,7 @@ static void adopt_descendants(struct labproc *list, size_t n)
 		changed = false;
 		for (size_t i = 0; i < n; i++) {
 			ssize_t parent = list[i].node == NOT_OURS
-						 ? labproc_find(list, n, list[i].parent)
+						 ? lab_members_find(list, n, list[i].parent)
 						 : -1;
 
 			if (parent >= 0 && list[parent].node != NOT_OURS) {
@@ -137,13 +137,13 @@ static void adopt_descendants(struct labproc *list, size_t n)
 	}
 }
 
-ssize_t labproc_list(const struct lab *lab, struct labproc **list)
+ssize_t lab_members_list(const struct lab *lab, struct lab_member **list)
 {
 	struct stat nodes[TOPO_MAX_NODES];
 	size_t kept = 0;
 	ssize_t n;
 
-	for (unsigned int i = 0; i < lab->n_netns; i++)
+	for (unsigned i = 0; i < lab->n_netns; i++)
 		if (fstat(lab->netns_fds[i], &nodes[i]) < 0)
 			return -errno;
 	n = list_everything(lab, nodes, list);
@@ -156,7 +156,7 @@ ssize_t labproc_list(const struct lab *lab, struct labproc **list)
 	return (ssize_t)kept;
 }
 
-void labproc_name(pid_t pid, char *name, size_t size)
+void lab_member_name(pid_t pid, char *name, size_t size)
 {
 	if (read_proc(pid, "cmdline", name, size) < 0)
 		*name = '\0';
@@ -166,21 +166,21 @@ void labproc_name(pid_t pid, char *name, size_t size)
  * The pidfds are opened before the second look: a pid that is listed then is the process that the
  * pidfd stands for, and not one that took over its number.
  */
-static ssize_t kill_listed(const struct lab *lab, const struct labproc *list, size_t n)
+static ssize_t kill_listed(const struct lab *lab, const struct lab_member *list, size_t n)
 {
 	int *pidfds = malloc((n + 1) * sizeof(*pidfds));
-	struct labproc *again = NULL;
+	struct lab_member *again = NULL;
 	ssize_t n_again;
 
 	if (!pidfds)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		pidfds[i] = pidfd_open(list[i].pid, 0);
-	n_again = labproc_list(lab, &again);
+	n_again = lab_members_list(lab, &again);
 	for (size_t i = 0; i < n; i++) {
 		if (pidfds[i] < 0)
 			continue;
-		if (n_again > 0 && labproc_find(again, (size_t)n_again, list[i].pid) >= 0)
+		if (n_again > 0 && lab_members_find(again, (size_t)n_again, list[i].pid) >= 0)
 			pidfd_send_signal(pidfds[i], SIGKILL, NULL, 0);
 		close(pidfds[i]);
 	}
@@ -190,16 +190,16 @@ static ssize_t kill_listed(const struct lab *lab, const struct labproc *list, si
 	return n_again;
 }
 
-void labproc_kill_all(const struct lab *lab)
+void lab_members_kill(const struct lab *lab)
 {
 	struct deadline deadline = deadline_in_ms(KILL_MS);
 	ssize_t left = 1;
 
 	/* One that forks while it is looked for leaves a child, which the next round finds. */
 	while (left > 0 && !deadline_passed(deadline)) {
-		struct labproc *list;
+		struct lab_member *list;
 
-		left = labproc_list(lab, &list);
+		left = lab_members_list(lab, &list);
 		if (left <= 0) {
 			if (left == 0)
 				free(list);

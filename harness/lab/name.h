@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the holder of a lab listens, and who may talk to it; for hold.c and ask.c. */
+/* name.h - where the holder of a lab listens, and who may talk to it; for hold.c and ask.c */
 #ifndef HARNESS_LAB_NAME_H
 #define HARNESS_LAB_NAME_H
 
@@ -7,17 +7,28 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define LABNAME_PREFIX "mcr-lab/"
+#define LAB_NAME_PREFIX      "mcr-lab/"
+#define LAB_NAME_SIZE        64   /* of a name, with its NUL */
+#define LAB_NAME_ANSWER_SIZE 4096 /* of an answer, with its NUL */
 
-struct labname_address {
+struct lab_name_address {
 	struct sockaddr_un sun;
 	socklen_t length;
 };
 
-/** labname_address() - the abstract address of a lab.  Return: 0, or -EINVAL for a bad name. */
-int labname_address(struct labname_address *address, const char *name);
+/**
+ * lab_name_address() - the abstract address of a lab
+ * @address: filled on success
+ * @name:    1 to 63 letters, digits, '-', '_' and '.'
+ *
+ * Return: 0, or -EINVAL for a bad name.
+ */
+int lab_name_address(struct lab_name_address *address, const char *name);
 
-/** labname_peer_is_friend() - does the other side run as the same user, or as root? */
-bool labname_peer_is_friend(int fd);
+/**
+ * lab_name_peer_is_friend() - does the other side run as the same user, or as root?
+ * @fd: a connected Unix socket
+ */
+bool lab_name_peer_is_friend(int fd);
 
 #endif

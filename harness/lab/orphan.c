@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Orphans: programs of a lab that is gone. */
+/* orphan.c - find and kill programs whose lab has ended */
 #include "harness/lab/orphan.h"
 
 #include <ctype.h>
@@ -12,12 +12,12 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#include "harness/lab/hold.h"
+#include "harness/lab/ask.h"
 
 /* Return: whether the process bears the mark of a lab, whose name is filled in. */
-static bool read_mark(pid_t pid, char name[static LABHOLD_NAME_SIZE])
+static bool read_mark(pid_t pid, char name[static LAB_NAME_SIZE])
 {
-	static const char mark[] = LABORPHAN_VARIABLE "=";
+	static const char mark[] = LAB_ORPHAN_VARIABLE "=";
 	char path[64];
 	char *entry = NULL;
 	size_t size = 0;
@@ -29,7 +29,7 @@ static bool read_mark(pid_t pid, char name[static LABHOLD_NAME_SIZE])
 	while (file && !marked && getdelim(&entry, &size, '\0', file) > 0) {
 		marked = !strncmp(entry, mark, sizeof(mark) - 1);
 		if (marked)
-			snprintf(name, LABHOLD_NAME_SIZE, "%s", entry + sizeof(mark) - 1);
+			snprintf(name, LAB_NAME_SIZE, "%s", entry + sizeof(mark) - 1);
 	}
 	if (file)
 		fclose(file);
@@ -39,20 +39,20 @@ static bool read_mark(pid_t pid, char name[static LABHOLD_NAME_SIZE])
 
 static bool is_up(const char *name)
 {
-	char answer[LABHOLD_ANSWER_SIZE];
+	char answer[LAB_NAME_ANSWER_SIZE];
 	size_t n_fds = 0;
 
 	/* Another user's is up, too, and so is one that does not answer. */
-	return labhold_ask(name, "info", answer, NULL, &n_fds) != -ENOENT;
+	return lab_ask(name, "info", answer, NULL, &n_fds) != -ENOENT;
 }
 
-int laborphan_list(const char *name, void (*found)(const char *name, pid_t pid))
+int lab_orphan_list(const char *name, void (*found)(const char *name, pid_t pid))
 {
 	const struct dirent *entry;
 	DIR *proc;
 	int n = 0;
 
-	if (getenv(LABORPHAN_VARIABLE))
+	if (getenv(LAB_ORPHAN_VARIABLE))
 		return 0;
 	proc = opendir("/proc");
 	if (!proc)
@@ -60,7 +60,7 @@ int laborphan_list(const char *name, void (*found)(const char *name, pid_t pid))
 	/* cppcheck-suppress readdirCalled */
 	while ((entry = readdir(proc))) {
 		pid_t pid = (pid_t)atoi(entry->d_name);
-		char lab[LABHOLD_NAME_SIZE];
+		char lab[LAB_NAME_SIZE];
 
 		if (!isdigit((unsigned char)entry->d_name[0]) || !read_mark(pid, lab) ||
 		    (name && strcmp(name, lab)) || is_up(lab))
@@ -72,9 +72,9 @@ int laborphan_list(const char *name, void (*found)(const char *name, pid_t pid))
 	return n;
 }
 
-void laborphan_kill(const char *name, pid_t pid)
+void lab_orphan_kill(const char *name, pid_t pid)
 {
-	char lab[LABHOLD_NAME_SIZE];
+	char lab[LAB_NAME_SIZE];
 	int pidfd = pidfd_open(pid, 0);
 
 	if (pidfd < 0)

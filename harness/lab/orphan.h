@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Orphans: programs of a lab that is gone.
+ * orphan.h - orphans: programs whose lab has ended
  *
- * They are there only after somebody has killed the holder of a lab and its watcher at the same
- * instant.  Nothing in the kernel ties a program to its lab, so `mcrlab exec` marks what it runs by
+ * They exist only after somebody has killed the holder of a lab and its watcher at the same
+ * instant.  Nothing in the kernel ties a program to its lab, so `mcrlab exec` marks each program by
  * an environment variable that children inherit.
  */
 #ifndef HARNESS_LAB_ORPHAN_H
@@ -11,20 +11,24 @@
 
 #include <sys/types.h>
 
-#define LABORPHAN_VARIABLE "MCR_LAB"
+#define LAB_ORPHAN_VARIABLE "MCR_LAB"
 
 /**
- * laborphan_list() - the programs that the caller may see of labs that are not up.
- * @name: of the lab; NULL: of all
+ * lab_orphan_list() - find the orphans that the caller may see
+ * @name:  of the lab; NULL: of all
  * @found: called for each
  *
- * Who is inside a lab cannot see which labs are up, and is told of none.
+ * A caller inside a lab cannot see which labs are up, and finds none.
  *
- * Return: how many, or negative errno.
+ * Return: how many, or what opening /proc fails with.
  */
-int laborphan_list(const char *name, void (*found)(const char *name, pid_t pid));
+int lab_orphan_list(const char *name, void (*found)(const char *name, pid_t pid));
 
-/** laborphan_kill() - SIGKILL to one of a lab that is not up, unless the pid is another's now. */
-void laborphan_kill(const char *name, pid_t pid);
+/**
+ * lab_orphan_kill() - SIGKILL an orphan, unless the pid belongs to another process now
+ * @name: of its lab
+ * @pid:  from lab_orphan_list()
+ */
+void lab_orphan_kill(const char *name, pid_t pid);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Processes of a lab. */
+/* proc.c - spawn in a node, handshake, output and end */
 #include "harness/lab/proc.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/lab/lab.h"
+#include "harness/lab/enter.h"
 
 #define FIRST_FREE_FD 10 /* above every descriptor the child is given a number for */
 
@@ -89,11 +89,11 @@ static int become(const struct proc_spec *spec, struct child_ends *ends, pid_t p
 	/* Before descriptors are placed: a namespace's may be the very number of one of them. */
 	if (spec->netns_fd >= 0)
 		ret = lab_enter(spec->userns_fd, spec->netns_fd);
-	if (!ret)
+	if (ret == 0)
 		ret = place_fds(ends);
-	if (!ret && spec->stderr_path)
+	if (ret == 0 && spec->stderr_path)
 		ret = redirect_stderr(spec->stderr_path);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
@@ -115,13 +115,13 @@ int proc_spawn(struct proc *proc, const struct proc_spec *spec)
 
 	*proc = (struct proc){.pidfd = -1, .ready_fd = -1, .go_fd = -1, .out_fd = -1};
 	ret = open_pipe(spec->ready, &proc->ready_fd, &ends.ready);
-	if (!ret)
+	if (ret == 0)
 		ret = open_pipe(spec->go, &ends.go, &proc->go_fd);
-	if (!ret)
+	if (ret == 0)
 		ret = open_pipe(spec->capture, &proc->out_fd, &ends.out);
-	if (!ret)
+	if (ret == 0)
 		ret = open_pipe(true, &error_fd, &ends.error);
-	if (ret)
+	if (ret < 0)
 		goto out;
 	proc->pid = fork();
 	if (proc->pid == 0) {
@@ -137,17 +137,17 @@ out:
 	close_fd(&ends.out);
 	close_fd(&ends.error);
 	/* End of file without a word: exec has closed the pipe. */
-	if (!ret && read(error_fd, &error, sizeof(error)) == sizeof(error)) {
+	if (ret == 0 && read(error_fd, &error, sizeof(error)) == sizeof(error)) {
 		waitpid(proc->pid, NULL, 0);
 		proc->pid = 0;
 		ret = error;
 	}
 	close_fd(&error_fd);
-	if (!ret) {
+	if (ret == 0) {
 		proc->pidfd = pidfd_open(proc->pid, 0);
 		ret = proc->pidfd < 0 ? -errno : 0;
 	}
-	if (ret) {
+	if (ret < 0) {
 		close_fd(&proc->ready_fd);
 		close_fd(&proc->go_fd);
 		close_fd(&proc->out_fd);
@@ -160,7 +160,7 @@ int proc_wait_ready(struct proc *proc, struct deadline deadline)
 	char byte;
 	int ret = wait_readable(proc->ready_fd, deadline);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	ret = read(proc->ready_fd, &byte, 1) == 1 ? 0 : -ECHILD;
 	close_fd(&proc->ready_fd);
@@ -184,7 +184,7 @@ int proc_collect(struct proc *proc, struct deadline deadline, char **text)
 		ssize_t n;
 
 		ret = wait_readable(proc->out_fd, deadline);
-		if (ret)
+		if (ret < 0)
 			break;
 		n = read(proc->out_fd, buffer + length, room - length - 1);
 		if (n < 0)
@@ -199,7 +199,7 @@ int proc_collect(struct proc *proc, struct deadline deadline, char **text)
 			buffer = larger ? larger : buffer;
 		}
 	}
-	if (ret) {
+	if (ret < 0) {
 		free(buffer);
 		return ret;
 	}
@@ -212,7 +212,7 @@ int proc_wait(struct proc *proc, struct deadline deadline, int *status)
 {
 	int ret = wait_readable(proc->pidfd, deadline);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (waitpid(proc->pid, status, 0) < 0)
 		ret = -errno;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Links of layer 3. */
+/* tun.c - the two tun devices of a link, and the process that copies between them */
 #include "harness/lab/tun.h"
 
 #include <errno.h>
@@ -12,15 +12,15 @@
 #include <unistd.h>
 
 #include "harness/lab/helper.h"
-#include "harness/lab/lab.h"
+#include "harness/lab/state.h"
 
 #define PACKET_BYTES 65536
 #define AT_ONCE      64 /* packets from one device before the others have their turn */
 
-int labtun_open(const char *name, int index)
+int lab_tun_open(const char *name, int index)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-	unsigned int wanted = (unsigned int)index;
+	unsigned wanted = (unsigned)index;
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
@@ -39,7 +39,7 @@ static void carry(int from, int to)
 {
 	static char packet[PACKET_BYTES];
 
-	for (unsigned int i = 0; i < AT_ONCE; i++) {
+	for (unsigned i = 0; i < AT_ONCE; i++) {
 		ssize_t length = read(from, packet, sizeof(packet));
 
 		if (length <= 0)
@@ -53,15 +53,15 @@ static void carry(int from, int to)
 static void serve(const struct lab *lab, int owner_pidfd)
 {
 	struct pollfd fds[2 * TOPO_MAX_TUNS + 1];
-	unsigned int n = lab->n_tun_fds;
+	unsigned n = lab->n_tun_fds;
 
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		fds[i] = (struct pollfd){.fd = lab->tun_fds[i], .events = POLLIN};
 	fds[n] = (struct pollfd){.fd = owner_pidfd, .events = POLLIN};
 	while (poll(fds, n + 1, -1) >= 0 || errno == EINTR) {
 		if (fds[n].revents)
 			return;
-		for (unsigned int i = 0; i < n; i++) {
+		for (unsigned i = 0; i < n; i++) {
 			if (fds[i].revents & POLLIN)
 				carry(fds[i].fd, fds[i ^ 1].fd);
 			/* A device that was deleted stays in error: no more turns for it. */
@@ -71,12 +71,12 @@ static void serve(const struct lab *lab, int owner_pidfd)
 	}
 }
 
-int labtun_start(struct lab *lab)
+int lab_tun_start(struct lab *lab)
 {
-	return lab->n_tun_fds ? labhelper_start(&lab->carrier, lab, "lab-carrier", serve) : 0;
+	return lab->n_tun_fds ? lab_helper_start(&lab->carrier, lab, "lab-carrier", serve) : 0;
 }
 
-void labtun_stop(struct lab *lab)
+void lab_tun_stop(struct lab *lab)
 {
-	labhelper_stop(&lab->carrier);
+	lab_helper_stop(&lab->carrier);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Offloads of an interface. */
+/* ethfeature.c - ETHTOOL_GFEATURES and ETHTOOL_SFEATURES */
 #include "harness/link/ethfeature.h"
 
 #include <errno.h>
@@ -69,7 +69,7 @@ int ethfeature_set(int fd, const char *interface, const struct ethfeature *featu
 	uint32_t n;
 	int ret = count_features(fd, interface, &n);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	n_blocks = (n + 31) / 32;
 	names = calloc(1, sizeof(*names) + (size_t)n * ETH_GSTRING_LEN);

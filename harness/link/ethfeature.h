@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Offloads of an interface, by the names `ethtool -k` uses in the kernel's own spelling. */
+/* ethfeature.h - offloads of an interface, by the kernel's names as `ethtool -k` prints them */
 #ifndef HARNESS_LINK_ETHFEATURE_H
 #define HARNESS_LINK_ETHFEATURE_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Impairments of a link. */
+/* impair.c - which nftables rules make an impairment */
 #include "harness/link/impair.h"
 
 #include <errno.h>
@@ -28,12 +28,12 @@ static const char *const chains[IMPAIR_KINDS] = {
 	[IMPAIR_DUP] = "dup",
 };
 
-static void table_name(char name[static NAME_BYTES], unsigned int link, unsigned int end)
+static void table_name(char name[static NAME_BYTES], unsigned link, unsigned end)
 {
 	snprintf(name, NAME_BYTES, "to-%u-%u", link, end);
 }
 
-void impair_port_name(char *name, unsigned int link, unsigned int end)
+void impair_port_name(char *name, unsigned link, unsigned end)
 {
 	snprintf(name, IF_NAMESIZE, "l%u.%u", link, end);
 }
@@ -52,8 +52,7 @@ int impair_open(struct mnl_socket **nft)
 	return ret;
 }
 
-static void add_direction(struct impair_nft *batch, unsigned int link, unsigned int end,
-			  int port_index)
+static void add_direction(struct impair_nft *batch, unsigned link, unsigned end, int port_index)
 {
 	char table[NAME_BYTES];
 	char port[IF_NAMESIZE];
@@ -64,10 +63,10 @@ static void add_direction(struct impair_nft *batch, unsigned int link, unsigned 
 	impair_nft_add_table(batch, table);
 	impair_nft_delete_table(batch, table);
 	impair_nft_add_table(batch, table);
-	for (unsigned int kind = 0; kind < IMPAIR_KINDS; kind++)
+	for (unsigned kind = 0; kind < IMPAIR_KINDS; kind++)
 		impair_nft_add_chain(batch, table, chains[kind]);
 	impair_nft_add_ingress(batch, table, "wire", port);
-	for (unsigned int kind = 0; kind < IMPAIR_KINDS; kind++) {
+	for (unsigned kind = 0; kind < IMPAIR_KINDS; kind++) {
 		impair_nft_rule(batch, table, "wire");
 		impair_nft_jump(batch, chains[kind]);
 		impair_nft_rule_end(batch);
@@ -77,14 +76,14 @@ static void add_direction(struct impair_nft *batch, unsigned int link, unsigned 
 	impair_nft_rule_end(batch);
 }
 
-int impair_connect(struct mnl_socket *nft, unsigned int link, const int port_indexes[static 2])
+int impair_connect(struct mnl_socket *nft, unsigned link, const int port_indexes[static 2])
 {
 	struct impair_nft batch;
 	int ret = impair_nft_begin(&batch, nft);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
-	for (unsigned int end = 0; end < 2; end++)
+	for (unsigned end = 0; end < 2; end++)
 		add_direction(&batch, link, end, port_indexes[end]);
 	return impair_nft_commit(&batch);
 }
@@ -107,17 +106,17 @@ static void add_impairment(struct impair_nft *batch, const char *table, enum imp
 }
 
 /* Return: index of the port where frames for that end leave, or -ENOENT without a wire. */
-static int find_port(unsigned int link, unsigned int end)
+static int find_port(unsigned link, unsigned end)
 {
 	char port[IF_NAMESIZE];
-	unsigned int index;
+	unsigned index;
 
 	impair_port_name(port, link, end);
 	index = if_nametoindex(port);
 	return index ? (int)index : -ENOENT;
 }
 
-int impair_set(unsigned int link, unsigned int end, enum impair_kind kind, uint32_t amount)
+int impair_set(unsigned link, unsigned end, enum impair_kind kind, uint32_t amount)
 {
 	int port_index = find_port(link, end);
 	struct impair_nft batch;
@@ -129,10 +128,10 @@ int impair_set(unsigned int link, unsigned int end, enum impair_kind kind, uint3
 		return port_index;
 	table_name(table, link, end);
 	ret = impair_open(&nft);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	ret = impair_nft_begin(&batch, nft);
-	if (!ret) {
+	if (ret == 0) {
 		impair_nft_flush_chain(&batch, table, chains[kind]);
 		if (amount)
 			add_impairment(&batch, table, kind, amount, port_index);
@@ -186,7 +185,7 @@ static int add_cap(struct rtnl *rtnl, int port_index, uint64_t bytes_per_s)
 	return rtnl_talk(rtnl, nlh, NULL, NULL);
 }
 
-int impair_rate(unsigned int link, unsigned int end, uint64_t bytes_per_s)
+int impair_rate(unsigned link, unsigned end, uint64_t bytes_per_s)
 {
 	int port_index = find_port(link, end);
 	struct rtnl rtnl;
@@ -197,10 +196,10 @@ int impair_rate(unsigned int link, unsigned int end, uint64_t bytes_per_s)
 	if (bytes_per_s > UINT32_MAX)
 		return -ERANGE;
 	ret = rtnl_open(&rtnl);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	ret = delete_cap(&rtnl, port_index);
-	if (!ret && bytes_per_s)
+	if (ret == 0 && bytes_per_s)
 		ret = add_cap(&rtnl, port_index, bytes_per_s);
 	rtnl_close(&rtnl);
 	return ret;
@@ -246,7 +245,7 @@ static int read_over_rate(int port_index, uint64_t *over_rate)
 	struct rtnl rtnl;
 	int ret = rtnl_open(&rtnl);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	nlh = rtnl_start(&message, RTM_GETQDISC, NLM_F_DUMP);
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct tcmsg));
@@ -256,7 +255,7 @@ static int read_over_rate(int port_index, uint64_t *over_rate)
 	return ret;
 }
 
-int impair_counts(unsigned int link, unsigned int end, struct impair_counts *counts)
+int impair_counts(unsigned link, unsigned end, struct impair_counts *counts)
 {
 	uint64_t *const targets[IMPAIR_KINDS] = {
 		[IMPAIR_LOSS] = &counts->lost,
@@ -271,11 +270,11 @@ int impair_counts(unsigned int link, unsigned int end, struct impair_counts *cou
 	if (port_index < 0)
 		return port_index;
 	ret = impair_open(&nft);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	table_name(table, link, end);
-	for (unsigned int kind = 0; kind < IMPAIR_KINDS && !ret; kind++)
+	for (unsigned kind = 0; kind < IMPAIR_KINDS && ret == 0; kind++)
 		ret = impair_nft_packets(nft, table, chains[kind], targets[kind]);
 	mnl_socket_close(nft);
-	return ret ? ret : read_over_rate(port_index, &counts->over_rate);
+	return ret < 0 ? ret : read_over_rate(port_index, &counts->over_rate);
 }

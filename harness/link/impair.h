@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Impairments of a link: loss, duplication and a rate cap, on the wire.
+ * impair.h - impairments of a link: loss, duplication and a rate cap, on the wire
  *
  * A link with a wire is two veth pairs, and what lies between is nobody's: frames arrive at one
  * port and are handed to the other by a rule of nftables.  What is dropped or doubled there was
@@ -40,13 +40,13 @@ struct impair_counts {
 };
 
 /** impair_port_name() - the name of a port, of IF_NAMESIZE bytes. */
-void impair_port_name(char *name, unsigned int link, unsigned int end);
+void impair_port_name(char *name, unsigned link, unsigned end);
 
 /** impair_open() - open nftables in the caller's network namespace.  Return: 0 or -errno. */
 int impair_open(struct mnl_socket **nft);
 
 /** impair_connect() - join the two ports of a new link.  Return: 0 or negative errno. */
-int impair_connect(struct mnl_socket *nft, unsigned int link, const int port_indexes[static 2]);
+int impair_connect(struct mnl_socket *nft, unsigned link, const int port_indexes[static 2]);
 
 /**
  * impair_set() - set one impairment of what arrives at an end of a link; its count starts at 0.
@@ -59,7 +59,7 @@ int impair_connect(struct mnl_socket *nft, unsigned int link, const int port_ind
  *
  * Return: 0 or negative errno; -ENOENT when the link has no wire.
  */
-int impair_set(unsigned int link, unsigned int end, enum impair_kind kind, uint32_t amount);
+int impair_set(unsigned link, unsigned end, enum impair_kind kind, uint32_t amount);
 
 /**
  * impair_rate() - let no more than a rate arrive at an end of a link.
@@ -67,9 +67,9 @@ int impair_set(unsigned int link, unsigned int end, enum impair_kind kind, uint3
  *
  * What comes faster queues for up to 50 ms and is dropped beyond that.
  */
-int impair_rate(unsigned int link, unsigned int end, uint64_t bytes_per_s);
+int impair_rate(unsigned link, unsigned end, uint64_t bytes_per_s);
 
 /** impair_counts() - read what has happened.  Return: 0 or negative errno. */
-int impair_counts(unsigned int link, unsigned int end, struct impair_counts *counts);
+int impair_counts(unsigned link, unsigned end, struct impair_counts *counts);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Messages to nftables over netlink. */
+/* impair_nft.c - encode nftables messages with libmnl */
 #include "harness/link/impair_nft.h"
 
 #include <endian.h>
@@ -51,7 +51,7 @@ static void batch_edge(struct impair_nft *nft, uint16_t type)
 int impair_nft_begin(struct impair_nft *nft, struct mnl_socket *nl)
 {
 	nft->nl = nl;
-	nft->seq = (uint32_t)mono_ns();
+	nft->seq = (uint32_t)monotonic_ns();
 	nft->rule = NULL;
 	nft->batch = mnl_nlmsg_batch_start(nft->bytes, sizeof(nft->bytes) / 2);
 	if (!nft->batch)
@@ -92,7 +92,7 @@ int impair_nft_commit(struct impair_nft *nft)
 			      mnl_nlmsg_batch_size(nft->batch)) < 0)
 		ret = -errno;
 	mnl_nlmsg_batch_stop(nft->batch);
-	return ret ? ret : hear(nft->nl);
+	return ret < 0 ? ret : hear(nft->nl);
 }
 
 void impair_nft_add_table(struct impair_nft *nft, const char *table)
@@ -360,7 +360,7 @@ int impair_nft_packets(struct mnl_socket *nl, const char *table, const char *cha
 		       uint64_t *packets)
 {
 	char bytes[8192];
-	uint32_t seq = (uint32_t)mono_ns();
+	uint32_t seq = (uint32_t)monotonic_ns();
 	struct nlmsghdr *nlh = put_header(bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE,
 					  NLM_F_DUMP, seq, NFPROTO_NETDEV, 0);
 	int ret;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages to nftables over netlink: batches of requests, rules as lists of expressions.
+ * impair_nft.h - messages to nftables over netlink: batches of requests, rules as lists of
+ * expressions
  *
  * Only what impairments need.  A batch is one transaction: all of it holds, or nothing of it.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Interfaces, addresses and routes over rtnetlink. */
+/* rtnl.c - encode rtnetlink messages with libmnl */
 #include "harness/link/rtnl.h"
 
 #include <errno.h>
@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "harness/topology/topology.h"
+#include "harness/topology/state.h"
 
 #define REPLY_BYTES 16384
 
-static int open_socket(struct mnl_socket **nl, unsigned int groups)
+static int open_socket(struct mnl_socket **nl, unsigned groups)
 {
 	*nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!*nl)
@@ -29,9 +29,9 @@ int rtnl_open(struct rtnl *rtnl)
 
 	*rtnl = (struct rtnl){0};
 	ret = open_socket(&rtnl->nl, 0);
-	if (!ret)
+	if (ret == 0)
 		ret = open_socket(&rtnl->events, RTMGRP_LINK);
-	if (ret)
+	if (ret < 0)
 		rtnl_close(rtnl);
 	return ret;
 }
@@ -57,7 +57,7 @@ struct nlmsghdr *rtnl_start(union rtnl_message *message, uint16_t type, uint16_t
 int rtnl_talk(struct rtnl *rtnl, struct nlmsghdr *request,
 	      int (*callback)(const struct nlmsghdr *nlh, void *data), void *data)
 {
-	unsigned int port = mnl_socket_get_portid(rtnl->nl);
+	unsigned port = mnl_socket_get_portid(rtnl->nl);
 	char reply[REPLY_BYTES];
 	int ret;
 
@@ -143,7 +143,7 @@ int rtnl_set_master(struct rtnl *rtnl, int index, int bridge_index)
 	return rtnl_talk(rtnl, nlh, NULL, NULL);
 }
 
-static int set_flags(struct rtnl *rtnl, int index, unsigned int flags)
+static int set_flags(struct rtnl *rtnl, int index, unsigned flags)
 {
 	union rtnl_message message;
 	struct nlmsghdr *nlh = rtnl_start(&message, RTM_NEWLINK, 0);
@@ -269,7 +269,7 @@ int rtnl_flush_addresses(struct rtnl *rtnl, int index)
 		struct ifaddrmsg *ifa;
 		int ret = find_first_address(rtnl, &first);
 
-		if (ret || !first.found)
+		if (ret < 0 || !first.found)
 			return ret;
 		nlh = rtnl_start(&message, RTM_DELADDR, 0);
 		ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
@@ -278,7 +278,7 @@ int rtnl_flush_addresses(struct rtnl *rtnl, int index)
 		ifa->ifa_index = (uint32_t)index;
 		mnl_attr_put_u32(nlh, IFA_LOCAL, first.address_be);
 		ret = rtnl_talk(rtnl, nlh, NULL, NULL);
-		if (ret)
+		if (ret < 0)
 			return ret;
 	}
 }
@@ -328,10 +328,10 @@ int rtnl_wait_running(struct rtnl *rtnl, int index, struct deadline deadline)
 		bool running = false;
 		int ret = is_running(rtnl, index, &running);
 
-		if (ret || running)
+		if (ret < 0 || running)
 			return ret;
 		ret = wait_readable(mnl_socket_get_fd(rtnl->events), deadline);
-		if (ret)
+		if (ret < 0)
 			return ret;
 		/* What the event says does not matter, only that something has changed. */
 		if (mnl_socket_recvfrom(rtnl->events, event, sizeof(event)) < 0 && errno != ENOBUFS)

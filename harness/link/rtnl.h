@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interfaces, addresses and routes over rtnetlink.
+ * rtnl.h - interfaces, addresses and routes over rtnetlink
  *
  * A socket belongs to the network namespace it was opened in, for ever; so one process can build
  * in many namespaces with one socket each.

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* mcrlab capture: a pcap of one interface.  mcrlab record: of every link, kept only if asked. */
+/*
+ * cmd_capture.c - mcrlab capture (one interface) and mcrlab record (every link, saved on request)
+ */
+#include "harness/mcrlab/cmd_capture.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,9 +24,9 @@
 #include "harness/base/wait.h"
 #include "harness/capture/capture.h"
 #include "harness/capture/capture_ring.h"
-#include "harness/lab/hold.h"
-#include "harness/lab/lab.h"
-#include "harness/mcrlab/attach.h"
+#include "harness/lab/ask.h"
+#include "harness/lab/state.h"
+#include "harness/mcrlab/cmd.h"
 
 #define SNAPLEN_MAX    65535
 #define BUFFER_BYTES   (16 << 20)
@@ -64,7 +68,7 @@ static void say_ready(void)
 	cli_signal_ready(ready_fd);
 }
 
-int labcmd_capture(int argc, char **argv)
+int cmd_capture(int argc, char **argv)
 {
 	uint64_t count = 0;
 	uint32_t snaplen_bytes = SNAPLEN_MAX;
@@ -79,7 +83,7 @@ int labcmd_capture(int argc, char **argv)
 	char error[CAPTURE_ERROR_SIZE];
 	struct capture_result result;
 	pid_t parent = getppid();
-	unsigned int n = 0;
+	unsigned n = 0;
 	struct pcap *pcap;
 	int stop_fd;
 
@@ -96,7 +100,7 @@ int labcmd_capture(int argc, char **argv)
 	}
 	if (n < 4)
 		die("usage: mcrlab capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]");
-	labcmd_enter(names[0], names[1]);
+	cmd_enter(names[0], names[1]);
 	die_with_parent(parent);
 	stop_fd = open_signals(0);
 	pcap = capture_open(names[2], (int)snaplen_bytes, BUFFER_BYTES, filter, error);
@@ -120,7 +124,7 @@ static void record_all(const struct lab *lab, struct capture_ring *rings)
 
 	if (lab->userns_fd >= 0 && setns(lab->userns_fd, CLONE_NEWUSER) < 0)
 		die("cannot enter the lab: %s", strerror(errno));
-	for (unsigned int i = 0; i < lab->topo->n_links; i++) {
+	for (unsigned i = 0; i < lab->topo->n_links; i++) {
 		const struct topo_interface *iface = &lab->topo->links[i].ends[0];
 		const char *node = lab->topo->nodes[iface->node].name;
 
@@ -140,11 +144,11 @@ static void save_all(const struct lab *lab, struct capture_ring *rings, const ch
 
 	/* What has passed is handed over within a few milliseconds. */
 	while (!deadline_passed(deadline)) {
-		for (unsigned int i = 0; i < lab->topo->n_links; i++)
+		for (unsigned i = 0; i < lab->topo->n_links; i++)
 			capture_ring_take(&rings[i]);
 		wait_ms(5);
 	}
-	for (unsigned int i = 0; i < lab->topo->n_links; i++) {
+	for (unsigned i = 0; i < lab->topo->n_links; i++) {
 		const struct topo_interface *iface = &lab->topo->links[i].ends[0];
 		char path[PATH_MAX];
 
@@ -157,12 +161,12 @@ static void save_all(const struct lab *lab, struct capture_ring *rings, const ch
 
 static int open_holder(const char *name)
 {
-	char answer[LABHOLD_ANSWER_SIZE];
+	char answer[LAB_NAME_ANSWER_SIZE];
 	size_t n_fds = 0;
-	int ret = labhold_ask(name, "info", answer, NULL, &n_fds);
+	int ret = lab_ask(name, "info", answer, NULL, &n_fds);
 	int fd;
 
-	if (ret)
+	if (ret < 0)
 		die("no lab called '%s' is up; see mcrlab list", name);
 	fd = pidfd_open((pid_t)atoi(answer), 0);
 	if (fd < 0)
@@ -170,14 +174,14 @@ static int open_holder(const char *name)
 	return fd;
 }
 
-int labcmd_record(int argc, char **argv)
+int cmd_record(int argc, char **argv)
 {
 	static struct capture_ring rings[TOPO_MAX_LINKS];
 	struct pollfd fds[TOPO_MAX_LINKS + 2];
 	struct signalfd_siginfo info;
 	pid_t parent = getppid();
 	const struct lab *lab;
-	unsigned int n;
+	unsigned n;
 	int holder_pidfd;
 
 	if (argc != 3)
@@ -187,11 +191,11 @@ int labcmd_record(int argc, char **argv)
 		die("%s: %s", argv[2], strerror(errno));
 	/* The sockets would keep the namespaces of a lab whose holder is gone. */
 	holder_pidfd = open_holder(argv[1]);
-	lab = labcmd_attach(argv[1]);
+	lab = cmd_attach(argv[1]);
 	n = lab->topo->n_links;
 	record_all(lab, rings);
 	die_with_parent(parent);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		fds[i] = (struct pollfd){.fd = capture_ring_fd(&rings[i]), .events = POLLIN};
 	fds[n] = (struct pollfd){.fd = open_signals(SIGUSR1), .events = POLLIN};
 	fds[n + 1] = (struct pollfd){.fd = holder_pidfd, .events = POLLIN};
@@ -200,7 +204,7 @@ int labcmd_record(int argc, char **argv)
 	do {
 		if (poll(fds, n + 2, -1) < 0 && errno != EINTR)
 			die("poll: %s", strerror(errno));
-		for (unsigned int i = 0; i < n; i++)
+		for (unsigned i = 0; i < n; i++)
 			if (fds[i].revents && capture_ring_take(&rings[i]) < 0)
 				fds[i].fd = -1; /* the interface is gone; what it had is kept */
 	} while (!fds[n].revents && !fds[n + 1].revents);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* mcrlab check: does a running relay say and do what its rules demand? */
+/* cmd_check.c - mcrlab check: the figures of a running relay against the kernel and its rules */
+#include "harness/mcrlab/cmd_check.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -9,9 +11,12 @@
 
 #include "harness/base/cli.h"
 #include "harness/base/wait.h"
-#include "harness/check/check.h"
-#include "harness/lab/lab.h"
-#include "harness/mcrlab/attach.h"
+#include "harness/check/fds.h"
+#include "harness/check/igmp.h"
+#include "harness/check/relay.h"
+#include "harness/lab/enter.h"
+#include "harness/lab/state.h"
+#include "harness/mcrlab/cmd.h"
 
 #define DEADLINE_MS 3000
 #define PAUSE_MS    20
@@ -23,10 +28,10 @@ static void enter(const char *lab_name, const char *node, pid_t pid)
 	int fd;
 
 	if (lab_name) {
-		const struct lab *lab = labcmd_attach(lab_name);
+		const struct lab *lab = cmd_attach(lab_name);
 
-		ret = lab_enter(lab->userns_fd, lab->netns_fds[labcmd_node(lab, node)]);
-		if (ret)
+		ret = lab_enter(lab->userns_fd, lab->netns_fds[cmd_node(lab, node)]);
+		if (ret < 0)
 			die("cannot enter node '%s': %s", node, strerror(-ret));
 		return;
 	}
@@ -37,24 +42,24 @@ static void enter(const char *lab_name, const char *node, pid_t pid)
 	close(fd);
 }
 
-static void check_once(const char *path, bool alone, struct labcheck_faults *faults)
+static void check_once(const char *path, bool alone, struct check_faults *faults)
 {
-	struct labcheck_relay relay;
-	char error[LABCHECK_TEXT_SIZE];
+	struct check_relay relay;
+	char error[CHECK_TEXT_SIZE];
 
 	faults->n = 0;
-	if (labcheck_ask(path, &relay, error))
+	if (check_relay_ask(path, &relay, error))
 		die("%s", error);
-	labcheck_conservation(&relay, faults);
-	labcheck_agreement(&relay, faults);
-	labcheck_memberships(&relay, alone, faults);
-	labcheck_descriptors(&relay, faults);
-	labcheck_forget(&relay);
+	check_conservation(&relay, faults);
+	check_agreement(&relay, faults);
+	check_memberships(&relay, alone, faults);
+	check_descriptors(&relay, faults);
+	check_relay_free(&relay);
 }
 
-int labcmd_check(int argc, char **argv)
+int cmd_check(int argc, char **argv)
 {
-	static struct labcheck_faults faults;
+	static struct check_faults faults;
 	const char *path = "/run/mcr/control.sock";
 	const char *lab = NULL;
 	const char *node = NULL;
@@ -66,8 +71,8 @@ int labcmd_check(int argc, char **argv)
 		{"deadline-ms", "MS", CLI_U32, &deadline_ms, 0, 3600000,
 		 "for what is on its way to be counted and applied"},
 	};
-	struct labcheck_relay relay;
-	char error[LABCHECK_TEXT_SIZE];
+	struct check_relay relay;
+	char error[CHECK_TEXT_SIZE];
 	struct deadline deadline;
 	int used = cli_parse(table, 4, "mcrlab check [options]", NULL, argc, argv);
 
@@ -75,10 +80,10 @@ int labcmd_check(int argc, char **argv)
 		die("unexpected argument '%s'", argv[used]);
 	if (!lab != !node)
 		die("--lab and --node belong together");
-	if (labcheck_ask(path, &relay, error))
+	if (check_relay_ask(path, &relay, error))
 		die("%s", error);
 	enter(lab, node, relay.pid);
-	labcheck_forget(&relay);
+	check_relay_free(&relay);
 	deadline = deadline_in_ms(deadline_ms);
 	for (;;) {
 		check_once(path, lab, &faults);
@@ -86,9 +91,9 @@ int labcmd_check(int argc, char **argv)
 			break;
 		wait_ms(PAUSE_MS);
 	}
-	for (unsigned int i = 0; i < faults.n && i < LABCHECK_MAX_FAULTS; i++)
+	for (unsigned i = 0; i < faults.n && i < CHECK_MAX_FAULTS; i++)
 		puts(faults.texts[i]);
-	if (faults.n > LABCHECK_MAX_FAULTS)
-		printf("and %u more\n", faults.n - LABCHECK_MAX_FAULTS);
+	if (faults.n > CHECK_MAX_FAULTS)
+		printf("and %u more\n", faults.n - CHECK_MAX_FAULTS);
 	return faults.n ? 1 : 0;
 }

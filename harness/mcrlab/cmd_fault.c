@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* mcrlab fault: what goes wrong in life, one verb each. */
+/* cmd_fault.c - mcrlab fault: one verb for each kind of fault */
+#include "harness/mcrlab/cmd_fault.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -14,9 +16,14 @@
 #include <unistd.h>
 
 #include "harness/base/cli.h"
-#include "harness/fault/fault.h"
+#include "harness/fault/client.h"
+#include "harness/fault/link.h"
+#include "harness/fault/memory.h"
+#include "harness/fault/process.h"
+#include "harness/lab/call.h"
 #include "harness/lab/links.h"
-#include "harness/mcrlab/attach.h"
+#include "harness/mcrlab/cmd.h"
+#include "harness/topology/topology.h"
 
 #define USAGE                                                                                 \
 	"usage: mcrlab fault LAB NODE VERB ...\n"                                             \
@@ -36,7 +43,7 @@ struct job {
 	const struct lab *lab;
 	const char *lab_name;
 	const char *node_name;
-	unsigned int node;
+	unsigned node;
 	char **args;
 };
 
@@ -56,7 +63,7 @@ static void no_more(const struct job *job)
 static pid_t read_who(struct job *job)
 {
 	const char *role = next(job);
-	unsigned int number = 0;
+	unsigned number = 0;
 	pid_t pid;
 
 	if (!strcmp(role, "pid")) {
@@ -68,7 +75,7 @@ static pid_t read_who(struct job *job)
 	if (strcmp(role, "supervisor") && strcmp(role, "control") && strcmp(role, "worker"))
 		die("'%s' is not supervisor, control, worker N or pid N", role);
 	if (!strcmp(role, "worker"))
-		number = (unsigned int)cli_number("worker", next(job), 0, 1023);
+		number = (unsigned)cli_number("worker", next(job), 0, 1023);
 	pid = fault_find(job->lab, job->node, role, number);
 	if (pid == -EEXIST)
 		die("node '%s' has more than one relay: give a pid", job->node_name);
@@ -217,7 +224,7 @@ static int stay(const struct job *job, pid_t parent)
 	sigset_t set;
 	int fd;
 
-	labcmd_enter(job->lab_name, job->node_name);
+	cmd_enter(job->lab_name, job->node_name);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		exit(1);
@@ -253,7 +260,7 @@ static int do_hog(struct job *job)
 			return cpu;
 	}
 	no_more(job);
-	return fault_hog((unsigned int)cpu, stay(job, parent), say_ready);
+	return fault_hog((unsigned)cpu, stay(job, parent), say_ready);
 }
 
 static int be_client(struct job *job, bool flood)
@@ -265,7 +272,7 @@ static int be_client(struct job *job, bool flood)
 
 	no_more(job);
 	ret = fault_client(path, flood, stay(job, parent), say_ready, &result);
-	if (!ret)
+	if (ret == 0)
 		printf("{\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"closed\":%s}\n",
 		       result.requests, result.bytes, result.closed ? "true" : "false");
 	return ret;
@@ -367,16 +374,16 @@ static int do_readdress(struct job *job)
 
 struct recreate_call {
 	const struct lab *lab;
-	unsigned int link;
+	unsigned link;
 };
 
 static int call_recreate(void *arg)
 {
 	const struct recreate_call *call = arg;
 	struct lab_error error = {0};
-	int ret = lablink_recreate(call->lab, call->link, &error);
+	int ret = lab_link_recreate(call->lab, call->link, &error);
 
-	if (ret)
+	if (ret < 0)
 		fprintf(stderr, "mcrlab: %s\n", error.text);
 	return ret;
 }
@@ -384,9 +391,9 @@ static int call_recreate(void *arg)
 static int do_recreate(struct job *job)
 {
 	struct recreate_call call = {.lab = job->lab};
-	unsigned int end;
+	unsigned end;
 
-	call.link = labcmd_end(job->lab, job->node_name, next(job), &end);
+	call.link = cmd_end(job->lab, job->node_name, next(job), &end);
 	no_more(job);
 	if (job->lab->topo->links[call.link].kind == TOPO_TUN)
 		die("a tun link cannot be made once more: its devices belong to the lab's holder");
@@ -413,7 +420,7 @@ static const struct {
 	{"flood-client", do_flood_client},
 };
 
-int labcmd_fault(int argc, char **argv)
+int cmd_fault(int argc, char **argv)
 {
 	struct job job;
 
@@ -425,14 +432,14 @@ int labcmd_fault(int argc, char **argv)
 		if (strcmp(argv[3], verbs[i].verb))
 			continue;
 		job = (struct job){
-			.lab = labcmd_attach(argv[1]),
+			.lab = cmd_attach(argv[1]),
 			.lab_name = argv[1],
 			.node_name = argv[2],
 			.args = argv + 4,
 		};
-		job.node = labcmd_node(job.lab, argv[2]);
+		job.node = cmd_node(job.lab, argv[2]);
 		ret = verbs[i].run(&job);
-		if (ret)
+		if (ret < 0)
 			die("%s: %s", argv[3], strerror(-ret));
 		return 0;
 	}

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* mcrlab impair: loss, duplication, a rate cap and flaps of one link. */
+/* cmd_impair.c - mcrlab impair: loss, duplication, a rate cap and flaps of one link */
+#include "harness/mcrlab/cmd_impair.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -10,10 +12,11 @@
 
 #include "harness/base/cli.h"
 #include "harness/base/wait.h"
-#include "harness/lab/lab.h"
+#include "harness/lab/call.h"
+#include "harness/lab/state.h"
 #include "harness/link/impair.h"
 #include "harness/link/rtnl.h"
-#include "harness/mcrlab/attach.h"
+#include "harness/mcrlab/cmd.h"
 #include "harness/mcrlab/impair_text.h"
 
 #define USAGE                                                                                  \
@@ -23,14 +26,14 @@
 
 /* What is asked for, and where; shared with the child that does it. */
 struct job {
-	unsigned int link;
-	unsigned int end;
+	unsigned link;
+	unsigned end;
 	const char *interface;
 	const char *kind;
 	uint64_t amount;
-	unsigned int down_ms;
-	unsigned int count;
-	unsigned int up_ms;
+	unsigned down_ms;
+	unsigned count;
+	unsigned up_ms;
 	struct impair_counts counts;
 };
 
@@ -41,7 +44,7 @@ static uint64_t read_percent(const char *text)
 
 	if (ret == -ERANGE)
 		die("'%s' is less than one in a million", text);
-	if (ret)
+	if (ret < 0)
 		die("'%s' is not a percentage from 0%% to 100%%", text);
 	return millionths;
 }
@@ -73,7 +76,7 @@ static int clear(void *arg)
 	const struct job *job = arg;
 	int ret = impair_rate(job->link, job->end, 0);
 
-	for (int kind = 0; kind < IMPAIR_KINDS && !ret; kind++)
+	for (int kind = 0; kind < IMPAIR_KINDS && ret == 0; kind++)
 		ret = impair_set(job->link, job->end, (enum impair_kind)kind, 0);
 	return ret;
 }
@@ -92,17 +95,17 @@ static int flap(void *arg)
 	struct rtnl rtnl;
 	int ret = index ? rtnl_open(&rtnl) : -ENODEV;
 
-	if (ret)
+	if (ret < 0)
 		return ret;
-	for (unsigned int i = 0; i < job->count && !ret; i++) {
+	for (unsigned i = 0; i < job->count && ret == 0; i++) {
 		if (i)
 			wait_ms(job->up_ms);
 		ret = rtnl_set_down(&rtnl, index);
-		if (!ret)
+		if (ret == 0)
 			wait_ms(job->down_ms);
-		if (!ret)
+		if (ret == 0)
 			ret = rtnl_set_up(&rtnl, index);
-		if (!ret)
+		if (ret == 0)
 			ret = rtnl_wait_running(&rtnl, index, deadline_in_ms(5000));
 	}
 	rtnl_close(&rtnl);
@@ -125,9 +128,9 @@ static void read_amount(struct job *job, int argc, char **argv)
 	else if (!strcmp(job->kind, "rate"))
 		job->amount = read_rate(argv[5]);
 	else
-		job->down_ms = labcmd_ms(argv[5]);
-	job->count = argc > 6 ? (unsigned int)cli_number("flap", argv[6], 1, 100000) : 1;
-	job->up_ms = argc > 7 ? labcmd_ms(argv[7]) : job->down_ms;
+		job->down_ms = cmd_ms(argv[5]);
+	job->count = argc > 6 ? (unsigned)cli_number("flap", argv[6], 1, 100000) : 1;
+	job->up_ms = argc > 7 ? cmd_ms(argv[7]) : job->down_ms;
 }
 
 static void run(const struct lab *lab, const char *node, struct job *job)
@@ -135,7 +138,7 @@ static void run(const struct lab *lab, const char *node, struct job *job)
 	int ret;
 
 	if (!strcmp(job->kind, "flap")) {
-		ret = lab_call(lab, lab->netns_fds[labcmd_node(lab, node)], flap, job);
+		ret = lab_call(lab, lab->netns_fds[cmd_node(lab, node)], flap, job);
 	} else {
 		if (!lab->topo->links[job->link].wire)
 			die("the link of %s:%s has no wire: give it \"wire\": true in the "
@@ -148,11 +151,11 @@ static void run(const struct lab *lab, const char *node, struct job *job)
 							     : set,
 			       job);
 	}
-	if (ret)
+	if (ret < 0)
 		die("%s of %s:%s: %s", job->kind, node, job->interface, strerror(-ret));
 }
 
-int labcmd_impair(int argc, char **argv)
+int cmd_impair(int argc, char **argv)
 {
 	struct job *job =
 		/* cppcheck-suppress invalidFunctionArg */
@@ -166,8 +169,8 @@ int labcmd_impair(int argc, char **argv)
 	*job = (struct job){.interface = argv[3], .kind = argv[4]};
 	if (strcmp(job->kind, "show") && strcmp(job->kind, "clear"))
 		read_amount(job, argc, argv);
-	lab = labcmd_attach(argv[1]);
-	job->link = labcmd_end(lab, argv[2], argv[3], &job->end);
+	lab = cmd_attach(argv[1]);
+	job->link = cmd_end(lab, argv[2], argv[3], &job->end);
 	run(lab, argv[2], job);
 	if (!strcmp(job->kind, "show"))
 		printf("{\"lost\":%" PRIu64 ",\"every_lost\":%" PRIu64 ",\"duplicated\":%" PRIu64

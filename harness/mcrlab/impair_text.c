@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Impairments as people write them. */
+/* impair_text.c - parse a percentage and a bit rate */
 #include "harness/mcrlab/impair_text.h"
 
 #include <ctype.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * mcrbench - how fast the relay is, beside what else could do its work.
+ * mcrbench.c - measure relays side by side
  *
  * Prints what it measured in this run and nothing else.  Relays take turns within a round, so that
  * whatever else the machine does meets them alike; figures are medians over rounds with their
@@ -57,7 +57,7 @@ static void leave_out(struct bench_results *results, enum bench_backend backend,
 /* Known before anything is measured, so that nobody waits for half of the relays. */
 static void find_absent(struct bench_results *results)
 {
-	unsigned int backends = bench_set_backends(&results->set);
+	unsigned backends = bench_set_backends(&results->set);
 
 	for (int b = 0; b < BENCH_BACKENDS; b++) {
 		const char *program = backends & 1u << b ? bench_program_missing(b) : NULL;
@@ -76,13 +76,13 @@ static void find_absent(struct bench_results *results)
 static void load_gates(struct bench_results *results, const char *reference)
 {
 	struct lab_error error = {""};
-	unsigned int n = 0;
+	unsigned n = 0;
 
 	/* Without a check the ratios are only a help for the reader. */
 	if (bench_gates_load(&results->gates, reference, results->profile, &error) &&
 	    (results->check || reference))
 		die("--check: %s", error.text);
-	for (unsigned int i = 0; i < results->gates.n; i++)
+	for (unsigned i = 0; i < results->gates.n; i++)
 		n += bench_results_can_judge(results, &results->gates.gates[i]);
 	if (results->check && !n)
 		die("--check: no ratio of the reference is between two relays that are measured");
@@ -108,7 +108,7 @@ static void set_up(struct bench *bench, int argc, char **argv)
 }
 
 /* Return: 0, also when a rival is left out; -1 when the run is of no use. */
-static int measure(struct bench *bench, unsigned int i, enum bench_backend backend)
+static int measure(struct bench *bench, unsigned i, enum bench_backend backend)
 {
 	const struct bench_scenario *scenario = &bench->results.set.scenarios[i];
 	struct lab_error error = {""};
@@ -131,7 +131,7 @@ static int measure(struct bench *bench, unsigned int i, enum bench_backend backe
 static int measure_round(struct bench *bench, const char *round,
 			 const bool selected[static BENCH_MAX_SET])
 {
-	for (unsigned int i = 0; i < bench->results.set.n; i++) {
+	for (unsigned i = 0; i < bench->results.set.n; i++) {
 		if (!selected[i])
 			continue;
 		for (int b = 0; b < BENCH_BACKENDS; b++)
@@ -147,7 +147,7 @@ static bool find_missed(const struct bench_results *results, bool selected[stati
 	bool any = false;
 
 	memset(selected, 0, BENCH_MAX_SET * sizeof(*selected));
-	for (unsigned int i = 0; i < results->gates.n; i++) {
+	for (unsigned i = 0; i < results->gates.n; i++) {
 		const struct bench_gate *gate = &results->gates.gates[i];
 		double ratio;
 
@@ -165,7 +165,7 @@ static int measure_all(struct bench *bench)
 	char round[32];
 
 	memset(selected, true, sizeof(selected));
-	for (unsigned int i = 0; i < bench->results.rounds; i++) {
+	for (unsigned i = 0; i < bench->results.rounds; i++) {
 		snprintf(round, sizeof(round), "round %u of %u", i + 1, bench->results.rounds);
 		if (measure_round(bench, round, selected))
 			return -1;
@@ -184,7 +184,7 @@ static bool write_out(int (*write_to)(const struct bench_results *results, const
 {
 	int ret = path ? write_to(results, path) : 0;
 
-	if (ret)
+	if (ret < 0)
 		fprintf(stderr, "mcrbench: %s: %s\n", path, strerror(-ret));
 	return !ret;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * mcrgen - send test datagrams to a group or a host, or replay a capture, and say what was truly
- * sent.
+ * mcrgen.c - send test datagrams to a group or a host, or replay a capture, and say what was truly
+ * sent
  *
  * The payload is described in harness/traffic/payload.h, the report in mcrgen(1).
  */
@@ -174,7 +174,7 @@ static int send_synthetic(const struct options *opt)
 	static struct gen gen; /* holds the pattern table: too large for the stack */
 	int ret = gen_init(&gen, &opt->config);
 
-	if (ret)
+	if (ret < 0)
 		die("cannot prepare to send: %s", strerror(-ret));
 	cli_signal_ready(opt->ready_fd);
 	wait_for_go(opt->go_fd);
@@ -186,7 +186,7 @@ static int send_synthetic(const struct options *opt)
 			"%.3f s behind, with %" PRIu64 " of %" PRIu64 " datagrams\n",
 			(double)opt->config.rate_mpps / 1000, gen.report.pps,
 			(double)gen.report.behind_ns / 1e9, gen.report.sent, gen.report.due);
-	if (!ret && gen.report.too_fast)
+	if (ret == 0 && gen.report.too_fast)
 		ret = STATUS_TOO_FAST;
 	gen_fini(&gen);
 	return ret < 0 ? 1 : ret;
@@ -210,7 +210,7 @@ static int send_replay(const struct options *opt)
 	struct replay_error error;
 	int ret = replay_init(&replay, &config, opt->replay, &error);
 
-	if (ret)
+	if (ret < 0)
 		die("--replay: %s", error.text);
 	cli_signal_ready(opt->ready_fd);
 	wait_for_go(opt->go_fd);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * mcrlab - bring up a lab of connected network namespaces, run programs in it, take it down.
+ * mcrlab.c - bring up a lab of connected network namespaces, run programs in it, take it down
  *
  * `up` leaves a holder process behind that owns the namespaces and answers by name; everything
  * else asks it.  See harness/lab/hold.h for how it is found, harness/lab/lab.h for what it owns.
@@ -20,11 +20,21 @@
 #include "harness/base/cli.h"
 #include "harness/base/jsonread.h"
 #include "harness/base/wait.h"
+#include "harness/lab/ask.h"
 #include "harness/lab/hold.h"
 #include "harness/lab/lab.h"
 #include "harness/lab/members.h"
 #include "harness/lab/orphan.h"
-#include "harness/mcrlab/attach.h"
+#include "harness/mcrlab/cmd.h"
+#include "harness/mcrlab/cmd_capture.h"
+#include "harness/mcrlab/cmd_check.h"
+#include "harness/mcrlab/cmd_fault.h"
+#include "harness/mcrlab/cmd_impair.h"
+#include "harness/topology/draw.h"
+#include "harness/topology/file.h"
+#include "harness/topology/svg.h"
+#include "harness/topology/topology.h"
+#include "harness/topology/wires.h"
 
 #define DOWN_MS       10000
 #define NOT_PERMITTED 77 /* the exit status that test runners take for "skipped" */
@@ -64,7 +74,7 @@ static void print_ready(const struct lab *lab, const char *name)
 	cJSON_AddStringToObject(json, "name", name);
 	cJSON_AddNumberToObject(json, "pid", getpid());
 	nodes = cJSON_AddObjectToObject(json, "nodes");
-	for (unsigned int i = 0; i < lab->n_netns; i++) {
+	for (unsigned i = 0; i < lab->n_netns; i++) {
 		cJSON *node = cJSON_AddObjectToObject(nodes, topology.nodes[i].name);
 		char path[64];
 
@@ -81,7 +91,7 @@ static void print_ready(const struct lab *lab, const char *name)
 /* Claims the name first: a lab that cannot be found is not built. */
 static int claim(const char *name)
 {
-	int fd = labhold_listen(name);
+	int fd = lab_hold_listen(name);
 
 	if (fd == -EADDRINUSE)
 		die("a lab called '%s' is up already", name);
@@ -97,7 +107,7 @@ static void build(struct lab *lab)
 	struct lab_error error;
 	int ret = lab_up(lab, &topology, &error);
 
-	if (!ret)
+	if (ret == 0)
 		return;
 	fprintf(stderr, "mcrlab: %s\n", *error.text ? error.text : strerror(-ret));
 	exit(error.not_permitted ? NOT_PERMITTED : 2);
@@ -106,7 +116,7 @@ static void build(struct lab *lab)
 static int up_foreground(const char *name, bool all_wires, pid_t parent)
 {
 	struct lab lab;
-	struct labhold hold = {.lab = &lab, .with_stdin = true, .all_wires = all_wires};
+	struct lab_hold hold = {.lab = &lab, .with_stdin = true, .all_wires = all_wires};
 	int ret;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -116,9 +126,9 @@ static int up_foreground(const char *name, bool all_wires, pid_t parent)
 	hold.topology_fd = topology_file();
 	build(&lab);
 	print_ready(&lab, name);
-	ret = labhold_serve(&hold);
+	ret = lab_hold_serve(&hold);
 	lab_down(&lab);
-	return ret ? 1 : 0;
+	return ret < 0 ? 1 : 0;
 }
 
 /* The holder lets go of everything it was started with, so that nobody waits for its pipes. */
@@ -137,7 +147,7 @@ static void detach(void)
 static int hold_in_background(const char *name, bool all_wires, int ready_fd)
 {
 	struct lab lab;
-	struct labhold hold = {.lab = &lab, .all_wires = all_wires};
+	struct lab_hold hold = {.lab = &lab, .all_wires = all_wires};
 	int ret;
 
 	hold.listen_fd = claim(name);
@@ -145,9 +155,9 @@ static int hold_in_background(const char *name, bool all_wires, int ready_fd)
 	build(&lab);
 	detach();
 	cli_signal_ready(ready_fd);
-	ret = labhold_serve(&hold);
+	ret = lab_hold_serve(&hold);
 	lab_down(&lab);
-	return ret ? 1 : 0;
+	return ret < 0 ? 1 : 0;
 }
 
 static int up_background(const char *name, bool all_wires)
@@ -183,7 +193,7 @@ static int command_up(int argc, char **argv)
 	const char *name = NULL;
 	bool foreground = false;
 	bool all_wires = false;
-	char own_name[LABHOLD_NAME_SIZE];
+	char own_name[LAB_NAME_SIZE];
 	pid_t parent = getppid();
 	const struct cli_option table[] = {
 		{"name", "NAME", CLI_TEXT, &name,
@@ -209,7 +219,7 @@ static int command_up(int argc, char **argv)
 		die("which topology?  usage: mcrlab up TOPOLOGY [--name NAME] [--foreground]");
 	load_topology(topology_name);
 	if (all_wires)
-		labhold_add_wires(&topology);
+		topology_add_wires(&topology);
 	if (!name) {
 		snprintf(own_name, sizeof(own_name), "%s-%d", topology.name, getpid());
 		name = own_name;
@@ -217,14 +227,14 @@ static int command_up(int argc, char **argv)
 	return foreground ? up_foreground(name, all_wires, parent) : up_background(name, all_wires);
 }
 
-static void ask(const char *name, const char *request, char answer[static LABHOLD_ANSWER_SIZE],
+static void ask(const char *name, const char *request, char answer[static LAB_NAME_ANSWER_SIZE],
 		int *fds, size_t *n_fds)
 {
-	int ret = labhold_ask(name, request, answer, fds, n_fds);
+	int ret = lab_ask(name, request, answer, fds, n_fds);
 
 	if (ret == -ENOENT)
 		die("no lab called '%s' is up; see mcrlab list", name);
-	if (ret)
+	if (ret < 0)
 		die("lab '%s': %s", name, strerror(-ret));
 	if (!strncmp(answer, "error ", 6))
 		die("lab '%s': %s", name, answer + 6);
@@ -233,7 +243,7 @@ static void ask(const char *name, const char *request, char answer[static LABHOL
 /* @lab: the mark by which it is found if it should ever outlive the lab */
 static void become(const char *lab, char **argv, pid_t parent)
 {
-	setenv(LABORPHAN_VARIABLE, lab, 1);
+	setenv(LAB_ORPHAN_VARIABLE, lab, 1);
 	/* Set after the namespaces were entered: a change of credentials clears it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -251,22 +261,22 @@ static int command_exec(int argc, char **argv)
 		first++;
 	if (argc <= first)
 		die("usage: mcrlab exec LAB NODE [--] COMMAND...");
-	labcmd_enter(argv[1], argv[2]);
+	cmd_enter(argv[1], argv[2]);
 	become(argv[1], argv + first, parent);
 	return 1;
 }
 
-static char only_lab_name[LABHOLD_NAME_SIZE];
-static unsigned int n_labs;
+static char only_lab_name[LAB_NAME_SIZE];
+static unsigned n_labs;
 
 static void note_lab(const char *name)
 {
-	char answer[LABHOLD_ANSWER_SIZE];
+	char answer[LAB_NAME_ANSWER_SIZE];
 	int fds[2];
 	size_t n_fds = 2;
 
 	/* Another user's, or one that goes down at this moment, is not one to go into. */
-	if (labhold_ask(name, "info", answer, fds, &n_fds) || !strncmp(answer, "error ", 6))
+	if (lab_ask(name, "info", answer, fds, &n_fds) || !strncmp(answer, "error ", 6))
 		return;
 	n_labs++;
 	snprintf(only_lab_name, sizeof(only_lab_name), "%s", name);
@@ -274,7 +284,7 @@ static void note_lab(const char *name)
 
 static const char *only_lab(void)
 {
-	labhold_list(note_lab);
+	lab_ask_list(note_lab);
 	if (n_labs == 0)
 		die("no lab is up");
 	if (n_labs > 1)
@@ -296,7 +306,7 @@ static int command_shell(int argc, char **argv)
 		shell[0] = "/bin/sh";
 	snprintf(prompt, sizeof(prompt), "[%s:%s] $ ", name, argv[argc - 1]);
 	setenv("PS1", prompt, 1);
-	labcmd_enter(name, argv[argc - 1]);
+	cmd_enter(name, argv[argc - 1]);
 	/* Start-up files of a shell often set a prompt of their own. */
 	fprintf(stderr, "node '%s' of lab '%s'; exit leaves it\n", argv[argc - 1], name);
 	become(name, shell, parent);
@@ -307,12 +317,12 @@ static int command_shell(int argc, char **argv)
 static bool end_orphans(const char *name)
 {
 	struct deadline deadline = deadline_in_ms(DOWN_MS);
-	int n = laborphan_list(name, laborphan_kill);
+	int n = lab_orphan_list(name, lab_orphan_kill);
 
 	if (n <= 0)
 		return false;
 	/* One that forked meanwhile has left a child, which is found next. */
-	while (laborphan_list(name, laborphan_kill) > 0)
+	while (lab_orphan_list(name, lab_orphan_kill) > 0)
 		if (deadline_passed(deadline))
 			die("what is left of lab '%s' did not end within %d ms", name, DOWN_MS);
 	return true;
@@ -320,29 +330,29 @@ static bool end_orphans(const char *name)
 
 static int command_down(int argc, char **argv)
 {
-	char answer[LABHOLD_ANSWER_SIZE];
+	char answer[LAB_NAME_ANSWER_SIZE];
 	int fds[2];
 	size_t n_fds = 2;
 
 	if (argc != 2)
 		die("usage: mcrlab down LAB");
-	if (labhold_ask(argv[1], "info", answer, fds, &n_fds) == -ENOENT && end_orphans(argv[1]))
+	if (lab_ask(argv[1], "info", answer, fds, &n_fds) == -ENOENT && end_orphans(argv[1]))
 		return 0;
 	n_fds = 2;
 	ask(argv[1], "down", answer, fds, &n_fds);
-	if (labhold_wait_gone(argv[1], deadline_in_ms(DOWN_MS)))
+	if (lab_ask_wait_ended(argv[1], deadline_in_ms(DOWN_MS)))
 		die("lab '%s' did not go down within %d ms", argv[1], DOWN_MS);
 	return 0;
 }
 
 static void print_lab(const char *name)
 {
-	char answer[LABHOLD_ANSWER_SIZE];
+	char answer[LAB_NAME_ANSWER_SIZE];
 	int fds[2];
 	size_t n_fds = 2;
 
 	/* One that goes down at this moment, or another user's, is no news. */
-	if (labhold_ask(name, "info", answer, fds, &n_fds) == 0 && strncmp(answer, "error ", 6))
+	if (lab_ask(name, "info", answer, fds, &n_fds) == 0 && strncmp(answer, "error ", 6))
 		printf("%-24s pid %s\n", name, answer);
 }
 
@@ -350,7 +360,7 @@ static void print_orphan(const char *name, pid_t pid)
 {
 	char program[64];
 
-	labproc_name(pid, program, sizeof(program));
+	lab_member_name(pid, program, sizeof(program));
 	printf("%-24s gone, but pid %d runs on: %s\n", name, pid, program);
 }
 
@@ -360,10 +370,10 @@ static int command_list(int argc, char **argv)
 
 	if (argc > 1)
 		die("unexpected argument '%s'", argv[1]);
-	ret = labhold_list(print_lab);
-	if (ret)
+	ret = lab_ask_list(print_lab);
+	if (ret < 0)
 		die("/proc/net/unix: %s", strerror(-ret));
-	ret = laborphan_list(NULL, print_orphan);
+	ret = lab_orphan_list(NULL, print_orphan);
 	if (ret < 0)
 		die("/proc: %s", strerror(-ret));
 	return 0;
@@ -424,15 +434,14 @@ static const struct {
 	{"topologies", command_topologies,
 	 "topologies   those that come with the harness, a line each"},
 	{"draw", command_draw, "draw TOPOLOGY [--svg]   draw a topology"},
-	{"capture", labcmd_capture,
+	{"capture", cmd_capture,
 	 "capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]   a pcap, until SIGTERM"},
-	{"record", labcmd_record,
+	{"record", cmd_record,
 	 "record LAB DIRECTORY   keep the last packets of all links; write them on SIGUSR1"},
-	{"impair", labcmd_impair,
+	{"impair", cmd_impair,
 	 "impair LAB NODE IF loss|every|dup|rate|flap|show|clear ...   what arrives there"},
-	{"fault", labcmd_fault,
-	 "fault LAB NODE VERB ...   what goes wrong in life; alone lists all"},
-	{"check", labcmd_check,
+	{"fault", cmd_fault, "fault LAB NODE VERB ...   what goes wrong in life; alone lists all"},
+	{"check", cmd_check,
 	 "check --socket-path PATH [--lab LAB --node NODE]   does a relay say and do what it "
 	 "should"},
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * mcrsink - receive test datagrams and say exactly what arrived.
+ * mcrsink.c - receive test datagrams and say exactly what arrived
  *
  * The payload is described in harness/traffic/payload.h, the report in mcrsink(1).
  */
@@ -95,8 +95,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 			   .idle_ms = -1,
 			   .timeout_ms = -1,
 			   .control_fd = -1,
-			   .control = sinkcontrol_input,
-			   .interval = sinkreport_interval},
+			   .control = sink_control_input,
+			   .interval = sink_report_interval},
 		.flows = 1,
 		.ceiling_bytes = 1400,
 		.ready_fd = -1,
@@ -216,21 +216,21 @@ static void print_report(const struct sink *sink)
 	char *text;
 
 	if (!sink->config.json) {
-		sinkreport_line(sink);
+		sink_report_line(sink);
 		return;
 	}
-	text = sinkreport_json(sink);
+	text = sink_report_json(sink);
 	puts(text ? text : "{\"error\": \"out of memory\"}");
-	sinkreport_free(text);
+	sink_report_free(text);
 }
 
 static int print_ceiling(const struct options *opt)
 {
-	struct sinkceiling c;
-	int ret = sinkceiling_measure(&c, opt->ceiling_bytes, opt->config.gro,
-				      opt->config.rcvbuf_bytes);
+	struct sink_ceiling c;
+	int ret = sink_ceiling_measure(&c, opt->ceiling_bytes, opt->config.gro,
+				       opt->config.rcvbuf_bytes);
 
-	if (ret)
+	if (ret < 0)
 		die("--ceiling: %s", strerror(-ret));
 	printf(opt->config.json
 		       ? "{\"tool\": \"mcrsink\", \"ceiling_pps\": {\"median\": %.0f, \"min\": "
@@ -239,7 +239,7 @@ static int print_ceiling(const struct options *opt)
 			 "\"sink_drops\": %" PRIu64 "}\n"
 		       : "ceiling %.0f pps (%.0f to %.0f) with payloads of %u bytes: %u datagrams "
 			 "in each of %u rounds, sink drops %" PRIu64 "\n",
-	       c.median_pps, c.low_pps, c.high_pps, c.size_bytes, c.per_round, SINKCEILING_ROUNDS,
+	       c.median_pps, c.low_pps, c.high_pps, c.size_bytes, c.per_round, SINK_CEILING_ROUNDS,
 	       c.drops);
 	return 0;
 }
@@ -276,11 +276,11 @@ int main(int argc, char **argv)
 	opt.config.targets = targets;
 	open_dump(&opt);
 	ret = sink_init(&sink, &opt.config);
-	if (ret)
+	if (ret < 0)
 		refuse(&opt, &sink, ret);
 	cli_signal_ready(opt.ready_fd);
 	ret = sink_run(&sink, signal_fd);
-	if (ret)
+	if (ret < 0)
 		die("receiving failed: %s", strerror(-ret));
 	if (opt.config.dump && fclose(opt.config.dump))
 		die("--dump: %s: %s", opt.dump, strerror(errno));

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Topologies: drawing them in ASCII.
+ * draw.c - a topology in ASCII
  *
  * One line for each link, with its two ends in columns; it stays readable for any shape, where a
  * drawing with boxes does for chains only.
  */
+#include "harness/topology/draw.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/topology/topology.h"
+#include "harness/topology/state.h"
 
 #define LABEL_SIZE 256
 
@@ -17,7 +19,7 @@ static void label(const struct topology *topo, const struct topo_interface *ifac
 {
 	int used = snprintf(out, LABEL_SIZE, "[%s] %s", topo->nodes[iface->node].name, iface->name);
 
-	for (unsigned int i = 0; i < iface->n_addresses && used < LABEL_SIZE; i++)
+	for (unsigned i = 0; i < iface->n_addresses && used < LABEL_SIZE; i++)
 		used += snprintf(out + used, LABEL_SIZE - (size_t)used, " %s",
 				 iface->addresses[i].text);
 }
@@ -56,7 +58,7 @@ static void draw_links(const struct topology *topo)
 	char notes[LABEL_SIZE];
 	int width[2] = {0, 0};
 
-	for (unsigned int i = 0; i < topo->n_links; i++) {
+	for (unsigned i = 0; i < topo->n_links; i++) {
 		label(topo, &topo->links[i].ends[0], left);
 		label(topo, &topo->links[i].ends[1], right);
 		if ((int)strlen(left) > width[0])
@@ -64,7 +66,7 @@ static void draw_links(const struct topology *topo)
 		if ((int)strlen(right) > width[1])
 			width[1] = (int)strlen(right);
 	}
-	for (unsigned int i = 0; i < topo->n_links; i++) {
+	for (unsigned i = 0; i < topo->n_links; i++) {
 		label(topo, &topo->links[i].ends[0], left);
 		label(topo, &topo->links[i].ends[1], right);
 		settings(&topo->links[i], notes);
@@ -73,9 +75,9 @@ static void draw_links(const struct topology *topo)
 	}
 }
 
-static bool is_linked(const struct topology *topo, unsigned int node)
+static bool is_linked(const struct topology *topo, unsigned node)
 {
-	for (unsigned int i = 0; i < topo->n_links; i++)
+	for (unsigned i = 0; i < topo->n_links; i++)
 		if (topo->links[i].ends[0].node == node || topo->links[i].ends[1].node == node)
 			return true;
 	return false;
@@ -87,7 +89,7 @@ static void draw_node(const struct topo_node *node)
 		printf("  [%s] rp_filter %u\n", node->name, node->rp_filter);
 	if (node->forwarding)
 		printf("  [%s] forwarding\n", node->name);
-	for (unsigned int i = 0; i < node->n_routes; i++) {
+	for (unsigned i = 0; i < node->n_routes; i++) {
 		const struct topo_route *route = &node->routes[i];
 
 		printf("  [%s] route %s%s%s%s%s\n", node->name, route->to.text,
@@ -100,17 +102,17 @@ void topology_draw(const struct topology *topo)
 {
 	printf("%s%s%s\n", topo->name, *topo->description ? ": " : "", topo->description);
 	draw_links(topo);
-	for (unsigned int i = 0; i < topo->n_bridges; i++) {
+	for (unsigned i = 0; i < topo->n_bridges; i++) {
 		const struct topo_bridge *bridge = &topo->bridges[i];
 		char self[LABEL_SIZE];
 
 		label(topo, &bridge->self, self);
 		printf("  %s bridges", self);
-		for (unsigned int port = 0; port < bridge->n_ports; port++)
+		for (unsigned port = 0; port < bridge->n_ports; port++)
 			printf(" %s", bridge->ports[port]);
 		putchar('\n');
 	}
-	for (unsigned int i = 0; i < topo->n_nodes; i++) {
+	for (unsigned i = 0; i < topo->n_nodes; i++) {
 		if (!is_linked(topo, i))
 			printf("  [%s] without links\n", topo->nodes[i].name);
 		draw_node(&topo->nodes[i]);

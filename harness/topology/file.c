@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Topologies: finding and reading their files. */
+/* file.c - find and read the file of a topology */
+#include "harness/topology/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
@@ -17,11 +19,11 @@
  * Where they are: in the source tree the programs are in build/bin, when installed in bin beside
  * share.  Return: whether there is an @i'th place.
  */
-static bool place(char directory[static PATH_MAX], unsigned int i)
+static bool place(char directory[static PATH_MAX], unsigned i)
 {
 	static const char *const below[] = {"/../../harness/topologies",
 					    "/../share/mcr/topologies"};
-	const unsigned int n_below = sizeof(below) / sizeof(*below);
+	const unsigned n_below = sizeof(below) / sizeof(*below);
 	const char *configured = getenv("MCR_TOPOLOGIES");
 	char exe[PATH_MAX] = "";
 
@@ -38,7 +40,7 @@ static bool find_by_name(char path[static PATH_MAX], const char *name)
 {
 	char directory[PATH_MAX];
 
-	for (unsigned int i = 0; place(directory, i); i++)
+	for (unsigned i = 0; place(directory, i); i++)
 		if (snprintf(path, PATH_MAX, "%s/%s.json", directory, name) < PATH_MAX &&
 		    access(path, R_OK) == 0)
 			return true;
@@ -58,7 +60,7 @@ int topology_list(void (*found)(const char *name))
 	struct dirent **entries = NULL;
 	int n = -ENOENT;
 
-	for (unsigned int i = 0; n < 0 && place(directory, i); i++)
+	for (unsigned i = 0; n < 0 && place(directory, i); i++)
 		n = scandir(directory, &entries, is_topology, alphasort);
 	for (int i = 0; i < n; i++) {
 		entries[i]->d_name[strlen(entries[i]->d_name) - 5] = '\0';
@@ -87,7 +89,7 @@ static int read_file(FILE *file, char **text, const char *path, struct json_erro
 
 	*text = malloc(MAX_FILE_BYTES + 1);
 	ret = *text ? slurp(file, *text) : -ENOMEM;
-	if (!ret)
+	if (ret == 0)
 		return 0;
 	snprintf(error->text, sizeof(error->text), "%s: %s", path, strerror(-ret));
 	free(*text);
@@ -133,7 +135,7 @@ int topology_load(struct topology *topo, const char *what, struct json_error *er
 	char *text;
 	int ret = topology_read(what, &text, path, error);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	ret = topology_parse(topo, text, path, error);
 	free(text);

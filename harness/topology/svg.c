@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Topologies: drawing them as SVG.
+ * svg.c - a topology as SVG
  *
  * Nodes stand in columns by their distance from the first node, so that traffic flows from left to
  * right in the labs that have a direction, and every other shape is still readable.  A column's
  * nodes are spread over the height.  A link is a line, curved when both ends are in one column;
  * names and addresses stand beside the ends.
  */
+#include "harness/topology/svg.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/topology/topology.h"
+#include "harness/topology/state.h"
 
 #define BOX_WIDTH   110
 #define BOX_HEIGHT  36
@@ -21,28 +23,28 @@
 #define FAR         TOPO_MAX_NODES
 
 struct layout {
-	unsigned int column[TOPO_MAX_NODES];
-	unsigned int row[TOPO_MAX_NODES];
-	unsigned int height[TOPO_MAX_NODES]; /* nodes in each column */
-	unsigned int n_columns;
-	unsigned int n_rows;
+	unsigned column[TOPO_MAX_NODES];
+	unsigned row[TOPO_MAX_NODES];
+	unsigned height[TOPO_MAX_NODES]; /* nodes in each column */
+	unsigned n_columns;
+	unsigned n_rows;
 };
 
 struct point {
-	unsigned int x;
-	unsigned int y;
+	unsigned x;
+	unsigned y;
 };
 
 /* One step of distance along every link, until nothing changes. */
-static void spread(const struct topology *topo, unsigned int column[static TOPO_MAX_NODES])
+static void spread(const struct topology *topo, unsigned column[static TOPO_MAX_NODES])
 {
 	bool changed = true;
 
 	while (changed) {
 		changed = false;
-		for (unsigned int i = 0; i < topo->n_links * 2; i++) {
-			unsigned int from = topo->links[i / 2].ends[i % 2].node;
-			unsigned int to = topo->links[i / 2].ends[1 - i % 2].node;
+		for (unsigned i = 0; i < topo->n_links * 2; i++) {
+			unsigned from = topo->links[i / 2].ends[i % 2].node;
+			unsigned to = topo->links[i / 2].ends[1 - i % 2].node;
 
 			if (column[from] != FAR && column[to] > column[from] + 1) {
 				column[to] = column[from] + 1;
@@ -55,16 +57,16 @@ static void spread(const struct topology *topo, unsigned int column[static TOPO_
 static void place(const struct topology *topo, struct layout *layout)
 {
 	*layout = (struct layout){0};
-	for (unsigned int i = 0; i < topo->n_nodes; i++)
+	for (unsigned i = 0; i < topo->n_nodes; i++)
 		layout->column[i] = FAR;
 	/* A node that no link leads to starts a picture of its own in the first column. */
-	for (unsigned int i = 0; i < topo->n_nodes; i++)
+	for (unsigned i = 0; i < topo->n_nodes; i++)
 		if (layout->column[i] == FAR) {
 			layout->column[i] = 0;
 			spread(topo, layout->column);
 		}
-	for (unsigned int i = 0; i < topo->n_nodes; i++) {
-		unsigned int column = layout->column[i];
+	for (unsigned i = 0; i < topo->n_nodes; i++) {
+		unsigned column = layout->column[i];
 
 		layout->row[i] = layout->height[column]++;
 		if (layout->height[column] > layout->n_rows)
@@ -75,10 +77,10 @@ static void place(const struct topology *topo, struct layout *layout)
 }
 
 /* The top left corner of a node's box. */
-static struct point corner(const struct layout *layout, unsigned int node)
+static struct point corner(const struct layout *layout, unsigned node)
 {
-	unsigned int column = layout->column[node];
-	unsigned int free_rows = layout->n_rows - layout->height[column];
+	unsigned column = layout->column[node];
+	unsigned free_rows = layout->n_rows - layout->height[column];
 
 	return (struct point){
 		.x = MARGIN + column * COLUMN_STEP,
@@ -102,7 +104,7 @@ static void print_end(const struct topo_interface *iface, struct point at, const
 {
 	printf("<text x=\"%u\" y=\"%u\" text-anchor=\"%s\" class=\"end\">%s", at.x, at.y, anchor,
 	       iface->name);
-	for (unsigned int i = 0; i < iface->n_addresses; i++)
+	for (unsigned i = 0; i < iface->n_addresses; i++)
 		printf(" %s", iface->addresses[i].text);
 	puts("</text>");
 }
@@ -145,8 +147,8 @@ static void print_straight(const struct topo_interface *left, struct point a,
 static void print_curve(const struct topo_interface *a, struct point from,
 			const struct topo_interface *b, struct point to)
 {
-	unsigned int x = from.x + BOX_WIDTH / 2;
-	unsigned int bulge = x + BOX_WIDTH;
+	unsigned x = from.x + BOX_WIDTH / 2;
+	unsigned bulge = x + BOX_WIDTH;
 
 	printf("<path d=\"M%u %uQ%u %u %u %u\"/>\n", x, from.y + BOX_HEIGHT / 2, bulge,
 	       (from.y + to.y + BOX_HEIGHT) / 2, x, to.y + BOX_HEIGHT / 2);
@@ -173,7 +175,7 @@ static void print_link(const struct layout *layout, const struct topo_link *link
 					    (from.y + to.y + BOX_HEIGHT) / 2 - 16});
 }
 
-static void print_node(const struct topology *topo, const struct layout *layout, unsigned int node)
+static void print_node(const struct topology *topo, const struct layout *layout, unsigned node)
 {
 	struct point at = corner(layout, node);
 
@@ -181,7 +183,7 @@ static void print_node(const struct topology *topo, const struct layout *layout,
 	       "<text x=\"%u\" y=\"%u\" text-anchor=\"middle\" class=\"node\">%s",
 	       at.x, at.y, BOX_WIDTH, BOX_HEIGHT, at.x + BOX_WIDTH / 2, at.y + BOX_HEIGHT / 2 + 5,
 	       topo->nodes[node].name);
-	for (unsigned int i = 0; i < topo->n_bridges; i++)
+	for (unsigned i = 0; i < topo->n_bridges; i++)
 		if (topo->bridges[i].self.node == node)
 			printf(" %s", topo->bridges[i].self.name);
 	puts("</text>");
@@ -202,9 +204,9 @@ void topology_draw_svg(const struct topology *topo)
 		fputs(": ", stdout);
 	print_escaped(topo->description);
 	puts("</text>");
-	for (unsigned int i = 0; i < topo->n_links; i++)
+	for (unsigned i = 0; i < topo->n_links; i++)
 		print_link(&layout, &topo->links[i]);
-	for (unsigned int i = 0; i < topo->n_nodes; i++)
+	for (unsigned i = 0; i < topo->n_nodes; i++)
 		print_node(topo, &layout, i);
 	puts("</svg>");
 }

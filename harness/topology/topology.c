@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Topologies: reading them from JSON.  Parsing stops at the first thing that is wrong. */
+/* topology.c - read a topology from JSON; the first error ends it */
 #include "harness/topology/topology.h"
 
 #include <arpa/inet.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "harness/base/jsonread.h"
+#include "harness/topology/find.h"
 
 #define MTU_MIN     68
 #define MTU_MAX     65535
@@ -79,7 +80,7 @@ int topology_parse_address(struct topo_address *address, const char *text, bool 
 	return 0;
 }
 
-static int read_address(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
+static int read_address(struct jsonread *r, const cJSON *item, void *target, unsigned index)
 {
 	struct topo_interface *iface = target;
 
@@ -98,7 +99,7 @@ static int read_mac(struct jsonread *r, const cJSON *object, struct topo_interfa
 	int length = 0;
 	int ret = jsonread_text(r, object, "mac", &text);
 
-	if (ret || !text)
+	if (ret < 0 || !text)
 		return ret;
 	jsonread_enter_key(r, "mac");
 	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
@@ -119,7 +120,7 @@ static int read_at(struct jsonread *r, const cJSON *object, struct topo_interfac
 	int index;
 	int ret = jsonread_text(r, object, "at", &text);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (!text)
 		return jsonread_fail(r, "the field 'at' is missing");
@@ -133,9 +134,9 @@ static int read_at(struct jsonread *r, const cJSON *object, struct topo_interfac
 		return jsonread_fail(r, "there is no node '%s'", node);
 	if (!is_interface_name(colon + 1))
 		return jsonread_fail(r, "'%s' cannot be the name of an interface", colon + 1);
-	if (topology_interface(topo_of(r), (unsigned int)index, colon + 1))
+	if (topology_interface(topo_of(r), (unsigned)index, colon + 1))
 		return jsonread_fail(r, "node '%s' has an interface '%s' already", node, colon + 1);
-	iface->node = (unsigned int)index;
+	iface->node = (unsigned)index;
 	snprintf(iface->name, sizeof(iface->name), "%s", colon + 1);
 	jsonread_leave(r);
 	return 0;
@@ -152,7 +153,7 @@ static int refuse_same_address(struct jsonread *r, const struct topo_link *link)
 	const struct topo_interface *a = &link->ends[0];
 	const struct topo_interface *b = &link->ends[1];
 
-	for (unsigned int i = 0; i < a->n_addresses * b->n_addresses; i++)
+	for (unsigned i = 0; i < a->n_addresses * b->n_addresses; i++)
 		if (same_address(&a->addresses[i % a->n_addresses],
 				 &b->addresses[i / a->n_addresses]))
 			return jsonread_fail(r, "%s is an address of both ends",
@@ -173,29 +174,29 @@ static int refuse_ethernet(struct jsonread *r, const cJSON *item)
 	return 0;
 }
 
-static int read_end(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
+static int read_end(struct jsonread *r, const cJSON *item, void *target, unsigned index)
 {
 	static const char *const allowed[] = {"at", "addresses", "mac", "mtu", "gro", "uso", NULL};
 	struct topo_link *link = target;
 	struct topo_interface *iface = &link->ends[index];
 	int ret = jsonread_object(r, item, allowed);
 
-	if (!ret)
+	if (ret == 0)
 		ret = read_at(r, item, iface);
-	if (!ret && index == 1 && iface->node == link->ends[0].node &&
+	if (ret == 0 && index == 1 && iface->node == link->ends[0].node &&
 	    !strcmp(iface->name, link->ends[0].name))
 		ret = jsonread_fail(r, "both ends are the same interface");
-	if (!ret)
+	if (ret == 0)
 		ret = read_mac(r, item, iface);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_number(r, item, "mtu", MTU_MIN, MTU_MAX, &iface->mtu_bytes);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_bool(r, item, "gro", &iface->gro);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_bool(r, item, "uso", &iface->uso);
-	if (!ret && link->kind == TOPO_TUN)
+	if (ret == 0 && link->kind == TOPO_TUN)
 		ret = refuse_ethernet(r, item);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_array(r, item, "addresses", TOPO_MAX_ADDRESSES, read_address, iface);
 	return ret || index == 0 ? ret : refuse_same_address(r, link);
 }
@@ -205,9 +206,9 @@ static int read_kind(struct jsonread *r, const cJSON *object, struct topo_link *
 	const char *kind = "veth";
 	int ret = jsonread_text(r, object, "kind", &kind);
 
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_bool(r, object, "wire", &link->wire);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (!strcmp(kind, "tun")) {
 		link->kind = TOPO_TUN;
@@ -222,7 +223,7 @@ static int read_kind(struct jsonread *r, const cJSON *object, struct topo_link *
 	return 0;
 }
 
-static int read_link(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
+static int read_link(struct jsonread *r, const cJSON *item, void *target, unsigned index)
 {
 	static const char *const allowed[] = {"ends", "mtu", "kind", "wire", NULL};
 	struct topology *topo = target;
@@ -231,11 +232,11 @@ static int read_link(struct jsonread *r, const cJSON *item, void *target, unsign
 	const cJSON *ends;
 	int ret = jsonread_object(r, item, allowed);
 
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_number(r, item, "mtu", MTU_MIN, MTU_MAX, &mtu_bytes);
-	if (!ret)
+	if (ret == 0)
 		ret = read_kind(r, item, link);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	ends = cJSON_GetObjectItemCaseSensitive(item, "ends");
 	if (cJSON_GetArraySize(ends) != 2)
@@ -247,10 +248,10 @@ static int read_link(struct jsonread *r, const cJSON *item, void *target, unsign
 	return ret;
 }
 
-static int read_port(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
+static int read_port(struct jsonread *r, const cJSON *item, void *target, unsigned index)
 {
 	struct topo_bridge *bridge = target;
-	unsigned int end;
+	unsigned end;
 	int link = -ENOENT;
 
 	if (cJSON_IsString(item))
@@ -265,7 +266,7 @@ static int read_port(struct jsonread *r, const cJSON *item, void *target, unsign
 	return 0;
 }
 
-static int read_bridge(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
+static int read_bridge(struct jsonread *r, const cJSON *item, void *target, unsigned index)
 {
 	static const char *const allowed[] = {"at", "addresses", "mtu", "ports", "snooping", NULL};
 	struct topology *topo = target;
@@ -273,18 +274,18 @@ static int read_bridge(struct jsonread *r, const cJSON *item, void *target, unsi
 	int ret = jsonread_object(r, item, allowed);
 
 	bridge->self.mtu_bytes = MTU_DEFAULT;
-	if (!ret)
+	if (ret == 0)
 		ret = read_at(r, item, &bridge->self);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_number(r, item, "mtu", MTU_MIN, MTU_MAX, &bridge->self.mtu_bytes);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_bool(r, item, "snooping", &bridge->snooping);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_array(r, item, "addresses", TOPO_MAX_ADDRESSES, read_address,
 				     &bridge->self);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_array(r, item, "ports", TOPO_MAX_PORTS, read_port, bridge);
-	if (!ret && !bridge->n_ports)
+	if (ret == 0 && !bridge->n_ports)
 		ret = jsonread_fail(r, "the field 'ports' must name at least one interface");
 	topo->n_bridges = index + 1;
 	return ret;
@@ -321,7 +322,7 @@ static int read_sysctls(struct jsonread *r, const cJSON *object, struct topo_nod
 
 		jsonread_enter_key(r, item->string);
 		ret = read_sysctl(r, item, &node->sysctls[node->n_sysctls]);
-		if (ret)
+		if (ret < 0)
 			return ret;
 		node->n_sysctls++;
 		jsonread_leave(r);
@@ -337,16 +338,16 @@ static int read_node(struct jsonread *r, const cJSON *item, struct topo_node *no
 	uint32_t rp_filter = 1;
 	int ret = jsonread_object(r, item, allowed);
 
-	if (!ret && !is_node_name(item->string))
+	if (ret == 0 && !is_node_name(item->string))
 		ret = jsonread_fail(r, "a node's name has 1 to %d letters, digits, - and _",
 				    TOPO_NAME_SIZE - 1);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_number(r, item, "rp_filter", 0, 2, &rp_filter);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_bool(r, item, "forwarding", &node->forwarding);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_bool(r, item, "ipv6", &node->ipv6);
-	if (!ret)
+	if (ret == 0)
 		ret = read_sysctls(r, item, node);
 	snprintf(node->name, sizeof(node->name), "%s", item->string);
 	node->rp_filter = (uint8_t)rp_filter;
@@ -372,7 +373,7 @@ static int read_nodes(struct jsonread *r, const cJSON *root)
 		if (topology_node(topo_of(r), item->string) >= 0)
 			return jsonread_fail(r, "given twice");
 		ret = read_node(r, item, &topo_of(r)->nodes[topo_of(r)->n_nodes]);
-		if (ret)
+		if (ret < 0)
 			return ret;
 		topo_of(r)->n_nodes++;
 		jsonread_leave(r);
@@ -381,7 +382,7 @@ static int read_nodes(struct jsonread *r, const cJSON *root)
 	return 0;
 }
 
-static int read_route(struct jsonread *r, const cJSON *item, void *target, unsigned int index)
+static int read_route(struct jsonread *r, const cJSON *item, void *target, unsigned index)
 {
 	static const char *const allowed[] = {"to", "via", "interface", NULL};
 	struct topo_node *node = target;
@@ -391,13 +392,13 @@ static int read_route(struct jsonread *r, const cJSON *item, void *target, unsig
 	const char *interface = NULL;
 	int ret = jsonread_object(r, item, allowed);
 
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_text(r, item, "to", &to);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_text(r, item, "via", &via);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_text(r, item, "interface", &interface);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (!to || topology_parse_address(&route->to, to, true))
 		return jsonread_fail(r, "'to' must be a network, such as 10.0.0.0/8 or 0.0.0.0/0");
@@ -408,7 +409,7 @@ static int read_route(struct jsonread *r, const cJSON *item, void *target, unsig
 		return jsonread_fail(r, "'via' must be an address of the same family");
 	route->has_via = via;
 	if (interface &&
-	    !topology_interface(topo_of(r), (unsigned int)(node - topo_of(r)->nodes), interface))
+	    !topology_interface(topo_of(r), (unsigned)(node - topo_of(r)->nodes), interface))
 		return jsonread_fail(r, "node '%s' has no interface '%s'", node->name, interface);
 	snprintf(route->interface, sizeof(route->interface), "%s", interface ? interface : "");
 	node->n_routes = index + 1;
@@ -419,7 +420,7 @@ static int read_route(struct jsonread *r, const cJSON *item, void *target, unsig
 static int read_routes(struct jsonread *r, const cJSON *root)
 {
 	const cJSON *item;
-	unsigned int i = 0;
+	unsigned i = 0;
 
 	jsonread_enter_key(r, "nodes");
 	cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "nodes")) {
@@ -428,7 +429,7 @@ static int read_routes(struct jsonread *r, const cJSON *root)
 		jsonread_enter_key(r, item->string);
 		ret = jsonread_array(r, item, "routes", TOPO_MAX_ROUTES, read_route,
 				     &topo_of(r)->nodes[i++]);
-		if (ret)
+		if (ret < 0)
 			return ret;
 		jsonread_leave(r);
 	}
@@ -436,11 +437,11 @@ static int read_routes(struct jsonread *r, const cJSON *root)
 	return 0;
 }
 
-static unsigned int count_tuns(const struct topology *topo)
+static unsigned count_tuns(const struct topology *topo)
 {
-	unsigned int n = 0;
+	unsigned n = 0;
 
-	for (unsigned int i = 0; i < topo->n_links; i++)
+	for (unsigned i = 0; i < topo->n_links; i++)
 		n += topo->links[i].kind == TOPO_TUN;
 	return n;
 }
@@ -453,31 +454,31 @@ static int read_root(struct jsonread *r, const cJSON *root)
 	const char *description = "";
 	int ret = jsonread_object(r, root, allowed);
 
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_text(r, root, "name", &name);
-	if (!ret && !is_node_name(name)) {
+	if (ret == 0 && !is_node_name(name)) {
 		jsonread_enter_key(r, "name");
 		ret = jsonread_fail(r, "has 1 to %d letters, digits, - and _", TOPO_NAME_SIZE - 1);
 	}
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_text(r, root, "description", &description);
 	for (const char *p = description; !ret && *p; p++)
 		if (iscntrl((unsigned char)*p)) {
 			jsonread_enter_key(r, "description");
 			ret = jsonread_fail(r, "must be one line of text");
 		}
-	if (ret)
+	if (ret < 0)
 		return ret;
 	snprintf(topo_of(r)->name, sizeof(topo_of(r)->name), "%s", name);
 	snprintf(topo_of(r)->description, sizeof(topo_of(r)->description), "%s", description);
 	ret = read_nodes(r, root);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_array(r, root, "links", TOPO_MAX_LINKS, read_link, topo_of(r));
-	if (!ret && count_tuns(topo_of(r)) > TOPO_MAX_TUNS)
+	if (ret == 0 && count_tuns(topo_of(r)) > TOPO_MAX_TUNS)
 		ret = jsonread_fail(r, "more than %d links of kind tun", TOPO_MAX_TUNS);
-	if (!ret)
+	if (ret == 0)
 		ret = jsonread_array(r, root, "bridges", TOPO_MAX_BRIDGES, read_bridge, topo_of(r));
-	return ret ? ret : read_routes(r, root);
+	return ret < 0 ? ret : read_routes(r, root);
 }
 
 int topology_parse(struct topology *topo, const char *text, const char *file,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What arrived, flow by flow. */
+/* account.c - count datagrams by flow and stream */
 #include "harness/traffic/account.h"
 
 #include <errno.h>
@@ -101,7 +101,8 @@ static int find_flow(struct account *account, uint32_t stream, uint32_t number,
 }
 
 /* @n datagrams of @bytes together. */
-static void note_arrivals(struct arrivals *arrivals, uint64_t n, size_t bytes, uint64_t now_ns)
+static void note_arrivals(struct account_arrivals *arrivals, uint64_t n, size_t bytes,
+			  uint64_t now_ns)
 {
 	if (arrivals->count == 0)
 		arrivals->first_ns = now_ns;
@@ -116,7 +117,7 @@ static void note_flow(struct account_flow *flow, uint64_t n, size_t bytes, uint6
 		      uint64_t now_ns)
 {
 	note_arrivals(&flow->arrivals, n, bytes, now_ns);
-	hist_add(&flow->latency, now_ns > sent_ns ? now_ns - sent_ns : 0);
+	histogram_add(&flow->latency, now_ns > sent_ns ? now_ns - sent_ns : 0);
 }
 
 /*
@@ -167,7 +168,7 @@ int account_first(struct account *account, uint32_t stream, const uint8_t *heade
 		ret = seqtrack_add(&flow->seqs, info.seq + i, &account->seq_room_bytes);
 		if (ret == -ERANGE)
 			account->streams[stream].corrupt++;
-		else if (ret)
+		else if (ret < 0)
 			return ret;
 	}
 	note_flow(flow, n, length, info.sent_ns, now_ns);
@@ -193,13 +194,13 @@ int account_datagram(struct account *account, uint32_t stream, const uint8_t *by
 		account->streams[stream].corrupt++;
 		return 0;
 	}
-	if (ret)
+	if (ret < 0)
 		return ret;
 	note_flow(flow, 1, length, info.sent_ns, now_ns);
 	return 0;
 }
 
-double arrivals_pps(const struct arrivals *arrivals)
+double account_arrivals_pps(const struct account_arrivals *arrivals)
 {
 	if (arrivals->count < 2 || arrivals->last_ns == arrivals->first_ns)
 		return 0;

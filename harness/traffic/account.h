@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What arrived, flow by flow.
+ * account.h - the account of received datagrams, flow by flow
  *
  * A flow is the pair (stream, flow number of the payload): a stream is one destination group and
  * port, so copies that a relay sends to several groups are several flows, each complete in itself.
@@ -24,7 +24,7 @@
 #define ACCOUNT_SEQ_BYTES (1ull << 30) /* bitmaps of all flows: 2^33 sequence numbers */
 
 /* First, last and longest pause, of anything that arrives. */
-struct arrivals {
+struct account_arrivals {
 	uint64_t count;
 	uint64_t bytes;
 	uint64_t first_ns;
@@ -35,7 +35,7 @@ struct arrivals {
 struct account_flow {
 	uint32_t stream;
 	uint32_t flow;
-	struct arrivals arrivals;
+	struct account_arrivals arrivals;
 	struct seqtrack seqs;
 	struct histogram latency;
 };
@@ -49,7 +49,7 @@ struct account_stream {
 struct account {
 	bool headers_only; /* a damaged body is not looked for: cheaper */
 	struct payload_pattern pattern;
-	struct arrivals arrivals;
+	struct account_arrivals arrivals;
 	struct account_stream *streams; /* owned, n_streams of them */
 	uint32_t n_streams;
 	struct account_flow **flows; /* owned, in order of first arrival */
@@ -92,7 +92,7 @@ int account_datagram(struct account *account, uint32_t stream, const uint8_t *by
 int account_first(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
 		  size_t segment, uint64_t now_ns);
 
-/** arrivals_pps() - average rate between the first and the last arrival. */
-double arrivals_pps(const struct arrivals *arrivals);
+/** account_arrivals_pps() - average rate between the first and the last arrival. */
+double account_arrivals_pps(const struct account_arrivals *arrivals);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Traffic generator. */
+/* gen.c - batches of datagrams, sent on schedule */
 #include "harness/traffic/gen.h"
 
 #include <errno.h>
@@ -27,11 +27,11 @@ struct gen_batch {
 	struct iovec iovs[2 * BATCH_DATAGRAMS];
 	struct payload_header headers[BATCH_DATAGRAMS];
 	struct gen_flow *flow_of[BATCH_MSGS];
-	unsigned int datagrams[BATCH_MSGS];
+	unsigned datagrams[BATCH_MSGS];
 	uint64_t bytes[BATCH_MSGS];
 	_Alignas(struct cmsghdr) uint8_t control[BATCH_MSGS][CMSG_SEGMENT_LEN];
-	unsigned int n_msgs;
-	unsigned int n_datagrams;
+	unsigned n_msgs;
+	unsigned n_datagrams;
 };
 
 static int open_socket(struct gen *gen)
@@ -110,14 +110,14 @@ int gen_init(struct gen *gen, const struct gen_config *config)
 
 	*gen = (struct gen){.config = *config, .fd = -1};
 	ret = gen_check(config, text);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	payload_pattern_init(&gen->pattern);
 	gen->batch = calloc(1, sizeof(*gen->batch));
 	if (!gen->batch)
 		return -ENOMEM;
 	ret = make_flows(gen);
-	return ret ? ret : open_socket(gen);
+	return ret < 0 ? ret : open_socket(gen);
 }
 
 static void put_segment_size(struct gen_batch *batch, struct msghdr *hdr, uint32_t size_bytes)
@@ -135,7 +135,7 @@ static void put_segment_size(struct gen_batch *batch, struct msghdr *hdr, uint32
 }
 
 /* Adds one send of @n datagrams of one flow to the batch. */
-static void add_message(struct gen *gen, unsigned int n)
+static void add_message(struct gen *gen, unsigned n)
 {
 	struct gen_batch *batch = gen->batch;
 	uint32_t flow_index = gen->next_flow;
@@ -143,7 +143,7 @@ static void add_message(struct gen *gen, unsigned int n)
 	uint32_t size = sizespec_at(&gen->config.sizes, flow->next_seq / gen->config.segment);
 	struct msghdr *hdr = &batch->msgs[batch->n_msgs].msg_hdr;
 	struct payload_info info = {.flow = gen->config.first_flow + flow_index,
-				    .sent_ns = mono_ns()};
+				    .sent_ns = monotonic_ns()};
 	struct iovec *iov = &batch->iovs[2 * batch->n_datagrams];
 
 	*hdr = (struct msghdr){.msg_iov = iov};
@@ -151,7 +151,7 @@ static void add_message(struct gen *gen, unsigned int n)
 		hdr->msg_name = &flow->to;
 		hdr->msg_namelen = sizeof(flow->to);
 	}
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct payload_header *header = &batch->headers[batch->n_datagrams++];
 
 		info.seq = flow->next_seq++;
@@ -185,8 +185,7 @@ static uint64_t fill_batch(struct gen *gen, uint64_t want)
 	       batch->n_datagrams + gen->config.segment <= BATCH_DATAGRAMS) {
 		uint64_t left = want - batch->n_datagrams;
 
-		add_message(gen,
-			    left < gen->config.segment ? (unsigned int)left : gen->config.segment);
+		add_message(gen, left < gen->config.segment ? (unsigned)left : gen->config.segment);
 	}
 	return batch->n_datagrams;
 }
@@ -195,7 +194,7 @@ static void send_batch(struct gen *gen)
 {
 	struct gen_batch *batch = gen->batch;
 	struct gen_report *report = &gen->report;
-	unsigned int done = 0;
+	unsigned done = 0;
 
 	while (done < batch->n_msgs) {
 		int n = sendmmsg(gen->fd, batch->msgs + done, batch->n_msgs - done, 0);
@@ -244,7 +243,7 @@ static void close_report(struct gen *gen, const struct pacer *pacer, uint64_t is
 	/* The last quantum goes out when its interval begins: the interval is not in elapsed. */
 	uint64_t open = pacer->rate_mpps ? pacer->quantum : 0;
 
-	uint64_t now_ns = mono_ns();
+	uint64_t now_ns = monotonic_ns();
 
 	report->elapsed_ns = last_ns - pacer->start_ns;
 	if (report->elapsed_ns && report->sent > open)
@@ -280,13 +279,13 @@ int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
 	const struct gen_config *config = &gen->config;
 	uint64_t quantum = config->burst > config->segment ? config->burst : config->segment;
 	struct pacer pacer = {
-		.start_ns = mono_ns(), .rate_mpps = config->rate_mpps, .quantum = quantum};
+		.start_ns = monotonic_ns(), .rate_mpps = config->rate_mpps, .quantum = quantum};
 	uint64_t limit = datagram_limit(config);
 	uint64_t last_ns = pacer.start_ns;
 	uint64_t issued = 0;
 
 	while (issued < limit && !*stop) {
-		uint64_t now_ns = mono_ns();
+		uint64_t now_ns = monotonic_ns();
 		uint64_t due = pacer_due(&pacer, now_ns);
 
 		if (time_is_over(config, &pacer, issued, now_ns))
@@ -299,7 +298,7 @@ int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
 		}
 		issued += fill_batch(gen, due - issued);
 		send_batch(gen);
-		last_ns = mono_ns();
+		last_ns = monotonic_ns();
 		if (!gen->report.sent && gen->report.send_errors >= HOPELESS)
 			break;
 	}

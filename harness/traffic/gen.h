@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Traffic generator: test datagrams at a rate, or as fast as the kernel takes them.
+ * gen.h - traffic generator: test datagrams at a rate, or as fast as the kernel takes them
  *
  * Flows take turns, datagram by datagram (send by send with UDP_SEGMENT).  A body is sent straight
  * out of the pattern table, so a datagram costs one 32-byte header to write.  What cannot be sent

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What the generator says. */
+/* gen_report.c - a line, JSON, or the outcome of a replay */
 #include "harness/traffic/gen_report.h"
 
 #include <arpa/inet.h>
@@ -92,13 +92,14 @@ static void add_error(cJSON *json, const struct histogram *error)
 {
 	static const struct {
 		const char *name;
-		unsigned int per_mille;
+		unsigned per_mille;
 	} points[] = {{"p50", 500}, {"p90", 900}, {"p99", 990}, {"p99.9", 999}, {"max", 1000}};
 	cJSON *object = cJSON_AddObjectToObject(json, "timing_error_us");
 
 	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++)
 		cJSON_AddNumberToObject(object, points[i].name,
-					(double)hist_percentile(error, points[i].per_mille) / 1e3);
+					(double)histogram_percentile(error, points[i].per_mille) /
+						1e3);
 }
 
 static void replay_json(const struct replay *replay)
@@ -108,7 +109,7 @@ static void replay_json(const struct replay *replay)
 	cJSON *flows = cJSON_AddArrayToObject(object, "flows");
 
 	cJSON_AddNumberToObject(json, "packets", (double)replay->file.in_file);
-	for (unsigned int i = 0; i < REPLAY_N_VERDICTS; i++)
+	for (unsigned i = 0; i < REPLAY_N_VERDICTS; i++)
 		cJSON_AddNumberToObject(json, verdict_names[i], (double)replay->file.verdicts[i]);
 	cJSON_AddNumberToObject(json, "backwards", (double)replay->file.backwards);
 	cJSON_AddNumberToObject(json, "loops", (double)replay->loops_done);
@@ -133,8 +134,8 @@ void gen_report_replay(const struct replay *replay, bool json)
 	       file->n_packets, file->in_file);
 	if (replay->config.speed_milli)
 		printf("; timing error us p50 %.1f p99 %.1f max %.1f",
-		       (double)hist_percentile(&replay->error, 500) / 1e3,
-		       (double)hist_percentile(&replay->error, 990) / 1e3,
-		       (double)hist_percentile(&replay->error, 1000) / 1e3);
+		       (double)histogram_percentile(&replay->error, 500) / 1e3,
+		       (double)histogram_percentile(&replay->error, 990) / 1e3,
+		       (double)histogram_percentile(&replay->error, 1000) / 1e3);
 	putchar('\n');
 }

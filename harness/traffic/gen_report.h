@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the generator says, as a line and as JSON.  The fields are described in README.md. */
+/* gen_report.h - the generator's report, as a line and as JSON; mcrgen(1) describes the fields */
 #ifndef HARNESS_TRAFFIC_GEN_REPORT_H
 #define HARNESS_TRAFFIC_GEN_REPORT_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The socket that test traffic leaves by. */
+/* gen_socket.c - interface, TTL, loop and buffer of the sending socket */
 #include "harness/traffic/gen_socket.h"
 
 #include <errno.h>
@@ -52,13 +52,13 @@ static int set_up(int fd, const struct gen_socket *spec)
 {
 	int ret = choose_interface(fd, spec);
 
-	if (!ret)
+	if (ret == 0)
 		ret = set_int(fd, IPPROTO_IP, IP_MULTICAST_TTL, spec->ttl);
-	if (!ret)
+	if (ret == 0)
 		ret = set_int(fd, IPPROTO_IP, IP_TTL, spec->ttl);
-	if (!ret)
+	if (ret == 0)
 		ret = set_int(fd, IPPROTO_IP, IP_TOS, spec->dscp << 2);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, SNDBUF_BYTES))
 		set_int(fd, SOL_SOCKET, SO_SNDBUF, SNDBUF_BYTES);
@@ -76,7 +76,7 @@ int gen_socket_open(const struct gen_socket *spec)
 	if (fd < 0)
 		return -errno;
 	ret = set_up(fd, spec);
-	if (ret) {
+	if (ret < 0) {
 		close(fd);
 		return ret;
 	}

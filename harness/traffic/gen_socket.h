@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The socket that test traffic leaves by. */
+/* gen_socket.h - the sending socket of test traffic */
 #ifndef HARNESS_TRAFFIC_GEN_SOCKET_H
 #define HARNESS_TRAFFIC_GEN_SOCKET_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* An interface as given on a command line. */
+/* ifspec.c - resolve a name or an address to an interface */
 #include "harness/traffic/ifspec.h"
 
 #include <arpa/inet.h>

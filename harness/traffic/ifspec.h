@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An interface as given on a command line: its name, or one of its IPv4 addresses. */
+/* ifspec.h - an interface as given on a command line: its name, or one of its IPv4 addresses */
 #ifndef HARNESS_TRAFFIC_IFSPEC_H
 #define HARNESS_TRAFFIC_IFSPEC_H
 
@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 
 struct ifspec {
-	unsigned int ifindex;
+	unsigned ifindex;
 	char name[IF_NAMESIZE];
 	struct in_addr address; /* INADDR_ANY when it was given by name */
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* An absolute sending schedule. */
+/* pacer.c - when a datagram is due, and the wait for it */
 #include "harness/traffic/pacer.h"
 
 #include <time.h>
@@ -36,7 +36,7 @@ uint64_t pacer_when_ns(const struct pacer *pacer, uint64_t index)
 
 void pacer_wait(uint64_t at_ns)
 {
-	uint64_t now_ns = mono_ns();
+	uint64_t now_ns = monotonic_ns();
 
 	if (now_ns + SPIN_BELOW_NS < at_ns) {
 		struct timespec ts = {
@@ -47,6 +47,6 @@ void pacer_wait(uint64_t at_ns)
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 		return;
 	}
-	while (mono_ns() < at_ns)
+	while (monotonic_ns() < at_ns)
 		;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An absolute sending schedule: datagram n is due at start + n / rate.
+ * pacer.h - an absolute sending schedule: datagram n is due at start + n / rate
  *
  * Because the schedule is absolute, a late wake-up is made good by the next ones and the average
  * rate stays exact.  Long gaps are slept through (clock_nanosleep, absolute), short ones are spun:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What a test datagram carries: writing and judging it. */
+/* payload.c - write a test datagram, and judge a received one */
 #include "harness/traffic/payload.h"
 
 #include <endian.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a test datagram carries, on the wire.
+ * payload.h - the payload of a test datagram on the wire
  *
  *   offset  bytes  field (network byte order)
  *   0       4      magic 0x4d435231, "MCR1"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Replay of a capture. */
+/* replay.c - send a capture on its own schedule */
 #include "harness/traffic/replay.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ struct batch {
 	struct iovec iovs[BATCH];
 	uint32_t destinations[BATCH];
 	uint64_t due_ns[BATCH];
-	unsigned int n;
+	unsigned n;
 };
 
 uint64_t replay_due_ns(uint64_t period_ns, uint64_t loop, uint64_t at_ns, uint64_t speed_milli)
@@ -150,14 +150,14 @@ int replay_init(struct replay *replay, const struct replay_config *config, const
 
 	*replay = (struct replay){.config = *config, .fd = -1};
 	ret = replay_file_load(&replay->file, path, config->raw, error);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	ret = config->raw ? 0 : find_destinations(replay);
-	if (!ret) {
+	if (ret == 0) {
 		replay->fd = config->raw ? open_raw(config) : open_udp(replay);
 		ret = replay->fd < 0 ? replay->fd : 0;
 	}
-	if (ret)
+	if (ret < 0)
 		snprintf(error->text, sizeof(error->text), "cannot prepare to send: %s",
 			 strerror(-ret));
 	return ret;
@@ -208,10 +208,10 @@ static uint64_t fill(struct replay *replay, struct batch *batch, struct cursor *
 static void send_batch(struct replay *replay, struct batch *batch)
 {
 	struct gen_report *report = &replay->report;
-	unsigned int done = 0;
+	unsigned done = 0;
 
 	while (done < batch->n) {
-		uint64_t begin_ns = mono_ns();
+		uint64_t begin_ns = monotonic_ns();
 		int n = sendmmsg(replay->fd, batch->msgs + done, batch->n - done, 0);
 
 		if (n < 0 && errno == EINTR)
@@ -229,14 +229,14 @@ static void send_batch(struct replay *replay, struct batch *batch)
 			if (batch->destinations[done] != NO_DEST)
 				replay->destinations[batch->destinations[done]].sent++;
 			if (replay->config.speed_milli)
-				hist_add(&replay->error, begin_ns - batch->due_ns[done]);
+				histogram_add(&replay->error, begin_ns - batch->due_ns[done]);
 		}
 	}
 }
 
 static void wait_for(uint64_t due_ns, const volatile sig_atomic_t *stop)
 {
-	while (!*stop && mono_ns() + SPIN_NS < due_ns)
+	while (!*stop && monotonic_ns() + SPIN_NS < due_ns)
 		pacer_wait(due_ns - SPIN_NS);
 	if (!*stop)
 		pacer_wait(due_ns);
@@ -245,20 +245,20 @@ static void wait_for(uint64_t due_ns, const volatile sig_atomic_t *stop)
 int replay_run(struct replay *replay, const volatile sig_atomic_t *stop)
 {
 	struct gen_report *report = &replay->report;
-	uint64_t start_ns = mono_ns();
+	uint64_t start_ns = monotonic_ns();
 	struct cursor at = {0};
 	struct batch batch;
 	uint64_t next_ns = start_ns;
 
 	while (!*stop && next_ns != UINT64_MAX) {
 		wait_for(next_ns, stop);
-		next_ns = fill(replay, &batch, &at, start_ns, mono_ns());
+		next_ns = fill(replay, &batch, &at, start_ns, monotonic_ns());
 		send_batch(replay, &batch);
 		if (!report->sent && report->send_errors >= HOPELESS)
 			break;
 	}
 	replay->loops_done = at.loop;
-	report->elapsed_ns = mono_ns() - start_ns;
+	report->elapsed_ns = monotonic_ns() - start_ns;
 	if (report->elapsed_ns && report->sent > 1)
 		report->pps = (double)(report->sent - 1) * 1e9 / (double)report->elapsed_ns;
 	return !report->sent && report->send_errors ? -report->first_error : 0;

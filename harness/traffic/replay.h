@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Replay: the datagrams of a capture, sent again with the timing of the capture.
+ * replay.h - replay: the datagrams of a capture, sent again with the timing of the capture
  *
  * Every packet has a due time, start + (loop * period + its time in the file) / speed.  The sender
  * sleeps until shortly before it, spins the rest, and notes how late the send began: that lateness

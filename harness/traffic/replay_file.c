@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A capture file, read whole into memory. */
+/* replay_file.c - read a capture by libpcap */
 #include "harness/traffic/replay_file.h"
 
 #include <errno.h>
@@ -83,7 +83,7 @@ static int keep(struct loading *load, const struct pcap_pkthdr *header, const ui
 	struct replay_packet *packet;
 	int ret = make_room(load, view->bytes);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (!file->n_packets)
 		load->first_ns = at_ns;
@@ -139,7 +139,7 @@ static int read_packets(struct loading *load, pcap_t *pcap, const char *path,
 
 	while ((ret = pcap_next_ex(pcap, &header, &frame)) == 1) {
 		ret = take(load, header, frame);
-		if (ret)
+		if (ret < 0)
 			return fail(error, -ret, path, strerror(-ret));
 	}
 	if (ret != PCAP_ERROR_BREAK)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A capture file (pcap or pcapng, by libpcap), read whole into memory before anything is sent: a
- * disk that is slow, or a file that turns out to be damaged in the middle, must not show as jitter.
+ * replay_file.h - a capture file (pcap or pcapng, by libpcap), read whole into memory before
+ * sending starts
+ *
+ * A slow disk, or damage in the middle of the file, must not show as jitter.
  */
 #ifndef HARNESS_TRAFFIC_REPLAY_FILE_H
 #define HARNESS_TRAFFIC_REPLAY_FILE_H

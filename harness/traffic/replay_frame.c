@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Finding the UDP datagram in a captured frame. */
+/* replay_frame.c - Ethernet or raw, VLAN tags, IPv4, UDP */
 #include "harness/traffic/replay_frame.h"
 
 #include <stdbool.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding the UDP datagram in a captured frame: untrusted bytes become a bounded view here. */
+/*
+ * replay_frame.h - the UDP datagram in a captured frame: untrusted bytes become a bounded view here
+ */
 #ifndef HARNESS_TRAFFIC_REPLAY_FRAME_H
 #define HARNESS_TRAFFIC_REPLAY_FRAME_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Reading the JSON reports of mcrgen and mcrsink. */
+/* report_read.c - the fields that the benchmark uses */
 #include "harness/traffic/report_read.h"
 
 #include <cjson/cJSON.h>
@@ -64,7 +64,7 @@ int report_read_sink(struct report_sink *report, const char *text)
 	cJSON *json = parse_last_line(text);
 	int ret = read_fields(json, fields, sizeof(fields) / sizeof(*fields));
 
-	if (!ret)
+	if (ret == 0)
 		ret = read_fields(cJSON_GetObjectItemCaseSensitive(json, "latency_us"), points,
 				  sizeof(points) / sizeof(*points));
 	cJSON_Delete(json);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the JSON reports of mcrgen and mcrsink, for programs that run them.
+ * report_read.h - read the JSON reports of mcrgen and mcrsink, for programs that run them
  *
  * Totals only; what flows and streams say is left out.
  */

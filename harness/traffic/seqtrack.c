@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What the sequence numbers of one flow say. */
+/* seqtrack.c - a window of bits behind the highest number */
 #include "harness/traffic/seqtrack.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ static int grow_up(struct seqtrack *track, uint64_t seq, uint64_t *room_bytes)
 	if ((size - track->n_words) * sizeof(*track->words) > *room_bytes)
 		size = need;
 	ret = resize(track, size, room_bytes);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	memset(track->words + track->n_words, 0, (size - track->n_words) * sizeof(*track->words));
 	track->n_words = size;
@@ -56,7 +56,7 @@ static int grow_down(struct seqtrack *track, uint64_t seq, uint64_t *room_bytes)
 		return -ERANGE;
 	more = (size_t)((track->base - base) / 64);
 	ret = resize(track, track->n_words + more, room_bytes);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	memmove(track->words + more, track->words, track->n_words * sizeof(*track->words));
 	memset(track->words, 0, more * sizeof(*track->words));
@@ -70,7 +70,7 @@ static int make_room(struct seqtrack *track, uint64_t seq, uint64_t *room_bytes)
 	if (!track->words) {
 		int ret = resize(track, FIRST_SIZE, room_bytes);
 
-		if (ret)
+		if (ret < 0)
 			return ret;
 		memset(track->words, 0, FIRST_SIZE * sizeof(*track->words));
 		track->n_words = FIRST_SIZE;
@@ -92,7 +92,7 @@ int seqtrack_add(struct seqtrack *track, uint64_t seq, uint64_t *room_bytes)
 	uint64_t *word;
 	uint64_t bit;
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	word = &track->words[(seq - track->base) / 64];
 	bit = 1ull << (seq % 64);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the sequence numbers of one flow say: lost, duplicated, reordered.
+ * seqtrack.h - sequence numbers of one flow: lost, duplicated, reordered
  *
  * Reordered is the Type-P-Reordered singleton of RFC 4737, section 3.3: a datagram whose sequence
  * is below the highest that has arrived before it.  Only its first arrival counts, the others are

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Traffic sink: sockets and the receive loop. */
+/* sink.c - sockets and the receive loop */
 #include "harness/traffic/sink.h"
 
 #include <endian.h>
@@ -46,7 +46,7 @@ static int join(int fd, const struct sink_config *config, const struct sink_targ
 	};
 	int ret = set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (config->source.s_addr == INADDR_ANY)
 		return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreqn, sizeof(mreqn)) < 0
@@ -77,9 +77,9 @@ static int open_stream(struct sink *sink, struct sink_stream *stream)
 		set_int(stream->fd, SOL_SOCKET, SO_RCVBUF, (int)config->rcvbuf_bytes);
 	if (multicast)
 		ret = set_int(stream->fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (!ret && config->gro)
+	if (ret == 0 && config->gro)
 		ret = set_int(stream->fd, SOL_UDP, UDP_GRO, 1);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	if (bind(stream->fd, (const struct sockaddr *)&local, sizeof(local)) < 0)
 		return -errno;
@@ -99,7 +99,7 @@ static int make_buffers(struct sink *sink)
 
 	if (!buffers)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < BATCH; i++) {
+	for (unsigned i = 0; i < BATCH; i++) {
 		buffers->iovs[i] =
 			(struct iovec){buffers->bytes[i],
 				       sink->config.first ? PAYLOAD_HEADER_BYTES : BUFFER_BYTES};
@@ -118,11 +118,11 @@ int sink_init(struct sink *sink, const struct sink_config *config)
 
 	*sink = (struct sink){.config = *config, .epoll_fd = -1};
 	ret = account_init(&sink->account, config->n_targets);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	sink->account.headers_only = config->headers;
 	ret = make_buffers(sink);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	sink->streams = calloc(config->n_targets, sizeof(*sink->streams));
 	if (!sink->streams)
@@ -135,9 +135,9 @@ int sink_init(struct sink *sink, const struct sink_config *config)
 
 		stream->target = config->targets[sink->n_streams];
 		ret = open_stream(sink, stream);
-		if (!ret)
+		if (ret == 0)
 			ret = watch(sink, stream->fd, sink->n_streams);
-		if (ret) {
+		if (ret < 0) {
 			if (stream->fd >= 0)
 				close(stream->fd);
 			return ret;
@@ -197,7 +197,7 @@ static int count_message(struct sink *sink, uint32_t stream, struct mmsghdr *msg
 		ret = count_one(sink, stream, bytes, n, now_ns);
 		bytes += n;
 		length -= n;
-	} while (length && !ret);
+	} while (length && ret == 0);
 	return ret;
 }
 
@@ -209,11 +209,11 @@ static int receive(struct sink *sink, uint32_t stream)
 	int n;
 
 	if (sink->config.gro)
-		for (unsigned int i = 0; i < BATCH; i++)
+		for (unsigned i = 0; i < BATCH; i++)
 			buffers->msgs[i].msg_hdr.msg_controllen = sizeof(buffers->control[i]);
 	n = recvmmsg(sink->streams[stream].fd, buffers->msgs, BATCH,
 		     MSG_DONTWAIT | (sink->config.first ? MSG_TRUNC : 0), NULL);
-	now_ns = mono_ns();
+	now_ns = monotonic_ns();
 	if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNREFUSED))
 		return 0;
 	if (n < 0)
@@ -221,7 +221,7 @@ static int receive(struct sink *sink, uint32_t stream)
 	for (int i = 0; i < n; i++) {
 		int ret = count_message(sink, stream, &buffers->msgs[i], now_ns);
 
-		if (ret)
+		if (ret < 0)
 			return ret;
 	}
 	return n == BATCH;
@@ -241,7 +241,7 @@ int sink_drain(struct sink *sink)
 
 static uint64_t quiet_start_ns(const struct sink *sink)
 {
-	const struct arrivals *arrivals = &sink->account.arrivals;
+	const struct account_arrivals *arrivals = &sink->account.arrivals;
 
 	return arrivals->last_ns > sink->quiet_since_ns ? arrivals->last_ns : sink->quiet_since_ns;
 }
@@ -250,7 +250,7 @@ static uint64_t quiet_start_ns(const struct sink *sink)
 static uint64_t next_end_ns(const struct sink *sink, enum sink_end *end)
 {
 	const struct sink_config *config = &sink->config;
-	const struct arrivals *arrivals = &sink->account.arrivals;
+	const struct account_arrivals *arrivals = &sink->account.arrivals;
 	uint64_t at_ns = UINT64_MAX;
 
 	*end = SINK_RUNNING;
@@ -309,16 +309,16 @@ static int wait_and_handle(struct sink *sink)
 	for (int i = 0; i < n; i++) {
 		int ret = handle_event(sink, events[i].data.u64);
 
-		if (ret)
+		if (ret < 0)
 			return ret;
 	}
-	if (sink->config.interval_ms && mono_ns() >= sink->next_interval_ns) {
+	if (sink->config.interval_ms && monotonic_ns() >= sink->next_interval_ns) {
 		sink->config.interval(sink);
 		sink->next_interval_ns += sink->config.interval_ms * NS_PER_MS;
 	}
 	/* Looked at again: what has just arrived may have put the end off. */
 	end_ns = next_end_ns(sink, &end);
-	if (sink->end == SINK_RUNNING && mono_ns() >= end_ns)
+	if (sink->end == SINK_RUNNING && monotonic_ns() >= end_ns)
 		sink->end = end;
 	return 0;
 }
@@ -327,11 +327,11 @@ int sink_run(struct sink *sink, int signal_fd)
 {
 	int ret = watch(sink, signal_fd, ID_SIGNAL);
 
-	sink->started_ns = mono_ns();
+	sink->started_ns = monotonic_ns();
 	sink->next_interval_ns = sink->started_ns + sink->config.interval_ms * NS_PER_MS;
 	while (!ret && sink->end == SINK_RUNNING)
 		ret = wait_and_handle(sink);
-	return ret ? ret : sink_drain(sink);
+	return ret < 0 ? ret : sink_drain(sink);
 }
 
 void sink_fini(struct sink *sink)

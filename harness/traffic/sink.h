@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Traffic sink: plain kernel UDP sockets, independent of everything it judges.
+ * sink.h - traffic sink: plain kernel UDP sockets, independent of everything it judges
  *
  * One socket for each (group, port), bound to both, with IP_MULTICAST_ALL off: the socket says
  * which stream a datagram belongs to, joins stay below every per-socket limit, and groups that
@@ -95,7 +95,7 @@ struct sink {
 	uint64_t interval_count;    /* received when the last interval's line was printed */
 	uint64_t interval_began_ns; /* when that was */
 	char control_line[64];
-	unsigned int control_length;
+	unsigned control_length;
 	int epoll_fd;
 	enum sink_end end;
 };

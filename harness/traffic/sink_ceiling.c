@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* How fast the sink itself can be. */
+/* sink_ceiling.c - send to the sink over loopback, as fast as it takes them */
 #include "harness/traffic/sink_ceiling.h"
 
 #include <arpa/inet.h>
@@ -60,35 +60,35 @@ static int measure_round(struct gen *gen, struct sink *sink, double *pps)
 	uint64_t begin_ns;
 	int ret = gen_run(gen, &stop);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
-	begin_ns = mono_ns();
+	begin_ns = monotonic_ns();
 	ret = sink_drain(sink);
 	*pps = (double)(sink->account.arrivals.count - before) * 1e9 /
-	       (double)(mono_ns() - begin_ns);
+	       (double)(monotonic_ns() - begin_ns);
 	return ret;
 }
 
-static int measure_rounds(struct sinkceiling *result, struct gen *gen, struct sink *sink)
+static int measure_rounds(struct sink_ceiling *result, struct gen *gen, struct sink *sink)
 {
-	double pps[SINKCEILING_ROUNDS];
+	double pps[SINK_CEILING_ROUNDS];
 
-	for (unsigned int i = 0; i < SINKCEILING_ROUNDS; i++) {
+	for (unsigned i = 0; i < SINK_CEILING_ROUNDS; i++) {
 		int ret = measure_round(gen, sink, &pps[i]);
 
-		if (ret)
+		if (ret < 0)
 			return ret;
 	}
-	qsort(pps, SINKCEILING_ROUNDS, sizeof(*pps), compare);
+	qsort(pps, SINK_CEILING_ROUNDS, sizeof(*pps), compare);
 	result->low_pps = pps[0];
-	result->median_pps = pps[SINKCEILING_ROUNDS / 2];
-	result->high_pps = pps[SINKCEILING_ROUNDS - 1];
+	result->median_pps = pps[SINK_CEILING_ROUNDS / 2];
+	result->high_pps = pps[SINK_CEILING_ROUNDS - 1];
 	result->drops = sink_stream_drops(&sink->streams[0]);
 	return 0;
 }
 
-int sinkceiling_measure(struct sinkceiling *result, uint32_t size_bytes, bool gro,
-			uint32_t rcvbuf_bytes)
+int sink_ceiling_measure(struct sink_ceiling *result, uint32_t size_bytes, bool gro,
+			 uint32_t rcvbuf_bytes)
 {
 	struct sink_target target = {.group.s_addr = htonl(INADDR_LOOPBACK)};
 	struct sink_config to = {
@@ -107,23 +107,23 @@ int sinkceiling_measure(struct sinkceiling *result, uint32_t size_bytes, bool gr
 	char text[12];
 	int ret = sink && gen ? free_port(&target.port) : -ENOMEM;
 
-	*result = (struct sinkceiling){.size_bytes = size_bytes};
-	if (!ret)
+	*result = (struct sink_ceiling){.size_bytes = size_bytes};
+	if (ret == 0)
 		ret = ifspec_resolve(&from.iface, "lo");
-	if (ret)
+	if (ret < 0)
 		goto out_free;
 	to.iface = from.iface;
 	snprintf(text, sizeof(text), "%u", size_bytes);
 	sizespec_parse(&from.sizes, text);
 	ret = sink_init(sink, &to);
-	if (ret)
+	if (ret < 0)
 		goto out_sink;
 	result->per_round = round_size(sink, size_bytes);
 	from.port = target.port;
 	from.count = result->per_round;
 	from.segment = 60000 / size_bytes > GEN_MAX_SEGMENT ? GEN_MAX_SEGMENT : 60000 / size_bytes;
 	ret = gen_init(gen, &from);
-	if (!ret)
+	if (ret == 0)
 		ret = measure_rounds(result, gen, sink);
 	gen_fini(gen);
 out_sink:

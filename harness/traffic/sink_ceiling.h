@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast the sink itself can be: its ceiling.
+ * sink_ceiling.h - the ceiling: how fast the sink itself can be
  *
  * Datagrams are sent to a socket of the sink over loopback while nobody reads, as many as its
  * buffer holds; then the sink reads and judges them, and that alone is timed.  So the figure is
@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SINKCEILING_ROUNDS 25u
+#define SINK_CEILING_ROUNDS 25u
 
-struct sinkceiling {
+struct sink_ceiling {
 	uint32_t size_bytes; /* of each payload */
 	uint32_t per_round;  /* datagrams read at a time */
 	double low_pps;
@@ -25,7 +25,7 @@ struct sinkceiling {
 };
 
 /**
- * sinkceiling_measure() - measure it.
+ * sink_ceiling_measure() - measure it.
  * @result: filled on success
  * @size_bytes: of each payload, 32 to 1472
  * @gro: whether super-datagrams are taken
@@ -33,7 +33,7 @@ struct sinkceiling {
  *
  * Return: 0, or what the socket calls failed with.
  */
-int sinkceiling_measure(struct sinkceiling *result, uint32_t size_bytes, bool gro,
-			uint32_t rcvbuf_bytes);
+int sink_ceiling_measure(struct sink_ceiling *result, uint32_t size_bytes, bool gro,
+			 uint32_t rcvbuf_bytes);
 
 #endif

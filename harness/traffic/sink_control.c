@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The sink's control channel: whoever started it may ask how far it is, and tell it when to end.
+ * sink_control.c - the sink's control channel
  *
  * One request per line, on a stream socket:
  *   progress          answered by one line {"received": N}
@@ -40,13 +40,13 @@ static void answer(const struct sink *sink, const char *text)
 
 static void answer_report(const struct sink *sink)
 {
-	char *text = sinkreport_json(sink);
+	char *text = sink_report_json(sink);
 
 	if (text) {
 		answer(sink, text);
 		answer(sink, "\n");
 	}
-	sinkreport_free(text);
+	sink_report_free(text);
 }
 
 static void serve_line(struct sink *sink, const char *line)
@@ -64,14 +64,14 @@ static void serve_line(struct sink *sink, const char *line)
 	} else if (sscanf(line, "finish %" SCNu64 " %" SCNu64, &count, &quiet_ms) == 2) {
 		sink->config.count = count;
 		sink->quiet_ms = quiet_ms * (uint64_t)slow_factor();
-		sink->quiet_since_ns = mono_ns();
+		sink->quiet_since_ns = monotonic_ns();
 		sink->finishing = true;
 	} else {
 		answer(sink, "{\"error\": \"unknown request\"}\n");
 	}
 }
 
-bool sinkcontrol_input(struct sink *sink)
+bool sink_control_input(struct sink *sink)
 {
 	char *line = sink->control_line;
 	ssize_t n = read(sink->config.control_fd, line + sink->control_length,
@@ -82,12 +82,12 @@ bool sinkcontrol_input(struct sink *sink)
 		return errno == EINTR || errno == EAGAIN;
 	if (n == 0)
 		return false;
-	sink->control_length += (unsigned int)n;
+	sink->control_length += (unsigned)n;
 	line[sink->control_length] = '\0';
 	while ((end = strchr(line, '\n'))) {
 		*end = '\0';
 		serve_line(sink, line);
-		sink->control_length -= (unsigned int)(end + 1 - line);
+		sink->control_length -= (unsigned)(end + 1 - line);
 		memmove(line, end + 1, sink->control_length + 1);
 	}
 	/* A line that does not fit is no request of ours. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The sink's control channel: how far it is, and when it is to end. */
+/* sink_control.h - the sink's control channel: ask for its progress, or end it */
 #ifndef HARNESS_TRAFFIC_SINK_CONTROL_H
 #define HARNESS_TRAFFIC_SINK_CONTROL_H
 
@@ -8,10 +8,10 @@
 struct sink;
 
 /**
- * sinkcontrol_input() - serve the control channel, which has become readable.
+ * sink_control_input() - serve the control channel, which has become readable.
  *
  * Return: false when it was closed by the other side.
  */
-bool sinkcontrol_input(struct sink *sink);
+bool sink_control_input(struct sink *sink);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What the sink says. */
+/* sink_report.c - the final JSON, the final line and the line of an interval */
 #include "harness/traffic/sink_report.h"
 
 #include <arpa/inet.h>
@@ -60,7 +60,7 @@ static void add_target(cJSON *json, const struct sink_target *target)
 	add(json, "port", target->port);
 }
 
-static void add_arrivals(cJSON *json, const struct arrivals *arrivals)
+static void add_arrivals(cJSON *json, const struct account_arrivals *arrivals)
 {
 	add(json, "received", arrivals->count);
 	add(json, "bytes", arrivals->bytes);
@@ -68,7 +68,7 @@ static void add_arrivals(cJSON *json, const struct arrivals *arrivals)
 	add(json, "last_ns", arrivals->last_ns);
 	cJSON_AddNumberToObject(json, "elapsed_s",
 				(double)(arrivals->last_ns - arrivals->first_ns) / 1e9);
-	cJSON_AddNumberToObject(json, "pps", arrivals_pps(arrivals));
+	cJSON_AddNumberToObject(json, "pps", account_arrivals_pps(arrivals));
 	cJSON_AddNumberToObject(json, "longest_gap_ms", (double)arrivals->gap_ns / 1e6);
 }
 
@@ -76,13 +76,13 @@ static void add_latency(cJSON *json, const struct histogram *latency)
 {
 	static const struct {
 		const char *name;
-		unsigned int per_mille;
+		unsigned per_mille;
 	} points[] = {{"p50", 500}, {"p90", 900}, {"p99", 990}, {"p99.9", 999}, {"max", 1000}};
 	cJSON *object = cJSON_AddObjectToObject(json, "latency_us");
 
 	for (size_t i = 0; i < sizeof(points) / sizeof(*points); i++)
 		cJSON_AddNumberToObject(object, points[i].name,
-					(double)hist_percentile(latency, points[i].per_mille) /
+					(double)histogram_percentile(latency, points[i].per_mille) /
 						1e3);
 }
 
@@ -121,7 +121,7 @@ static struct histogram *merged_latency(const struct sink *sink)
 	struct histogram *all = calloc(1, sizeof(*all));
 
 	for (uint32_t i = 0; all && i < sink->account.n_flows; i++)
-		hist_merge(all, &sink->account.flows[i]->latency);
+		histogram_merge(all, &sink->account.flows[i]->latency);
 	return all;
 }
 
@@ -140,7 +140,7 @@ static void add_totals(cJSON *json, const struct sink *sink)
 	    totals.sink_drops * (sink->config.gro ? SINK_MOST_PER_SUPER : 1));
 }
 
-char *sinkreport_json(const struct sink *sink)
+char *sink_report_json(const struct sink *sink)
 {
 	struct histogram *latency = merged_latency(sink);
 	cJSON *json = cJSON_CreateObject();
@@ -165,14 +165,14 @@ char *sinkreport_json(const struct sink *sink)
 	return text;
 }
 
-void sinkreport_free(char *text)
+void sink_report_free(char *text)
 {
 	cJSON_free(text);
 }
 
-void sinkreport_line(const struct sink *sink)
+void sink_report_line(const struct sink *sink)
 {
-	const struct arrivals *arrivals = &sink->account.arrivals;
+	const struct account_arrivals *arrivals = &sink->account.arrivals;
 	struct totals totals = sum_up(sink);
 	struct histogram *latency = merged_latency(sink);
 
@@ -180,26 +180,26 @@ void sinkreport_line(const struct sink *sink)
 	       ", duplicated %" PRIu64 ", reordered %" PRIu64 ", corrupt %" PRIu64
 	       ", short %" PRIu64 ", sink drops %" PRIu64 "; longest gap %.3f ms",
 	       arrivals->count, (double)(arrivals->last_ns - arrivals->first_ns) / 1e9,
-	       arrivals_pps(arrivals), sink->account.n_flows, totals.lost, totals.duplicated,
-	       totals.reordered, totals.corrupt, totals.too_short, totals.sink_drops,
-	       (double)arrivals->gap_ns / 1e6);
+	       account_arrivals_pps(arrivals), sink->account.n_flows, totals.lost,
+	       totals.duplicated, totals.reordered, totals.corrupt, totals.too_short,
+	       totals.sink_drops, (double)arrivals->gap_ns / 1e6);
 	if (latency && !latency->count)
 		printf("; latency us -");
 	else if (latency)
 		printf("; latency us p50 %.1f p90 %.1f p99 %.1f p99.9 %.1f max %.1f",
-		       (double)hist_percentile(latency, 500) / 1e3,
-		       (double)hist_percentile(latency, 900) / 1e3,
-		       (double)hist_percentile(latency, 990) / 1e3,
-		       (double)hist_percentile(latency, 999) / 1e3,
-		       (double)hist_percentile(latency, 1000) / 1e3);
+		       (double)histogram_percentile(latency, 500) / 1e3,
+		       (double)histogram_percentile(latency, 900) / 1e3,
+		       (double)histogram_percentile(latency, 990) / 1e3,
+		       (double)histogram_percentile(latency, 999) / 1e3,
+		       (double)histogram_percentile(latency, 1000) / 1e3);
 	putchar('\n');
 	free(latency);
 }
 
-void sinkreport_interval(struct sink *sink)
+void sink_report_interval(struct sink *sink)
 {
 	uint64_t received = sink->account.arrivals.count;
-	uint64_t now_ns = mono_ns();
+	uint64_t now_ns = monotonic_ns();
 	uint64_t began_ns = sink->interval_began_ns ? sink->interval_began_ns : sink->started_ns;
 	double pps = (double)(received - sink->interval_count) * 1e9 / (double)(now_ns - began_ns);
 	double at_s = (double)(now_ns - sink->started_ns) / 1e9;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* What the sink says: one line for people, or JSON; the fields are in mcrsink(1). */
+/* sink_report.h - the sink's report: one line of text, or JSON; mcrsink(1) describes the fields */
 #ifndef HARNESS_TRAFFIC_SINK_REPORT_H
 #define HARNESS_TRAFFIC_SINK_REPORT_H
 
 struct sink;
 
-/** sinkreport_json() - the report as one line of JSON.  Return: owned text, or NULL. */
-char *sinkreport_json(const struct sink *sink);
+/** sink_report_json() - the report as one line of JSON.  Return: owned text, or NULL. */
+char *sink_report_json(const struct sink *sink);
 
-/** sinkreport_free() - free what sinkreport_json() returned; NULL is allowed. */
-void sinkreport_free(char *text);
+/** sink_report_free() - free what sink_report_json() returned; NULL is allowed. */
+void sink_report_free(char *text);
 
-/** sinkreport_line() - print the report as one line for people. */
-void sinkreport_line(const struct sink *sink);
+/** sink_report_line() - print the report as one line for people. */
+void sink_report_line(const struct sink *sink);
 
-/** sinkreport_interval() - print the line of one second, and start the next. */
-void sinkreport_interval(struct sink *sink);
+/** sink_report_interval() - print the line of one second, and start the next. */
+void sink_report_interval(struct sink *sink);
 
 #endif

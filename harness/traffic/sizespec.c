@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Payload sizes as given on a command line. */
+/* sizespec.c - parse a list of sizes, and say which is next */
 #include "harness/traffic/sizespec.h"
 
 #include <ctype.h>
@@ -31,14 +31,14 @@ static int read_range(const char **text, struct sizespec_range *range)
 {
 	int ret = read_size(text, &range->low);
 
-	if (ret)
+	if (ret < 0)
 		return ret;
 	range->high = range->low;
 	if (**text != '-')
 		return 0;
 	(*text)++;
 	ret = read_size(text, &range->high);
-	if (ret)
+	if (ret < 0)
 		return ret;
 	return range->high < range->low ? -ERANGE : 0;
 }
@@ -78,10 +78,10 @@ int sizespec_parse(struct sizespec *spec, const char *text)
 			ret = add_imix(spec);
 		} else {
 			ret = read_range(&text, &range);
-			if (!ret)
+			if (ret == 0)
 				ret = add_range(spec, range);
 		}
-		if (ret)
+		if (ret < 0)
 			return ret;
 		if (*text == '\0')
 			return 0;
@@ -97,7 +97,7 @@ uint32_t sizespec_at(const struct sizespec *spec, uint64_t index)
 	if (spec->period == 1)
 		return spec->ranges[0].low;
 	left = index % spec->period;
-	for (unsigned int i = 0; i < spec->n_ranges; i++) {
+	for (unsigned i = 0; i < spec->n_ranges; i++) {
 		uint32_t n = spec->ranges[i].high - spec->ranges[i].low + 1;
 
 		if (left < n)

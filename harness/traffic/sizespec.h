@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Payload sizes as given on a command line: "1400", a list "100,200,1400", a range "64-1400", or
- * "imix".  Sizes are taken in turn, in the order given, and start over at the end.
+ * sizespec.h - payload sizes as given on a command line: "1400", "100,200,1400", "64-1400" or
+ * "imix"
+ *
+ * Sizes are taken in turn, in the order given, and start over at the end.
  *
  * imix stands for seven, four and one IP packets of 64, 576 and 1500 bytes, evenly mixed: payloads
  * of 36, 548 and 1472 bytes, as IPv4 and UDP headers take 28.
@@ -19,7 +21,7 @@ struct sizespec_range {
 };
 
 struct sizespec {
-	unsigned int n_ranges;
+	unsigned n_ranges;
 	struct sizespec_range ranges[SIZESPEC_MAX_ITEMS];
 	uint64_t period; /* sizes until the sequence starts over */
 	uint32_t min_bytes;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/bench/gate.h"
+
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -26,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		gates.n = 0;
 	}
 	MUST(gates.n <= BENCH_MAX_GATES);
-	for (unsigned int i = 0; i < gates.n; i++) {
+	for (unsigned i = 0; i < gates.n; i++) {
 		const struct bench_gate *gate = &gates.gates[i];
 		double ratio;
 

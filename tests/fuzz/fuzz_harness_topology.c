@@ -10,21 +10,23 @@
 #include <string.h>
 
 #include "harness/base/jsonread.h"
+#include "harness/topology/find.h"
 #include "harness/topology/topology.h"
+
 #include "tests/fuzz/fuzz.h"
 
 static void check_complete(const struct topology *topo)
 {
-	for (unsigned int i = 0; i < topo->n_links; i++)
-		for (unsigned int end = 0; end < 2; end++) {
+	for (unsigned i = 0; i < topo->n_links; i++)
+		for (unsigned end = 0; end < 2; end++) {
 			const struct topo_interface *iface = &topo->links[i].ends[end];
 
 			if (iface->node >= topo->n_nodes ||
 			    topology_interface(topo, iface->node, iface->name) != iface)
 				abort();
 		}
-	for (unsigned int i = 0; i < topo->n_bridges; i++)
-		for (unsigned int port = 0; port < topo->bridges[i].n_ports; port++)
+	for (unsigned i = 0; i < topo->n_bridges; i++)
+		for (unsigned port = 0; port < topo->bridges[i].n_ports; port++)
 			if (!topology_interface(topo, topo->bridges[i].self.node,
 						topo->bridges[i].ports[port]))
 				abort();
@@ -35,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct topology topo;
 	static struct json_error error;
 	char *text = malloc(size + 1);
-	unsigned int lines = 1;
+	unsigned lines = 1;
 
 	if (!text)
 		return 0;

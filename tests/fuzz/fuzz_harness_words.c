@@ -15,6 +15,7 @@
 #include "harness/topology/topology.h"
 #include "harness/traffic/payload.h"
 #include "harness/traffic/sizespec.h"
+
 #include "tests/fuzz/fuzz.h"
 
 static void check_sizes(const char *text)
@@ -59,9 +60,9 @@ static void check_address(const char *text, bool with_prefix)
 
 static void check_name(const char *text)
 {
-	struct labname_address address;
+	struct lab_name_address address;
 
-	if (labname_address(&address, text))
+	if (lab_name_address(&address, text))
 		return;
 	MUST(address.length <= sizeof(address.sun));
 	MUST(address.sun.sun_path[0] == '\0' && !strpbrk(text, "/ \n"));

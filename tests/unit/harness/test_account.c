@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a datagram counts for in the sink: each by itself, and a receive by its first header.
+ * test_account.c - the sink counts each datagram, and a receive by its first header
  *
  * Links: harness/traffic/account.c harness/traffic/payload.c harness/traffic/seqtrack.c
  * Links: harness/traffic/histogram.c
@@ -137,7 +137,7 @@ static void test_wild_numbers(void **state)
 	account.headers_only = true;
 	account.seq_room_bytes = 1u << 20;
 	for (info.flow = 0; info.flow < 100; info.flow++)
-		for (unsigned int i = 0; i < 2; i++) {
+		for (unsigned i = 0; i < 2; i++) {
 			info.seq = i * far_apart;
 			payload_header_fill(&header, &info, sizeof(header));
 			assert_int_equal(account_datagram(&account, 0, (const uint8_t *)&header,

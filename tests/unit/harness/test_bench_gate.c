@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The regression gate: reading the reference, medians, and the verdict at its very edge.
+ * test_bench_gate.c - the regression gate: the reference is read, medians, and the verdict at the
+ * very limit
  *
  * Links: harness/bench/gate.c harness/bench/series.c harness/bench/scenario.c
  */
@@ -88,7 +89,7 @@ static void test_committed_reference(void **state)
 		if (bench_gates_parse(&gates, text, profiles[i], &error))
 			fail_msg("%s: %s", profiles[i], error.text);
 		assert_true(gates.n >= 7);
-		for (unsigned int k = 0; k < gates.n; k++) {
+		for (unsigned k = 0; k < gates.n; k++) {
 			const struct bench_gate *gate = &gates.gates[k];
 
 			assert_true(bench_scenarios[gate->scenario].claimed);
@@ -102,9 +103,9 @@ static const struct {
 	const char *name;
 	bool lower;
 	double of[3];
-	unsigned int n_of;
+	unsigned n_of;
 	double to[3];
-	unsigned int n_to;
+	unsigned n_to;
 	enum bench_verdict verdict;
 	double ratio;
 } verdicts[] = {
@@ -135,9 +136,9 @@ static void test_verdicts(void **state)
 		double ratio;
 
 		of = to = (struct bench_series){0};
-		for (unsigned int k = 0; k < verdicts[i].n_of; k++)
+		for (unsigned k = 0; k < verdicts[i].n_of; k++)
 			bench_series_add(&of, BENCH_Q_RATE, verdicts[i].of[k]);
-		for (unsigned int k = 0; k < verdicts[i].n_to; k++)
+		for (unsigned k = 0; k < verdicts[i].n_to; k++)
 			bench_series_add(&to, BENCH_Q_RATE, verdicts[i].to[k]);
 		verdict = bench_gate_judge(&gate, &of, &to, &ratio);
 		if (verdict != verdicts[i].verdict || ratio != verdicts[i].ratio)
@@ -163,7 +164,7 @@ static void test_names_are_different(void **state)
 	for (int a = 0; a < BENCH_QUANTITIES; a++)
 		for (int b = 0; b < a; b++)
 			assert_string_not_equal(bench_quantity_name(a), bench_quantity_name(b));
-	for (unsigned int a = 0; a < bench_n_scenarios; a++)
+	for (unsigned a = 0; a < bench_n_scenarios; a++)
 		assert_int_equal(bench_scenario_find(bench_scenarios[a].name), a);
 	for (int a = 0; a < BENCH_BACKENDS; a++)
 		assert_int_equal(bench_backend_find(bench_backend_name(a)), a);

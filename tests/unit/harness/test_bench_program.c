@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which relays are installed: what is executable in PATH or beside this program, and nothing else.
+ * test_bench_program.c - a relay is installed when its program is executable in PATH or beside this
+ * one
  *
  * Links: harness/bench/program.c
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the ratios of a run come to: which gates can be judged, which are, and rates by burst.
+ * test_bench_results.c - ratios of a run: which gates can be judged, which are, and rates by burst
  *
  * Links: harness/bench/results.c harness/bench/gate.c harness/bench/series.c
  * Links: harness/bench/set.c harness/bench/scenario.c
@@ -33,7 +33,7 @@ static void begin(const char *scenarios, const char *backends, const char *burst
 	results.gates.n = 2;
 	for (int i = 0; i < 2; i++)
 		results.gates.gates[i] = (struct bench_gate){
-			.scenario = (unsigned int)bench_scenario_find(i ? "plain" : "gro"),
+			.scenario = (unsigned)bench_scenario_find(i ? "plain" : "gro"),
 			.of = BENCH_MCR,
 			.to = i ? BENCH_SOCAT : BENCH_KERNEL,
 			.quantity = BENCH_Q_RATE,
@@ -42,7 +42,7 @@ static void begin(const char *scenarios, const char *backends, const char *burst
 		};
 }
 
-static void measured(unsigned int i, enum bench_backend backend, double rate_pps)
+static void measured(unsigned i, enum bench_backend backend, double rate_pps)
 {
 	bench_series_add(&series[i][backend], BENCH_Q_RATE, rate_pps);
 }

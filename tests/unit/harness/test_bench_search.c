@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The search for the highest loss-free rate, against relays whose capacity is known.
+ * test_bench_search.c - the search for the highest loss-free rate, against relays whose capacity is
+ * known
  *
  * Links: harness/bench/search.c
  */
@@ -18,8 +19,8 @@
 static struct {
 	double carries_pps;
 	double generator_pps;
-	unsigned int every_nth_fails; /* as when something else takes the CPU; 0: none */
-	unsigned int trials;
+	unsigned every_nth_fails; /* as when something else takes the CPU; 0: none */
+	unsigned trials;
 	int error;
 } fake;
 
@@ -53,7 +54,7 @@ static const struct {
 	const char *name;
 	double carries_pps;
 	double generator_pps;
-	unsigned int every_nth_fails;
+	unsigned every_nth_fails;
 	double guess_pps;
 	double low_pps; /* of what may be found, as a share of the truth */
 	bool limited;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a run measures: names that are chosen fit together or are refused in one line, and a burst
- * size makes a scenario of its own.
+ * test_bench_set.c - a choice of names fits together or is refused in one line; a burst size is a
+ * scenario
  *
  * Links: harness/bench/set.c harness/bench/scenario.c
  */
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "harness/bench/set.h"
-#include "harness/lab/lab.h"
+#include "harness/lab/state.h"
 
 static const struct {
 	const char *name;
@@ -72,7 +72,7 @@ static void test_chosen(void **state)
 
 		if (bench_set_choose(&set, &chosen[i].choice, &error))
 			fail_msg("%s: %s", chosen[i].name, error.text);
-		for (unsigned int k = 0; k < set.n; k++) {
+		for (unsigned k = 0; k < set.n; k++) {
 			append(scenarios, sizeof(scenarios), set.scenarios[k].name);
 			assert_int_equal(bench_set_find(&set, set.scenarios[k].name), k);
 		}
@@ -194,7 +194,7 @@ static void test_derived(void **state)
 /* Nothing of a name or a line is cut off when a scenario is derived. */
 static void test_room(void **state)
 {
-	for (unsigned int i = 0; i < bench_n_scenarios; i++) {
+	for (unsigned i = 0; i < bench_n_scenarios; i++) {
 		struct bench_choice choice = {bench_scenarios[i].name, NULL, "64", false};
 		struct lab_error error = {""};
 		static struct bench_set set;

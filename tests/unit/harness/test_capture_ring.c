@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The last packets of an interface: what is kept, in which order, and what of it is saved.
+ * test_capture_ring.c - the last packets of an interface: which are held, in which order, and which
+ * are saved
  *
  * Packets come from a libpcap of this test's own, which needs no interface.
  *
@@ -29,7 +30,7 @@ static struct {
 	uint32_t caplen;
 	bool refuse_open;
 	bool refuse_flush;
-	unsigned int closed;
+	unsigned closed;
 	uint32_t n_saved;
 	uint32_t saved[MAX_SAVED];
 } fake;

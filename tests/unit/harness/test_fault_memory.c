@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Faults of memory, in a child that does nothing but have some.
+ * test_fault_memory.c - faults of memory, in a child that only holds some
  *
  * Links: harness/fault/memory.c
  */
@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/fault/fault.h"
+#include "harness/fault/memory.h"
 
 #define CHUNK      (1 << 20) /* what is searched at a time */
 #define AREA_BYTES (3 * CHUNK)
@@ -56,7 +56,7 @@ static int teardown(void **state)
 }
 
 /* A child that has the pattern at these places of its area. */
-static void begin(const size_t *places, unsigned int n)
+static void begin(const size_t *places, unsigned n)
 {
 	char path[64];
 	int ready[2];
@@ -68,7 +68,7 @@ static void begin(const size_t *places, unsigned int n)
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		/* A byte at a time: a register that held it all might be saved to the stack. */
-		for (unsigned int i = 0; i < n * LENGTH; i++)
+		for (unsigned i = 0; i < n * LENGTH; i++)
 			*(volatile unsigned char *)(area + places[i / LENGTH] + i % LENGTH) =
 				pattern[i % LENGTH];
 		if (write(ready[1], "", 1) != 1)
@@ -102,7 +102,7 @@ static void test_everywhere(void **state)
 					2 * CHUNK - LENGTH - 5,
 					2 * CHUNK - 3,
 					AREA_BYTES - LENGTH};
-	const unsigned int n = sizeof(places) / sizeof(*places);
+	const unsigned n = sizeof(places) / sizeof(*places);
 	uint64_t first = 0;
 
 	begin(places, n);
@@ -110,11 +110,11 @@ static void test_everywhere(void **state)
 	assert_int_equal(first, (uintptr_t)area);
 	assert_int_equal(fault_replace(child, FAULT_MAPS_SHARED, pattern, other, LENGTH, &first),
 			 0);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		child_has(area + places[i], pattern);
 	assert_int_equal(fault_replace(child, FAULT_MAPS_PRIVATE, pattern, other, LENGTH, &first),
 			 n);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++)
 		child_has(area + places[i], other);
 	assert_int_equal(fault_replace(child, FAULT_MAPS_ALL, pattern, other, LENGTH, &first), 0);
 	/* Its area, not ours. */

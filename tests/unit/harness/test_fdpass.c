@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Descriptors over a socket: all that were sent arrive, and none that there is no room for stays.
+ * test_fdpass.c - descriptors over a socket: all that were sent arrive, and none beyond the room
+ * stays open
  *
  * Links: harness/base/fdpass.c
  */
@@ -23,10 +24,10 @@
 
 static int sockets[2];
 
-static unsigned int open_fds(void)
+static unsigned open_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	unsigned int n = 0;
+	unsigned n = 0;
 
 	assert_non_null(dir);
 	while (readdir(dir))
@@ -69,7 +70,7 @@ static void test_both(void **state)
 	assert_int_equal(length, 6);
 	assert_string_equal(bytes, "hello");
 	assert_int_equal(n_fds, 2);
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		assert_true(same_file(fds[i], sent[i]));
 		assert_true(fcntl(fds[i], F_GETFD) & FD_CLOEXEC);
 		close(fds[i]);
@@ -79,7 +80,7 @@ static void test_both(void **state)
 static void test_surplus(void **state)
 {
 	const int sent[] = {0, 1, 2, sockets[0], sockets[1]};
-	const unsigned int before = open_fds();
+	const unsigned before = open_fds();
 	char bytes[16];
 	int fds[FDPASS_MAX];
 
@@ -98,14 +99,14 @@ static void test_surplus(void **state)
 
 static void test_most(void **state)
 {
-	const unsigned int before = open_fds();
+	const unsigned before = open_fds();
 	int sent[FDPASS_MAX + 1];
 	int fds[FDPASS_MAX];
 	size_t n_fds = FDPASS_MAX;
 	size_t length = 1;
 	char byte;
 
-	for (unsigned int i = 0; i <= FDPASS_MAX; i++)
+	for (unsigned i = 0; i <= FDPASS_MAX; i++)
 		sent[i] = STDERR_FILENO;
 	assert_int_equal(fdpass_send(sockets[0], "x", 1, sent, FDPASS_MAX + 1), -EINVAL);
 	assert_int_equal(fdpass_send(sockets[0], "x", 1, sent, FDPASS_MAX), 0);

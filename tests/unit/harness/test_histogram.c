@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The latency histogram: buckets of at most 1 %, percentiles, merging.
+ * test_histogram.c - the latency histogram: buckets of at most 1 %, percentiles, merging
  *
  * Links: harness/traffic/histogram.c
  */
@@ -31,9 +31,9 @@ static void test_empty(void **state)
 {
 	const struct histogram *hist = *state;
 
-	assert_int_equal(hist_percentile(hist, 0), 0);
-	assert_int_equal(hist_percentile(hist, 500), 0);
-	assert_int_equal(hist_percentile(hist, 1000), 0);
+	assert_int_equal(histogram_percentile(hist, 0), 0);
+	assert_int_equal(histogram_percentile(hist, 500), 0);
+	assert_int_equal(histogram_percentile(hist, 1000), 0);
 }
 
 /* A larger value on top keeps the percentile from being cut to the maximum. */
@@ -45,9 +45,9 @@ static void test_every_value_within_one_percent(void **state)
 		uint64_t found;
 
 		*hist = (struct histogram){0};
-		hist_add(hist, value);
-		hist_add(hist, (1ull << 36) - 1);
-		found = hist_percentile(hist, 500);
+		histogram_add(hist, value);
+		histogram_add(hist, (1ull << 36) - 1);
+		found = histogram_percentile(hist, 500);
 		if (found < value || found > value + value / 100)
 			fail_msg("%llu is given as %llu", (unsigned long long)value,
 				 (unsigned long long)found);
@@ -57,16 +57,16 @@ static void test_every_value_within_one_percent(void **state)
 static void test_percentiles(void **state)
 {
 	static const struct {
-		unsigned int per_mille;
+		unsigned per_mille;
 		uint64_t exact;
 	} cases[] = {{0, 1},     {10, 10},   {500, 500},  {900, 900},
 		     {990, 990}, {999, 999}, {1000, 1000}};
 	struct histogram *hist = *state;
 
 	for (uint64_t value = 1; value <= 1000; value++)
-		hist_add(hist, value);
+		histogram_add(hist, value);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		uint64_t found = hist_percentile(hist, cases[i].per_mille);
+		uint64_t found = histogram_percentile(hist, cases[i].per_mille);
 
 		if (found < cases[i].exact || found > cases[i].exact + cases[i].exact / 100)
 			fail_msg("p%u is %llu", cases[i].per_mille, (unsigned long long)found);
@@ -77,12 +77,12 @@ static void test_beyond_the_last_bucket(void **state)
 {
 	struct histogram *hist = *state;
 
-	hist_add(hist, 10);
-	hist_add(hist, UINT64_MAX);
-	hist_add(hist, 1ull << 40);
-	assert_int_equal(hist_percentile(hist, 300), 10);
-	assert_true(hist_percentile(hist, 1000) == UINT64_MAX);
-	assert_true(hist_percentile(hist, 900) == UINT64_MAX);
+	histogram_add(hist, 10);
+	histogram_add(hist, UINT64_MAX);
+	histogram_add(hist, 1ull << 40);
+	assert_int_equal(histogram_percentile(hist, 300), 10);
+	assert_true(histogram_percentile(hist, 1000) == UINT64_MAX);
+	assert_true(histogram_percentile(hist, 900) == UINT64_MAX);
 }
 
 static void test_merge(void **state)
@@ -90,13 +90,13 @@ static void test_merge(void **state)
 	struct histogram *hist = *state;
 
 	for (int i = 0; i < 99; i++)
-		hist_add(&hist[0], 50);
-	hist_add(&hist[1], 100);
-	hist_merge(&hist[0], &hist[1]);
+		histogram_add(&hist[0], 50);
+	histogram_add(&hist[1], 100);
+	histogram_merge(&hist[0], &hist[1]);
 	assert_int_equal(hist[0].count, 100);
 	assert_int_equal(hist[0].max_ns, 100);
-	assert_int_equal(hist_percentile(&hist[0], 990), 50);
-	assert_int_equal(hist_percentile(&hist[0], 991), 100);
+	assert_int_equal(histogram_percentile(&hist[0], 990), 50);
+	assert_int_equal(histogram_percentile(&hist[0], 991), 100);
 }
 
 int main(void)

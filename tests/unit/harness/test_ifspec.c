@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interfaces as given on a command line: by name or by one of their addresses.
+ * test_ifspec.c - interfaces as given on a command line: by name or by one of their addresses
  *
  * Links: harness/traffic/ifspec.c
  */
@@ -19,7 +19,7 @@
 /* The loopback is the one interface that every machine has. */
 static void test_loopback(void **state)
 {
-	const unsigned int index = if_nametoindex("lo");
+	const unsigned index = if_nametoindex("lo");
 	struct ifspec spec;
 
 	assert_int_equal(ifspec_resolve(&spec, "lo"), 0);

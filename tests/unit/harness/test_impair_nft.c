@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Messages to nftables: what stands in a batch, read back with libmnl.
+ * test_impair_nft.c - messages to nftables, read back with libmnl
  *
  * That the kernel takes them and does so is for the namespace tests.
  *
@@ -33,7 +33,7 @@ static uint32_t number(const struct nlattr *attr)
 	return ntohl(mnl_attr_get_u32(attr));
 }
 
-static const struct nlattr *find(const struct nlattr *nest, unsigned int type)
+static const struct nlattr *find(const struct nlattr *nest, unsigned type)
 {
 	const struct nlattr *attr;
 
@@ -50,7 +50,7 @@ static void put_bytes(char *out, const struct nlattr *value)
 {
 	const unsigned char *bytes = mnl_attr_get_payload(value);
 
-	for (unsigned int i = 0; i < mnl_attr_get_payload_len(value); i++)
+	for (unsigned i = 0; i < mnl_attr_get_payload_len(value); i++)
 		sprintf(out + strlen(out), "%02x", bytes[i]);
 }
 
@@ -93,7 +93,7 @@ static void put_expression(char *out, const struct nlattr *element)
 }
 
 /* Message @index of the batch, counted from the one that opens it. */
-static const struct nlmsghdr *message(unsigned int index)
+static const struct nlmsghdr *message(unsigned index)
 {
 	const struct nlmsghdr *nlh = mnl_nlmsg_batch_head(nft.batch);
 	int left = (int)mnl_nlmsg_batch_size(nft.batch);
@@ -185,8 +185,8 @@ static void test_devices(void **state)
 /* A batch is opened once, numbered without a gap, and each of its requests is to be answered. */
 static void test_batch(void **state)
 {
-	static const unsigned int types[] = {NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN,
-					     NFT_MSG_NEWCHAIN};
+	static const unsigned types[] = {NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN,
+					 NFT_MSG_NEWCHAIN};
 	const struct nfgenmsg *nfg;
 	uint32_t first;
 
@@ -199,7 +199,7 @@ static void test_batch(void **state)
 	nfg = mnl_nlmsg_get_payload(message(0));
 	assert_int_equal(ntohs(nfg->res_id), NFNL_SUBSYS_NFTABLES);
 	first = message(0)->nlmsg_seq;
-	for (unsigned int i = 0; i < sizeof(types) / sizeof(*types); i++) {
+	for (unsigned i = 0; i < sizeof(types) / sizeof(*types); i++) {
 		const struct nlmsghdr *nlh = message(i + 1);
 
 		assert_int_equal(nlh->nlmsg_type, NFNL_SUBSYS_NFTABLES << 8 | types[i]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Impairments as people write them: percentages and rates.
+ * test_impair_text.c - percentages and rates as text
  *
  * Links: harness/mcrlab/impair_text.c
  */

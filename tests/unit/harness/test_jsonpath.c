@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where in a JSON text a value stands, and how that is written for people.
+ * test_jsonpath.c - the place of a value in a JSON text, and its notation
  *
  * Links: harness/base/jsonpath.c
  */
@@ -29,7 +29,7 @@ static const struct {
 	const char *name;
 	const char *marked;
 	const char *printed;
-	unsigned int line;
+	unsigned line;
 	struct jsonpath path;
 } cases[] = {
 	{"the root", " @{}", "", 1, {.depth = 0}},

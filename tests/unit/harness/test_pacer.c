@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The sending schedule: what is due when, without drift and without a late first datagram.
+ * test_pacer.c - the sending schedule: what is due when, without drift and without a late first
+ * datagram
  *
  * Links: harness/traffic/pacer.c harness/base/wait.c
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The payload of a test datagram: what is written is read, and nothing else is.
+ * test_payload.c - a written test payload is read, and any other is not
  *
  * Links: harness/traffic/payload.c
  */

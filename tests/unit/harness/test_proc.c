@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Processes of a lab: handshake, output, end with a deadline.
+ * test_proc.c - processes of a lab: handshake, output, end with a deadline
  *
  * Links: harness/lab/proc.c harness/base/wait.c harness/lab/enter.c
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Finding the UDP datagram in a captured frame.
+ * test_replay_frame.c - finding the UDP datagram in a captured frame
  *
  * Links: harness/traffic/replay_frame.c
  */

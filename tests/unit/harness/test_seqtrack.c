@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sequence numbers: lost, duplicated, reordered, whatever the order of arrival.
+ * test_seqtrack.c - sequence numbers: lost, duplicated, reordered, whatever the order of arrival
  *
  * Links: harness/traffic/seqtrack.c
  */

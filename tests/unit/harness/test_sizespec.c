@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Payload sizes as given on a command line.
+ * test_sizespec.c - payload sizes as given on a command line
  *
  * Links: harness/traffic/sizespec.c
  */
@@ -62,7 +62,7 @@ static void test_table(void **state)
 			fail_msg("'%s': returns %d, not %d", cases[i].text, ret, cases[i].ret);
 		for (uint64_t n = 0; n < 6 && !ret; n++)
 			if (sizespec_at(&spec, n) != cases[i].first[n])
-				fail_msg("'%s': size %u is %u", cases[i].text, (unsigned int)n,
+				fail_msg("'%s': size %u is %u", cases[i].text, (unsigned)n,
 					 sizespec_at(&spec, n));
 	}
 }
@@ -80,7 +80,7 @@ static void test_extremes(void **state)
 static void test_imix_is_seven_four_one(void **state)
 {
 	struct sizespec spec;
-	unsigned int small = 0, medium = 0, large = 0;
+	unsigned small = 0, medium = 0, large = 0;
 
 	assert_int_equal(sizespec_parse(&spec, "imix"), 0);
 	for (uint64_t n = 0; n < 1200; n++) {
@@ -100,7 +100,7 @@ static void test_too_many_items(void **state)
 	char text[2 * SIZESPEC_MAX_ITEMS + 3] = "1";
 	struct sizespec spec;
 
-	for (unsigned int i = 1; i < SIZESPEC_MAX_ITEMS; i++)
+	for (unsigned i = 1; i < SIZESPEC_MAX_ITEMS; i++)
 		sprintf(text + 2 * i - 1, ",1");
 	assert_int_equal(sizespec_parse(&spec, text), 0);
 	sprintf(text + 2 * SIZESPEC_MAX_ITEMS - 1, ",1");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Topologies: what is read, and what is refused, with its line and field.
+ * test_topology.c - topologies: which are read, and which are refused, with line and field
  *
  * Links: harness/topology/topology.c harness/topology/find.c harness/base/jsonread.c
  * Links: harness/base/jsonpath.c
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "harness/base/jsonread.h"
+#include "harness/topology/find.h"
 #include "harness/topology/topology.h"
 
 #define AB     "{\"nodes\": {\"a\": {}, \"b\": {}}, "
@@ -28,7 +29,7 @@ static struct topology *topo;
 static const struct {
 	const char *name;
 	const char *text;
-	unsigned int line;
+	unsigned line;
 	const char *field;
 } malformed[] = {
 	{"nothing", "", 1, ""},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Drawings of topologies, to the letter in ASCII; in SVG what must not be missing or break it.
+ * test_topology_draw.c - drawings of topologies: exact in ASCII; complete and escaped in SVG
  *
  * Links: harness/topology/topology.c harness/topology/find.c harness/topology/draw.c
  * Links: harness/topology/svg.c
@@ -17,6 +17,8 @@
 #include <string.h>
 
 #include "harness/base/jsonread.h"
+#include "harness/topology/draw.h"
+#include "harness/topology/svg.h"
 #include "harness/topology/topology.h"
 
 static struct topology *topo;
@@ -124,9 +126,9 @@ static void test_long_label(void **state)
 	free(text);
 }
 
-static unsigned int count(const char *text, const char *part)
+static unsigned count(const char *text, const char *part)
 {
-	unsigned int n = 0;
+	unsigned n = 0;
 
 	for (const char *p = text; (p = strstr(p, part)); p++)
 		n++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Reading the reports of the generator and the sink.
+ * test_report_read.c - reading the reports of the generator and the sink
  *
  * Links: harness/traffic/report_read.c
  */

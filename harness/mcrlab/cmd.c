@@ -1,61 +1,62 @@
 // SPDX-License-Identifier: MIT
-/* The commands of mcrlab: what they have in common. */
-#include "harness/mcrlab/attach.h"
+/* cmd.c - attach to a lab by name, and read common arguments */
+#include "harness/mcrlab/cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/cli.h"
-#include "harness/lab/hold.h"
+#include "harness/lab/ask.h"
+#include "harness/lab/state.h"
+#include "harness/topology/find.h"
 
 #define MAX_MS 3600000
 
-struct lab *labcmd_attach(const char *name)
+struct lab *cmd_attach(const char *name)
 {
 	static struct topology topology; /* about a megabyte */
 	static struct lab lab;
-	int ret = labhold_attach(name, &lab, &topology);
+	int ret = lab_ask_attach(name, &lab, &topology);
 
 	if (ret == -ENOENT)
 		die("no lab called '%s' is up; see mcrlab list", name);
-	if (ret)
+	if (ret < 0)
 		die("lab '%s': %s", name, strerror(-ret));
 	return &lab;
 }
 
-void labcmd_enter(const char *lab, const char *node)
+void cmd_enter(const char *lab, const char *node)
 {
-	int ret = labhold_enter(lab, node);
+	int ret = lab_ask_enter(lab, node);
 
 	if (ret == -ENOENT)
 		die("no lab called '%s' is up; see mcrlab list", lab);
 	if (ret == -ESRCH)
 		die("lab '%s': the lab has no such node '%s'", lab, node);
-	if (ret)
+	if (ret < 0)
 		die("cannot enter node '%s' of lab '%s': %s", node, lab, strerror(-ret));
 }
 
-unsigned int labcmd_node(const struct lab *lab, const char *name)
+unsigned cmd_node(const struct lab *lab, const char *name)
 {
 	int node = topology_node(lab->topo, name);
 
 	if (node < 0)
 		die("the lab has no node '%s'; see mcrlab list", name);
-	return (unsigned int)node;
+	return (unsigned)node;
 }
 
-unsigned int labcmd_end(const struct lab *lab, const char *node, const char *interface,
-			unsigned int *end)
+unsigned cmd_end(const struct lab *lab, const char *node, const char *interface, unsigned *end)
 {
-	int link = topology_link(lab->topo, labcmd_node(lab, node), interface, end);
+	int link = topology_link(lab->topo, cmd_node(lab, node), interface, end);
 
 	if (link < 0)
 		die("no link of the topology ends at %s:%s", node, interface);
-	return (unsigned int)link;
+	return (unsigned)link;
 }
 
-unsigned int labcmd_ms(const char *text)
+unsigned cmd_ms(const char *text)
 {
 	char *unit;
 	double value = strtod(text, &unit);
@@ -66,5 +67,5 @@ unsigned int labcmd_ms(const char *text)
 		value = -1;
 	if (unit == text || !(value >= 1 && value <= MAX_MS))
 		die("'%s' is not a time from 1ms to 3600s", text);
-	return (unsigned int)(value + 0.5);
+	return (unsigned)(value + 0.5);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Names of labs: what can be one, and the address that it stands for.
+ * test_lab_name.c - names of labs: which are allowed, and the address that each stands for
  *
  * Links: harness/lab/name.c
  */
@@ -31,8 +31,8 @@ static const struct {
 static void test_names(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct labname_address address;
-		int ret = labname_address(&address, cases[i].name);
+		struct lab_name_address address;
+		int ret = lab_name_address(&address, cases[i].name);
 
 		if (ret != cases[i].ret)
 			fail_msg("'%s': is %d, should be %d", cases[i].name, ret, cases[i].ret);
@@ -43,9 +43,9 @@ static void test_names(void **state)
 static void test_address(void **state)
 {
 	static const char expected[] = "\0mcr-lab/demo";
-	struct labname_address address;
+	struct lab_name_address address;
 
-	assert_int_equal(labname_address(&address, "demo"), 0);
+	assert_int_equal(lab_name_address(&address, "demo"), 0);
 	assert_int_equal(address.sun.sun_family, AF_UNIX);
 	assert_int_equal(address.length,
 			 offsetof(struct sockaddr_un, sun_path) + sizeof(expected) - 1);
@@ -58,10 +58,10 @@ static void test_friend(void **state)
 	int pipes[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
-	assert_true(labname_peer_is_friend(sockets[0]));
+	assert_true(lab_name_peer_is_friend(sockets[0]));
 	assert_int_equal(pipe(pipes), 0);
-	assert_false(labname_peer_is_friend(pipes[0]));
-	for (unsigned int i = 0; i < 2; i++) {
+	assert_false(lab_name_peer_is_friend(pipes[0]));
+	for (unsigned i = 0; i < 2; i++) {
 		close(sockets[i]);
 		close(pipes[i]);
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "harness/check/check.h"
+
 #include "tests/fuzz/fuzz.h"
 
 static cJSON *next_line(char **rest)
@@ -20,8 +21,8 @@ static cJSON *next_line(char **rest)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct labcheck_faults faults;
-	struct labcheck_relay relay;
+	static struct check_faults faults;
+	struct check_relay relay;
 	char *text = malloc(size + 1);
 	char *rest = text;
 
@@ -33,14 +34,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	relay.rules = next_line(&rest);
 	relay.workers = next_line(&rest);
 	faults.n = 0;
-	labcheck_conservation(&relay, &faults);
-	labcheck_agreement(&relay, &faults);
+	check_conservation(&relay, &faults);
+	check_agreement(&relay, &faults);
 	/* Without a worker nothing can agree. */
 	MUST(faults.n || relay.workers);
-	for (unsigned int i = 0; i < faults.n && i < LABCHECK_MAX_FAULTS; i++) {
+	for (unsigned i = 0; i < faults.n && i < CHECK_MAX_FAULTS; i++) {
 		size_t length = strlen(faults.texts[i]);
 
-		MUST(length > 0 && length < LABCHECK_TEXT_SIZE);
+		MUST(length > 0 && length < CHECK_TEXT_SIZE);
 		MUST(!strchr(faults.texts[i], '\n'));
 	}
 	cJSON_Delete(relay.stats);

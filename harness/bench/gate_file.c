@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The reference of the regression gate: finding and reading its file. */
+/* gate_file.c - find and read the file of the reference */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ static void find_file(char path[static PATH_MAX])
 	const char *configured = getenv("MCR_BENCH_REFERENCE");
 	char found[512];
 
-	for (unsigned int i = 0; !configured && i < sizeof(places) / sizeof(*places); i++) {
+	for (unsigned i = 0; !configured && i < sizeof(places) / sizeof(*places); i++) {
 		bench_program(places[i], found);
 		if (!access(found, R_OK)) {
 			snprintf(path, PATH_MAX, "%s", found);
@@ -63,12 +63,12 @@ int bench_gates_load(struct bench_gates *gates, const char *path, const char *pr
 	else
 		find_file(found);
 	ret = text ? read_file(found, text) : -ENOMEM;
-	if (ret)
+	if (ret < 0)
 		snprintf(inner.text, sizeof(inner.text), "%s", strerror(-ret));
 	else
 		ret = bench_gates_parse(gates, text, profile, &inner);
 	free(text);
-	if (ret)
+	if (ret < 0)
 		snprintf(error->text, sizeof(error->text), "%.100s: %.140s", found, inner.text);
 	return ret;
 }

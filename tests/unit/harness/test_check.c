@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The check of a relay: every answer that does not add up is noticed, and no answer is trusted.
+ * test_check.c - the check of a relay notices every wrong figure, and trusts no answer
  *
  * Links: harness/check/check.c
  */
@@ -32,7 +32,7 @@ static const struct {
 	const char *stats;
 	const char *rules;
 	const char *workers;
-	unsigned int n;
+	unsigned n;
 	const char *first;
 } cases[] = {
 	{"all in order", STATS, RULES, WORKERS(WORKER), 0, ""},
@@ -69,9 +69,9 @@ static const struct {
 };
 
 static void check(const char *stats, const char *rules, const char *workers,
-		  struct labcheck_faults *faults)
+		  struct check_faults *faults)
 {
-	struct labcheck_relay relay = {
+	struct check_relay relay = {
 		.stats = cJSON_Parse(stats),
 		.rules = cJSON_Parse(rules),
 		.workers = cJSON_Parse(workers),
@@ -79,8 +79,8 @@ static void check(const char *stats, const char *rules, const char *workers,
 
 	assert_true(relay.stats && relay.rules && relay.workers);
 	faults->n = 0;
-	labcheck_conservation(&relay, faults);
-	labcheck_agreement(&relay, faults);
+	check_conservation(&relay, faults);
+	check_agreement(&relay, faults);
 	cJSON_Delete(relay.stats);
 	cJSON_Delete(relay.rules);
 	cJSON_Delete(relay.workers);
@@ -89,7 +89,7 @@ static void check(const char *stats, const char *rules, const char *workers,
 static void test_table(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		static struct labcheck_faults faults;
+		static struct check_faults faults;
 		const char *first = "";
 
 		check(cases[i].stats, cases[i].rules, cases[i].workers, &faults);
@@ -104,17 +104,17 @@ static void test_table(void **state)
 /* More faults than there is room for are counted, and a long one is cut. */
 static void test_many(void **state)
 {
-	static struct labcheck_faults faults;
+	static struct check_faults faults;
 	char *text = malloc(1000);
 
 	assert_non_null(text);
 	memset(text, 'x', 999);
 	text[999] = '\0';
 	faults.n = 0;
-	for (unsigned int i = 0; i < LABCHECK_MAX_FAULTS + 5; i++)
-		labcheck_fault(&faults, "%u %s", i, text);
-	assert_int_equal(faults.n, LABCHECK_MAX_FAULTS + 5);
-	assert_int_equal(strlen(faults.texts[LABCHECK_MAX_FAULTS - 1]), LABCHECK_TEXT_SIZE - 1);
+	for (unsigned i = 0; i < CHECK_MAX_FAULTS + 5; i++)
+		check_fault(&faults, "%u %s", i, text);
+	assert_int_equal(faults.n, CHECK_MAX_FAULTS + 5);
+	assert_int_equal(strlen(faults.texts[CHECK_MAX_FAULTS - 1]), CHECK_TEXT_SIZE - 1);
 	assert_memory_equal(faults.texts[0], "0 xxx", 5);
 	free(text);
 }

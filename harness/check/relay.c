@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A running relay, checked: asking it, in JSON-RPC, a message per line. */
+/* relay.c - ask a relay for its workers, rules and statistics */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "harness/base/slow.h"
-#include "harness/check/check.h"
+#include "harness/check/relay.h"
 
 #define ANSWER_S 5
 
@@ -26,7 +26,7 @@ static FILE *connect_to(const char *path, pid_t *pid, char *error)
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) {
-		snprintf(error, LABCHECK_TEXT_SIZE, "%s: %s", path, strerror(errno));
+		snprintf(error, CHECK_TEXT_SIZE, "%s: %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return NULL;
@@ -53,19 +53,19 @@ static cJSON *call(FILE *file, const char *method, const char *params, char *err
 	if (!result) {
 		const cJSON *problem = cJSON_GetObjectItemCaseSensitive(answer, "error");
 
-		snprintf(error, LABCHECK_TEXT_SIZE, "%s: %s", method,
-			 problem ? labcheck_text(problem, "message") : "no answer");
+		snprintf(error, CHECK_TEXT_SIZE, "%s: %s", method,
+			 problem ? check_text(problem, "message") : "no answer");
 	}
 	cJSON_Delete(answer);
 	return result;
 }
 
-int labcheck_ask(const char *path, struct labcheck_relay *relay, char *error)
+int check_relay_ask(const char *path, struct check_relay *relay, char *error)
 {
 	FILE *file;
 	cJSON *version;
 
-	*relay = (struct labcheck_relay){0};
+	*relay = (struct check_relay){0};
 	file = connect_to(path, &relay->pid, error);
 	if (!file)
 		return -1;
@@ -80,14 +80,14 @@ int labcheck_ask(const char *path, struct labcheck_relay *relay, char *error)
 	fclose(file);
 	if (relay->stats)
 		return 0;
-	labcheck_forget(relay);
+	check_relay_free(relay);
 	return -1;
 }
 
-void labcheck_forget(struct labcheck_relay *relay)
+void check_relay_free(struct check_relay *relay)
 {
 	cJSON_Delete(relay->stats);
 	cJSON_Delete(relay->rules);
 	cJSON_Delete(relay->workers);
-	*relay = (struct labcheck_relay){0};
+	*relay = (struct check_relay){0};
 }
