@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "harness/bench/mcr_rpc.h"
+#include "harness/base/rpc.h"
 #include "harness/bench/program.h"
 
 #define RULES_A_LOAD 5000u /* a message to the daemon may be 1 MiB long */
@@ -109,56 +109,99 @@ static int write_config(const struct bench_run *run)
 	return ret;
 }
 
-static int load_rules(int fd, uint32_t first, uint32_t n, uint32_t port, struct lab_error *error)
+static int connect_to(struct rpc *rpc, const struct bench_run *run, struct lab_error *error)
+{
+	char path[96];
+	int ret;
+
+	bench_run_path(run, "control.sock", path);
+	ret = rpc_open(rpc, path, deadline_in_ms(BENCH_READY_MS));
+	if (ret < 0)
+		snprintf(error->text, sizeof(error->text), "mcrd: %.200s", rpc->error);
+	return ret;
+}
+
+/* Takes @params.  Return: 0 with @result, which is to be deleted; negative errno. */
+static int call(struct rpc *rpc, const char *method, cJSON *params, cJSON **result,
+		struct lab_error *error)
+{
+	int ret = rpc_call(rpc, method, params, deadline_in_ms(BENCH_READY_MS), result);
+
+	if (ret < 0)
+		snprintf(error->text, sizeof(error->text), "mcrd: %.200s", rpc->error);
+	return ret;
+}
+
+static int load_rules(struct rpc *rpc, uint32_t first, uint32_t n, struct lab_error *error)
 {
 	cJSON *config = cJSON_CreateObject(), *params = cJSON_CreateObject();
 	cJSON *rules = cJSON_AddArrayToObject(config, "rules");
 	char group[INET_ADDRSTRLEN];
+	cJSON *result;
 	char *text;
+	int ret;
 
 	for (uint32_t i = first; i < first + n; i++)
-		cJSON_AddItemToArray(rules,
-				     make_rule(idle_group(i, group), port, BENCH_OUT_PORT, 1));
+		cJSON_AddItemToArray(
+			rules, make_rule(idle_group(i, group), BENCH_IN_PORT, BENCH_OUT_PORT, 1));
 	text = cJSON_PrintUnformatted(config);
 	cJSON_AddStringToObject(params, "text", text);
 	cJSON_free(text);
 	cJSON_Delete(config);
-	return bench_control_call(fd, "LoadConfig", params, error);
+	ret = call(rpc, "LoadConfig", params, &result, error);
+	cJSON_Delete(result);
+	return ret;
+}
+
+/* Return: 1 when every worker has the published rules, 0 when not, negative errno. */
+static int is_applied(struct rpc *rpc, struct lab_error *error)
+{
+	const cJSON *worker;
+	cJSON *result;
+	int ret = call(rpc, "ListWorkers", NULL, &result, error);
+
+	if (ret < 0)
+		return ret;
+	ret = 1;
+	cJSON_ArrayForEach(worker, cJSON_GetObjectItemCaseSensitive(result, "workers")) {
+		if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(worker, "in_sync")))
+			ret = 0;
+	}
+	cJSON_Delete(result);
+	return ret;
 }
 
 /* Thousands of rules may take the workers longer than control waits with its answer. */
-static int wait_applied(const struct bench_run *run, int fd, struct lab_error *error)
+static int wait_applied(const struct bench_run *run, struct rpc *rpc, struct lab_error *error)
 {
 	struct deadline deadline = deadline_in_ms(BENCH_READY_MS);
 	int ret;
 
-	while ((ret = bench_control_call(fd, "ListWorkers", cJSON_CreateObject(), error)) == 1) {
+	while ((ret = is_applied(rpc, error)) == 0) {
 		if (deadline_passed(deadline))
 			return bench_fail(error, ETIMEDOUT, "workers have not taken the rules");
 		if (wait_readable(run->relay.pidfd, deadline_after_ms(ASK_AGAIN_MS)) == 0)
 			return bench_fail(error, ECHILD, "mcrd");
 	}
-	return ret;
+	return ret < 0 ? ret : 0;
 }
 
 /* Rules without traffic, or one for each group of a capacity run. */
 static int load_groups(const struct bench_run *run, struct lab_error *error)
 {
 	uint32_t n = run->groups > 1 ? run->groups : run->scenario->idle_rules;
-	int ret = 0;
-	int fd;
+	struct rpc rpc;
+	int ret;
 
 	if (!n)
 		return 0;
-	fd = bench_control_open(run, error);
-	if (fd < 0)
-		return fd;
-	for (uint32_t first = 0; first < n && ret >= 0; first += RULES_A_LOAD)
-		ret = load_rules(fd, first, n - first < RULES_A_LOAD ? n - first : RULES_A_LOAD,
-				 BENCH_IN_PORT, error);
-	if (ret >= 0)
-		ret = wait_applied(run, fd, error);
-	close(fd);
+	ret = connect_to(&rpc, run, error);
+	for (uint32_t first = 0; first < n && ret == 0; first += RULES_A_LOAD)
+		ret = load_rules(&rpc, first, n - first < RULES_A_LOAD ? n - first : RULES_A_LOAD,
+				 error);
+	if (ret == 0)
+		ret = wait_applied(run, &rpc, error);
+	rpc_close(&rpc);
 	return ret;
 }
 
@@ -206,19 +249,20 @@ int bench_mcr_start(struct bench_run *run, struct lab_error *error)
 	return ret < 0 ? ret : load_groups(run, error);
 }
 
-static int with_control(struct bench_run *run, const char *method, cJSON *params,
-			struct lab_error *error)
+static int change_rule(struct bench_run *run, const char *method, cJSON *params,
+		       struct lab_error *error)
 {
-	int fd = bench_control_open(run, error);
-	int ret;
+	cJSON *result = NULL;
+	struct rpc rpc;
+	int ret = connect_to(&rpc, run, error);
 
-	if (fd < 0) {
+	if (ret < 0)
 		cJSON_Delete(params);
-		return fd;
-	}
-	ret = bench_control_call(fd, method, params, error);
-	close(fd);
-	return ret < 0 ? ret : 0;
+	else
+		ret = call(&rpc, method, params, &result, error);
+	cJSON_Delete(result);
+	rpc_close(&rpc);
+	return ret;
 }
 
 int bench_mcr_rule_add(struct bench_run *run, struct lab_error *error)
@@ -226,7 +270,7 @@ int bench_mcr_rule_add(struct bench_run *run, struct lab_error *error)
 	cJSON *rule = make_rule(BENCH_IN_GROUP, BENCH_IN_PORT, BENCH_OUT_PORT, 1);
 
 	cJSON_AddStringToObject(rule, "name", "bench");
-	return with_control(run, "AddRule", rule, error);
+	return change_rule(run, "AddRule", rule, error);
 }
 
 int bench_mcr_rule_remove(struct bench_run *run, struct lab_error *error)
@@ -234,5 +278,5 @@ int bench_mcr_rule_remove(struct bench_run *run, struct lab_error *error)
 	cJSON *name = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(name, "name", "bench");
-	return with_control(run, "RemoveRuleByName", name, error);
+	return change_rule(run, "RemoveRuleByName", name, error);
 }
