@@ -15,8 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/base/decimal.h"
+
 #define MAX_DESCRIPTOR (1 << 20)
 #define MAX_CPU        1023
+#define MAX_MS         3600000
 
 void die(const char *format, ...)
 {
@@ -33,12 +36,9 @@ void die(const char *format, ...)
 static uint64_t read_number(const char *dashes, const char *what, const char *text, uint64_t low,
 			    uint64_t high)
 {
-	unsigned long long value;
-	char *end;
+	uint64_t value;
 
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || *end || errno || value < low || value > high)
+	if (decimal_whole(text, low, high, &value) < 0)
 		die("%s%s: '%s' is not a number from %" PRIu64 " to %" PRIu64, dashes, what, text,
 		    low, high);
 	return value;
@@ -52,6 +52,21 @@ uint64_t cli_u64(const char *option, const char *text, uint64_t low, uint64_t hi
 uint64_t cli_number(const char *what, const char *text, uint64_t low, uint64_t high)
 {
 	return read_number("", what, text, low, high);
+}
+
+unsigned cli_ms(const char *text)
+{
+	const char *unit = "";
+	double value = 0;
+	bool good = decimal_fraction(text, &value, &unit) == 0;
+
+	if (!strcmp(unit, "s"))
+		value *= 1000;
+	else
+		good = good && !strcmp(unit, "ms");
+	if (!good || value < 1 || value > MAX_MS)
+		die("'%s' is not a time from 1ms to 3600s", text);
+	return (unsigned)(value + 0.5);
 }
 
 static uint64_t read_milli(const char *option, const char *text)
@@ -177,6 +192,37 @@ int cli_parse(const struct cli_option *options, size_t n_options, const char *us
 			store(option, *equals ? equals + 1 : argv[i++]);
 	}
 	return i;
+}
+
+unsigned cli_parse_mixed(const struct cli_option *options, size_t n_options, const char *usage,
+			 int argc, char **argv, const char **words, unsigned room)
+{
+	unsigned n = 0;
+
+	while (argc > 1) {
+		int used = cli_parse(options, n_options, usage, NULL, argc, argv);
+
+		if (used < argc && n == room)
+			die("unexpected argument '%s'", argv[used]);
+		if (used < argc)
+			words[n++] = argv[used];
+		argc -= used;
+		argv += used;
+	}
+	return n;
+}
+
+const char *cli_word(struct cli_words *words)
+{
+	if (!*words->next)
+		die("an argument is missing; see %s", words->usage);
+	return *words->next++;
+}
+
+void cli_end_of_words(const struct cli_words *words)
+{
+	if (*words->next)
+		die("unexpected argument '%s'", *words->next);
 }
 
 void cli_signal_ready(int fd)

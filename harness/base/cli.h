@@ -3,7 +3,7 @@
  * cli.h - command lines of the tools
  *
  * One table says which options there are, where their values go, which values are allowed, and what
- * --help prints.
+ * --help prints.  Words that are no options are read one after the other (struct cli_words).
  */
 #ifndef HARNESS_BASE_CLI_H
 #define HARNESS_BASE_CLI_H
@@ -70,6 +70,45 @@ int cli_parse(const struct cli_option *options, size_t n_options, const char *us
 	      const char *notes, int argc, char **argv);
 
 /**
+ * cli_parse_mixed() - the same with options before, between and behind the other arguments
+ * @options:   borrowed
+ * @n_options: rows of @options
+ * @usage:     first line of --help
+ * @argc:      as for cli_parse()
+ * @argv:      as for cli_parse()
+ * @words:     filled with the arguments that are no options
+ * @room:      of @words; more is an error of the user
+ *
+ * Return: how many words.
+ */
+unsigned cli_parse_mixed(const struct cli_option *options, size_t n_options, const char *usage,
+			 int argc, char **argv, const char **words, unsigned room);
+
+/**
+ * struct cli_words - arguments that are read one after the other
+ * @next:  the next one; NULL at the end of argv
+ * @usage: where the user finds what is expected, such as "mcrlab fault"
+ */
+struct cli_words {
+	char **next;
+	const char *usage;
+};
+
+/**
+ * cli_word() - take the next word, or die()
+ * @words: at least one is expected
+ *
+ * Return: the word, borrowed from argv.
+ */
+const char *cli_word(struct cli_words *words);
+
+/**
+ * cli_end_of_words() - die() unless every word has been taken
+ * @words: borrowed
+ */
+void cli_end_of_words(const struct cli_words *words);
+
+/**
  * cli_u64() - read the number of an option, or die()
  * @option: its name without the dashes, for the message
  * @text:   as typed
@@ -90,6 +129,14 @@ uint64_t cli_u64(const char *option, const char *text, uint64_t low, uint64_t hi
  * Return: the number.
  */
 uint64_t cli_number(const char *what, const char *text, uint64_t low, uint64_t high);
+
+/**
+ * cli_ms() - read a time such as 100ms, 2s or 1.5s, or die()
+ * @text: as typed
+ *
+ * Return: milliseconds, 1 to 3,600,000.
+ */
+unsigned cli_ms(const char *text);
 
 /**
  * cli_signal_ready() - write a byte to the descriptor of --ready-fd, and close it

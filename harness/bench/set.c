@@ -2,13 +2,13 @@
 /* set.c - choose by name, and check that the choice fits together */
 #include "harness/bench/set.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/decimal.h"
 #include "harness/lab/state.h"
 #include "harness/traffic/gen.h"
 
@@ -61,10 +61,9 @@ static int take_backend(struct wanted *wanted, const char *name, struct lab_erro
 
 static int take_burst(struct wanted *wanted, const char *text, struct lab_error *error)
 {
-	char *end;
-	unsigned long burst = strtoul(text, &end, 10);
+	uint64_t burst;
 
-	if (!isdigit((unsigned char)*text) || *end || burst < 1 || burst > GEN_MAX_SEGMENT)
+	if (decimal_whole(text, 1, GEN_MAX_SEGMENT, &burst) < 0)
 		return refuse(error, "--burst: '%.60s' is not a number from 1 to %u", text,
 			      GEN_MAX_SEGMENT);
 	for (unsigned i = 0; i < wanted->n_bursts; i++)

@@ -3,15 +3,12 @@
 #include "harness/mcrlab/cmd.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/cli.h"
 #include "harness/lab/ask.h"
 #include "harness/lab/state.h"
 #include "harness/topology/find.h"
-
-#define MAX_MS 3600000
 
 struct lab *cmd_attach(const char *name)
 {
@@ -54,18 +51,4 @@ unsigned cmd_end(const struct lab *lab, const char *node, const char *interface,
 	if (link < 0)
 		die("no link of the topology ends at %s:%s", node, interface);
 	return (unsigned)link;
-}
-
-unsigned cmd_ms(const char *text)
-{
-	char *unit;
-	double value = strtod(text, &unit);
-
-	if (!strcmp(unit, "s"))
-		value *= 1000;
-	else if (strcmp(unit, "ms"))
-		value = -1;
-	if (unit == text || !(value >= 1 && value <= MAX_MS))
-		die("'%s' is not a time from 1ms to 3600s", text);
-	return (unsigned)(value + 0.5);
 }

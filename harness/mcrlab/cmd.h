@@ -44,12 +44,4 @@ unsigned cmd_node(const struct lab *lab, const char *name);
  */
 unsigned cmd_end(const struct lab *lab, const char *node, const char *interface, unsigned *end);
 
-/**
- * cmd_ms() - read a time such as 100ms, 2s or 1.5s
- * @text: as typed
- *
- * Return: milliseconds.
- */
-unsigned cmd_ms(const char *text);
-
 #endif

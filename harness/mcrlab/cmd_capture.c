@@ -83,21 +83,12 @@ int cmd_capture(int argc, char **argv)
 	char error[CAPTURE_ERROR_SIZE];
 	struct capture_result result;
 	pid_t parent = getppid();
-	unsigned n = 0;
 	struct pcap *pcap;
+	unsigned n;
 	int stop_fd;
 
-	while (argc > 1) {
-		int used = cli_parse(table, 4, "mcrlab capture LAB NODE IF FILE [options]", NULL,
-				     argc, argv);
-
-		if (used < argc && n == 4)
-			die("unexpected argument '%s'", argv[used]);
-		if (used < argc)
-			names[n++] = argv[used];
-		argc -= used;
-		argv += used;
-	}
+	n = cli_parse_mixed(table, sizeof(table) / sizeof(*table),
+			    "mcrlab capture LAB NODE IF FILE [options]", argc, argv, names, 4);
 	if (n < 4)
 		die("usage: mcrlab capture LAB NODE IF FILE [--count N] [--filter EXPRESSION]");
 	cmd_enter(names[0], names[1]);

@@ -44,30 +44,17 @@ struct job {
 	const char *lab_name;
 	const char *node_name;
 	unsigned node;
-	char **args;
+	struct cli_words words;
 };
-
-static const char *next(struct job *job)
-{
-	if (!*job->args)
-		die("an argument is missing; see mcrlab fault");
-	return *job->args++;
-}
-
-static void no_more(const struct job *job)
-{
-	if (*job->args)
-		die("unexpected argument '%s'", *job->args);
-}
 
 static pid_t read_who(struct job *job)
 {
-	const char *role = next(job);
+	const char *role = cli_word(&job->words);
 	unsigned number = 0;
 	pid_t pid;
 
 	if (!strcmp(role, "pid")) {
-		pid = (pid_t)cli_number("pid", next(job), 1, INT32_MAX);
+		pid = (pid_t)cli_number("pid", cli_word(&job->words), 1, INT32_MAX);
 		if (!fault_belongs(job->lab, job->node, pid))
 			die("process %d is not in node '%s'", pid, job->node_name);
 		return pid;
@@ -75,7 +62,7 @@ static pid_t read_who(struct job *job)
 	if (strcmp(role, "supervisor") && strcmp(role, "control") && strcmp(role, "worker"))
 		die("'%s' is not supervisor, control, worker N or pid N", role);
 	if (!strcmp(role, "worker"))
-		number = (unsigned)cli_number("worker", next(job), 0, 1023);
+		number = (unsigned)cli_number("worker", cli_word(&job->words), 0, 1023);
 	pid = fault_find(job->lab, job->node, role, number);
 	if (pid == -EEXIST)
 		die("node '%s' has more than one relay: give a pid", job->node_name);
@@ -104,7 +91,7 @@ static int do_signal(struct job *job, int signo)
 {
 	pid_t pid = read_who(job);
 
-	no_more(job);
+	cli_end_of_words(&job->words);
 	return fault_signal(pid, signo);
 }
 
@@ -126,7 +113,7 @@ static int do_continue(struct job *job)
 static int overwrite(struct job *job, pid_t pid)
 {
 	static unsigned char bytes[4096];
-	const char *text = next(job);
+	const char *text = cli_word(&job->words);
 	char *end;
 	uint64_t address = strtoull(text, &end, 16);
 	size_t length;
@@ -134,8 +121,8 @@ static int overwrite(struct job *job, pid_t pid)
 
 	if (!isxdigit((unsigned char)*text) || *end)
 		die("'%s' is not an address in hexadecimal", text);
-	length = read_bytes(next(job), bytes, sizeof(bytes));
-	no_more(job);
+	length = read_bytes(cli_word(&job->words), bytes, sizeof(bytes));
+	cli_end_of_words(&job->words);
 	ret = fault_write(pid, address, bytes, length);
 	if (ret == -EIO)
 		die("corrupt: process %d has no %zu bytes of memory at 0x%" PRIx64, pid, length,
@@ -147,21 +134,21 @@ static int replace(struct job *job, pid_t pid)
 {
 	static unsigned char pattern[4096];
 	static unsigned char replacement[4096];
-	size_t length = read_bytes(next(job), pattern, sizeof(pattern));
+	size_t length = read_bytes(cli_word(&job->words), pattern, sizeof(pattern));
 	enum fault_maps maps = FAULT_MAPS_ALL;
 	uint64_t first = 0;
 	ssize_t places;
 
-	if (read_bytes(next(job), replacement, sizeof(replacement)) != length)
+	if (read_bytes(cli_word(&job->words), replacement, sizeof(replacement)) != length)
 		die("the two are not of the same length");
-	if (*job->args) {
-		const char *which = next(job);
+	if (*job->words.next) {
+		const char *which = cli_word(&job->words);
 
 		if (strcmp(which, "private") && strcmp(which, "shared"))
 			die("'%s' is not private or shared", which);
 		maps = *which == 'p' ? FAULT_MAPS_PRIVATE : FAULT_MAPS_SHARED;
 	}
-	no_more(job);
+	cli_end_of_words(&job->words);
 	places = fault_replace(pid, maps, pattern, replacement, length, &first);
 	if (places < 0)
 		return (int)places;
@@ -175,7 +162,7 @@ static int replace(struct job *job, pid_t pid)
 static int do_corrupt(struct job *job)
 {
 	pid_t pid = read_who(job);
-	const char *how = next(job);
+	const char *how = cli_word(&job->words);
 
 	if (!strcmp(how, "at"))
 		return overwrite(job, pid);
@@ -206,13 +193,13 @@ static int do_limit(struct job *job)
 		      {"data", RLIMIT_DATA},
 		      {"memlock", RLIMIT_MEMLOCK}};
 	pid_t pid = read_who(job);
-	const char *name = next(job);
+	const char *name = cli_word(&job->words);
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
 		if (!strcmp(name, limits[i].name)) {
-			uint64_t limit = cli_number(name, next(job), 0, UINT64_MAX);
+			uint64_t limit = cli_number(name, cli_word(&job->words), 0, UINT64_MAX);
 
-			no_more(job);
+			cli_end_of_words(&job->words);
 			return set_limit(pid, name, limits[i].resource, limit);
 		}
 	die("there is no limit '%s' here: nofile, as, data or memlock", name);
@@ -249,9 +236,9 @@ static int do_hog(struct job *job)
 	pid_t parent = getppid();
 	int cpu;
 
-	if (*job->args && !strcmp(*job->args, "cpu")) {
-		next(job);
-		cpu = (int)cli_number("cpu", next(job), 0, 1023);
+	if (*job->words.next && !strcmp(*job->words.next, "cpu")) {
+		cli_word(&job->words);
+		cpu = (int)cli_number("cpu", cli_word(&job->words), 0, 1023);
 	} else {
 		cpu = fault_cpu_of(read_who(job));
 		if (cpu == -ENOTUNIQ)
@@ -259,7 +246,7 @@ static int do_hog(struct job *job)
 		if (cpu < 0)
 			return cpu;
 	}
-	no_more(job);
+	cli_end_of_words(&job->words);
 	return fault_hog((unsigned)cpu, stay(job, parent), say_ready);
 }
 
@@ -267,10 +254,10 @@ static int be_client(struct job *job, bool flood)
 {
 	pid_t parent = getppid();
 	struct fault_client_result result;
-	const char *path = next(job);
+	const char *path = cli_word(&job->words);
 	int ret;
 
-	no_more(job);
+	cli_end_of_words(&job->words);
 	ret = fault_client(path, flood, stay(job, parent), say_ready, &result);
 	if (ret == 0)
 		printf("{\"requests\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"closed\":%s}\n",
@@ -328,7 +315,7 @@ static int in_node(struct job *job, int (*function)(void *), struct link_call *c
 {
 	int ret;
 
-	no_more(job);
+	cli_end_of_words(&job->words);
 	ret = lab_call(job->lab, job->lab->netns_fds[job->node], function, call);
 	if (ret == -ENODEV)
 		die("node '%s' has no interface '%s'", job->node_name, call->interface);
@@ -337,24 +324,24 @@ static int in_node(struct job *job, int (*function)(void *), struct link_call *c
 
 static int do_down(struct job *job)
 {
-	return in_node(job, call_down, &(struct link_call){.interface = next(job)});
+	return in_node(job, call_down, &(struct link_call){.interface = cli_word(&job->words)});
 }
 
 static int do_up(struct job *job)
 {
-	return in_node(job, call_up, &(struct link_call){.interface = next(job)});
+	return in_node(job, call_up, &(struct link_call){.interface = cli_word(&job->words)});
 }
 
 static int do_delete(struct job *job)
 {
-	return in_node(job, call_delete, &(struct link_call){.interface = next(job)});
+	return in_node(job, call_delete, &(struct link_call){.interface = cli_word(&job->words)});
 }
 
 static int do_rename(struct job *job)
 {
-	struct link_call call = {.interface = next(job)};
+	struct link_call call = {.interface = cli_word(&job->words)};
 
-	call.name = next(job);
+	call.name = cli_word(&job->words);
 	if (!*call.name || strlen(call.name) >= IF_NAMESIZE)
 		die("'%s' cannot be the name of an interface", call.name);
 	return in_node(job, call_rename, &call);
@@ -362,8 +349,8 @@ static int do_rename(struct job *job)
 
 static int do_readdress(struct job *job)
 {
-	struct link_call call = {.interface = next(job)};
-	const char *text = next(job);
+	struct link_call call = {.interface = cli_word(&job->words)};
+	const char *text = cli_word(&job->words);
 	struct topo_address address;
 
 	if (topology_parse_address(&address, text, true))
@@ -393,8 +380,8 @@ static int do_recreate(struct job *job)
 	struct recreate_call call = {.lab = job->lab};
 	unsigned end;
 
-	call.link = cmd_end(job->lab, job->node_name, next(job), &end);
-	no_more(job);
+	call.link = cmd_end(job->lab, job->node_name, cli_word(&job->words), &end);
+	cli_end_of_words(&job->words);
 	if (job->lab->topo->links[call.link].kind == TOPO_TUN)
 		die("a tun link cannot be made once more: its devices belong to the lab's holder");
 	return lab_call(job->lab, job->lab->netns_fds[job->node], call_recreate, &call);
@@ -435,7 +422,7 @@ int cmd_fault(int argc, char **argv)
 			.lab = cmd_attach(argv[1]),
 			.lab_name = argv[1],
 			.node_name = argv[2],
-			.args = argv + 4,
+			.words = {argv + 4, "mcrlab fault"},
 		};
 		job.node = cmd_node(job.lab, argv[2]);
 		ret = verbs[i].run(&job);

@@ -128,9 +128,9 @@ static void read_amount(struct job *job, int argc, char **argv)
 	else if (!strcmp(job->kind, "rate"))
 		job->amount = read_rate(argv[5]);
 	else
-		job->down_ms = cmd_ms(argv[5]);
+		job->down_ms = cli_ms(argv[5]);
 	job->count = argc > 6 ? (unsigned)cli_number("flap", argv[6], 1, 100000) : 1;
-	job->up_ms = argc > 7 ? cmd_ms(argv[7]) : job->down_ms;
+	job->up_ms = argc > 7 ? cli_ms(argv[7]) : job->down_ms;
 }
 
 static void run(const struct lab *lab, const char *node, struct job *job)

@@ -204,17 +204,8 @@ static int command_up(int argc, char **argv)
 		 .help = "give every link a wire, so that it can be impaired"},
 	};
 
-	/* Options may stand before and behind the topology. */
-	while (argc > 1) {
-		int used = cli_parse(table, 3, "mcrlab up TOPOLOGY [options]", NULL, argc, argv);
-
-		if (used < argc && topology_name)
-			die("unexpected argument '%s'", argv[used]);
-		if (used < argc)
-			topology_name = argv[used];
-		argc -= used;
-		argv += used;
-	}
+	cli_parse_mixed(table, sizeof(table) / sizeof(*table), "mcrlab up TOPOLOGY [options]", argc,
+			argv, &topology_name, 1);
 	if (!topology_name)
 		die("which topology?  usage: mcrlab up TOPOLOGY [--name NAME] [--foreground]");
 	load_topology(topology_name);
@@ -400,15 +391,11 @@ static int command_draw(int argc, char **argv)
 {
 	const char *what = NULL;
 	bool svg = false;
+	const struct cli_option table[] = {
+		{"svg", NULL, CLI_FLAG, &svg, .help = "as an SVG picture instead of ASCII"},
+	};
 
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--svg"))
-			svg = true;
-		else if (what)
-			die("unexpected argument '%s'", argv[i]);
-		else
-			what = argv[i];
-	}
+	cli_parse_mixed(table, 1, "mcrlab draw TOPOLOGY [--svg]", argc, argv, &what, 1);
 	if (!what)
 		die("usage: mcrlab draw TOPOLOGY [--svg]");
 	load_topology(what);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/decimal.h"
 #include "harness/base/jsonread.h"
 #include "harness/topology/find.h"
 
@@ -54,8 +55,7 @@ int topology_parse_address(struct topo_address *address, const char *text, bool 
 {
 	char copy[sizeof(address->text)];
 	char *slash;
-	char *end;
-	unsigned long bits;
+	uint64_t bits;
 
 	*address = (struct topo_address){0};
 	if (strlen(text) >= sizeof(copy))
@@ -73,8 +73,7 @@ int topology_parse_address(struct topo_address *address, const char *text, bool 
 	address->prefix_bits = address->family == AF_INET ? 32 : 128;
 	if (!slash)
 		return 0;
-	bits = strtoul(slash + 1, &end, 10);
-	if (!isdigit((unsigned char)slash[1]) || *end || bits > address->prefix_bits)
+	if (decimal_whole(slash + 1, 0, address->prefix_bits, &bits) < 0)
 		return -EINVAL;
 	address->prefix_bits = (uint8_t)bits;
 	return 0;

@@ -7,24 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/decimal.h"
 #include "harness/traffic/payload.h"
 
 #define IMIX "imix"
 
 static int read_size(const char **text, uint32_t *size)
 {
-	unsigned long value;
-	char *end;
+	uint64_t value = 0;
+	int ret = decimal_read(*text, PAYLOAD_MAX_BYTES, &value, text);
 
-	if (!isdigit((unsigned char)**text))
-		return -EINVAL;
-	errno = 0;
-	value = strtoul(*text, &end, 10);
-	if (errno || value > PAYLOAD_MAX_BYTES)
-		return -ERANGE;
 	*size = (uint32_t)value;
-	*text = end;
-	return 0;
+	return ret;
 }
 
 static int read_range(const char **text, struct sizespec_range *range)

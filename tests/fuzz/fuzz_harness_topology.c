@@ -3,7 +3,7 @@
  * Topologies from arbitrary text: refused with a place inside the text, or complete.
  *
  * Links: harness/topology/topology.c harness/topology/find.c harness/base/jsonread.c
- * Links: harness/base/jsonpath.c
+ * Links: harness/base/jsonpath.c harness/base/decimal.c
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
  * Links: harness/traffic/sizespec.c harness/mcrlab/impair_text.c harness/lab/name.c
  * Links: harness/topology/topology.c
  * Links: harness/topology/find.c harness/base/jsonread.c harness/base/jsonpath.c
+ * Links: harness/base/decimal.c
  */
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * test_bench_results.c - ratios of a run: which gates can be judged, which are, and rates by burst
  *
  * Links: harness/bench/results.c harness/bench/gate.c harness/bench/series.c
- * Links: harness/bench/set.c harness/bench/scenario.c
+ * Links: harness/bench/set.c harness/bench/scenario.c harness/base/decimal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * test_bench_set.c - a choice of names fits together or is refused in one line; a burst size is a
  * scenario
  *
- * Links: harness/bench/set.c harness/bench/scenario.c
+ * Links: harness/bench/set.c harness/bench/scenario.c harness/base/decimal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /*
  * test_impair_text.c - percentages and rates as text
  *
- * Links: harness/mcrlab/impair_text.c
+ * Links: harness/mcrlab/impair_text.c harness/base/decimal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

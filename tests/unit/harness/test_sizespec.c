@@ -2,7 +2,7 @@
 /*
  * test_sizespec.c - payload sizes as given on a command line
  *
- * Links: harness/traffic/sizespec.c
+ * Links: harness/traffic/sizespec.c harness/base/decimal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * test_topology.c - topologies: which are read, and which are refused, with line and field
  *
  * Links: harness/topology/topology.c harness/topology/find.c harness/base/jsonread.c
- * Links: harness/base/jsonpath.c
+ * Links: harness/base/jsonpath.c harness/base/decimal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

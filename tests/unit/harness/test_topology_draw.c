@@ -4,7 +4,7 @@
  *
  * Links: harness/topology/topology.c harness/topology/find.c harness/topology/draw.c
  * Links: harness/topology/svg.c
- * Links: harness/base/jsonread.c harness/base/jsonpath.c
+ * Links: harness/base/jsonread.c harness/base/jsonpath.c harness/base/decimal.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
