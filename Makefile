@@ -125,7 +125,7 @@ $(BUILD)/bin/mcrctl: $(call obj,daemon/mcrctl/mcrctl.c $(CTL_SRCS) daemon/common
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
 
-$(HARNESS_BINS): $(BUILD)/bin/%: $(BUILD)/obj/harness/tools/%.o $(BUILD)/libharness.a $(BUILD)/libcore.a
+$(HARNESS_BINS): $(BUILD)/bin/%: $(BUILD)/obj/harness/tools/%.o $(BUILD)/libharness.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(HARNESS_LIBS)
 
