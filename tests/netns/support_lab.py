@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from mcrlab import paths, scaled
-from mcrlab.process import children
+from mcrlab.proc import children
 
 
 def mcrlab(*args, deadline_s=20, **options):

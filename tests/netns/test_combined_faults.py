@@ -17,7 +17,8 @@ import time
 
 import support  # pylint: disable=unused-import
 from mcrlab import fault, main, scenario
-from mcrlab.process import ProcessError, descriptors
+from mcrlab.proc import descriptors
+from mcrlab.process import ProcessError
 
 from support_rules import END_S, add, memberships, output, rule, rules_by_id, state_of_process
 from support_streams import flow_on, stream_of_each

@@ -19,7 +19,8 @@ import time
 
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, fault, main, scenario
-from mcrlab.process import ProcessError, descriptors
+from mcrlab.proc import descriptors
+from mcrlab.process import ProcessError
 
 from support_rules import add, memberships, output, rule, rules_by_id
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
 from mcrlab.lab import lab_exists
-from mcrlab.process import command_line
+from mcrlab.proc import command_line
 from mcrlab.relay import RpcClient
 
 # In the environment of the demo, and so of everything that it starts.

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
-from mcrlab.process import descriptors
+from mcrlab.proc import descriptors
 
 from support_rules import add, memberships, output, rule
 

@@ -17,7 +17,7 @@ import re
 import signal
 
 import support  # pylint: disable=unused-import
-from mcrlab import main, process, scenario
+from mcrlab import main, proc, scenario
 
 from support_rules import add, held, output, rule, rules_by_id, state_of_process
 
@@ -48,7 +48,7 @@ def namespace(pid, kind):
 def descriptors(pid):
     """What each open descriptor of a process is, without the numbers of sockets and such."""
     return {fd: re.sub(r":\[\d+\]$", "", target).removesuffix(" (deleted)")
-            for fd, target in process.descriptors(pid).items()}
+            for fd, target in proc.descriptors(pid).items()}
 
 
 def has_account(uid):

@@ -17,7 +17,7 @@ from pathlib import Path
 import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scaled, scenario, wait_until
 from mcrlab.lab import Lab, lab_exists
-from mcrlab.process import children, command_line
+from mcrlab.proc import children, command_line
 
 from support_lab import gone, helper, mcrlab
 

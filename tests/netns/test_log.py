@@ -17,7 +17,7 @@ import threading
 
 import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
-from mcrlab.process import children, command_line
+from mcrlab.proc import children, command_line
 from mcrlab.relay import RpcClient
 from mcrlab.slow import scaled
 

@@ -25,7 +25,7 @@ from mcrfaults import links
 from mcrfaults.links import (BACK_S, CONTROL, DEVICE, LAB, STREAM, Sides, batch, index_of, ip,
                              settled)
 from mcrlab import fault, main, scenario
-from mcrlab.process import descriptors
+from mcrlab.proc import descriptors
 
 from support_rules import add, memberships, output, rule
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scaled, scenario, wait_until
 from mcrlab.lab import lab_exists
-from mcrlab.process import command_line
+from mcrlab.proc import command_line
 
 from support_lab import gone, mcrlab
 
@@ -250,8 +250,8 @@ def late(t):
                           env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept",
                                                 PYTHONPATH=paths.REPOSITORY / "harness/python"))
     t.equal(done.stdout.splitlines()[-1], "0 passed, 1 failed, 0 skipped", done.stdout)
-    t.true("no result 3 s after it had begun: killed" in done.stdout, done.stdout)
-    t.between(time.monotonic() - start, 2, 15, "seconds")
+    t.true("no result 6 s after it had begun: killed" in done.stdout, done.stdout)
+    t.true(time.monotonic() - start >= 6, "it is killed when its time has come")
 
 
 # After a failure

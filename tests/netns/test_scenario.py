@@ -11,9 +11,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import support  # pylint: disable=unused-import
-from mcrlab import Failure, main, paths, scaled, scenario
+from mcrlab import Failure, deadline, main, paths, scaled, scenario
 from mcrlab.process import ProcessError
 from mcrlab.scenario import unaccounted
 
@@ -23,7 +24,7 @@ GROUP = "239.1.1.1"
 BAD_SCENARIOS = [
     ("an expectation", "t.equal(1, 2, 'the sum')", "the sum: is 1, should be 2"),
     ("an exception", "{}['key']", "KeyError: 'key'"),
-    ("a deadline", "import signal; signal.pause()", "the scenario's deadline has passed"),
+    ("a deadline", "import signal\n    while True:\n        signal.pause()", "the scenario's deadline has passed"),
     ("a process left", "t.run('gen', ['sh', '-c', 'sleep 1000 >/dev/null 2>&1 &'])",
      "sleep 1000"),
     ("a condition", "t.wait_until(lambda: False, 0.1, 'the impossible')",
@@ -37,7 +38,7 @@ BAD_SCENARIOS = [
 def run_bad(t, number, body):
     """A file of its own with one scenario that is wrong, and one that is skipped, to its end."""
     script = t.run_dir / f"test_bad{number}.py"
-    script.write_text(t._with_path("from mcrlab import main, scenario\n"
+    script.write_text(t._with_path("from mcrlab import deadline, main, scenario\n"
                                    "@scenario('bad one', topology='direct2', deadline_s=2)\n"
                                    f"def bad(t):\n    {body}\n"
                                    "@scenario('skipped')\n"
@@ -268,12 +269,15 @@ def patience(t, slow, body):
 
 @scenario("MCR_SLOW makes every deadline longer: of conditions, processes, scenarios and programs")
 def slow(t):
-    """Ten times the deadline is what is left to something that needs three times as long."""
-    for body in ("import time; end = time.monotonic() + 0.3; "
+    """Ten times the deadline is what is left to something that needs nine times as long.
+
+    The last one needs longer than a scenario gets on the busiest machine.
+    """
+    for body in ("import time; end = time.monotonic() + 0.9; "
                  "t.wait_until(lambda: time.monotonic() >= end, 0.1, 'the end')",
-                 "t.equal(t.start(None, ['sleep', '0.3']).wait(0.1), 0, 'status')",
-                 "t.run(None, ['sleep', '0.3'], deadline_s=0.1)",
-                 "t.run(None, ['sleep', '1.5'])"):
+                 "t.equal(t.start(None, ['sleep', '0.9']).wait(0.1), 0, 'status')",
+                 "t.run(None, ['sleep', '0.9'], deadline_s=0.1)",
+                 "t.run(None, ['sleep', '4.5'])"):
         t.equal(patience(t, 1, body)[0], 1, f"status of {body!r}")
         status, out, err = patience(t, 100, body)
         t.equal(status, 0, f"status of {body!r} with MCR_SLOW: {out}{err}")
@@ -285,6 +289,34 @@ def slow(t):
                           stdout=subprocess.DEVNULL) as sink:
         t.raises(subprocess.TimeoutExpired, sink.wait, 0.3)
         sink.kill()
+
+
+@scenario("a deadline does not run while programs wait for a processor")
+def busy_machine(t):
+    """The clock and what programs have waited for are variables of the test."""
+    clock, waited, ready = [100.0], {1: 7.0, 2: 0.0}, [False]
+    with mock.patch.multiple(deadline, time=mock.Mock(monotonic=lambda: clock[0]), scaled=lambda s: s,
+                             _waited_s=lambda: dict(waited), _ready=lambda _pids: ready[0]):
+        def passed_at(one, at, waits, runnable=False):
+            clock[0], ready[0] = 100.0 + at, runnable
+            waited.update(waits)
+            return one.passed()
+        for what, looks, expected in (
+                ("idle", [(1, {}), (9.9, {}), (10, {})], [False, False, True]),
+                ("all had waited before", [(1, {}), (10, {1: 7.0})], [False, True]),
+                ("one waits for three seconds",
+                 [(1, {}), (10, {2: 3.0}), (12.9, {}), (13, {})], [False, False, False, True]),
+                ("a new one waits", [(1, {}), (10, {3: 2.0}), (12, {})], [False, False, True]),
+                ("one waits still", [(1, {}), (10, {2: 4.0}), (14, {}, True), (15, {})],
+                 [False, False, False, True]),
+                ("all the time", [(1, {}), (39, {2: 39.0}), (40, {2: 40.0}, True)],
+                 [False, False, True])):
+            clock[0] = 100.0
+            waited.clear()
+            waited.update({1: 7.0, 2: 0.0})
+            one = deadline.Deadline(10)
+            t.equal([passed_at(one, *look) for look in looks], expected, what)
+        t.equal(deadline.Deadline(None).passed(), False, "without a deadline")
 
 
 @scenario("an MCR_SLOW that is no factor is refused in one line")

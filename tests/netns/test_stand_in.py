@@ -14,7 +14,7 @@ import threading
 
 import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
-from mcrlab.process import command_line
+from mcrlab.proc import command_line
 
 from support_rules import nonzero, rules_by_id
 from support_streams import flow_on, stream_of_each

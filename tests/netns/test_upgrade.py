@@ -15,7 +15,7 @@ import struct
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, fault, main, paths, scenario
 from mcrlab.binary import dies_in, other_messages, other_version, own_mcrd, replace, version_of
-from mcrlab.process import children, descriptors as open_descriptors
+from mcrlab.proc import children, descriptors as open_descriptors
 from mcrlab.relay import RpcClient
 
 from support_kernel import READS_SUPERS

@@ -20,7 +20,7 @@ import socket
 import time
 
 from mcrlab import fault
-from mcrlab.process import descriptors
+from mcrlab.proc import descriptors
 from mcrlab.rules import memberships, output, rule, rules_by_id
 
 LAB = {

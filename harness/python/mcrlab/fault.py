@@ -14,7 +14,8 @@ import subprocess
 import threading
 import time
 
-from .process import command_line, pause
+from .proc import command_line
+from .process import pause
 
 SYS_PIDFD_GETFD = 438
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Processes with a ready handshake, a log, and an end that has a deadline."""
 
-import contextlib
 import ctypes
 import os
 import re
@@ -10,7 +9,7 @@ import signal
 import subprocess
 
 from . import paths
-from .slow import scaled
+from .deadline import Deadline
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -21,6 +20,15 @@ def sanitizer_report(text):
     """The beginning of what a sanitizer has written; empty when it has written nothing."""
     match = SANITIZER.search(text)
     return text[match.start():][:500] if match else ""
+
+
+def readable_within(fds, deadline_s):
+    """Those of the descriptors that are readable; none of them at the deadline."""
+    deadline = Deadline(deadline_s)
+    while True:
+        readable, _, _ = select.select(fds, [], [], deadline.look_again_s())
+        if readable or deadline.passed():
+            return readable
 
 
 class ProcessError(Exception):
@@ -74,7 +82,7 @@ class Process:
 
     def wait_fd(self, fd, deadline_s, what):
         """Wait until `fd` is readable; its end before that, or the deadline, is a ProcessError."""
-        readable, _, _ = select.select([fd, self._pidfd], [], [], scaled(deadline_s))
+        readable = readable_within([fd, self._pidfd], deadline_s)
         if fd in readable:
             return
         if not readable:
@@ -101,8 +109,7 @@ class Process:
 
     def wait(self, deadline_s):
         """Wait for its end.  Returns the status; negative is a signal, None the deadline."""
-        readable, _, _ = select.select([self._pidfd], [], [], scaled(deadline_s))
-        return self.popen.wait() if readable else None
+        return self.popen.wait() if readable_within([self._pidfd], deadline_s) else None
 
     def stop(self, deadline_s=10, signo=signal.SIGTERM):
         """Ask it to end and wait; returns its status.
@@ -132,40 +139,6 @@ class Process:
         self.popen.wait()
         os.close(self._pidfd)
         self._pidfd = -1
-
-
-def children(pid):
-    """The children of a process, as pids."""
-    result = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                result += [int(child) for child in file.read().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return sorted(result)
-
-
-def descriptors(pid):
-    """{number: what proc(5) says it is} of a process, without what closes meanwhile.
-
-    Files about a process have PID instead of its number.
-    """
-    found = {}
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(FileNotFoundError):
-            found[int(fd)] = re.sub(r"^/proc/\d+/", "/proc/PID/",
-                                    os.readlink(f"/proc/{pid}/fd/{fd}"))
-    return found
-
-
-def command_line(pid):
-    """The argv of a process, as a list; empty when it is gone."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return [arg.decode(errors="replace") for arg in file.read().split(b"\0")[:-1]]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
 
 
 def become_reaper():

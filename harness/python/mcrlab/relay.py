@@ -9,7 +9,8 @@ import socket
 import subprocess
 
 from . import paths
-from .process import Process, ProcessError, children, command_line
+from .proc import children, command_line
+from .process import Process, ProcessError
 from .slow import scaled
 
 # For a relay whose memory is judged: without this the address sanitizer keeps what is freed, up to

@@ -2,6 +2,7 @@
 """Runs the scenarios of a file and prints TAP, the Test Anything Protocol."""
 
 import argparse
+import contextlib
 import ctypes
 import dataclasses
 import json
@@ -15,12 +16,12 @@ import traceback
 from pathlib import Path
 
 from . import paths
+from .deadline import Deadline
 from .lab import LabImpossible
 from .process import become_reaper, reap
 from .rights import is_root
 from .rundir import run_directory
 from .scenario import Failure, Scenario, Skip
-from .slow import scaled
 
 PR_SET_PDEATHSIG = 1
 
@@ -53,8 +54,21 @@ def scenario(name, topology=None, deadline_s=60, **declared):
     return register
 
 
-def _on_alarm(_signo, _frame):
-    raise DeadlineError("the scenario's deadline has passed")
+@contextlib.contextmanager
+def _at_most(seconds):
+    """What takes longer is interrupted by DeadlineError."""
+    deadline = Deadline(seconds, at_once=True)
+
+    def on_alarm(_signo, _frame):
+        if deadline.passed():
+            raise DeadlineError("the scenario's deadline has passed")
+        signal.alarm(1)
+    signal.signal(signal.SIGALRM, on_alarm)
+    signal.alarm(deadline.seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def _artifacts(name):
@@ -71,25 +85,20 @@ def _artifacts(name):
 
 def _attempt(t, function, deadline_s):
     """Returns what the scenario raised, or None; the alarm is off afterwards."""
-    signal.alarm(scaled(deadline_s))
     try:
-        function(t)
+        with _at_most(deadline_s):
+            function(t)
         return None
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
         return error
-    finally:
-        signal.alarm(0)
 
 
 def _close(t, path, name):
     """Clean up; returns faults and the directory where the evidence is, if anything failed."""
-    signal.alarm(scaled(60))
-    try:
+    with _at_most(60):
         faults = t.close()
-    finally:
-        signal.alarm(0)
     if faults and not path:
         path = _artifacts(name)
         (path / "failure").write_text("".join(f"{fault}\n" for fault in faults))
@@ -247,7 +256,6 @@ def main():
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != int(runner):
             sys.exit(1)
-    signal.signal(signal.SIGALRM, _on_alarm)
     failures = 0
     print(f"1..{len(chosen)}" + ("" if chosen else " # SKIP no scenario of that kind"), flush=True)
     for number, one in enumerate(chosen, 1):

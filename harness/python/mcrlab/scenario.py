@@ -11,7 +11,9 @@ import traceback
 from . import paths
 from .capture import Capture
 from .lab import Lab, lab_exists
-from .process import Process, ProcessError, children, command_line, pause
+from .deadline import Deadline
+from .proc import children, command_line
+from .process import Process, ProcessError, pause
 from .relay import Relay
 from .rights import is_root
 from .slow import scaled
@@ -31,13 +33,13 @@ def wait_until(predicate, deadline_s, what):
 
     Past the deadline it raises Failure, which says `what` was waited for.
     """
-    end = time.monotonic() + scaled(deadline_s)
+    deadline = Deadline(deadline_s)
     while True:
         value = predicate()
         if value:
             return value
-        if time.monotonic() >= end:
-            raise Failure(f"not within {scaled(deadline_s)} s: {what}")
+        if deadline.passed():
+            raise Failure(f"not within {deadline.seconds} s: {what}")
         pause()
 
 
@@ -296,7 +298,7 @@ class Scenario:
             return
         self._recorder.send_signal(signo)
         try:
-            self._recorder.wait(scaled(10))
+            self._recorder.wait(10)
         except subprocess.TimeoutExpired:
             self._recorder.kill()
             self._recorder.wait()

@@ -18,7 +18,7 @@ import time
 
 from mcrlab import wait_until
 from mcrlab.machine import machine
-from mcrlab.process import command_line
+from mcrlab.proc import command_line
 from mcrlab.relay import FREED_AT_ONCE
 
 from . import ledger
