@@ -133,7 +133,6 @@ static int turn_away(int fd)
 
 int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint64_t now_ns)
 {
-	struct epoll_event ev = {.events = EPOLLIN};
 	struct client *cl;
 	unsigned place = 0;
 	int ret;
@@ -155,8 +154,8 @@ int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint
 	cl->connected_ns = now_ns;
 	cl->active_ns = now_ns;
 	cl->events = EPOLLIN;
-	ev.data.u64 = epoll_key_of_client(place, cl->serial).word;
-	if (epoll_ctl(cs->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
+	if (epoll_watch(cs->epoll, EPOLL_CTL_ADD, fd, EPOLLIN,
+			epoll_key_of_client(place, cl->serial)) < 0) {
 		ret = -errno;
 		free(cl);
 		close(fd);

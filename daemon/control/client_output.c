@@ -28,14 +28,9 @@ void client_watch(struct control_clients *cs, struct client *cl)
 		want = EPOLLIN;
 	else if (client_listens(cl) && !client_has_line(cl) && cl->n_answers < CLIENT_ANSWERS_MAX)
 		want = EPOLLIN;
-	if (want != cl->events) {
-		struct epoll_event ev = {.events = want,
-					 .data.u64 =
-						 epoll_key_of_client(cl->place, cl->serial).word};
-
-		if (epoll_ctl(cs->epoll, EPOLL_CTL_MOD, cl->fd, &ev) == 0)
-			cl->events = want;
-	}
+	if (want != cl->events && epoll_watch(cs->epoll, EPOLL_CTL_MOD, cl->fd, want,
+					      epoll_key_of_client(cl->place, cl->serial)) == 0)
+		cl->events = want;
 }
 
 /* The text of the oldest answer becomes the output.  Return: false when there is none. */

@@ -31,12 +31,12 @@
 #include "daemon/control/config.h"
 #include "daemon/control/drift.h"
 #include "daemon/control/epoll_key.h"
+#include "daemon/control/listener.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/method.h"
-#include "daemon/control/method_upgrade.h"
 #include "daemon/control/netif.h"
+#include "daemon/control/netlink.h"
 #include "daemon/control/notice.h"
-#include "daemon/control/probe.h"
 #include "daemon/control/process.h"
 #include "daemon/control/reach.h"
 #include "daemon/control/reconcile.h"
@@ -45,16 +45,16 @@
 #include "daemon/control/state.h"
 #include "daemon/control/stats_line.h"
 #include "daemon/control/supervisor_channel.h"
+#include "daemon/control/supervisor_message.h"
 #include "daemon/control/wait.h"
+#include "daemon/control/wiring.h"
 
-#define EVENTS_MAX        64
-#define MESSAGES_PER_TURN 256
-#define ACCEPTS_PER_TURN  16
-#define TICK_NS           NS_PER_S
-#define SWEEP_NS          (250 * NS_PER_MS)
-#define BEAT_NS           (100 * NS_PER_MS)
-#define CALM_MAX_NS       NS_PER_S
-#define EXIT_BAD_CONFIG   2
+#define EVENTS_MAX      64
+#define TICK_NS         NS_PER_S
+#define SWEEP_NS        (250 * NS_PER_MS)
+#define BEAT_NS         (100 * NS_PER_MS)
+#define CALM_MAX_NS     NS_PER_S
+#define EXIT_BAD_CONFIG 2
 /* To verify memberships the supervisor reads a line of text for each. */
 #define VERIFY_MANY    2000
 #define VERIFY_MANY_NS (5 * NS_PER_S)
@@ -78,35 +78,13 @@ static void parse_arguments(struct process *p, int argc, char **argv)
 
 /* --- phases --- */
 
-static void watch(const struct control *c, int fd, enum epoll_source source)
-{
-	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = epoll_key_of(source).word};
-
-	if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
-		die(FAC_CONTROL_SOCKET, "epoll_ctl: %s", strerror(errno));
-}
-
-static void watch_listeners(struct process *p, bool on)
-{
-	for (unsigned i = 0; i < 2 && on != p->watched; i++) {
-		if (p->listener[i] < 0)
-			continue;
-		if (on)
-			watch(p->c, p->listener[i],
-			      i ? SOURCE_STATUS_LISTENER : SOURCE_CONTROL_LISTENER);
-		else
-			epoll_ctl(p->c->epoll, EPOLL_CTL_DEL, p->listener[i], NULL);
-	}
-	p->watched = on;
-}
-
 static void become_ready(struct process *p)
 {
 	struct ipc_msg msg = {.type = IPC_READY};
 
 	p->c->phase = PHASE_RUNNING;
 	control_super_request(&p->c->super, &msg, -1, NULL, NULL);
-	watch_listeners(p, true);
+	control_listeners_watch(p, true);
 }
 
 static uint64_t calm_after(uint64_t spent_ns)
@@ -167,157 +145,6 @@ static void act(struct process *p, uint64_t now_ns)
 
 /* --- events --- */
 
-static void take_worker_state(struct control *c, const struct ipc_worker_state *s)
-{
-	struct control_worker *w = &c->worker[s->worker];
-
-	if (s->worker >= c->workers)
-		return;
-	/*
-	 * Why is in the supervisor's line.  One that is rolled is away for a moment, which
-	 * is no news.
-	 */
-	if (w->running && !s->running && s->ending != END_UPGRADE)
-		log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u does not run", s->worker);
-	if (!w->running && s->running)
-		w->running_ns = monotonic_ns();
-	w->running = s->running;
-	w->restarts = s->restarts;
-	w->health_check_failures = s->health_check_failures;
-	w->out = s->out;
-	w->ending = (enum ipc_ending)s->ending;
-	w->exit_status = s->exit_status;
-	w->ending_ms = s->ending_ms;
-	w->pid = s->pid;
-	w->cpu = s->cpu;
-	c->dirty = true;
-}
-
-static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
-{
-	switch ((enum ipc_type)msg->type) {
-	case IPC_PASS_FD:
-		control_take_fd(p, &msg->pass_fd, fd);
-		return;
-	case IPC_WORKER_STATE:
-		take_worker_state(p->c, &msg->worker);
-		return;
-	case IPC_RELOAD:
-		control_config_reload(p, fd);
-		return;
-	case IPC_UPGRADED:
-		control_upgrade_ended(p->c, &msg->upgraded, monotonic_ns());
-		return;
-	case IPC_SHUTDOWN:
-		control_stats_line_final(p->c);
-		p->c->shutdown = true;
-		return;
-	case IPC_REPLY:
-	case IPC_START:
-	case IPC_CONFIGURE:
-	case IPC_PIN:
-	case IPC_SPAWN:
-	case IPC_OPEN_INPUT:
-	case IPC_CLOSE_INPUT:
-	case IPC_SET_FILTER:
-	case IPC_OPEN_OUTPUT:
-	case IPC_CLOSE_OUTPUT:
-	case IPC_OPEN_EGRESS_SOCKET:
-	case IPC_CLOSE_EGRESS_SOCKET:
-	case IPC_JOIN:
-	case IPC_LEAVE:
-	case IPC_BIND:
-	case IPC_UNBIND:
-	case IPC_PUBLISH:
-	case IPC_REFRESH_STATS:
-	case IPC_PROBE:
-	case IPC_VERIFY:
-	case IPC_STAND_IN:
-	case IPC_RESTART_WORKER:
-	case IPC_UPGRADE:
-	case IPC_READY:
-	case IPC_INPUT:
-	case IPC_INPUT_CLOSE:
-	case IPC_OUTPUT:
-	case IPC_OUTPUT_CLOSE:
-	case IPC_EGRESS_SOCKET:
-	case IPC_EGRESS_SOCKET_CLOSE:
-	case IPC_SNAPSHOT:
-	case IPC_TYPES:
-		break;
-	}
-	if (fd >= 0)
-		close(fd);
-}
-
-static void channel_event(struct process *p)
-{
-	static struct log_limit full;
-	struct ipc_msg msg;
-	int fd;
-
-	control_super_flush(&p->c->super);
-	for (int i = 0; i < MESSAGES_PER_TURN && !p->c->shutdown; i++) {
-		int ret = control_super_recv(&p->c->super, &msg, &fd);
-
-		if (ret == -EAGAIN || ret == -EINTR)
-			return;
-		if (ret == 0)
-			p->c->shutdown = true; /* the supervisor is gone: there is nothing to do */
-		else if (ret == -EMFILE)
-			log_limited(&full, monotonic_ns(), SEV_ERROR, FAC_CONTROL_SOCKET,
-				    "no descriptor is free for a message of the supervisor: a "
-				    "configuration that was to be read again was not");
-		else if (ret < 0)
-			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-ret));
-		else
-			take_message(p, &msg, fd);
-	}
-}
-
-static void log_peer(int fd, bool read_only)
-{
-	struct ucred peer = {0};
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
-		log_msg(SEV_DEBUG, FAC_CONTROL_SOCKET, "%s client: pid %d, uid %u, gid %u",
-			read_only ? "status" : "control", (int)peer.pid, peer.uid, peer.gid);
-}
-
-static void accept_clients(struct process *p, bool read_only, uint64_t now_ns)
-{
-	static struct log_limit full;
-
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd = accept4(p->listener[read_only], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		bool room = p->c->clients.n_clients[read_only] < CLIENTS_PER_LISTENER;
-
-		if (fd < 0 && errno == ECONNABORTED)
-			continue;
-		if (fd < 0) {
-			/* No descriptor left: not to be asked again before the next tick. */
-			if (errno != EAGAIN && errno != EINTR)
-				watch_listeners(p, false);
-			return;
-		}
-		if (room)
-			log_peer(fd, read_only);
-		if (control_clients_add(&p->c->clients, fd, read_only, now_ns) == -EBUSY)
-			log_limited(&full, now_ns, SEV_WARNING, FAC_CONTROL_SOCKET,
-				    "more than %d %s clients: turned away", CLIENTS_PER_LISTENER,
-				    read_only ? "status" : "control");
-	}
-}
-
-static void netlink_event(struct process *p)
-{
-	int ret = control_netif_read(&p->c->netif);
-
-	if (ret < 0)
-		die(FAC_NETWORK, "netlink: %s", strerror(-ret));
-}
-
 static void take_event(struct process *p, const struct epoll_event *ev, uint64_t now_ns)
 {
 	const union epoll_key key = {.word = ev->data.u64};
@@ -328,13 +155,13 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 		control_clients_event(&p->c->clients, key, ev->events, now_ns);
 		break;
 	case SOURCE_CHANNEL:
-		channel_event(p);
+		control_supervisor_ready(p);
 		break;
-	case SOURCE_NETLINK:
-		netlink_event(p);
+	case SOURCE_LINKS:
+		control_netlink_read_links(p->c, now_ns);
 		break;
 	case SOURCE_ROUTES:
-		control_routes_read(p->c, now_ns);
+		control_netlink_read_routes(p->c, now_ns);
 		break;
 	case SOURCE_APPLIED:
 		/* What has been applied is in the pages; the count says only that one looks. */
@@ -344,7 +171,7 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 		break;
 	case SOURCE_CONTROL_LISTENER:
 	case SOURCE_STATUS_LISTENER:
-		accept_clients(p, key.source == SOURCE_STATUS_LISTENER, now_ns);
+		control_listener_accept(p, key.source == SOURCE_STATUS_LISTENER, now_ns);
 		break;
 	}
 }
@@ -359,7 +186,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		return;
 	if (now_ns >= p->sweep_ns) {
 		p->sweep_ns = now_ns + SWEEP_NS;
-		control_clients_sweep(&c->clients, now_ns);
+		control_listeners_sweep(p, now_ns);
 	}
 	control_stats_line_tick(c, now_ns);
 	control_notice_tick(c, now_ns);
@@ -378,7 +205,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		p->verify_ns = now_ns + (c->rec.joins.n > VERIFY_MANY ? VERIFY_MANY_NS : TICK_NS);
 		control_verify(c);
 	}
-	watch_listeners(p, true);
+	control_listeners_watch(p, true);
 }
 
 /* Before the workers run nothing is looked at; later what has changed waits for a calm. */
@@ -408,19 +235,6 @@ static int next_timeout(const struct process *p, uint64_t now_ns)
 	return timeout_ms(due_ns, sizeof(due_ns) / sizeof(due_ns[0]), now_ns);
 }
 
-/* The channel is watched for writing only while requests wait for room in it. */
-static void watch_channel(struct process *p)
-{
-	bool out = control_super_wants_write(&p->c->super);
-	struct epoll_event ev = {.events = EPOLLIN | (out ? EPOLLOUT : 0),
-				 .data.u64 = epoll_key_of(SOURCE_CHANNEL).word};
-
-	if (out == p->channel_out)
-		return;
-	if (epoll_ctl(p->c->epoll, EPOLL_CTL_MOD, CHILD_CHANNEL_FD, &ev) == 0)
-		p->channel_out = out;
-}
-
 /* The supervisor ends a control whose heartbeat stops while it uses no CPU. */
 static void beat(struct process *p, uint64_t now_ns)
 {
@@ -446,11 +260,10 @@ static void loop(struct process *p)
 		for (int i = 0; i < n && !c->shutdown; i++)
 			take_event(p, &events[i], now_ns);
 		tick(p, now_ns);
-		control_netif_poll(&c->netif);
 		more = control_clients_work(&c->clients, now_ns);
 		act(p, monotonic_ns());
-		control_look_around(c, monotonic_ns());
-		watch_channel(p);
+		control_netlink_ask(c, monotonic_ns());
+		control_supervisor_watch(p);
 		log_catch_up();
 		if (c->super.failed && c->super.failed != -EPIPE && c->super.failed != -ECONNRESET)
 			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-c->super.failed));
@@ -472,6 +285,12 @@ static void init(struct process *p)
 	control_clients_init(&c->clients, c->epoll, control_method_line, monotonic_ns, c);
 }
 
+static void watch(const struct control *c, int fd, enum epoll_source source)
+{
+	if (epoll_watch(c->epoll, EPOLL_CTL_ADD, fd, EPOLLIN, epoll_key_of(source)) < 0)
+		die(FAC_CONTROL_SOCKET, "epoll_ctl: %s", strerror(errno));
+}
+
 /* Rules of the predecessor; what it published last is what the workers have. */
 static void restore(struct process *p)
 {
@@ -486,6 +305,21 @@ static void restore(struct process *p)
 		die(FAC_RULE_DISPATCH, "the last snapshot cannot be read: %s", strerror(-ret));
 	log_msg(SEV_NOTICE, FAC_RULE_DISPATCH, "restarted with %zu rules of generation %llu",
 		ruleset_count(p->c->rules), (unsigned long long)p->c->pub.generation);
+}
+
+/* So that a sanitizer sees what nobody gave back. */
+static void fini(struct control *c)
+{
+	control_waits_fini(c);
+	control_clients_fini(&c->clients);
+	control_notice_free(c->notice);
+	control_reconcile_fini(&c->rec);
+	control_wiring_fini(&c->wiring);
+	reach_fini(&c->reach);
+	control_netif_fini(&c->netif);
+	control_super_fini(&c->super);
+	config_fini(&c->settings);
+	ruleset_free(c->rules);
 }
 
 int control_main(const char *config_name, int argc, char **argv)
@@ -515,11 +349,12 @@ int control_main(const char *config_name, int argc, char **argv)
 	control_netif_init(&control.netif, p.netlink);
 	reach_init(&control.reach, p.routes);
 	watch(&control, CHILD_CHANNEL_FD, SOURCE_CHANNEL);
-	watch(&control, p.netlink, SOURCE_NETLINK);
+	watch(&control, p.netlink, SOURCE_LINKS);
 	watch(&control, p.routes, SOURCE_ROUTES);
 	watch(&control, p.applied, SOURCE_APPLIED);
 	control_stats_line_start(&control, monotonic_ns());
 	control_start_workers(&p);
 	loop(&p);
+	fini(&control);
 	return 0;
 }

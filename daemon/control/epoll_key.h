@@ -7,11 +7,12 @@
 
 #include <assert.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 
 enum epoll_source {
 	SOURCE_CLIENT,
 	SOURCE_CHANNEL,
-	SOURCE_NETLINK,
+	SOURCE_LINKS,
 	SOURCE_ROUTES,
 	SOURCE_APPLIED,
 	SOURCE_CONTROL_LISTENER,
@@ -44,6 +45,14 @@ static inline union epoll_key epoll_key_of_client(unsigned place, uint32_t seria
 {
 	return (union epoll_key){
 		.source = SOURCE_CLIENT, .place = (uint16_t)place, .serial = serial};
+}
+
+/* As epoll_ctl(2). */
+static inline int epoll_watch(int epoll, int op, int fd, uint32_t events, union epoll_key key)
+{
+	struct epoll_event ev = {.events = events, .data.u64 = key.word};
+
+	return epoll_ctl(epoll, op, fd, &ev);
 }
 
 #endif

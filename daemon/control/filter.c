@@ -12,7 +12,6 @@
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
 #include "daemon/control/iface.h"
-#include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * process.h - descriptors and start of the control process; for control.c,
- * start.c and config.c only
+ * process.h - descriptors and times of the control process, which its modules do not see
  */
 #ifndef DAEMON_CONTROL_PROCESS_H
 #define DAEMON_CONTROL_PROCESS_H
@@ -16,7 +15,7 @@ struct control;
 struct heartbeat_page;
 
 /**
- * struct process - what the other modules do not see
+ * struct process - for the main loop and what belongs to it
  * @c:         the state; @config_name: for messages
  * @listener:  by read_only, -1 when it was not given
  * @watched:   the listeners are in the epoll set
@@ -36,7 +35,8 @@ struct process {
 	gid_t gid;
 	uint32_t settle_seq;
 	uint64_t tick_ns, sweep_ns, check_ns, calm_ns;
-	uint64_t verify_ns; /* when to ask next whether the kernel still has everything */
+	uint64_t clients_closed; /* as far as it was logged */
+	uint64_t verify_ns;      /* when to ask next whether the kernel still has everything */
 	struct heartbeat_page *heartbeat;
 	unsigned n_cpus;
 	int cpus[MCR_MAX_WORKERS];

@@ -85,8 +85,6 @@ static void asked_end(struct control_reach *r, bool again)
 		r->asked[i] = NULL;
 		if (again)
 			reach_ask_later(r, q);
-		else
-			r->unanswered++;
 	}
 	r->n_asked = 0;
 }

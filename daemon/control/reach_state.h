@@ -117,7 +117,7 @@ struct reach_dest {
  * @asked:     questions on their way
  * @waiting:   next hops in HOP_ASKED
  * @settle_ns: until when the last of them that is new may answer
- * @malformed: messages that were refused; @unanswered: questions without an answer
+ * @malformed: messages that were refused
  */
 struct control_reach {
 	int sock;
@@ -127,7 +127,7 @@ struct control_reach {
 	uint64_t routes_ns, quiet_ns;
 	uint64_t tokens_ns;
 	uint32_t tokens;
-	uint64_t malformed, unanswered;
+	uint64_t malformed;
 	size_t n_dests, n_hops, waiting;
 	uint64_t settle_ns;
 	struct reach_dest *dest[REACH_BUCKETS];

@@ -434,7 +434,6 @@ enum control_phase { PHASE_SPAWN, PHASE_SETTLE, PHASE_RUNNING };
 struct control {
 	int epoll;
 	uint64_t started_ns;
-	uint64_t ready_ns;
 	enum control_phase phase;
 	bool dirty;
 	bool shutdown;

@@ -26,12 +26,15 @@ static void wait_free(struct control_wait *w)
 	free(w);
 }
 
-void control_waits_fini(struct control_waits *ws)
+void control_waits_fini(struct control *c)
 {
+	struct control_waits *ws = &c->waits;
+
 	while (ws->first) {
 		struct control_wait *w = ws->first;
 
 		ws->first = w->next;
+		client_answer_finish(&c->clients, w->answer, NULL, 0);
 		wait_free(w);
 	}
 	control_waits_init(ws);

@@ -25,7 +25,8 @@ struct wait_method;
 #define WAIT_RETRY_NS NS_PER_MS
 
 void control_waits_init(struct control_waits *ws);
-void control_waits_fini(struct control_waits *ws);
+/* Their answers are not given. */
+void control_waits_fini(struct control *c);
 
 /**
  * control_wait_new() - an answer that waits

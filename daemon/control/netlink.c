@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+/* netlink.c - control's two netlink sockets: reading, asking, probing, and what goes wrong */
+#include "daemon/control/netlink.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+#include "daemon/common/log.h"
+#include "daemon/control/netif.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/reach_netlink.h"
+#include "daemon/control/state.h"
+#include "daemon/control/supervisor_channel.h"
+
+static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
+{
+	static struct log_limit limit;
+	/* Where one may not ask, no answer means nothing. */
+	const bool blind = status == -EPERM || status == -EACCES;
+	const struct ipc_probe *probe = &request->probe;
+	const uint64_t now_ns = monotonic_ns();
+	struct control *c = ctx;
+	char text[ADDR_TEXT_MAX];
+
+	if (blind)
+		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
+			    "%s cannot be probed (%s): what the kernel takes for it counts as sent",
+			    addr_format(&probe->host, text), strerror(-status));
+	/* Of other refusals, too many at once say nothing about this one. */
+	if (blind || status == 0)
+		reach_blind(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host), blind, now_ns);
+}
+
+/* Messages of the kernel that make no sense are a fault, of the kernel or of ours. */
+static void log_malformed(uint64_t before, uint64_t now, uint64_t now_ns)
+{
+	static struct log_limit limit;
+
+	if (now != before)
+		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
+			    "netlink: %llu messages of the kernel are malformed: ignored",
+			    (unsigned long long)(now - before));
+}
+
+void control_netlink_read_links(struct control *c, uint64_t now_ns)
+{
+	static struct log_limit limit;
+	struct control_netif *n = &c->netif;
+	const uint64_t malformed = n->malformed, ignored = n->ignored;
+	const int ret = control_netif_read(n);
+
+	if (ret < 0)
+		die(FAC_NETWORK, "netlink: %s", strerror(-ret));
+	log_malformed(malformed, n->malformed, now_ns);
+	if (n->ignored != ignored)
+		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
+			    "this host has more than %d links or %d addresses: rules cannot use "
+			    "the others",
+			    NETIF_MAX_LINKS, NETIF_MAX_ADDRS);
+}
+
+void control_netlink_read_routes(struct control *c, uint64_t now_ns)
+{
+	const uint64_t malformed = c->reach.malformed;
+	const int ret = reach_read(&c->reach, now_ns);
+
+	if (ret < 0)
+		die(FAC_NETWORK, "netlink, routes: %s", strerror(-ret));
+	log_malformed(malformed, c->reach.malformed, now_ns);
+}
+
+static void ask_routes(struct control *c, uint64_t now_ns)
+{
+	const uint64_t malformed = c->reach.malformed;
+	const int ret = reach_ask(&c->reach, now_ns);
+
+	if (ret < 0)
+		die(FAC_NETWORK, "netlink, routes: %s", strerror(-ret));
+	log_malformed(malformed, c->reach.malformed, now_ns);
+}
+
+void control_netlink_ask(struct control *c, uint64_t now_ns)
+{
+	struct ipc_msg msg = {.type = IPC_PROBE};
+	struct reach_hop *h;
+
+	control_netif_poll(&c->netif);
+	/* Before the workers run nothing is needed of routes and neighbours. */
+	if (c->phase == PHASE_SPAWN)
+		return;
+	ask_routes(c, now_ns);
+	while ((h = reach_next_probe(&c->reach, now_ns))) {
+		msg.probe.ifindex = h->ifindex;
+		msg.probe.host = addr_from_ipv4_be(h->host_be);
+		control_super_request(&c->super, &msg, -1, probed, c);
+	}
+}

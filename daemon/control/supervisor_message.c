@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/* supervisor_message.c - what the supervisor says while control runs */
+#include "daemon/control/supervisor_message.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "daemon/common/log.h"
+#include "daemon/common/roles.h"
+#include "daemon/control/config.h"
+#include "daemon/control/epoll_key.h"
+#include "daemon/control/method_upgrade.h"
+#include "daemon/control/process.h"
+#include "daemon/control/start.h"
+#include "daemon/control/state.h"
+#include "daemon/control/stats_line.h"
+#include "daemon/control/supervisor_channel.h"
+
+#define MESSAGES_PER_TURN 256
+
+static void take_worker_state(struct control *c, const struct ipc_worker_state *s)
+{
+	struct control_worker *w = &c->worker[s->worker];
+
+	if (s->worker >= c->workers)
+		return;
+	/* The supervisor logs why.  A worker that an upgrade replaces is expected to end. */
+	if (w->running && !s->running && s->ending != END_UPGRADE)
+		log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u does not run", s->worker);
+	if (!w->running && s->running)
+		w->running_ns = monotonic_ns();
+	w->running = s->running;
+	w->restarts = s->restarts;
+	w->health_check_failures = s->health_check_failures;
+	w->out = s->out;
+	w->ending = (enum ipc_ending)s->ending;
+	w->exit_status = s->exit_status;
+	w->ending_ms = s->ending_ms;
+	w->pid = s->pid;
+	w->cpu = s->cpu;
+	c->dirty = true;
+}
+
+static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
+{
+	switch ((enum ipc_type)msg->type) {
+	case IPC_PASS_FD:
+		control_take_fd(p, &msg->pass_fd, fd);
+		return;
+	case IPC_WORKER_STATE:
+		take_worker_state(p->c, &msg->worker);
+		return;
+	case IPC_RELOAD:
+		control_config_reload(p, fd);
+		return;
+	case IPC_UPGRADED:
+		control_upgrade_ended(p->c, &msg->upgraded, monotonic_ns());
+		return;
+	case IPC_SHUTDOWN:
+		control_stats_line_final(p->c);
+		p->c->shutdown = true;
+		return;
+	case IPC_REPLY:
+	case IPC_START:
+	case IPC_CONFIGURE:
+	case IPC_PIN:
+	case IPC_SPAWN:
+	case IPC_OPEN_INPUT:
+	case IPC_CLOSE_INPUT:
+	case IPC_SET_FILTER:
+	case IPC_OPEN_OUTPUT:
+	case IPC_CLOSE_OUTPUT:
+	case IPC_OPEN_EGRESS_SOCKET:
+	case IPC_CLOSE_EGRESS_SOCKET:
+	case IPC_JOIN:
+	case IPC_LEAVE:
+	case IPC_BIND:
+	case IPC_UNBIND:
+	case IPC_PUBLISH:
+	case IPC_REFRESH_STATS:
+	case IPC_PROBE:
+	case IPC_VERIFY:
+	case IPC_STAND_IN:
+	case IPC_RESTART_WORKER:
+	case IPC_UPGRADE:
+	case IPC_READY:
+	case IPC_INPUT:
+	case IPC_INPUT_CLOSE:
+	case IPC_OUTPUT:
+	case IPC_OUTPUT_CLOSE:
+	case IPC_EGRESS_SOCKET:
+	case IPC_EGRESS_SOCKET_CLOSE:
+	case IPC_SNAPSHOT:
+	case IPC_TYPES:
+		break;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+void control_supervisor_ready(struct process *p)
+{
+	static struct log_limit full;
+	struct ipc_msg msg;
+	int fd;
+
+	control_super_flush(&p->c->super);
+	for (int i = 0; i < MESSAGES_PER_TURN && !p->c->shutdown; i++) {
+		int ret = control_super_recv(&p->c->super, &msg, &fd);
+
+		if (ret == -EAGAIN || ret == -EINTR)
+			return;
+		if (ret == 0)
+			p->c->shutdown = true; /* the supervisor is gone: there is nothing to do */
+		else if (ret == -EMFILE)
+			log_limited(&full, monotonic_ns(), SEV_ERROR, FAC_CONTROL_SOCKET,
+				    "no descriptor is free for a message of the supervisor: a "
+				    "configuration that was to be read again was not");
+		else if (ret < 0)
+			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-ret));
+		else
+			take_message(p, &msg, fd);
+	}
+}
+
+void control_supervisor_watch(struct process *p)
+{
+	const bool out = control_super_wants_write(&p->c->super);
+	const uint32_t events = EPOLLIN | (out ? EPOLLOUT : 0);
+
+	if (out != p->channel_out && epoll_watch(p->c->epoll, EPOLL_CTL_MOD, CHILD_CHANNEL_FD,
+						 events, epoll_key_of(SOURCE_CHANNEL)) == 0)
+		p->channel_out = out;
+}
