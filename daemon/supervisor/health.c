@@ -14,6 +14,10 @@
  * cost more of what is short.  That is believed until it has used as much CPU time
  * without a heartbeat as a hang may last.
  *
+ * Nor while it is in a system call that cannot be interrupted, for ten seconds: closing a
+ * packet socket waits for a grace period of the kernel, which is long on a busy machine, and
+ * a kill would have to wait as well.
+ *
  * Where that cannot be known (a /proc with hidepid, after an upgrade) a child is believed to
  * be starved for two seconds.
  *
@@ -52,11 +56,12 @@
  * @cpu_ns:   CPU time that it used
  * @time_ns:  time that has passed; 0: it was not looked at before
  * @runnable: it runs or waits for the CPU now
+ * @held:     it is in a system call that cannot be interrupted
  * @unknown:  whether it does cannot be known
  */
 struct use {
 	uint64_t cpu_ns, time_ns;
-	bool runnable, unknown;
+	bool runnable, held, unknown;
 };
 
 static void look_again(struct supervisor *s, uint64_t heartbeat_ns)
@@ -80,6 +85,7 @@ static void read_state(int stat_fd, struct use *use)
 	end = strrchr(text, ')');
 	use->unknown = !end;
 	use->runnable = end && end[1] == ' ' && end[2] == 'R';
+	use->held = end && end[1] == ' ' && end[2] == 'D';
 }
 
 static struct use look_at(struct child *c, uint64_t now_ns)
@@ -106,7 +112,8 @@ static struct use look_at(struct child *c, uint64_t now_ns)
 static bool is_starved(struct child *c, const struct use *use, uint64_t silent_ns,
 		       uint64_t cpu_limit_ns)
 {
-	const bool waits = use->runnable || (use->unknown && silent_ns < UNKNOWN_NS);
+	const bool waits = use->runnable || (use->held && silent_ns < BUSY_LIMIT_NS) ||
+			   (use->unknown && silent_ns < UNKNOWN_NS);
 
 	c->silent_cpu_ns += use->cpu_ns;
 	return waits && use->cpu_ns < use->time_ns / 4 && c->silent_cpu_ns < cpu_limit_ns;

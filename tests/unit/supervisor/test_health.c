@@ -181,6 +181,42 @@ static void test_worker_that_starves(void **state)
 	assert_int_equal(worker->ending, END_HANG);
 }
 
+/*
+ * Waits in the kernel and cannot be interrupted, as one that closes a packet socket: here for its
+ * vfork(2).  Believed for ten seconds.
+ */
+static void test_worker_that_the_kernel_holds(void **state)
+{
+	int end[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(end), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(end[1]);
+		if (vfork() == 0) {
+			char byte;
+			ssize_t n = read(end[0], &byte, 1);
+
+			_exit(n != 0);
+		}
+		_exit(0);
+	}
+	close(end[0]);
+	is_process(worker, pid);
+	for (char text[200] = "", *name_end = NULL; !name_end || name_end[2] != 'D';) {
+		assert_true(pread(worker->stat_fd, text, sizeof(text) - 1, 0) > 0);
+		name_end = strrchr(text, ')');
+	}
+	worker_beats();
+	pass(9900 * MS, 0);
+	assert_int_equal(worker->ending, END_NONE);
+	pass(400 * MS, 0);
+	assert_int_equal(worker->ending, END_HANG);
+	close(end[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* Where its state is not to be had, a silence without CPU time is believed for two seconds. */
 static void test_worker_of_unknown_state(void **state)
 {
@@ -276,7 +312,7 @@ int main(void)
 		T(test_worker_that_starves),    T(test_worker_of_unknown_state),
 		T(test_each_silence_by_itself), T(test_machine_stands_still),
 		T(test_control_that_computes),  T(test_control_that_stands_still),
-		T(test_heartbeat_of_tomorrow),
+		T(test_heartbeat_of_tomorrow),  T(test_worker_that_the_kernel_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
