@@ -16,7 +16,7 @@ from unittest import mock
 import support  # pylint: disable=unused-import
 from mcrlab import Failure, deadline, main, paths, scaled, scenario
 from mcrlab.process import ProcessError
-from mcrlab.scenario import unaccounted
+from mcrlab.accounting import unaccounted
 
 GROUP = "239.1.1.1"
 

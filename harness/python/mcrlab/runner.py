@@ -17,11 +17,12 @@ from pathlib import Path
 
 from . import paths
 from .deadline import Deadline
+from .expect import Failure, Skip
 from .lab import LabImpossible
 from .process import become_reaper, reap
 from .rights import is_root
 from .rundir import run_directory
-from .scenario import Failure, Scenario, Skip
+from .scenario import Scenario
 
 PR_SET_PDEATHSIG = 1
 
