@@ -104,7 +104,7 @@ def refused_without_replace(t):
     t.true("239.2.2.9:6009" in relay.ctl("list").stdout, "replaced")
 
 
-@scenario("results as JSON", topology="chain3")
+@scenario("--json prints the result as it came over the socket", topology="chain3")
 def as_json(t):
     """--json prints one line, the result as it came over the socket."""
     relay = t.mcrd("relay", num_workers=2)
@@ -129,7 +129,7 @@ def as_json(t):
     t.equal(removed["rule_id"], added["rule_id"], "remove")
 
 
-@scenario("tables of statistics and workers", topology="chain3")
+@scenario("tables show the numbers of the JSON answers", topology="chain3")
 def tables(t):
     """What people read has the numbers that programs get."""
     relay = t.mcrd("relay", num_workers=2)
@@ -207,7 +207,7 @@ def warnings(t):
             "exist\n", "config load")
 
 
-@scenario("a list of outputs and the option repeated", topology="chain3")
+@scenario("--outputs given twice is one list of outputs", topology="chain3")
 def repeated_outputs(t):
     """--outputs A --outputs B is --outputs A,B; any other option given twice is an error."""
     relay = t.mcrd("relay")
@@ -227,7 +227,7 @@ def repeated_outputs(t):
             f"another option: {done.stderr}")
 
 
-@scenario("a configuration on standard input", topology="chain3")
+@scenario("--file - reads a configuration from standard input", topology="chain3")
 def standard_input(t):
     """`--file -` checks and loads it; a mistake names standard input and its line."""
     relay = t.mcrd("relay")
@@ -267,7 +267,7 @@ class Impostor:
         self.listener.close()
 
 
-@scenario("what answers is no mcrd", topology="chain3")
+@scenario("an answer that is not mcrd's ends with status 3", topology="chain3")
 def impostors(t):
     """No answer, half of one, or something else is status 3, not a refusal."""
     for n, (name, answer) in enumerate((
@@ -283,7 +283,7 @@ def impostors(t):
         t.true(done.stderr.startswith(f"mcrctl: mcrd at {path} "), f"{name}: {done.stderr}")
 
 
-@scenario("exit statuses of mcrctl", topology="chain3")
+@scenario("exit statuses tell done, refused, wrong usage and unreachable apart", topology="chain3")
 def exit_statuses(t):
     """0 done, 1 refused, 2 bad arguments, 3 unreachable; each with one clear line on stderr."""
     relay = t.mcrd("relay")
@@ -341,7 +341,7 @@ for _ in range(int(sys.argv[1])):
 """
 
 
-@scenario("lines for log scrapers", topology="chain3", alone=True)
+@scenario("[STATS] and FINAL lines have the right totals", topology="chain3", alone=True)
 def statistics_lines(t):
     """[STATS] once per interval and the FINAL lines, to the letter, with the right totals."""
     relay = t.mcrd("relay", num_workers=2, env={"MCR_STATS_INTERVAL_MS": 200})
@@ -369,7 +369,7 @@ def statistics_lines(t):
             [[1000, 1000, 1000, 0, 1000 * 300]], "sent, submitted, ch_recv, errors, bytes")
 
 
-@scenario("log lines as JSON", topology="chain3")
+@scenario("with --log-format json a log line is an object", topology="chain3")
 def json_log(t):
     """Every line is an object with time, severity, facility and message."""
     relay = t.mcrd("relay", num_workers=2, args=["--log-format", "json"])

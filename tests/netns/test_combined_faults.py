@@ -105,7 +105,7 @@ class Streams:
         t.check(relay)
 
 
-@scenario("all children are killed at once", topology="chain3")
+@scenario("children that are killed all at once come back", topology="chain3")
 def all_at_once(t):
     """Three times, the later ones while restarts wait."""
     streams = Streams(t)
@@ -115,7 +115,7 @@ def all_at_once(t):
     streams.end(kills=6)
 
 
-@scenario("control is killed while both workers wait to be restarted", topology="chain3",
+@scenario("a rule added while control and workers are away is pending, then applied", topology="chain3",
           deadline_s=120)
 def control_and_back_off(t):
     """A rule that is added meanwhile is said to be pending, and theirs when they are back."""
@@ -157,7 +157,7 @@ def control_and_back_off(t):
     streams.end(kills=len(killed) + late, groups=(EXTRA,))
 
 
-@scenario("an interface is deleted while all children are away", topology="chain3")
+@scenario("an interface deleted while all children are away leaves its rule unresolved", topology="chain3")
 def interface_and_children(t):
     """Its rule is unresolved, its sockets and membership are gone, the others' streams are whole."""
     streams = Streams(t)
@@ -186,7 +186,8 @@ HOSTILE = (
 )
 
 
-@scenario("hostile messages under traffic", topology="chain3", deadline_s=60)
+@scenario("a child that sends a hostile message ends, and no stream loses anything",
+          topology="chain3", deadline_s=60)
 def hostile(t):
     """The child whose channel it is ends, for that reason; no stream loses anything by it."""
     streams = Streams(t)
@@ -205,7 +206,7 @@ def hostile(t):
     streams.end(kills=len(HOSTILE))
 
 
-@scenario("SIGTERM at any moment of an upgrade", topology="chain3", deadline_s=60)
+@scenario("SIGTERM at any moment of an upgrade ends the daemon in order", topology="chain3", deadline_s=60)
 def end_during_upgrade(t):
     """It ends in order and in time, after one signal or two, and leaves nothing."""
     seed = random.SystemRandom().randrange(1 << 32)

@@ -50,7 +50,7 @@ def shapes(relay):
                    for one in relay.rpc("ListRules")["rules"]), key=lambda shape: shape[1])
 
 
-@scenario("configuration: load, show, save, check", topology="chain3")
+@scenario("a configuration that is saved makes another daemon the same", topology="chain3")
 def config_round_trip(t):
     """What is saved from a running daemon makes another one the same."""
     relay = t.mcrd("relay")
@@ -133,7 +133,7 @@ BAD_CONFIGS = [
 ]
 
 
-@scenario("a bad configuration file", topology="chain3")
+@scenario("a bad configuration file is refused with line and column, and applied nowhere", topology="chain3")
 def bad_config(t):
     """File, line, column and field on one line, nothing applied, non-zero status, everywhere."""
     relay = t.mcrd("relay")

@@ -150,7 +150,7 @@ WRONG = [
 ]
 
 
-@scenario("malformed and wrong requests", topology="chain3")
+@scenario("malformed and wrong requests are answered with field and reason", topology="chain3")
 def wrong_requests(t):
     """Each is answered with an error that names field and reason; the connection lives on."""
     with streaming(t) as relay, relay.connect() as client:
@@ -256,7 +256,7 @@ def status_socket(t):
     t.equal([one["rule_id"] for one in relay.rpc("ListRules")["rules"]], [rule_id], "rules")
 
 
-@scenario("lines above 1 MiB and half lines", topology="chain3")
+@scenario("a line above 1 MiB is refused, half a line is waited for", topology="chain3")
 def long_and_half_lines(t):
     """1 MiB is taken, a longer line refused; half a line is waited for, in little memory."""
     with streaming(t) as relay:
@@ -289,7 +289,7 @@ def long_and_half_lines(t):
         t.note(f"control grew by {grown_kb} KB while it held 10 half lines")
 
 
-@scenario("1,000 connections", topology="chain3")
+@scenario("of 1,000 connections those beyond the limit are refused and closed", topology="chain3")
 def many_connections(t):
     """Those beyond what is served are told so and closed; who was there first is still served."""
     with streaming(t) as relay, relay.connect() as first:
@@ -330,7 +330,7 @@ def next_line(sock):
         return json.loads(lines.readline())
 
 
-@scenario("1,000 connections at one instant", topology="chain3")
+@scenario("1,000 connections at one instant are each answered or refused", topology="chain3")
 def connections_at_once(t):
     """All find room in the queue while control stands still; then each is answered or refused."""
     with streaming(t) as relay, contextlib.ExitStack() as stack:
@@ -352,7 +352,7 @@ def connections_at_once(t):
         t.note(f"{len(answers) - len(refused)} answered, {len(refused)} refused")
 
 
-@scenario("clients that never read", topology="chain3")
+@scenario("clients that never read cost bounded memory, others are served", topology="chain3")
 def never_read(t):
     """Their answers wait in bounded memory and their requests are not taken; others are served."""
     with streaming(t) as relay:

@@ -64,7 +64,7 @@ def in_sync(t, relay):
                  "workers in sync")
 
 
-@scenario("control is killed under traffic", topology="chain3")
+@scenario("a control that is killed under traffic is replaced with all rules and counters", topology="chain3")
 def under_traffic(t):
     """Rules, names, ids, states, counters, memberships and sockets are those of before."""
     relay = t.mcrd("relay", num_workers=2)
@@ -147,7 +147,7 @@ class Churn:
         self.client = self.relay.connect()
 
 
-@scenario("control is killed during a burst of changes", topology="chain3")
+@scenario("what was answered as applied survives a kill of control", topology="chain3")
 def during_changes(t):
     """What was answered as applied is there, what was removed is not, and nothing else is left."""
     seed = random.SystemRandom().randrange(1 << 32)
@@ -188,7 +188,7 @@ def config(count):
                                  for n in range(count)]})
 
 
-@scenario("control is killed between a publication and the leaves", topology="chain3")
+@scenario("a membership whose leave control did not live to send is given up", topology="chain3")
 def half_done(t):
     """Memberships whose leave was never sent do not stay: the next control's list counts.
 
@@ -221,7 +221,7 @@ def sleeps(pid):
         return file.read().rsplit(")", 1)[1].split()[0] == "S"
 
 
-@scenario("clients reconnect, and a killed control is said", topology="chain3")
+@scenario("clients reconnect after control was killed, which is logged once", topology="chain3")
 def reconnect(t):
     """mcrctl works as soon as control is back; the log says what happened, once."""
     relay = t.mcrd("relay")

@@ -49,7 +49,8 @@ def killed(t, relay, role, name):
     t.wait_until(back, 20, f"another {name}")
 
 
-@scenario("more rules than descriptors", topology="chain3", root="unicast inputs", deadline_s=120)
+@scenario("rules beyond the descriptors are refused, and it heals when rules go",
+          topology="chain3", root="unicast inputs", deadline_s=120)
 def too_many(t):
     """The rest is refused with a reason; children are restarted; it heals when rules go."""
     relay = t.mcrd("relay", wrapper=["prlimit", f"--nofile={LIMIT}"])

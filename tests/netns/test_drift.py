@@ -48,7 +48,7 @@ def report(t, what, spent):
            f"{statistics.median(spent) * 1000:.0f} ms, worst {max(spent) * 1000:.0f} ms")
 
 
-@scenario("a rule corrupted in a worker's memory", topology="chain3")
+@scenario("a rule corrupted in a worker's memory is repaired by one publication", topology="chain3")
 def corrupted_rule(t):
     """Seen by the hash over the live table; repaired by one publication; other rules go on."""
     relay = t.mcrd("relay", num_workers=1)
@@ -71,7 +71,7 @@ def corrupted_rule(t):
     report(t, "corrupted rule", spent)
 
 
-@scenario("a destination corrupted in a worker's memory", topology="chain3", deadline_s=120)
+@scenario("a destination corrupted in a worker's memory is repaired", topology="chain3", deadline_s=120)
 def corrupted_destination(t):
     """What goes to the wrong group goes to the right one again, and only one worker is touched."""
     relay = t.mcrd("relay", num_workers=2)
@@ -92,7 +92,7 @@ def corrupted_destination(t):
     report(t, "corrupted destination", [spent])
 
 
-@scenario("a command that is lost", topology="chain3")
+@scenario("a command that is lost is sent again", topology="chain3")
 def lost_command(t):
     """The worker is late, which publishing again repairs; the client is told what is pending."""
     relay = t.mcrd("relay", num_workers=1)
@@ -119,7 +119,7 @@ def forget(t):
         t.wait_until(lambda: time.monotonic() > end, 12, "ten seconds have passed")
 
 
-@scenario("a snapshot that is cut short", topology="chain3")
+@scenario("a snapshot that is cut short is refused and published again", topology="chain3")
 def cut_short(t):
     """The worker refuses it and keeps its table; control publishes again."""
     relay = t.mcrd("relay", num_workers=1)
@@ -138,7 +138,7 @@ def cut_short(t):
     report(t, "snapshot cut short", [spent])
 
 
-@scenario("a worker stopped during 100 rule changes", topology="chain3")
+@scenario("a worker stopped during 100 rule changes catches up", topology="chain3")
 def stopped_worker(t):
     """It catches up by itself; the other worker has every change at once.
 
@@ -157,7 +157,7 @@ def stopped_worker(t):
     report(t, "stopped for 300 ms during 100 changes", spent)
 
 
-@scenario("a channel that is full", topology="chain3")
+@scenario("a worker whose channel is full is busy, and nobody waits for it", topology="chain3")
 def full_channel(t):
     """The worker is said to be busy, nobody waits for it, and it catches up when there is room."""
     relay = t.mcrd("relay", num_workers=2)
@@ -197,7 +197,7 @@ def refuses(t):
     report(t, "persistently late", [spent])
 
 
-@scenario("a table that does not stay right costs its worker its life", topology="chain3")
+@scenario("a worker whose table does not stay right is restarted", topology="chain3")
 def wrong_again(t):
     """Wrong, right after a publication, wrong again: the third time it is restarted."""
     relay = t.mcrd("relay", num_workers=1)

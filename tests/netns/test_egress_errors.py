@@ -43,7 +43,7 @@ def egress_ports(t):
     return found
 
 
-@scenario("a closed port beside an open one", topology="chain3")
+@scenario("a closed port takes nothing from an open one", topology="chain3")
 def closed_port(t):
     """The open one gets everything; the closed one counts each error, and recovers at once."""
     t.run("relay", ["ip", "link", "set", "lo", "up"])
@@ -91,7 +91,7 @@ def forge(t, group, port, count):
     return forger
 
 
-@scenario("forged ICMP errors", topology="chain3", deadline_s=90)
+@scenario("forged ICMP errors lose no datagram", topology="chain3", deadline_s=90)
 def forged(t):
     """Not a datagram is lost, whatever the code; only a host may be said not to have got some."""
     relay = t.mcrd("relay")
@@ -143,7 +143,7 @@ def segments_survive(t):
     t.between(supers(3), 1, 20, "sends afterwards")
 
 
-@scenario("fragments are counted", topology="chain3")
+@scenario("datagrams that leave in fragments are counted", topology="chain3")
 def fragmented(t):
     """Payloads above the MTU arrive; each is counted, and said once for its output."""
     relay = t.mcrd("relay")
@@ -169,7 +169,7 @@ def sockets_in_order(relay):
     return [out["socket"] for out in one["outputs"]]
 
 
-@scenario("more outputs than sockets", topology="chain3")
+@scenario("more outputs than sockets share sockets, and lose nothing", topology="chain3")
 def budget(t):
     """Beyond the budget outputs to one host share a socket, then those of an interface."""
     relay = t.mcrd("relay", wrapper=["prlimit", "--nofile=260:260"])
@@ -189,7 +189,7 @@ def budget(t):
     t.conservation(relay)
 
 
-@scenario("outputs to one host share a socket", topology="chain3")
+@scenario("outputs that share a socket lose nothing by each other's errors", topology="chain3")
 def shared_by_host(t):
     """What one of them meets may strike the others to that host, and no datagram is lost by it."""
     relay = t.mcrd("relay", wrapper=["prlimit", "--nofile=200:200"])
@@ -210,7 +210,7 @@ def shared_by_host(t):
     t.equal(sockets_in_order(relay), ["own"] * 10, "sockets afterwards")
 
 
-@scenario("sockets outlive processes", topology="chain3")
+@scenario("output sockets outlive killed workers and a killed control", topology="chain3")
 def outlive(t):
     """Killed workers and a killed control come back to the same sockets; a new address moves them."""
     relay = t.mcrd("relay", num_workers=2)

@@ -17,7 +17,7 @@ from support_rules import add, group_at, output, per_stream, rule
 IN = "239.1.1.1"
 
 
-@scenario("fan-out 1:3", topology="fanout3")
+@scenario("fan-out 1:3 gives each interface the whole stream", topology="fanout3")
 def three(t):
     """Three interfaces get the whole stream each, under a group and port of their own."""
     relay = t.mcrd("relay")
@@ -34,7 +34,7 @@ def three(t):
             [(4000, 4000, 4000 * 1400)] * 3, "outputs")
 
 
-@scenario("fan-out 1:50", topology="fanout50")
+@scenario("fan-out 1:50 gives each group the whole stream", topology="fanout50")
 def fifty(t):
     """Fifty groups on one interface get the whole stream each."""
     relay = t.mcrd("relay")

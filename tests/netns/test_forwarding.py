@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 IN, OUT = "239.1.1.1", "239.2.2.2"
 
 
-@scenario("unroutable source", topology="chain3")
+@scenario("a source that the kernel cannot route back is relayed", topology="chain3")
 def unroutable_source(t):
     """The kernel delivers nothing, neither to a socket of its own nor onwards; the relay, all."""
     behind = t.sink("sink", "eth0", IN, 5000)
@@ -60,7 +60,7 @@ def translation(t):
     t.conservation(relay)
 
 
-@scenario("multicast to unicast", topology="chain3")
+@scenario("multicast is relayed to a unicast host", topology="chain3")
 def multicast_to_unicast(t):
     """An output that is a host gets the stream, and needs no membership for it."""
     relay = t.mcrd("relay")
@@ -78,7 +78,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"knock", ("10.20.0.1", 
 """
 
 
-@scenario("unicast to multicast, no ICMP sent back", topology="chain3")
+@scenario("unicast is relayed to multicast, and its sender hears no ICMP", topology="chain3")
 def unicast_to_multicast(t):
     """A unicast input is relayed, and its sender hears nothing; without the rule it hears ICMP."""
     t.run("gen", ["ip", "route", "add", "10.20.0.0/24", "dev", "eth0"])
@@ -103,7 +103,7 @@ def unicast_to_multicast(t):
     t.wait_until(lambda: heard() == (2, 2), 5, "ICMP again after the rule is removed")
 
 
-@scenario("chain of three relays", topology="relays3")
+@scenario("three relays in a row lose nothing", topology="relays3")
 def chain_of_three(t):
     """gen - r1 - r2 - r3 - sink, a new group and port at each hop, nothing lost in any."""
     hops = [("239.1.1.1", 5000), ("239.1.1.2", 5001), ("239.1.1.3", 5002), ("239.1.1.4", 5003)]
@@ -117,7 +117,7 @@ def chain_of_three(t):
         t.equal(t.conservation(relay)["totals"]["sent"], 2000, f"sent by {relay.name}")
 
 
-@scenario("payloads of 0 and 1 byte", topology="chain3")
+@scenario("payloads of 0 and 1 byte arrive with their size", topology="chain3")
 def tiny_payloads(t):
     """The smallest payloads arrive with their size, in their order."""
     relay = t.mcrd("relay")
@@ -131,7 +131,7 @@ def tiny_payloads(t):
     t.equal((totals["sent"], totals["bytes_sent"]), (200, 80), "sent datagrams and bytes")
 
 
-@scenario("payload above the output MTU arrives whole", topology="asym_mtu")
+@scenario("a payload above the output MTU arrives whole", topology="asym_mtu")
 def above_the_mtu(t):
     """8000 bytes come in one frame and leave as 6 fragments each; the sink has them whole."""
     relay = t.mcrd("relay")
@@ -145,7 +145,7 @@ def above_the_mtu(t):
     t.conservation(relay)
 
 
-@scenario("jumbo frames", topology="jumbo")
+@scenario("jumbo frames are relayed unfragmented", topology="jumbo")
 def jumbo(t):
     """Payloads of 8972 bytes, which just fill the MTU, go through unfragmented."""
     relay = t.mcrd("relay")
@@ -172,21 +172,21 @@ def class_in_use(t, gro, size):
     return [name for name, pool in pools.items() if pool["low"] < pool["buffers"]]
 
 
-@scenario("receive buffers for the MTU", topology="chain3")
+@scenario("an input of an ordinary MTU uses the small buffers", topology="chain3")
 def small_buffers(t):
     """An input that cannot bring more than its MTU is served from the small buffers."""
     t.equal(class_in_use(t, False, 1472), ["small"], "pool with GRO off")
     t.equal(class_in_use(t, None, 1472), ["super"], "pool with GRO as it is, on a virtual wire")
 
 
-@scenario("receive buffers for jumbo frames", topology="jumbo")
+@scenario("an input of MTU 9000 uses the buffers for jumbo frames", topology="jumbo")
 def jumbo_buffers(t):
     """The same with an MTU of 9000 and the buffers in between."""
     t.equal(class_in_use(t, False, 8972), ["jumbo"], "pool with GRO off")
     t.equal(class_in_use(t, True, 8972), ["super"], "pool with GRO on")
 
 
-@scenario("TTL, DSCP and source of each output", topology="chain3")
+@scenario("each output has its own TTL, DSCP and source", topology="chain3")
 def output_options(t):
     """One rule, four outputs: each datagram carries its output's TTL, DSCP and source address."""
     t.run("relay", ["ip", "address", "add", "10.90.1.77/24", "dev", "eth1"])

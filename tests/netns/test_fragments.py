@@ -120,7 +120,7 @@ for one in (a[0], b[0], b[1], a[1], a[2], b[2], *fragments(body(52, 100), 52, 14
     t.equal(nonzero(stats["totals"]["drops"]), {"not_matched": 1}, "drops")
 
 
-@scenario("a flood of first fragments", topology="chain3")
+@scenario("a flood of first fragments takes bounded memory, whole datagrams pass", topology="chain3")
 def flood(t):
     """The kernel bounds what waits for the rest; whole datagrams pass meanwhile, others after."""
     relay = t.mcrd("relay", config=DEFRAG)

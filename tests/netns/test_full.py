@@ -133,7 +133,8 @@ def round_trip(t):
     t.clean(sink.finish(200), 200)
 
 
-@scenario("a mistake in the last of all rules", topology="chain3", deadline_s=200)
+@scenario("a mistake in the last of 16,384 rules is named, and nothing is applied",
+          topology="chain3", deadline_s=200)
 def mistake(t):
     """The refusal has the line of the file, and nothing of it was applied."""
     relay = t.mcrd("relay")
@@ -151,7 +152,8 @@ def mistake(t):
     t.equal([one["rule_id"] for one in relay.rpc("ListRules")["rules"]], [kept], "rules")
 
 
-@scenario("an answer in pages, and one that is too long", topology="chain3", deadline_s=200)
+@scenario("an answer comes in pages, a page of another state of the rules is refused",
+          topology="chain3", deadline_s=200)
 def pages(t):
     """A page of another state of the rules is refused; the whole in one answer too, with advice."""
     relay = t.mcrd("relay")
@@ -186,7 +188,7 @@ def pages(t):
         t.equal(len(rules), RULES_MAX - 1, "rules with statistics")
 
 
-@scenario("slow readers of long answers", topology="chain3", deadline_s=200)
+@scenario("slow readers of long answers get all of them", topology="chain3", deadline_s=200)
 def slow_reader(t):
     """Who takes a few bytes at a time gets every answer that it asked for; others do not wait."""
     relay = t.mcrd("relay")
@@ -215,7 +217,7 @@ def slow_reader(t):
     t.equal(relay.children(CONTROL), [control], "control")
 
 
-@scenario("clients that never read long answers", topology="chain3", deadline_s=200)
+@scenario("clients that never read long answers cost bounded memory", topology="chain3", deadline_s=200)
 def never_read(t):
     """All places taken by clients that ask for everything and read nothing: bounded memory."""
     relay = t.mcrd("relay")
@@ -243,7 +245,7 @@ def never_read(t):
         t.between(peak(control), 1, MEMORY_MAX, "memory of control, in bytes")
 
 
-@scenario("a configuration in pieces", topology="chain3")
+@scenario("a configuration comes in pieces, which must follow one another", topology="chain3")
 def upload(t):
     """Pieces must follow one another, belong to their connection, and are used up."""
     relay = t.mcrd("relay")

@@ -104,7 +104,7 @@ def kept(t, gen, rate, count):
     t.between(gen["pps"], computed * 0.999, computed * 1.001, "pps, of datagrams and time")
 
 
-@scenario("one datagram a second is one datagram a second", topology="direct2")
+@scenario("a rate of one datagram a second is kept", topology="direct2")
 def slowest(t):
     sink = t.sink("sink", "eth0", GROUP, 5000)
     gen = t.gen("gen", "eth0", GROUP, 5000, count=2, rate=1)
@@ -238,7 +238,7 @@ def durations(t):
     t.equal(sink.finish(expect=250 + sent)["received"], 250 + sent, "received")
 
 
-@scenario("stopped between two datagrams, it has not been late", topology="direct2")
+@scenario("a generator stopped between two datagrams has not been late", topology="direct2")
 def stopped_early(t):
     def stopped():
         """Not where the machine itself held up the second datagram for more than 100 ms."""

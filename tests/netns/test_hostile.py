@@ -223,7 +223,7 @@ def goes_on(t, relay, times=1):
     t.check(relay)
 
 
-@scenario("memberships that control takes are bounded", topology="chain3")
+@scenario("memberships of a hostile control are bounded", topology="chain3")
 def many_joins(t):
     """As many as two rule sets of the largest size; the rest is refused, and all ends with it."""
     relay, granted, refusal, _ = flood(t, "join", 40000)
@@ -234,7 +234,7 @@ def many_joins(t):
     goes_on(t, relay, 0)
 
 
-@scenario("bound sockets that control takes leave the reserve", topology="chain3")
+@scenario("bound sockets of a hostile control leave the reserve of descriptors", topology="chain3")
 def many_binds(t):
     """At 4,096 descriptors: refused with a reason, children still come back, nothing is left."""
     relay, granted, refusal, _ = flood(t, "bind", 6000, wrapper=["prlimit", "--nofile=4096"])
@@ -247,7 +247,7 @@ def many_binds(t):
     goes_on(t, relay, 0)
 
 
-@scenario("what control asks for again and again is bounded in time", topology="chain3")
+@scenario("joins and leaves of a hostile control are bounded in rate", topology="chain3")
 def rates(t):
     """Joins and leaves of one group: a burst, then a rate."""
     burst, per_s = 3 * RULES_MAX, RULES_MAX / 16
@@ -258,7 +258,7 @@ def rates(t):
     goes_on(t, relay)
 
 
-@scenario("inputs that control opens again and again delay nobody", topology="chain3")
+@scenario("inputs that a hostile control opens all the time delay nobody", topology="chain3")
 def many_inputs(t):
     """A worker that is killed meanwhile comes back."""
     relay = hostile(t, CONTROL="input", IFINDEX=ifindex(t, "eth0"))
@@ -270,7 +270,7 @@ def many_inputs(t):
     goes_on(t, relay)
 
 
-@scenario("a control that is ready is ready once", topology="chain3")
+@scenario("a control that says ready twice is refused", topology="chain3")
 def ready(t):
     """Saying it again is refused, and costs no line in the log."""
     relay, granted, refusal, _ = flood(t, "ready", 30000)
@@ -279,7 +279,7 @@ def ready(t):
     goes_on(t, relay)
 
 
-@scenario("a snapshot that can still change is mapped by nobody", topology="chain3")
+@scenario("a snapshot that is not sealed is mapped by nobody", topology="chain3")
 def unsealed(t):
     """The supervisor refuses it; a worker would, too, if the supervisor did not."""
     relay = hostile(t, CONTROL="unsealed")

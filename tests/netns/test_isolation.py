@@ -75,7 +75,7 @@ def started(t, num_workers=2):
     return relay, control, workers
 
 
-@scenario("rights", topology="chain3")
+@scenario("the supervisor keeps five rights, its children none", topology="chain3")
 def rights_of_each(t):
     """The supervisor keeps five rights; no child has any, or a way to get one."""
     relay, control, workers = started(t)
@@ -93,7 +93,8 @@ def rights_of_each(t):
         t.equal(status(pid)["Seccomp_filters"], "2", "the supervisor's filter and its own")
 
 
-@scenario("users", topology="chain3", root="more than one user")
+@scenario("children are another user, which cannot look into them",
+          topology="chain3", root="more than one user")
 def users(t):
     """Children are an ordinary user, in one group that is not root's, and cannot be looked into."""
     _, control, workers = started(t)
@@ -123,7 +124,7 @@ def empty_network(t):
             t.equal(file.readlines()[1:], [], "its routes")
 
 
-@scenario("descriptors of each process", topology="chain3")
+@scenario("each process has the descriptors that it works with, and no other", topology="chain3")
 def open_descriptors(t):
     """Each has its channel on 3 and what it works with, no file and nobody else's socket."""
     relay, control, workers = started(t)
@@ -156,7 +157,7 @@ def open_descriptors(t):
     t.equal(len(rings), len(workers), "rings that the supervisor keeps")
 
 
-@scenario("a worker's memory", topology="chain3")
+@scenario("a worker needs less than 64 MB at defaults", topology="chain3")
 def memory(t):
     """A worker is resident with less than 64 MB at defaults."""
     _, _, workers = started(t, num_workers=1)

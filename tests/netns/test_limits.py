@@ -62,21 +62,21 @@ def is_fair(t, report, elapsed_s, per_s, saved_up):
            + ("" if gapless else ": how much must pass is not known"))
 
 
-@scenario("a limit of one datagram a second", topology="chain3", deadline_s=300)
+@scenario("a limit of one datagram a second lets one pass each second", topology="chain3", deadline_s=300)
 def one(t):
     """Of 200 datagrams one passes at once, and one more for each second that it takes."""
     report, elapsed_s = limited(t, {"pps": 1}, rate=1000, count=200, size=200)
     t.between(report["received"], 1, 1 + int(elapsed_s), f"delivered in {elapsed_s:.3f} s")
 
 
-@scenario("a limit above the rate", topology="chain3", deadline_s=300)
+@scenario("a limit above the rate cuts nothing", topology="chain3", deadline_s=300)
 def none(t):
     """A limit that the stream keeps cuts nothing."""
     report, _ = limited(t, {"pps": 100000, "bps": 10 ** 9}, rate=5000, count=2000, size=200)
     t.equal(report["received"], 2000, "delivered")
 
 
-@scenario("a limit in datagrams a second", topology="chain3", deadline_s=300)
+@scenario("a limit in datagrams a second lets that many pass", topology="chain3", deadline_s=300)
 def pps(t):
     """5,000 a second offered, 1,000 a second pass, and what was saved up before."""
     is_fair(t, *limited(t, {"pps": 1000}, rate=5000, count=5000, size=200), 1000, BURST_S * 1000)
@@ -114,7 +114,7 @@ def two_cpus(t):
         t.skip("needs two CPUs")
 
 
-@scenario("a limit that several workers share", topology="chain3", deadline_s=300)
+@scenario("a limit is the rule's, not each worker's", topology="chain3", deadline_s=300)
 def shared(t):
     """Steering by CPU brings a rule's datagrams to every worker: the limit is that of all."""
     two_cpus(t)
@@ -123,7 +123,7 @@ def shared(t):
         is_fair(t, report, elapsed_s, 1000, BURST_S * 1000)
 
 
-@scenario("a burst that several workers share", topology="chain3", deadline_s=300)
+@scenario("a burst is the rule's, not each worker's", topology="chain3", deadline_s=300)
 def shared_burst(t):
     """One worker alone may use up all of it; and two together have one, not one each."""
     two_cpus(t)
@@ -134,7 +134,7 @@ def shared_burst(t):
     t.between(report["received"], 1, 1 + int(elapsed_s), f"delivered by two in {elapsed_s:.3f} s")
 
 
-@scenario("a limit in bits a second", topology="chain3", deadline_s=300)
+@scenario("a limit in bits a second lets that many pass", topology="chain3", deadline_s=300)
 def bps(t):
     """1,000-byte datagrams at 4,000 a second under 8 Mb/s: a quarter passes."""
     # What is saved up is at least one datagram of the largest size.
@@ -173,7 +173,7 @@ def shedding(t):
     t.note(f"{low['shed']} of 2500 datagrams of low priority shed")
 
 
-@scenario("an output that takes less than it is given", topology="fanout3")
+@scenario("what an output's queue refuses is counted there, other outputs get all", topology="fanout3")
 def full_output(t):
     """What its queue refuses is counted there, one by one; the other outputs get everything.
 

@@ -100,7 +100,8 @@ def fill(unread):
     os.set_blocking(unread.others, True)
 
 
-@scenario("nobody reads the log", topology="chain3", deadline_s=120)
+@scenario("a log that nobody reads stops no process, and lost lines are counted",
+          topology="chain3", deadline_s=120)
 def nobody_reads(t):
     """Pipe or socket: no process waits for it, and lost lines are counted when it is read again."""
     for to_socket in (False, True):
@@ -151,7 +152,7 @@ def most_at_once(lines):
     return max(counts)
 
 
-@scenario("clients do not write the log", topology="chain3")
+@scenario("clients cannot fill the log", topology="chain3")
 def silent_clients(t):
     """Thousands of connections, refusals and wrong versions leave a handful of lines."""
     relay = t.mcrd("relay", env={"MCR_STATS_INTERVAL_MS": "0"})
@@ -330,7 +331,7 @@ STARTS = [
 ]
 
 
-@scenario("a start that fails, with JSON lines", topology="chain3")
+@scenario("a start that fails writes JSON lines when asked to", topology="chain3")
 def json_refusals(t):
     """Every line is an object whatever is wrong, and one of them says what."""
     wrong = t.run_dir / "wrong.json"
@@ -345,7 +346,7 @@ def json_refusals(t):
                f"{name}: {done.stderr}")
 
 
-@scenario("no lines of statistics", topology="chain3")
+@scenario("MCR_STATS_INTERVAL_MS=0 switches the [STATS] lines off", topology="chain3")
 def no_statistics(t):
     """MCR_STATS_INTERVAL_MS=0: none while it runs, none at the end; another daemon writes them."""
     quiet = t.mcrd("relay", env={"MCR_STATS_INTERVAL_MS": "0"})
@@ -356,7 +357,7 @@ def no_statistics(t):
     t.wait_until(lambda: "[STATS] " in usual.stderr(), 5, "a line of statistics")
 
 
-@scenario("mcrd -h", topology="chain3")
+@scenario("mcrd -h is --help", topology="chain3")
 def short_help(t):
     """The same as --help, on standard output."""
     short, long = (t.run("relay", [paths.program("mcrd"), option]) for option in ("-h", "--help"))

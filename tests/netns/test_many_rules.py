@@ -91,7 +91,7 @@ def counters(relay):
 NOTHING = {"worker_restarts": 0, "health_check_failures": 0, "drift_detected": 0}
 
 
-@scenario("the largest table there may be", topology="chain3", deadline_s=120)
+@scenario("a rule is added to 16,374 others without a loss", topology="chain3", deadline_s=120)
 def largest(t):
     """Rules are added to 16,374 others: each confirmed, no heartbeat missing, no datagram lost."""
     relay = t.mcrd("relay", num_workers=1)
@@ -117,7 +117,7 @@ def largest(t):
            f"{oldest_ms:.0f} ms")
 
 
-@scenario("a worker with the largest table is killed", topology="chain3", deadline_s=120)
+@scenario("a killed worker's successor has 16,384 rules in time", topology="chain3", deadline_s=120)
 def largest_is_killed(t):
     """Its successor has the table before anybody could think that it hangs."""
     relay = t.mcrd("relay", num_workers=1)
@@ -133,7 +133,7 @@ def largest_is_killed(t):
     t.note(f"in force again after {took_ms:.0f} ms")
 
 
-@scenario("the end with the largest table", topology="chain3", deadline_s=120)
+@scenario("a daemon with 16,384 rules ends in time", topology="chain3", deadline_s=120)
 def largest_ends(t):
     """16,384 memberships are given up in time, an upgrade before it or not.
 
@@ -152,7 +152,7 @@ def largest_ends(t):
         t.note(f"after {upgrades} upgrades: ended in {took_ms:.0f} ms")
 
 
-@scenario("a rule of 4,000 corrupted in a worker's memory", topology="chain3", deadline_s=120)
+@scenario("one corrupted rule of 4,000 is found and repaired", topology="chain3", deadline_s=120)
 def drift_among_many(t):
     """A slice of the table is hashed at a time; the damage shows and is repaired all the same.
 

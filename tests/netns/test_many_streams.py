@@ -15,7 +15,7 @@ from mcrlab import main, scenario
 from support_rules import add, group_at, memberships, nonzero, output, per_stream, rule
 
 
-@scenario("64 interleaved streams", topology="chain3")
+@scenario("64 interleaved streams leave whole, each in order", topology="chain3")
 def interleaved(t):
     """64 streams whose datagrams alternate leave as 64 whole streams, each in order."""
     rules = [rule("239.1.1.1", 5000 + n, output("239.2.2.2", 6000 + n)) for n in range(64)]
@@ -30,7 +30,7 @@ def interleaved(t):
     t.equal([one["matched"] for one in stats["rules"]], [200] * 64, "matched by rule")
 
 
-@scenario("300 groups on one interface", topology="chain3")
+@scenario("300 groups are joined on one interface", topology="chain3")
 def many_groups(t):
     """Memberships are those of the rules, beyond the 20 that one socket may have, at any time."""
     def rules(first, n):
@@ -62,7 +62,7 @@ def config_text(rules):
     return json.dumps({"rules": rules})
 
 
-@scenario("two (S,G) rules and a (*,G) rule on one group", topology="chain3")
+@scenario("two (S,G) rules and a (*,G) rule on one group each get their sources", topology="chain3")
 def sources(t):
     """Each source's rule has its output to itself; the rest of the group goes to the third."""
     for host in (101, 102, 103):
@@ -102,7 +102,7 @@ def one_source(t):
     t.equal(nonzero(t.conservation(relay)["totals"]["drops"]), {"not_matched": 200}, "drops")
 
 
-@scenario("several input interfaces on one worker", topology="inputs3")
+@scenario("the same group on three input interfaces is three streams", topology="inputs3")
 def inputs(t):
     """The same group and port on three inputs are three streams, told apart by their interface."""
     relay = t.mcrd("relay")

@@ -115,7 +115,7 @@ def rings_are(t, daemon, entries):
     t.equal(len(daemon.lines("cap_ipc_lock")), int(entries != FULL), "lines that say what to do")
 
 
-@scenario("32 workers without the right", topology="chain3", root=ROOT, alone=True,
+@scenario("32 workers start under a small RLIMIT_MEMLOCK", topology="chain3", root=ROOT, alone=True,
           deadline_s=DEADLINE_S)
 def without(t):
     """Smaller rings; a worker that is killed comes back, and what it had is not lost."""
@@ -132,7 +132,7 @@ def without(t):
     t.equal(daemon.process.stop(deadline_s=60), 0, "exit status")
 
 
-@scenario("32 workers beside another program of their user", topology="chain3", root=ROOT,
+@scenario("32 workers start beside another program that locks memory", topology="chain3", root=ROOT,
           alone=True, deadline_s=DEADLINE_S)
 def beside(t):
     """What that program has locked is taken into account."""
@@ -146,7 +146,7 @@ def beside(t):
         t.equal(daemon.process.stop(deadline_s=60), 0, "exit status")
 
 
-@scenario("64 workers with the right", topology="chain3", root=ROOT, alone=True,
+@scenario("64 workers start with CAP_IPC_LOCK", topology="chain3", root=ROOT, alone=True,
           deadline_s=DEADLINE_S)
 def with_right(t):
     """CAP_IPC_LOCK: the limit does not matter, and the rings have their full size."""
@@ -156,7 +156,8 @@ def with_right(t):
     t.equal(daemon.process.stop(deadline_s=60), 0, "exit status")
 
 
-@scenario("no room for the smallest rings", topology="chain3", root=ROOT, alone=True,
+@scenario("without room for the smallest rings the start fails, and says what to do",
+          topology="chain3", root=ROOT, alone=True,
           deadline_s=DEADLINE_S)
 def too_little(t):
     """The start fails with one line that names the limit and what to do."""

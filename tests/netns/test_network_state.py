@@ -51,7 +51,7 @@ def generation(relay):
     return relay.rpc("ListRules")["generation"]
 
 
-@scenario("a link goes down and comes up", topology=LAB)
+@scenario("a rule is paused while its link is down", topology=LAB)
 def down_and_up(t):
     """Paused while it is down; what could not be sent is counted with its reason."""
     sides = Sides(t)
@@ -67,7 +67,7 @@ def down_and_up(t):
     sides.end("link down and up")
 
 
-@scenario("a carrier is lost and comes back", topology=LAB)
+@scenario("a rule is paused while its carrier is lost", topology=LAB)
 def carrier(t):
     """The same for a link whose other end goes away; sends into nothing count as dropped."""
     sides = Sides(t)
@@ -85,7 +85,7 @@ def carrier(t):
     sides.end("carrier lost and back")
 
 
-@scenario("an interface is deleted and created again", topology=LAB)
+@scenario("a rule is unresolved while its interface is deleted", topology=LAB)
 def recreated(t):
     """Unresolved while it is missing; the new one has another index and gets its own sockets."""
     sides = Sides(t)
@@ -103,7 +103,7 @@ def recreated(t):
     sides.end("deleted and recreated")
 
 
-@scenario("an interface is renamed", topology=LAB)
+@scenario("a rule follows the name of its interface", topology=LAB)
 def renamed(t):
     """Rules go by name: unresolved under another name, back with the old one."""
     sides = Sides(t)
@@ -117,7 +117,7 @@ def renamed(t):
     sides.end("renamed and renamed back")
 
 
-@scenario("a source address is removed and comes back", topology=LAB)
+@scenario("a rule is unresolved while its source address is missing", topology=LAB)
 def source_address(t):
     """Without the address of its source_ip a rule is unresolved, and what it drops is counted."""
     sides = Sides(t, source_ip="10.90.2.1")
@@ -142,7 +142,7 @@ def sources(t, count):
     return {socket.inet_ntoa(packet[26:30]) for packet in capture.finish()}
 
 
-@scenario("an address changes", topology=LAB)
+@scenario("an output takes the address that its interface has now", topology=LAB)
 def address_changes(t):
     """An output without a source_ip takes the address of now; an input needs none at all."""
     sides = Sides(t)
@@ -172,7 +172,7 @@ def address_changes(t):
     sides.end("address of the output changed")
 
 
-@scenario("the MTU changes", topology=LAB)
+@scenario("a smaller MTU fragments, a change of MTU loses nothing", topology=LAB)
 def mtu(t):
     """Smaller: datagrams leave in fragments.  Larger and back: nothing is lost at all."""
     sides = Sides(t, size=1400)
@@ -203,7 +203,7 @@ def fragments(t):
     return int(rows[1][rows[0].index("ReasmReqds")])
 
 
-@scenario("nothing changes: nothing is asked for", topology=LAB)
+@scenario("events of other interfaces change nothing", topology=LAB)
 def idempotent(t):
     """After SyncRules and events of other interfaces all is where it was, and no one loses."""
     sides = Sides(t)
@@ -227,7 +227,7 @@ def idempotent(t):
     sides.end("")
 
 
-@scenario("1,000 events at once", topology=LAB)
+@scenario("1,000 events at once change nothing and lose nothing", topology=LAB)
 def burst(t):
     """Links, addresses and devices of no concern: not a datagram, socket or generation more."""
     sides = Sides(t)
@@ -244,7 +244,7 @@ def burst(t):
     sides.end("")
 
 
-@scenario("events are lost by the kernel", topology=LAB)
+@scenario("events that the kernel drops are made up for by a dump", topology=LAB)
 def overrun(t):
     """Control cannot keep up, the socket overflows: a full dump shows what was missed.
 
@@ -264,7 +264,7 @@ def overrun(t):
     sides.end("netlink overrun")
 
 
-@scenario("an interface leaves and returns under the same index", topology=LAB)
+@scenario("an interface that returns under the same index gets new sockets and memberships", topology=LAB)
 def same_index(t):
     """Control sees both at once; sockets and memberships of the first one are dead all the same."""
     sides = Sides(t)
@@ -321,7 +321,7 @@ def forged(t):
     sides.end("forged messages")
 
 
-@scenario("an interface's alternative name", topology="chain3")
+@scenario("rules may use an interface's alternative name", topology="chain3")
 def alternative_name(t):
     """Rules and settings may use it; it comes and goes like a name."""
     relay = t.mcrd("relay", config={"gro": {"wan": False}, "steering": {"eth0": "rule"}})
@@ -379,7 +379,7 @@ def flows_and_is_joined(t, sides, name):
     t.wait_until(lambda: STREAM["a"][1] in memberships(t, "relay", "in1"), BACK_S, "joined again")
 
 
-@scenario("an interface leaves and returns under the same index while control is away",
+@scenario("an interface that returns under the same index while control is away gets new sockets",
           topology=LAB)
 def same_index_unseen(t):
     """Nobody sees it go: the next control finds the same index, dead sockets and no membership."""
@@ -398,7 +398,7 @@ def same_index_unseen(t):
     sides.end("away and back unseen")
 
 
-@scenario("the kernel forgets an interface's memberships", topology=LAB)
+@scenario("memberships that the kernel drops are joined again", topology=LAB)
 def memberships_forgotten(t):
     """An MTU below what IPv4 needs takes them; the interface stays, and so do its sockets."""
     relay = t.mcrd("relay")

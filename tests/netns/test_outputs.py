@@ -134,7 +134,7 @@ def settled(t, relay):
                  "in sync")
 
 
-@scenario("nobody has the address: unreachable, and nothing is sent", topology=LAB)
+@scenario("an output whose address nobody has is unreachable, and nothing is sent", topology=LAB)
 def nobody(t):
     """The answer to AddRule says it, all is counted, and no datagram is on the wire."""
     relay = t.mcrd("relay")
@@ -163,7 +163,7 @@ def first(t):
     t.equal(nonzero(counters(relay)["send_drops"]), {}, "send drops")
 
 
-@scenario("a receiver goes away and comes back", topology=LAB)
+@scenario("an output is held while its receiver is away", topology=LAB)
 def away(t):
     """Held and seen within two seconds of the kernel's verdict, and released within two of its return."""
     relay = t.mcrd("relay")
@@ -223,7 +223,7 @@ def deleted(t):
     t.true(len(set(generations)) < 5, f"rules are not published each time: {generations}")
 
 
-@scenario("no route: unreachable until there is one", topology=LAB)
+@scenario("an output without a route is unreachable until there is one", topology=LAB)
 def no_route(t):
     """A warning at once, the reason in the list; a route that comes is used by itself."""
     relay = t.mcrd("relay")
@@ -243,7 +243,7 @@ def no_route(t):
     works(t, relay, "10.77.0.9")
 
 
-@scenario("an output interface without an IPv4 address", topology=LAB)
+@scenario("an output interface without an IPv4 address sends nothing, and says so", topology=LAB)
 def no_address(t):
     """Nothing is sent from 0.0.0.0; with another interface's address it is, and the list says so."""
     relay = t.mcrd("relay")
@@ -281,7 +281,7 @@ def no_address(t):
     t.equal(sources(wire), {"10.91.1.1"}, "source address")
 
 
-@scenario("a source_ip that is not this host's, or another interface's", topology=LAB)
+@scenario("a source_ip that is not this host's is unresolved, another interface's is warned of", topology=LAB)
 def source_ip(t):
     """The first is unresolved and counts no_source; the second works with a warning that stays."""
     relay = t.mcrd("relay")
@@ -331,7 +331,7 @@ def broadcast(t):
     works(t, relay, "10.92.1.255")
 
 
-@scenario("addresses that no output can have", topology=LAB)
+@scenario("127.0.0.0/8 is refused but on lo, 240.0.0.0/4 is warned of", topology=LAB)
 def odd_addresses(t):
     """127.0.0.0/8 is good on lo alone; 240.0.0.0/4 works where hosts take it, and is warned of."""
     relay = t.mcrd("relay")
@@ -370,7 +370,7 @@ def source_specific(t):
     t.equal(relay.rpc("ListRules")["rules"][0]["warnings"], [], "with a source")
 
 
-@scenario("pinning to a CPU that is not there", topology=LAB)
+@scenario("pinning to a CPU that does not exist is refused", topology=LAB)
 def pinning(t):
     """An error that names the field, from CheckConfig, from LoadConfig, and from the file at start."""
     relay = t.mcrd("relay")
@@ -420,7 +420,7 @@ def listed(t):
     t.equal([line for line in text.splitlines() if len(line) >= 80], [], "lines that are too long")
 
 
-@scenario("a closed port is shown", topology=LAB)
+@scenario("an output to a closed port is active and counts port_unreachable", topology=LAB)
 def closed_port(t):
     """The host is there and nobody listens: active, and what its ICMP messages say is counted."""
     relay = t.mcrd("relay")
@@ -436,7 +436,7 @@ def closed_port(t):
     t.true(f"not sent: port_unreachable {refused}\n" in relay.ctl("list").stdout, "list")
 
 
-@scenario("control is killed while an output is held", topology=LAB)
+@scenario("an output that is held stays held when control is killed", topology=LAB)
 def control_killed(t):
     """The next control finds the same: what works goes on, what is held stays held."""
     relay = t.mcrd("relay")
@@ -492,7 +492,7 @@ subprocess.run(["ip", "-batch", "-"], input="\\n".join(lines) + "\\n", text=True
 """
 
 
-@scenario("20,000 events of neighbours and routes at once", topology=LAB)
+@scenario("20,000 events of neighbours and routes at once publish nothing", topology=LAB)
 def flood(t):
     """No rule is published for them, nothing is lost, and what follows is seen as fast as ever."""
     relay = t.mcrd("relay")

@@ -82,25 +82,26 @@ def overload(t, fan_out, rules, gro=False, segment=1, deadline_s=60, **traffic):
            f"{totals['drops']['socket_queue']} lost in the queue")
 
 
-@scenario("256 outputs, sizes that do not join", topology="chain3", deadline_s=240)
+@scenario("an overload of 256 outputs restarts nobody, and all is counted", topology="chain3", deadline_s=240)
 def mixed(t):
     """Each datagram is 256 sends of its own; ten rules are added meanwhile."""
     overload(t, 256, 10, size="100-1400", rate=6000, count=24000)
 
 
-@scenario("100 outputs, flat out", topology="chain3", deadline_s=240)
+@scenario("an overload of 100 outputs restarts nobody, and all is counted", topology="chain3", deadline_s=240)
 def hundred(t):
     """Five rules are added meanwhile."""
     overload(t, 100, 5, size="100-1400", rate=30000, count=90000)
 
 
-@scenario("32 outputs of a smaller MTU", topology=JUMBO_IN, deadline_s=240)
+@scenario("an overload of fragments restarts nobody, and all is counted", topology=JUMBO_IN, deadline_s=240)
 def fragments(t):
     """Payloads of 8,900 bytes leave in seven fragments each."""
     overload(t, 32, 5, size=8900, rate=8000, count=24000)
 
 
-@scenario("256 outputs of super-datagrams", topology="gro", deadline_s=240)
+@scenario("an overload of super-datagrams restarts nobody, and all is counted",
+          topology="gro", deadline_s=240)
 def supers(t):
     """Each frame holds 45 datagrams: one frame is 11,520 datagrams sent."""
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])

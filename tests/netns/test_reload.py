@@ -120,7 +120,7 @@ BAD = (
 )
 
 
-@scenario("a bad file changes nothing", topology="chain3")
+@scenario("a bad configuration file at SIGHUP changes nothing", topology="chain3")
 def bad_file(t):
     """The log says file, line and column; rules, stream and generation are as before."""
     relay = t.mcrd("relay", config={"rules": [KEEP, CHANGE]})
@@ -148,7 +148,7 @@ def bad_file(t):
     t.clean(sink.finish(sent), sent)
 
 
-@scenario("SIGHUP without a configuration file", topology="chain3")
+@scenario("SIGHUP without a configuration file is logged, and changes nothing", topology="chain3")
 def no_config(t):
     """It is said, and nothing happens."""
     relay = t.mcrd("relay")
@@ -157,7 +157,7 @@ def no_config(t):
     t.equal(names(relay), {"keep"}, "rules")
 
 
-@scenario("a reload while control is away", topology="chain3")
+@scenario("SIGHUP while control is away is carried out by the next control", topology="chain3")
 def control_away(t):
     """The file is read by the control that comes next."""
     relay = t.mcrd("relay", config={"rules": [KEEP, GO]})
@@ -177,7 +177,7 @@ def control_away(t):
     t.wait_until(lambda: there() == {"keep", "come"}, 5, "the rules of the new file")
 
 
-@scenario("SIGTERM under traffic, and a second one", topology="chain3")
+@scenario("SIGTERM under traffic, and a second one, end the daemon in order", topology="chain3")
 def terminate(t):
     """It ends with status 0, in time, and leaves nothing behind."""
     for signals in (1, 2):

@@ -52,7 +52,7 @@ def all_is_counted(t, relay, sent):
     return totals
 
 
-@scenario("GRO is switched while the queue is full", topology="chain3", deadline_s=120)
+@scenario("a full queue loses nothing when GRO is switched", topology="chain3", deadline_s=120)
 def gro(t):
     """Off, on, and off again."""
     relay = t.mcrd("relay", config=fan(gro={"eth0": False}))
@@ -65,7 +65,7 @@ def gro(t):
     t.note(f"{totals['matched']} of {sent} relayed")
 
 
-@scenario("the MTU is raised while the queue is full", topology="chain3", deadline_s=120)
+@scenario("a full queue loses nothing when the MTU is raised", topology="chain3", deadline_s=120)
 def mtu(t):
     """Larger frames need larger buffers, not another socket."""
     relay = t.mcrd("relay", config=fan(gro={"eth0": False}))
@@ -80,7 +80,7 @@ def mtu(t):
                  "frames of the new size are relayed")
 
 
-@scenario("an input is closed while its queue is full", topology="chain3", deadline_s=120)
+@scenario("a full queue is counted when its input is closed", topology="chain3", deadline_s=120)
 def closed(t):
     """Its last rule goes: the rest of the queue has a counter."""
     relay = t.mcrd("relay", config=fan(gro={"eth0": False}))
@@ -93,7 +93,7 @@ def closed(t):
             "reasons of drops")
 
 
-@scenario("SIGTERM while the queue is full", topology="chain3", deadline_s=120)
+@scenario("a full queue is relayed or counted at SIGTERM", topology="chain3", deadline_s=120)
 def ended(t):
     """Some of it is relayed, the rest is counted, and the log says under which name."""
     relay = t.mcrd("relay", config=fan(gro={"eth0": False}))
@@ -113,7 +113,7 @@ def streams(steering, cpus):
                       for n in range(STREAMS)]}
 
 
-@scenario("steering and pinning change under streams", topology="chain3", deadline_s=120)
+@scenario("streams lose nothing when steering and pinning change", topology="chain3", deadline_s=120)
 def steering(t):
     """Rule, CPU, one worker, the other, both: nothing is lost and nothing comes twice."""
     if len(os.sched_getaffinity(0)) < 2:

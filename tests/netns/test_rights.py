@@ -64,7 +64,7 @@ def may_look_into(uid, pid):
     return done.returncode == 0
 
 
-@scenario("as another user with CAP_NET_RAW alone", topology="chain3", root=ROOT)
+@scenario("another user with CAP_NET_RAW alone can run it", topology="chain3", root=ROOT)
 def raw_alone(t):
     """It relays; its children are its user, and yet no process of that user can look into them."""
     relay = t.mcrd("relay", program=copied(t), wrapper=AS_USER + RAW_ALONE, owner=USER)
@@ -83,7 +83,8 @@ def raw_alone(t):
         t.true(not may_look_into(USER, pid), "a child can be looked into")
 
 
-@scenario("root with CAP_NET_RAW alone", topology="chain3", root=ROOT)
+@scenario("root with CAP_NET_RAW alone can run it, and what is missing is logged",
+          topology="chain3", root=ROOT)
 def root_raw_alone(t):
     """It relays; that children stay root is said, and which rights are missing."""
     relay = t.mcrd("relay", wrapper=["setpriv", "--bounding-set=-all,+net_raw"])
@@ -94,7 +95,8 @@ def root_raw_alone(t):
         t.equal(os.stat(f"/proc/{pid}").st_uid, 0, "user of a child")
 
 
-@scenario("a default directory that cannot be made or written", topology="chain3", root=ROOT)
+@scenario("a default directory that cannot be made or written is named with the remedy",
+          topology="chain3", root=ROOT)
 def run_directory(t):
     """One line that says what to do, for either."""
     program = copied(t)
@@ -111,7 +113,7 @@ def run_directory(t):
             t.true(word in lines[0], f"{word!r} in {lines[0]!r}")
 
 
-@scenario("a configuration and sockets in another user's directory", topology="chain3", root=ROOT)
+@scenario("configuration and sockets may be in another user's directory", topology="chain3", root=ROOT)
 def foreign_directory(t):
     """SIGHUP reads what the start read, and no socket is left behind; both after an upgrade, too."""
     text = '{"rules": [{"name": "a", "input": {"interface": "eth0", "group": "239.1.1.1", ' \
@@ -131,7 +133,7 @@ def foreign_directory(t):
             "sockets left behind")
 
 
-@scenario("a unicast input on a port below 1024", topology="chain3", root=ROOT)
+@scenario("a unicast input on a port below 1024 gets every datagram", topology="chain3", root=ROOT)
 def low_port(t):
     """20 of 20 datagrams of a connected sender; without the right a line that names it."""
     t.run("gen", ["ip", "route", "add", f"{ADDRESS}/32", "dev", "eth0"])

@@ -23,7 +23,7 @@ def now_ns():
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
-@scenario("rules added and removed under traffic", topology="chain3")
+@scenario("rules are added and removed under traffic without a loss elsewhere", topology="chain3")
 def under_traffic(t):
     """The other streams lose nothing; after the answer to a removal nothing more is delivered.
 
@@ -254,7 +254,7 @@ def loops(t):
     add(t, relay, last)
 
 
-@scenario("both directions of one group", topology="chain3", deadline_s=300)
+@scenario("both directions of one group are relayed, each datagram once", topology="chain3", deadline_s=300)
 def both_directions(t):
     """Two rules between two interfaces: a stream from either side arrives once, at the other."""
     # The generator's kernel takes only what it could answer (RPF).
@@ -293,7 +293,7 @@ for command in ("link add v0 type veth peer name v1", "link add p0 type veth pee
 """
 
 
-@scenario("circles over this host's own wiring", topology="chain3")
+@scenario("circles over this host's own wiring are refused", topology="chain3")
 def own_wiring(t):
     """Both ends of a veth pair, a bridge behind one, an own address: refused where it comes back.
 
@@ -338,7 +338,7 @@ def own_wiring(t):
                 f"what has arrived at lo for {address}")
 
 
-@scenario("1,000 rules", topology="chain3", deadline_s=90)
+@scenario("with 1,000 rules a rule is added, used and removed as with none", topology="chain3", deadline_s=90)
 def thousand(t):
     """With 1,000 rules present a rule is added, used and removed as with none; streams go on."""
     def wide(n):

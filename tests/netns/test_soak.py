@@ -16,7 +16,7 @@ from mcrsoak import LAB, soak
 SECONDS = 60
 
 
-@scenario("a minute of faults", topology=LAB, deadline_s=480)
+@scenario("a minute of faults loses nothing that is not explained", topology=LAB, deadline_s=480)
 def one_minute(t):
     """Everything lost is explained by a fault, and memory and descriptors are flat."""
     seed = os.environ.get("MCR_SEED")

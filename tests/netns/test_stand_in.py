@@ -52,7 +52,7 @@ def workers(relay):
     return relay.rpc("ListWorkers")["workers"]
 
 
-@scenario("a worker that cannot run", topology="chain3", deadline_s=90)
+@scenario("another worker serves the rules of one that cannot run", topology="chain3", deadline_s=90)
 def cannot_run(t):
     """Both streams go on; nothing is lost, and nothing comes twice."""
     relay = t.mcrd("relay", num_workers=2)
@@ -85,7 +85,7 @@ def cannot_run(t):
     t.true("worker 0 cannot run: worker 1 serves its rules" in relay.log(), "it is in the log")
 
 
-@scenario("the only worker cannot run", topology="chain3", deadline_s=60)
+@scenario("an only worker that cannot run takes up its queue when it can", topology="chain3", deadline_s=60)
 def nobody_else(t):
     """Nobody stands in; when it runs again it has what its sockets hold."""
     relay = t.mcrd("relay", num_workers=1)

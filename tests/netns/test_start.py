@@ -23,7 +23,7 @@ OK, USAGE = 0, 2
 IO_URING_SETUP = 425
 
 
-@scenario("missing privilege", topology="chain3", root="more than one user")
+@scenario("a start without privilege says what to grant", topology="chain3", root="more than one user")
 def missing_privilege(t):
     """As an ordinary user: one line that says what to grant."""
     nobody = t.run_dir / "nobody"
@@ -39,7 +39,7 @@ def missing_privilege(t):
     one_line(t, log, "CAP_NET_RAW", "run as root")
 
 
-@scenario("another daemon on the same control socket", topology="chain3")
+@scenario("a second daemon on the same control socket ends", topology="chain3")
 def second_instance(t):
     """The second says so and ends; the first does not notice."""
     relay = t.mcrd("relay")
@@ -49,7 +49,7 @@ def second_instance(t):
     t.true(relay.rpc("Ping")["pong"], "the first one")
 
 
-@scenario("a control socket path that is something else", topology="chain3")
+@scenario("a control socket path that is something else is refused", topology="chain3")
 def not_a_socket(t):
     """A file is not overwritten; a directory that is not there is named."""
     path = t.run_dir / "file"
@@ -62,7 +62,7 @@ def not_a_socket(t):
     one_line(t, log, str(t.run_dir / "missing"))
 
 
-@scenario("a kernel that is too old", topology="chain3")
+@scenario("a kernel that is too old is named", topology="chain3")
 def old_kernel(t):
     """It is named, and what is needed."""
     status, log = refused_start(t, wrapper=["setarch", "--uname-2.6"])
@@ -70,7 +70,7 @@ def old_kernel(t):
     one_line(t, log, "Linux 2.6", "6.1")
 
 
-@scenario("a kernel without io_uring, and one that forbids it", topology="chain3")
+@scenario("a kernel without io_uring and one that forbids it are told apart", topology="chain3")
 def no_io_uring(t):
     """One line each, and not the same one."""
     for number, words in ((errno.ENOSYS, "without io_uring"), (errno.EPERM, "seccomp")):
@@ -80,7 +80,7 @@ def no_io_uring(t):
         one_line(t, log, "io_uring", words)
 
 
-@scenario("options of mcrd", topology="chain3")
+@scenario("wrong options end with status 2 and a hint", topology="chain3")
 def options(t):
     """Wrong ones end with status 2 and a hint; --help and --version with 0."""
     mcrd = paths.program("mcrd")
@@ -93,7 +93,7 @@ def options(t):
     t.true(t.run("relay", [mcrd, "--version"]).stdout.startswith("mcrd "), "--version")
 
 
-@scenario("input interfaces given on the command line", topology="chain3")
+@scenario("input interfaces of the command line are opened at the start", topology="chain3")
 def given_interfaces(t):
     """Opened at the start: what arrives is counted although no rule names the interface."""
     relay = t.mcrd("relay", args=["--interface", "eth0"])
@@ -108,7 +108,7 @@ def given_interfaces(t):
     t.clean(sink.finish(100), 100)
 
 
-@scenario("the word supervisor before the options", topology="chain3")
+@scenario("the word supervisor may stand before the options", topology="chain3")
 def supervisor_word(t):
     """`mcrd supervisor --interface ...` is what older unit files start."""
     path = t.run_dir / "old.sock"

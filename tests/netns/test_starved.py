@@ -16,7 +16,7 @@ from support_rules import add, output, rule
 IN, OUT = "239.1.1.1", "239.2.2.2"
 
 
-@scenario("a worker that hardly gets the CPU", topology="chain3", deadline_s=90,
+@scenario("a worker that hardly gets the CPU is not restarted", topology="chain3", deadline_s=90,
           root="a control group for it")
 def worker_starves(t):
     """Silent for seconds it is left alone; what came is sent or counted, a new rule comes in."""
@@ -44,7 +44,7 @@ def worker_starves(t):
     t.equal(report["received"] + report["sink_drops"], sent, "arrived of what was sent")
 
 
-@scenario("a worker that hardly gets the CPU, where /proc hides processes", topology="chain3",
+@scenario("a worker that hardly gets the CPU is not restarted where /proc hides processes", topology="chain3",
           deadline_s=90, root="a control group for it")
 def hidden(t):
     """hidepid=2, but for a group: what the supervisor may not look up, it has looked up before."""

@@ -73,7 +73,7 @@ def opposite(t):
     return r1, r2
 
 
-@scenario("one datagram between two relays in opposite directions", topology=LANS)
+@scenario("one datagram between two relays in opposite directions does not circulate for long", topology=LANS)
 def one_datagram(t):
     """It is found by one of them and dies; the log says which rule, once; relaying goes on."""
     relays = opposite(t)
@@ -90,7 +90,7 @@ def one_datagram(t):
         t.wait_until(lambda relay=relay: only_rule(relay)["state"] == "active", 10, "active again")
 
 
-@scenario("a stream between two relays in opposite directions", topology=LANS)
+@scenario("a stream between two relays in opposite directions holds a rule", topology=LANS)
 def a_stream(t):
     """While it flows a rule is held: what circulates is bounded, and the state says why."""
     relays = opposite(t)
@@ -129,7 +129,7 @@ def decremented(t):
         t.conservation(relay)
 
 
-@scenario("a relay with two interfaces in one segment", topology=LANS)
+@scenario("a rule whose two interfaces are in one segment is held", topology=LANS)
 def one_segment(t):
     """The switch is elsewhere, so no wiring shows it: the guard does."""
     relay = t.mcrd("hairpin")
@@ -170,19 +170,19 @@ def passes(t, payloads, gap_us, loops):
     t.equal(set(nonzero(stats["totals"]["drops"])) - {"socket_queue"}, set(), "drops")
 
 
-@scenario("equal payloads, 100,000 a second", topology=LANS)
+@scenario("equal payloads at 100,000 a second are never held", topology=LANS)
 def equal_payloads(t):
     """A generator of one payload looks like a datagram that circulates, and is none."""
     passes(t, [b"x" * 200] * 1000, 10, 300)
 
 
-@scenario("a capture that repeats", topology=LANS)
+@scenario("a capture that repeats is never held", topology=LANS)
 def replayed(t):
     """200 datagrams of a capture, again and again, at 50,000 a second."""
     passes(t, [struct.pack("!I", number) * 50 for number in range(200)], 20, 500)
 
 
-@scenario("wiring that changes makes a circle", topology=LANS)
+@scenario("a rule is held when the wiring changes into a circle", topology=LANS)
 def new_wiring(t):
     """Two rules are well until their interfaces become ports of one bridge: the newer is held.
 

@@ -53,14 +53,14 @@ def send_plan(t, plan, hold=False):
     return totals
 
 
-@scenario("super-datagrams of equal sizes", topology="gro")
+@scenario("super-datagrams of equal sizes leave as they were sent", topology="gro")
 def equal_sizes(t):
     """Full super-datagrams, up to the 64 KB that one can hold."""
     whole_supers(t)
     send_plan(t, [(1400, 1400 * 46)] * 10 + [(100, 6400)] * 10 + [(1472, 1472 * 44)] * 5)
 
 
-@scenario("super-datagrams whose last datagram is shorter", topology="gro")
+@scenario("super-datagrams whose last datagram is shorter leave as they were sent", topology="gro")
 def shorter_last(t):
     """The odd rest stays a datagram of its own, and in its place."""
     whole_supers(t)
@@ -68,7 +68,7 @@ def shorter_last(t):
                   (1, 64), (9, 9 * 20 + 3)] * 4)
 
 
-@scenario("super-datagrams of mixed sizes", topology="gro")
+@scenario("super-datagrams of mixed sizes leave as they were sent", topology="gro")
 def mixed_sizes(t):
     """Sizes that change from one super-datagram to the next, with single datagrams between."""
     whole_supers(t)
@@ -76,7 +76,7 @@ def mixed_sizes(t):
                   (700, 700 * 40 + 10), (10, 10), (1472, 1472 * 3), (1400, 1401)] * 5)
 
 
-@scenario("gathered while behind, of mixed sizes", topology="gro")
+@scenario("a worker that is behind gathers datagrams of mixed sizes into few sends", topology="gro")
 def gathered(t):
     """A worker that finds much at once puts it into few sends; sizes and order stay."""
     whole_supers(t)
@@ -88,7 +88,7 @@ def gathered(t):
     t.note(f"{totals['sent']} datagrams in {totals['frames']} frames, {totals['send_calls']} sends")
 
 
-@scenario("gathered while behind, many streams", topology="chain3")
+@scenario("a worker that is behind gathers each of many streams into few sends", topology="chain3")
 def gathered_streams(t):
     """40 streams of single datagrams, with sizes that change, leave in few sends, each in order."""
     relay = t.mcrd("relay", config={"rules": [
@@ -107,7 +107,7 @@ def gathered_streams(t):
     t.note(f"{totals['sent']} datagrams in {totals['send_calls']} sends")
 
 
-@scenario("super-datagrams of 128 datagrams", topology="gro")
+@scenario("super-datagrams of 128 datagrams leave as they were sent", topology="gro")
 def most_segments(t):
     """As many as this kernel's senders may put into one; older kernels take 64 when it leaves."""
     whole_supers(t)
@@ -118,7 +118,7 @@ def most_segments(t):
     send_plan(t, [(100, 12800), (400, 400 * 127 + 1), (50, 50 * 128)] * 4)
 
 
-@scenario("super-datagrams with GRO off at the input", topology="chain3")
+@scenario("super-datagrams arrive with GRO off at the input", topology="chain3")
 def gro_off(t):
     """A virtual wire brings them all the same; the receive buffers must be large enough."""
     whole_supers(t)
@@ -127,7 +127,7 @@ def gro_off(t):
     send_plan(t, [(1400, 1400 * 46), (1400, 1400 * 9 + 77), (64, 64 * 60), (900, 900)] * 5)
 
 
-@scenario("super-datagrams that the configuration rules out", topology="chain3")
+@scenario("super-datagrams that the configuration rules out are dropped as oversize", topology="chain3")
 def oversize(t):
     """With `"gro": false` the buffers are those of the MTU; what is larger is dropped."""
     whole_supers(t)
@@ -144,7 +144,7 @@ def oversize(t):
             (10, 5, {"oversize": 5}), "received, matched, drops")
 
 
-@scenario("super-datagrams that GRO merges", topology="gro")
+@scenario("datagrams that GRO merges leave one by one and in order", topology="gro")
 def merged(t):
     """Datagrams sent one by one, merged at the input, leave one by one and in order.
 
@@ -163,7 +163,7 @@ def merged(t):
     t.note(f"6400 datagrams in {totals['frames']} frames, {totals['send_calls']} sends")
 
 
-@scenario("GRO that the configuration switches on", topology="chain3")
+@scenario("GRO that the configuration switches on is put back at the end", topology="chain3")
 def switched_on(t):
     """`"gro": true` merges, and the setting is as before once the relay has ended."""
     def setting():
@@ -184,7 +184,7 @@ def switched_on(t):
     t.equal(setting(), ["off"], "afterwards")
 
 
-@scenario("super-datagrams that the kernel cannot deliver", topology="gro")
+@scenario("super-datagrams that the kernel cannot deliver are counted", topology="gro")
 def unreadable(t):
     """Each is counted, and what comes between them and from elsewhere is relayed; said once."""
     if READS_SUPERS:
@@ -204,7 +204,7 @@ def unreadable(t):
     t.equal(relay.log().count("interface eth0: this kernel cannot deliver"), 1, "lines that say it")
 
 
-@scenario("super-datagrams to three outputs", topology="fanout3")
+@scenario("super-datagrams go to three outputs", topology="fanout3")
 def to_three(t):
     """One buffer, three interfaces, the same datagrams on each."""
     whole_supers(t)
@@ -219,7 +219,7 @@ def to_three(t):
             "frames, received, sent")
 
 
-@scenario("super-datagrams above the output MTU", topology={
+@scenario("super-datagrams above the output MTU leave in fragments", topology={
     "name": "gro_asym",
     "nodes": {"gen": {}, "relay": {}, "sink": {}},
     "links": [{"mtu": 9000, "ends": [

@@ -35,7 +35,7 @@ def back(relay, worker, old):
     return one["pid"] not in (0, old) and one["in_sync"]
 
 
-@scenario("a worker that hangs", topology="chain3")
+@scenario("a worker that hangs is replaced", topology="chain3")
 def worker_hangs(t):
     """SIGSTOP: found, replaced, with its reason; the other worker's stream is whole."""
     relay = t.mcrd("relay", num_workers=2)
@@ -68,7 +68,7 @@ def worker_hangs(t):
 LOOPS = {"x86_64": b"\xeb\xfe", "aarch64": b"\x00\x00\x00\x14"}  # a jump to itself
 
 
-@scenario("a worker that loops", topology="chain3")
+@scenario("a worker that loops is replaced", topology="chain3")
 def worker_loops(t):
     """It uses the CPU and turns no more: replaced as one that stands still, without a loss."""
     if os.uname().machine not in LOOPS:
@@ -100,7 +100,7 @@ def worker_loops(t):
     t.note(f"{now['last_exit']}, longest gap {report['longest_gap_ms']:.0f} ms")
 
 
-@scenario("a control that hangs", topology="chain3")
+@scenario("a control that hangs is replaced", topology="chain3")
 def control_hangs(t):
     """SIGSTOP: replaced, and no datagram is lost."""
     relay = t.mcrd("relay", num_workers=1)
@@ -122,7 +122,7 @@ def control_hangs(t):
     t.note(f"no heartbeat for {age_ms} ms")
 
 
-@scenario("everybody stands still", topology="chain3")
+@scenario("a daemon that was stopped as a whole restarts nobody", topology="chain3")
 def machine_stalls(t):
     """The whole daemon stopped for a second, as a suspended machine: nobody is restarted for it."""
     relay = t.mcrd("relay", num_workers=2)
@@ -141,7 +141,7 @@ def machine_stalls(t):
             "restarts, last exit")
 
 
-@scenario("how a worker ended", topology="chain3")
+@scenario("the log says how a worker ended", topology="chain3")
 def endings(t):
     """The reason as it was: the signal, whether a core was written, and which CPU; it starts at once."""
     relay = t.mcrd("relay", num_workers=1)
@@ -182,7 +182,7 @@ def spoil_state(page):
     page[48:56] = b"\xff" * 8
 
 
-@scenario("a status page full of garbage", topology="chain3")
+@scenario("a worker with a status page full of garbage is restarted", topology="chain3")
 def garbage_in_the_page(t):
     """Its worker is restarted on a page that is right again; the other's stream is whole."""
     relay = t.mcrd("relay", num_workers=2)
@@ -204,7 +204,7 @@ def garbage_in_the_page(t):
     t.clean(sink.finish(sent), sent)
 
 
-@scenario("a worker that cannot be started", topology="chain3")
+@scenario("a worker that cannot be started is tried until it can", topology="chain3")
 def cannot_start(t):
     """The others go on, answers say that it is away, and it comes back when it can.
 
@@ -247,7 +247,7 @@ def stop_and_judge(t, relay, signo=signal.SIGTERM, finals=1):
     t.note(f"ended in {(time.monotonic() - began) * 1000:.0f} ms")
 
 
-@scenario("SIGTERM under traffic", topology="chain3")
+@scenario("SIGTERM under traffic sends what was received", topology="chain3")
 def ends_under_traffic(t):
     """What was received goes out, the final counters say what the sink got, nothing is left."""
     relay = t.mcrd("relay", num_workers=2)
@@ -262,7 +262,7 @@ def ends_under_traffic(t):
     t.clean(report, sent, "what the relay says that it sent")
 
 
-@scenario("SIGTERM with a stopped worker", topology="chain3")
+@scenario("a stopped worker does not hold up the end", topology="chain3")
 def ends_with_stopped_worker(t):
     """It cannot drain; the others do, and it does not hold up the end."""
     relay = t.mcrd("relay", num_workers=2)
@@ -271,7 +271,7 @@ def ends_with_stopped_worker(t):
     stop_and_judge(t, relay)
 
 
-@scenario("SIGTERM with a stopped control", topology="chain3")
+@scenario("a stopped control does not hold up the end", topology="chain3")
 def ends_with_stopped_control(t):
     """It cannot say its last words."""
     relay = t.mcrd("relay", num_workers=1)
@@ -279,7 +279,7 @@ def ends_with_stopped_control(t):
     stop_and_judge(t, relay, finals=0)
 
 
-@scenario("SIGTERM with all children stopped", topology="chain3")
+@scenario("children that are all stopped do not hold up the end", topology="chain3")
 def ends_with_stopped_children(t):
     """Each step of the end runs into its deadline, and so it ends."""
     relay = t.mcrd("relay", num_workers=2)
@@ -288,7 +288,7 @@ def ends_with_stopped_children(t):
     stop_and_judge(t, relay, finals=0)
 
 
-@scenario("SIGTERM with all children stopped, twice", topology="chain3")
+@scenario("a second SIGTERM waits for nobody", topology="chain3")
 def ends_at_second_signal(t):
     """The second signal waits for nobody: the end comes before the drain's second has passed."""
     def early():
@@ -305,7 +305,7 @@ def ends_at_second_signal(t):
     t.once(early, f"ended in less than {DRAIN_S} s")
 
 
-@scenario("what waits when it is told to end goes out", topology="chain3")
+@scenario("datagrams that wait in a socket at SIGTERM are relayed", topology="chain3")
 def drained(t):
     """6,000 datagrams in the socket of a worker that stands still when SIGTERM comes."""
     relay = t.mcrd("relay", num_workers=1)
@@ -321,7 +321,7 @@ def drained(t):
     t.clean(sink.finish(6000), 6000)
 
 
-@scenario("the final statistics are of the end", topology="chain3")
+@scenario("the final statistics include what the kernel counted last", topology="chain3")
 def final_counters(t):
     """What the kernel counted since they were read last, once a second, is in them as well."""
     relay = t.mcrd("relay", num_workers=1)

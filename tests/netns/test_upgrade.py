@@ -63,7 +63,7 @@ def gro(t):
     return [line.split()[1] for line in text.splitlines() if "rx-udp-gro-forwarding" in line]
 
 
-@scenario("an upgrade under traffic", topology="chain3", deadline_s=90)
+@scenario("an upgrade under traffic loses nothing", topology="chain3", deadline_s=90)
 def under_traffic(t):
     """Every datagram arrives once and in order; all is as before but the program."""
     relay, binary = own_mcrd(t, "relay", num_workers=2, config={"gro": {"eth0": READS_SUPERS}})
@@ -116,7 +116,7 @@ def under_traffic(t):
     t.equal((code, gro(t)), (0, ["off"]), "exit status, GRO as it was found before the upgrade")
 
 
-@scenario("upgrade after upgrade", topology="chain3", deadline_s=90)
+@scenario("three upgrades in a row leave nothing behind", topology="chain3", deadline_s=90)
 def again_and_again(t):
     """Three in a row, by mcrctl and by signal, to another binary and the same: nothing piles up."""
     relay, binary = own_mcrd(t, "relay", num_workers=2)
@@ -147,7 +147,7 @@ def again_and_again(t):
     t.conservation(relay)
 
 
-@scenario("binaries that are refused", topology="chain3", deadline_s=90)
+@scenario("a binary that cannot take over is refused with its reason", topology="chain3", deadline_s=90)
 def refused(t):
     """Each with its reason; the old program goes on and nothing was restarted."""
     relay, binary = own_mcrd(t, "relay", num_workers=1)
@@ -200,7 +200,7 @@ def refused(t):
     settled(t, relay, control)
 
 
-@scenario("a new worker that does not start", topology="chain3", deadline_s=90)
+@scenario("a new worker that does not start ends the upgrade there", topology="chain3", deadline_s=90)
 def worker_does_not_start(t):
     """The check passes, the first worker rolled dies at its start: the roll ends there.
 
@@ -266,7 +266,7 @@ def lines(relay, *words):
     return [line for line in relay.stderr().splitlines() if all(word in line for word in words)]
 
 
-@scenario("two at once", topology="chain3")
+@scenario("a second upgrade at the same time is refused", topology="chain3")
 def two_at_once(t):
     """The second is told that there is one, and the first goes through."""
     relay, binary = own_mcrd(t, "relay", num_workers=1)
@@ -285,7 +285,7 @@ def two_at_once(t):
                 "the first")
 
 
-@scenario("an upgrade without root", topology="chain3", root="more than one user")
+@scenario("an upgrade without root keeps the rights there are", topology="chain3", root="more than one user")
 def without_root(t):
     """A user with two rights: they go over the exec, and no more than they."""
     directory = t.run_dir / "own"
@@ -314,7 +314,7 @@ def without_root(t):
     t.equal(daemon.stop(deadline_s=3), 0, "exit status")
 
 
-@scenario("a worker that crashes when it is asked to make way", topology="chain3")
+@scenario("a worker that crashes during an upgrade loses nothing", topology="chain3")
 def crashes_on_its_way(t):
     """The upgrade goes through, nothing is lost, and how it ended is said."""
     relay, binary = own_mcrd(t, "relay", num_workers=2)
@@ -344,7 +344,7 @@ def crashes_on_its_way(t):
     t.conservation(relay)
 
 
-@scenario("control is killed in the middle of an upgrade", topology="chain3")
+@scenario("an upgrade goes on when control is killed", topology="chain3")
 def control_dies_meanwhile(t):
     """Its successor is the new program already: it is not restarted a second time."""
     relay, binary = own_mcrd(t, "relay", num_workers=2)
@@ -374,7 +374,7 @@ def control_dies_meanwhile(t):
     t.conservation(relay)
 
 
-@scenario("stopped in the middle of an upgrade", topology="chain3")
+@scenario("SIGTERM in the middle of an upgrade ends the daemon in order", topology="chain3")
 def stopped_meanwhile(t):
     """SIGTERM right behind SIGUSR2: in order, with status 0, leaving nothing."""
     relay, _ = own_mcrd(t, "relay", num_workers=2)

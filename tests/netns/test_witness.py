@@ -125,7 +125,7 @@ def check_drops(t, rows):
     t.conservation(relay)
 
 
-@scenario("what is valid is forwarded", topology="chain3")
+@scenario("valid frames are forwarded, their payload and no more", topology="chain3")
 def valid(t):
     """No UDP checksum, IP options, padding behind it: the payload arrives, and no more."""
     relay = t.mcrd("relay")
@@ -143,37 +143,37 @@ def valid(t):
     t.equal(nonzero(t.conservation(relay)["totals"]["drops"]), {}, "drops")
 
 
-@scenario("fragments: first, middle, last", topology="chain3")
+@scenario("each fragment is counted", topology="chain3")
 def fragments(t):
     """Nothing is reassembled; each fragment is counted as one."""
     check_drops(t, FRAGMENTS)
 
 
-@scenario("bad checksums", topology="chain3")
+@scenario("frames with a bad checksum are dropped", topology="chain3")
 def checksums(t):
     """A wrong IP or UDP checksum is found although no kernel looked at it."""
     check_drops(t, CHECKSUMS)
 
 
-@scenario("truncated at every header", topology="chain3")
+@scenario("frames cut in any header are dropped", topology="chain3")
 def truncated(t):
     """A frame that ends early is never read beyond its end."""
     check_drops(t, TRUNCATED)
 
 
-@scenario("lengths that contradict each other", topology="chain3")
+@scenario("frames with lengths that contradict each other are dropped", topology="chain3")
 def lengths(t):
     """UDP and IP lengths beyond the frame or below their headers."""
     check_drops(t, LENGTHS)
 
 
-@scenario("VLAN, IPv6, TCP, unmatched group and port", topology="chain3")
+@scenario("VLAN, IPv6, TCP, other groups and ports are counted as what they are", topology="chain3")
 def others(t):
     """What no rule can want is turned away by the prefilter, and counted all the same."""
     check_drops(t, OTHERS)
 
 
-@scenario("a priority, a VLAN, and the VLAN's own interface", topology="chain3")
+@scenario("priority-tagged frames are relayed, VLANs only over their own interface", topology="chain3")
 def tags(t):
     """VID 0 reaches the worker that has the rule, one of two; VID 5 is counted, with advice.
 
@@ -213,7 +213,7 @@ while True:
 """
 
 
-@scenario("counters that are read while a stream flows", topology="chain3", alone=True)
+@scenario("counters read while a stream flows count no frame as unwanted", topology="chain3", alone=True)
 def read_under_way(t):
     """A frame on its way from one packet socket to the next is not counted as unwanted.
 
@@ -373,7 +373,7 @@ def deleted(t):
     t.equal(not_accounted(stats), [], "the law")
 
 
-@scenario("what the relay emits", topology="chain3")
+@scenario("frames on the wire are valid and as their rule says", topology="chain3")
 def emitted(t):
     """Addresses, TTL, DSCP, checksums and payload on the wire, as scapy reads them."""
     # Without offload the checksums must be in the frames, as they would be behind a real card.
@@ -401,7 +401,7 @@ def emitted(t):
     t.conservation(relay)
 
 
-@scenario("the sockets that only count hold next to nothing", topology="chain3")
+@scenario("sockets that only count hold at most the smallest buffer", topology="chain3")
 def counting_sockets(t):
     """Nobody reads them: what they queue is bounded by the smallest buffer there is."""
     relay = t.mcrd("relay")

@@ -113,20 +113,20 @@ def kill_under(t, rules, **traffic):
            f"{[int(receives) for receives, _ in one['found']]}; {time.monotonic() - began:.0f} s")
 
 
-@scenario("a worker killed under a stream", topology="chain3", root=ROOT)
+@scenario("a worker killed under a stream loses nothing", topology="chain3", root=ROOT)
 def plain(t):
     """80,000 datagrams a second, each a frame of its own."""
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=200, outputs=1)
 
 
-@scenario("a worker killed ten times, half a second apart", topology="chain3", root=ROOT)
+@scenario("a worker killed ten times, half a second apart, loses nothing", topology="chain3", root=ROOT)
 def by_clock(t):
     """20,000 datagrams a second; a kill may meet a worker that has only just started."""
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=20000, size=200, outputs=1,
                between=by_the_clock, end=end_any)
 
 
-@scenario("a worker killed under super-datagrams", topology="gro", root=ROOT)
+@scenario("a worker killed under super-datagrams loses nothing", topology="gro", root=ROOT)
 def supers(t):
     """Sixteen datagrams in a frame, in one send each."""
     need_supers(t)
@@ -134,21 +134,21 @@ def supers(t):
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=80000, size=1000, outputs=1, segment=16)
 
 
-@scenario("a worker that hangs under a stream", topology="chain3", root=ROOT)
+@scenario("a worker that hangs under a stream loses nothing", topology="chain3", root=ROOT)
 def hangs(t):
     """SIGSTOP: what arrives until it is killed waits in the socket, and nothing is sent twice."""
     kill_under(t, [rule(IN, 5000, output(OUT, 6000))], rate=10000, size=1400, outputs=1,
                signo=signal.SIGSTOP)
 
 
-@scenario("a worker killed under fan-out", topology="chain3", root=ROOT)
+@scenario("a worker killed under fan-out loses nothing", topology="chain3", root=ROOT)
 def fan_out(t):
     """Three outputs: what went to one of them and not to the others goes there, once."""
     kill_under(t, [rule(IN, 5000, *[output(OUT, 6000 + n) for n in range(3)])],
                rate=40000, size=200, outputs=3)
 
 
-@scenario("a worker killed under 64 streams", topology="chain3", root=ROOT)
+@scenario("a worker killed under 64 streams loses nothing", topology="chain3", root=ROOT)
 def streams(t):
     """64 interleaved streams, each in order."""
     kill_under(t, [rule(IN, 5000 + n, output(OUT, 6000 + n)) for n in range(64)],

@@ -39,7 +39,7 @@ def expect_by_worker(t, relay, expected, what):
     t.equal(matched_by_worker(relay.stats()), expected, f"matched by worker, {what}")
 
 
-@scenario("steering by rule", topology="chain3")
+@scenario("steering by rule brings a stream to the worker of its rule", topology="chain3")
 def by_rule(t):
     """A stream's datagrams reach the worker that owns its rule and no other; none comes twice."""
     relay = t.mcrd("relay", num_workers=2, config={"rules": rules()})
@@ -63,7 +63,7 @@ def by_rule(t):
                 (expected[one["worker"]], expected[one["worker"]], {}), f"worker {one['worker']}")
 
 
-@scenario("steering by rule, interleaved", topology="chain3")
+@scenario("steering by rule keeps interleaved streams apart", topology="chain3")
 def by_rule_interleaved(t):
     """The same with all streams at once, through rules that share one group."""
     shared = [rule("239.1.1.1", 5000 + n, output("239.2.2.2", 6000 + n)) for n in range(STREAMS)]
@@ -80,7 +80,7 @@ def by_rule_interleaved(t):
     t.true(0 not in owned, "both workers own rules")
 
 
-@scenario("steering by CPU", topology="chain3")
+@scenario("steering by CPU brings a frame to the worker of its CPU", topology="chain3")
 def by_cpu(t):
     """What arrives on a CPU is served by one worker; every worker holds every rule."""
     need_two_cpus(t)
@@ -106,7 +106,7 @@ def sleeps(pid):
                     if line.startswith("voluntary_ctxt_switches"))
 
 
-@scenario("busy polling", topology="chain3")
+@scenario("a worker with busy_poll_us stays awake between datagrams", topology="chain3")
 def busy_polling(t):
     """With busy_poll_us a worker stays awake between datagrams; without, it sleeps after each."""
     slept = {}
@@ -127,7 +127,7 @@ def busy_polling(t):
     t.note(f"sleeps during 1,000 datagrams: {slept[0]} without, {slept[100000]} with")
 
 
-@scenario("an interface pinned to the worker of one CPU", topology="chain3")
+@scenario("an interface pinned to a CPU is served by its worker alone", topology="chain3")
 def pinned(t):
     """The other worker has no rule of that interface and gets nothing of its traffic."""
     need_two_cpus(t)
@@ -146,7 +146,7 @@ def pinned(t):
         relay.stop()
 
 
-@scenario("what is sent is no input", topology="chain3")
+@scenario("frames that the relay sends are no input", topology="chain3")
 def sent_is_no_input(t):
     """An output group that a rule of the same interface wants: the kernel shows own frames, too."""
     relay = t.mcrd("relay", num_workers=2)
@@ -187,7 +187,8 @@ def pinned_anew(t):
     t.conservation(relay)
 
 
-@scenario("whose queue lost what", topology="chain3", alone=True, deadline_s=60)
+@scenario("losses of a queue are counted at its worker, its interface and its rule",
+          topology="chain3", alone=True, deadline_s=60)
 def queues(t):
     """A socket belongs to a worker and an interface: its losses stand at both, and at a lone rule."""
     relay = t.mcrd("relay", num_workers=2)
