@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "core/base/decimal.h"
 #include "core/base/limits.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
@@ -88,12 +90,9 @@ static _Noreturn void usage_error(const char *what, const char *value)
 
 static unsigned parse_workers(const char *text)
 {
-	char *end;
-	unsigned long n;
+	uint64_t n;
 
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || errno || n < 1 || n > MCR_MAX_WORKERS)
+	if (decimal_parse(text, 1, MCR_MAX_WORKERS, &n) < 0)
 		usage_error("--num-workers takes a number from 1 to 64", text);
 	return (unsigned)n;
 }
@@ -109,7 +108,7 @@ static void add_interface(struct options *o, const char *name)
 {
 	if (!*name || strlen(name) >= IFNAMSIZ)
 		usage_error("--interface takes a name of 1 to 15 characters", name);
-	if (o->n_interfaces == sizeof(o->interfaces) / sizeof(o->interfaces[0]))
+	if (o->n_interfaces == MCR_MAX_START_IFACES)
 		usage_error("--interface is given too often (16 at most)", NULL);
 	o->interfaces[o->n_interfaces++] = name;
 }
@@ -146,6 +145,16 @@ static void take_argument(struct options *o, int which, const char *value)
 	}
 }
 
+/* Only the program before this one gives it, to itself. */
+static int parse_resume(const char *text)
+{
+	uint64_t fd;
+
+	if (decimal_parse(text, STDERR_FILENO + 1, INT_MAX, &fd) < 0)
+		usage_error(ARG_RESUME " is not for use from the command line", text);
+	return (int)fd;
+}
+
 static void parse_options(struct options *o, int argc, char **argv)
 {
 	struct option known[ARGUMENTS + 1] = {0};
@@ -153,7 +162,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 
 	*o = (struct options){.control_path = DEFAULT_CONTROL_PATH, .resume_fd = -1, .argv = argv};
 	if (argc > 1 && !strncmp(argv[1], ARG_RESUME, strlen(ARG_RESUME))) {
-		o->resume_fd = (int)strtol(argv[1] + strlen(ARG_RESUME), NULL, 10);
+		o->resume_fd = parse_resume(argv[1] + strlen(ARG_RESUME));
 		argc--;
 		memmove(&argv[1], &argv[2], (size_t)argc * sizeof(argv[0]));
 	}
@@ -175,29 +184,19 @@ static void parse_options(struct options *o, int argc, char **argv)
 		usage_error("--control-socket-path takes a path", NULL);
 }
 
-/* A child's arguments come from supervisor/child.c: ROLE, name or number, log format, rest. */
+/* daemon/common/roles.h has the arguments; supervisor/child.c makes them. */
 static int run_child(int argc, char **argv)
 {
-	bool json;
+	const bool control = !strcmp(argv[1], ROLE_CONTROL);
 	char name[32];
 
-	if (argc < 4)
+	if (argc != 4 || (!control && strcmp(argv[1], ROLE_WORKER) != 0))
 		usage_error("a role is not for use from the command line", argv[1]);
 	/* The kernel's name of the process is "exe" otherwise, from /proc/self/exe. */
 	prctl(PR_SET_NAME, argv[0], 0, 0, 0);
-	json = !strcmp(argv[3], "--log-format=json");
-	if (!strcmp(argv[1], ROLE_CONTROL)) {
-		log_init("control", json);
-		return control_main(argv[2], argc - 4, argv + 4);
-	}
-	if (!strcmp(argv[1], ROLE_WORKER)) {
-		unsigned index = (unsigned)strtoul(argv[2], NULL, 10);
-
-		snprintf(name, sizeof(name), "worker %u", index);
-		log_init(name, json);
-		return worker_main(index);
-	}
-	usage_error("unknown role", argv[1]);
+	snprintf(name, sizeof(name), control ? "control" : "worker %s", argv[2]);
+	log_init(name, !strcmp(argv[3], ARG_LOG_JSON));
+	return control ? control_main(argv[2]) : worker_main();
 }
 
 /*

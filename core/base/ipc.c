@@ -9,60 +9,36 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/rules/snapshot.h"
-
-#define FROM_CONTROL (1u << IPC_FROM_CONTROL)
-#define FROM_WORKER  (1u << IPC_FROM_WORKER)
-#define TO_CONTROL   (1u << IPC_TO_CONTROL)
-#define TO_WORKER    (1u << IPC_TO_WORKER)
-
-/* Who may send a type, and whether it carries a descriptor. */
-static const struct type_row {
-	unsigned peers;
-	unsigned n_fds;
-} type_table[] = {
-	[IPC_CONFIGURE] = {FROM_CONTROL, 0},
-	[IPC_PIN] = {FROM_CONTROL, 0},
-	[IPC_SPAWN] = {FROM_CONTROL, 0},
-	[IPC_OPEN_INPUT] = {FROM_CONTROL, 0},
-	[IPC_CLOSE_INPUT] = {FROM_CONTROL, 0},
-	[IPC_SET_FILTER] = {FROM_CONTROL, 1},
-	[IPC_OPEN_OUTPUT] = {FROM_CONTROL, 0},
-	[IPC_CLOSE_OUTPUT] = {FROM_CONTROL, 0},
-	[IPC_OPEN_EGRESS_SOCKET] = {FROM_CONTROL, 0},
-	[IPC_CLOSE_EGRESS_SOCKET] = {FROM_CONTROL, 0},
-	[IPC_JOIN] = {FROM_CONTROL, 0},
-	[IPC_LEAVE] = {FROM_CONTROL, 0},
-	[IPC_BIND] = {FROM_CONTROL, 0},
-	[IPC_UNBIND] = {FROM_CONTROL, 0},
-	[IPC_PUBLISH] = {FROM_CONTROL, 1},
-	[IPC_REFRESH_STATS] = {FROM_CONTROL, 0},
-	[IPC_PROBE] = {FROM_CONTROL, 0},
-	[IPC_VERIFY] = {FROM_CONTROL, 0},
-	[IPC_STAND_IN] = {FROM_CONTROL, 0},
-	[IPC_RESTART_WORKER] = {FROM_CONTROL, 0},
-	[IPC_UPGRADE] = {FROM_CONTROL, 0},
-	[IPC_READY] = {FROM_CONTROL | FROM_WORKER, 0},
-	[IPC_PASS_FD] = {TO_CONTROL | TO_WORKER, 1},
-	[IPC_START] = {TO_CONTROL | TO_WORKER, 0},
-	[IPC_REPLY] = {TO_CONTROL, 0},
-	[IPC_WORKER_STATE] = {TO_CONTROL, 0},
-	[IPC_RELOAD] = {TO_CONTROL, 1},
-	[IPC_UPGRADED] = {TO_CONTROL, 0},
-	[IPC_SHUTDOWN] = {TO_CONTROL | TO_WORKER, 0},
-	[IPC_INPUT] = {TO_WORKER, 1},
-	[IPC_INPUT_CLOSE] = {TO_WORKER, 0},
-	[IPC_OUTPUT] = {TO_WORKER, 1},
-	[IPC_OUTPUT_CLOSE] = {TO_WORKER, 0},
-	[IPC_EGRESS_SOCKET] = {TO_WORKER, 1},
-	[IPC_EGRESS_SOCKET_CLOSE] = {TO_WORKER, 0},
-	[IPC_SNAPSHOT] = {TO_WORKER, 1},
+/* The types of each direction. */
+static const struct direction {
+	uint16_t first, last;
+} directions[] = {
+	[IPC_FROM_CONTROL] = {IPC_CONFIGURE, IPC_LAST_REQUEST},
+	[IPC_FROM_WORKER] = {IPC_WORKER_READY, IPC_LAST_FROM_WORKER},
+	[IPC_TO_NEW_CONTROL] = {IPC_PASS_FD, IPC_LAST_TO_NEW_CHILD},
+	[IPC_TO_NEW_WORKER] = {IPC_PASS_FD, IPC_LAST_TO_NEW_CHILD},
+	[IPC_TO_CONTROL] = {IPC_REPLY, IPC_LAST_TO_CONTROL},
+	[IPC_TO_WORKER] = {IPC_INPUT, IPC_LAST_TO_WORKER},
 };
-static_assert(sizeof(type_table) / sizeof(type_table[0]) == IPC_TYPES, "a row each");
+static_assert(sizeof(directions) / sizeof(directions[0]) == IPC_PEERS, "a row each");
+
+/* Each of these carries one descriptor, the others none. */
+static const uint16_t with_descriptor[] = {
+	IPC_SET_FILTER, IPC_PUBLISH, IPC_PASS_FD,       IPC_WORKER_PAGE, IPC_RELOAD,
+	IPC_INPUT,      IPC_OUTPUT,  IPC_EGRESS_SOCKET, IPC_SNAPSHOT,
+};
+
+static unsigned descriptors_of(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof(with_descriptor) / sizeof(with_descriptor[0]); i++)
+		if (with_descriptor[i] == type)
+			return 1;
+	return 0;
+}
 
 static bool flags_valid(uint32_t flags)
 {
-	return (flags & ~(IPC_FLAG_PER_PACKET | IPC_FLAG_JSON_LOG | IPC_FLAG_READ_ONLY)) == 0;
+	return (flags & ~IPC_FLAG_PER_PACKET) == 0;
 }
 
 static bool cpu_valid(int32_t cpu)
@@ -113,8 +89,8 @@ static bool probe_valid(const struct ipc_probe *p)
 
 static bool publish_valid(const struct ipc_publish *p)
 {
-	return p->size_bytes >= sizeof(struct snapshot_header) &&
-	       p->size_bytes <= SNAPSHOT_MAX_BYTES && (!p->base || p->base < p->generation) &&
+	return p->size_bytes >= MCR_SNAPSHOT_HEAD_BYTES &&
+	       p->size_bytes <= MCR_SNAPSHOT_MAX_BYTES && (!p->base || p->base < p->generation) &&
 	       p->changes <= 1;
 }
 
@@ -142,19 +118,28 @@ static bool pass_fd_valid(const struct ipc_pass_fd *g)
 	       g->index < MCR_MAX_WORKERS;
 }
 
-static bool start_valid(const struct ipc_start *s, enum ipc_peer from)
+static bool interface_valid(const struct ipc_interface *i)
+{
+	const size_t len = strnlen(i->name, sizeof(i->name));
+	char clean[sizeof(i->name)] = {0};
+
+	memcpy(clean, i->name, len);
+	return len > 0 && len < sizeof(clean) && memcmp(clean, i->name, sizeof(clean)) == 0;
+}
+
+static bool start_valid(const struct ipc_start *s, enum ipc_peer peer)
 {
 	if (!flags_valid(s->flags) || !cpu_valid(s->cpu) || s->workers > MCR_MAX_WORKERS ||
-	    s->egress_sockets > MCR_MAX_EGRESS_SOCKETS)
+	    s->busy_poll_us > MCR_BUSY_POLL_MAX_US || s->egress_sockets > MCR_MAX_EGRESS_SOCKETS)
 		return false;
 	/* Control learns the number of workers from the configuration that it reads. */
-	return from == IPC_TO_CONTROL ? s->worker == 0 : s->worker < s->workers;
+	return peer == IPC_TO_NEW_CONTROL ? s->worker == 0 : s->worker < s->workers;
 }
 
 static bool reply_valid(const struct ipc_reply *r)
 {
 	return r->status <= 0 && r->status >= -4095 && r->request >= IPC_CONFIGURE &&
-	       r->request < IPC_TYPES;
+	       r->request <= IPC_LAST_REQUEST;
 }
 
 static bool worker_state_valid(const struct ipc_worker_state *w)
@@ -168,16 +153,30 @@ static bool upgraded_valid(const struct ipc_upgraded *u)
 	return u->outcome < UPGRADE_OUTCOMES && memchr(u->theirs, '\0', sizeof(u->theirs));
 }
 
-static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
+static bool configure_valid(const struct ipc_configure *c)
 {
-	switch ((enum ipc_type)m->type) {
+	return c->workers >= 1 && c->workers <= MCR_MAX_WORKERS && flags_valid(c->flags) &&
+	       c->busy_poll_us <= MCR_BUSY_POLL_MAX_US;
+}
+
+static bool pin_valid(const struct ipc_pin *p)
+{
+	return p->worker < MCR_MAX_WORKERS && cpu_valid(p->cpu);
+}
+
+static bool stand_in_valid(const struct ipc_stand_in *s)
+{
+	return s->worker < MCR_MAX_WORKERS && s->by < MCR_MAX_WORKERS && s->by != s->worker;
+}
+
+static bool request_valid(const struct ipc_msg *m)
+{
+	switch ((enum ipc_request)m->type) {
 	case IPC_CONFIGURE:
-		return m->configure.workers >= 1 && m->configure.workers <= MCR_MAX_WORKERS &&
-		       flags_valid(m->configure.flags) &&
-		       m->configure.busy_poll_us <= MCR_BUSY_POLL_MAX_US;
+		return configure_valid(&m->configure);
 	case IPC_PIN:
 	case IPC_RESTART_WORKER:
-		return m->pin.worker < MCR_MAX_WORKERS && cpu_valid(m->pin.cpu);
+		return pin_valid(&m->pin);
 	case IPC_OPEN_INPUT:
 	case IPC_OPEN_OUTPUT:
 		return iface_valid(&m->iface);
@@ -186,10 +185,8 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_SET_FILTER:
 		return m->iface.slot < MCR_MAX_IFACES;
 	case IPC_OPEN_EGRESS_SOCKET:
-	case IPC_EGRESS_SOCKET:
 		return egress_socket_valid(&m->egress_socket);
 	case IPC_CLOSE_EGRESS_SOCKET:
-	case IPC_EGRESS_SOCKET_CLOSE:
 		return m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS;
 	case IPC_JOIN:
 	case IPC_LEAVE:
@@ -200,36 +197,86 @@ static bool payload_valid(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_PROBE:
 		return probe_valid(&m->probe);
 	case IPC_PUBLISH:
-	case IPC_SNAPSHOT:
 		return publish_valid(&m->publish);
+	case IPC_STAND_IN:
+		return stand_in_valid(&m->stand_in);
+	case IPC_SPAWN:
+	case IPC_REFRESH_STATS:
+	case IPC_VERIFY:
+	case IPC_UPGRADE:
+	case IPC_READY:
+		return true;
+	}
+	return false;
+}
+
+static bool to_new_child_valid(const struct ipc_msg *m, enum ipc_peer peer)
+{
+	switch ((enum ipc_to_new_child)m->type) {
 	case IPC_PASS_FD:
 		return pass_fd_valid(&m->pass_fd);
+	case IPC_INTERFACE:
+		return peer == IPC_TO_NEW_CONTROL && interface_valid(&m->interface);
 	case IPC_START:
-		return start_valid(&m->start, from);
+		return start_valid(&m->start, peer);
+	}
+	return false;
+}
+
+static bool to_control_valid(const struct ipc_msg *m)
+{
+	switch ((enum ipc_to_control)m->type) {
 	case IPC_REPLY:
 		return reply_valid(&m->reply);
+	case IPC_WORKER_PAGE:
+		return m->pin.worker < MCR_MAX_WORKERS;
 	case IPC_WORKER_STATE:
 		return worker_state_valid(&m->worker);
 	case IPC_UPGRADED:
 		return upgraded_valid(&m->upgraded);
+	case IPC_RELOAD:
+	case IPC_SHUTDOWN:
+		return true;
+	}
+	return false;
+}
+
+static bool to_worker_valid(const struct ipc_msg *m)
+{
+	switch ((enum ipc_to_worker)m->type) {
 	case IPC_INPUT:
 		return input_valid(&m->input);
 	case IPC_INPUT_CLOSE:
 	case IPC_OUTPUT:
 	case IPC_OUTPUT_CLOSE:
 		return m->input.slot < MCR_MAX_IFACES && m->input.worker < MCR_MAX_WORKERS;
-	case IPC_STAND_IN:
-		return m->stand_in.worker < MCR_MAX_WORKERS && m->stand_in.by < MCR_MAX_WORKERS &&
-		       m->stand_in.by != m->stand_in.worker;
-	case IPC_SPAWN:
-	case IPC_REFRESH_STATS:
-	case IPC_VERIFY:
-	case IPC_UPGRADE:
-	case IPC_READY:
-	case IPC_RELOAD:
-	case IPC_SHUTDOWN:
+	case IPC_EGRESS_SOCKET:
+		return egress_socket_valid(&m->egress_socket);
+	case IPC_EGRESS_SOCKET_CLOSE:
+		return m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS;
+	case IPC_SNAPSHOT:
+		return publish_valid(&m->publish);
+	case IPC_DRAIN:
 		return true;
-	case IPC_TYPES:
+	}
+	return false;
+}
+
+static bool payload_valid(const struct ipc_msg *m, enum ipc_peer peer)
+{
+	switch (peer) {
+	case IPC_FROM_CONTROL:
+		return request_valid(m);
+	case IPC_FROM_WORKER:
+		return true;
+	case IPC_TO_NEW_CONTROL:
+	case IPC_TO_NEW_WORKER:
+		return to_new_child_valid(m, peer);
+	case IPC_TO_CONTROL:
+		return to_control_valid(m);
+	case IPC_TO_WORKER:
+		return to_worker_valid(m);
+	case IPC_PEERS:
 		break;
 	}
 	return false;
@@ -244,9 +291,9 @@ int ipc_parse(const void *buf, size_t len, unsigned n_fds, enum ipc_peer from, s
 	memcpy(&msg, buf, sizeof(msg));
 	if (msg.magic != IPC_MAGIC)
 		return -EBADMSG;
-	if (msg.type >= IPC_TYPES || !(type_table[msg.type].peers >> from & 1))
+	if (msg.type < directions[from].first || msg.type > directions[from].last)
 		return -EPROTO;
-	if (n_fds != type_table[msg.type].n_fds || msg.has_fd != n_fds)
+	if (n_fds != descriptors_of(msg.type) || msg.has_fd != n_fds)
 		return -EBADMSG;
 	if (!payload_valid(&msg, from))
 		return -ERANGE;

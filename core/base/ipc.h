@@ -9,13 +9,16 @@
  * the one place where received bytes become a message, and it checks length, type,
  * direction, index ranges and whether a descriptor must be there.
  *
- *   control -> supervisor   requests; each is answered by one IPC_REPLY with its seq,
+ *   supervisor -> child     enum ipc_to_new_child: what it starts with, IPC_START at the end
+ *   control -> supervisor   enum ipc_request: each is answered by one IPC_REPLY with its seq,
  *                           in order
- *   supervisor -> control   IPC_PASS_FD (descriptors at start), IPC_START, IPC_REPLY,
- *                           IPC_WORKER_STATE, IPC_RELOAD, IPC_UPGRADED, IPC_SHUTDOWN
- *   supervisor -> worker    IPC_PASS_FD, IPC_START, IPC_INPUT, IPC_INPUT_CLOSE, IPC_OUTPUT,
- *                           IPC_OUTPUT_CLOSE, IPC_EGRESS_SOCKET, IPC_EGRESS_SOCKET_CLOSE,
- * IPC_SNAPSHOT, IPC_SHUTDOWN worker -> supervisor    IPC_READY
+ *   supervisor -> control   enum ipc_to_control
+ *   supervisor -> worker    enum ipc_to_worker
+ *   worker -> supervisor    enum ipc_from_worker
+ *
+ * A type belongs to one direction.  A reader that has named its direction to ipc_recv() casts
+ * the type to the enum of that direction and switches over all of it, so the compiler finds a
+ * message that is forgotten (-Wswitch).
  */
 #ifndef CORE_BASE_IPC_H
 #define CORE_BASE_IPC_H
@@ -31,20 +34,28 @@
 #define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
 #define IPC_VERSION 4          /* of these messages: an upgrade goes only to an equal one */
 
-enum ipc_peer { IPC_FROM_CONTROL, IPC_FROM_WORKER, IPC_TO_CONTROL, IPC_TO_WORKER };
+/* Who says something to whom. */
+enum ipc_peer {
+	IPC_FROM_CONTROL,
+	IPC_FROM_WORKER,
+	IPC_TO_NEW_CONTROL, /* until IPC_START */
+	IPC_TO_NEW_WORKER,
+	IPC_TO_CONTROL,
+	IPC_TO_WORKER,
+	IPC_PEERS
+};
 
-enum ipc_type {
-	/* requests of control */
-	IPC_CONFIGURE = 1, /* workers, flags: once, before IPC_SPAWN */
-	IPC_PIN,           /* worker, cpu: before IPC_SPAWN */
-	IPC_SPAWN,         /* start the workers; the reply comes when all are sealed and ready */
-	IPC_OPEN_INPUT,    /* iface: packet sockets, fan-out and counting sockets of an interface */
-	IPC_CLOSE_INPUT,   /* iface.slot */
-	IPC_SET_FILTER,    /* iface.slot + memfd holding a struct filter_file */
-	IPC_OPEN_OUTPUT,   /* iface: one egress socket per worker */
-	IPC_CLOSE_OUTPUT,  /* iface.slot */
-	IPC_OPEN_EGRESS_SOCKET,  /* egress_socket: a socket for one output, or for those to one host
-				  */
+/* Requests of control. */
+enum ipc_request {
+	IPC_CONFIGURE = 0x100, /* workers, flags: once, before IPC_SPAWN */
+	IPC_PIN,               /* worker, cpu: before IPC_SPAWN */
+	IPC_SPAWN,        /* start the workers; the reply comes when all are sealed and ready */
+	IPC_OPEN_INPUT,   /* iface: packet sockets, fan-out and counting sockets of an interface */
+	IPC_CLOSE_INPUT,  /* iface.slot */
+	IPC_SET_FILTER,   /* iface.slot + sealed memfd holding a struct filter_file */
+	IPC_OPEN_OUTPUT,  /* iface: one egress socket per worker */
+	IPC_CLOSE_OUTPUT, /* iface.slot */
+	IPC_OPEN_EGRESS_SOCKET,  /* egress_socket: for one output, or for those to one host */
 	IPC_CLOSE_EGRESS_SOCKET, /* egress_socket.id */
 	IPC_JOIN,                /* join: membership held by an unread helper socket */
 	IPC_LEAVE,               /* join */
@@ -56,25 +67,44 @@ enum ipc_type {
 	IPC_VERIFY,   /* drop what the kernel has dropped with its device; the reply has how much */
 	IPC_STAND_IN, /* stand_in: a worker that runs reads the sockets of one that cannot run */
 	IPC_RESTART_WORKER, /* pin.worker: it does what it should not; kill it, start it anew */
-	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says what became of it */
-	IPC_READY,          /* control: configured, listening.  worker: sealed and armed */
-	/* to control */
-	IPC_PASS_FD,      /* pass_fd + descriptor (also to workers) */
-	IPC_START,        /* start: everything has been given (also to workers) */
-	IPC_REPLY,        /* reply, seq of the request */
-	IPC_WORKER_STATE, /* worker exited or is running again */
-	IPC_RELOAD,       /* SIGHUP, + configuration file */
-	IPC_UPGRADED,     /* upgraded: refused, failed, or done: then control is to exit */
-	IPC_SHUTDOWN,     /* finish, say the last words, exit (also to workers: drain) */
-	/* to workers */
-	IPC_INPUT,               /* input + packet socket */
+	IPC_UPGRADE,        /* go over to the binary on disk; IPC_UPGRADED says how that ended */
+	IPC_READY,          /* configured, listening */
+	IPC_LAST_REQUEST = IPC_READY
+};
+
+enum ipc_from_worker {
+	IPC_WORKER_READY = 0x200, /* sealed and armed */
+	IPC_LAST_FROM_WORKER = IPC_WORKER_READY
+};
+
+/* What a child starts with (daemon/common/startup.h). */
+enum ipc_to_new_child {
+	IPC_PASS_FD = 0x300, /* pass_fd + descriptor */
+	IPC_INTERFACE,       /* control: interface: an input whether a rule names it or not */
+	IPC_START,           /* start: the last of them */
+	IPC_LAST_TO_NEW_CHILD = IPC_START
+};
+
+enum ipc_to_control {
+	IPC_REPLY = 0x400, /* reply, seq of the request */
+	IPC_WORKER_PAGE,   /* pin.worker + its struct worker_page, to read */
+	IPC_WORKER_STATE,  /* worker exited or is running again */
+	IPC_RELOAD,        /* SIGHUP, + configuration file */
+	IPC_UPGRADED,      /* upgraded: refused, failed, or done: then control is to exit */
+	IPC_SHUTDOWN,      /* finish, say the last words, exit */
+	IPC_LAST_TO_CONTROL = IPC_SHUTDOWN
+};
+
+enum ipc_to_worker {
+	IPC_INPUT = 0x500,       /* input + packet socket */
 	IPC_INPUT_CLOSE,         /* input.slot */
 	IPC_OUTPUT,              /* input.slot is the interface slot, + egress socket */
 	IPC_OUTPUT_CLOSE,        /* input.slot */
 	IPC_EGRESS_SOCKET,       /* egress_socket, + the socket */
 	IPC_EGRESS_SOCKET_CLOSE, /* egress_socket.id */
 	IPC_SNAPSHOT,            /* publish + sealed memfd */
-	IPC_TYPES
+	IPC_DRAIN,               /* relay what the sockets hold, and exit */
+	IPC_LAST_TO_WORKER = IPC_DRAIN
 };
 
 enum passed_fd {
@@ -85,7 +115,7 @@ enum passed_fd {
 	PASSED_CONFIG,               /* configuration file, open for reading */
 	PASSED_SNAPSHOT,             /* last published snapshot (a restarted control): the whole
 					one, then its changes if there are */
-	PASSED_WORKER_PAGE,          /* index: worker; struct worker_page */
+	PASSED_WORKER_PAGE,          /* control: index: worker; struct worker_page */
 	PASSED_IFACE_PAGE,           /* struct iface_page */
 	PASSED_APPLIED,              /* eventfd: a worker has swapped in a snapshot */
 	PASSED_ARENA,                /* worker: memfd for buffers and journal */
@@ -97,8 +127,6 @@ enum passed_fd {
 
 /* struct ipc_start.flags and struct ipc_configure.flags */
 #define IPC_FLAG_PER_PACKET 0x1 /* no GRO, no GSO, no gathering: for benchmarks */
-#define IPC_FLAG_JSON_LOG   0x2
-#define IPC_FLAG_READ_ONLY  0x4 /* control: unused descriptors of a first start are absent */
 
 /* Mask of workers 0..@workers-1. */
 static inline uint64_t worker_mask_all(unsigned workers)
@@ -122,15 +150,18 @@ struct ipc_pass_fd {
 	uint32_t index;
 };
 
+struct ipc_interface {
+	char name[MCR_IFNAME_MAX]; /* NUL-terminated, zeroes behind */
+};
+
 struct ipc_start {
-	uint32_t worker; /* own number */
-	uint32_t workers;
+	uint32_t worker;  /* own number; control: 0 */
+	uint32_t workers; /* control: as the command line says, 0: it says nothing */
 	int32_t cpu;
 	uint32_t flags;
 	uint64_t started_ns; /* CLOCK_MONOTONIC of the supervisor's start */
 	uint32_t busy_poll_us;
-	uint32_t egress_sockets; /* control: how many sockets IPC_OPEN_EGRESS_SOCKET may ask for in
-				    all */
+	uint32_t egress_sockets; /* control: how many IPC_OPEN_EGRESS_SOCKET may ask for in all */
 	uint32_t uid, gid;       /* to become */
 };
 
@@ -225,7 +256,7 @@ struct ipc_egress_socket {
  */
 struct ipc_reply {
 	int32_t status;
-	uint32_t request; /* enum ipc_type */
+	uint32_t request; /* enum ipc_request */
 	uint64_t value;
 };
 
@@ -295,7 +326,7 @@ struct ipc_upgraded {
 
 struct ipc_msg {
 	uint32_t magic;
-	uint16_t type; /* enum ipc_type */
+	uint16_t type; /* of the enum of its direction */
 	uint16_t has_fd;
 	uint32_t seq;
 	uint32_t reserved;
@@ -303,6 +334,7 @@ struct ipc_msg {
 		struct ipc_configure configure;
 		struct ipc_pin pin;
 		struct ipc_pass_fd pass_fd;
+		struct ipc_interface interface;
 		struct ipc_start start;
 		struct ipc_iface iface;
 		struct ipc_join join;

@@ -9,6 +9,11 @@
 #define MCR_MAX_OUTPUTS        65536 /* over all rules */
 #define MCR_MAX_RULE_OUTPUTS   256   /* of one rule */
 #define MCR_MAX_EGRESS_SOCKETS 8192  /* egress sockets beside those of interfaces */
+#define MCR_MAX_START_IFACES   16    /* named by --interface */
+
+/* Of a snapshot; core/rules/snapshot.h has what it is made of. */
+#define MCR_SNAPSHOT_HEAD_BYTES 64u
+#define MCR_SNAPSHOT_MAX_BYTES  9180224u
 
 #define MCR_BUSY_POLL_MAX_US 1000000u /* how long an idle worker may poll, microseconds */
 

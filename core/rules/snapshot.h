@@ -49,7 +49,7 @@ struct snapshot_header {
 	uint32_t n_removed;
 	uint32_t reserved;
 };
-static_assert(sizeof(struct snapshot_header) == 64, "snapshot format");
+static_assert(sizeof(struct snapshot_header) == MCR_SNAPSHOT_HEAD_BYTES, "snapshot format");
 
 /**
  * struct snapshot_iface - an interface that some rule names and that exists
@@ -165,6 +165,7 @@ struct snapshot_view {
 	(sizeof(struct snapshot_header) + MCR_MAX_IFACES * sizeof(struct snapshot_iface) + \
 	 MCR_MAX_RULES * sizeof(struct snapshot_rule) +                                    \
 	 MCR_MAX_OUTPUTS * sizeof(struct snapshot_output))
+static_assert(SNAPSHOT_MAX_BYTES == MCR_SNAPSHOT_MAX_BYTES, "messages have the same bound");
 
 /* Bytes that a whole snapshot of these counts takes. */
 size_t snapshot_size(uint32_t n_ifaces, uint32_t n_rules, uint32_t n_outputs);

@@ -11,15 +11,22 @@
 
 #include <stdbool.h>
 
+#include "core/base/limits.h"
+
 #define CHILD_CHANNEL_FD 3
 
 /* A worker inherits its ring, and that of the last worker if there is one (core/base/ring.h). */
 #define CHILD_RING_FD      4
 #define CHILD_LAST_RING_FD 5
 
-/* Arguments of a child: mcrd ROLE_CONTROL CONFIG-NAME, mcrd ROLE_WORKER N */
+/*
+ * Arguments of a child: ROLE_CONTROL CONFIG-NAME or ROLE_WORKER N, and ARG_LOG_JSON or
+ * ARG_LOG_TEXT.  All else comes in its first messages (daemon/common/startup.h).
+ */
 #define ROLE_CONTROL "--role=control"
 #define ROLE_WORKER  "--role=worker"
+#define ARG_LOG_JSON "--log-format=json"
+#define ARG_LOG_TEXT "--log-format=text"
 
 /**
  * struct options - the command line of the supervisor
@@ -33,7 +40,7 @@
 struct options {
 	const char *config_path;
 	const char *control_path;
-	const char *interfaces[16];
+	const char *interfaces[MCR_MAX_START_IFACES];
 	unsigned n_interfaces;
 	unsigned workers;
 	bool json_log;
@@ -50,11 +57,8 @@ int supervisor_main(const struct options *options);
 /* Would this binary take over from a supervisor that speaks these versions? */
 int supervisor_check_upgrade(const char *versions);
 
-/*
- * @config_name: for messages, "" when there is no configuration
- * @argc, @argv: what follows: "--workers=N", "--interface=NAME"...
- */
-int control_main(const char *config_name, int argc, char **argv);
-int worker_main(unsigned index);
+/* @config_name: for messages, "" when there is no configuration */
+int control_main(const char *config_name);
+int worker_main(void);
 
 #endif

@@ -59,23 +59,6 @@
 #define VERIFY_MANY    2000
 #define VERIFY_MANY_NS (5 * NS_PER_S)
 
-static void parse_arguments(struct process *p, int argc, char **argv)
-{
-	static const char workers[] = "--workers=", interface[] = "--interface=";
-	struct control *c = p->c;
-
-	for (int i = 0; i < argc; i++) {
-		if (!strncmp(argv[i], workers, sizeof(workers) - 1))
-			p->workers_option =
-				(unsigned)strtoul(argv[i] + sizeof(workers) - 1, NULL, 10);
-		else if (!strncmp(argv[i], interface, sizeof(interface) - 1) &&
-			 c->n_interfaces < sizeof(c->interfaces) / sizeof(c->interfaces[0]))
-			c->interfaces[c->n_interfaces++] = argv[i] + sizeof(interface) - 1;
-	}
-	if (p->workers_option > MCR_MAX_WORKERS)
-		p->workers_option = MCR_MAX_WORKERS;
-}
-
 /* --- phases --- */
 
 static void become_ready(struct process *p)
@@ -322,7 +305,7 @@ static void fini(struct control *c)
 	ruleset_free(c->rules);
 }
 
-int control_main(const char *config_name, int argc, char **argv)
+int control_main(const char *config_name)
 {
 	static struct control control;
 	static struct heartbeat_page forgotten;
@@ -336,8 +319,7 @@ int control_main(const char *config_name, int argc, char **argv)
 			    .snapshot = -1};
 
 	init(&p);
-	parse_arguments(&p, argc, argv);
-	control_receive_fds(&p);
+	control_receive_start(&p);
 	control.kept = p.heartbeat ? p.heartbeat : &forgotten;
 	control_seal(&p);
 	if (control_config_start(&p) < 0 && p.snapshot < 0)

@@ -30,7 +30,6 @@ struct process {
 	int netlink, routes, applied, config, snapshot;
 	bool watched, channel_out, restarted;
 	unsigned workers_option;
-	uint32_t start_flags;
 	uid_t uid; /* to become */
 	gid_t gid;
 	uint32_t settle_seq;

@@ -3,7 +3,6 @@
 #include "daemon/control/start.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
+#include "daemon/common/startup.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/process.h"
 #include "daemon/control/state.h"
@@ -46,8 +46,12 @@ static void map_stats(struct stats_page *page, int fd, size_t size_bytes)
 		die(FAC_STATS, "cannot map a page of counters: %s", strerror(-ret));
 }
 
-/* @fd: taken */
-void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
+void control_take_page(struct process *p, unsigned worker, int fd)
+{
+	map_stats(&p->c->stats.worker[worker], fd, sizeof(struct worker_page));
+}
+
+static void take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 {
 	switch ((enum passed_fd)as->what) {
 	case PASSED_CONTROL_LISTENER:
@@ -72,7 +76,7 @@ void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 		keep_fd(&p->applied, fd);
 		return;
 	case PASSED_WORKER_PAGE:
-		map_stats(&p->c->stats.worker[as->index], fd, sizeof(struct worker_page));
+		control_take_page(p, as->index, fd);
 		return;
 	case PASSED_IFACE_PAGE:
 		map_stats(&p->c->stats.iface, fd, sizeof(struct iface_page));
@@ -89,12 +93,28 @@ void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 	close(fd); /* not for us */
 }
 
+static void take_interface(struct control *c, const struct ipc_interface *i)
+{
+	if (c->n_interfaces == MCR_MAX_START_IFACES)
+		die(FAC_SUPERVISOR, "the supervisor named too many interfaces");
+	memcpy(c->interfaces[c->n_interfaces++], i->name, sizeof(i->name));
+}
+
+static void take(void *ctx, const struct ipc_msg *m, int fd)
+{
+	struct process *p = ctx;
+
+	if (m->type == IPC_INTERFACE)
+		take_interface(p->c, &m->interface);
+	else
+		take_fd(p, &m->pass_fd, fd);
+}
+
 static void take_start(struct process *p, const struct ipc_start *start)
 {
 	struct control *c = p->c;
 
 	c->started_ns = start->started_ns;
-	p->start_flags = start->flags;
 	c->egress_sockets.budget = start->egress_sockets;
 	p->uid = start->uid;
 	p->gid = start->gid;
@@ -104,34 +124,21 @@ static void take_start(struct process *p, const struct ipc_start *start)
 		c->workers = start->workers;
 		c->per_packet = start->flags & IPC_FLAG_PER_PACKET;
 		c->busy_poll_us = start->busy_poll_us;
+	} else {
+		p->workers_option = start->workers;
 	}
 }
 
-void control_receive_fds(struct process *p)
+void control_receive_start(struct process *p)
 {
-	struct pollfd pfd = {.fd = CHILD_CHANNEL_FD, .events = POLLIN};
-	struct ipc_msg msg;
-	int fd, ret;
+	struct ipc_start start;
+	const int ret = startup_receive(CHILD_CHANNEL_FD, IPC_TO_NEW_CONTROL, take, p, &start);
 
-	for (;;) {
-		if (poll(&pfd, 1, -1) < 0 && errno != EINTR)
-			die(FAC_CONTROL_SOCKET, "poll: %s", strerror(errno));
-		ret = control_super_recv(&p->c->super, &msg, &fd);
-		if (ret == -EAGAIN || ret == -EINTR)
-			continue;
-		if (ret == 0)
-			exit(0);
-		if (ret < 0)
-			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-ret));
-		if (msg.type == IPC_START) {
-			take_start(p, &msg.start);
-			return;
-		}
-		if (msg.type == IPC_PASS_FD)
-			control_take_fd(p, &msg.pass_fd, fd);
-		else if (fd >= 0)
-			close(fd);
-	}
+	if (ret == -EPIPE)
+		exit(0); /* the supervisor gave up before we began */
+	if (ret < 0)
+		die(FAC_CONTROL_SOCKET, "bad start-up message: %s", strerror(-ret));
+	take_start(p, &start);
 }
 
 /* Read now: afterwards nothing can be opened. */

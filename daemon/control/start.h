@@ -5,14 +5,13 @@
 #ifndef DAEMON_CONTROL_START_H
 #define DAEMON_CONTROL_START_H
 
-struct ipc_pass_fd;
 struct process;
 
-/* Descriptors until IPC_START; what comes later goes to control_take_fd(). */
-void control_receive_fds(struct process *p);
+/* Takes everything until IPC_START. */
+void control_receive_start(struct process *p);
 
-/* @fd: taken */
-void control_take_fd(struct process *p, const struct ipc_pass_fd *as, int fd);
+/* The page of a worker.  @fd: taken */
+void control_take_page(struct process *p, unsigned worker, int fd);
 
 /* Give up every right; what must be asked for before is asked for here. */
 void control_seal(struct process *p);

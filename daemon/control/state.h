@@ -443,7 +443,7 @@ struct control {
 	unsigned cpus;
 	struct control_worker worker[MCR_MAX_WORKERS];
 	struct config settings;
-	const char *interfaces[16];
+	char interfaces[MCR_MAX_START_IFACES][MCR_IFNAME_MAX];
 	unsigned n_interfaces;
 	struct ruleset *rules;
 	struct control_super super;

@@ -2,7 +2,6 @@
 /* stats_line.c - the lines of counters that scrapers read from the log */
 #include "daemon/control/stats_line.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/counters.h"
+#include "core/base/decimal.h"
 #include "daemon/common/log.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/state.h"
@@ -47,19 +47,11 @@ static void write_line(const struct control *c, uint64_t now_ns)
 void control_stats_line_start(struct control *c, uint64_t now_ns)
 {
 	const char *text = getenv("MCR_STATS_INTERVAL_MS");
-	char *end = NULL;
-	unsigned long ms = INTERVAL_DEFAULT_MS;
+	uint64_t ms = INTERVAL_DEFAULT_MS;
 
-	if (text) {
-		errno = 0;
-		ms = strtoul(text, &end, 10);
-		if (errno || end == text || *end || text[0] == '-' || ms > INTERVAL_MAX_MS) {
-			log_msg(SEV_WARNING, FAC_STATS,
-				"MCR_STATS_INTERVAL_MS=%s: must be 0..%d; using %d", text,
-				INTERVAL_MAX_MS, INTERVAL_DEFAULT_MS);
-			ms = INTERVAL_DEFAULT_MS;
-		}
-	}
+	if (text && decimal_parse(text, 0, INTERVAL_MAX_MS, &ms) < 0)
+		log_msg(SEV_WARNING, FAC_STATS, "MCR_STATS_INTERVAL_MS=%s: must be 0..%d; using %d",
+			text, INTERVAL_MAX_MS, INTERVAL_DEFAULT_MS);
 	c->stats.interval_ns = ms * NS_PER_MS;
 	c->stats.due_ns = ms ? now_ns + c->stats.interval_ns : NEVER_NS;
 	c->stats.next_ns = c->stats.due_ns;

@@ -46,9 +46,11 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 
 static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 {
-	switch ((enum ipc_type)msg->type) {
-	case IPC_PASS_FD:
-		control_take_fd(p, &msg->pass_fd, fd);
+	switch ((enum ipc_to_control)msg->type) {
+	case IPC_REPLY: /* control_super_recv() has handed it to its callback */
+		return;
+	case IPC_WORKER_PAGE:
+		control_take_page(p, msg->pin.worker, fd);
 		return;
 	case IPC_WORKER_STATE:
 		take_worker_state(p->c, &msg->worker);
@@ -63,42 +65,7 @@ static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 		control_stats_line_final(p->c);
 		p->c->shutdown = true;
 		return;
-	case IPC_REPLY:
-	case IPC_START:
-	case IPC_CONFIGURE:
-	case IPC_PIN:
-	case IPC_SPAWN:
-	case IPC_OPEN_INPUT:
-	case IPC_CLOSE_INPUT:
-	case IPC_SET_FILTER:
-	case IPC_OPEN_OUTPUT:
-	case IPC_CLOSE_OUTPUT:
-	case IPC_OPEN_EGRESS_SOCKET:
-	case IPC_CLOSE_EGRESS_SOCKET:
-	case IPC_JOIN:
-	case IPC_LEAVE:
-	case IPC_BIND:
-	case IPC_UNBIND:
-	case IPC_PUBLISH:
-	case IPC_REFRESH_STATS:
-	case IPC_PROBE:
-	case IPC_VERIFY:
-	case IPC_STAND_IN:
-	case IPC_RESTART_WORKER:
-	case IPC_UPGRADE:
-	case IPC_READY:
-	case IPC_INPUT:
-	case IPC_INPUT_CLOSE:
-	case IPC_OUTPUT:
-	case IPC_OUTPUT_CLOSE:
-	case IPC_EGRESS_SOCKET:
-	case IPC_EGRESS_SOCKET_CLOSE:
-	case IPC_SNAPSHOT:
-	case IPC_TYPES:
-		break;
 	}
-	if (fd >= 0)
-		close(fd);
 }
 
 void control_supervisor_ready(struct process *p)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/base/addr.h"
+#include "core/base/decimal.h"
 #include "core/rules/rule.h"
 #include "core/text/json_field.h"
 #include "daemon/mcrctl/ctl.h"
@@ -58,12 +59,9 @@ static bool add_number(cJSON *o, const char *name, const struct place *at, const
 		       uint64_t min, uint64_t max)
 {
 	char wanted[64];
-	uint64_t value = 0;
-	size_t n = strspn(text, "0123456789");
+	uint64_t value;
 
-	if (n && !text[n] && n < 19)
-		value = strtoull(text, NULL, 10);
-	if (!n || text[n] || n >= 19 || value < min || value > max) {
+	if (decimal_parse(text, min, max, &value) < 0) {
 		snprintf(wanted, sizeof(wanted), "a number from %" PRIu64 " to %" PRIu64, min, max);
 		return refuse(at, name, text, wanted);
 	}

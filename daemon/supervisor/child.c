@@ -96,47 +96,26 @@ int child_resume(struct supervisor *s, struct child *c)
 	return 0;
 }
 
-/* Room for "mcrd: control", role, name, log format, workers, interfaces, NULL. */
-#define ARGS_MAX (6 + 16)
-
+/* The command line of a child; @argv ends with NULL. */
 struct arguments {
-	char *argv[ARGS_MAX];
-	char text[ARGS_MAX][64];
-	unsigned n;
+	char title[32];
+	char number[16];
+	char *argv[5];
 };
-
-static void argument(struct arguments *a, const char *fmt, const char *text)
-{
-	snprintf(a->text[a->n], sizeof(a->text[0]), fmt, text);
-	a->argv[a->n] = a->text[a->n];
-	a->n++;
-}
 
 static void make_arguments(const struct supervisor *s, const struct child *c, struct arguments *a)
 {
-	const struct options *o = s->options;
-	char number[16];
+	const char *config = s->options->config_path;
+	const bool control = c->index == CONTROL_INDEX;
 
-	memset(a, 0, sizeof(*a));
-	argument(a, "mcrd: %s", c->name);
-	if (c->index == CONTROL_INDEX) {
-		argument(a, "%s", ROLE_CONTROL);
-		/* As given, whatever its length: it is only named in messages. */
-		a->argv[a->n++] = (char *)(o->config_path ? o->config_path : "");
-	} else {
-		snprintf(number, sizeof(number), "%u", c->index);
-		argument(a, "%s", ROLE_WORKER);
-		argument(a, "%s", number);
-	}
-	argument(a, "--log-format=%s", o->json_log ? "json" : "text");
-	if (c->index != CONTROL_INDEX)
-		return;
-	if (o->workers) {
-		snprintf(number, sizeof(number), "%u", o->workers);
-		argument(a, "--workers=%s", number);
-	}
-	for (unsigned i = 0; i < o->n_interfaces; i++)
-		argument(a, "--interface=%s", o->interfaces[i]);
+	snprintf(a->title, sizeof(a->title), "mcrd: %s", c->name);
+	snprintf(a->number, sizeof(a->number), "%u", c->index);
+	a->argv[0] = a->title;
+	a->argv[1] = control ? ROLE_CONTROL : ROLE_WORKER;
+	/* The name as given, whatever its length: it is for messages. */
+	a->argv[2] = !control ? a->number : config ? (char *)config : "";
+	a->argv[3] = s->options->json_log ? ARG_LOG_JSON : ARG_LOG_TEXT;
+	a->argv[4] = NULL;
 }
 
 /* What a child has from its parent; -1: nothing. */

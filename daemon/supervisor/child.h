@@ -8,9 +8,8 @@
 #include <stdint.h>
 
 #include "core/base/ipc.h"
-
-struct child;
-struct supervisor;
+#include "daemon/common/roles.h"
+#include "daemon/supervisor/state.h"
 
 /* @c: filled, with its name; @index: as in struct supervisor, CONTROL_INDEX for control. */
 void child_init(struct child *c, unsigned index);
@@ -30,5 +29,20 @@ uint64_t child_timers(struct supervisor *s, uint64_t now_ns);
 int child_resume(struct supervisor *s, struct child *c);
 /* Watch the channel for reading, for room, both or neither. */
 void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable);
+
+/* With which values a child starts. */
+static inline struct ipc_start child_start_values(const struct supervisor *s, const struct child *c)
+{
+	const bool control = c->index == CONTROL_INDEX;
+
+	return (struct ipc_start){.worker = control ? 0 : c->index,
+				  .workers = s->workers ? s->workers : s->options->workers,
+				  .cpu = control ? -1 : s->worker[c->index].cpu,
+				  .flags = s->worker_flags,
+				  .started_ns = s->started_ns,
+				  .busy_poll_us = s->busy_poll_us,
+				  .uid = s->identity.uid,
+				  .gid = s->identity.gid};
+}
 
 #endif

@@ -19,7 +19,7 @@
 #include "core/base/statpage.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
-#include "daemon/common/roles.h"
+#include "daemon/common/startup.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/budget.h"
 #include "daemon/supervisor/child.h"
@@ -40,27 +40,17 @@ void control_channel_send(struct supervisor *s, struct ipc_msg *msg, int fd)
 	child_end(s, &s->child[CONTROL_INDEX], END_DEAF, 0);
 }
 
-/* @fd: borrowed; a descriptor that is not there (-1) is left out. */
-static void pass(struct supervisor *s, enum passed_fd what, unsigned index, int fd)
-{
-	struct ipc_msg msg = {.type = IPC_PASS_FD, .pass_fd = {.what = what, .index = index}};
-
-	if (fd >= 0)
-		control_channel_send(s, &msg, fd);
-}
-
-static void pass_and_close(struct supervisor *s, enum passed_fd what, unsigned index, int fd)
-{
-	pass(s, what, index, fd);
-	if (fd >= 0)
-		close(fd);
-	else
-		log_msg(SEV_ERROR, FAC_SUPERVISOR, "a descriptor for control: %s", strerror(-fd));
-}
-
 void control_channel_give_page(struct supervisor *s, unsigned worker)
 {
-	pass_and_close(s, PASSED_WORKER_PAGE, worker, memfd_reader(s->worker[worker].page_fd));
+	struct ipc_msg msg = {.type = IPC_WORKER_PAGE, .pin = {.worker = worker}};
+	const int fd = memfd_reader(s->worker[worker].page_fd);
+
+	if (fd < 0) {
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "a descriptor for control: %s", strerror(-fd));
+		return;
+	}
+	control_channel_send(s, &msg, fd);
+	close(fd);
 }
 
 void control_channel_worker_state(struct supervisor *s, unsigned worker)
@@ -81,41 +71,61 @@ void control_channel_worker_state(struct supervisor *s, unsigned worker)
 	control_channel_send(s, &msg, -1);
 }
 
+/* One made for control; without it control says what it lacks.  @fd: taken, or a negative errno. */
+static void pass_new(struct startup *u, enum passed_fd what, unsigned index, int fd)
+{
+	if (fd < 0)
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "a descriptor for control: %s", strerror(-fd));
+	else
+		startup_new(u, what, index, fd);
+}
+
+/* What the last control left: its configuration, its snapshot, the pages of the workers. */
+static void pass_inheritance(struct supervisor *s, struct startup *u)
+{
+	if (s->config_fd >= 0)
+		lseek(s->config_fd, 0, SEEK_SET);
+	startup_pass(u, PASSED_CONFIG, 0, s->config_fd);
+	startup_pass(u, PASSED_SNAPSHOT, 0, s->snapshot_fd);
+	startup_pass(u, PASSED_SNAPSHOT, 0, s->changes_fd);
+	for (unsigned i = 0; i < s->workers; i++)
+		pass_new(u, PASSED_WORKER_PAGE, i, memfd_reader(s->worker[i].page_fd));
+}
+
+static int begin(struct supervisor *s)
+{
+	struct ipc_start start = child_start_values(s, &s->child[CONTROL_INDEX]);
+	struct startup u = {.channel = s->child[CONTROL_INDEX].channel};
+
+	start.egress_sockets = egress_socket_budget();
+	startup_pass(&u, PASSED_HEARTBEAT, 0, s->heartbeat_fd);
+	startup_pass(&u, PASSED_CONTROL_LISTENER, 0, s->control_listener);
+	startup_pass(&u, PASSED_STATUS_LISTENER, 0, s->status_listener);
+	/* A socket of its own each time: the last control's may hold half a dump. */
+	pass_new(&u, PASSED_NETLINK, 0, priv_netlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR));
+	pass_new(&u, PASSED_ROUTES, 0,
+		 priv_netlink_socket(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE |
+				     1u << (RTNLGRP_NEXTHOP - 1)));
+	pass_new(&u, PASSED_IFACE_PAGE, 0, memfd_reader(s->iface_page_fd));
+	startup_pass(&u, PASSED_APPLIED, 0, s->applied);
+	pass_inheritance(s, &u);
+	for (unsigned i = 0; i < s->options->n_interfaces; i++)
+		startup_interface(&u, s->options->interfaces[i]);
+	return startup_end(&u, &start);
+}
+
 void control_channel_begin(struct supervisor *s)
 {
-	struct ipc_msg start = {
-		.type = IPC_START,
-		.start = {.workers = s->workers ? s->workers : s->options->workers,
-			  .cpu = -1,
-			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
-			  .started_ns = s->started_ns,
-			  .busy_poll_us = s->busy_poll_us,
-			  .egress_sockets = egress_socket_budget(),
-			  .uid = s->identity.uid,
-			  .gid = s->identity.gid}};
+	int ret;
 
 	__atomic_store_n(&s->heartbeat->heartbeat_ns, 0, __ATOMIC_RELAXED);
 	s->budget = control_budget.most;
 	s->joins.round = ++s->round;
-	pass(s, PASSED_HEARTBEAT, 0, s->heartbeat_fd);
-	pass(s, PASSED_CONTROL_LISTENER, 0, s->control_listener);
-	pass(s, PASSED_STATUS_LISTENER, 0, s->status_listener);
-	/* A socket of its own each time: the last control's may hold half a dump. */
-	pass_and_close(s, PASSED_NETLINK, 0, priv_netlink_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR));
-	pass_and_close(s, PASSED_ROUTES, 0,
-		       priv_netlink_socket(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE |
-					   1u << (RTNLGRP_NEXTHOP - 1)));
-	if (s->config_fd >= 0) {
-		lseek(s->config_fd, 0, SEEK_SET);
-		pass(s, PASSED_CONFIG, 0, s->config_fd);
+	ret = begin(s);
+	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "control: first messages: %s", strerror(-ret));
+		child_end(s, &s->child[CONTROL_INDEX], END_DEAF, 0);
 	}
-	pass_and_close(s, PASSED_IFACE_PAGE, 0, memfd_reader(s->iface_page_fd));
-	pass(s, PASSED_APPLIED, 0, s->applied);
-	pass(s, PASSED_SNAPSHOT, 0, s->snapshot_fd);
-	pass(s, PASSED_SNAPSHOT, 0, s->changes_fd);
-	for (unsigned i = 0; i < s->workers; i++)
-		control_channel_give_page(s, i);
-	control_channel_send(s, &start, -1);
 	for (unsigned i = 0; s->spawned && i < s->workers; i++)
 		control_channel_worker_state(s, i);
 }

@@ -64,7 +64,8 @@ static void enter_phase(struct supervisor *s, enum phase phase, uint64_t length_
 
 static void ask_to_end(struct supervisor *s, struct child *c)
 {
-	struct ipc_msg msg = {.type = IPC_SHUTDOWN};
+	const bool control = c->index == CONTROL_INDEX;
+	struct ipc_msg msg = {.type = control ? (uint16_t)IPC_SHUTDOWN : (uint16_t)IPC_DRAIN};
 
 	if (c->channel >= 0 && ipc_send(c->channel, &msg, -1) < 0)
 		child_kill(s, c); /* the deadline is for those that read it */

@@ -204,7 +204,7 @@ static int ready(struct supervisor *s)
 
 static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value)
 {
-	switch ((enum ipc_type)m->type) {
+	switch ((enum ipc_request)m->type) {
 	case IPC_CONFIGURE:
 		return configure(s, &m->configure);
 	case IPC_PIN:
@@ -251,22 +251,6 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 		return limit_take(s, LIMIT_UPGRADES) ? upgrade_begin(s) : -EBUSY;
 	case IPC_READY:
 		return ready(s);
-	case IPC_PASS_FD:
-	case IPC_START:
-	case IPC_REPLY:
-	case IPC_WORKER_STATE:
-	case IPC_RELOAD:
-	case IPC_UPGRADED:
-	case IPC_SHUTDOWN:
-	case IPC_INPUT:
-	case IPC_INPUT_CLOSE:
-	case IPC_OUTPUT:
-	case IPC_OUTPUT_CLOSE:
-	case IPC_EGRESS_SOCKET:
-	case IPC_EGRESS_SOCKET_CLOSE:
-	case IPC_SNAPSHOT:
-	case IPC_TYPES:
-		break;
 	}
 	return -EPROTO;
 }

@@ -71,14 +71,14 @@ struct worker_page;
  * @stat_fd:    its /proc/PID/stat, opened before it was another user: a /proc with hidepid
  *              (proc(5)) does not show it afterwards; -1: it is not to be had
  * @channel:    our end of its SOCK_SEQPACKET pair; -1 when it is not running or was killed
- * @ready:      it has sent IPC_READY
+ * @ready:      it has sent IPC_READY or IPC_WORKER_READY
  * @backoff_ms: how long the next restart waits
  * @failing_ns: since when it fails before it has served; 0: it does not
  * @away_ns:    since when there is no worker that is ready; 0: there is, or never was
  * @out:        that lasts: it waits for its next start, or does not become ready
  * @at_once_ns: when all restarts without a wait will be saved up again
  * @restart_ns: when to start it again, 0 when that is not planned
- * @overdue_ns: when to give up waiting for IPC_READY, 0 when not waiting
+ * @overdue_ns: when to give up waiting for that, 0 when not waiting
  * @ending:     why it is being ended; END_NONE: it is not, or it ends by itself
  * @last_...:   how its last process ended, see struct ipc_worker_state
  * @cpu_ns:     CPU time it had used when it was last looked at, at @looked_ns

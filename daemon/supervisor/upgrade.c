@@ -331,7 +331,7 @@ void upgrade_resumed(struct supervisor *s)
 
 static void ask_to_go(struct supervisor *s, struct child *c)
 {
-	struct ipc_msg msg = {.type = IPC_SHUTDOWN};
+	struct ipc_msg msg = {.type = IPC_DRAIN};
 
 	c->ending = END_UPGRADE;
 	c->overdue_ns = 0;

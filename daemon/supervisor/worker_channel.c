@@ -20,29 +20,25 @@
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
 #include "daemon/common/log.h"
-#include "daemon/common/roles.h"
+#include "daemon/common/startup.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/ring.h"
 #include "daemon/supervisor/state.h"
 
 #define AWAIT_NS (100 * NS_PER_MS) /* several turns of a worker that is overloaded */
 
-static int pass(struct supervisor *s, unsigned worker, enum passed_fd what, int fd)
+static int begin(struct supervisor *s, unsigned worker)
 {
-	struct ipc_msg msg = {.type = IPC_PASS_FD, .pass_fd = {.what = what, .index = worker}};
+	const struct ipc_start start = child_start_values(s, &s->child[worker]);
+	struct startup u = {.channel = s->child[worker].channel};
+	const struct worker_record *w = &s->worker[worker];
 
-	return ipc_send(s->child[worker].channel, &msg, fd);
-}
-
-static int give_rings(struct supervisor *s, unsigned worker)
-{
-	int fd = rings_describe(&s->worker[worker]), ret;
-
-	if (fd < 0)
-		return fd;
-	ret = pass(s, worker, PASSED_RINGS, fd);
-	close(fd);
-	return ret;
+	startup_pass(&u, PASSED_ARENA, worker, w->arena_fd);
+	startup_pass(&u, PASSED_WORKER_PAGE, worker, w->page_fd);
+	startup_pass(&u, PASSED_LIMITS, worker, s->limits_fd);
+	startup_pass(&u, PASSED_APPLIED, worker, s->applied);
+	startup_new(&u, PASSED_RINGS, worker, rings_describe(w));
+	return startup_end(&u, &start);
 }
 
 static bool is_lent_to(const struct worker_record *w, unsigned worker)
@@ -73,32 +69,12 @@ static void clear_sent(struct supervisor *s, unsigned worker)
 void worker_channel_begin(struct supervisor *s, unsigned worker)
 {
 	struct worker_record *w = &s->worker[worker];
-	struct ipc_msg start = {
-		.type = IPC_START,
-		.start = {.worker = worker,
-			  .workers = s->workers,
-			  .cpu = w->cpu,
-			  .flags = s->worker_flags | (s->options->json_log ? IPC_FLAG_JSON_LOG : 0),
-			  .started_ns = s->started_ns,
-			  .busy_poll_us = s->busy_poll_us,
-			  .uid = s->identity.uid,
-			  .gid = s->identity.gid}};
 	int ret;
 
 	clear_sent(s, worker);
 	worker_page_init(w->page); /* whatever its predecessor made of it */
 	__atomic_store_n(&w->page->commands, 0, __ATOMIC_RELAXED);
-	ret = pass(s, worker, PASSED_ARENA, w->arena_fd);
-	if (ret == 0)
-		ret = pass(s, worker, PASSED_WORKER_PAGE, w->page_fd);
-	if (ret == 0)
-		ret = pass(s, worker, PASSED_LIMITS, s->limits_fd);
-	if (ret == 0)
-		ret = pass(s, worker, PASSED_APPLIED, s->applied);
-	if (ret == 0)
-		ret = give_rings(s, worker);
-	if (ret == 0)
-		ret = ipc_send(s->child[worker].channel, &start, -1);
+	ret = begin(s, worker);
 	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "worker %u: first messages: %s", worker,
 			strerror(-ret));
@@ -314,7 +290,8 @@ bool worker_channel_sync(struct supervisor *s, unsigned worker)
 	struct worker_record *w = &s->worker[worker];
 	int ret;
 
-	/* Until it is sealed and ready it takes nothing; its IPC_READY brings us back here. */
+	/* Until it is sealed and ready it takes nothing; its IPC_WORKER_READY brings us back here.
+	 */
 	if (!c->ready || c->channel < 0)
 		return false;
 	ret = sync_all_kinds(s, worker);

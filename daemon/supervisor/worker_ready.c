@@ -48,7 +48,7 @@ void worker_ready_read(struct supervisor *s, unsigned worker)
 	if (ret == -EAGAIN || ret == -EINTR)
 		return;
 	if (ret == 1 && !c->ready) {
-		became_ready(s, worker); /* IPC_READY is all that a worker may say */
+		became_ready(s, worker); /* IPC_WORKER_READY is all that a worker may say */
 		return;
 	}
 	if (ret == 0 || ret == -ECONNRESET) {

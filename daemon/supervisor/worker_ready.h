@@ -5,7 +5,7 @@
 
 struct supervisor;
 
-/* Takes its IPC_READY; ends a worker that says anything else. */
+/* Takes its IPC_WORKER_READY; ends a worker that says anything else. */
 void worker_ready_read(struct supervisor *s, unsigned worker);
 
 #endif

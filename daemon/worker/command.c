@@ -215,7 +215,7 @@ static void snapshot(struct worker *w, const struct ipc_publish *m, int fd)
 
 static void command(struct worker *w, const struct ipc_msg *m, int fd)
 {
-	switch (m->type) {
+	switch ((enum ipc_to_worker)m->type) {
 	case IPC_INPUT:
 		open_input(w, &m->input, fd);
 		break;
@@ -237,12 +237,8 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 	case IPC_SNAPSHOT:
 		snapshot(w, &m->publish, fd);
 		break;
-	case IPC_SHUTDOWN:
+	case IPC_DRAIN:
 		w->draining = true;
-		break;
-	default: /* ipc_parse() admits passed descriptors here, which come only before the start */
-		if (fd >= 0)
-			close(fd);
 		break;
 	}
 }

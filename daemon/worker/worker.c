@@ -27,10 +27,8 @@
  * when a table may be swapped.
  */
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -45,6 +43,7 @@
 #include "core/relay/relay.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
+#include "daemon/common/startup.h"
 #include "daemon/priv/priv.h"
 #include "daemon/worker/command.h"
 #include "daemon/worker/io.h"
@@ -55,47 +54,53 @@
 #define FULL_PASS        16u               /* receives in one pass that mean "there is more" */
 #define SOCKETS_DRAIN_NS (300 * NS_PER_MS) /* at most, before exiting */
 
-/* Gifts of the supervisor. */
+/* Descriptors that the supervisor passed. */
 struct passed {
 	int arena, page, limits, applied, rings;
-	struct ipc_start start;
 };
 
-static int take_passed(struct passed *g)
+static void take(void *ctx, const struct ipc_msg *m, int fd)
 {
-	struct pollfd channel = {.fd = CHILD_CHANNEL_FD, .events = POLLIN};
-	struct ipc_msg m;
-	int fd, ret;
+	struct passed *p = ctx;
 
-	*g = (struct passed){-1, -1, -1, -1, -1, {0}};
-	for (;;) {
-		ret = ipc_recv(CHILD_CHANNEL_FD, IPC_TO_WORKER, &m, &fd);
-		if (ret == -EAGAIN) {
-			if (poll(&channel, 1, -1) < 0 && errno != EINTR)
-				return -errno;
-			continue;
-		}
-		if (ret <= 0)
-			return ret ? ret : -EPIPE;
-		if (m.type == IPC_START)
-			break;
-		if (m.type != IPC_PASS_FD)
-			return -EPROTO;
-		if (m.pass_fd.what == PASSED_ARENA)
-			g->arena = fd;
-		else if (m.pass_fd.what == PASSED_WORKER_PAGE)
-			g->page = fd;
-		else if (m.pass_fd.what == PASSED_LIMITS)
-			g->limits = fd;
-		else if (m.pass_fd.what == PASSED_APPLIED)
-			g->applied = fd;
-		else if (m.pass_fd.what == PASSED_RINGS)
-			g->rings = fd;
-		else
-			close(fd);
+	switch ((enum passed_fd)m->pass_fd.what) {
+	case PASSED_ARENA:
+		p->arena = fd;
+		return;
+	case PASSED_WORKER_PAGE:
+		p->page = fd;
+		return;
+	case PASSED_LIMITS:
+		p->limits = fd;
+		return;
+	case PASSED_APPLIED:
+		p->applied = fd;
+		return;
+	case PASSED_RINGS:
+		p->rings = fd;
+		return;
+	case PASSED_CONTROL_LISTENER:
+	case PASSED_STATUS_LISTENER:
+	case PASSED_NETLINK:
+	case PASSED_ROUTES:
+	case PASSED_CONFIG:
+	case PASSED_SNAPSHOT:
+	case PASSED_IFACE_PAGE:
+	case PASSED_HEARTBEAT:
+	case PASSED_FDS:
+		break;
 	}
-	g->start = m.start;
-	return g->arena < 0 || g->page < 0 || g->limits < 0 || g->applied < 0 || g->rings < 0
+	close(fd); /* not for us */
+}
+
+/* Return: 0; -EPIPE: the supervisor has gone; -EPROTO: a descriptor is missing. */
+static int receive_start(struct passed *p, struct ipc_start *start)
+{
+	const int ret = startup_receive(CHILD_CHANNEL_FD, IPC_TO_NEW_WORKER, take, p, start);
+
+	if (ret < 0)
+		return ret;
+	return p->arena < 0 || p->page < 0 || p->limits < 0 || p->applied < 0 || p->rings < 0
 		       ? -EPROTO
 		       : 0;
 }
@@ -190,7 +195,7 @@ static void seal(struct worker *w, const struct ipc_start *start)
 
 static void say_ready(struct worker *w)
 {
-	struct ipc_msg m = {.type = IPC_READY};
+	struct ipc_msg m = {.type = IPC_WORKER_READY};
 	int ret;
 
 	ret = ipc_send(CHILD_CHANNEL_FD, &m, -1);
@@ -273,36 +278,33 @@ static void run(struct worker *w)
 		drain_sockets(w);
 }
 
-int worker_main(unsigned index)
+int worker_main(void)
 {
-	char name[16];
+	struct passed passed = {-1, -1, -1, -1, -1};
+	struct ipc_start start;
 	struct worker *w;
-	struct passed passed;
 	int ret;
 
 	signal(SIGPIPE, SIG_IGN);
-	snprintf(name, sizeof(name), "worker %u", index);
-	log_init(name, false);
-	ret = take_passed(&passed);
+	ret = receive_start(&passed, &start);
 	if (ret == -EPIPE)
 		return 0; /* the supervisor gave up before we began */
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "bad start-up message: %s", strerror(-ret));
-	log_init(name, passed.start.flags & IPC_FLAG_JSON_LOG);
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		die(FAC_BUFFER_POOL, "out of memory");
-	w->index = passed.start.worker;
-	w->cpu = passed.start.cpu;
-	w->per_packet = passed.start.flags & IPC_FLAG_PER_PACKET;
-	w->busy_poll_ns = passed.start.busy_poll_us * 1000ull;
+	w->index = start.worker;
+	w->cpu = start.cpu;
+	w->per_packet = start.flags & IPC_FLAG_PER_PACKET;
+	w->busy_poll_ns = start.busy_poll_us * 1000ull;
 	w->applied_fd = passed.applied;
 	worker_init_sockets(w);
 	make(w, &passed);
 	ret = worker_tick_start();
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "cannot start the tick: %s", strerror(-ret));
-	seal(w, &passed.start);
+	seal(w, &start);
 	w->page->pid = (uint64_t)getpid();
 	/* Its predecessor's: this one has no table yet. */
 	w->page->generation = w->page->hash = w->page->rules = 0;

@@ -24,13 +24,14 @@ static void must(bool promise)
 }
 
 /* What code that handles a message relies on when it indexes a table. */
-static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
+static void check_request(const struct ipc_msg *m)
 {
-	switch ((enum ipc_type)m->type) {
+	switch ((enum ipc_request)m->type) {
 	case IPC_CONFIGURE:
 		must(m->configure.workers - 1 < MCR_MAX_WORKERS);
 		return;
 	case IPC_PIN:
+	case IPC_RESTART_WORKER:
 		must(m->pin.worker < MCR_MAX_WORKERS && m->pin.cpu >= -1);
 		return;
 	case IPC_OPEN_INPUT:
@@ -53,42 +54,77 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 		must(addr_is_host(&m->join.group) && m->join.port != 0);
 		return;
 	case IPC_OPEN_EGRESS_SOCKET:
-	case IPC_EGRESS_SOCKET:
 		must(m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS &&
 		     m->egress_socket.iface < MCR_MAX_IFACES);
 		must((int32_t)m->egress_socket.ifindex > 0 && m->egress_socket.dscp < 64);
 		return;
 	case IPC_CLOSE_EGRESS_SOCKET:
-	case IPC_EGRESS_SOCKET_CLOSE:
 		must(m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS);
 		return;
 	case IPC_PROBE:
 		must((int32_t)m->probe.ifindex > 0 && addr_is_host(&m->probe.host));
 		return;
 	case IPC_PUBLISH:
-	case IPC_SNAPSHOT:
 		must(m->publish.size_bytes <= SNAPSHOT_MAX_BYTES);
 		return;
+	case IPC_STAND_IN:
+		must(m->stand_in.worker < MCR_MAX_WORKERS && m->stand_in.by < MCR_MAX_WORKERS);
+		return;
+	case IPC_SPAWN:
+	case IPC_REFRESH_STATS:
+	case IPC_VERIFY:
+	case IPC_UPGRADE:
+	case IPC_READY:
+		return;
+	}
+	abort();
+}
+
+static void check_to_new_child(const struct ipc_msg *m, enum ipc_peer peer)
+{
+	switch ((enum ipc_to_new_child)m->type) {
 	case IPC_PASS_FD:
 		must(m->pass_fd.what - 1 < PASSED_FDS - 1 && m->pass_fd.index < MCR_MAX_WORKERS);
 		return;
+	case IPC_INTERFACE:
+		must(peer == IPC_TO_NEW_CONTROL && m->interface.name[0]);
+		must(strnlen(m->interface.name, MCR_IFNAME_MAX) < MCR_IFNAME_MAX);
+		return;
 	case IPC_START:
 		must(m->start.worker < MCR_MAX_WORKERS && m->start.workers <= MCR_MAX_WORKERS);
+		must(m->start.egress_sockets <= MCR_MAX_EGRESS_SOCKETS);
 		return;
+	}
+	abort();
+}
+
+static void check_to_control(const struct ipc_msg *m)
+{
+	switch ((enum ipc_to_control)m->type) {
 	case IPC_REPLY:
-		must(m->reply.status <= 0 && m->reply.request < IPC_TYPES);
+		must(m->reply.status <= 0 && m->reply.request <= IPC_LAST_REQUEST);
+		return;
+	case IPC_WORKER_PAGE:
+		must(m->pin.worker < MCR_MAX_WORKERS);
 		return;
 	case IPC_WORKER_STATE:
 		must(m->worker.worker < MCR_MAX_WORKERS && m->worker.ending < ENDINGS);
-		return;
-	case IPC_RESTART_WORKER:
-		must(m->pin.worker < MCR_MAX_WORKERS);
 		return;
 	case IPC_UPGRADED:
 		must(m->upgraded.outcome < UPGRADE_OUTCOMES);
 		must(strnlen(m->upgraded.theirs, sizeof(m->upgraded.theirs)) <
 		     sizeof(m->upgraded.theirs));
 		return;
+	case IPC_RELOAD:
+	case IPC_SHUTDOWN:
+		return;
+	}
+	abort();
+}
+
+static void check_to_worker(const struct ipc_msg *m)
+{
+	switch ((enum ipc_to_worker)m->type) {
 	case IPC_INPUT:
 		must(m->input.buf_class < BUF_CLASSES && m->input.link < LINK_LAYERS);
 		must(m->input.slot < MCR_MAX_IFACES);
@@ -98,20 +134,41 @@ static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
 	case IPC_OUTPUT_CLOSE:
 		must(m->input.slot < MCR_MAX_IFACES && m->input.worker < MCR_MAX_WORKERS);
 		return;
-	case IPC_STAND_IN:
-		must(m->stand_in.worker < MCR_MAX_WORKERS && m->stand_in.by < MCR_MAX_WORKERS);
+	case IPC_EGRESS_SOCKET:
+		must(m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS);
 		return;
-	case IPC_SPAWN:
-	case IPC_REFRESH_STATS:
-	case IPC_VERIFY:
-	case IPC_UPGRADE:
-	case IPC_RELOAD:
-	case IPC_SHUTDOWN:
+	case IPC_EGRESS_SOCKET_CLOSE:
+		must(m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS);
 		return;
-	case IPC_READY:
-		must(from == IPC_FROM_CONTROL || from == IPC_FROM_WORKER);
+	case IPC_SNAPSHOT:
+		must(m->publish.size_bytes <= SNAPSHOT_MAX_BYTES);
 		return;
-	case IPC_TYPES:
+	case IPC_DRAIN:
+		return;
+	}
+	abort();
+}
+
+static void check_indices(const struct ipc_msg *m, enum ipc_peer from)
+{
+	switch (from) {
+	case IPC_FROM_CONTROL:
+		check_request(m);
+		return;
+	case IPC_FROM_WORKER: /* the one thing that a worker may say */
+		must(m->type == IPC_WORKER_READY);
+		return;
+	case IPC_TO_NEW_CONTROL:
+	case IPC_TO_NEW_WORKER:
+		check_to_new_child(m, from);
+		return;
+	case IPC_TO_CONTROL:
+		check_to_control(m);
+		return;
+	case IPC_TO_WORKER:
+		check_to_worker(m);
+		return;
+	case IPC_PEERS:
 		break;
 	}
 	abort();
@@ -124,8 +181,6 @@ static void parse(const void *bytes, size_t len, unsigned n_fds, enum ipc_peer f
 
 	if (ret == 0) {
 		must(len == sizeof(msg) && msg.has_fd == n_fds);
-		/* The one thing that a worker may say. */
-		must(from != IPC_FROM_WORKER || msg.type == IPC_READY);
 		check_indices(&msg, from);
 	} else {
 		must(ret == -EBADMSG || ret == -EPROTO || ret == -ERANGE);
@@ -141,8 +196,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	from = (enum ipc_peer)(data[0] & 3);
-	n_fds = data[0] >> 2 & 3;
+	from = (enum ipc_peer)((data[0] & 7) % IPC_PEERS);
+	n_fds = data[0] >> 3 & 3;
 	data++;
 	size--;
 	exact = malloc(size > 0 ? size : 1);
@@ -152,7 +207,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memcpy(&msg, data, size < sizeof(msg) ? size : sizeof(msg));
 	msg.magic = IPC_MAGIC;
-	msg.type %= IPC_TYPES + 1;
+	/* Of any direction, and what lies behind its last. */
+	msg.type = (uint16_t)((msg.type % 7 << 8) + (msg.type >> 8) % 32);
 	msg.has_fd = (uint16_t)n_fds;
 	parse(&msg, sizeof(msg), n_fds, from);
 	return 0;

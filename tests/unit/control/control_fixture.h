@@ -71,15 +71,15 @@ void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum
 struct fixture {
 	struct control *c;
 	int sock;
-	enum ipc_type refuse; /* this type is refused ... */
-	int with;             /* ... with this errno */
-	uint64_t value;       /* of answers to IPC_OPEN_EGRESS_SOCKET */
-	int snapshot;         /* the last one published */
+	enum ipc_request refuse; /* this type is refused ... */
+	int with;                /* ... with this errno */
+	uint64_t value;          /* of answers to IPC_OPEN_EGRESS_SOCKET */
+	int snapshot;            /* the last one published */
 	struct filter_file filter;
 	struct ipc_iface input;
 };
 
-static const char *const words[IPC_TYPES] = {
+static const char *const words[IPC_LAST_REQUEST + 1] = {
 	[IPC_OPEN_INPUT] = "open-in",
 	[IPC_CLOSE_INPUT] = "close-in",
 	[IPC_OPEN_OUTPUT] = "open-out",

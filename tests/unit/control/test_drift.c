@@ -25,6 +25,7 @@
  * Links: daemon/control/egress_socket.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
+ * Links: core/base/decimal.c
  */
 #include "daemon/control/drift.h"
 #include "daemon/control/publish.h"

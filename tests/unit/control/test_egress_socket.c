@@ -25,6 +25,7 @@
  * Links: daemon/control/output.c daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
+ * Links: core/base/decimal.c
  */
 #include <arpa/inet.h>
 

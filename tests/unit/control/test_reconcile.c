@@ -25,6 +25,7 @@
  * Links: daemon/control/egress_socket.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
+ * Links: core/base/decimal.c
  */
 #include "core/rules/steer.h"
 #include "daemon/control/assign.h"
@@ -150,7 +151,7 @@ static void test_slot_follows_ifindex(void **state)
 
 static const struct {
 	const char *name;
-	enum ipc_type refuse;
+	enum ipc_request refuse;
 	int with;
 	const char *first, *again, *warning;
 } refusals[] = {
@@ -226,7 +227,7 @@ static void test_refusal_is_said_once(void **state)
 /* A control that was restarted asks for what its predecessor has opened: that is none. */
 static void test_what_is_open_already(void **state)
 {
-	static const enum ipc_type types[] = {IPC_OPEN_INPUT, IPC_OPEN_OUTPUT};
+	static const enum ipc_request types[] = {IPC_OPEN_INPUT, IPC_OPEN_OUTPUT};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		struct fixture *b;

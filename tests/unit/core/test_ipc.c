@@ -37,12 +37,16 @@
 /* The contract: each type with its senders, its descriptor, and a body that is right. */
 static const struct {
 	const char *name;
-	enum ipc_type type;
-	bool from_control, from_worker, to_control, to_worker;
+	uint16_t type;
+	unsigned peers; /* a bit each */
 	unsigned n_fds;
 	struct ipc_msg body;
 } types[] = {
-#define CTL true, false, false, false
+#define CTL         1u << IPC_FROM_CONTROL
+#define NEW_CONTROL 1u << IPC_TO_NEW_CONTROL
+#define NEW_WORKER  1u << IPC_TO_NEW_WORKER
+#define TO_CONTROL  1u << IPC_TO_CONTROL
+#define TO_WORKER   1u << IPC_TO_WORKER
 #define IFACE                                                    \
 	{                                                        \
 		.iface = {.slot = 1, .ifindex = 2, .mtu = 1500 } \
@@ -92,55 +96,110 @@ static const struct {
 	{"stand in", IPC_STAND_IN, CTL, 0, {.stand_in = {.by = 1}}},
 	{"restart worker", IPC_RESTART_WORKER, CTL, 0},
 	{"upgrade", IPC_UPGRADE, CTL, 0},
-	{"ready", IPC_READY, true, true, false, false, 0},
-	{"give", IPC_PASS_FD, false, false, true, true, 1, {.pass_fd = {.what = PASSED_ARENA}}},
-	{"start", IPC_START, false, false, true, true, 0, {.start = {.workers = 1}}},
-	{"reply", IPC_REPLY, false, false, true, false, 0, {.reply = {.request = IPC_PIN}}},
-	{"worker state", IPC_WORKER_STATE, false, false, true, false, 0},
-	{"reload", IPC_RELOAD, false, false, true, false, 1},
-	{"upgraded", IPC_UPGRADED, false, false, true, false, 0},
-	{"shutdown", IPC_SHUTDOWN, false, false, true, true, 0},
-	{"input", IPC_INPUT, false, false, false, true, 1, {.input = {.ifindex = 2}}},
-	{"input close", IPC_INPUT_CLOSE, false, false, false, true, 0},
-	{"output", IPC_OUTPUT, false, false, false, true, 1},
-	{"output close", IPC_OUTPUT_CLOSE, false, false, false, true, 0},
-	{"egress_socket", IPC_EGRESS_SOCKET, false, false, false, true, 1, EGRESS_SOCKET},
-	{"egress_socket close", IPC_EGRESS_SOCKET_CLOSE, false, false, false, true, 0},
-	{"snapshot", IPC_SNAPSHOT, false, false, false, true, 1, PUBLISH},
+	{"ready", IPC_READY, CTL, 0},
+	{"worker ready", IPC_WORKER_READY, 1u << IPC_FROM_WORKER, 0},
+	{"pass", IPC_PASS_FD, NEW_CONTROL | NEW_WORKER, 1, {.pass_fd = {.what = PASSED_ARENA}}},
+	{"interface", IPC_INTERFACE, NEW_CONTROL, 0, {.interface = {"eth0"}}},
+	{"start", IPC_START, NEW_CONTROL | NEW_WORKER, 0, {.start = {.workers = 1}}},
+	{"reply", IPC_REPLY, TO_CONTROL, 0, {.reply = {.request = IPC_PIN}}},
+	{"worker page", IPC_WORKER_PAGE, TO_CONTROL, 1},
+	{"worker state", IPC_WORKER_STATE, TO_CONTROL, 0},
+	{"reload", IPC_RELOAD, TO_CONTROL, 1},
+	{"upgraded", IPC_UPGRADED, TO_CONTROL, 0},
+	{"shutdown", IPC_SHUTDOWN, TO_CONTROL, 0},
+	{"drain", IPC_DRAIN, TO_WORKER, 0},
+	{"input", IPC_INPUT, TO_WORKER, 1, {.input = {.ifindex = 2}}},
+	{"input close", IPC_INPUT_CLOSE, TO_WORKER, 0},
+	{"output", IPC_OUTPUT, TO_WORKER, 1},
+	{"output close", IPC_OUTPUT_CLOSE, TO_WORKER, 0},
+	{"egress_socket", IPC_EGRESS_SOCKET, TO_WORKER, 1, EGRESS_SOCKET},
+	{"egress_socket close", IPC_EGRESS_SOCKET_CLOSE, TO_WORKER, 0},
+	{"snapshot", IPC_SNAPSHOT, TO_WORKER, 1, PUBLISH},
 };
-static_assert(sizeof(types) / sizeof(types[0]) == IPC_TYPES - 1, "every type is tested");
+#define TYPES (sizeof(types) / sizeof(types[0]))
 
-static struct ipc_msg good(enum ipc_type type)
+#define COUNT(first, last) ((last) - (first) + 1)
+static_assert(TYPES == COUNT(IPC_CONFIGURE, IPC_LAST_REQUEST) +
+			       COUNT(IPC_WORKER_READY, IPC_LAST_FROM_WORKER) +
+			       COUNT(IPC_PASS_FD, IPC_LAST_TO_NEW_CHILD) +
+			       COUNT(IPC_REPLY, IPC_LAST_TO_CONTROL) +
+			       COUNT(IPC_INPUT, IPC_LAST_TO_WORKER),
+	      "every type is tested");
+
+static struct ipc_msg good_row(size_t row)
 {
-	struct ipc_msg m = types[type - 1].body;
+	struct ipc_msg m = types[row].body;
 
-	assert_int_equal(types[type - 1].type, type);
 	m.magic = IPC_MAGIC;
-	m.type = (uint16_t)type;
-	m.has_fd = (uint16_t)types[type - 1].n_fds;
+	m.type = types[row].type;
+	m.has_fd = (uint16_t)types[row].n_fds;
 	return m;
+}
+
+static struct ipc_msg good(unsigned type)
+{
+	size_t row = 0;
+
+	while (types[row].type != type)
+		row++;
+	return good_row(row);
+}
+
+static int wanted(size_t row, enum ipc_peer peer, unsigned n_fds)
+{
+	const bool child = types[row].peers & (NEW_CONTROL | NEW_WORKER);
+	const bool new_child = peer == IPC_TO_NEW_CONTROL || peer == IPC_TO_NEW_WORKER;
+
+	if (types[row].peers >> peer & 1)
+		return n_fds != types[row].n_fds ? -EBADMSG : 0;
+	/* Both roles have the same messages; one that is the other's has no body that is right. */
+	if (child && new_child)
+		return n_fds != types[row].n_fds ? -EBADMSG : -ERANGE;
+	return -EPROTO;
 }
 
 static void directions_and_descriptors(void **state)
 {
-	for (enum ipc_type t = IPC_CONFIGURE; t < IPC_TYPES; t++) {
-		const bool may[] = {types[t - 1].from_control, types[t - 1].from_worker,
-				    types[t - 1].to_control, types[t - 1].to_worker};
-
-		for (enum ipc_peer peer = IPC_FROM_CONTROL; peer <= IPC_TO_WORKER; peer++) {
+	for (size_t t = 0; t < TYPES; t++) {
+		for (enum ipc_peer peer = IPC_FROM_CONTROL; peer < IPC_PEERS; peer++) {
 			for (unsigned n_fds = 0; n_fds <= 3; n_fds++) {
-				struct ipc_msg m = good(t), out;
-				int want = !may[peer]                    ? -EPROTO
-					   : n_fds != types[t - 1].n_fds ? -EBADMSG
-									 : 0;
-				int got = ipc_parse(&m, sizeof(m), n_fds, peer, &out);
+				struct ipc_msg m = good_row(t), out;
+				int got;
 
-				if (got != want)
-					fail_msg("%s, peer %d, %u fds: %d", types[t - 1].name, peer,
+				m.has_fd = (uint16_t)types[t].n_fds;
+				got = ipc_parse(&m, sizeof(m), n_fds, peer, &out);
+				if (got != wanted(t, peer, n_fds))
+					fail_msg("%s, peer %d, %u fds: %d", types[t].name, peer,
 						 n_fds, got);
 				if (got == 0)
 					assert_memory_equal(&m, &out, sizeof(m));
 			}
+		}
+	}
+}
+
+/* Beyond the first and the last of each direction there is none. */
+static void types_end(void **state)
+{
+	static const uint16_t none[] = {IPC_CONFIGURE - 1,
+					IPC_LAST_REQUEST + 1,
+					IPC_WORKER_READY - 1,
+					IPC_LAST_FROM_WORKER + 1,
+					IPC_PASS_FD - 1,
+					IPC_LAST_TO_NEW_CHILD + 1,
+					IPC_REPLY - 1,
+					IPC_LAST_TO_CONTROL + 1,
+					IPC_INPUT - 1,
+					IPC_LAST_TO_WORKER + 1,
+					0,
+					1,
+					0xffff};
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		for (enum ipc_peer peer = IPC_FROM_CONTROL; peer < IPC_PEERS; peer++) {
+			struct ipc_msg m = {.magic = IPC_MAGIC, .type = none[i]}, out;
+
+			assert_int_equal(ipc_parse(&m, sizeof(m), 0, peer, &out), -EPROTO);
 		}
 	}
 }
@@ -157,13 +216,6 @@ static void envelope(void **state)
 	assert_int_equal(ipc_parse(longer, 0, 0, IPC_FROM_CONTROL, &out), -EBADMSG);
 	m.magic++;
 	assert_int_equal(ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out), -EBADMSG);
-	m = good(IPC_SPAWN);
-	m.type = 0;
-	assert_int_equal(ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out), -EPROTO);
-	m.type = IPC_TYPES;
-	assert_int_equal(ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out), -EPROTO);
-	m.type = 0xffff;
-	assert_int_equal(ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out), -EPROTO);
 	m = good(IPC_SPAWN);
 	m.has_fd = 1; /* says one came, and none did */
 	assert_int_equal(ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out), -EBADMSG);
@@ -191,8 +243,8 @@ static void ranges_of_requests(void **state)
 	RANGE(IPC_CONFIGURE, peer, configure.workers, 0, -ERANGE);
 	RANGE(IPC_CONFIGURE, peer, configure.workers, MCR_MAX_WORKERS, 0);
 	RANGE(IPC_CONFIGURE, peer, configure.workers, MCR_MAX_WORKERS + 1, -ERANGE);
-	RANGE(IPC_CONFIGURE, peer, configure.flags, 7, 0);
-	RANGE(IPC_CONFIGURE, peer, configure.flags, 8, -ERANGE);
+	RANGE(IPC_CONFIGURE, peer, configure.flags, 1, 0);
+	RANGE(IPC_CONFIGURE, peer, configure.flags, 2, -ERANGE);
 	RANGE(IPC_CONFIGURE, peer, configure.busy_poll_us, MCR_BUSY_POLL_MAX_US, 0);
 	RANGE(IPC_CONFIGURE, peer, configure.busy_poll_us, MCR_BUSY_POLL_MAX_US + 1, -ERANGE);
 	RANGE(IPC_PIN, peer, pin.worker, MCR_MAX_WORKERS, -ERANGE);
@@ -237,8 +289,9 @@ static void ranges_of_requests(void **state)
 	RANGE(IPC_EGRESS_SOCKET, IPC_TO_WORKER, egress_socket.iface, MCR_MAX_IFACES, -ERANGE);
 	RANGE(IPC_EGRESS_SOCKET_CLOSE, IPC_TO_WORKER, egress_socket.id, MCR_MAX_EGRESS_SOCKETS,
 	      -ERANGE);
-	RANGE(IPC_START, IPC_TO_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS, 0);
-	RANGE(IPC_START, IPC_TO_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS + 1, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS, 0);
+	RANGE(IPC_START, IPC_TO_NEW_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS + 1,
+	      -ERANGE);
 	RANGE(IPC_JOIN, peer, join.ifindex, 0, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.group, HOST, -ERANGE);
 	RANGE(IPC_JOIN, peer, join.group, six, -ERANGE);
@@ -263,21 +316,31 @@ static void ranges_of_requests(void **state)
 
 static void ranges_of_the_rest(void **state)
 {
-	RANGE(IPC_PASS_FD, IPC_TO_CONTROL, pass_fd.what, 0, -ERANGE);
-	RANGE(IPC_PASS_FD, IPC_TO_CONTROL, pass_fd.what, PASSED_FDS, -ERANGE);
-	RANGE(IPC_PASS_FD, IPC_TO_CONTROL, pass_fd.index, MCR_MAX_WORKERS, -ERANGE);
-	RANGE(IPC_START, IPC_TO_WORKER, start.worker, 1, -ERANGE);
-	RANGE(IPC_START, IPC_TO_WORKER, start.workers, MCR_MAX_WORKERS + 1, -ERANGE);
-	RANGE(IPC_START, IPC_TO_WORKER, start.workers, 0, -ERANGE);
-	RANGE(IPC_START, IPC_TO_CONTROL, start.workers, 0, 0);
-	RANGE(IPC_START, IPC_TO_CONTROL, start.worker, 1, -ERANGE);
-	RANGE(IPC_START, IPC_TO_WORKER, start.flags, 0x80000000, -ERANGE);
-	RANGE(IPC_START, IPC_TO_WORKER, start.cpu, -2, -ERANGE);
+	RANGE(IPC_PASS_FD, IPC_TO_NEW_CONTROL, pass_fd.what, 0, -ERANGE);
+	RANGE(IPC_PASS_FD, IPC_TO_NEW_CONTROL, pass_fd.what, PASSED_FDS, -ERANGE);
+	RANGE(IPC_PASS_FD, IPC_TO_NEW_CONTROL, pass_fd.index, MCR_MAX_WORKERS, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_WORKER, start.worker, 1, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_WORKER, start.workers, MCR_MAX_WORKERS + 1, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_WORKER, start.workers, 0, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_CONTROL, start.workers, 0, 0);
+	RANGE(IPC_START, IPC_TO_NEW_CONTROL, start.worker, 1, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_WORKER, start.flags, 0x80000000, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_WORKER, start.cpu, -2, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_WORKER, start.busy_poll_us, MCR_BUSY_POLL_MAX_US + 1, -ERANGE);
+	RANGE(IPC_START, IPC_TO_NEW_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS, 0);
+	RANGE(IPC_START, IPC_TO_NEW_CONTROL, start.egress_sockets, MCR_MAX_EGRESS_SOCKETS + 1,
+	      -ERANGE);
+	RANGE(IPC_INTERFACE, IPC_TO_NEW_CONTROL, interface.name[0], '\0', -ERANGE);
+	RANGE(IPC_INTERFACE, IPC_TO_NEW_CONTROL, interface.name[4], '1', 0);
+	RANGE(IPC_INTERFACE, IPC_TO_NEW_CONTROL, interface.name[5], '1',
+	      -ERANGE); /* behind its NUL */
+	RANGE(IPC_WORKER_PAGE, IPC_TO_CONTROL, pin.worker, MCR_MAX_WORKERS - 1, 0);
+	RANGE(IPC_WORKER_PAGE, IPC_TO_CONTROL, pin.worker, MCR_MAX_WORKERS, -ERANGE);
 	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.status, 1, -ERANGE);
 	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.status, -EPERM, 0);
 	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.status, -4096, -ERANGE);
 	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.request, 0, -ERANGE);
-	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.request, IPC_TYPES, -ERANGE);
+	RANGE(IPC_REPLY, IPC_TO_CONTROL, reply.request, IPC_LAST_REQUEST + 1, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.worker, MCR_MAX_WORKERS, -ERANGE);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.out, 1, 0);
 	RANGE(IPC_WORKER_STATE, IPC_TO_CONTROL, worker.out, 2, -ERANGE);
@@ -397,7 +460,7 @@ static void refused_messages_leak_nothing(void **state)
 {
 	static const struct {
 		const char *name;
-		enum ipc_type type;
+		uint16_t type;
 		int extra; /* bytes more or less */
 		unsigned n_fds;
 		int ret;
@@ -469,6 +532,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(directions_and_descriptors),
+		cmocka_unit_test(types_end),
 		cmocka_unit_test(envelope),
 		cmocka_unit_test(ranges_of_requests),
 		cmocka_unit_test(ranges_of_the_rest),

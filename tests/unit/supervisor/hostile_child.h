@@ -115,23 +115,23 @@ static struct ipc_msg child_next(enum ipc_peer from, int *fd)
 	}
 }
 
-static void child_gifts(enum ipc_peer from)
+static void child_start(enum ipc_peer peer)
 {
 	struct ipc_msg m;
 	void **place;
 	int fd;
 
 	do {
-		m = child_next(from, &fd);
+		m = child_next(peer, &fd);
 		place = m.type != IPC_PASS_FD                  ? NULL
 			: m.pass_fd.what == PASSED_HEARTBEAT   ? (void **)&child_beat
-			: from == IPC_TO_CONTROL               ? NULL
+			: peer == IPC_TO_NEW_CONTROL           ? NULL
 			: m.pass_fd.what == PASSED_WORKER_PAGE ? (void **)&child_page
 							       : NULL;
 		if (place)
 			*place = mmap(NULL,
-				      from == IPC_TO_CONTROL ? sizeof(struct heartbeat_page)
-							     : sizeof(struct worker_page),
+				      peer == IPC_TO_NEW_CONTROL ? sizeof(struct heartbeat_page)
+								 : sizeof(struct worker_page),
 				      PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (fd >= 0)
 			close(fd);
@@ -177,7 +177,7 @@ static void child_spoil_page(enum act act)
 
 static void child_act(enum act act)
 {
-	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_READY};
+	struct ipc_msg m = {.magic = IPC_MAGIC, .type = child_page ? IPC_WORKER_READY : IPC_READY};
 	char longer[sizeof(m) + 1] = {0};
 
 	memcpy(longer, &m, sizeof(m));
@@ -195,7 +195,7 @@ static void child_act(enum act act)
 		child_send_raw(&m, sizeof(m), 0);
 		break;
 	case ACT_UNKNOWN_TYPE:
-		m.type = IPC_TYPES;
+		m.type = 0;
 		child_send_raw(&m, sizeof(m), 0);
 		break;
 	case ACT_FOREIGN_TYPE:
@@ -257,7 +257,7 @@ static void child_act(enum act act)
 		pause();
 }
 
-static void child_ask(enum ipc_type type)
+static void child_ask(enum ipc_request type)
 {
 	struct ipc_msg m = {.type = (uint16_t)type}, reply;
 	int fd = -1;
@@ -288,7 +288,7 @@ static void play_control(enum act act, bool first)
 	struct ipc_msg m;
 	int fd;
 
-	child_gifts(IPC_TO_CONTROL);
+	child_start(IPC_TO_NEW_CONTROL);
 	child_ask(IPC_CONFIGURE);
 	child_ask(IPC_SPAWN);
 	child_ask(IPC_READY);
@@ -318,10 +318,10 @@ static void play_control(enum act act, bool first)
 
 static void play_worker(enum act act)
 {
-	struct ipc_msg ready = {.type = IPC_READY}, m;
+	struct ipc_msg ready = {.type = IPC_WORKER_READY}, m;
 	int fd;
 
-	child_gifts(IPC_TO_WORKER);
+	child_start(IPC_TO_NEW_WORKER);
 	child_alive();
 	if (ipc_send(CHILD_CHANNEL_FD, &ready, -1) < 0)
 		_exit(71);
@@ -331,7 +331,7 @@ static void play_worker(enum act act)
 			close(fd);
 		if (m.type == IPC_SNAPSHOT)
 			child_act(act);
-	} while (m.type != IPC_SHUTDOWN);
+	} while (m.type != IPC_DRAIN);
 	_exit(0);
 }
 

@@ -178,7 +178,7 @@ static inline int ask(struct ipc_msg m, int fd)
 	return ret;
 }
 
-static inline struct ipc_msg iface_msg(enum ipc_type type, uint32_t slot, uint64_t mask)
+static inline struct ipc_msg iface_msg(enum ipc_request type, uint32_t slot, uint64_t mask)
 {
 	return (struct ipc_msg){
 		.type = type,

@@ -30,6 +30,7 @@
  * Links: daemon/supervisor/egress_socket.c daemon/supervisor/standin.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
+ * Links: daemon/common/startup.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -217,11 +217,19 @@ static void test_joins(void **state)
 /* Types that only others may send never reach a handler. */
 static void test_foreign_types(void **state)
 {
-	static const enum ipc_type types[] = {IPC_PASS_FD,      IPC_START,    IPC_REPLY, IPC_INPUT,
-					      IPC_WORKER_STATE, IPC_SHUTDOWN, IPC_TYPES, 0};
+	static const uint16_t types[] = {IPC_PASS_FD,
+					 IPC_START,
+					 IPC_REPLY,
+					 IPC_INPUT,
+					 IPC_DRAIN,
+					 IPC_WORKER_STATE,
+					 IPC_WORKER_READY,
+					 IPC_SHUTDOWN,
+					 IPC_LAST_REQUEST + 1,
+					 0};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		assert_int_equal(ask((struct ipc_msg){.type = (uint16_t)types[i]}, -1), -EPROTO);
+		assert_int_equal(ask((struct ipc_msg){.type = types[i]}, -1), -EPROTO);
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), 0);
 	assert_int_equal(told.announced, 1);
 }
@@ -252,7 +260,7 @@ static void test_rates(void **state)
 {
 	static const struct {
 		const char *name;
-		enum ipc_type type;
+		enum ipc_request type;
 		unsigned burst, per_s;
 	} rows[] = {
 		{"memberships", IPC_JOIN, 3 * MCR_MAX_RULES, MCR_MAX_RULES / 16},

@@ -4,6 +4,7 @@
  *
  * Links: daemon/supervisor/standin.c daemon/supervisor/worker_channel.c core/base/statpage.c
  * Links: core/base/counters.c
+ * Links: daemon/common/startup.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,6 +55,11 @@ int ipc_send(int sock, struct ipc_msg *m, int fd)
 		snprintf(sent + at, sizeof(sent) - at, "%d%c%u.%u ", sock - CHANNEL,
 			 m->type == IPC_INPUT ? '+' : '-', m->input.worker, m->input.slot);
 	return 0;
+}
+
+int ipc_recv(int sock, enum ipc_peer from, struct ipc_msg *m, int *fd)
+{
+	return -EAGAIN;
 }
 
 int rings_describe(const struct worker_record *w)

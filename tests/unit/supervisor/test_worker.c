@@ -9,6 +9,7 @@
  * Links: daemon/supervisor/standin.c core/base/ipc.c
  * Links: core/base/addr.c
  * Links: core/base/statpage.c core/base/counters.c
+ * Links: daemon/common/startup.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,7 +164,7 @@ static uint64_t next_snapshot(bool *follows)
 }
 
 /* The next message at the worker's end; its slot, or -1 when it is not @type; -2 for none. */
-static int next(enum ipc_type type)
+static int next(enum ipc_to_worker type)
 {
 	struct ipc_msg m;
 	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
@@ -262,7 +263,7 @@ static void open_egress_socket(unsigned id, uint64_t incarnation)
 }
 
 /* As next(), for messages about egress sockets: the id. */
-static int next_egress_socket(enum ipc_type type)
+static int next_egress_socket(enum ipc_to_worker type)
 {
 	struct ipc_msg m;
 	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
@@ -278,12 +279,17 @@ static int next_egress_socket(enum ipc_type type)
 static void begin_anew(void)
 {
 	struct worker_page *page = calloc(1, sizeof(*page));
+	struct ipc_msg m;
+	int fd;
 
 	assert_non_null(page);
 	sup->worker[0].page = page;
 	worker_channel_begin(sup, 0);
-	while (next(IPC_START) != -2)
-		;
+	do {
+		assert_int_equal(ipc_recv(worker_end, IPC_TO_NEW_WORKER, &m, &fd), 1);
+		if (fd >= 0)
+			close(fd);
+	} while (m.type != IPC_START);
 	free(page);
 }
 
@@ -396,7 +402,7 @@ static void test_busy(void **state)
 
 static void test_messages(void **state)
 {
-	struct ipc_msg ready = {.type = IPC_READY}, other = {.type = IPC_SPAWN};
+	struct ipc_msg ready = {.type = IPC_WORKER_READY}, other = {.type = IPC_SPAWN};
 
 	publish();
 	assert_int_equal(ipc_send(worker_end, &ready, -1), 0);
