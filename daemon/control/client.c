@@ -28,7 +28,7 @@ static void client_close(struct control_clients *cs, struct client *cl)
 	while (a) {
 		struct client_answer *next = a->next;
 
-		/* An answer that is being worked on is freed when it is finished. */
+		/* client_answer_finish() frees an answer that is not finished yet. */
 		if (a->done) {
 			free(a->text);
 			free(a);
@@ -57,13 +57,13 @@ void control_clients_fini(struct control_clients *cs)
 	}
 }
 
-/* Ready to be closed: everything that will be said has been said. */
+/* Can it be closed?  All answers have been sent, and no other will come. */
 static bool client_finished(const struct client *cl)
 {
 	return cl->state == CLIENT_CLOSING && !cl->n_answers && !client_out_pending(cl);
 }
 
-/* After anything that may have changed a client.  It may be gone when this returns. */
+/* After anything that may have changed a client.  It may be freed when this returns. */
 static void client_settle(struct control_clients *cs, struct client *cl, uint64_t now_ns)
 {
 	if (!client_flush(cs, cl, now_ns) || client_finished(cl))
@@ -117,7 +117,7 @@ static bool evict_idle(struct control_clients *cs, bool read_only, uint64_t now_
 	return true;
 }
 
-static int turn_away(int fd)
+static int refuse_connection(int fd)
 {
 	char *text =
 		client_refusal(RPC_LIMIT, "", "too many clients are connected; try again later");
@@ -138,7 +138,7 @@ int control_clients_add(struct control_clients *cs, int fd, bool read_only, uint
 	int ret;
 
 	if (cs->n_clients[read_only] >= CLIENTS_PER_LISTENER && !evict_idle(cs, read_only, now_ns))
-		return turn_away(fd);
+		return refuse_connection(fd);
 	while (cs->place[place])
 		place++;
 	cl = calloc(1, sizeof(*cl));
@@ -171,7 +171,7 @@ void control_clients_event(struct control_clients *cs, union epoll_key key, uint
 {
 	struct client *cl = key.place < CLIENTS_MAX ? cs->place[key.place] : NULL;
 
-	/* An event of one that was closed earlier in the same turn. */
+	/* The client of this event was closed earlier in the same turn. */
 	if (!cl || cl->serial != key.serial)
 		return;
 	if (events & (EPOLLHUP | EPOLLERR))
@@ -189,7 +189,7 @@ void control_clients_event(struct control_clients *cs, union epoll_key key, uint
 		client_close(cs, cl);
 		return;
 	}
-	/* Nobody is there to wait for the answers. */
+	/* Nobody waits for the answers. */
 	if (cl->hup && !client_listens(cl))
 		client_close(cs, cl);
 	else
@@ -240,7 +240,7 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 			continue;
 		}
 		if (client_out_pending(cl) && now_ns - cl->stall_ns > CLIENT_STALL_NS) {
-			/* It does not listen: there is no point in telling it. */
+			/* It does not read, so an error would not reach it. */
 			cs->closed++;
 			client_close(cs, cl);
 			continue;

@@ -33,14 +33,13 @@ void control_clients_event(struct control_clients *cs, union epoll_key key, uint
 /**
  * control_clients_work() - handle buffered lines, a bounded number of each client
  *
- * When CLIENTS_TURN_NS have passed no other line is begun; the next turn goes on with the
- * next client.
+ * No line is begun after CLIENTS_TURN_NS; the next turn begins with the next client.
  *
- * Return: whether lines are left that can be handled at once.
+ * Return: whether there are lines that could be handled at once.
  */
 bool control_clients_work(struct control_clients *cs, uint64_t now_ns);
 
-/* Close those that are beyond a bound in time; to be called a few times a second. */
+/* Close the clients that exceed a time limit; to be called a few times a second. */
 void control_clients_sweep(struct control_clients *cs, uint64_t now_ns);
 
 #endif

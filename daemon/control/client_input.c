@@ -10,14 +10,13 @@
 #include "core/text/request.h"
 #include "daemon/control/client_output.h"
 
-/* It may go on sending for a while; what it sends is not looked at. */
 static void client_drain(struct client *cl, uint64_t now_ns)
 {
 	cl->state = CLIENT_DRAINING;
 	cl->drain_ns = now_ns;
 }
 
-/* More than all clients together may hold: the one that holds most goes. */
+/* When all clients together hold too much, the one that holds most is refused. */
 static void bound_input(struct control_clients *cs, uint64_t now_ns)
 {
 	while (cs->in_total > CLIENTS_INPUT_MAX) {
@@ -35,7 +34,6 @@ static void bound_input(struct control_clients *cs, uint64_t now_ns)
 	}
 }
 
-/* Return: false when the client is lost, or has nothing more to say. */
 bool client_discard(struct client *cl)
 {
 	char buf[CLIENT_CHUNK];
@@ -43,7 +41,7 @@ bool client_discard(struct client *cl)
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	/* All has been said: its read ends, while its write does not fail yet. */
+	/* Half-close: the client reads end of file, but can still write without an error. */
 	if (!client_out_pending(cl) && !cl->n_answers)
 		shutdown(cl->fd, SHUT_WR);
 	n = recvmsg(cl->fd, &msg, MSG_DONTWAIT);
@@ -60,7 +58,6 @@ static ssize_t line_at(struct client *cl, size_t from)
 	return nl ? nl - (cl->in + from) : -1;
 }
 
-/* Return: false when the client is lost. */
 bool client_read(struct control_clients *cs, struct client *cl, uint64_t now_ns)
 {
 	struct iovec iov;

@@ -9,15 +9,15 @@
 
 #define CLIENT_CHUNK 65536u /* bytes read at a time */
 
-/* Read once.  Return: false when the client is lost. */
+/* Read once.  Return: false when the connection is lost. */
 bool client_read(struct control_clients *cs, struct client *cl, uint64_t now_ns);
 
-/* Read once and forget.  Return: false when the client is lost, or has no more to say. */
+/* Read once and discard.  Return: false when the connection is lost or at its end. */
 bool client_discard(struct client *cl);
 
 /*
- * Handle a bounded number of lines, none after @end_ns by the clock.  Return: whether some
- * are left that can be handled now.
+ * Handle a bounded number of lines, none after @end_ns by the clock.
+ * Return: whether there are lines that could be handled at once.
  */
 bool client_lines(struct control_clients *cs, struct client *cl, uint64_t now_ns, uint64_t end_ns);
 

@@ -17,7 +17,7 @@ size_t client_out_pending(const struct client *cl)
 	return cl->out_len - cl->out_off;
 }
 
-/* Watch for what can be done: output first, input only when there is room for answers. */
+/* Output goes first; input is read only when there is room for its answers. */
 void client_watch(struct control_clients *cs, struct client *cl)
 {
 	uint32_t want = 0;
@@ -59,7 +59,6 @@ static bool next_answer(struct control_clients *cs, struct client *cl, uint64_t 
 	return true;
 }
 
-/* Give the kernel what it takes, answer by answer.  Return: false when the client is lost. */
 bool client_flush(struct control_clients *cs, struct client *cl, uint64_t now_ns)
 {
 	while (client_out_pending(cl) || next_answer(cs, cl, now_ns)) {
@@ -106,7 +105,7 @@ static void answer_done(struct control_clients *cs, struct client_answer *a, cha
 	cs->out_total += len;
 }
 
-/* Does what waits for all clients together leave room for @text? */
+/* Does the output that waits for all clients together leave room for @text? */
 static bool has_room(const struct control_clients *cs, const char *text)
 {
 	const size_t len = text ? strlen(text) : 0;
@@ -144,7 +143,7 @@ void client_answer_finish(struct control_clients *cs, struct client_answer *a, c
 			      "the answer is longer than the output that may wait for "
 			      "clients",
 			      now_ns);
-	/* A client that is lost is closed by the next event or sweep, not under our caller. */
+	/* The next event or sweep closes it: our caller still uses it. */
 	if (!client_flush(cs, cl, now_ns))
 		cl->hup = true;
 	client_watch(cs, cl);

@@ -13,7 +13,7 @@ struct client_answer *client_answer_new(struct client *cl);
 /**
  * client_answer_finish() - the answer is known
  * @a:    taken
- * @text: a line with its newline, taken; NULL: nothing is to be sent
+ * @text: a line with its newline, taken; NULL: no answer is sent
  */
 void client_answer_finish(struct control_clients *cs, struct client_answer *a, char *text,
 			  uint64_t now_ns);
@@ -24,16 +24,14 @@ void client_answer_finish(struct control_clients *cs, struct client_answer *a, c
  */
 bool client_answer_held(const struct client_answer *a);
 
-/*
- * An error without a request, then the end: no byte of its input counts any more.
- */
+/* Send an error that answers no request, discard the input, and close. */
 void client_refuse(struct control_clients *cs, struct client *cl, int code, const char *field,
 		   const char *reason, uint64_t now_ns);
 
 /* VersionCheck has succeeded. */
 void client_greeted(struct client *cl);
 
-/* Close as soon as the answers so far are out. */
+/* Read nothing more, and close when the answers so far are sent. */
 void client_end(struct client *cl);
 
 /* --- for client.c and client_input.c --- */
@@ -41,10 +39,11 @@ void client_end(struct client *cl);
 /* Bytes that wait for the client to take them. */
 size_t client_out_pending(const struct client *cl);
 
-/* Give the kernel what it takes of the finished answers.  Return: false when the client is lost. */
+/* Send finished answers as far as the socket takes them.  Return: false when the connection is
+ * lost. */
 bool client_flush(struct control_clients *cs, struct client *cl, uint64_t now_ns);
 
-/* Watch for what can be done now. */
+/* Tell epoll for what the client waits now. */
 void client_watch(struct control_clients *cs, struct client *cl);
 
 /* An error line that answers no request, malloc()ed; NULL: out of memory. */

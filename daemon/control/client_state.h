@@ -2,15 +2,15 @@
 /*
  * client_state.h - connections of clients: types and limits
  *
- * A client is a stranger: it may flood, stall, send half a line or never read.  So
- * everything is bounded, per client and in total, in memory and in time, and a
- * client gets a bounded share of each turn of the loop.  One that goes beyond a
- * bound is told, as far as it listens, and closed; nobody else notices.
+ * Clients are not trusted: they may flood, stall, send half a line or never read.  So
+ * everything is bounded, per client and in total, in memory and in time, and a client gets
+ * a bounded share of each turn of the loop.  A client that exceeds a bound gets an error,
+ * as far as it reads, and is closed; other clients do not notice.
  *
  * Requests of a connection are answered in order although some answers take a
- * while: each request gets a struct client_answer in the client's queue, and a
- * finished answer is sent when all before it are.  While a client has output that
- * it does not take, nothing of its input is read.
+ * while: each request gets a struct client_answer in the client's queue, and a finished
+ * answer is sent after all earlier ones.  While a client does not take its output, its
+ * input is not read.
  */
 #ifndef DAEMON_CONTROL_CLIENT_STATE_H
 #define DAEMON_CONTROL_CLIENT_STATE_H
@@ -33,11 +33,11 @@
 #define CLIENT_HELLO_NS       (5 * NS_PER_S)
 #define CLIENT_HALF_LINE_NS   (30 * NS_PER_S)
 #define CLIENT_STALL_NS       (10 * NS_PER_S)
-#define CLIENT_IDLE_EVICT_NS  (60 * NS_PER_S) /* gives way when the place is needed */
-#define CLIENT_MUTE_EVICT_NS  (1 * NS_PER_S)  /* the same, before VersionCheck */
+#define CLIENT_IDLE_EVICT_NS  (60 * NS_PER_S) /* closed then when its place is needed */
+#define CLIENT_MUTE_EVICT_NS  (1 * NS_PER_S)  /* the same before VersionCheck */
 #define CLIENT_DRAIN_NS       (2 * NS_PER_S)
 #define CLIENT_UPLOAD_NS      (30 * NS_PER_S)  /* from one piece to the next, or to its use */
-#define CLIENTS_TURN_NS       (20 * NS_PER_MS) /* after that no other line is begun */
+#define CLIENTS_TURN_NS       (20 * NS_PER_MS) /* no line is begun after that */
 
 struct client;
 struct complaint;
@@ -45,7 +45,7 @@ struct control_clients;
 
 /**
  * struct client_answer - the place of one answer in its client's queue
- * @client: NULL once the client is gone
+ * @client: NULL after the client was closed
  */
 struct client_answer {
 	struct client_answer *next;
@@ -81,13 +81,13 @@ enum client_state { CLIENT_GREETING, CLIENT_OPEN, CLIENT_DRAINING, CLIENT_CLOSIN
 /**
  * struct client - one connection
  * @serial:    tells two users of the same place apart
- * @hup:       nobody reads our answers; changes that were sent are still carried out
+ * @hup:       nobody reads our answers; requests that were sent are still carried out
  * @in:        bytes not yet handled; no line ends before @scanned, which is @in_len when no
  *             complete line is buffered
- * @half_ns:   since when an incomplete line is all there is, 0: it is not so
- * @out:       the answer that is on its way, or NULL
+ * @half_ns:   since when @in holds an incomplete line and nothing else; 0: it does not
+ * @out:       the answer that is being sent, or NULL
  * @held:      bytes of finished answers behind it
- * @stall_ns:  since when it has taken no byte of its output
+ * @stall_ns:  when it last took a byte of its output
  */
 struct client {
 	int fd;
@@ -119,7 +119,7 @@ static inline bool client_has_line(const struct client *cl)
 	return cl->scanned < cl->in_len;
 }
 
-/* CLOCK_MONOTONIC, while a turn lasts. */
+/* CLOCK_MONOTONIC; read anew before each line. */
 typedef uint64_t client_clock_fn(void);
 
 /* One line of a client, without its newline; @line is valid during the call. */
@@ -130,8 +130,8 @@ typedef void client_line_fn(void *ctx, struct client *cl, const char *line, size
  * @epoll:    where they are watched, with a union epoll_key as data
  * @in_total: bytes buffered; @out_total likewise
  * @upload_total: bytes of all uploads
- * @next_place: where the next turn begins, so that a turn cut short disadvantages nobody
- * @closed:   how many were closed for going beyond a bound
+ * @next_place: where the next turn begins, so that every client gets its share
+ * @closed:   clients that were closed because they exceeded a bound
  */
 struct control_clients {
 	int epoll;

@@ -2,9 +2,9 @@
 /*
  * client_upload.c - a configuration that is longer than a line, in pieces
  *
- * The pieces are only put together here; the whole is parsed at once when LoadConfig or
- * CheckConfig asks for it, so that its errors have the lines of the whole and nothing of it
- * is applied in part.  All uploads together may be as long as one configuration.
+ * The pieces are only put together here.  LoadConfig and CheckConfig parse the whole text,
+ * so that errors have the lines of the whole and no part of it is applied alone.  All
+ * uploads together may be as long as one configuration.
  */
 #include "daemon/control/client_upload.h"
 

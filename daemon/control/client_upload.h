@@ -19,12 +19,12 @@
 int client_upload_put(struct control_clients *cs, struct client *cl, uint64_t offset,
 		      const char *text, size_t len, uint64_t now_ns, struct complaint *c);
 
-/* The whole text, the caller's to free; NULL when there is none, or it was given up. */
+/* The whole text, to be freed by the caller; NULL when there is none, or it was dropped. */
 char *client_upload_take(struct control_clients *cs, struct client *cl, size_t *len);
 
 size_t client_upload_bytes(const struct client *cl);
 
-/* Give up what was uploaded. */
+/* Free the upload. */
 void client_upload_drop(struct control_clients *cs, struct client *cl);
 
 #endif

@@ -26,7 +26,7 @@ static int read_config(int fd, struct config *cfg, struct complaint *cpl)
 		complain(cpl, "", "out of memory");
 		return -ENOMEM;
 	}
-	/* One byte more than is allowed, so that too long a text shows. */
+	/* One byte more than the limit, so that a longer text is noticed. */
 	while (len < CONFIG_TEXT_MAX + 1) {
 		ssize_t n = pread(fd, text + len, CONFIG_TEXT_MAX + 1 - len, (off_t)len);
 
@@ -58,7 +58,6 @@ static void log_complaint(enum log_severity s, const char *name, const struct co
 			cpl->reason);
 }
 
-/* The settings that count at start, and the rules unless a snapshot has them. */
 int control_config_start(struct process *p)
 {
 	size_t counts[LOAD_COUNTS];
@@ -100,7 +99,7 @@ void control_config_reload(struct process *p, int fd)
 	int ret = read_config(fd, &cfg, &cpl);
 
 	close(fd);
-	p->c->kept->reloads++;
+	p->c->heartbeat->reloads++;
 	if (ret == 0)
 		ret = control_load(p->c, &cfg, true, counts, &cpl);
 	config_fini(&cfg);

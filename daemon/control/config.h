@@ -7,7 +7,8 @@
 
 struct process;
 
-/* Settings, and rules unless a snapshot has them.  Return: 0, or -errno after a log line. */
+/* Take the settings, and the rules unless a snapshot has them.  Return: 0, or -errno after a log
+ * line. */
 int control_config_start(struct process *p);
 
 /* SIGHUP.  @fd: taken.  A bad file changes nothing. */

@@ -2,16 +2,18 @@
 /*
  * control.c - the control process: start, and the loop
  *
- * Start: take descriptors from the supervisor until it says start, look at what must
- * be looked at while it is still allowed (the CPUs), give up every right, and only
- * then read the first byte that an operator wrote.  Workers are configured, pinned
- * and started; when they are ready and the links are known, the first reconcile
- * makes sockets and rules; when that is answered, control says that it is ready and
- * begins to listen.  A restarted control finds the last snapshot among its
- * descriptors and takes rules, slots and generation from it; the same steps follow,
- * and the supervisor finds everything done already.
+ * Start: take descriptors from the supervisor until it says start, find out the CPUs (later
+ * nothing can be opened), give up every right, and only then read the first byte that an
+ * operator wrote.  Then
  *
- * Loop: one epoll, nothing blocks, each source has a bounded share of a turn.
+ *   PHASE_SPAWN    workers are configured, pinned and started, links are read
+ *   PHASE_SETTLE   the first reconcile has asked for sockets and published the rules
+ *   PHASE_RUNNING  that was answered: control says that it is ready, and listens
+ *
+ * A restarted control finds the last snapshot among its descriptors and takes rules, slots
+ * and generation from it.  The same steps follow, and the supervisor finds everything done.
+ *
+ * Loop: one epoll.  No call blocks, and each source has a bounded share of a turn.
  */
 
 #include <errno.h>
@@ -49,12 +51,12 @@
 #include "daemon/control/wait.h"
 #include "daemon/control/wiring.h"
 
-#define EVENTS_MAX      64
-#define TICK_NS         NS_PER_S
-#define SWEEP_NS        (250 * NS_PER_MS)
-#define BEAT_NS         (100 * NS_PER_MS)
-#define CALM_MAX_NS     NS_PER_S
-#define EXIT_BAD_CONFIG 2
+#define EVENTS_MAX         64
+#define TICK_NS            NS_PER_S
+#define SWEEP_NS           (250 * NS_PER_MS)
+#define BEAT_NS            (100 * NS_PER_MS)
+#define REACH_PAUSE_MAX_NS NS_PER_S
+#define EXIT_BAD_CONFIG    2
 /* To verify memberships the supervisor reads a line of text for each. */
 #define VERIFY_MANY    2000
 #define VERIFY_MANY_NS (5 * NS_PER_S)
@@ -70,9 +72,10 @@ static void become_ready(struct process *p)
 	control_listeners_watch(p, true);
 }
 
-static uint64_t calm_after(uint64_t spent_ns)
+static uint64_t pause_after(uint64_t spent_ns)
 {
-	return spent_ns * REACH_SHARE < CALM_MAX_NS ? spent_ns * REACH_SHARE : CALM_MAX_NS;
+	return spent_ns * REACH_SHARE < REACH_PAUSE_MAX_NS ? spent_ns * REACH_SHARE
+							   : REACH_PAUSE_MAX_NS;
 }
 
 static void reconcile(struct process *p, uint64_t now_ns)
@@ -82,10 +85,10 @@ static void reconcile(struct process *p, uint64_t now_ns)
 	int ret = control_reconcile(c, now_ns);
 
 	c->dirty = false;
-	/* Neighbours that come and go all the time get a twentieth of the time. */
-	p->calm_ns = now_ns + calm_after(monotonic_ns() - now_ns);
+	/* Neighbours that change all the time get a twentieth of the time. */
+	p->reach_pause_ns = now_ns + pause_after(monotonic_ns() - now_ns);
 	if (ret < 0) {
-		/* IPC_READY drops what has not been asked for, so nothing may be missing. */
+		/* IPC_READY closes all sockets that were not asked for, so all must be. */
 		if (c->phase != PHASE_RUNNING)
 			die(FAC_RULE_DISPATCH, "cannot start: %s", strerror(-ret));
 		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH, "reconcile: %s",
@@ -94,7 +97,7 @@ static void reconcile(struct process *p, uint64_t now_ns)
 	}
 }
 
-/* What this turn has made necessary. */
+/* Carry out what the events of this turn have made necessary. */
 static void act(struct process *p, uint64_t now_ns)
 {
 	struct control *c = p->c;
@@ -103,10 +106,10 @@ static void act(struct process *p, uint64_t now_ns)
 		c->netif.changed = false;
 		c->wiring.stale = true;
 		c->dirty = true;
-		/* Routes of a link that goes down go without a word. */
+		/* The kernel does not announce that routes of a link that goes down vanish. */
 		reach_routes_changed(&c->reach, now_ns);
 	}
-	c->dirty |= now_ns >= c->reach.act_ns && now_ns >= p->calm_ns;
+	c->dirty |= now_ns >= c->reach.act_ns && now_ns >= p->reach_pause_ns;
 	if (c->phase == PHASE_SPAWN) {
 		if (!c->netif.ready || !control_super_acked(&c->super, p->settle_seq))
 			return;
@@ -147,7 +150,7 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 		control_netlink_read_routes(p->c, now_ns);
 		break;
 	case SOURCE_APPLIED:
-		/* What has been applied is in the pages; the count says only that one looks. */
+		/* The pages say what was applied; the count only wakes us. */
 		if (read(p->applied, &count, sizeof(count)) < 0 && errno != EAGAIN)
 			die(FAC_RULE_DISPATCH, "eventfd: %s", strerror(errno));
 		p->check_ns = 0;
@@ -191,7 +194,7 @@ static void tick(struct process *p, uint64_t now_ns)
 	control_listeners_watch(p, true);
 }
 
-/* Before the workers run nothing is looked at; later what has changed waits for a calm. */
+/* Nothing is asked before the workers run; later changes wait for the end of the pause. */
 static uint64_t reach_due(const struct process *p)
 {
 	const struct control *c = p->c;
@@ -199,7 +202,7 @@ static uint64_t reach_due(const struct process *p)
 
 	if (c->phase == PHASE_SPAWN)
 		return UINT64_MAX;
-	return c->reach.act_ns <= due_ns && p->calm_ns > due_ns ? p->calm_ns : due_ns;
+	return c->reach.act_ns <= due_ns && p->reach_pause_ns > due_ns ? p->reach_pause_ns : due_ns;
 }
 
 static int next_timeout(const struct process *p, uint64_t now_ns)
@@ -274,7 +277,7 @@ static void watch(const struct control *c, int fd, enum epoll_source source)
 		die(FAC_CONTROL_SOCKET, "epoll_ctl: %s", strerror(errno));
 }
 
-/* Rules of the predecessor; what it published last is what the workers have. */
+/* Take the rules of the predecessor from its last publication, which the workers have. */
 static void restore(struct process *p)
 {
 	int ret;
@@ -290,7 +293,7 @@ static void restore(struct process *p)
 		ruleset_count(p->c->rules), (unsigned long long)p->c->pub.generation);
 }
 
-/* So that a sanitizer sees what nobody gave back. */
+/* So that a sanitizer sees what is not freed. */
 static void fini(struct control *c)
 {
 	control_waits_fini(c);
@@ -308,7 +311,7 @@ static void fini(struct control *c)
 int control_main(const char *config_name)
 {
 	static struct control control;
-	static struct heartbeat_page forgotten;
+	static struct heartbeat_page private_page;
 	struct process p = {.c = &control,
 			    .config_name = config_name,
 			    .listener = {-1, -1},
@@ -320,7 +323,7 @@ int control_main(const char *config_name)
 
 	init(&p);
 	control_receive_start(&p);
-	control.kept = p.heartbeat ? p.heartbeat : &forgotten;
+	control.heartbeat = p.heartbeat ? p.heartbeat : &private_page;
 	control_seal(&p);
 	if (control_config_start(&p) < 0 && p.snapshot < 0)
 		return EXIT_BAD_CONFIG;

@@ -65,7 +65,7 @@ static void in_order(struct control *c, unsigned w, uint64_t now_ns)
 		log_msg(SEV_NOTICE, FAC_RULE_DISPATCH,
 			"worker %u has the published rules again, %u ms after they were missed", w,
 			(unsigned)((now_ns - d->detected_ns) / NS_PER_MS));
-		c->kept->drift_repaired[w]++;
+		c->heartbeat->drift_repaired[w]++;
 		d->detected_ns = 0;
 		d->right_ns = now_ns;
 	}
@@ -78,7 +78,7 @@ static void detected(struct control *c, unsigned w, enum drift_kind kind)
 	struct worker_summary s;
 
 	control_stats_worker(c, w, &s);
-	c->kept->drift_detected[w]++;
+	c->heartbeat->drift_detected[w]++;
 	if (kind == DRIFT_LATE)
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
 			"worker %u is late: it has generation %" PRIu64 ", published is %" PRIu64,

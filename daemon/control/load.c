@@ -14,7 +14,7 @@
 #include "daemon/control/output.h"
 #include "daemon/control/wiring.h"
 
-/* What the set says about a rule's field, as a field of the configuration. */
+/* Makes a field of the rule a field of the configuration: "rules[3].outputs". */
 static void name_rule(struct complaint *cpl, size_t i)
 {
 	char field[COMPLAINT_FIELD_MAX];
@@ -26,7 +26,7 @@ static void name_rule(struct complaint *cpl, size_t i)
 	memcpy(cpl->field, field, sizeof(field));
 }
 
-/* A circle may close in a rule that was there before: then its id says which. */
+/* The rule that closes a circle may not be in @cfg: then the reason has its id. */
 static int check_circles(struct ruleset *set, const struct config *cfg, struct complaint *cpl)
 {
 	const struct ruleset_entry *newest;
@@ -87,9 +87,9 @@ static const struct rule *find(const struct rule **sorted, size_t n, const struc
 }
 
 /*
- * Remove rules that the configuration does not have; with @differing also those that
- * it has otherwise.  Return: how many it does not have.  From the end, because taking
- * one out moves those behind it.
+ * Remove the rules that the configuration does not have, and with @differing also those that
+ * differ from it.  It begins at the end, because a removal moves the entries behind it.
+ * Return: how many rules the configuration does not have.
  */
 static size_t remove_others(struct ruleset *set, const struct rule **sorted, size_t n,
 			    bool differing, size_t *replaced)
@@ -112,9 +112,9 @@ static size_t remove_others(struct ruleset *set, const struct rule **sorted, siz
 }
 
 /*
- * The new set.  Changing rules one after the other keeps their slots, but may meet a
- * conflict on the way that the result does not have (two rules that exchange names);
- * then @strict takes out all that differ before it adds.
+ * Make the new set.  Rules that are changed one after the other keep their slots, but may
+ * conflict on the way where the result does not (two rules that exchange names).  @strict
+ * removes all rules that differ before it adds any.
  */
 static int build(const struct control *c, const struct config *cfg, const struct rule **sorted,
 		 bool replace, bool strict, size_t counts[static LOAD_COUNTS], struct ruleset **out,

@@ -27,7 +27,7 @@ int control_load(struct control *c, const struct config *cfg, bool replace,
 		 size_t counts[static LOAD_COUNTS], struct complaint *cpl);
 
 /*
- * Would this host take it, and all its rules go together?  @c: for the links.
+ * Check whether this host could take it, and its rules do not conflict.  @c: for the links.
  * Return: as control_load().
  */
 int control_load_check(struct control *c, const struct config *cfg, struct complaint *cpl);

@@ -26,7 +26,7 @@ static void mark(void *ctx, const struct ruleset_entry *e)
 	circles[e->slot / 64] |= 1ull << e->slot % 64;
 }
 
-static void say_circle(struct control *c, const struct ruleset_entry *e, bool closes)
+static void log_circle(struct control *c, const struct ruleset_entry *e, bool closes)
 {
 	static struct log_limit limit;
 	struct complaint cpl = {0};
@@ -45,7 +45,7 @@ void control_loop_update(struct control *c)
 	struct control_loop *l = &c->loop;
 
 	if (control_wiring_update(c, NULL, 0) < 0)
-		return; /* what was known before holds until there is memory */
+		return; /* out of memory: the last result stays */
 	if (!c->wiring.remade && !(l->n_circles && c->rec.publish))
 		return;
 	c->wiring.remade = false;
@@ -56,12 +56,12 @@ void control_loop_update(struct control *c)
 		if (is_in(circles, e->slot) == is_in(l->circles, e->slot))
 			continue;
 		c->rec.publish = true;
-		say_circle(c, e, is_in(circles, e->slot));
+		log_circle(c, e, is_in(circles, e->slot));
 	}
 	memcpy(l->circles, circles, sizeof(l->circles));
 }
 
-static void say_guarded(const struct control *c, uint64_t now_ns)
+static void log_held_rules(const struct control *c, uint64_t now_ns)
 {
 	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
 		static struct log_limit limit;
@@ -87,7 +87,7 @@ void control_loop_check(struct control *c, uint64_t now_ns)
 		if (control_stats_worker(c, w, &s) == 0)
 			guarded += s.loops;
 	if (guarded != c->loop.guarded)
-		say_guarded(c, now_ns);
+		log_held_rules(c, now_ns);
 	c->loop.guarded = guarded;
 }
 

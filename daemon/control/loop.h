@@ -2,10 +2,9 @@
 /*
  * loop.h - rules that are held because what they send comes back to them
  *
- * Two ways lead there.  The wiring of this host has changed since rules were added, so that
- * some close a circle now: control sees it and publishes them as looping.  Or datagrams come
- * back over another relay: a worker's storm guard (core/relay/guard.h) sees it and says so in its
- * status page.
+ * There are two causes.  The wiring of this host has changed since rules were added, so that
+ * some close a circle now: control publishes them as looping.  Or datagrams come back over
+ * another relay: a worker's storm guard (core/relay/guard.h) reports it in its status page.
  */
 #ifndef DAEMON_CONTROL_LOOP_H
 #define DAEMON_CONTROL_LOOP_H
@@ -17,15 +16,15 @@
 struct control;
 struct ruleset_entry;
 
-/* Before anything is published: looks for circles when wiring or rules may have made some. */
+/* Before a publication: look for circles if wiring or rules have changed. */
 void control_loop_update(struct control *c);
 
-/* Says which rules the workers' guards have held since the last time. */
+/* Log the rules that workers' guards have held since the last call. */
 void control_loop_check(struct control *c, uint64_t now_ns);
 
 /*
  * The state of a rule in the set: looping, or as control_rule_state() says.  @reason: as there.
- * @now_ns 0: whatever a worker's guard says, for what is published.
+ * @now_ns 0: for a publication; ignores the workers' guards.
  */
 enum rule_state control_entry_state(const struct control *c, const struct ruleset_entry *e,
 				    uint64_t now_ns, char *reason);

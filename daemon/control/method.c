@@ -90,13 +90,13 @@ static void dispatch(struct call *call, int error, const struct complaint *cpl)
 			    "not",
 			    method_name(call->req.method));
 	} else if (call->client->hup && !first && method_read_only(call->req.method)) {
-		/* Nobody is there to read it, and making it would keep others waiting. */
+		/* Nobody reads the answer, and making it would keep others waiting. */
 		client_answer_finish(&call->c->clients, call->answer, NULL, call->now_ns);
 	} else {
 		methods[call->req.method](call);
 		return;
 	}
-	/* One that does not begin as the protocol says is not listened to any longer. */
+	/* A client that does not begin with VersionCheck is closed. */
 	if (first)
 		client_end(call->client);
 }

@@ -59,7 +59,7 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 	}
 }
 
-/* Who should serve the rule and cannot: an active rule may still relay nothing. */
+/* Workers that should serve the rule and do not run: an active rule may relay nothing. */
 static void show_rule_pending(const struct control *c, uint64_t mask, cJSON *json)
 {
 	cJSON *pending = cJSON_AddArrayToObject(json, "pending");

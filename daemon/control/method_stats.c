@@ -71,7 +71,7 @@ static bool is_in_use(const struct control *c, uint64_t ifindex)
 	return false;
 }
 
-/* NULL for a device that is no more, or whose counters are in another slot by now. */
+/* NULL when the device does not exist, or its counters are in another slot by now. */
 static const char *iface_name(const struct control *c, uint32_t slot, uint64_t ifindex)
 {
 	const struct rec_iface *f = &c->rec.iface[slot];
@@ -94,7 +94,7 @@ static void add_iface_counts(cJSON *o, const struct iface_counts *n)
 	control_result_u64(o, "vlan", n->vlan);
 }
 
-/* What is not in a row is in the remainder: together they are what the totals have. */
+/* The totals are the sum of all rows and of "closed_interfaces". */
 static void show_ifaces(const struct control *c, cJSON *json, struct stats_totals *t,
 			uint64_t queues[static MCR_MAX_WORKERS])
 {
@@ -172,7 +172,7 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	return o;
 }
 
-/* Every page is read once, so that the totals are the sums of what follows. */
+/* Every page is read once, so that the totals are the sums of workers and interfaces. */
 static void show_all_totals(const struct control *c, const struct stats_reading *r, cJSON *json)
 {
 	uint64_t queues[MCR_MAX_WORKERS] = {0};

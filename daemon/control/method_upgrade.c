@@ -82,7 +82,7 @@ static void confirm(struct control *c, const struct ipc_upgraded *how, uint64_t 
 	give_answer(c, text, now_ns);
 }
 
-/* Only that it does not even begin is said here; how it ends is a message of its own. */
+/* The reply says only whether the upgrade begins; its end is a message of its own. */
 static void asked(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
 {
 	const struct ipc_upgraded busy = {.outcome = UPGRADE_RUNNING};

@@ -42,8 +42,8 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t queue, u
 	cJSON_AddStringToObject(
 		o, "last_exit",
 		ending_text(worker->ending, worker->exit_status, worker->ending_ms, last));
-	control_result_u64(o, "drift_detected", c->kept->drift_detected[w]);
-	control_result_u64(o, "drift_repaired", c->kept->drift_repaired[w]);
+	control_result_u64(o, "drift_detected", c->heartbeat->drift_detected[w]);
+	control_result_u64(o, "drift_repaired", c->heartbeat->drift_repaired[w]);
 	control_result_u64(o, "worker_restarts", worker->restarts);
 	control_result_u64(o, "health_check_failures", worker->health_check_failures);
 	control_result_u64(o, "socket_queue", queue);

@@ -16,7 +16,7 @@
 
 void control_netif_init(struct control_netif *n, int sock)
 {
-	*n = (struct control_netif){.sock = sock, .again = true, .seq = 1};
+	*n = (struct control_netif){.sock = sock, .dump_due = true, .seq = 1};
 }
 
 void control_netif_fini(struct control_netif *n)
@@ -129,7 +129,7 @@ static void link_put(struct control_netif *n, const struct netif_link *link)
 		l->serial = ++n->last_serial;
 	}
 	serial = l->serial;
-	/* Most events are about what a relay does not look at. */
+	/* Most events change nothing that a relay uses. */
 	if (l->ifindex != link->ifindex || l->mtu != link->mtu || l->type != link->type ||
 	    l->up != link->up || l->supers != link->supers || l->arp != link->arp ||
 	    !same_wire(&l->wire, &link->wire) || strcmp(l->name, link->name) != 0 ||
@@ -249,7 +249,7 @@ static int request_dump(struct control_netif *n, uint16_t type)
 
 void control_netif_poll(struct control_netif *n)
 {
-	if (!n->again || n->phase == NETIF_LINKS || n->phase == NETIF_ADDRS)
+	if (!n->dump_due || n->phase == NETIF_LINKS || n->phase == NETIF_ADDRS)
 		return;
 	for (size_t i = 0; i < n->n_links; i++)
 		n->links[i].seen = false;
@@ -257,13 +257,13 @@ void control_netif_poll(struct control_netif *n)
 		n->addrs[i].seen = false;
 	if (request_dump(n, RTM_GETLINK) < 0)
 		return; /* still due: the next call tries again */
-	n->again = false;
+	n->dump_due = false;
 	n->phase = NETIF_LINKS;
 }
 
 static void dump_failed(struct control_netif *n)
 {
-	n->again = true;
+	n->dump_due = true;
 	n->phase = NETIF_NEVER;
 }
 
@@ -321,7 +321,7 @@ static void consume_one(struct control_netif *n, const struct nlmsghdr *nlh)
 	if (ret == -EBADMSG)
 		n->malformed++;
 	if ((nlh->nlmsg_flags & NLM_F_DUMP_INTR) && nlh->nlmsg_seq == n->seq)
-		n->again = true;
+		n->dump_due = true;
 }
 
 void control_netif_consume(struct control_netif *n, const void *buf, size_t len)
@@ -360,15 +360,15 @@ int control_netif_read(struct control_netif *n)
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
 		if (len < 0 && errno == ENOBUFS) {
-			n->again = true;
+			n->dump_due = true;
 			continue;
 		}
 		if (len < 0)
 			return -errno;
 		if (from.nl_pid != 0)
-			continue; /* any process may send to us; only the kernel is believed */
+			continue; /* any process may send to us; only the kernel counts */
 		if (msg.msg_flags & MSG_TRUNC)
-			n->again = true;
+			n->dump_due = true;
 		else
 			control_netif_consume(n, buf, (size_t)len);
 	}

@@ -4,8 +4,8 @@
  *
  * A full dump of links, then of addresses, then events.  When the kernel says that
  * events were lost (ENOBUFS), or that a dump was interrupted by a change, the dump
- * is made again; an entry that the new dump does not mention is gone.  The table is
- * a copy of the kernel's state and holds no decision: reconcile makes those.
+ * is made again; entries that the new dump does not mention are removed.  The table is a
+ * copy of the kernel's state; decisions are made in reconcile.c.
  */
 #ifndef DAEMON_CONTROL_NETIF_H
 #define DAEMON_CONTROL_NETIF_H
@@ -16,12 +16,12 @@
 void control_netif_init(struct control_netif *n, int sock);
 void control_netif_fini(struct control_netif *n);
 
-/* Start a dump if one is due and none is under way. */
+/* Start a dump if one is due and none is running. */
 void control_netif_poll(struct control_netif *n);
 
 /**
  * control_netif_read() - take what the socket holds, a bounded amount of it
- * Return: 0, or a negative errno that is not about to go away.
+ * Return: 0, or a negative errno that trying again does not help.
  */
 int control_netif_read(struct control_netif *n);
 

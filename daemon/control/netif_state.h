@@ -12,7 +12,7 @@
 #include "core/base/addr.h"
 #include "core/base/limits.h"
 
-#define NETIF_MAX_LINKS 4096 /* more are ignored, and said once */
+#define NETIF_MAX_LINKS 4096 /* more are ignored, and logged (netlink.c) */
 #define NETIF_MAX_ADDRS 16384
 #define NETIF_ALT_NAMES 8 /* of a link, of those that rules can have */
 
@@ -40,10 +40,10 @@ struct netif_wire {
  * struct netif_link - one link
  * @type:   ARPHRD_*
  * @up:     IFF_UP and IFF_RUNNING
- * @supers: frames may be larger than the MTU whatever the GRO setting says: virtual
- *          devices hand on what their peer gave them
+ * @supers: frames may be larger than the MTU whatever the GRO setting says: a virtual
+ *          device passes on super-datagrams of its peer
  * @wire:   how it is connected with others
- * @arp:    the kernel resolves IPv4 neighbours there, rather than hand all to one peer
+ * @arp:    the kernel resolves IPv4 neighbours there; else all frames go to one peer
  * @alt:    alternative names of up to 15 characters (ip link property); the first empty one
  *          is the end
  * @seen:   mentioned by the current dump
@@ -94,7 +94,7 @@ struct netif_neigh {
  * @gateway_v6: the gateway has an IPv6 address
  * @source_be:  the source address that it would take, when none was asked for; 0: none
  * @type:       RTN_*
- * @matched:    a route was found; without one the kernel takes the link for granted
+ * @matched:    a route was found; without one the kernel takes the host to be on the link
  */
 struct netif_route {
 	uint32_t ifindex;
@@ -110,8 +110,8 @@ enum netif_phase { NETIF_NEVER, NETIF_LINKS, NETIF_ADDRS, NETIF_READY };
 /**
  * struct control_netif - the table
  * @ready:     a dump has been completed at least once
- * @again:     another dump is due
- * @changed:   something changed since the reader cleared this
+ * @dump_due:  another dump is due
+ * @changed:   an entry has changed since the reader cleared this
  * @malformed: messages that were refused
  * @ignored:   entries beyond the limits
  */
@@ -120,7 +120,7 @@ struct control_netif {
 	enum netif_phase phase;
 	uint32_t seq;
 	bool ready;
-	bool again;
+	bool dump_due;
 	bool changed;
 	uint64_t malformed;
 	uint64_t ignored;

@@ -17,19 +17,20 @@ static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_
 {
 	static struct log_limit limit;
 	/* Where one may not ask, no answer means nothing. */
-	const bool blind = status == -EPERM || status == -EACCES;
+	const bool unprobeable = status == -EPERM || status == -EACCES;
 	const struct ipc_probe *probe = &request->probe;
 	const uint64_t now_ns = monotonic_ns();
 	struct control *c = ctx;
 	char text[ADDR_TEXT_MAX];
 
-	if (blind)
+	if (unprobeable)
 		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
 			    "%s cannot be probed (%s): what the kernel takes for it counts as sent",
 			    addr_format(&probe->host, text), strerror(-status));
 	/* Of other refusals, too many at once say nothing about this one. */
-	if (blind || status == 0)
-		reach_blind(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host), blind, now_ns);
+	if (unprobeable || status == 0)
+		reach_set_unprobeable(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host),
+				      unprobeable, now_ns);
 }
 
 /* Messages of the kernel that make no sense are a fault, of the kernel or of ours. */

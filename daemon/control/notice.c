@@ -14,10 +14,10 @@
 #include "daemon/control/pages.h"
 #include "daemon/control/state.h"
 
-#define LOOK_NS     NS_PER_S
+#define CHECK_NS    NS_PER_S
 #define SLICE_NS    (100 * NS_PER_MS)
 #define SLICE_RULES 1024
-#define QUIET_S     60 /* after that a loss is a new one */
+#define QUIET_S     60 /* a loss after that is a new one */
 #define GROUPS_MAX  32
 
 /* A counter as it was, and the second in which it grew last, 0: never. */
@@ -56,19 +56,19 @@ struct group {
 
 /**
  * struct control_notice
- * @quiet:      losses that are found until the end of the first look are only remembered
+ * @quiet:      losses that the first check finds are not logged
  * @generation: for which states were looked at
- * @at:         the next rule, while a look lasts
- * @missing:    changes of a look that are in no group
+ * @at:         the next rule, while @checking
+ * @ungrouped:    changes of a look that are in no group
  */
 struct control_notice {
 	bool quiet;
-	bool looking;
+	bool checking;
 	uint64_t next_ns;
 	uint64_t generation;
 	uint64_t sums[MCR_MAX_WORKERS];
 	size_t at;
-	unsigned n_groups, missing;
+	unsigned n_groups, ungrouped;
 	struct group groups[GROUPS_MAX];
 	struct log_limit losses, states;
 	struct seen drops[MCR_MAX_WORKERS][DROP_REASONS];
@@ -83,7 +83,7 @@ struct control_notice *control_notice_new(bool quiet)
 
 	if (n) {
 		n->quiet = quiet;
-		n->looking = true;
+		n->checking = true;
 	}
 	return n;
 }
@@ -101,8 +101,8 @@ void control_notice_restore(struct control_notice *n, uint32_t slot, uint64_t in
 			.incarnation = incarnation, .cause = state, .restored = true};
 }
 
-/* How much @s has grown, when that is news; else 0. */
-static uint64_t news(struct seen *s, uint64_t count, uint64_t now_ns)
+/* How much was lost, if a loss begins; 0 if it goes on, or there is none. */
+static uint64_t newly_lost(struct seen *s, uint64_t count, uint64_t now_ns)
 {
 	const uint32_t now_s = (uint32_t)(now_ns / NS_PER_S) + 1;
 	const uint64_t grown = count > s->count ? count - s->count : 0;
@@ -147,14 +147,14 @@ static void flush_groups(struct control_notice *n, uint64_t now_ns)
 				  FAC_RULE_DISPATCH, "rule %s%s: %s%s%s", g->who, others,
 				  rule_state_name(g->state), g->where[0] ? ": " : "", g->where);
 	}
-	if (n->missing)
+	if (n->ungrouped)
 		log_burst(&n->states, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
-			  "%u other rules and outputs: losses or changes of state", n->missing);
+			  "%u other rules and outputs: losses or changes of state", n->ungrouped);
 	n->n_groups = 0;
-	n->missing = 0;
+	n->ungrouped = 0;
 }
 
-/* The group of a line, NULL when it has one already or there is no place. */
+/* The group of a line; NULL when there is no room for another group. */
 static struct group *find_group(struct control_notice *n, const char *reason, enum rule_state state,
 				const char *where)
 {
@@ -166,7 +166,7 @@ static struct group *find_group(struct control_notice *n, const char *reason, en
 			return g;
 	}
 	if (n->n_groups == GROUPS_MAX) {
-		n->missing++;
+		n->ungrouped++;
 		return NULL;
 	}
 	g = &n->groups[n->n_groups++];
@@ -214,18 +214,18 @@ static uint64_t hash_text(uint64_t h, const char *text)
 }
 
 /*
- * A rule that is new and active is what its answer said.  Return: false while its state is
- * about to be known.
+ * A new rule that is active gets no line: the answer to AddRule said so.
+ * Return: false while the state is not known yet.
  */
-static bool look_at_state(const struct control *c, const struct ruleset_entry *e,
-			  struct seen_rule *s, bool is_new, uint64_t now_ns)
+static bool check_state(const struct control *c, const struct ruleset_entry *e, struct seen_rule *s,
+			bool is_new, uint64_t now_ns)
 {
 	char why[REASON_MAX] = "";
 	const enum rule_state state = control_rule_state(c, &e->rule, why);
 	uint64_t cause;
 
 	if (state != RULE_ACTIVE && control_outputs_settling(c, &e->rule, now_ns)) {
-		c->notice->generation = 0; /* what becomes of it is not known: look again */
+		c->notice->generation = 0; /* its state is not known yet: check again */
 		return false;
 	}
 	cause = hash_text(0xcbf29ce484222325ull + (uint64_t)state, why);
@@ -239,8 +239,8 @@ static bool look_at_state(const struct control *c, const struct ruleset_entry *e
 	return true;
 }
 
-static void look_at_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
-			   uint64_t now_ns)
+static void check_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
+			 uint64_t now_ns)
 {
 	struct seen_output *s = &c->notice->output[e->output_slots[i]];
 	const struct rule_output *o = &e->rule.outputs[i];
@@ -251,7 +251,7 @@ static void look_at_output(const struct control *c, const struct ruleset_entry *
 	control_stats_output(c, e, i, &now);
 	for (unsigned r = 0; r < SEND_DROPS; r++)
 		sum += now.drops[r];
-	/* Most outputs lose nothing, and their memory is never touched. */
+	/* Most outputs lose nothing: their memory is never touched. */
 	if (!sum)
 		return;
 	if (s->incarnation != e->incarnation)
@@ -260,10 +260,10 @@ static void look_at_output(const struct control *c, const struct ruleset_entry *
 		 o->port);
 	for (unsigned r = 0; r < SEND_DROPS; r++)
 		add_loss(c->notice, send_drop_name((enum send_drop)r), o->interface, who,
-			 news(&s->drops[r], now.drops[r], now_ns));
+			 newly_lost(&s->drops[r], now.drops[r], now_ns));
 }
 
-static void look_at_rule(const struct control *c, const struct ruleset_entry *e, uint64_t now_ns)
+static void check_rule(const struct control *c, const struct ruleset_entry *e, uint64_t now_ns)
 {
 	struct seen_rule *s = &c->notice->rule[e->slot];
 	const bool is_new = s->incarnation != e->incarnation;
@@ -273,29 +273,29 @@ static void look_at_rule(const struct control *c, const struct ruleset_entry *e,
 
 	if (is_new)
 		*s = (struct seen_rule){0};
-	if (look_at_state(c, e, s, is_new, now_ns))
+	if (check_state(c, e, s, is_new, now_ns))
 		s->incarnation = e->incarnation;
 	control_stats_rule(c, e, &now);
 	snprintf(who, sizeof(who), "rule %s", e->rule.id);
 	add_loss(c->notice, drop_reason_name(DROP_RATE_LIMITED), in, who,
-		 news(&s->limited, now.drops_rate_limited, now_ns));
+		 newly_lost(&s->limited, now.drops_rate_limited, now_ns));
 	add_loss(c->notice, drop_reason_name(DROP_SHED), in, who,
-		 news(&s->shed, now.drops_shed, now_ns));
+		 newly_lost(&s->shed, now.drops_shed, now_ns));
 	for (unsigned i = 0; i < e->rule.n_outputs; i++)
-		look_at_output(c, e, i, now_ns);
+		check_output(c, e, i, now_ns);
 }
 
-static void look_at_some(struct control *c, uint64_t now_ns)
+static void check_some_rules(struct control *c, uint64_t now_ns)
 {
 	struct control_notice *n = c->notice;
 	const size_t count = ruleset_count(c->rules);
 
 	for (unsigned i = 0; i < SLICE_RULES && n->at < count; i++)
-		look_at_rule(c, ruleset_at(c->rules, n->at++), now_ns);
+		check_rule(c, ruleset_at(c->rules, n->at++), now_ns);
 	if (n->at < count)
 		return;
 	flush_groups(n, now_ns);
-	n->looking = false;
+	n->checking = false;
 	n->quiet = false;
 }
 
@@ -321,8 +321,8 @@ static void name_inputs(const struct control *c, char buf[static REASON_MAX])
 	}
 }
 
-/* The losses that the worker counted and no rule has.  Return: all its losses. */
-static uint64_t look_at_worker(struct control *c, unsigned w, const char *inputs, uint64_t now_ns)
+/* Losses that the worker counts for no rule.  Return: all its losses. */
+static uint64_t check_worker(struct control *c, unsigned w, const char *inputs, uint64_t now_ns)
 {
 	struct worker_summary s;
 	uint64_t sum = 0;
@@ -335,14 +335,14 @@ static uint64_t look_at_worker(struct control *c, unsigned w, const char *inputs
 		sum += s.ingress.drops[r];
 		if (r != DROP_NOT_MATCHED && r != DROP_RATE_LIMITED && r != DROP_SHED)
 			add_loss(c->notice, drop_reason_name((enum drop_reason)r), inputs, who,
-				 news(&c->notice->drops[w][r], s.ingress.drops[r], now_ns));
+				 newly_lost(&c->notice->drops[w][r], s.ingress.drops[r], now_ns));
 	}
 	for (unsigned r = 0; r < SEND_DROPS; r++)
 		sum += s.egress.drops[r];
 	return sum;
 }
 
-static void look_at_queues(struct control *c, unsigned slot, uint64_t now_ns)
+static void check_queues(struct control *c, unsigned slot, uint64_t now_ns)
 {
 	struct iface_slot_stats s;
 	struct iface_queue q;
@@ -353,12 +353,12 @@ static void look_at_queues(struct control *c, unsigned slot, uint64_t now_ns)
 	for (unsigned w = 0; w < c->workers; w++) {
 		snprintf(who, sizeof(who), "worker %u", w);
 		add_loss(c->notice, drop_reason_name(DROP_SOCKET_QUEUE), c->rec.iface[slot].name,
-			 who, news(&c->notice->queue[slot][w], q.all[w], now_ns));
+			 who, newly_lost(&c->notice->queue[slot][w], q.all[w], now_ns));
 	}
 }
 
-/* Are the rules to be looked through? */
-static bool look_at_pages(struct control *c, uint64_t now_ns)
+/* Return: must the rules be checked? */
+static bool check_pages(struct control *c, uint64_t now_ns)
 {
 	struct control_notice *n = c->notice;
 	bool grown = n->generation != c->pub.generation;
@@ -366,13 +366,13 @@ static bool look_at_pages(struct control *c, uint64_t now_ns)
 
 	name_inputs(c, inputs);
 	for (unsigned w = 0; w < c->workers; w++) {
-		const uint64_t sum = look_at_worker(c, w, inputs, now_ns);
+		const uint64_t sum = check_worker(c, w, inputs, now_ns);
 
 		grown |= sum > n->sums[w];
 		n->sums[w] = sum;
 	}
 	for (unsigned slot = 0; slot < MCR_MAX_IFACES; slot++)
-		look_at_queues(c, slot, now_ns);
+		check_queues(c, slot, now_ns);
 	n->generation = c->pub.generation;
 	return grown;
 }
@@ -383,15 +383,15 @@ void control_notice_tick(struct control *c, uint64_t now_ns)
 
 	if (!n || now_ns < n->next_ns)
 		return;
-	if (!n->looking || !n->at) {
-		n->looking |= look_at_pages(c, now_ns);
+	if (!n->checking || !n->at) {
+		n->checking |= check_pages(c, now_ns);
 		n->at = 0;
 	}
-	if (n->looking)
-		look_at_some(c, now_ns);
+	if (n->checking)
+		check_some_rules(c, now_ns);
 	else
 		flush_groups(n, now_ns);
-	n->next_ns = now_ns + (n->looking ? SLICE_NS : LOOK_NS);
-	if (!n->looking)
+	n->next_ns = now_ns + (n->checking ? SLICE_NS : CHECK_NS);
+	if (!n->checking)
 		n->at = 0;
 }

@@ -2,13 +2,13 @@
 /*
  * notice.h - losses and changes of state in the log
  *
- * Counters tell how much; the log tells when it began and whom it concerns.  A cause is a
- * reason at one output, rule, worker, or socket: its line is written when it begins, and
- * again when it begins after a minute of quiet.  What begins at once for one interface and
- * reason is one line that names the first of them.
+ * Counters tell how much was lost; the log tells when it began and where.  A cause is a
+ * reason at one output, rule, worker, or socket.  Its line is written when the loss begins,
+ * and again when it begins after a minute without any.  Losses of one reason and interface
+ * that begin together are one line, which names the first of them.
  *
- * Pages of counters are compared once a second.  Only when a worker's sums have grown the
- * rules are looked through, some at a time.
+ * Pages of counters are compared once a second.  The rules are gone through, some at a
+ * time, only when a worker's sums have grown.
  */
 #ifndef DAEMON_CONTROL_NOTICE_H
 #define DAEMON_CONTROL_NOTICE_H
@@ -19,7 +19,7 @@
 struct control;
 struct control_notice;
 
-/* @quiet: of a control that was restarted: what was lost already is no news.  NULL: no memory. */
+/* @quiet: control was restarted, so earlier losses are not logged.  NULL: out of memory. */
 struct control_notice *control_notice_new(bool quiet);
 void control_notice_free(struct control_notice *n);
 
@@ -27,7 +27,7 @@ void control_notice_free(struct control_notice *n);
 void control_notice_restore(struct control_notice *n, uint32_t slot, uint64_t incarnation,
 			    unsigned state);
 
-/* To be called in every turn of the loop; does something when it is due. */
+/* To be called in every turn of the loop. */
 void control_notice_tick(struct control *c, uint64_t now_ns);
 
 #endif

@@ -26,11 +26,12 @@ const char *output_state_name(enum output_state s)
 	return (unsigned)s < OUTPUT_STATES ? state_names[s] : "?";
 }
 
-static struct output_status because(enum output_state state, enum output_hold hold, char *reason,
-				    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static struct output_status with_reason(enum output_state state, enum output_hold hold,
+					char *reason, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
-static struct output_status because(enum output_state state, enum output_hold hold, char *reason,
-				    const char *fmt, ...)
+static struct output_status with_reason(enum output_state state, enum output_hold hold,
+					char *reason, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -87,16 +88,16 @@ static struct output_status hop_status(const struct reach_dest *d, const char *i
 	const bool gateway = h->host_be != d->key.host_be;
 	char text[ADDR_TEXT_MAX];
 
-	if (h->state == HOP_UNKNOWN || h->state == HOP_VALID || h->blind)
+	if (h->state == HOP_UNKNOWN || h->state == HOP_VALID || h->unprobeable)
 		return is_active(reason);
-	return because(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason, "%s%s%s%s on %s%s",
-		       d->matched ? "" : "no route, and ", gateway ? "gateway " : "",
-		       text_be(h->host_be, text),
-		       h->state == HOP_FAILED ? " does not answer" : " has not answered", ifname,
-		       h->state == HOP_FAILED ? "" : " yet");
+	return with_reason(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason, "%s%s%s%s on %s%s",
+			   d->matched ? "" : "no route, and ", gateway ? "gateway " : "",
+			   text_be(h->host_be, text),
+			   h->state == HOP_FAILED ? " does not answer" : " has not answered",
+			   ifname, h->state == HOP_FAILED ? "" : " yet");
 }
 
-/* Of one whose interface is there and up. */
+/* The output's interface exists and is up. */
 static struct output_status dest_status(const struct reach_dest *d, const struct rec_iface *f,
 					char *reason)
 {
@@ -104,12 +105,13 @@ static struct output_status dest_status(const struct reach_dest *d, const struct
 
 	switch (d->way) {
 	case WAY_NONE:
-		return because(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason,
-			       "no route to %s through %s", text_be(d->key.host_be, text), f->name);
+		return with_reason(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason,
+				   "no route to %s through %s", text_be(d->key.host_be, text),
+				   f->name);
 	case WAY_BROADCAST:
-		return because(OUTPUT_FAILED, OUTPUT_HOLD_REFUSED, reason,
-			       "%s is a broadcast address of %s", text_be(d->key.host_be, text),
-			       f->name);
+		return with_reason(OUTPUT_FAILED, OUTPUT_HOLD_REFUSED, reason,
+				   "%s is a broadcast address of %s", text_be(d->key.host_be, text),
+				   f->name);
 	case WAY_HOP:
 		return hop_status(d, f->name, reason);
 	case WAY_UNKNOWN:
@@ -120,12 +122,12 @@ static struct output_status dest_status(const struct reach_dest *d, const struct
 	return is_active(reason);
 }
 
-/* The kernel's answer tells whether it would take the address of another interface. */
+/* Without an address of its interface the kernel may choose that of another one. */
 static bool lacks_source(const struct rec_iface *f, const struct rule_output *o,
 			 const struct reach_dest *d)
 {
 	return !f->has_addr && !addr_is_set(&o->source) && d && d->way != WAY_UNKNOWN &&
-	       d->way != WAY_NONE && !d->picked_be;
+	       d->way != WAY_NONE && !d->kernel_source_be;
 }
 
 struct output_status control_output_status(const struct control *c, const struct rule_output *o,
@@ -136,21 +138,21 @@ struct output_status control_output_status(const struct control *c, const struct
 	char text[ADDR_TEXT_MAX];
 
 	if (!f)
-		return because(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NONE, reason,
-			       "output interface %s does not exist", o->interface);
+		return with_reason(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NONE, reason,
+				   "output interface %s does not exist", o->interface);
 	if (addr_is_set(&o->source) && !control_netif_has_addr(&c->netif, 0, &o->source))
-		return because(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
-			       "source_ip %s is not an address of this host",
-			       addr_format(&o->source, text));
+		return with_reason(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
+				   "source_ip %s is not an address of this host",
+				   addr_format(&o->source, text));
 	if (!f->up)
-		return because(OUTPUT_PAUSED, OUTPUT_HOLD_NONE, reason, "%s is down", f->name);
+		return with_reason(OUTPUT_PAUSED, OUTPUT_HOLD_NONE, reason, "%s is down", f->name);
 	if (f->out_error)
-		return because(OUTPUT_FAILED, OUTPUT_HOLD_NONE, reason,
-			       "output interface %s cannot be opened: %s", f->name,
-			       strerror(-f->out_error));
+		return with_reason(OUTPUT_FAILED, OUTPUT_HOLD_NONE, reason,
+				   "output interface %s cannot be opened: %s", f->name,
+				   strerror(-f->out_error));
 	if (lacks_source(f, o, d))
-		return because(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
-			       "%s has no IPv4 address to send from", f->name);
+		return with_reason(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
+				   "%s has no IPv4 address to send from", f->name);
 	return d ? dest_status(d, f, reason) : is_active(reason);
 }
 
@@ -169,11 +171,11 @@ const char *control_output_warning(const struct control *c, const struct rule_ou
 			 "source_ip %s is not an address of %s but of another "
 			 "interface: receivers may discard what has it",
 			 addr_format(&o->source, text), f->name);
-	else if (!addr_is_set(&o->source) && !f->has_addr && d && d->picked_be)
+	else if (!addr_is_set(&o->source) && !f->has_addr && d && d->kernel_source_be)
 		snprintf(buf, REASON_MAX,
 			 "%s has no IPv4 address: what leaves there has %s of "
 			 "another interface, and receivers may discard it",
-			 f->name, text_be(d->picked_be, text));
+			 f->name, text_be(d->kernel_source_be, text));
 	else if (addr_is_reserved(&o->group))
 		snprintf(buf, REASON_MAX,
 			 "%s is of the reserved range 240.0.0.0/4 (RFC 1112): "
@@ -196,7 +198,7 @@ bool control_outputs_settling(const struct control *c, const struct rule *r, uin
 		const struct rec_iface *f = iface_of(c, o);
 		const struct reach_dest *d = f && f->up ? dest_of(c, f, o) : NULL;
 
-		/* The workers are to know all that is known by now. */
+		/* Workers must have been told everything that is known by now. */
 		if (d && (reach_settling(d, now_ns) || c->reach.act_ns != UINT64_MAX))
 			return true;
 	}

@@ -2,9 +2,8 @@
 /*
  * output.h - how an output is, and why
  *
- * Everything that keeps datagrams from going out and that control can know: the
- * interface, its addresses, the route, the neighbour.  A worker gets the short form
- * (enum output_hold), an operator the state with its reason.
+ * Control knows the interface, its addresses, the route and the neighbour of each output.
+ * Workers get the short form (enum output_hold), operators the state with its reason.
  */
 #ifndef DAEMON_CONTROL_OUTPUT_H
 #define DAEMON_CONTROL_OUTPUT_H
@@ -17,7 +16,7 @@
 
 struct complaint;
 
-/* From the best to the worst: the order in which a rule takes the state of its outputs. */
+/* From the best to the worst: a rule has the state of its best output. */
 enum output_state {
 	OUTPUT_ACTIVE,
 	OUTPUT_UNREACHABLE, /* no route, or the next hop does not answer */
@@ -31,8 +30,8 @@ const char *output_state_name(enum output_state s); /* "active" ... */
 
 /**
  * struct output_status - how an output is
- * @state: for people
- * @hold:  for workers; one without interface has none, its slot says it
+ * @state: for operators
+ * @hold:  for workers; OUTPUT_HOLD_NONE without an interface: the missing slot says it
  */
 struct output_status {
 	enum output_state state;
@@ -46,19 +45,19 @@ struct output_status {
 struct output_status control_output_status(const struct control *c, const struct rule_output *o,
 					   char *reason);
 
-/* Names an oddity of an output that is active.  Return: @buf, or NULL: nothing. */
+/* What may be wrong with an output that is active.  Return: @buf; NULL: nothing. */
 const char *control_output_warning(const struct control *c, const struct rule_output *o,
 				   char buf[static REASON_MAX]);
 
-/* Which destination it is; false when nothing needs to be known of one. */
+/* The destination of an output.  Return: false when route and neighbour do not matter. */
 bool control_output_dest(const struct rec_iface *f, const struct rule_output *o,
 			 struct reach_key *key);
 
-/* Is the state of one of the rule's outputs about to be known? */
+/* Has the kernel still to answer about one of the rule's outputs? */
 bool control_outputs_settling(const struct control *c, const struct rule *r, uint64_t now_ns);
 
 /**
- * control_check_outputs() - refuse what the host's addresses say can never work
+ * control_check_outputs() - refuse outputs that can never work with this host's addresses
  * @cpl: filled when refused, fields relative to the rule
  *
  * Return: 0; -EINVAL for a broadcast address of the output's interface.

@@ -4,8 +4,8 @@
  *
  * The text of a list is made rule by rule and ends at a bound, so an answer takes bounded
  * memory and time however many rules there are.  A cursor holds the revision of the rule
- * set and how many rules came before: with another revision the pages would be of two
- * lists, which is refused.
+ * set and the number of rules before it.  A cursor of another revision is refused, because
+ * its pages would be of two different lists.
  */
 #ifndef DAEMON_CONTROL_PAGE_H
 #define DAEMON_CONTROL_PAGE_H
@@ -24,7 +24,7 @@ struct ruleset_entry;
 typedef struct cJSON *control_show_fn(const struct control *c, const struct ruleset_entry *e);
 
 /**
- * control_page_check() - can this page be given?
+ * control_page_check() - check whether this page can be made
  * @cpl: filled when not
  *
  * Return: 0; RPC_CONFLICT when the rules have changed since the cursor was made;

@@ -2,9 +2,9 @@
 /*
  * pages.h - read the shared pages; sums over workers and interfaces
  *
- * Workers write their pages whenever they like and may be compromised: everything
- * read here is copied and checked by core/base/statpage.h.  A page that is missing or
- * makes no sense counts as zeroes.
+ * Workers write their pages at any time and may be compromised: everything read here is
+ * copied and checked by core/base/statpage.h.  A page that is missing or invalid counts as
+ * zeroes.
  */
 #ifndef DAEMON_CONTROL_PAGES_H
 #define DAEMON_CONTROL_PAGES_H

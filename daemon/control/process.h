@@ -20,7 +20,7 @@ struct heartbeat_page;
  * @listener:  by read_only, -1 when it was not given
  * @watched:   the listeners are in the epoll set
  * @restarted: a predecessor has configured the workers
- * @calm_ns:   what neighbours and routes have changed is not acted upon before
+ * @reach_pause_ns: changes of neighbours and routes are not acted upon before
  * @heartbeat: written in each turn of the loop, watched by the supervisor
  */
 struct process {
@@ -33,7 +33,7 @@ struct process {
 	uid_t uid; /* to become */
 	gid_t gid;
 	uint32_t settle_seq;
-	uint64_t tick_ns, sweep_ns, check_ns, calm_ns;
+	uint64_t tick_ns, sweep_ns, check_ns, reach_pause_ns;
 	uint64_t clients_closed; /* as far as it was logged */
 	uint64_t verify_ns;      /* when to ask next whether the kernel still has everything */
 	struct heartbeat_page *heartbeat;

@@ -54,7 +54,7 @@ static void question_drop(struct control_reach *r, struct reach_question *q)
 	if (q->due)
 		TAILQ_REMOVE(&r->due, q, link);
 	if (q->slot >= 0)
-		r->asked[q->slot] = NULL; /* its answer is nobody's */
+		r->asked[q->slot] = NULL; /* its answer will be ignored */
 	q->due = false;
 	q->slot = -1;
 }
@@ -71,7 +71,7 @@ void reach_ask_all(struct control_reach *r)
 
 /* --- next hops --- */
 
-static void act_in(struct control_reach *r, uint64_t ns, uint64_t now_ns)
+static void act_within(struct control_reach *r, uint64_t ns, uint64_t now_ns)
 {
 	if (now_ns + ns < r->act_ns)
 		r->act_ns = now_ns + ns;
@@ -84,7 +84,7 @@ static void probe_remove(struct control_reach *r, struct reach_hop *h)
 	h->probing = false;
 }
 
-/* Those never probed come first. */
+/* A next hop that was never probed comes first. */
 static void probe_add(struct control_reach *r, struct reach_hop *h)
 {
 	if (h->probing)
@@ -144,12 +144,12 @@ static void hop_put(struct control_reach *r, struct reach_hop *h)
 	r->n_hops--;
 }
 
-void reach_hop_is(struct control_reach *r, struct reach_hop *h, enum reach_state state,
-		  uint64_t now_ns)
+void reach_hop_set(struct control_reach *r, struct reach_hop *h, enum reach_state state,
+		   uint64_t now_ns)
 {
 	const enum reach_state was = h->state;
 
-	/* A host that did not answer is not asked for the first time when it is asked again. */
+	/* The kernel asks again for a host that has not answered: it is still failed. */
 	if (state == HOP_ASKED && was == HOP_FAILED)
 		return;
 	if (was == HOP_VALID && state != HOP_VALID) {
@@ -166,21 +166,21 @@ void reach_hop_is(struct control_reach *r, struct reach_hop *h, enum reach_state
 		probe_remove(r, h);
 	else
 		probe_add(r, h);
-	/* An entry that went may be back in no time. */
+	/* A deleted entry is often resolved again at once. */
 	if (state != was)
-		act_in(r, state == HOP_ASKED ? REACH_GRACE_NS : REACH_GATHER_NS, now_ns);
+		act_within(r, state == HOP_ASKED ? REACH_GRACE_NS : REACH_GATHER_NS, now_ns);
 }
 
 void reach_hop_removed(struct control_reach *r, struct reach_hop *h, uint64_t now_ns)
 {
-	/* An entry that somebody deletes is said to have failed first: that is not its verdict. */
+	/* Before a deletion the kernel announces NUD_FAILED, which says nothing about the host. */
 	if (h->state == HOP_FAILED && h->failed_ns && now_ns - h->failed_ns < REACH_GATHER_NS) {
 		if (r->act_ns == h->failed_ns + REACH_GATHER_NS)
 			r->act_ns = UINT64_MAX;
 		h->state = HOP_VALID;
 		probe_remove(r, h);
 	}
-	reach_hop_is(r, h, HOP_ASKED, now_ns);
+	reach_hop_set(r, h, HOP_ASKED, now_ns);
 }
 
 struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns)
@@ -204,15 +204,15 @@ struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns)
 	return h;
 }
 
-void reach_blind(struct control_reach *r, uint32_t ifindex, uint32_t host_be, bool blind,
-		 uint64_t now_ns)
+void reach_set_unprobeable(struct control_reach *r, uint32_t ifindex, uint32_t host_be,
+			   bool unprobeable, uint64_t now_ns)
 {
 	struct reach_hop *h = reach_hop_find(r, ifindex, host_be);
 
-	if (!h || h->blind == blind)
+	if (!h || h->unprobeable == unprobeable)
 		return;
-	h->blind = blind;
-	act_in(r, REACH_GATHER_NS, now_ns);
+	h->unprobeable = unprobeable;
+	act_within(r, REACH_GATHER_NS, now_ns);
 }
 
 /* --- destinations --- */
@@ -298,8 +298,8 @@ void reach_fini(struct control_reach *r)
 	reach_sweep(r);
 }
 
-void reach_dest_is(struct control_reach *r, struct reach_dest *d, enum reach_way way,
-		   uint32_t ifindex, uint32_t host_be, uint64_t now_ns)
+void reach_dest_set(struct control_reach *r, struct reach_dest *d, enum reach_way way,
+		    uint32_t ifindex, uint32_t host_be, uint64_t now_ns)
 {
 	struct reach_hop *was = d->hop;
 	const bool same =
@@ -309,17 +309,17 @@ void reach_dest_is(struct control_reach *r, struct reach_dest *d, enum reach_way
 	if (same)
 		return;
 	d->hop = way == WAY_HOP ? hop_get(r, ifindex, host_be, now_ns) : NULL;
-	/* Out of memory: not known, so it is sent to. */
+	/* Out of memory: not known, so outputs send to it. */
 	d->way = way == WAY_HOP && !d->hop ? WAY_UNKNOWN : way;
 	hop_put(r, was);
-	act_in(r, REACH_GATHER_NS, now_ns);
+	act_within(r, REACH_GATHER_NS, now_ns);
 }
 
 bool reach_settling(const struct reach_dest *d, uint64_t now_ns)
 {
 	if (d->question.due || d->question.slot >= 0)
 		return true;
-	if (d->way != WAY_HOP || d->hop->blind)
+	if (d->way != WAY_HOP || d->hop->unprobeable)
 		return false;
 	return d->hop->question.due || d->hop->question.slot >= 0 ||
 	       (d->hop->state == HOP_ASKED && now_ns < d->hop->since_ns + REACH_SETTLE_NS);

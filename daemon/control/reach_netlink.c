@@ -73,8 +73,8 @@ static_assert(offsetof(struct reach_dest, question) == 0 &&
 		      offsetof(struct reach_hop, question) == 0,
 	      "a question is the first member");
 
-/* What is still among the asked: @again, or it stays as it was. */
-static void asked_end(struct control_reach *r, bool again)
+/* Questions without an answer: asked again with @requeue, else their last answer stays. */
+static void asked_end(struct control_reach *r, bool requeue)
 {
 	for (unsigned i = 0; i < r->n_asked; i++) {
 		struct reach_question *q = r->asked[i];
@@ -83,7 +83,7 @@ static void asked_end(struct control_reach *r, bool again)
 			continue;
 		q->slot = -1;
 		r->asked[i] = NULL;
-		if (again)
+		if (requeue)
 			reach_ask_later(r, q);
 	}
 	r->n_asked = 0;
@@ -114,7 +114,7 @@ size_t reach_put_questions(struct control_reach *r, char buf[static REACH_QUESTI
 	return len;
 }
 
-/* Return: 0, or -errno of sendmsg(2): what was to be asked is due again. */
+/* Return: 0, or -errno of sendmsg(2): the questions are due again. */
 static int send_questions(struct control_reach *r)
 {
 	static char buf[REACH_QUESTIONS_BYTES] __attribute__((aligned(8)));
@@ -185,7 +185,7 @@ static void route_answered(struct control_reach *r, struct reach_dest *d,
 	if (nlh->nlmsg_type == NLMSG_ERROR) {
 		/* Unreachable, prohibited, a black hole, or the link is down. */
 		d->matched = false;
-		reach_dest_is(r, d, WAY_NONE, 0, 0, now_ns);
+		reach_dest_set(r, d, WAY_NONE, 0, 0, now_ns);
 		return;
 	}
 	if (netif_parse_route(nlh, &route) < 0) {
@@ -193,9 +193,9 @@ static void route_answered(struct control_reach *r, struct reach_dest *d,
 		return;
 	}
 	d->matched = route.matched;
-	d->picked_be = route.source_be;
-	reach_dest_is(r, d, way_of(&route, d->arp), route.ifindex ? route.ifindex : d->key.ifindex,
-		      route.gateway_be ? route.gateway_be : d->key.host_be, now_ns);
+	d->kernel_source_be = route.source_be;
+	reach_dest_set(r, d, way_of(&route, d->arp), route.ifindex ? route.ifindex : d->key.ifindex,
+		       route.gateway_be ? route.gateway_be : d->key.host_be, now_ns);
 }
 
 static enum reach_state state_of(const struct netif_neigh *n)
@@ -206,20 +206,20 @@ static enum reach_state state_of(const struct netif_neigh *n)
 	return n->state & NUD_FAILED ? HOP_FAILED : HOP_ASKED;
 }
 
-/* An error means that there is no entry: nobody has sent there yet. */
+/* An error means that there is no entry: no packet was sent there yet. */
 static void neigh_answered(struct control_reach *r, struct reach_hop *h, const struct nlmsghdr *nlh,
 			   uint64_t now_ns)
 {
 	struct netif_neigh n;
 
 	if (nlh->nlmsg_type == NLMSG_ERROR) {
-		reach_hop_is(r, h, HOP_ASKED, now_ns);
+		reach_hop_set(r, h, HOP_ASKED, now_ns);
 		return;
 	}
 	if (netif_parse_neigh(nlh, &n) < 0)
 		r->malformed++;
 	else if (n.ifindex == h->ifindex && n.host_be == h->host_be)
-		reach_hop_is(r, h, state_of(&n), now_ns);
+		reach_hop_set(r, h, state_of(&n), now_ns);
 }
 
 /* Events carry the sequence number of whoever caused them: the port tells them from answers. */
@@ -268,7 +268,7 @@ static void neigh_event(struct control_reach *r, const struct nlmsghdr *nlh, uin
 	if (nlh->nlmsg_type == RTM_DELNEIGH)
 		reach_hop_removed(r, h, now_ns);
 	else
-		reach_hop_is(r, h, state_of(&n), now_ns);
+		reach_hop_set(r, h, state_of(&n), now_ns);
 }
 
 static void consume_one(struct control_reach *r, const struct nlmsghdr *nlh, uint64_t now_ns)
@@ -286,7 +286,7 @@ static void consume_one(struct control_reach *r, const struct nlmsghdr *nlh, uin
 	case RTM_DELRULE:
 	case RTM_NEWNEXTHOP:
 	case RTM_DELNEXTHOP:
-		/* What exactly is not looked at: the answer to the next question is right. */
+		/* The event's content does not matter: the next answer is right. */
 		if (r->n_dests)
 			reach_routes_changed(r, now_ns);
 		break;
@@ -312,7 +312,7 @@ void reach_consume(struct control_reach *r, const void *buf, size_t len, uint64_
 		r->malformed++;
 }
 
-/* Events or answers are lost: everything is asked again. */
+/* Events or answers were lost: everything is asked again. */
 static void overflowed(struct control_reach *r)
 {
 	asked_end(r, true);

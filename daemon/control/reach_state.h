@@ -18,16 +18,16 @@
 /* A next hop that does not answer is probed this often, as long as so many do. */
 #define REACH_PROBE_NS     NS_PER_S
 #define REACH_PROBES_PER_S 128u
-/* After routes changed: wait for more of it.  A pass takes at most a twentieth of the time. */
+/* After a change of routes: wait for more of them.  All passes take a twentieth of the time. */
 #define REACH_ROUTES_NS (10 * NS_PER_MS)
 #define REACH_SHARE     20u
 /*
- * After which the holder is to act: so much is gathered.  An entry that went is given the
- * time that a live host takes to answer, so a flushed neighbour table interrupts nothing.
+ * Control acts so long after a change, to gather more.  A deleted entry gets the time that a
+ * live host takes to answer, so a flushed neighbour table interrupts nothing.
  */
 #define REACH_GATHER_NS (2 * NS_PER_MS)
 #define REACH_GRACE_NS  (100 * NS_PER_MS)
-/* A host that has not answered by now may not be there: nobody waits for it any longer. */
+/* Answers to clients do not wait longer for a host. */
 #define REACH_SETTLE_NS (200 * NS_PER_MS)
 
 enum reach_state { HOP_UNKNOWN, HOP_ASKED, HOP_VALID, HOP_FAILED };
@@ -45,7 +45,7 @@ enum reach_way {
 enum reach_kind { ASK_ROUTE, ASK_NEIGH };
 
 /**
- * struct reach_question - something to ask the kernel; the first member of both below
+ * struct reach_question - a question to the kernel; the first member of both structs below
  * @due:  in the list of what is to be asked
  * @slot: place among the questions that are on their way, -1: it is not
  */
@@ -60,7 +60,7 @@ TAILQ_HEAD(reach_questions, reach_question);
 /**
  * struct reach_hop - a next hop
  * @users:    destinations behind it
- * @blind:    it cannot be probed (the supervisor says so), so not knowing means nothing
+ * @unprobeable:    it cannot be probed (the supervisor says so), so not knowing means nothing
  * @since_ns: when it was first needed, or asked for anew
  * @failed_ns: when it failed after it had been valid
  * @probe_ns: when it was probed last, 0: never
@@ -74,7 +74,7 @@ struct reach_hop {
 	uint32_t users;
 	enum reach_state state;
 	bool probing; /* in the list of those that are probed */
-	bool blind;
+	bool unprobeable;
 	uint64_t since_ns;
 	uint64_t failed_ns;
 	uint64_t probe_ns;
@@ -92,7 +92,7 @@ struct reach_key {
  * struct reach_dest - a destination
  * @arp:       of its link
  * @matched:   a route was found
- * @picked_be: the source address that the kernel would take, 0: none
+ * @kernel_source_be: the source address that the kernel would take, 0: none
  * @hop:       with WAY_HOP, else NULL
  */
 struct reach_dest {
@@ -103,14 +103,14 @@ struct reach_dest {
 	bool arp;
 	bool matched;
 	enum reach_way way;
-	uint32_t picked_be;
+	uint32_t kernel_source_be;
 	struct reach_hop *hop;
 };
 
 /**
  * struct control_reach - the tables
  * @port:      of @sock, by which the kernel marks its answers
- * @act_ns:    when the holder is to look, UINT64_MAX: nothing has changed
+ * @act_ns:    when control must act, UINT64_MAX: nothing has changed
  * @routes_ns: when all destinations are asked again, UINT64_MAX: no reason to
  * @quiet_ns:  not before
  * @tokens:    probes that may be sent now, at most REACH_PROBES_PER_S

@@ -22,7 +22,7 @@ void control_result_drops(struct cJSON *object, const struct ingress_counters *i
 /* An object "send_drops".  @all: also reasons that are zero */
 void control_result_send_drops(struct cJSON *object, const struct egress_counters *e, bool all);
 
-/* Warnings in one list. */
+/* Warnings in one list; more are left out. */
 #define RESULT_WARNINGS_MAX 64
 
 /* A control_warn_fn; @list: array of texts. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* standin.c - who serves the rules of a worker that cannot run */
+/* standin.c - which worker serves the rules of one that cannot run */
 #include "daemon/control/standin.h"
 
 #include "daemon/common/log.h"
@@ -79,7 +79,7 @@ static void stand_in_answered(void *ctx, const struct ipc_msg *request, int stat
 {
 	struct control *c = ctx;
 
-	/* One of the two has come or gone meanwhile; the message about it brings us back. */
+	/* A worker has started or ended meanwhile; the message about it leads here again. */
 	if (status < 0)
 		c->worker[request->stand_in.worker].asked = false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * standin.h - who serves the rules of a worker that cannot run
+ * standin.h - which worker serves the rules of one that cannot run
  *
  * The next worker that runs stands in for one that is out: it has its rules as well
  * (control_rule_workers()), and then its sockets (supervisor/standin.c).  When the worker
@@ -15,13 +15,13 @@
 
 struct control;
 
-/* Before a publication: whoever is out and has nobody gets one; over is what has lasted. */
+/* Before a publication: choose stand-ins, and end those whose worker runs again. */
 void control_stand_ins_choose(struct control *c, uint64_t now_ns);
 
-/* After it, so that a stand-in has the rules before the sockets. */
+/* After a publication: ask for sockets, so that a stand-in has the rules before them. */
 void control_stand_ins_ask(struct control *c);
 
-/* Is some stand-in to lose the rules, so that reconcile() is due? */
+/* Must a stand-in lose the rules, so that reconcile() is due? */
 bool control_stand_ins_due(const struct control *c, uint64_t now_ns);
 
 #endif

@@ -7,13 +7,13 @@
 
 struct process;
 
-/* Takes everything until IPC_START. */
+/* Take everything that comes before and with IPC_START. */
 void control_receive_start(struct process *p);
 
 /* The page of a worker.  @fd: taken */
 void control_take_page(struct process *p, unsigned worker, int fd);
 
-/* Give up every right; what must be asked for before is asked for here. */
+/* Find out the CPUs, and give up every right. */
 void control_seal(struct process *p);
 
 /* Configure, pin and start the workers; p->settle_seq is the last request. */

@@ -51,7 +51,7 @@ struct steer_want;
 /* --- the supervisor (supervisor_channel.c) --- */
 
 /**
- * typedef super_done_fn - what became of a request
+ * typedef super_done_fn - takes the answer to a request
  * @ctx:     as given with the request
  * @request: the request as it was sent
  * @status:  0 or a negative errno
@@ -88,7 +88,7 @@ struct control_super {
 /* --- workers --- */
 
 /**
- * struct control_drift - a worker that differs, or did lately
+ * struct control_drift - a worker whose rules differ, or differed lately
  * @since_ns:    when it was first seen to differ, 0: it does not
  * @detected_ns: when that was taken for drift, 0: it was not, or is repaired
  * @step_ns:     when the next step is due, if its heartbeat is younger
@@ -105,12 +105,12 @@ struct control_drift {
 
 /**
  * struct control_worker - what the supervisor last said about a worker
- * @ending:  how its last process ended: @exit_status, @ending_ms as struct ipc_worker_state says
+ * @ending:  how its last process ended; @exit_status, @ending_ms: as in struct ipc_worker_state
  * @running_ns: since when it runs
  * @health_check_failures: how often the supervisor ended it because it hung
  * @out:      it cannot run for now
  * @stand_in: 1 + the worker that has its rules and sockets meanwhile, 0 for none
- * @asked:    the supervisor has been asked for that
+ * @asked:    the supervisor was asked to give the stand-in its sockets
  * @stand_in_until_ns: it runs again, and the stand-in has its rules until then; 0: it does not
  */
 struct control_worker {
@@ -252,7 +252,7 @@ struct control_egress_sockets {
 
 /**
  * struct control_wiring
- * @remade: for control_loop_update(): it has been made since that looked
+ * @remade: @wiring is newer than the last control_loop_update()
  * @stale: links or addresses have changed since @wiring was made
  * @names: the interfaces for which it was made
  */
@@ -268,7 +268,7 @@ struct control_wiring {
  * struct control_loop
  * @circles:   by rule slot: it closes a circle
  * @n_circles: how many do
- * @guarded:   times that workers have held a rule, as far as it has been said
+ * @guarded:   times that workers have held a rule, as far as it was logged
  */
 struct control_loop {
 	uint64_t circles[MCR_MAX_RULES / 64];
@@ -344,7 +344,7 @@ struct control_stats {
 
 /* --- answers that wait (wait.c, method_upgrade.c) --- */
 
-/* What became of the rules of a configuration. */
+/* What LoadConfig did with rules. */
 enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_COUNTS };
 
 /**
@@ -406,8 +406,8 @@ struct control_waits {
 };
 
 /**
- * struct control_upgrade - who asked
- * @answer:   to be given, owned; NULL: nobody of ours waits
+ * struct control_upgrade - the Upgrade that waits for its answer
+ * @answer:   owned; NULL: no client waits
  * @id:       of the request, owned
  * @begun_ns: when it was asked for
  */
@@ -419,17 +419,17 @@ struct control_upgrade {
 
 /* --- all of it --- */
 
-/* START_SPAWN: workers and links are awaited.  START_SETTLE: the first requests are. */
+/* control.c says what belongs to each phase. */
 enum control_phase { PHASE_SPAWN, PHASE_SETTLE, PHASE_RUNNING };
 
 /**
- * struct control - everything
+ * struct control - the state of the process
  * @started_ns:  CLOCK_MONOTONIC of the supervisor's start
- * @cpus:        that this host has or could have: numbers from there on are of none
+ * @cpus:        CPU numbers of this host are below it
  * @settings:    what the configuration says about interfaces; its rules are in @rules
  * @interfaces:  names given with --interface: inputs whether a rule names them or not
  * @dirty:       reconcile() is due
- * @kept:        outlives this process
+ * @heartbeat:   page shared with the supervisor; outlives this process
  */
 struct control {
 	int epoll;
@@ -458,7 +458,7 @@ struct control {
 	struct control_waits waits;
 	struct control_upgrade upgrade;
 	struct control_stats stats;
-	struct heartbeat_page *kept;
+	struct heartbeat_page *heartbeat;
 	struct control_notice *notice; /* NULL: none */
 	struct log_limit log_changes, log_ifaces;
 };

@@ -3,16 +3,16 @@
  * supervisor_channel.h - control's requests to the supervisor
  *
  * Requests are pipelined: they are queued, sent as the channel takes them, and
- * answered by the supervisor strictly in order.  Control never waits for one; what
- * becomes of it arrives at a callback.  At most SUPER_WINDOW requests are
- * unanswered at a time, so that the replies always fit into the channel.
+ * answered by the supervisor strictly in order.  Control never waits for an answer: it is
+ * given to a callback.  At most SUPER_WINDOW requests are unanswered at a time, so that the
+ * replies always fit into the channel.
  */
 #ifndef DAEMON_CONTROL_SUPERVISOR_CHANNEL_H
 #define DAEMON_CONTROL_SUPERVISOR_CHANNEL_H
 
 #include "daemon/control/state.h"
 #define SUPER_WINDOW    64
-#define SUPER_QUEUE_MAX (1u << 18) /* requests; more means that something loops */
+#define SUPER_QUEUE_MAX (1u << 18) /* requests; more means that a part of control loops */
 
 void control_super_init(struct control_super *s, int sock);
 void control_super_fini(struct control_super *s);

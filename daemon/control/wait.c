@@ -71,7 +71,7 @@ void control_waits_arm(struct control *c, uint64_t now_ns)
 	}
 }
 
-/* A long answer waits until its client has taken what there is for it. */
+/* A long answer waits until its client has taken earlier output. */
 static bool wait_is_held(const struct control_wait *w)
 {
 	return w->method->is_long && client_answer_held(w->answer);
@@ -90,7 +90,7 @@ uint64_t control_waits_deadline(const struct control *c)
 	return first_ns;
 }
 
-/* Has everything that the answer tells of happened? */
+/* Has everything happened that the answer tells? */
 static bool wait_is_fulfilled(const struct control *c, const struct control_wait *w)
 {
 	if (!w->armed || !control_super_acked(&c->super, w->seq))

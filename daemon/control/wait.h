@@ -2,9 +2,9 @@
 /*
  * wait.h - answers that wait for the supervisor and the workers
  *
- * A change is answered with what is true: every running worker has it, or after
- * WAIT_NS which do not, and why.  The wait begins when reconcile() has published the
- * change, so that changes of one turn of the loop share a publication.
+ * A change is answered when every running worker has it, or after WAIT_NS with the workers
+ * that do not, and why.  The wait begins when reconcile() has published the change, so that
+ * changes of one turn of the loop share a publication.
  */
 #ifndef DAEMON_CONTROL_WAIT_H
 #define DAEMON_CONTROL_WAIT_H
@@ -42,7 +42,7 @@ struct control_wait *control_wait_new(struct control *c, const struct wait_metho
 				      uint64_t now_ns);
 
 /*
- * After reconcile(): what was changed in this turn is on its way under these numbers.  A
+ * After reconcile(): the changes of this turn have generation and sequence numbers now.  A
  * rule whose receivers are being asked for waits for their answer, at most REACH_SETTLE_NS.
  */
 void control_waits_arm(struct control *c, uint64_t now_ns);
@@ -54,7 +54,7 @@ void control_wait_add_workers(const struct control *c, const struct control_wait
 /* Answer what can be answered. */
 void control_waits_check(struct control *c, uint64_t now_ns);
 
-/* When the next one is answered whatever happens; UINT64_MAX: none waits. */
+/* When an answer is due whatever happens; UINT64_MAX: none waits. */
 uint64_t control_waits_deadline(const struct control *c);
 
 #endif

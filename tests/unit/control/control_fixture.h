@@ -110,7 +110,7 @@ static inline int setup(void **state)
 	control_netif_init(&b->c->netif, -1);
 	reach_init(&b->c->reach, -1);
 	b->c->rules = ruleset_new();
-	b->c->kept = calloc(1, sizeof(*b->c->kept));
+	b->c->heartbeat = calloc(1, sizeof(*b->c->heartbeat));
 	b->c->workers = b->c->cpus = 4;
 	for (int w = 0; w < 4; w++)
 		b->c->worker[w] = (struct control_worker){.running = true, .cpu = w};
@@ -132,7 +132,7 @@ static inline int teardown(void **state)
 	control_reconcile_fini(&b->c->rec);
 	config_fini(&b->c->settings);
 	ruleset_free(b->c->rules);
-	free(b->c->kept);
+	free(b->c->heartbeat);
 	free(b->c);
 	free(b);
 	return 0;

@@ -195,10 +195,10 @@ static void test_steps(void **state)
 	page->hash++;
 	assert_string_equal(step(b, now), "");
 	assert_string_equal(step(b, now + DRIFT_GRACE_NS - 1), "");
-	assert_int_equal(b->c->kept->drift_detected[0], 0);
+	assert_int_equal(b->c->heartbeat->drift_detected[0], 0);
 	now += DRIFT_GRACE_NS;
 	assert_string_equal(step(b, now), "publish");
-	assert_int_equal(b->c->kept->drift_detected[0], 1);
+	assert_int_equal(b->c->heartbeat->drift_detected[0], 1);
 	assert_string_equal(step(b, now + DRIFT_STEP_NS - 1), "");
 	now += DRIFT_STEP_NS;
 	assert_string_equal(step(b, now), "publish");
@@ -214,13 +214,13 @@ static void test_steps(void **state)
 	page->hash--;
 	now += DRIFT_STEP_NS / 2;
 	assert_string_equal(step(b, now), "");
-	assert_int_equal(b->c->kept->drift_detected[0], 1);
-	assert_int_equal(b->c->kept->drift_repaired[0], 1);
+	assert_int_equal(b->c->heartbeat->drift_detected[0], 1);
+	assert_int_equal(b->c->heartbeat->drift_repaired[0], 1);
 	assert_int_equal(d->steps, 3);
 	/* In order for long enough: the next fault is a new one. */
 	step(b, now + DRIFT_CALM_NS + 1);
 	assert_int_equal(d->steps, 0);
-	assert_int_equal(b->c->kept->drift_repaired[0], 1);
+	assert_int_equal(b->c->heartbeat->drift_repaired[0], 1);
 	end(b, page);
 }
 
@@ -242,8 +242,8 @@ static void test_flapping(void **state)
 		page->generation = b->c->pub.generation;
 		page->hash--;
 		step(b, now);
-		assert_int_equal(b->c->kept->drift_detected[0], i + 1);
-		assert_int_equal(b->c->kept->drift_repaired[0], i + 1);
+		assert_int_equal(b->c->heartbeat->drift_detected[0], i + 1);
+		assert_int_equal(b->c->heartbeat->drift_repaired[0], i + 1);
 	}
 	end(b, page);
 }
@@ -259,7 +259,7 @@ static void test_moment(void **state)
 		page->hash ^= 1;
 		assert_string_equal(step(b, now += DRIFT_GRACE_NS - 1), "");
 	}
-	assert_int_equal(b->c->kept->drift_detected[0], 0);
+	assert_int_equal(b->c->heartbeat->drift_detected[0], 0);
 	end(b, page);
 }
 
@@ -272,7 +272,7 @@ static void test_resync(void **state)
 	b->c->pub.at_ns = now;
 	assert_string_equal(step(b, now + PUBLISH_RESYNC_NS), "");
 	assert_string_equal(step(b, now + PUBLISH_RESYNC_NS + 1), "publish");
-	assert_int_equal(b->c->kept->drift_detected[0], 0);
+	assert_int_equal(b->c->heartbeat->drift_detected[0], 0);
 	end(b, page);
 }
 

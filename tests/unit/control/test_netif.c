@@ -482,13 +482,13 @@ static void test_dump_interrupted(void **state)
 	struct message m;
 
 	control_netif_init(&n, -1);
-	n.again = false;
+	n.dump_due = false;
 	n.phase = NETIF_LINKS;
 	whole_link(&m, RTM_NEWLINK, 7, "eth0", true);
 	m.nlh->nlmsg_flags = NLM_F_DUMP_INTR;
 	m.nlh->nlmsg_seq = n.seq;
 	feed(&n, &m);
-	assert_true(n.again);
+	assert_true(n.dump_due);
 	control_netif_fini(&n);
 }
 

@@ -97,31 +97,31 @@ static void test_neighbour_goes_and_returns(void **state)
 	expect(b, r, RULE_ACTIVE, OUTPUT_HOLD_NONE, "");
 	d = dest_to(b, HOST);
 	d->matched = true;
-	reach_dest_is(&b->c->reach, d, WAY_HOP, 3, htonl(HOST), NOW);
+	reach_dest_set(&b->c->reach, d, WAY_HOP, 3, htonl(HOST), NOW);
 	assert_string_equal(run(b), "");
-	reach_hop_is(&b->c->reach, d->hop, HOP_ASKED, NOW);
+	reach_hop_set(&b->c->reach, d->hop, HOP_ASKED, NOW);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE,
 	       "10.90.1.2 has not answered on out0 yet");
-	reach_hop_is(&b->c->reach, d->hop, HOP_FAILED, NOW);
+	reach_hop_set(&b->c->reach, d->hop, HOP_FAILED, NOW);
 	assert_string_equal(run(b), "");
 	assert_int_equal(warned_of(b, r).n, 1);
 	assert_string_equal(warned_of(b, r).text, "10.90.1.2 does not answer on out0");
-	reach_hop_is(&b->c->reach, d->hop, HOP_VALID, NOW);
+	reach_hop_set(&b->c->reach, d->hop, HOP_VALID, NOW);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_ACTIVE, OUTPUT_HOLD_NONE, "");
 	assert_int_equal(warned_of(b, r).n, 0);
 
 	/* Gone and back between two runs. */
-	reach_hop_is(&b->c->reach, d->hop, HOP_ASKED, NOW);
-	reach_hop_is(&b->c->reach, d->hop, HOP_VALID, NOW);
+	reach_hop_set(&b->c->reach, d->hop, HOP_ASKED, NOW);
+	reach_hop_set(&b->c->reach, d->hop, HOP_VALID, NOW);
 	assert_string_equal(run(b), "");
 
 	/* Where one may not ask, no answer means nothing. */
-	reach_hop_is(&b->c->reach, d->hop, HOP_FAILED, NOW);
-	reach_blind(&b->c->reach, 3, htonl(HOST), true, NOW);
+	reach_hop_set(&b->c->reach, d->hop, HOP_FAILED, NOW);
+	reach_set_unprobeable(&b->c->reach, 3, htonl(HOST), true, NOW);
 	assert_string_equal(run(b), "");
-	reach_blind(&b->c->reach, 3, htonl(HOST), false, NOW);
+	reach_set_unprobeable(&b->c->reach, 3, htonl(HOST), false, NOW);
 	assert_string_equal(run(b), "publish");
 
 	ruleset_remove(b->c->rules, r->id);
@@ -172,9 +172,9 @@ static void test_ways(void **state)
 		run(b);
 		d = dest_to(b, HOST);
 		d->matched = ways[i].matched;
-		reach_dest_is(&b->c->reach, d, ways[i].way, 3, htonl(ways[i].hop), NOW);
+		reach_dest_set(&b->c->reach, d, ways[i].way, 3, htonl(ways[i].hop), NOW);
 		if (d->hop)
-			reach_hop_is(&b->c->reach, d->hop, ways[i].hop_state, NOW);
+			reach_hop_set(&b->c->reach, d->hop, ways[i].hop_state, NOW);
 		b->c->rec.publish = true;
 		run(b);
 		expect(b, r, ways[i].state, ways[i].hold, ways[i].reason);
@@ -191,11 +191,11 @@ static void test_degraded(void **state)
 	const struct rule *r = rule_to(b, o, 3);
 
 	run(b);
-	reach_dest_is(&b->c->reach, dest_to(b, HOST), WAY_NONE, 0, 0, NOW);
+	reach_dest_set(&b->c->reach, dest_to(b, HOST), WAY_NONE, 0, 0, NOW);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_DEGRADED, OUTPUT_HOLD_UNREACHABLE,
 	       "1 of 3 outputs: no route to 10.90.1.2 through out0");
-	reach_dest_is(&b->c->reach, dest_to(b, HOST + 1), WAY_NONE, 0, 0, NOW);
+	reach_dest_set(&b->c->reach, dest_to(b, HOST + 1), WAY_NONE, 0, 0, NOW);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_DEGRADED, OUTPUT_HOLD_UNREACHABLE,
 	       "2 of 3 outputs: no route to 10.90.1.2 through out0");
@@ -236,11 +236,11 @@ static void test_interface_without_address(void **state)
 	b->c->netif.n_addrs = 0;
 	run(b);
 	d = dest_to(b, 0xef020202);
-	reach_dest_is(&b->c->reach, d, WAY_DIRECT, 0, 0, NOW);
+	reach_dest_set(&b->c->reach, d, WAY_DIRECT, 0, 0, NOW);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE,
 	       "out0 has no IPv4 address to send from");
-	d->picked_be = htonl(0x0a0a0101);
+	d->kernel_source_be = htonl(0x0a0a0101);
 	assert_string_equal(run(b), "publish");
 	expect(b, r, RULE_ACTIVE, OUTPUT_HOLD_NONE, "");
 	assert_string_equal(warned_of(b, r).text,

@@ -225,7 +225,7 @@ static void test_routes(void **state)
 		else
 			answer_route(seq, a);
 		if (d->way != a->way || (d->hop ? ntohl(d->hop->host_be) : 0) != a->hop ||
-		    ntohl(d->picked_be) != a->prefsrc || d->matched != (a->table != 0))
+		    ntohl(d->kernel_source_be) != a->prefsrc || d->matched != (a->table != 0))
 			fail_msg("%s: way %d", a->name, d->way);
 		assert_int_equal(reach_settling(d, NOW), a->hop != 0);
 		assert_int_equal(reach->malformed, 0);
@@ -449,24 +449,24 @@ static void test_probes_are_limited(void **state)
 	}
 }
 
-static void test_blind(void **state)
+static void test_unprobeable(void **state)
 {
 	const struct reach_dest *d = need(HOST);
 
 	resolve(HOST, 0, NUD_INCOMPLETE);
 	assert_non_null(reach_next_probe(reach, NOW));
 	reach_acted(reach);
-	reach_blind(reach, OUT, htonl(HOST), true, NOW);
-	reach_blind(reach, OUT, htonl(HOST + 1), true, NOW); /* nobody's */
-	assert_true(d->hop->blind);
+	reach_set_unprobeable(reach, OUT, htonl(HOST), true, NOW);
+	reach_set_unprobeable(reach, OUT, htonl(HOST + 1), true, NOW); /* nobody's */
+	assert_true(d->hop->unprobeable);
 	assert_int_equal(reach->act_ns, NOW + REACH_GATHER_NS);
 	assert_false(reach_settling(d, NOW));
 	reach_acted(reach);
 	/* It is tried again. */
 	assert_ptr_equal(reach_next_probe(reach, NOW + REACH_PROBE_NS), d->hop);
-	reach_blind(reach, OUT, htonl(HOST), true, NOW);
+	reach_set_unprobeable(reach, OUT, htonl(HOST), true, NOW);
 	assert_int_equal(reach->act_ns, UINT64_MAX);
-	reach_blind(reach, OUT, htonl(HOST), false, NOW);
+	reach_set_unprobeable(reach, OUT, htonl(HOST), false, NOW);
 	assert_int_equal(reach->act_ns, NOW + REACH_GATHER_NS);
 }
 
@@ -509,7 +509,7 @@ int main(void)
 		T(test_flushed),
 		T(test_probe_every_second),
 		T(test_probes_are_limited),
-		T(test_blind),
+		T(test_unprobeable),
 		T(test_malformed),
 	};
 
