@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What every experiment needs: checks that decide the verdict, clocks, sockets.
+ * Common to all experiments: checks that decide the verdict, clocks, sockets.
  *
  * An experiment's program prints one line per check and exits with
  * poc_status(); run.sh turns that into the verdict.  A check states a kernel
@@ -55,7 +55,7 @@ static inline __attribute__((format(printf, 2, 3))) bool poc_check(bool ok, cons
 	return ok;
 }
 
-/* What was measured.  Times and ratios depend on who else uses the machine: they decide nothing. */
+/* A measured value.  Times and ratios depend on the load of the machine: they decide nothing. */
 static inline __attribute__((format(printf, 1, 2))) void poc_note(const char *fmt, ...)
 {
 	va_list ap;

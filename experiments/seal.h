@@ -50,7 +50,7 @@ static inline void poc_restrict_ring(struct io_uring *ring)
 	poc_must(poc_ring_register(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0), "enable");
 }
 
-/* What a worker of an experiment still needs once everything is set up. */
+/* The rights that a worker of an experiment still needs once everything is set up. */
 static inline void poc_seal(void)
 {
 	static const int allowed[] = {SCMP_SYS(io_uring_enter), SCMP_SYS(recvmsg), SCMP_SYS(write),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What an ICMP error does to an unconnected UDP socket, with and without
+ * The effect of an ICMP error on an unconnected UDP socket, with and without
  * IP_RECVERR, what DF looks like, and how MSG_DONTWAIT sends end in io_uring.
  */
 #include "../poc.h"

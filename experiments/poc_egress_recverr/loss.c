@@ -43,7 +43,7 @@ static int arrived(int probe, int expected)
 	return n;
 }
 
-/* What the tun device still held: nobody read during the burst. */
+/* Packets that the tun device still holds: they were not read during the burst. */
 static int held(int tun)
 {
 	char frame[2048];

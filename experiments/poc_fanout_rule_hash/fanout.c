@@ -87,7 +87,7 @@ static void make_group(void)
 	close(other);
 }
 
-/* What each member holds now; checks who got each datagram if @by_hash. */
+/* Counts the datagrams of each member; if @by_hash, checks which member got each. */
 static void collect(unsigned int got[static SOCKETS], unsigned int *wrong)
 {
 	uint8_t frame[2048];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What does a multishot receive report when the frame is larger than the buffer?
+ * A multishot receive of a frame larger than the buffer: what it reports.
  *
  *   gen0 ---- in0 [packet socket, io_uring recv multishot, 512-byte buffers]
  */

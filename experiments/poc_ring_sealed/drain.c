@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What does a sealed worker cost, compared with one that keeps every right?
+ * The cost of a sealed worker, compared with one that keeps every right.
  *
  *   gen0 ---- in0 [packet socket with DATAGRAMS frames] worker out0 ---- sink0
  *

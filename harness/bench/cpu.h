@@ -9,7 +9,8 @@
  * bench_cpu_tree_ns() - CPU time of a process, its descendants and all their threads.
  *
  * From schedstat, which counts nanoseconds where stat counts ticks of 10 ms.  Threads that have
- * ended are not in it.  Work done in softirqs while one of them ran is, as the kernel charges it.
+ * ended are not in it.  Softirqs that interrupted one of them are in it, as the kernel charges
+ * them.
  *
  * Return: nanoseconds; 0 when the process is gone.
  */

@@ -130,7 +130,7 @@ enum bench_verdict bench_gate_judge(const struct bench_gate *gate, const struct 
 	const struct bench_spread b = bench_series_spread(to, gate->quantity);
 
 	*ratio = 0;
-	/* A rival that carried nothing proves nothing; that MCR carried nothing is a miss. */
+	/* Without figures of the rival there is no ratio; MCR without any datagram is a miss. */
 	if (!a.n || !b.n || !(b.median > 0))
 		return BENCH_UNKNOWN;
 	*ratio = a.median / b.median;

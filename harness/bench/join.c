@@ -21,7 +21,7 @@
 #define CAPACITY_REPEATS 3u
 #define IGMP_FILE_MAX    65536
 
-/* Looks for the membership from beside, so that asking for the rule is not delayed. */
+/* A thread of its own looks for the membership, so that the request for the rule is not delayed. */
 struct watcher {
 	pthread_t thread;
 	pid_t pid;
@@ -53,7 +53,7 @@ static void *watch_membership(void *argument)
 	return NULL;
 }
 
-/* Lets traffic flow for a while; its end would be a mistake of ours. */
+/* Lets traffic flow for a while.  Return: -ECHILD when the generator ended before. */
 static int let_flow(const struct proc *gen, int64_t ms)
 {
 	return wait_readable(gen->pidfd, deadline_after_ms(ms)) == -ETIMEDOUT ? 0 : -ECHILD;

@@ -2,7 +2,7 @@
 /*
  * mcr.c - MCR as a measured relay: configured by a file, ready by sd_notify, rules by JSON-RPC
  *
- * What is used of MCR is its outside only, as an operator would.
+ * Only the outside of MCR is used, as an operator would.
  */
 #include "harness/bench/mcr.h"
 

@@ -15,7 +15,7 @@
 #define POLL_MS      5
 #define CTL_MS       5000
 
-/* Does a file of the relay's /proc/PID/net hold the text?  Asked again until it does. */
+/* Waits until a file of the relay's /proc/PID/net holds the text. */
 static int wait_for_text(const struct bench_run *run, const char *file, const char *text)
 {
 	const struct deadline deadline = deadline_in_ms(BENCH_READY_MS);
@@ -33,7 +33,7 @@ static int wait_for_text(const struct bench_run *run, const char *file, const ch
 			if (strstr(content, text))
 				return 0;
 		}
-		/* Its end is the only event there is to wait for, between two looks. */
+		/* The kernel announces no event but the end of the relay. */
 		if (wait_readable(run->relay.pidfd, deadline_after_ms(POLL_MS)) == 0)
 			return -ECHILD;
 	}

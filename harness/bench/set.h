@@ -2,9 +2,9 @@
 /*
  * set.h - the set of one run: scenarios, relays and burst sizes, chosen by name
  *
- * What is named must fit together, or the choice is an error; what a profile brings along is
- * narrowed to what fits.  A burst size makes a scenario of its own ("gro@8") out of each, so that
- * rounds, table, JSON and charts know nothing of sweeps.
+ * Scenarios and relays that are named must fit together, or the choice is an error; those of a
+ * profile are narrowed to the ones that fit.  A burst size makes a scenario of its own ("gro@8")
+ * out of each, so that rounds, table, JSON and charts know nothing of sweeps.
  */
 #ifndef HARNESS_BENCH_SET_H
 #define HARNESS_BENCH_SET_H

@@ -16,7 +16,7 @@
 #define IDLE_MS      200
 #define RCVBUF_BYTES (128u << 20)
 #define MAX_WORDS    48
-/* What arrives after the generator has ended stood in a queue. */
+/* Datagrams that arrive after the generator has ended stood in a queue. */
 #define PILE_UP   1.03
 #define PILE_UP_S 0.010
 
@@ -210,7 +210,7 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 	if (ret == 0)
 		ret = start_noise(run, ms, &noise, error);
 	if (ret < 0) {
-		/* Whoever waits for a word to go, or for datagrams, would wait long. */
+		/* A program that still waits for its start or for datagrams would wait long. */
 		bench_abandon(&noise);
 		bench_abandon(&gen);
 		bench_abandon(&sink);

@@ -15,7 +15,7 @@
 #include "harness/base/wait.h"
 
 #define RETIRE_MS 20
-#define AT_ONCE   1000 /* packets before a look at whether to end */
+#define AT_ONCE   1000 /* packets in a row, then stop_fd is asked */
 
 struct pcap *capture_open(const char *interface, int snaplen_bytes, int buffer_bytes,
 			  const char *filter, char *error)
@@ -49,7 +49,7 @@ struct pcap *capture_open(const char *interface, int snaplen_bytes, int buffer_b
 	return pcap;
 }
 
-/* Return: whether to end now; @silent_since is when the last packet came after the order to. */
+/* Return: whether to end now; @silent_until moves with each packet after the order to end. */
 static bool is_over(bool stopping, int taken, struct deadline *silent_until)
 {
 	if (!stopping)

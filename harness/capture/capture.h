@@ -2,8 +2,8 @@
 /*
  * capture.h - captures: the packets of an interface, in a file, by libpcap
  *
- * A capture is complete: what had passed when it was told to end is in the file, and what the
- * kernel had no room for is counted.
+ * A capture is complete: all packets before the order to end are in the file, and those for which
+ * the kernel had no room are counted.
  */
 #ifndef HARNESS_CAPTURE_CAPTURE_H
 #define HARNESS_CAPTURE_CAPTURE_H
@@ -21,11 +21,12 @@ struct capture_result {
 };
 
 /**
- * capture_open() - start to capture on an interface of the caller's network namespace.
+ * capture_open() - start to capture on an interface of the caller's network namespace
+ * @interface:     its name
  * @snaplen_bytes: of each packet, 1 to 65535
- * @buffer_bytes: in the kernel
- * @filter: a libpcap expression, or NULL
- * @error: CAPTURE_ERROR_SIZE bytes, filled on failure
+ * @buffer_bytes:  in the kernel
+ * @filter:        a libpcap expression, or NULL
+ * @error:         CAPTURE_ERROR_SIZE bytes, filled on failure
  *
  * Return: the capture, for pcap_close(); NULL on failure.
  */
@@ -33,13 +34,16 @@ struct pcap *capture_open(const char *interface, int snaplen_bytes, int buffer_b
 			  const char *filter, char *error);
 
 /**
- * capture_to_file() - write packets until told to end.
- * @path: the file, made or overwritten
- * @limit: end after as many packets; 0: no limit
+ * capture_to_file() - write packets until told to end
+ * @pcap:    from capture_open()
+ * @path:    the file, made or overwritten
+ * @limit:   end after as many packets; 0: no limit
  * @stop_fd: end when it is readable; -1: never
- * @ready: called once the file is open: what passes from now on will be in it
+ * @ready:   called once the file is open: packets from now on will be in it
+ * @result:  filled on success
+ * @error:   CAPTURE_ERROR_SIZE bytes, filled on failure
  *
- * Return: 0 with @result filled; -1 with @error filled.
+ * Return: 0 or -1.
  */
 int capture_to_file(struct pcap *pcap, const char *path, uint64_t limit, int stop_fd,
 		    void (*ready)(void), struct capture_result *result, char *error);

@@ -33,7 +33,8 @@ int capture_ring_fd(const struct capture_ring *ring)
 	return pcap_get_selectable_fd(ring->pcap);
 }
 
-static void keep(unsigned char *user, const struct pcap_pkthdr *header, const unsigned char *bytes)
+static void add_packet(unsigned char *user, const struct pcap_pkthdr *header,
+		       const unsigned char *bytes)
 {
 	struct capture_ring *ring = (struct capture_ring *)user;
 	const size_t size = sizeof(*header) + header->caplen;
@@ -51,7 +52,7 @@ static void keep(unsigned char *user, const struct pcap_pkthdr *header, const un
 
 int capture_ring_take(struct capture_ring *ring)
 {
-	return pcap_dispatch(ring->pcap, -1, keep, (unsigned char *)ring);
+	return pcap_dispatch(ring->pcap, -1, add_packet, (unsigned char *)ring);
 }
 
 static void dump_half(const struct capture_ring *ring, unsigned half, pcap_dumper_t *dumper)

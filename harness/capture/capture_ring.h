@@ -5,7 +5,7 @@
  * They are written to a file only when somebody asks for them.
  *
  * There are two halves.  One is filled; when it is full, the other is emptied and filled next.  So
- * at any moment what is kept is between one and two halves of the most recent past.
+ * at any moment the memory holds the latest packets of between one and two halves.
  */
 #ifndef HARNESS_CAPTURE_CAPTURE_RING_H
 #define HARNESS_CAPTURE_CAPTURE_RING_H
@@ -25,24 +25,44 @@ struct capture_ring {
 };
 
 /**
- * capture_ring_open() - start on an interface of the caller's network namespace.
- * @error: CAPTURE_ERROR_SIZE bytes, filled on failure
+ * capture_ring_open() - start on an interface of the caller's network namespace
+ * @ring:          filled; capture_ring_close() is due after success
+ * @interface:     its name
+ * @snaplen_bytes: of each packet, 1 to 65535
+ * @error:         CAPTURE_ERROR_SIZE bytes, filled on failure
  *
  * Return: 0 or -1.
  */
 int capture_ring_open(struct capture_ring *ring, const char *interface, int snaplen_bytes,
 		      char *error);
 
-/** capture_ring_fd() - becomes readable when there is something to take. */
+/**
+ * capture_ring_fd() - the descriptor that becomes readable when packets have come
+ * @ring: open
+ */
 int capture_ring_fd(const struct capture_ring *ring);
 
-/** capture_ring_take() - take what has come.  Return: packets; -1 when there can be no more. */
+/**
+ * capture_ring_take() - take the packets that have come
+ * @ring: open
+ *
+ * Return: how many; -1 when the interface has been deleted.
+ */
 int capture_ring_take(struct capture_ring *ring);
 
-/** capture_ring_save() - write what is kept.  Return: 0 or -1 when it cannot be written. */
+/**
+ * capture_ring_save() - write the packets of both halves to a file
+ * @ring: open
+ * @path: the file, made or overwritten
+ *
+ * Return: 0, or -1 when it cannot be written.
+ */
 int capture_ring_save(struct capture_ring *ring, const char *path);
 
-/** capture_ring_close() - let go of it; a zeroed struct is allowed. */
+/**
+ * capture_ring_close() - close and free
+ * @ring: a zeroed struct is allowed
+ */
 void capture_ring_close(struct capture_ring *ring);
 
 #endif

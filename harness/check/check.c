@@ -22,7 +22,7 @@ void check_fault(struct check_faults *faults, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, CHECK_TEXT_SIZE, format, args);
 	va_end(args);
-	/* It may quote what the relay has said, and is one line all the same. */
+	/* A text that quotes the relay must stay one line. */
 	for (; *text; text++)
 		if (iscntrl((unsigned char)*text))
 			*text = '?';
@@ -42,7 +42,7 @@ const char *check_text(const cJSON *object, const char *key)
 	return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-/* What a relay says is not trusted: no count is negative, or more than a double can say. */
+/* The relay is not trusted: a count is not negative, and not more than a double can say. */
 static uint64_t as_count(double value)
 {
 	return value >= 0 && value < MAX_COUNT ? (uint64_t)value : UINT64_MAX;

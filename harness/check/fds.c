@@ -25,7 +25,7 @@
 #define MAX_SOCKETS        16384
 #define MAX_NAMES          256
 
-/* What the supervisor has open. */
+/* The open descriptors of the supervisor. */
 struct held {
 	uint64_t *sockets; /* inodes; owned */
 	unsigned n_sockets;
@@ -37,7 +37,7 @@ struct held {
 	unsigned bound; /* UDP */
 };
 
-/* What its rules need. */
+/* The descriptors that its rules need. */
 struct needed {
 	char inputs[MAX_NAMES][IF_NAMESIZE];
 	unsigned n_inputs;
@@ -222,7 +222,7 @@ static bool is_argument(const char *args, size_t length, const char *name)
 	return false;
 }
 
-/* Ends in two zeros whatever there is.  Return: bytes, the last zero not counted. */
+/* Fills @args, which always ends in two zeros.  Return: bytes, the last zero not counted. */
 static size_t read_arguments(pid_t pid, char *args, size_t size)
 {
 	char path[64];

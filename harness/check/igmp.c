@@ -3,8 +3,8 @@
  * igmp.c - the kernel's memberships against the rules
  *
  * /proc/net/igmp lists the groups of each interface, /proc/net/mcfilter their sources.  The latter
- * has a trap: of an interface whose newest group has no sources it lists nothing at all.  So a
- * source-specific membership of our own is the newest while the file is read.
+ * has a trap: it skips an interface whose newest group has no sources.  So a source-specific
+ * membership of our own is the newest while the file is read.
  */
 #include "harness/check/igmp.h"
 
@@ -155,7 +155,7 @@ static int open_probe(void)
 		group->sin_family = source->sin_family = AF_INET;
 		inet_pton(AF_INET, PROBE_GROUP, &group->sin_addr);
 		inet_pton(AF_INET, PROBE_SOURCE, &source->sin_addr);
-		/* An interface that cannot has no memberships of others either. */
+		/* An interface that refuses this has no other memberships either. */
 		setsockopt(fd, IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, &request, sizeof(request));
 	}
 	if (list)
@@ -174,7 +174,7 @@ static void read_proc(const char *path, struct memberships *all,
 	fclose(file);
 }
 
-/* A group with sources stands in both files; its line without them says nothing of its own. */
+/* A group with sources is in both files: its line without sources is no further membership. */
 static bool has_sources(const struct memberships *all, const struct membership *one)
 {
 	for (size_t i = 0; i < all->n; i++)

@@ -2,8 +2,7 @@
 /*
  * memory.c - faults of memory, through /proc/PID/mem
  *
- * The process goes on meanwhile, as it would if a cosmic ray had struck; a pattern that it moves
- * while it is looked for may be missed.
+ * The process runs on meanwhile.  A pattern that it moves during the search may be missed.
  */
 #include "harness/fault/memory.h"
 

@@ -55,8 +55,8 @@ static int map_to_root(uid_t uid, gid_t gid)
 }
 
 /*
- * ENOSPC has nothing to do with disks here: a limit of user_namespaces(7) is reached, that of the
- * user namespace we are in or of one around it.
+ * ENOSPC means here that a limit of user_namespaces(7) is reached, that of the current user
+ * namespace or of one around it.
  */
 static int fail_namespace(struct lab_builder *b, int ret, const char *what, const char *limit)
 {
@@ -161,7 +161,7 @@ static int make_node(struct lab_builder *b, unsigned i)
 	return ret < 0 ? ret : set_node_sysctls(b, &b->topo->nodes[i]);
 }
 
-/* Wires have a namespace of their own, in which nothing listens, answers or routes. */
+/* Wires have a namespace of their own: no program listens there, and the kernel routes nothing. */
 static int need_wires(struct lab_builder *b)
 {
 	const unsigned i = b->topo->n_nodes;
@@ -184,7 +184,7 @@ static int make_tun(struct lab_builder *b, unsigned link)
 		const struct topo_interface *iface = &b->topo->links[link].ends[end];
 		int fd;
 
-		/* The device comes to be in the namespace in which it is opened. */
+		/* The device is made in the namespace in which it is opened. */
 		if (setns(b->netns_fds[iface->node], CLONE_NEWNET) < 0)
 			return lab_builder_fail(b, -errno, "setns");
 		fd = lab_tun_open(iface->name, b->first_link_index + (int)(2 * link + end));

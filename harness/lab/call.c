@@ -27,7 +27,7 @@ int lab_call(const struct lab *lab, int netns_fd, int (*call)(void *arg), void *
 	if (pid < 0)
 		result = -errno;
 	close(fds[1]);
-	/* A child that dies without a word leaves -ECHILD. */
+	/* A child that dies before it writes leaves -ECHILD. */
 	if (pid > 0 && read(fds[0], &result, sizeof(result)) < 0)
 		result = -errno;
 	close(fds[0]);

@@ -20,18 +20,18 @@ static int ascending(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-/* A descriptor too many would keep somebody's pipe open, for as long as the lab is up. */
-static void close_all_but(int *keep, size_t n)
+/* Any other descriptor could keep a pipe of the caller open for as long as the lab is up. */
+static void close_all_but(int *needed, size_t n)
 {
 	unsigned next = 0;
 
-	qsort(keep, n, sizeof(*keep), ascending);
+	qsort(needed, n, sizeof(*needed), ascending);
 	for (size_t i = 0; i < n; i++) {
-		if (keep[i] < 0)
+		if (needed[i] < 0)
 			continue;
-		if (next < (unsigned)keep[i])
-			close_range(next, (unsigned)keep[i] - 1, 0);
-		next = (unsigned)keep[i] + 1;
+		if (next < (unsigned)needed[i])
+			close_range(next, (unsigned)needed[i] - 1, 0);
+		next = (unsigned)needed[i] + 1;
 	}
 	close_range(next, ~0u, 0);
 }
@@ -50,8 +50,8 @@ static void keep_only(const struct lab *lab, int owner_pidfd)
 }
 
 /*
- * The name in ps.  The command line is that of the owner, whom nobody is to mistake this for; it is
- * overwritten where it lies, which fields 48 and 49 of stat say.
+ * Sets the name in ps.  The inherited command line is that of the owner; it is overwritten in
+ * place, between the addresses in fields 48 and 49 of /proc/self/stat.
  */
 static void take_name(const char *name)
 {

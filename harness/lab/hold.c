@@ -44,11 +44,11 @@ int lab_hold_listen(const char *name)
 
 static void answer(int client, const char *text, const int *fds, size_t n_fds)
 {
-	/* A client that has gone away meanwhile needs no answer. */
+	/* A client that has closed its socket needs no answer. */
 	fdpass_send(client, text, strlen(text) + 1, fds, n_fds);
 }
 
-/* While a client is on its way into a node nothing else is served, least of all "down". */
+/* No other client is served before this one has entered: "down" would end the node under it. */
 static void wait_entered(int client)
 {
 	char request[REQUEST_SIZE];
@@ -166,7 +166,7 @@ static bool stdin_closed(void)
 	return read(STDIN_FILENO, ignored, sizeof(ignored)) <= 0;
 }
 
-/* Whoever kills a helper gets a lab without it for a moment, not one that can be left behind. */
+/* A lab must not run without its watcher: programs could outlive it. */
 static int restart_helper(struct lab *lab, const struct lab_helper *helper)
 {
 	if (helper == &lab->watcher) {

@@ -17,11 +17,11 @@
 #include "harness/link/impair.h"
 #include "harness/topology/find.h"
 
-#define CARRIER_MS         5000
-#define FIRST_BRIDGE_INDEX 5000
-#define WIRE_OFFSET        1000  /* from the index of an end to that of its port */
-#define WIRE_MTU           65535 /* the ends decide how large a frame may be */
-#define FIRST_MENDED_INDEX 100000
+#define CARRIER_MS            5000
+#define FIRST_BRIDGE_INDEX    5000
+#define WIRE_OFFSET           1000  /* from the index of an end to that of its port */
+#define WIRE_MTU              65535 /* the ends decide how large a frame may be */
+#define FIRST_RECREATED_INDEX 100000
 
 static int end_index(const struct lab_builder *b, unsigned link, unsigned end)
 {
@@ -43,7 +43,7 @@ static int index_of(const struct lab_builder *b, const struct topo_interface *if
 
 static int set_offloads(struct lab_builder *b, const struct topo_interface *iface)
 {
-	/* Uncut UDP_SEGMENT sends would reach the other end as super-datagrams no wire carries. */
+	/* Uncut UDP_SEGMENT sends would arrive as super-datagrams, which no wire carries. */
 	const struct ethfeature features[] = {
 		{"tx-udp-segmentation", iface->uso},
 		{"rx-gro", true},
@@ -98,7 +98,7 @@ static int make_veth(struct lab_builder *b, unsigned i)
 			     end_index(b, i, 1), b->netns_fds[ends[1].node]);
 }
 
-/* The devices of a tun link are there already; what is missing is their MTU. */
+/* The devices of a tun link exist already, without their MTU. */
 static int finish_tun(struct lab_builder *b, unsigned i)
 {
 	int ret = 0;
@@ -207,7 +207,7 @@ static int rejoin_bridge(struct lab_builder *b, const struct topo_interface *ifa
 	return 0;
 }
 
-/* Routes went with the interface; those that did not use it are still there. */
+/* The kernel deleted the routes that used the interface; the others still exist. */
 static int restore_routes(struct lab_builder *b, const struct topo_interface *iface)
 {
 	const struct topo_node *node = &b->topo->nodes[iface->node];
@@ -228,7 +228,7 @@ static int restore_routes(struct lab_builder *b, const struct topo_interface *if
 	return 0;
 }
 
-static int mend_end(struct lab_builder *b, const struct topo_interface *iface)
+static int restore_end(struct lab_builder *b, const struct topo_interface *iface)
 {
 	int ret = rejoin_bridge(b, iface);
 
@@ -237,8 +237,8 @@ static int mend_end(struct lab_builder *b, const struct topo_interface *iface)
 	return lab_link_set_up(b, iface);
 }
 
-/* Of a link with a wire each end is a pair of its own, and one may still be there. */
-static int clear_away(struct lab_builder *b, unsigned node, const struct topo_interface *ends)
+/* A link with a wire is two pairs, and one of them may still exist. */
+static int delete_rest(struct lab_builder *b, unsigned node, const struct topo_interface *ends)
 {
 	int ret = 0;
 
@@ -248,7 +248,7 @@ static int clear_away(struct lab_builder *b, unsigned node, const struct topo_in
 		if (index)
 			ret = rtnl_delete(&b->rtnl[node], (int)index);
 	}
-	return ret < 0 ? lab_builder_fail(b, ret, "what is left of the link") : 0;
+	return ret < 0 ? lab_builder_fail(b, ret, "deleting the rest of the link") : 0;
 }
 
 static int visit(struct lab_builder *b, const struct lab *lab, unsigned link)
@@ -262,7 +262,7 @@ static int visit(struct lab_builder *b, const struct lab *lab, unsigned link)
 			return lab_builder_fail(b, -errno, "setns");
 		ret = lab_builder_open(b, i);
 		if (ret == 0)
-			ret = clear_away(b, i, b->topo->links[link].ends);
+			ret = delete_rest(b, i, b->topo->links[link].ends);
 	}
 	if (ret < 0 || lab->wires_fd < 0)
 		return ret;
@@ -283,14 +283,15 @@ int lab_link_recreate(const struct lab *lab, unsigned link, struct lab_error *er
 		return -ENOMEM;
 	b->topo = lab->topo;
 	b->error = error;
-	/* A new index each time, as in life; milliseconds do not come round within a lab's life. */
+	/* A new index each time, as on a real machine; the clock does not wrap while a lab lives.
+	 */
 	b->first_link_index =
-		FIRST_MENDED_INDEX + (int)(monotonic_ns() / NS_PER_MS % 400000) * 5000;
+		FIRST_RECREATED_INDEX + (int)(monotonic_ns() / NS_PER_MS % 400000) * 5000;
 	ret = visit(b, lab, link);
 	if (ret == 0)
 		ret = lab_link_make(b, link);
 	for (unsigned end = 0; end < 2 && ret == 0; end++)
-		ret = mend_end(b, &ends[end]);
+		ret = restore_end(b, &ends[end]);
 	for (unsigned end = 0; end < 2 && ret == 0; end++)
 		ret = restore_routes(b, &ends[end]);
 	for (unsigned end = 0; end < 2 && ret == 0; end++)

@@ -37,7 +37,7 @@ static ssize_t read_proc(pid_t pid, const char *what, char *buffer, size_t size)
 	return length;
 }
 
-/* Return: its node, or NOT_OURS; one that has ended is in no namespace any more. */
+/* Return: its node, or NOT_OURS, also for a process that has ended. */
 static int node_of(const struct lab *lab, const struct stat *nodes, pid_t pid)
 {
 	char path[64];
@@ -52,7 +52,7 @@ static int node_of(const struct lab *lab, const struct stat *nodes, pid_t pid)
 	return NOT_OURS;
 }
 
-/* The parent, or 0 for a process that is gone or has ended. */
+/* Return: the parent, or 0 for a process that has ended. */
 static pid_t parent_of(pid_t pid)
 {
 	char text[512];
@@ -69,7 +69,7 @@ static pid_t parent_of(pid_t pid)
 	return state == 'Z' || state == 'X' ? 0 : parent;
 }
 
-/* Every process there is, with NOT_OURS where the namespace says nothing. */
+/* Every process; NOT_OURS when its namespace is not a node of the lab. */
 static ssize_t list_everything(const struct lab *lab, const struct stat *nodes,
 			       struct lab_member **list)
 {
@@ -140,7 +140,7 @@ static void adopt_descendants(struct lab_member *list, size_t n)
 ssize_t lab_members_list(const struct lab *lab, struct lab_member **list)
 {
 	struct stat nodes[TOPO_MAX_NODES];
-	size_t kept = 0;
+	size_t n_ours = 0;
 	ssize_t n;
 
 	for (unsigned i = 0; i < lab->n_netns; i++)
@@ -152,8 +152,8 @@ ssize_t lab_members_list(const struct lab *lab, struct lab_member **list)
 	adopt_descendants(*list, (size_t)n);
 	for (ssize_t i = 0; i < n; i++)
 		if ((*list)[i].node != NOT_OURS)
-			(*list)[kept++] = (*list)[i];
-	return (ssize_t)kept;
+			(*list)[n_ours++] = (*list)[i];
+	return (ssize_t)n_ours;
 }
 
 void lab_member_name(pid_t pid, char *name, size_t size)
@@ -163,31 +163,31 @@ void lab_member_name(pid_t pid, char *name, size_t size)
 }
 
 /*
- * The pidfds are opened before the second look: a pid that is listed then is the process that the
- * pidfd stands for, and not one that took over its number.
+ * The pidfds are opened before the second look.  A pid that is still listed then belongs to the
+ * process of the pidfd, and not to another that got its number.
  */
 static ssize_t kill_listed(const struct lab *lab, const struct lab_member *list, size_t n)
 {
 	int *pidfds = malloc((n + 1) * sizeof(*pidfds));
-	struct lab_member *again = NULL;
-	ssize_t n_again;
+	struct lab_member *now = NULL;
+	ssize_t n_now;
 
 	if (!pidfds)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		pidfds[i] = pidfd_open(list[i].pid, 0);
-	n_again = lab_members_list(lab, &again);
+	n_now = lab_members_list(lab, &now);
 	for (size_t i = 0; i < n; i++) {
 		if (pidfds[i] < 0)
 			continue;
-		if (n_again > 0 && lab_members_find(again, (size_t)n_again, list[i].pid) >= 0)
+		if (n_now > 0 && lab_members_find(now, (size_t)n_now, list[i].pid) >= 0)
 			pidfd_send_signal(pidfds[i], SIGKILL, NULL, 0);
 		close(pidfds[i]);
 	}
-	if (n_again >= 0)
-		free(again);
+	if (n_now >= 0)
+		free(now);
 	free(pidfds);
-	return n_again;
+	return n_now;
 }
 
 void lab_members_kill(const struct lab *lab)
@@ -195,7 +195,7 @@ void lab_members_kill(const struct lab *lab)
 	struct deadline deadline = deadline_in_ms(KILL_MS);
 	ssize_t left = 1;
 
-	/* One that forks while it is looked for leaves a child, which the next round finds. */
+	/* A process that forks during a round leaves a child, which the next round finds. */
 	while (left > 0 && !deadline_passed(deadline)) {
 		struct lab_member *list;
 

@@ -14,7 +14,7 @@
 
 #include "harness/lab/ask.h"
 
-/* Return: whether the process bears the mark of a lab, whose name is filled in. */
+/* Return: whether the process is marked as one of a lab, with the name of the lab filled. */
 static bool read_mark(pid_t pid, char name[static LAB_NAME_SIZE])
 {
 	static const char mark[] = LAB_ORPHAN_VARIABLE "=";
@@ -42,7 +42,7 @@ static bool is_up(const char *name)
 	char answer[LAB_NAME_ANSWER_SIZE];
 	size_t n_fds = 0;
 
-	/* Another user's is up, too, and so is one that does not answer. */
+	/* A lab of another user is up, too, and so is a lab that does not answer. */
 	return lab_ask(name, "info", answer, NULL, &n_fds) != -ENOENT;
 }
 

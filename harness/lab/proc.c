@@ -47,7 +47,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* In two moves, so that no end is overwritten before it has been moved itself. */
+/* All ends are moved out of the way first: an end may have the number of another's place. */
 static int place_fds(struct child_ends *ends)
 {
 	struct {
@@ -86,7 +86,7 @@ static int become(const struct proc_spec *spec, struct child_ends *ends, pid_t p
 	sigset_t none;
 	int ret = 0;
 
-	/* Before descriptors are placed: a namespace's may be the very number of one of them. */
+	/* Before descriptors are placed: the namespace's may have one of those numbers. */
 	if (spec->netns_fd >= 0)
 		ret = lab_enter(spec->userns_fd, spec->netns_fd);
 	if (ret == 0)
@@ -136,7 +136,7 @@ out:
 	close_fd(&ends.go);
 	close_fd(&ends.out);
 	close_fd(&ends.error);
-	/* End of file without a word: exec has closed the pipe. */
+	/* End of file without an error: exec has closed the pipe. */
 	if (ret == 0 && read(error_fd, &error, sizeof(error)) == sizeof(error)) {
 		waitpid(proc->pid, NULL, 0);
 		proc->pid = 0;

@@ -15,7 +15,7 @@
 #include "harness/lab/state.h"
 
 #define PACKET_BYTES 65536
-#define AT_ONCE      64 /* packets from one device before the others have their turn */
+#define AT_ONCE      64 /* packets from one device in a row */
 
 int lab_tun_open(const char *name, int index)
 {
@@ -44,7 +44,8 @@ static void carry(int from, int to)
 
 		if (length <= 0)
 			return;
-		/* A device that is down takes nothing: lost, as on a wire with nobody there. */
+		/* A device that is down takes nothing: the packet is lost, as on a wire without a
+		 * peer. */
 		if (write(to, packet, (size_t)length) < 0)
 			continue;
 	}

@@ -12,13 +12,14 @@ struct ethfeature {
 };
 
 /**
- * ethfeature_set() - switch offloads of one interface.
- * @fd: any socket of the interface's network namespace
- * @interface: its name
- * @features: @n_features of them
+ * ethfeature_set() - switch offloads of one interface
+ * @fd:         any socket of the interface's network namespace
+ * @interface:  its name
+ * @features:   borrowed
+ * @n_features: of @features
  *
  * Return: 0; -ENOENT when the kernel knows no such feature; -EOPNOTSUPP when the interface did not
- * take one; or what the ioctl failed with.
+ * take one; what the ioctl fails with.
  */
 int ethfeature_set(int fd, const char *interface, const struct ethfeature *features,
 		   size_t n_features);

@@ -205,7 +205,7 @@ int impair_rate(unsigned link, unsigned end, uint64_t bytes_per_s)
 	return ret;
 }
 
-/* What note_qdisc() looks for, and finds. */
+/* The queue that note_qdisc() looks for, and its drops. */
 struct qdisc_drops {
 	int port_index;
 	uint64_t drops;

@@ -333,7 +333,7 @@ int rtnl_wait_running(struct rtnl *rtnl, int index, struct deadline deadline)
 		ret = wait_readable(mnl_socket_get_fd(rtnl->events), deadline);
 		if (ret < 0)
 			return ret;
-		/* What the event says does not matter, only that something has changed. */
+		/* Any event will do: the flags are read again. */
 		if (mnl_socket_recvfrom(rtnl->events, event, sizeof(event)) < 0 && errno != ENOBUFS)
 			return -errno;
 	}

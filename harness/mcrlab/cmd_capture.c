@@ -60,7 +60,7 @@ static void die_with_parent(pid_t parent)
 
 static int ready_fd = -1;
 
-/* To a program by the descriptor that it gave; to anybody else in words. */
+/* A program gets a byte on its descriptor, a person a word on standard error. */
 static void say_ready(void)
 {
 	if (ready_fd < 0)
@@ -105,12 +105,12 @@ int cmd_capture(int argc, char **argv)
 }
 
 /*
- * One end of each link.  Sockets stay in the namespace in which they were made, so whoever may
- * goes home afterwards, and is not in a node when it is asked who is.
+ * Opens one end of each link.  Sockets stay in the namespace in which they were made.  Afterwards
+ * the process leaves the lab if it can, so that it is not one of the lab's processes.
  */
 static void record_all(const struct lab *lab, struct capture_ring *rings)
 {
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int own_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	char error[CAPTURE_ERROR_SIZE];
 
 	if (lab->userns_fd >= 0 && setns(lab->userns_fd, CLONE_NEWUSER) < 0)
@@ -124,16 +124,16 @@ static void record_all(const struct lab *lab, struct capture_ring *rings)
 		if (capture_ring_open(&rings[i], iface->name, RECORD_SNAPLEN, error))
 			die("%s: %s", node, error);
 	}
-	if (lab->userns_fd < 0 && setns(home, CLONE_NEWNET) < 0)
+	if (lab->userns_fd < 0 && setns(own_netns, CLONE_NEWNET) < 0)
 		die("cannot leave the lab: %s", strerror(errno));
-	close(home);
+	close(own_netns);
 }
 
 static void save_all(const struct lab *lab, struct capture_ring *rings, const char *directory)
 {
 	struct deadline deadline = deadline_in_ms(SETTLE_MS);
 
-	/* What has passed is handed over within a few milliseconds. */
+	/* The kernel hands packets over within a few milliseconds. */
 	while (!deadline_passed(deadline)) {
 		for (unsigned i = 0; i < lab->topo->n_links; i++)
 			capture_ring_take(&rings[i]);
@@ -177,10 +177,10 @@ int cmd_record(int argc, char **argv)
 
 	if (argc != 3)
 		die("usage: mcrlab record LAB DIRECTORY");
-	/* When it is needed it is too late to say so. */
+	/* An error at the time of writing would come too late. */
 	if (access(argv[2], W_OK | X_OK) < 0)
 		die("%s: %s", argv[2], strerror(errno));
-	/* The sockets would keep the namespaces of a lab whose holder is gone. */
+	/* The sockets keep the namespaces of a lab alive, so this ends with its holder. */
 	holder_pidfd = open_holder(argv[1]);
 	lab = cmd_attach(argv[1]);
 	n = lab->topo->n_links;
@@ -197,7 +197,7 @@ int cmd_record(int argc, char **argv)
 			die("poll: %s", strerror(errno));
 		for (unsigned i = 0; i < n; i++)
 			if (fds[i].revents && capture_ring_take(&rings[i]) < 0)
-				fds[i].fd = -1; /* the interface is gone; what it had is kept */
+				fds[i].fd = -1; /* deleted; its last packets can still be saved */
 	} while (!fds[n].revents && !fds[n + 1].revents);
 	if (fds[n].revents && read(fds[n].fd, &info, sizeof(info)) == sizeof(info) &&
 	    info.ssi_signo == SIGUSR1)

@@ -38,7 +38,7 @@
 	"clients\n"                                                                           \
 	"go on until SIGTERM; each says ready on a line of its own."
 
-/* What is left of the command line, and where it applies. */
+/* The rest of the command line, and where it applies. */
 struct job {
 	const struct lab *lab;
 	const char *lab_name;
@@ -205,7 +205,7 @@ static int do_limit(struct job *job)
 	die("there is no limit '%s' here: nofile, as, data or memlock", name);
 }
 
-/* What goes on until it is told to end lives in the node and dies with whoever started it. */
+/* A fault that goes on runs in the node, and dies with its parent. */
 static int stay(const struct job *job, pid_t parent)
 {
 	sigset_t set;

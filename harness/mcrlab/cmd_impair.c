@@ -24,7 +24,7 @@
 	"                                 flap DOWN [COUNT [UP]] | show | clear\n"             \
 	"for what arrives at NODE's interface; 0 takes one away; DOWN and UP as 100ms or 2s"
 
-/* What is asked for, and where; shared with the child that does it. */
+/* The request; in memory shared with the child that carries it out. */
 struct job {
 	unsigned link;
 	unsigned end;

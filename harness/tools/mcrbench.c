@@ -17,7 +17,7 @@
 #include "harness/bench/program.h"
 #include "harness/bench/report.h"
 
-#define SECOND_LOOKS 2 /* further rounds for a scenario that misses a gate */
+#define EXTRA_ROUNDS 2 /* for a scenario that misses a gate */
 
 struct bench {
 	struct bench_options opt;
@@ -31,7 +31,7 @@ static void on_signal(int signo)
 	stop = 1;
 }
 
-/* The options as typed; the program's place on this machine is nobody's business. */
+/* The options as typed, without the path of the program. */
 static const char *join_words(int argc, char **argv)
 {
 	size_t bytes = sizeof("mcrbench");
@@ -54,7 +54,7 @@ static void leave_out(struct bench_results *results, enum bench_backend backend,
 	fprintf(stderr, "mcrbench: %s is left out: %s\n", bench_backend_name(backend), why);
 }
 
-/* Known before anything is measured, so that nobody waits for half of the relays. */
+/* Done before the first measurement, so that a missing relay is known at once. */
 static void find_absent(struct bench_results *results)
 {
 	unsigned backends = bench_set_backends(&results->set);
@@ -78,7 +78,7 @@ static void load_gates(struct bench_results *results, const char *reference)
 	struct lab_error error = {""};
 	unsigned n = 0;
 
-	/* Without a check the ratios are only a help for the reader. */
+	/* Without --check the ratios are shown and not judged. */
 	if (bench_gates_load(&results->gates, reference, results->profile, &error) &&
 	    (results->check || reference))
 		die("--check: %s", error.text);
@@ -170,8 +170,8 @@ static int measure_all(struct bench *bench)
 		if (measure_round(bench, round, selected))
 			return -1;
 	}
-	/* A gate missed in a short run on a busy machine deserves more rounds, not a verdict. */
-	for (int i = 0; bench->results.check && i < SECOND_LOOKS; i++)
+	/* On a busy machine a short run may miss a gate: more rounds decide. */
+	for (int i = 0; bench->results.check && i < EXTRA_ROUNDS; i++)
 		if (find_missed(&bench->results, selected) &&
 		    measure_round(bench, "looked at again", selected))
 			return -1;

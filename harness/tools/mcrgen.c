@@ -49,7 +49,7 @@ static void on_signal(int signo)
 	stop = 1;
 }
 
-/* A capture says itself what is sent, and when. */
+/* A capture determines datagrams and times. */
 static void check_replay(const struct options *opt)
 {
 	const struct gen_config *config = &opt->config;

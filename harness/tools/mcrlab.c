@@ -54,7 +54,7 @@ static void load_topology(const char *what)
 		die("%s", error.text);
 }
 
-/* Whoever asks the holder gets the very text that was parsed. */
+/* Clients of the holder get the text that was parsed. */
 static int topology_file(void)
 {
 	size_t length = strlen(topology_text);
@@ -88,7 +88,7 @@ static void print_ready(const struct lab *lab, const char *name)
 	cJSON_Delete(json);
 }
 
-/* Claims the name first: a lab that cannot be found is not built. */
+/* Claims the name first: a lab that could not be found must not be built. */
 static int claim(const char *name)
 {
 	int fd = lab_hold_listen(name);
@@ -131,7 +131,7 @@ static int up_foreground(const char *name, bool all_wires, pid_t parent)
 	return ret < 0 ? 1 : 0;
 }
 
-/* The holder lets go of everything it was started with, so that nobody waits for its pipes. */
+/* The holder closes what it inherited, so that no reader of its pipes waits for it. */
 static void detach(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -231,7 +231,7 @@ static void ask(const char *name, const char *request, char answer[static LAB_NA
 		die("lab '%s': %s", name, answer + 6);
 }
 
-/* @lab: the mark by which it is found if it should ever outlive the lab */
+/* Marks the process with the name of its lab, so that it can be found should it outlive it. */
 static void become(const char *lab, char **argv, pid_t parent)
 {
 	setenv(LAB_ORPHAN_VARIABLE, lab, 1);
@@ -266,7 +266,7 @@ static void note_lab(const char *name)
 	int fds[2];
 	size_t n_fds = 2;
 
-	/* Another user's, or one that goes down at this moment, is not one to go into. */
+	/* A lab of another user, or one that goes down at this moment, cannot be entered. */
 	if (lab_ask(name, "info", answer, fds, &n_fds) || !strncmp(answer, "error ", 6))
 		return;
 	n_labs++;
@@ -312,7 +312,7 @@ static bool end_orphans(const char *name)
 
 	if (n <= 0)
 		return false;
-	/* One that forked meanwhile has left a child, which is found next. */
+	/* A process that forked meanwhile has left a child, which the next list has. */
 	while (lab_orphan_list(name, lab_orphan_kill) > 0)
 		if (deadline_passed(deadline))
 			die("what is left of lab '%s' did not end within %d ms", name, DOWN_MS);
@@ -342,7 +342,7 @@ static void print_lab(const char *name)
 	int fds[2];
 	size_t n_fds = 2;
 
-	/* One that goes down at this moment, or another user's, is no news. */
+	/* A lab that goes down at this moment, or another user's, is not listed. */
 	if (lab_ask(name, "info", answer, fds, &n_fds) == 0 && strncmp(answer, "error ", 6))
 		printf("%-24s pid %s\n", name, answer);
 }

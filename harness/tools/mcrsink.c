@@ -88,29 +88,24 @@ static void parse_options(struct options *opt, int argc, char **argv)
 		{"control-fd", "N", CLI_FD, &config->control_fd,
 		 .help = "answer 'progress' and 'report', obey 'finish N QUIET_MS'"},
 	};
-	int rest;
+	int rest = cli_parse(table, sizeof(table) / sizeof(*table), usage, notes, argc, argv);
 
-	*opt = (struct options){
-		.config = {.rcvbuf_bytes = 16 << 20,
-			   .idle_ms = -1,
-			   .timeout_ms = -1,
-			   .control_fd = -1,
-			   .control = sink_control_input,
-			   .interval = sink_report_interval},
-		.flows = 1,
-		.ceiling_bytes = 1400,
-		.ready_fd = -1,
-	};
-	rest = cli_parse(table, sizeof(table) / sizeof(*table), usage, notes, argc, argv);
 	if (rest < argc)
 		die("unexpected argument '%s'", argv[rest]);
+}
+
+/* Options that depend on each other. */
+static void check_options(struct options *opt)
+{
+	struct sink_config *config = &opt->config;
+
 	if (opt->per_second)
 		config->interval_ms = 1000;
 	if (opt->ceiling)
 		return;
 	if (!opt->interface || !opt->groups || !opt->ports)
 		die("--interface, --group and --port are needed; see --help");
-	if (ifspec_resolve(&config->iface, opt->interface))
+	if (ifspec_resolve(&config->iface, opt->interface) < 0)
 		die("--interface: no interface has the name or address '%s'", opt->interface);
 	if (opt->idle_ms)
 		config->idle_ms = (int64_t)opt->idle_ms * slow_factor();
@@ -244,7 +239,7 @@ static int print_ceiling(const struct options *opt)
 	return 0;
 }
 
-/* The streams that are open come before the one that could not be opened. */
+/* n_streams counts the streams that were opened, so it is the index of the one that failed. */
 static void refuse(const struct options *opt, const struct sink *sink, int ret)
 {
 	const struct sink_target *target;
@@ -263,11 +258,22 @@ int main(int argc, char **argv)
 {
 	static struct sink sink; /* holds the pattern table: too large for the stack */
 	struct sink_target *targets;
-	struct options opt;
+	struct options opt = {
+		.config = {.rcvbuf_bytes = 16 << 20,
+			   .idle_ms = -1,
+			   .timeout_ms = -1,
+			   .control_fd = -1,
+			   .control = sink_control_input,
+			   .interval = sink_report_interval},
+		.flows = 1,
+		.ceiling_bytes = 1400,
+		.ready_fd = -1,
+	};
 	int signal_fd;
 	int ret;
 
 	parse_options(&opt, argc, argv);
+	check_options(&opt);
 	if (opt.ceiling)
 		return print_ceiling(&opt);
 	raise_fd_limit();

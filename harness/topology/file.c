@@ -121,7 +121,7 @@ int topology_read(const char *what, char **text, char *path, struct json_error *
 		snprintf(error->text, sizeof(error->text), "%s: %s", path, strerror(errno));
 		return ret;
 	}
-	/* What a program hands over by a descriptor has no name that would tell anything. */
+	/* The path of a passed descriptor would tell the user nothing. */
 	if (!strncmp(path, "/proc/self/fd/", 14) || !strncmp(path, "/dev/fd/", 8))
 		snprintf(path, PATH_MAX, "the topology");
 	ret = read_file(file, text, path, error);

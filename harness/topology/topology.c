@@ -160,7 +160,7 @@ static int refuse_same_address(struct jsonread *r, const struct topo_link *link)
 	return 0;
 }
 
-/* What Ethernet has and a tun device has not. */
+/* Fields of an Ethernet interface that a tun device does not have. */
 static int refuse_ethernet(struct jsonread *r, const cJSON *item)
 {
 	static const char *const ethernet[] = {"mac", "gro", "uso"};

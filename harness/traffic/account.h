@@ -17,8 +17,8 @@
 #include "harness/traffic/seqtrack.h"
 
 /*
- * Flow and sequence numbers come from the wire, and whoever sends wild ones with a valid header
- * shall not have all memory: beyond these a datagram counts as corrupt.
+ * Flow and sequence numbers come from the wire.  These bounds keep arbitrary numbers with a valid
+ * header from taking all memory: beyond them a datagram counts as corrupt.
  */
 #define ACCOUNT_MAX_FLOWS (1u << 17)   /* two of each stream that a sink can have */
 #define ACCOUNT_SEQ_BYTES (1ull << 30) /* bitmaps of all flows: 2^33 sequence numbers */
@@ -60,18 +60,28 @@ struct account {
 	uint64_t seq_room_bytes; /* what the bitmaps may still take; ACCOUNT_SEQ_BYTES at first */
 };
 
-/** account_init() - start counting over @n_streams streams.  Return: 0 or -ENOMEM. */
+/**
+ * account_init() - start to count
+ * @account:   filled; account_fini() is due even after an error
+ * @n_streams: 1 or more
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int account_init(struct account *account, uint32_t n_streams);
 
-/** account_fini() - free; a zeroed struct is allowed. */
+/**
+ * account_fini() - free
+ * @account: a zeroed struct is allowed
+ */
 void account_fini(struct account *account);
 
 /**
- * account_datagram() - count one datagram.
- * @stream: 0 to n_streams - 1
- * @bytes: the payload as received, untrusted
- * @length: 0 to 65535
- * @now_ns: CLOCK_MONOTONIC of the arrival
+ * account_datagram() - count one datagram
+ * @account: to be added to
+ * @stream:  0 to n_streams - 1
+ * @bytes:   the payload as received, untrusted
+ * @length:  0 to 65535
+ * @now_ns:  CLOCK_MONOTONIC of the arrival
  *
  * Return: 0 or -ENOMEM.
  */
@@ -79,20 +89,28 @@ int account_datagram(struct account *account, uint32_t stream, const uint8_t *by
 		     uint64_t now_ns);
 
 /**
- * account_first() - count the datagrams of one receive by the header of the first.
- * @header: the first PAYLOAD_HEADER_BYTES of the payload as received, untrusted
- * @length: of all datagrams together
+ * account_first() - count the datagrams of one receive by the header of the first
+ * @account: to be added to
+ * @stream:  0 to n_streams - 1
+ * @header:  the first PAYLOAD_HEADER_BYTES of the payload as received, untrusted
+ * @length:  of all datagrams together
  * @segment: of each but the last, 1 to @length
+ * @now_ns:  CLOCK_MONOTONIC of the arrival
  *
- * The others are taken to follow it in sequence: what is lost, repeated or out of order within
- * one receive is not seen, nor is a damaged body.
+ * The others are assumed to follow it in sequence: loss, repetition and reordering within one
+ * receive are not seen, nor is a damaged body.
  *
  * Return: 0 or -ENOMEM.
  */
 int account_first(struct account *account, uint32_t stream, const uint8_t *header, size_t length,
 		  size_t segment, uint64_t now_ns);
 
-/** account_arrivals_pps() - average rate between the first and the last arrival. */
+/**
+ * account_arrivals_pps() - average rate between the first and the last arrival
+ * @arrivals: borrowed
+ *
+ * Return: datagrams a second; 0 for fewer than two.
+ */
 double account_arrivals_pps(const struct account_arrivals *arrivals);
 
 #endif

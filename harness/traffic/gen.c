@@ -17,7 +17,7 @@
 
 #define BATCH_MSGS       64u               /* sends per sendmmsg() */
 #define BATCH_DATAGRAMS  512u              /* datagrams per sendmmsg() when each send holds many */
-#define HOPELESS         100u              /* failures without one success, then give up */
+#define MAX_FAILURES     100u              /* without one success; then it gives up */
 #define TOO_LATE_NS      (100 * NS_PER_MS) /* less is a preemption, not a rate out of reach */
 #define CMSG_SEGMENT_LEN CMSG_SPACE(sizeof(uint16_t))
 
@@ -233,8 +233,8 @@ static bool is_too_late(uint64_t behind_ns, uint64_t elapsed_ns)
 }
 
 /*
- * Behind is how late the last send was, or how late the next one is already.  What is due after the
- * end is nobody's fault, so the time that a signal took to come does not count.
+ * Behind is how late the last send was, or how late the next one is already.  Datagrams that were
+ * due after the end do not count, so the time until a signal arrived does not either.
  */
 static void close_report(struct gen *gen, const struct pacer *pacer, uint64_t issued,
 			 uint64_t limit, uint64_t last_ns)
@@ -259,7 +259,7 @@ static void close_report(struct gen *gen, const struct pacer *pacer, uint64_t is
 	report->too_fast = is_too_late(report->behind_ns, now_ns - pacer->start_ns);
 }
 
-/* At a rate the rest is still sent when the end was only missed by a hair. */
+/* At a rate the rest is still sent when the end was missed by little. */
 static bool time_is_over(const struct gen_config *config, const struct pacer *pacer,
 			 uint64_t issued, uint64_t now_ns)
 {
@@ -299,7 +299,7 @@ int gen_run(struct gen *gen, const volatile sig_atomic_t *stop)
 		issued += fill_batch(gen, due - issued);
 		send_batch(gen);
 		last_ns = monotonic_ns();
-		if (!gen->report.sent && gen->report.send_errors >= HOPELESS)
+		if (!gen->report.sent && gen->report.send_errors >= MAX_FAILURES)
 			break;
 	}
 	close_report(gen, &pacer, issued, limit, last_ns);

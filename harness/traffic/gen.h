@@ -3,8 +3,8 @@
  * gen.h - traffic generator: test datagrams at a rate, or as fast as the kernel takes them
  *
  * Flows take turns, datagram by datagram (send by send with UDP_SEGMENT).  A body is sent straight
- * out of the pattern table, so a datagram costs one 32-byte header to write.  What cannot be sent
- * is counted and its sequence number stays used: a hole the sink sees is a hole the report admits.
+ * out of the pattern table, so a datagram costs one 32-byte header to write.  A failed send is
+ * counted and its sequence number stays used: a gap at the sink is a failed send in the report.
  */
 #ifndef HARNESS_TRAFFIC_GEN_H
 #define HARNESS_TRAFFIC_GEN_H
@@ -75,7 +75,8 @@ struct gen {
 
 /**
  * gen_check() - can flows and segments be as configured?
- * @text: filled with what is wrong: one line that begins with the option
+ * @config: borrowed
+ * @text:   filled with what is wrong: one line that begins with the option
  *
  * Return: 0; -EINVAL when the last flow's port or group is beyond the range, or the segments of one
  * send do not fit a datagram of 65507 bytes.
@@ -83,27 +84,30 @@ struct gen {
 int gen_check(const struct gen_config *config, char text[static GEN_ERROR_SIZE]);
 
 /**
- * gen_init() - open the socket and prepare the flows.
- * @gen: filled; gen_fini() is due even after an error
+ * gen_init() - open the socket and prepare the flows
+ * @gen:    filled; gen_fini() is due even after an error
  * @config: copied
  *
- * Return: 0 or what the socket calls failed with; -EINVAL when gen_check() objects; -ENOMEM.
+ * Return: 0; -EINVAL when gen_check() refuses; -ENOMEM; what the socket calls fail with.
  */
 int gen_init(struct gen *gen, const struct gen_config *config);
 
 /**
- * gen_run() - send until count, duration or @stop.
- * @gen: borrowed; gen->report holds what happened afterwards
+ * gen_run() - send until count, duration or @stop
+ * @gen:  gen->report is filled
  * @stop: set from a signal handler to end early
  *
- * At a rate a duration is a number of datagrams, so that it does not depend on the machine; it ends
- * at its time nevertheless when it is then so far behind that the rate cannot be reached.
+ * At a rate a duration is a number of datagrams, so that it does not depend on the machine.  The
+ * run still ends at its time when it is so far behind that the rate cannot be reached.
  *
  * Return: 0, or the negative errno of the first send when nothing at all could be sent.
  */
 int gen_run(struct gen *gen, const volatile sig_atomic_t *stop);
 
-/** gen_fini() - close and free; a half-built object is allowed. */
+/**
+ * gen_fini() - close and free
+ * @gen: a half-built object is allowed
+ */
 void gen_fini(struct gen *gen);
 
 #endif

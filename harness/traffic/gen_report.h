@@ -8,10 +8,18 @@
 struct gen;
 struct replay;
 
-/** gen_report_print() - print what was sent: a line for people, or one line of JSON. */
+/**
+ * gen_report_print() - print the report of a generator to standard output
+ * @gen:  has run
+ * @json: one line of JSON instead of one line of text
+ */
 void gen_report_print(const struct gen *gen, bool json);
 
-/** gen_report_replay() - the same for a replay, with its timing error. */
+/**
+ * gen_report_replay() - print the report of a replay, with its timing error
+ * @replay: has run
+ * @json:   one line of JSON instead of one line of text
+ */
 void gen_report_replay(const struct replay *replay, bool json);
 
 #endif

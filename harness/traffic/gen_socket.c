@@ -42,7 +42,7 @@ static int bind_source(int fd, const struct gen_socket *spec)
 		return 0;
 	if (errno != EADDRNOTAVAIL)
 		return -errno;
-	/* Somebody else's address: routing lets only a transparent socket send from it. */
+	/* No address of this machine: routing lets only a transparent socket send from it. */
 	if (set_int(fd, IPPROTO_IP, IP_TRANSPARENT, 1))
 		return -EADDRNOTAVAIL;
 	return bind(fd, (const struct sockaddr *)&local, sizeof(local)) < 0 ? -errno : 0;

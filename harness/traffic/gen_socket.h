@@ -19,12 +19,12 @@ struct gen_socket {
 };
 
 /**
- * gen_socket_open() - a UDP socket that sends through one interface.
+ * gen_socket_open() - open a UDP socket that sends through one interface
  * @spec: borrowed; a source that is no address of this machine needs CAP_NET_ADMIN
  *
- * Return: a descriptor, owned by the caller; or what the socket calls failed with: -EADDRNOTAVAIL
- * when the source is a group or broadcast, or not of this machine and the right to claim it is
- * missing.
+ * Return: a descriptor, owned by the caller; -EADDRNOTAVAIL when the source is a group or
+ * broadcast, or not of this machine and the right to use it is missing; other negative errno of
+ * the socket calls.
  */
 int gen_socket_open(const struct gen_socket *spec);
 

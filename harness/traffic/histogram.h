@@ -22,15 +22,23 @@ struct histogram {
 	uint32_t buckets[HISTOGRAM_BUCKETS];
 };
 
-/** histogram_add() - count one value, in nanoseconds. */
+/**
+ * histogram_add() - count one value
+ * @hist:     to be added to
+ * @value_ns: any
+ */
 void histogram_add(struct histogram *hist, uint64_t value_ns);
 
-/** histogram_merge() - add every value of @from to @into. */
+/**
+ * histogram_merge() - add all values of another histogram
+ * @into: to be added to
+ * @from: borrowed
+ */
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
 /**
- * histogram_percentile() - the value that a fraction of all values do not exceed.
- * @hist: borrowed
+ * histogram_percentile() - the value that a fraction of all values do not exceed
+ * @hist:      borrowed
  * @per_mille: 0 to 1000; 999 is p99.9, 1000 the exact maximum
  *
  * Return: nanoseconds, the upper edge of the bucket that holds it and at most the maximum; 0 when

@@ -13,9 +13,11 @@ struct ifspec {
 };
 
 /**
- * ifspec_resolve() - find the interface in the caller's network namespace.
+ * ifspec_resolve() - find an interface in the caller's network namespace
+ * @spec: filled on success
+ * @text: a name or an IPv4 address
  *
- * Return: 0; -ENODEV when no interface has that name or address, or what getifaddrs() failed with.
+ * Return: 0; -ENODEV when no interface has that name or address; what getifaddrs() fails with.
  */
 int ifspec_resolve(struct ifspec *spec, const char *text);
 

@@ -62,30 +62,46 @@ enum payload_verdict {
 	PAYLOAD_CORRUPT, /* no magic, wrong check, wrong length or a wrong byte in the body */
 };
 
-/** payload_pattern_init() - fill the table every body is a part of. */
+/**
+ * payload_pattern_init() - fill the table of which every body is a part
+ * @pattern: filled
+ */
 void payload_pattern_init(struct payload_pattern *pattern);
 
-/** payload_body() - where in the table the body of this flow and sequence begins. */
+/**
+ * payload_body() - the body of a datagram
+ * @pattern: borrowed
+ * @flow:    its flow number
+ * @seq:     its sequence number
+ *
+ * Return: where in @pattern it begins.
+ */
 const uint8_t *payload_body(const struct payload_pattern *pattern, uint32_t flow, uint64_t seq);
 
-/** payload_header_fill() - write the header of a payload of @length bytes. */
+/**
+ * payload_header_fill() - write a header
+ * @header: filled
+ * @info:   borrowed
+ * @length: of the whole payload in bytes, up to PAYLOAD_MAX_BYTES
+ */
 void payload_header_fill(struct payload_header *header, const struct payload_info *info,
 			 uint32_t length);
 
 /**
- * payload_read() - judge a received payload.
+ * payload_read() - judge a received payload
  * @pattern: borrowed
- * @bytes: @length bytes as received, untrusted, no alignment needed
- * @length: 0 to 65535
- * @info: filled when the verdict is PAYLOAD_GOOD
+ * @bytes:   @length bytes as received, untrusted, no alignment needed
+ * @length:  0 to 65535
+ * @info:    filled when the verdict is PAYLOAD_GOOD
  */
 enum payload_verdict payload_read(const struct payload_pattern *pattern, const uint8_t *bytes,
 				  size_t length, struct payload_info *info);
 
 /**
- * payload_read_header() - the same by the header alone; the body is neither there nor looked at.
- * @bytes: PAYLOAD_HEADER_BYTES of them, or @length if that is less
+ * payload_read_header() - judge a received payload by its header alone
+ * @bytes:  PAYLOAD_HEADER_BYTES of them, or @length if that is less; untrusted
  * @length: of the whole payload
+ * @info:   filled when the verdict is PAYLOAD_GOOD
  */
 enum payload_verdict payload_read_header(const uint8_t *bytes, size_t length,
 					 struct payload_info *info);

@@ -14,11 +14,11 @@
 #include "harness/traffic/gen_socket.h"
 #include "harness/traffic/pacer.h"
 
-#define BATCH      64u
-#define SPIN_NS    100000ull /* a sleep ends some 60 microseconds late */
-#define HOPELESS   100u
-#define RAW_SNDBUF (8 << 20)
-#define NO_DEST    UINT32_MAX
+#define BATCH        64u
+#define SPIN_NS      100000ull /* a sleep ends some 60 microseconds late */
+#define MAX_FAILURES 100u
+#define RAW_SNDBUF   (8 << 20)
+#define NO_DEST      UINT32_MAX
 
 /* Where the next packet of the replay is. */
 struct cursor {
@@ -254,7 +254,7 @@ int replay_run(struct replay *replay, const volatile sig_atomic_t *stop)
 		wait_for(next_ns, stop);
 		next_ns = fill(replay, &batch, &at, start_ns, monotonic_ns());
 		send_batch(replay, &batch);
-		if (!report->sent && report->send_errors >= HOPELESS)
+		if (!report->sent && report->send_errors >= MAX_FAILURES)
 			break;
 	}
 	replay->loops_done = at.loop;

@@ -32,7 +32,7 @@ struct replay_config {
 	bool raw;
 };
 
-/* What went to one destination. */
+/* A destination and its count. */
 struct replay_destination {
 	struct sockaddr_in to;
 	uint64_t sent;
@@ -51,11 +51,11 @@ struct replay {
 };
 
 /**
- * replay_init() - read the capture and open the socket.
+ * replay_init() - read the capture and open the socket
  * @replay: filled; replay_fini() is due even after an error
  * @config: copied
- * @path: of the capture
- * @error: filled on failure, one line
+ * @path:   of the capture
+ * @error:  filled on failure, one line
  *
  * Return: 0 or negative errno.
  */
@@ -63,16 +63,29 @@ int replay_init(struct replay *replay, const struct replay_config *config, const
 		struct replay_error *error);
 
 /**
- * replay_run() - send until the loops are done or @stop is set.
+ * replay_run() - send until the loops are done or @stop is set
+ * @replay: its report is filled
+ * @stop:   set from a signal handler to end early
  *
  * Return: 0, or the negative errno of the first send when nothing at all could be sent.
  */
 int replay_run(struct replay *replay, const volatile sig_atomic_t *stop);
 
-/** replay_fini() - close and free; a half-built object is allowed. */
+/**
+ * replay_fini() - close and free
+ * @replay: a half-built object is allowed
+ */
 void replay_fini(struct replay *replay);
 
-/** replay_due_ns() - when a packet is due, since the start of the replay; 0 when flat out. */
+/**
+ * replay_due_ns() - when a packet is due
+ * @period_ns:   of a loop
+ * @loop:        from 0
+ * @at_ns:       of the packet in the file
+ * @speed_milli: thousandths of the original speed; 0: flat out
+ *
+ * Return: nanoseconds since the start of the replay; 0 when flat out.
+ */
 uint64_t replay_due_ns(uint64_t period_ns, uint64_t loop, uint64_t at_ns, uint64_t speed_milli);
 
 #endif

@@ -74,8 +74,8 @@ static int make_room(struct loading *load, uint32_t length)
 	return 0;
 }
 
-static int keep(struct loading *load, const struct pcap_pkthdr *header, const uint8_t *frame,
-		const struct replay_view *view)
+static int add_packet(struct loading *load, const struct pcap_pkthdr *header, const uint8_t *frame,
+		      const struct replay_view *view)
 {
 	struct replay_file *file = load->file;
 	/* With nanosecond precision tv_usec holds nanoseconds. */
@@ -119,7 +119,7 @@ static int take(struct loading *load, const struct pcap_pkthdr *header, const ui
 		verdict = replay_frame_read(&view, load->link, frame, header->caplen);
 	load->file->in_file++;
 	load->file->verdicts[verdict]++;
-	return verdict == REPLAY_DATAGRAM ? keep(load, header, frame, &view) : 0;
+	return verdict == REPLAY_DATAGRAM ? add_packet(load, header, frame, &view) : 0;
 }
 
 static int fail(struct replay_error *error, int err, const char *path, const char *what)

@@ -40,24 +40,29 @@ struct replay_error {
 };
 
 /**
- * replay_file_load() - read the datagrams of a capture.
- * @file: filled; replay_file_free() is due even after an error
- * @path: of the capture; "-" is standard input
- * @raw: keep whole Ethernet frames, whatever is in them
+ * replay_file_load() - read the datagrams of a capture
+ * @file:  filled; replay_file_free() is due even after an error
+ * @path:  of the capture; "-" is standard input
+ * @raw:   take whole Ethernet frames, whatever is in them
  * @error: filled on failure
  *
  * Return: 0; -EINVAL when it is no capture, damaged, of a link type without IPv4 or holds nothing
- * to send; -E2BIG; -ENOMEM; or what opening it failed with.
+ * to send; -E2BIG above REPLAY_MAX_BYTES; -ENOMEM; what opening it fails with.
  */
 int replay_file_load(struct replay_file *file, const char *path, bool raw,
 		     struct replay_error *error);
 
-/** replay_file_free() - a half-built object is allowed. */
+/**
+ * replay_file_free() - free
+ * @file: a half-built object is allowed
+ */
 void replay_file_free(struct replay_file *file);
 
 /**
- * replay_file_period_ns() - from the start of one loop to the start of the next: the length of
- * the capture and one mean gap more.
+ * replay_file_period_ns() - the time from the start of one loop to the start of the next
+ * @file: borrowed
+ *
+ * Return: nanoseconds: the length of the capture and one mean gap more.
  */
 uint64_t replay_file_period_ns(const struct replay_file *file);
 

@@ -35,9 +35,11 @@ struct replay_view {
 };
 
 /**
- * replay_frame_read() - find the datagram in a frame.
- * @view: filled when the verdict is REPLAY_DATAGRAM: offset + bytes is at most @length
- * @frame: @length captured bytes, untrusted, no alignment needed
+ * replay_frame_read() - find the datagram in a frame
+ * @view:   filled when the verdict is REPLAY_DATAGRAM: offset + bytes is at most @length
+ * @link:   how the frame begins
+ * @frame:  @length captured bytes, untrusted, no alignment needed
+ * @length: of @frame
  */
 enum replay_verdict replay_frame_read(struct replay_view *view, enum replay_link link,
 				      const uint8_t *frame, uint32_t length);

@@ -2,7 +2,7 @@
 /*
  * report_read.h - read the JSON reports of mcrgen and mcrsink, for programs that run them
  *
- * Totals only; what flows and streams say is left out.
+ * Only totals are read, not flows and streams.
  */
 #ifndef HARNESS_TRAFFIC_REPORT_READ_H
 #define HARNESS_TRAFFIC_REPORT_READ_H
@@ -42,14 +42,21 @@ struct report_gen {
 };
 
 /**
- * report_read_sink() - read what mcrsink --json printed.
- * @text: its standard output; the last line counts, earlier ones are those of intervals
+ * report_read_sink() - read the output of mcrsink --json
+ * @report: filled on success
+ * @text:   its standard output; the last line counts, earlier ones are those of intervals
  *
  * Return: 0, or -EBADMSG when a field is missing or is not a number.
  */
 int report_read_sink(struct report_sink *report, const char *text);
 
-/** report_read_gen() - read what mcrgen --json printed.  Return: as report_read_sink(). */
+/**
+ * report_read_gen() - read the output of mcrgen --json
+ * @report: filled on success
+ * @text:   its standard output; the last line counts
+ *
+ * Return: 0, or -EBADMSG when a field is missing or is not a number.
+ */
 int report_read_gen(struct report_gen *report, const char *text);
 
 #endif

@@ -7,8 +7,8 @@
  * duplicates (RFC 5560), and lost is what never arrived (RFC 7680).
  *
  * One bit per sequence number between the lowest and the highest seen, so the counts are exact
- * however late a datagram comes: 12 MB for a hundred million datagrams.  Numbers that are nobody's
- * would make it as large as they like, so the caller says how much all of its tracks may take.
+ * however late a datagram comes: 12 MB for a hundred million datagrams.  Arbitrary numbers could
+ * make it as large as they like, so the caller limits the memory of all its tracks together.
  */
 #ifndef HARNESS_TRAFFIC_SEQTRACK_H
 #define HARNESS_TRAFFIC_SEQTRACK_H
@@ -28,7 +28,9 @@ struct seqtrack {
 };
 
 /**
- * seqtrack_add() - count one arrival.
+ * seqtrack_add() - count one arrival
+ * @track:      to be added to; zeroed at first
+ * @seq:        its sequence number
  * @room_bytes: what all tracks together may still take; what this one takes now is deducted
  *
  * Return: 0; -ERANGE when @seq is more than 2^33 away from the others, or too far for the room
@@ -36,10 +38,18 @@ struct seqtrack {
  */
 int seqtrack_add(struct seqtrack *track, uint64_t seq, uint64_t *room_bytes);
 
-/** seqtrack_lost() - sequence numbers between first and last that never came. */
+/**
+ * seqtrack_lost() - count the sequence numbers between first and last that never came
+ * @track: borrowed
+ *
+ * Return: how many.
+ */
 uint64_t seqtrack_lost(const struct seqtrack *track);
 
-/** seqtrack_fini() - free; a zeroed struct is allowed. */
+/**
+ * seqtrack_fini() - free
+ * @track: a zeroed struct is allowed
+ */
 void seqtrack_fini(struct seqtrack *track);
 
 #endif

@@ -17,7 +17,7 @@
 #define BATCH        64u
 #define BUFFER_BYTES 65536u
 #define BUFFER_SKEW  192u /* keeps the buffers' first lines out of the same cache set */
-#define MAX_ROUNDS   16   /* recvmmsg() calls on one socket before the others get their turn */
+#define MAX_ROUNDS   16   /* recvmmsg() calls on one socket in a row */
 #define MAX_EVENTS   64
 #define DRAIN_MS     1000
 #define ID_SIGNAL    (UINT64_MAX - 1)
@@ -246,7 +246,7 @@ static uint64_t quiet_start_ns(const struct sink *sink)
 	return arrivals->last_ns > sink->quiet_since_ns ? arrivals->last_ns : sink->quiet_since_ns;
 }
 
-/* What time will end the run, if nothing else happens before; UINT64_MAX for never. */
+/* When time will end the run, and how it is called then; UINT64_MAX for never. */
 static uint64_t next_end_ns(const struct sink *sink, enum sink_end *end)
 {
 	const struct sink_config *config = &sink->config;
@@ -316,7 +316,7 @@ static int wait_and_handle(struct sink *sink)
 		sink->config.interval(sink);
 		sink->next_interval_ns += sink->config.interval_ms * NS_PER_MS;
 	}
-	/* Looked at again: what has just arrived may have put the end off. */
+	/* Asked again: a datagram that has just arrived may have put the end off. */
 	end_ns = next_end_ns(sink, &end);
 	if (sink->end == SINK_RUNNING && monotonic_ns() >= end_ns)
 		sink->end = end;

@@ -4,9 +4,9 @@
  *
  * One socket for each (group, port), bound to both, with IP_MULTICAST_ALL off: the socket says
  * which stream a datagram belongs to, joins stay below every per-socket limit, and groups that
- * other programs joined do not leak in.  What the sink's own sockets dropped is read from the
+ * other programs joined do not leak in.  Drops of the sink's own sockets are read from the
  * kernel (SO_MEMINFO: the same counter as SO_RXQ_OVFL, but readable after the last datagram), so
- * it is never blamed on the relay.
+ * they are never counted as the relay's.
  *
  * Arrival time is taken once for each recvmmsg(), as soon as it returns.
  */
@@ -101,31 +101,43 @@ struct sink {
 };
 
 /**
- * sink_init() - open, join and bind every stream.
- * @sink: filled; sink_fini() is due even after an error
+ * sink_init() - open, join and bind every stream
+ * @sink:   filled; sink_fini() is due even after an error
+ * @config: copied
  *
- * Return: 0 or what the calls failed with.
+ * Return: 0; -ENOMEM; what the socket calls fail with.
  */
 int sink_init(struct sink *sink, const struct sink_config *config);
 
 /**
- * sink_run() - receive until the count, silence, time or a signal ends it.
- * @signal_fd: signalfd for the signals that end it; what is queued by then is still counted
+ * sink_run() - receive until the count, silence, time or a signal ends it
+ * @sink:      initialised
+ * @signal_fd: signalfd for the signals that end it; datagrams queued by then are still counted
  *
  * Return: 0 (sink->end says why it ended) or negative errno.
  */
 int sink_run(struct sink *sink, int signal_fd);
 
-/** sink_drain() - read and count what is queued.  Return: 0 or negative errno. */
+/**
+ * sink_drain() - read and count the queued datagrams
+ * @sink: initialised
+ *
+ * Return: 0 or negative errno.
+ */
 int sink_drain(struct sink *sink);
 
 /**
- * sink_stream_drops() - what the kernel dropped because this socket's buffer was full: datagrams,
- * or with gro super-datagrams of up to SINK_MOST_PER_SUPER each.
+ * sink_stream_drops() - how much the kernel dropped because a socket's buffer was full
+ * @stream: open
+ *
+ * Return: datagrams; with gro super-datagrams of up to SINK_MOST_PER_SUPER each.
  */
 uint64_t sink_stream_drops(const struct sink_stream *stream);
 
-/** sink_fini() - close and free; a half-built object is allowed. */
+/**
+ * sink_fini() - close and free
+ * @sink: a half-built object is allowed
+ */
 void sink_fini(struct sink *sink);
 
 #endif

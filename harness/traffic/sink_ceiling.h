@@ -4,8 +4,8 @@
  *
  * Datagrams are sent to a socket of the sink over loopback while nobody reads, as many as its
  * buffer holds; then the sink reads and judges them, and that alone is timed.  So the figure is
- * what one CPU that does nothing else can take: a rate measured near it says more about the sink
- * than about what is in front of it.
+ * the most that one CPU can receive: a rate measured near it says more about the sink than about
+ * the relay before it.
  */
 #ifndef HARNESS_TRAFFIC_SINK_CEILING_H
 #define HARNESS_TRAFFIC_SINK_CEILING_H
@@ -25,13 +25,13 @@ struct sink_ceiling {
 };
 
 /**
- * sink_ceiling_measure() - measure it.
- * @result: filled on success
- * @size_bytes: of each payload, 32 to 1472
- * @gro: whether super-datagrams are taken
- * @rcvbuf_bytes: asked for; what the system grants bounds a round
+ * sink_ceiling_measure() - measure the ceiling
+ * @result:       filled on success
+ * @size_bytes:   of each payload, 32 to 1472
+ * @gro:          take super-datagrams
+ * @rcvbuf_bytes: asked for; the size that the system grants bounds a round
  *
- * Return: 0, or what the socket calls failed with.
+ * Return: 0; -ENOMEM; what the socket calls fail with.
  */
 int sink_ceiling_measure(struct sink_ceiling *result, uint32_t size_bytes, bool gro,
 			 uint32_t rcvbuf_bytes);

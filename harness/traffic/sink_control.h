@@ -8,7 +8,8 @@
 struct sink;
 
 /**
- * sink_control_input() - serve the control channel, which has become readable.
+ * sink_control_input() - serve the control channel, which has become readable
+ * @sink: with a control channel
  *
  * Return: false when it was closed by the other side.
  */

@@ -5,16 +5,30 @@
 
 struct sink;
 
-/** sink_report_json() - the report as one line of JSON.  Return: owned text, or NULL. */
+/**
+ * sink_report_json() - the report as one line of JSON
+ * @sink: borrowed
+ *
+ * Return: text for sink_report_free(); NULL without memory.
+ */
 char *sink_report_json(const struct sink *sink);
 
-/** sink_report_free() - free what sink_report_json() returned; NULL is allowed. */
+/**
+ * sink_report_free() - free a report
+ * @text: from sink_report_json(); NULL is allowed
+ */
 void sink_report_free(char *text);
 
-/** sink_report_line() - print the report as one line for people. */
+/**
+ * sink_report_line() - print the report as one line of text
+ * @sink: borrowed
+ */
 void sink_report_line(const struct sink *sink);
 
-/** sink_report_interval() - print the line of one second, and start the next. */
+/**
+ * sink_report_interval() - print the line of an interval, and begin the next
+ * @sink: running
+ */
 void sink_report_interval(struct sink *sink);
 
 #endif

@@ -29,7 +29,7 @@ struct sizespec {
 };
 
 /**
- * sizespec_parse() - read a list of sizes, ranges and imix.
+ * sizespec_parse() - read a list of sizes, ranges and imix
  * @spec: filled on success
  * @text: sizes from 0 to 65507 bytes; a range counts upwards
  *
@@ -38,7 +38,13 @@ struct sizespec {
  */
 int sizespec_parse(struct sizespec *spec, const char *text);
 
-/** sizespec_at() - the size of datagram number @index, in bytes. */
+/**
+ * sizespec_at() - the size of a datagram
+ * @spec:  borrowed
+ * @index: of the datagram, from 0
+ *
+ * Return: bytes.
+ */
 uint32_t sizespec_at(const struct sizespec *spec, uint64_t index);
 
 #endif

@@ -194,8 +194,8 @@ class Relay(Process):
         """A child will end: `ending` is a regular expression for how the log begins to say it.
 
         expect("worker 0 was killed by SIGKILL") before it is killed; `times` is how often exactly,
-        None for any number.  What ends and is not announced, or is announced and does not end, is
-        a failure of the scenario.
+        None for any number.  An end that was not announced, or an announced end that does not come,
+        is a failure of the scenario.
         """
         self._endings.append((re.compile(ending), times))
 

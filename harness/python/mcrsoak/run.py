@@ -255,7 +255,7 @@ def told_of_workers(t, result, relay, hangs):
 def soak(t, seconds, seed=None, strict=True, json_path=None):
     """Run it in a scenario whose topology is LAB.
 
-    strict: SIGKILL of a worker may not cost a datagram.  What is known at the end is written to
+    strict: SIGKILL of a worker may not cost a datagram.  The result is written to
     json_path even when it is a failure.
     """
     seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed

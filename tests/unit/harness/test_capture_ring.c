@@ -23,7 +23,7 @@
 #define RECORD(caplen) (sizeof(struct pcap_pkthdr) + (caplen))
 #define MAX_SAVED      (2 * CAPTURE_RING_HALF / RECORD(8))
 
-/* What pcap_dispatch() delivers next, and what pcap_dump() was given. */
+/* The packets that pcap_dispatch() delivers next, and those that pcap_dump() was given. */
 static struct {
 	uint32_t next;   /* number of the next packet, which stands in its first bytes */
 	uint32_t amount; /* packets that the next dispatch delivers */

@@ -73,7 +73,7 @@ static void parse(const char *text)
 		fail_msg("%s", error.text);
 }
 
-/* What a function prints; the caller's to free. */
+/* Return: the output of a function; the caller's to free. */
 static char *printed(void (*draw)(const struct topology *))
 {
 	FILE *real = stdout;
