@@ -91,7 +91,8 @@ static void reconcile(struct process *p, uint64_t now_ns)
 		/* IPC_READY closes all sockets that were not asked for, so all must be. */
 		if (c->phase != PHASE_RUNNING)
 			die(FAC_RULE_DISPATCH, "cannot start: %s", strerror(-ret));
-		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH, "reconcile: %s",
+		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+			    "cannot apply the rules: %s; tried again within a second",
 			    strerror(-ret));
 		control_retry_later(c);
 	}
@@ -289,8 +290,9 @@ static void restore(struct process *p)
 	p->snapshot = -1;
 	if (ret < 0)
 		die(FAC_RULE_DISPATCH, "the last snapshot cannot be read: %s", strerror(-ret));
-	log_msg(SEV_NOTICE, FAC_RULE_DISPATCH, "restarted with %zu rules of generation %llu",
-		ruleset_count(p->c->rules), (unsigned long long)p->c->pub.generation);
+	log_msg(SEV_NOTICE, FAC_RULE_DISPATCH,
+		"control restarted with %zu rules of generation %llu", ruleset_count(p->c->rules),
+		(unsigned long long)p->c->pub.generation);
 }
 
 /* So that a sanitizer sees what is not freed. */

@@ -67,7 +67,7 @@ void control_ifaces_update(struct control *c)
 			iface_update(c, f, l);
 		} else if (!f->gone) {
 			log_burst(&c->log_ifaces, monotonic_ns(), SEV_NOTICE, FAC_NETWORK,
-				  "interface %s has gone", f->name);
+				  "interface %s does not exist any more", f->name);
 			f->gone = true;
 			c->rec.publish = true;
 		}
@@ -118,7 +118,8 @@ struct rec_iface *control_iface_need(struct control *c, const char *name)
 		;
 	if (slot == MCR_MAX_IFACES) {
 		log_limited(&full, monotonic_ns(), SEV_WARNING, FAC_NETWORK,
-			    "no slot left for interface %s", name);
+			    "interface %s is not used: %u others are, which is the limit", name,
+			    MCR_MAX_IFACES);
 		c->rec.failed = true;
 		return NULL;
 	}

@@ -69,8 +69,9 @@ void control_listener_accept(struct process *p, bool read_only, uint64_t now_ns)
 			log_peer(fd, read_only);
 		if (control_clients_add(&p->c->clients, fd, read_only, now_ns) == -EBUSY)
 			log_limited(&full, now_ns, SEV_WARNING, FAC_CONTROL_SOCKET,
-				    "more than %d %s clients: turned away", CLIENTS_PER_LISTENER,
-				    socket_name(read_only));
+				    "a client was refused: %d %s clients are connected, which is "
+				    "the limit",
+				    CLIENTS_PER_LISTENER, socket_name(read_only));
 	}
 }
 
@@ -82,7 +83,7 @@ void control_listeners_sweep(struct process *p, uint64_t now_ns)
 	control_clients_sweep(cs, now_ns);
 	if (cs->closed != p->clients_closed)
 		log_limited(&limit, now_ns, SEV_WARNING, FAC_CONTROL_SOCKET,
-			    "%llu clients were closed for going beyond a limit",
+			    "clients closed because they exceeded a limit: %llu",
 			    (unsigned long long)(cs->closed - p->clients_closed));
 	p->clients_closed = cs->closed;
 }

@@ -35,7 +35,8 @@ static void log_circle(struct control *c, const struct ruleset_entry *e, bool cl
 		ruleset_name_circle(c->rules, e, &cpl);
 	log_limited(&limit, monotonic_ns(), closes ? SEV_WARNING : SEV_NOTICE, FAC_RULE_DISPATCH,
 		    "rule %s %s %s", e->rule.id,
-		    closes ? "is held: as this host is wired now, it" : "closes no circle any more",
+		    closes ? "is held: with the present wiring of this host it"
+			   : "closes no circle any more",
 		    cpl.reason);
 }
 
@@ -70,11 +71,12 @@ static void log_held_rules(const struct control *c, uint64_t now_ns)
 
 		control_stats_rule(c, e, &n);
 		if (n.held_until_ns > now_ns)
-			log_limited(&limit, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
-				    "rule %s%s%s: what it sends comes back to it, so another relay "
-				    "sends it the other way: held as looping for %llu ms",
-				    e->rule.id, e->rule.name[0] ? " " : "", e->rule.name,
-				    (unsigned long long)((n.held_until_ns - now_ns) / NS_PER_MS));
+			log_limited(
+				&limit, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
+				"rule %s%s%s: its datagrams come back, so another relay sends them "
+				"the other way: held as looping for %llu ms",
+				e->rule.id, e->rule.name[0] ? " " : "", e->rule.name,
+				(unsigned long long)((n.held_until_ns - now_ns) / NS_PER_MS));
 	}
 }
 

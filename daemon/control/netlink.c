@@ -25,7 +25,8 @@ static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_
 
 	if (unprobeable)
 		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
-			    "%s cannot be probed (%s): what the kernel takes for it counts as sent",
+			    "%s cannot be probed (%s): datagrams to it count as sent whether it "
+			    "answers or not",
 			    addr_format(&probe->host, text), strerror(-status));
 	/* Of other refusals, too many at once say nothing about this one. */
 	if (unprobeable || status == 0)
@@ -40,7 +41,7 @@ static void log_malformed(uint64_t before, uint64_t now, uint64_t now_ns)
 
 	if (now != before)
 		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
-			    "netlink: %llu messages of the kernel are malformed: ignored",
+			    "netlink: malformed messages of the kernel, ignored: %llu",
 			    (unsigned long long)(now - before));
 }
 

@@ -83,9 +83,10 @@ void control_supervisor_ready(struct process *p)
 		if (ret == 0)
 			p->c->shutdown = true; /* the supervisor is gone: there is nothing to do */
 		else if (ret == -EMFILE)
-			log_limited(&full, monotonic_ns(), SEV_ERROR, FAC_CONTROL_SOCKET,
-				    "no descriptor is free for a message of the supervisor: a "
-				    "configuration that was to be read again was not");
+			log_limited(
+				&full, monotonic_ns(), SEV_ERROR, FAC_CONTROL_SOCKET,
+				"no descriptor is free: a configuration that was to be read again "
+				"was not read");
 		else if (ret < 0)
 			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-ret));
 		else

@@ -120,7 +120,7 @@ static void test_malformed(void **state)
 
 	assert_int_equal(send(h->links, "nonsense", 8, 0), 8);
 	control_netlink_read_links(h->c, 1);
-	assert_string_equal(last, "netlink: 1 messages of the kernel are malformed: ignored");
+	assert_string_equal(last, "netlink: malformed messages of the kernel, ignored: 1");
 	assert_int_equal(send(h->routes, "nonsense", 8, 0), 8);
 	control_netlink_read_routes(h->c, 1);
 	assert_int_equal(lines, 2);
