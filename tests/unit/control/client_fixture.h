@@ -49,11 +49,11 @@ static inline char *text_of(const char *text)
 }
 
 /* What the server reads while a turn lasts; lines move it. */
-static uint64_t bench_clock_ns;
+static uint64_t fixture_clock_ns;
 
-static inline uint64_t bench_clock(void)
+static inline uint64_t fixture_clock(void)
 {
-	return bench_clock_ns;
+	return fixture_clock_ns;
 }
 
 static inline void on_line(void *ctx, struct client *cl, const char *line, size_t len)
@@ -63,7 +63,7 @@ static inline void on_line(void *ctx, struct client *cl, const char *line, size_
 	char *text;
 
 	b->lines++;
-	bench_clock_ns += b->line_ns;
+	fixture_clock_ns += b->line_ns;
 	b->last_len = len;
 	snprintf(b->last, sizeof(b->last), "%.*s", (int)(len > 40 ? 40 : len), line);
 	client_greeted(cl);
@@ -89,7 +89,7 @@ static inline int setup(void **state)
 
 	b->epoll = epoll_create1(0);
 	b->now = 100 * S;
-	control_clients_init(&b->cs, b->epoll, on_line, bench_clock, b);
+	control_clients_init(&b->cs, b->epoll, on_line, fixture_clock, b);
 	*state = b;
 	return 0;
 }
