@@ -54,12 +54,8 @@ static uint64_t with_stand_ins(const struct control *c, uint64_t mask)
 {
 	uint64_t all = mask;
 
-	for (; mask; mask &= mask - 1) {
-		const unsigned stand_in = c->worker[__builtin_ctzll(mask)].stand_in;
-
-		if (stand_in)
-			all |= 1ull << (stand_in - 1);
-	}
+	for (; mask; mask &= mask - 1)
+		all |= c->worker[__builtin_ctzll(mask)].lent_to;
 	return all;
 }
 

@@ -18,6 +18,7 @@
 #include "daemon/control/loop.h"
 #include "daemon/control/notice.h"
 #include "daemon/control/output.h"
+#include "daemon/control/standin.h"
 #include "daemon/control/state.h"
 
 static int add_outputs(const struct control *c, const struct ruleset_entry *e,
@@ -244,6 +245,21 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots);
 }
 
+/* Workers that had a rule and are not to have it may have received datagrams for it. */
+static void restore_stand_ins(struct control *c, const struct snapshot_view *v)
+{
+	for (uint32_t i = 0; i < v->n_rules; i++) {
+		const struct snapshot_rule *s = &v->rules[i];
+		struct rule r = {
+			.input = {.group = s->group, .source = s->source, .port = s->port}};
+
+		if (s->in_iface == MCR_NO_SLOT)
+			continue;
+		memcpy(r.input.interface, s->in_name, sizeof(r.input.interface));
+		control_stand_ins_restore(c, control_rule_workers(c, &r), s->worker_mask);
+	}
+}
+
 static int restore(struct control *c, const void *mem, size_t size, uint64_t now_ns)
 {
 	struct snapshot_view v;
@@ -263,6 +279,7 @@ static int restore(struct control *c, const void *mem, size_t size, uint64_t now
 	ret = restore_ifaces(c, &v);
 	if (ret < 0)
 		return ret;
+	restore_stand_ins(c, &v);
 	c->pub.generation = v.generation;
 	c->pub.at_ns = now_ns;
 	return 0;

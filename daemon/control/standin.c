@@ -6,10 +6,29 @@
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
 
+static uint64_t bit_of(unsigned stand_in)
+{
+	return stand_in ? 1ull << (stand_in - 1) : 0;
+}
+
+/* Workers that have its rules and do not stand in for it any more. */
+static uint64_t former(const struct control_worker *w)
+{
+	return w->lent_to & ~bit_of(w->stand_in);
+}
+
+static bool all_run(const struct control *c, uint64_t mask)
+{
+	for (; mask; mask &= mask - 1)
+		if (!c->worker[__builtin_ctzll(mask)].running)
+			return false;
+	return true;
+}
+
 bool control_stand_ins_due(const struct control *c, uint64_t now_ns)
 {
 	for (unsigned w = 0; w < c->workers; w++) {
-		const uint64_t until_ns = c->worker[w].stand_in_until_ns;
+		const uint64_t until_ns = c->worker[w].lent_until_ns;
 
 		if (until_ns && now_ns >= until_ns)
 			return true;
@@ -35,30 +54,42 @@ static void need_stand_in(struct control *c, unsigned worker)
 	const bool good = w->stand_in && c->worker[w->stand_in - 1].running;
 	const unsigned by = good ? w->stand_in : find_stand_in(c, worker);
 
-	if (w->stand_in_until_ns) /* it ran, and asked for its sockets back */
-		w->asked = false;
-	w->stand_in_until_ns = 0;
 	if (by == w->stand_in)
 		return;
 	w->stand_in = by;
 	w->asked = false;
-	c->rec.publish = true;
-	if (by)
-		log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
-			"worker %u cannot run: worker %u serves its rules", worker, by - 1);
+	if (!by)
+		return;
+	if (!(w->lent_to & bit_of(by)))
+		c->rec.publish = true;
+	w->lent_to |= bit_of(by);
+	log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u cannot run: worker %u serves its rules",
+		worker, by - 1);
 }
 
-static void end_stand_in(struct control *c, unsigned worker, uint64_t now_ns)
+/* It asks for its sockets back itself: see supervisor/standin.c. */
+static void end_stand_in(struct control *c, unsigned worker)
 {
 	struct control_worker *w = &c->worker[worker];
 
-	if (!w->stand_in_until_ns) {
-		w->stand_in_until_ns = now_ns + HANDOVER_NS;
-		log_msg(SEV_NOTICE, FAC_RULE_DISPATCH, "worker %u serves its rules again", worker);
-	} else if (now_ns >= w->stand_in_until_ns) {
-		w->stand_in = 0;
-		w->asked = false;
-		w->stand_in_until_ns = 0;
+	w->stand_in = 0;
+	w->asked = false;
+	log_msg(SEV_NOTICE, FAC_RULE_DISPATCH, "worker %u serves its rules again", worker);
+}
+
+/*
+ * A worker that stood in relays what it had received, in its next process if it was killed.
+ * Its time begins when all of them run.
+ */
+static void take_back(struct control *c, struct control_worker *w, uint64_t now_ns)
+{
+	if (!former(w) || !all_run(c, former(w))) {
+		w->lent_until_ns = 0;
+	} else if (!w->lent_until_ns) {
+		w->lent_until_ns = now_ns + HANDOVER_NS;
+	} else if (now_ns >= w->lent_until_ns) {
+		w->lent_to = bit_of(w->stand_in);
+		w->lent_until_ns = 0;
 		c->rec.publish = true;
 	}
 }
@@ -66,13 +97,22 @@ static void end_stand_in(struct control *c, unsigned worker, uint64_t now_ns)
 void control_stand_ins_choose(struct control *c, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < c->workers; i++) {
-		const struct control_worker *w = &c->worker[i];
+		struct control_worker *w = &c->worker[i];
 
 		if (w->out && !w->running)
 			need_stand_in(c, i);
 		else if (w->stand_in && w->running)
-			end_stand_in(c, i, now_ns);
+			end_stand_in(c, i);
+		take_back(c, w, now_ns);
 	}
+}
+
+void control_stand_ins_restore(struct control *c, uint64_t workers, uint64_t had)
+{
+	const uint64_t lent_to = had & ~workers & worker_mask_all(c->workers);
+
+	for (; workers; workers &= workers - 1)
+		c->worker[__builtin_ctzll(workers)].lent_to |= lent_to;
 }
 
 static void stand_in_answered(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
@@ -91,7 +131,7 @@ void control_stand_ins_ask(struct control *c)
 		const struct ipc_msg msg = {.type = IPC_STAND_IN,
 					    .stand_in = {.worker = i, .by = w->stand_in - 1}};
 
-		if (!w->stand_in || w->asked || w->stand_in_until_ns)
+		if (!w->stand_in || w->asked)
 			continue;
 		w->asked = true;
 		control_super_request(&c->super, &msg, -1, stand_in_answered, c);

@@ -4,8 +4,11 @@
  *
  * The next worker that runs stands in for one that is out: it has its rules as well
  * (control_rule_workers()), and then its sockets (supervisor/standin.c).  When the worker
- * runs again the supervisor gives it its sockets back; the stand-in keeps the rules for
- * HANDOVER_NS, in which it sends what it has received.
+ * runs again the supervisor gives it its sockets back.
+ *
+ * A worker that stood in keeps the rules for HANDOVER_NS after that, or after another one took
+ * its place, in which it sends what it has received.  If it was killed, that time begins when it
+ * runs again.  The next control takes from the last snapshot who has whose rules.
  */
 #ifndef DAEMON_CONTROL_STANDIN_H
 #define DAEMON_CONTROL_STANDIN_H
@@ -15,11 +18,17 @@
 
 struct control;
 
-/* Before a publication: choose stand-ins, and end those whose worker runs again. */
+/* Before a publication: a worker that is out gets a stand-in; former ones lose the rules. */
 void control_stand_ins_choose(struct control *c, uint64_t now_ns);
 
 /* After a publication: ask for sockets, so that a stand-in has the rules before them. */
 void control_stand_ins_ask(struct control *c);
+
+/*
+ * A rule that @workers are to have, and that the last control had given to @had: the others of
+ * these keep it as if they had stood in.
+ */
+void control_stand_ins_restore(struct control *c, uint64_t workers, uint64_t had);
 
 /* Must a stand-in lose the rules, so that reconcile() is due? */
 bool control_stand_ins_due(const struct control *c, uint64_t now_ns);

@@ -109,9 +109,10 @@ struct control_drift {
  * @running_ns: since when it runs
  * @health_check_failures: how often the supervisor ended it because it hung
  * @out:      it cannot run for now
- * @stand_in: 1 + the worker that has its rules and sockets meanwhile, 0 for none
+ * @stand_in: 1 + the worker that is to have its rules and sockets meanwhile, 0 for none
  * @asked:    the supervisor was asked to give the stand-in its sockets
- * @stand_in_until_ns: it runs again, and the stand-in has its rules until then; 0: it does not
+ * @lent_to:  workers that have its rules beside it: the stand-in, and those that stood in
+ * @lent_until_ns: when those that stood in lose them; 0: none did, or some do not run
  */
 struct control_worker {
 	bool running;
@@ -126,7 +127,8 @@ struct control_worker {
 	bool out;
 	unsigned stand_in;
 	bool asked;
-	uint64_t stand_in_until_ns;
+	uint64_t lent_to;
+	uint64_t lent_until_ns;
 	struct control_drift drift;
 };
 

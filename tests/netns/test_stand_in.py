@@ -15,12 +15,14 @@ import threading
 import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 from mcrlab.proc import command_line
+from mcrlab.process import ProcessError
 
 from support_rules import nonzero, rules_by_id
 from support_streams import flow_on, stream_of_each
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
-WORKER = "--role=worker"
+CONTROL, WORKER = "--role=control", "--role=worker"
+KILLS = 5
 
 
 def pids(relay, number):
@@ -50,6 +52,14 @@ def poisoned(relay, number):
 
 def workers(relay):
     return relay.rpc("ListWorkers")["workers"]
+
+
+def workers_or_none(relay):
+    """The same; nobody while control is away."""
+    try:
+        return workers(relay)
+    except (OSError, ProcessError):
+        return []
 
 
 @scenario("another worker serves the rules of one that cannot run", topology="chain3", deadline_s=90)
@@ -83,6 +93,59 @@ def cannot_run(t):
     t.equal((totals["received"], totals["matched"], nonzero(totals["drops"])), (total, total, {}),
             "received, matched, drops")
     t.true("worker 0 cannot run: worker 1 serves its rules" in relay.log(), "it is in the log")
+
+
+def kill_at_once(relay, *processes):
+    for pid in processes:
+        os.kill(pid, signal.SIGKILL)
+
+
+def dies_meanwhile(t, roles):
+    """Worker 1 stands in for worker 0 and is killed five times, with `roles` of the relay."""
+    relay = t.mcrd("relay", num_workers=2)
+    sinks, gens = stream_of_each(t, relay, IN, OUT, rate=10000)
+    relay.expect("(control|worker [01]) was killed by SIGKILL", times=None)
+
+    def has_both():
+        return [(one["stand_in"], one["rules"]) for one in workers_or_none(relay)][1:] == [(None, 2)]
+    with poisoned(relay, 0):
+        for _ in range(KILLS):
+            t.wait_until(has_both, 30, "worker 1 has both rules")
+            flow_on(t, sinks)
+            kill_at_once(relay, *pids(relay, 1), *(pid for role in roles
+                                                   for pid in relay.children(role)))
+            flow_on(t, sinks)
+    t.wait_until(lambda: [(one["in_sync"], one["stand_in"], one["rules"])
+                          for one in workers_or_none(relay)] == [(True, None, 1)] * 2, 40,
+                 "each has its own rule again")
+    flow_on(t, sinks)
+    sent = {n: gen.stop()["sent"] for n, gen in gens.items()}
+    lost = 0
+    for n, sink in sinks.items():
+        report = sink.finish(sent[n])
+        lost += report["lost"]
+        t.equal((report["unique"] + report["lost"], report["corrupt"]), (sent[n], 0),
+                f"stream of worker {n}: received or lost, corrupt")
+        t.between(report["duplicated"], 0, KILLS, f"stream of worker {n}: sent twice")
+    total = sum(sent.values())
+    totals = t.conservation(relay)["totals"]
+    drops = nonzero(totals["drops"])
+    # A machine that does not let the workers run fills their queues: that alone may cost any.
+    t.equal((lost, drops), (drops.get("socket_queue", 0), {"socket_queue": lost} if lost else {}),
+            "lost, drops")
+    t.equal((totals["received"], totals["matched"]), (total, total - lost), "received, matched")
+
+
+@scenario("a killed stand-in loses nothing of the other worker", topology="chain3", deadline_s=120)
+def stand_in_dies(t):
+    """What it had received for the other's rules is relayed by its next process."""
+    dies_meanwhile(t, ())
+
+
+@scenario("nor does one that is killed together with control", topology="chain3", deadline_s=120)
+def stand_in_and_control_die(t):
+    """The next control does not take the other's rules from the stand-in before it has recovered."""
+    dies_meanwhile(t, (CONTROL,))
 
 
 @scenario("an only worker that cannot run takes up its queue when it can", topology="chain3", deadline_s=60)

@@ -28,6 +28,7 @@
  * Links: core/base/decimal.c
  */
 #include "daemon/common/memfd.h"
+#include "daemon/control/assign.h"
 #include "daemon/control/load.h"
 #include "daemon/control/pages.h"
 #include "daemon/control/publish.h"
@@ -170,6 +171,45 @@ static void test_restore_without_link(void **state)
 	assert_string_equal(run(b), "");
 }
 
+/*
+ * A worker is out, and both its stand-in and control are killed: the next control leaves the
+ * rules with the stand-in until that has run for a while.
+ */
+static void test_restore_stand_in(void **state)
+{
+	struct fixture *b = *state;
+	const struct rule *r;
+	unsigned owner, by;
+	uint64_t both;
+	int fd;
+
+	set_link(b, 2, "in0", true);
+	add_rule(b, "in0", "239.1.1.1", 5000, "in0");
+	r = &ruleset_at(b->c->rules, 0)->rule;
+	owner = (unsigned)__builtin_ctzll(control_rule_workers(b->c, r));
+	by = (owner + 1) % 4;
+	both = 1ull << owner | 1ull << by;
+	b->c->worker[owner].running = false;
+	b->c->worker[owner].out = true;
+	run(b);
+	assert_int_equal(view_of(b).rules[0].worker_mask, both);
+	fd = dup(b->snapshot);
+
+	teardown(state);
+	setup(state);
+	b = *state;
+	set_link(b, 2, "in0", true);
+	b->c->worker[by].running = false;
+	assert_int_equal(control_restore(b->c, fd, 1), 0);
+	close(fd);
+	run(b);
+	assert_int_equal(view_of(b).rules[0].worker_mask, both);
+	b->c->worker[by].running = true;
+	assert_string_equal(run(b), "");
+	assert_string_equal(run_at(b, 1000 + HANDOVER_NS), "publish");
+	assert_int_equal(view_of(b).rules[0].worker_mask, 1ull << owner);
+}
+
 /* A worker that is further than an answer waits for has what the answer is about. */
 static void test_confirmed(void **state)
 {
@@ -252,7 +292,8 @@ int main(void)
 		T(test_expected_hashes),      T(test_restore),
 		T(test_restore_refuses),      T(test_pages_refused),
 		T(test_restore_without_link), T(test_confirmed),
-		T(test_load_all_or_nothing),  T(test_load_exchanges_names),
+		T(test_restore_stand_in),     T(test_load_all_or_nothing),
+		T(test_load_exchanges_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -317,13 +317,23 @@ static void test_stand_in(void **state)
 	b->c->worker[(owner + 2) % 4].running = false;
 	assert_string_equal(run(b), "publish stand-in");
 	assert_int_equal(w->stand_in, 1 + (owner + 3) % 4);
+	/* It has received datagrams for the rule, which its next process relays. */
+	assert_int_equal(__builtin_popcountll(control_rule_workers(b->c, r)), 3);
 
 	w->running = true;
 	w->out = false;
 	assert_string_equal(run(b), "");
-	assert_int_equal(__builtin_popcountll(control_rule_workers(b->c, r)), 2);
-	assert_true(control_handover_due(b->c, 1000 + HANDOVER_NS));
-	assert_string_equal(run_at(b, 1000 + HANDOVER_NS), "publish");
+	assert_int_equal(w->stand_in, 0);
+	assert_false(control_handover_due(b->c, 1000 + 2 * HANDOVER_NS));
+	assert_string_equal(run_at(b, 1000 + 2 * HANDOVER_NS), "");
+	assert_int_equal(__builtin_popcountll(control_rule_workers(b->c, r)), 3);
+	/* Its time begins when it runs. */
+	b->c->worker[(owner + 2) % 4].running = true;
+	assert_string_equal(run_at(b, 1000 + 2 * HANDOVER_NS), "");
+	assert_int_equal(__builtin_popcountll(control_rule_workers(b->c, r)), 3);
+	assert_false(control_handover_due(b->c, 1000 + 3 * HANDOVER_NS - 1));
+	assert_true(control_handover_due(b->c, 1000 + 3 * HANDOVER_NS));
+	assert_string_equal(run_at(b, 1000 + 3 * HANDOVER_NS), "publish");
 	assert_int_equal(control_rule_workers(b->c, r), 1u << owner);
 
 	/* Nobody else runs: there is nobody to ask. */
