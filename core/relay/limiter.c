@@ -11,6 +11,11 @@
 #define BURST      (LIMITER_BURST_NS * FRACTIONS)
 #define UNBELIEVED SECOND /* further ahead than a burst by this: nobody can have paid so much */
 
+/* From when on tokens are given out, and the time now. */
+struct span {
+	uint64_t since, now;
+};
+
 /**
  * struct price - what a datagram costs under one of the two rates
  * @rate: per second
@@ -42,18 +47,19 @@ static uint32_t affordable(const struct price *p, uint32_t n, uint64_t time)
 	return amount / p->each < n ? (uint32_t)(amount / p->each) : n;
 }
 
-static uint32_t take(uint64_t *due, const struct price *p, uint32_t n, uint64_t now)
+static uint32_t take(uint64_t *due, const struct price *p, uint32_t n, struct span t)
 {
+	const uint64_t end = t.now + p->full;
 	uint64_t was = __atomic_load_n(due, __ATOMIC_RELAXED), from;
 	uint32_t pass;
 
 	if (!p->each)
 		return n;
 	do {
-		from = was > now && was - now <= p->full + UNBELIEVED ? was : now;
-		if (from - now >= p->full)
+		from = was > t.since && was <= end + UNBELIEVED ? was : t.since;
+		if (from >= end)
 			return 0;
-		pass = affordable(p, n, p->full - (from - now));
+		pass = affordable(p, n, end - from);
 		if (!pass)
 			return 0;
 	} while (!__atomic_compare_exchange_n(due, &was, from + cost(p, pass), false,
@@ -75,19 +81,20 @@ void limiter_own(struct limit_slot *slot, uint64_t incarnation)
 }
 
 uint32_t limiter_take(struct limit_slot *slot, const struct rate_limit *limit, uint32_t n,
-		      uint32_t segment_bytes, uint64_t now_ns)
+		      uint32_t segment_bytes, uint64_t now_ns, uint64_t since_ns)
 {
-	const uint64_t pps = limit->pps, bps = limit->bps, now = now_ns * FRACTIONS;
+	const struct span t = {since_ns * FRACTIONS, now_ns * FRACTIONS};
+	const uint64_t pps = limit->pps, bps = limit->bps;
 	uint32_t pass = n;
 
 	if (pps) {
 		const struct price p = price_of(pps, 1, 1);
 
-		pass = take(&slot->datagrams_due, &p, n, now);
+		pass = take(&slot->datagrams_due, &p, n, t);
 	}
 	if (bps && pass) {
 		const struct price p = price_of(bps, segment_bytes * 8ull, FRAME_PAYLOAD_MAX * 8);
-		const uint32_t fit = take(&slot->bits_due, &p, pass, now);
+		const uint32_t fit = take(&slot->bits_due, &p, pass, t);
 
 		/* The first bucket gets back the tokens of what the second refuses. */
 		if (pps && fit < pass) {

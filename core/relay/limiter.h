@@ -9,6 +9,10 @@
  * I.371, which is a token bucket that needs no refill).  One compare-and-exchange takes as
  * many datagrams as fit, so no worker waits for another.
  *
+ * Datagrams wait in a socket's queue while their worker does not run.  They are worth the
+ * tokens of that time, or a limit would let less pass the less its worker runs.  So the caller
+ * says since when they may have waited, and time counts from there on.
+ *
  * Any worker may write anything there, so a compromised one can let a rule's datagrams pass
  * or hold them; it can do no other harm with it.  A time that no burst accounts for counts
  * as none.
@@ -45,10 +49,11 @@ void limiter_own(struct limit_slot *slot, uint64_t incarnation);
  * @n:             datagrams, of @segment_bytes payload each
  * @segment_bytes: 0..65507
  * @now_ns:        monotonic
+ * @since_ns:      0..@now_ns: when the oldest of them may have come; @now_ns: just now
  *
  * Return: 0..@n; they count as passed.
  */
 uint32_t limiter_take(struct limit_slot *slot, const struct rate_limit *limit, uint32_t n,
-		      uint32_t segment_bytes, uint64_t now_ns);
+		      uint32_t segment_bytes, uint64_t now_ns, uint64_t since_ns);
 
 #endif

@@ -32,6 +32,9 @@ struct relay {
 	struct match_table *table;
 	struct journal *journal;
 	bool behind;
+	uint64_t pass_ns;       /* when the pass began */
+	uint64_t late_since_ns; /* until late_until_ns: what is received may have waited so long */
+	uint64_t late_until_ns;
 	bool replay; /* the batch is one of a predecessor */
 	uint32_t n_items;
 	uint32_t gathered;
@@ -143,14 +146,25 @@ static bool is_looping(struct relay *r, struct match_rule *rule, const struct fr
 	return held || rule->rec.state == RULE_LOOPING;
 }
 
-static uint32_t within_limit(const struct match_rule *rule, const struct frame_view *view,
-			     uint64_t now_ns)
+/* When what this pass handles may have come. */
+static uint64_t waiting_since(const struct relay *r, uint64_t now_ns)
+{
+	if (now_ns >= r->late_until_ns)
+		return now_ns;
+	if (now_ns - r->late_since_ns > RELAY_LATE_MAX_NS)
+		return now_ns - RELAY_LATE_MAX_NS;
+	return r->late_since_ns;
+}
+
+static uint32_t within_limit(const struct relay *r, const struct match_rule *rule,
+			     const struct frame_view *view, uint64_t now_ns)
 {
 	const struct rate_limit limit = {rule->rec.limit_pps, rule->rec.limit_bps};
 
 	if (!limit.pps && !limit.bps)
 		return view->datagrams;
-	return limiter_take(rule->limit, &limit, view->datagrams, view->segment_bytes, now_ns);
+	return limiter_take(rule->limit, &limit, view->datagrams, view->segment_bytes, now_ns,
+			    waiting_since(r, now_ns));
 }
 
 /* How many of the rule's datagrams may pass, and why no more: storm guard, shedding, rate limit. */
@@ -164,7 +178,7 @@ static uint32_t admissible(struct relay *r, struct match_rule *rule, const struc
 	if (r->behind && rule->rec.priority == RULE_PRIORITY_LOW)
 		return 0;
 	*why = DROP_RATE_LIMITED;
-	return within_limit(rule, view, now_ns);
+	return within_limit(r, rule, view, now_ns);
 }
 
 /* Takes the first @pass datagrams into the batch, counts the rest, keeps or returns the buffer. */
@@ -331,6 +345,23 @@ bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved)
 	if (suspect && !pauses)
 		show_hold(r, (void *)((char *)suspect - offsetof(struct match_rule, guard)));
 	return pauses;
+}
+
+/*
+ * A worker that can run makes a pass within a burst's time, also when nothing comes.  So a
+ * longer time without a pass is time in which it could not run.  What came meanwhile is
+ * received over several passes, in as long a time at most if the worker keeps up.
+ */
+void relay_begin_pass(struct relay *r, uint64_t now_ns)
+{
+	const uint64_t gap_ns = r->pass_ns ? now_ns - r->pass_ns : 0;
+
+	if (gap_ns > LIMITER_BURST_NS) {
+		if (now_ns >= r->late_until_ns)
+			r->late_since_ns = r->pass_ns + LIMITER_BURST_NS;
+		r->late_until_ns = now_ns + gap_ns;
+	}
+	r->pass_ns = now_ns;
 }
 
 void relay_set_behind(struct relay *r, bool behind)

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "core/base/arena.h"
+#include "core/base/clock.h"
 #include "core/base/iface.h"
 
 struct bufpool;
@@ -119,7 +120,23 @@ bool relay_full(const struct relay *r);
  */
 bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved);
 
-/* While set, datagrams of low-priority rules are shed. */
+/* Longest time in which datagrams may have waited, for rate limits. */
+#define RELAY_LATE_MAX_NS NS_PER_S
+
+/**
+ * relay_begin_pass() - a pass over what has been received begins
+ * @now_ns: monotonic; that of every relay_input() of the pass
+ *
+ * After a long time without a pass, rate limits count from the end of the last one on:
+ * datagrams have waited since.
+ */
+void relay_begin_pass(struct relay *r, uint64_t now_ns);
+
+/**
+ * relay_set_behind() - has the last pass left input behind?
+ *
+ * While it has, datagrams of low-priority rules are shed.
+ */
 void relay_set_behind(struct relay *r, bool behind);
 
 /* Queues the sends of everything gathered; the batch is empty afterwards. */

@@ -295,15 +295,13 @@ static void commit(struct worker *w)
 	journal_commit(j, position(w), egress_segments_next(w->egress));
 }
 
-/* The turn began at now_ns; what it took decides how long the next batch may be. */
+/* What the turn took decides how long the next batch may be. */
 static void keep_pace(struct worker *w, uint32_t packets)
 {
-	const uint64_t began_ns = w->now_ns;
-
 	if (packets < PACE_SAMPLE)
 		return;
 	w->now_ns = monotonic_ns();
-	pace_took(&w->pace, packets, w->now_ns - began_ns);
+	pace_took(&w->pace, packets, w->now_ns - w->turn_ns);
 	relay_set_packets_max(w->relay, pace_packets(&w->pace));
 }
 

@@ -64,7 +64,7 @@ struct worker_input {
  * @limits:   state of rate limits, shared with the other workers
  * @table:    in use, owned by @relay
  * @whole:    a whole snapshot whose changes follow at once; else NULL
- * @now_ns:   CLOCK_MONOTONIC at the beginning of the turn
+ * @turn_ns, @now_ns: CLOCK_MONOTONIC when the turn began, and its last pass
  * @queued:   sends since the last submission
  * @beat_calls: sends completed at the last heartbeat within a turn
  * @active_ns: when something was received last
@@ -94,7 +94,7 @@ struct worker {
 	size_t whole_bytes;
 	struct egress *egress;
 	struct ring ring;
-	uint64_t now_ns;
+	uint64_t turn_ns, now_ns;
 	struct pace pace;
 	unsigned queued;
 	uint64_t beat_calls;

@@ -203,18 +203,27 @@ static void say_ready(struct worker *w)
 		die(FAC_DATA_PLANE, "cannot reach the supervisor: %s", strerror(-ret));
 }
 
-/* Reaps, and while it is behind reaps again.  Returns the receives handled. */
+/* Handles what has completed.  Returns the receives handled. */
+static unsigned pass(struct worker *w)
+{
+	/* The worker may have been off its CPU since the last pass. */
+	w->now_ns = monotonic_ns();
+	relay_begin_pass(w->relay, w->now_ns);
+	return worker_reap(w);
+}
+
+/* One pass, and as long as passes are full another one.  Returns the receives handled. */
 static unsigned gather(struct worker *w)
 {
-	unsigned pass, all;
+	unsigned last, all;
 
 	w->starved = false;
-	all = pass = worker_reap(w);
-	while (!w->per_packet && pass >= FULL_PASS && !relay_full(w->relay)) {
+	all = last = pass(w);
+	while (!w->per_packet && last >= FULL_PASS && !relay_full(w->relay)) {
 		if (ring_submit(&w->ring) < 0)
 			break;
-		pass = worker_reap(w);
-		all += pass;
+		last = pass(w);
+		all += last;
 	}
 	relay_set_behind(w->relay, relay_full(w->relay) || w->starved);
 	return all;
@@ -234,7 +243,7 @@ static unsigned turn(struct worker *w, bool may_sleep)
 		if (ret < 0)
 			die(FAC_DATA_PLANE, "io_uring_enter: %s", strerror(-ret));
 	}
-	w->now_ns = monotonic_ns();
+	w->turn_ns = monotonic_ns();
 	received = gather(w);
 	if (received)
 		w->active_ns = w->now_ns;

@@ -25,7 +25,7 @@ struct limited {
 
 static uint32_t take(struct limited *r, uint32_t n, uint32_t segment_bytes, uint64_t now_ns)
 {
-	return limiter_take(r->slot, &r->limit, n, segment_bytes, now_ns);
+	return limiter_take(r->slot, &r->limit, n, segment_bytes, now_ns, now_ns);
 }
 
 /* A rule that nothing has passed yet. */
@@ -164,6 +164,24 @@ static void workers_share(void **state)
 	}
 }
 
+/* 300 ms of datagrams have waited: they get the tokens of that time, in as many turns as it takes.
+ */
+static void late(void **state)
+{
+	const uint64_t t_ns = 100 * SECOND, ms = SECOND / 1000;
+	struct limited r = rule_with(1000, 0);
+
+	assert_int_equal(take(&r, 500, 100, t_ns), 50);
+	assert_int_equal(limiter_take(r.slot, &r.limit, 100, 100, t_ns + 300 * ms, t_ns + 50 * ms),
+			 100);
+	assert_int_equal(limiter_take(r.slot, &r.limit, 500, 100, t_ns + 325 * ms, t_ns + 50 * ms),
+			 225);
+	assert_int_equal(take(&r, 500, 100, t_ns + 326 * ms), 1);
+	/* After silence, what may have waited counts and no more. */
+	assert_int_equal(
+		limiter_take(r.slot, &r.limit, 500, 100, t_ns + 9000 * ms, t_ns + 8900 * ms), 150);
+}
+
 /* The state of a rule that is gone is not that of the next one in its slot. */
 static void owner(void **state)
 {
@@ -199,6 +217,7 @@ int main(void)
 		cmocka_unit_test(refused_by_one_costs_nothing_in_the_other),
 		cmocka_unit_test(clock_behind),
 		cmocka_unit_test(workers_share),
+		cmocka_unit_test(late),
 		cmocka_unit_test(owner),
 		cmocka_unit_test(garbage),
 	};

@@ -371,6 +371,36 @@ static void limit_cuts_a_super_datagram(void **state)
 	assert_int_equal(drops(DROP_RATE_LIMITED), 7);
 }
 
+/*
+ * A worker stood still for 300 ms: what waited for it has the tokens of that time, over some
+ * passes.  A worker that slept gives no more than a burst, and none more than a second's.
+ */
+static void limit_of_a_late_worker(void **state)
+{
+	static const struct {
+		uint64_t at_ms;
+		uint32_t times; /* passes from then on, each 50 ms after the other */
+		uint32_t offered, passed;
+	} passes[] = {
+		{1000, 1, 10, 5}, {1300, 1, 20, 20}, {1325, 1, 20, 12}, {1326, 1, 20, 0},
+		{1376, 1, 20, 5}, {1426, 40, 0, 0},  {3426, 1, 200, 5}, {9000, 1, 200, 105},
+	};
+
+	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
+		uint64_t now_ns = passes[i].at_ms * (SECOND / 1000);
+
+		for (uint32_t k = 0; k < passes[i].times; k++, now_ns += SECOND / 20)
+			relay_begin_pass(env->relay, now_ns);
+		now_ns = passes[i].at_ms * (SECOND / 1000);
+		for (uint32_t k = 0; k < passes[i].offered; k++)
+			input_at(PPS, 10, 0, (uint8_t)k, now_ns);
+		if (relay_gathered(env->relay) != passes[i].passed)
+			fail_msg("at %lu ms: %u passed, not %u", (unsigned long)passes[i].at_ms,
+				 relay_gathered(env->relay), passes[i].passed);
+		flush();
+	}
+}
+
 /* All of it passes: the shorter last datagram keeps its length. */
 static void limit_leaves_the_last_as_it_is(void **state)
 {
@@ -491,6 +521,7 @@ int main(void)
 		TEST(priorities),
 		TEST(shed),
 		TEST(limit_cuts_a_super_datagram),
+		TEST(limit_of_a_late_worker),
 		TEST(limit_leaves_the_last_as_it_is),
 		TEST(limit_in_bits),
 		TEST(full),
