@@ -49,7 +49,7 @@ static void check_round_trip(const struct config *config)
 	free(again);
 }
 
-/* What the scanner accepts and is no duplicate, cJSON must accept. */
+/* cJSON must accept what the scanner accepts and is no duplicate. */
 static void check_dialects(const char *text, size_t size)
 {
 	struct complaint c = {0};

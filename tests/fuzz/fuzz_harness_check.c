@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * A relay's answers from arbitrary text: whatever they are, the check notes faults of one line.
+ * fuzz_harness_check.c - any answers of a relay make the check note faults of one line each
  *
  * The input is three JSON texts, a line each: statistics, rules, workers.
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The reference of the regression gate from arbitrary text: refused with a reason, or gates that
- * can be judged.
+ * fuzz_harness_gate.c - any text as the reference of the regression gate is refused with a reason,
+ * or gives gates that can be judged
  *
  * Links: harness/bench/gate.c harness/bench/series.c harness/bench/scenario.c
  */
@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct bench_gates gates;
-	static const struct bench_series nothing;
+	static const struct bench_series none;
 	struct lab_error error = {""};
 	char *text = malloc(size + 1);
 
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		double ratio;
 
 		MUST(gate->tolerance >= 0 && gate->tolerance <= 1);
-		MUST(bench_gate_judge(gate, &nothing, &nothing, &ratio) == BENCH_UNKNOWN);
+		MUST(bench_gate_judge(gate, &none, &none, &ratio) == BENCH_UNKNOWN);
 	}
 	free(text);
 	return 0;

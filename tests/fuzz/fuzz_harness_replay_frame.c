@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Captured frames of arbitrary bytes: a datagram lies inside its frame, or there is none.
+ * fuzz_harness_replay_frame.c - a datagram of captured bytes lies inside its frame, or there is
+ * none
  *
  * Links: harness/traffic/replay_frame.c
  */

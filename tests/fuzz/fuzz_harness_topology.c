@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Topologies from arbitrary text: refused with a place inside the text, or complete.
+ * fuzz_harness_topology.c - any text as a topology is refused with a place inside it, or complete
  *
  * Links: harness/topology/topology.c harness/topology/find.c harness/base/jsonread.c
  * Links: harness/base/jsonpath.c harness/base/decimal.c

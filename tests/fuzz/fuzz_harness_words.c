@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What stands on a command line of the harness, from arbitrary text: sizes, percentages, rates,
- * addresses and names of labs are refused, or within their bounds.
+ * fuzz_harness_words.c - sizes, percentages, rates, addresses and names of labs from any text are
+ * refused, or within their bounds
  *
  * Links: harness/traffic/sizespec.c harness/mcrlab/impair_text.c harness/lab/name.c
  * Links: harness/topology/topology.c

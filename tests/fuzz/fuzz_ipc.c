@@ -23,7 +23,7 @@ static void must(bool promise)
 		abort();
 }
 
-/* What code that handles a message relies on when it indexes a table. */
+/* Bounds that code which handles a message relies on when it indexes a table. */
 static void check_request(const struct ipc_msg *m)
 {
 	switch ((enum ipc_request)m->type) {

@@ -5,7 +5,7 @@
  * The input is cut into datagrams: a byte that chooses the form, two bytes of length,
  * then the bytes, each in memory of exactly its size.  A form other than zero puts a
  * header with the right length before the bytes, because guessing one takes a fuzzer
- * too long.  What the tables hold afterwards must be well-formed.  Each datagram goes to
+ * too long.  The tables must be well-formed afterwards.  Each datagram goes to
  * both readers, as an answer to what is asked or as an event, and now and then
  * destinations come, go, and are asked for again.
  *
@@ -75,7 +75,7 @@ static void check_reach(const struct control_reach *r)
 		abort();
 }
 
-/* What happens beside the messages, by some bits of the form. */
+/* Some bits of the form say what happens beside the messages. */
 static void shake(struct control_reach *r, uint8_t form, uint64_t now_ns)
 {
 	static char buf[REACH_QUESTIONS_BYTES] __attribute__((aligned(8)));

@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	worker_start(w, rules, RULES);
 	sent = world->n_sent;
 	worker_run(w);
-	/* What arrives afterwards goes to both outputs, beside what was left. */
+	/* Later datagrams go to both outputs, beside what was left. */
 	MUST(world->n_sent - sent >= 8 * 2 * 2);
 	MUST(world->taken == world->n_frames && egress_settled(w->egress));
 	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)

@@ -2,12 +2,12 @@
 /*
  * fuzz_restore.c - a supervisor reads back what its predecessor left, whatever that is
  *
- * What state_save() wrote of a supervisor that has something of everything is cut, enlarged
- * and patched by the input: the first two bytes say how long it is, then come patches of
+ * The input cuts, enlarges and patches what state_save() wrote of a supervisor that has
+ * something of everything: the first two bytes say how long it is, then come patches of
  * eight bytes, which name a place and what to write there; half of them write the number of
  * a descriptor that is open, because a number at random would never get far.
  *
- * What is refused does no harm and leaves nothing behind.  What is accepted names open
+ * A refused state does no harm and leaves nothing behind.  An accepted one names open
  * descriptors only, none of them twice, no number beyond its table, and is written again as
  * long as it was.
  *
@@ -48,7 +48,7 @@ static struct {
 static uint8_t *good;
 static size_t good_len;
 
-/* What a reader closes is the state's to close; the next input finds it open again. */
+/* A reader closes descriptors of the state; the next input finds them open again. */
 static void remember_descriptors(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

@@ -4,7 +4,7 @@
  *
  * Random bytes never carry the right hash, so most inputs are a recipe: a valid
  * snapshot of a few rules, changed at the places that the input names, with size and
- * hash put right afterwards.  What is accepted must keep the promises of the view.
+ * hash put right afterwards.  An accepted one must keep the promises of the view.
  *
  * Links: core/rules/snapshot.c core/rules/snapshot_parse.c core/base/addr.c
  */

@@ -46,7 +46,7 @@ void __wrap_control_waits_check(struct control *c, uint64_t now_ns);
 
 static struct process *self;
 
-/* What the supervisor answered to a flood. */
+/* The supervisor's answers to a flood. */
 static struct {
 	const char *name;
 	uint64_t begun_ns;
@@ -62,7 +62,7 @@ static void say(const char *what, long result)
 
 /* --- netlink --- */
 
-/* What the kernel answers to a change: 0, or a negative errno. */
+/* The kernel's answer to a change: 0, or a negative errno. */
 static long change(int sock, void *message, size_t bytes)
 {
 	static uint32_t seq = 4242;

@@ -4,9 +4,9 @@
  *
  * Called between two turns of the loop, once there are rules, and so their sockets.  Packet sockets
  * are tried in every way in which a process may send: by system calls, by the ring, through
- * the memory that they would share with the kernel.  What cannot be refused because the
- * worker's work needs it (SENDMSG on an egress socket) is made as well; the witnesses in the
- * test say where it came out.
+ * the memory that they would share with the kernel.  It also makes the call that cannot be
+ * refused, because the worker needs it: SENDMSG on an egress socket.  The witnesses in the test
+ * say where that came out.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -164,7 +164,7 @@ static long ring_send_everywhere(struct worker *w, int fd, size_t n)
 }
 
 /*
- * What the socket would send from, if it could be filled: a private mapping can be written,
+ * The socket would send from this mapping, if it could be filled: a private one can be written,
  * and is a copy then.
  */
 static void fill_send_ring(struct worker *w, int fd, size_t n)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # rule.sh - one TAP line for each rule that the tree must keep; for the lints beside it
 
 cd "$(dirname "$0")/../.." || exit 1

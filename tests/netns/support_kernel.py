@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What differs between the kernels that MCR runs on."""
+"""Differences between the kernels that MCR runs on."""
 
 import os
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of labs share: mcrlab's command line, and who is still there."""
+"""Shared by the tests of labs: mcrlab's command line, and which processes are left."""
 
 import subprocess
 from pathlib import Path

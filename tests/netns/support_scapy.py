@@ -84,7 +84,7 @@ def frames():
 
 
 def describe(frame):
-    """What a frame says, and what scapy says its checksums should be."""
+    """The fields of a frame, and whether scapy computes the same checksums."""
     seen = Ether(frame)
     again = seen.copy()
     del again[IP].chksum

@@ -205,7 +205,7 @@ def absent(t):
             [{"backend": "socat", "reason": "socat: No such file or directory"},
              {"backend": "kernel", "reason": "smcrouted: No such file or directory"}], "in JSON")
     t.true(set(report["scenarios"][0]["backends"]) >= {"mcr", "mcr-per-packet"}, "the others")
-    # What was measured is well: it is the absence that makes the status.
+    # All that was measured is good: only the missing relay makes the status.
     t.equal({one["to"]: one["verdict"] for one in report["ratios"]},
             {"mcr-per-packet": "passed", "socat": "not measured"}, "verdicts")
 

@@ -131,7 +131,7 @@ def as_json(t):
 
 @scenario("tables show the numbers of the JSON answers", topology="chain3")
 def tables(t):
-    """What people read has the numbers that programs get."""
+    """The tables have the numbers of the JSON answers."""
     relay = t.mcrd("relay", num_workers=2)
     rule_id = add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.2", 6000)))["rule_id"]
     sink = t.sink("sink", "eth0", "239.2.2.2", 6000)

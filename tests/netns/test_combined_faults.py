@@ -35,7 +35,7 @@ def kinds_of_descriptors(pid):
 
 
 def workers_of(relay):
-    """What ListWorkers says; nothing while control is away."""
+    """The answer to ListWorkers; empty while control is away."""
     try:
         return relay.rpc("ListWorkers")["workers"]
     except (OSError, ProcessError):
@@ -177,7 +177,7 @@ def interface_and_children(t):
     streams.end(kills=2)
 
 
-# What a child may not send, through the channel of the real one.
+# Messages that a child may not send, sent through the channel of the real one.
 HOSTILE = (
     ("too short", bytes(13), 0),
     ("too long", bytes(4096), 0),

@@ -52,7 +52,7 @@ def shapes(relay):
 
 @scenario("a configuration that is saved makes another daemon the same", topology="chain3")
 def config_round_trip(t):
-    """What is saved from a running daemon makes another one the same."""
+    """Another daemon that reads the saved configuration is the same."""
     relay = t.mcrd("relay")
     source, saved = t.run_dir / "source.json", t.run_dir / "saved.json"
     source.write_text(CONFIG)

@@ -324,7 +324,7 @@ def many_connections(t):
 
 
 def next_line(sock):
-    """What the daemon says to a connection of a thousand, within five seconds."""
+    """The daemon's answer to one connection of a thousand, within five seconds."""
     sock.settimeout(scaled(5))
     with sock.makefile("rb") as lines:
         return json.loads(lines.readline())

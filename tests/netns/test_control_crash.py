@@ -54,7 +54,7 @@ def view(relay):
 
 
 def packet_sockets(t):
-    """What the kernel says of the packet sockets, without how much they hold."""
+    """The kernel's rows of the packet sockets, without how much they hold."""
     return sorted(line.split()[8] for line in
                   t.run("relay", ["cat", "/proc/net/packet"]).stdout.splitlines()[1:])
 
@@ -149,7 +149,7 @@ class Churn:
 
 @scenario("what was answered as applied survives a kill of control", topology="chain3")
 def during_changes(t):
-    """What was answered as applied is there, what was removed is not, and nothing else is left."""
+    """Rules answered as applied are there, removed ones are not, and no other is."""
     seed = random.SystemRandom().randrange(1 << 32)
     t.note(f"seed {seed}")
     relay = t.mcrd("relay", num_workers=2)
@@ -203,7 +203,7 @@ def half_done(t):
                                    {"text": config(20), "replace": True}}) + "\n")
             t.wait_until(lambda: "loaded: " in relay.stderr().split("200 added")[-1], 5,
                          "control has begun")
-            # What it has asked for waits in the supervisor's channel: 64 requests.
+            # Its requests wait in the supervisor's channel: 64 of them.
             [old] = relay.children(CONTROL)
             t.wait_until(lambda: sleeps(old), 5, "control waits")
             relay.expect("control was killed by SIGKILL")

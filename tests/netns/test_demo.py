@@ -5,7 +5,7 @@
     [gen] eth0 10.10.1.100/24 ------- [relay] eth0 10.20.0.1/24
     [relay] eth1 10.90.1.1/24 ------- [sink] eth0 10.90.1.2/24
 
-The demo builds this lab itself.  What it says must be true, a loss must end it with a failure, and
+The demo builds this lab itself.  Its figures must be true, a loss must end it with a failure, and
 it must leave nothing behind however it ends.
 """
 

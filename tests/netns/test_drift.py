@@ -73,7 +73,7 @@ def corrupted_rule(t):
 
 @scenario("a destination corrupted in a worker's memory is repaired", topology="chain3", deadline_s=120)
 def corrupted_destination(t):
-    """What goes to the wrong group goes to the right one again, and only one worker is touched."""
+    """The stream goes to the wrong group, then to the right one; only one worker is repaired."""
     relay = t.mcrd("relay", num_workers=2)
     add(t, relay, rule("239.1.1.2", 5000, output("239.2.2.2", 6000)))
     [owner] = relay.rpc("ListRules")["rules"][0]["workers"]

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What goes wrong at one output is that output's trouble, and forged errors are nobody's.
+"""An error strikes the output that caused it, and a forged one strikes none.
 
     gen ---- eth0  relay  eth1 ---- eth0 sink
                     lo
 
-The kernel reports an ICMP error to the socket that sent, at a later send.  Whoever receives a
+The kernel reports an ICMP error to the socket that sent, at a later send.  A host that receives a
 stream can forge one.
 """
 
@@ -121,7 +121,7 @@ def forged(t):
 
 @scenario("UDP_SEGMENT survives forged errors", topology="gro")
 def segments_survive(t):
-    """What a device can do is not changed by an ICMP message that says it cannot."""
+    """An ICMP message does not change what a device is known to support."""
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
 
@@ -191,7 +191,7 @@ def budget(t):
 
 @scenario("outputs that share a socket lose nothing by each other's errors", topology="chain3")
 def shared_by_host(t):
-    """What one of them meets may strike the others to that host, and no datagram is lost by it."""
+    """An error of one of them may be reported to another to that host, and loses no datagram."""
     relay = t.mcrd("relay", wrapper=["prlimit", "--nofile=200:200"])
     same = [output("10.90.1.2", 6100 + n) for n in range(100)]
     result = add(t, relay, rule(IN, 5000, *same))

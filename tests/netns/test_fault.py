@@ -269,7 +269,7 @@ WORKER = {"worker": 0, "state": "running", "generation": 7, "hash": "ab", "in_sy
 COUNTERS = {"received": 10, "matched": 7, "drops": {"not_matched": 2, "shed": 1}}
 OUTPUT = {"interface": "eth1", "matched": 7, "sent": 5, "send_drops": {"refused": 2}}
 
-# What a relay answers; what of it is wrong; what the check must say of it.
+# A relay's answer; what is wrong in it; what the check must say of it.
 LIES = [
     ("totals", "matched", 6, "conservation: totals: received 10, but matched 6 and dropped 3"),
     ("totals", "received", 11, "conservation: totals: received 11, but matched 7 and dropped 3"),

@@ -74,7 +74,7 @@ def counted(t):
 
 
 ROWS = [
-    # What is sent, and whether a datagram comes of it.
+    # The fragments that are sent, and whether they make a datagram.
     ("in order", {}, True),
     ("in reverse", {"plan": "f[::-1]"}, True),
     ("each twice", {"plan": "f[:2] + f[:2] + f[2:] * 2"}, True),
@@ -91,7 +91,7 @@ ROWS = [
 
 @scenario("fragments are reassembled", topology="chain3")
 def reassembled(t):
-    """What the kernel makes of them is relayed, byte for byte, by the worker that has the rule."""
+    """The worker that has the rule relays the reassembled datagrams, byte for byte."""
     relay = t.mcrd("relay", num_workers=2, config=DEFRAG)
     for port in (PORT, PORT + 1, PORT + 2):
         add(t, relay, rule(IN, port, output(OUT, 6000)))

@@ -89,7 +89,7 @@ def page_through(client, method, limit):
 @scenario("all rules and outputs: loaded, listed, counted, saved, started from", topology="chain3",
           deadline_s=400)
 def round_trip(t):
-    """What one daemon saves another one starts from, and both show all of it."""
+    """Another daemon starts from what one has saved, and both show all of it."""
     relay = t.mcrd("relay")
     [control] = relay.children(CONTROL)
     source, saved = loaded(t, relay), t.run_dir / "saved.json"
@@ -190,7 +190,7 @@ def pages(t):
 
 @scenario("slow readers of long answers get all of them", topology="chain3", deadline_s=200)
 def slow_reader(t):
-    """Who takes a few bytes at a time gets every answer that it asked for; others do not wait."""
+    """A client that takes a few bytes at a time gets all its answers; others do not wait."""
     relay = t.mcrd("relay")
     loaded(t, relay)
     settled(t, relay)

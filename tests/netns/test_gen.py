@@ -4,7 +4,7 @@
 
     [gen] eth0 10.90.1.1/24 ------- [sink] eth0 10.90.1.2/24
 
-What is on the wire is captured; what arrives is judged by the sink.
+A capture shows the wire; the sink judges what arrives.
 """
 
 import json
@@ -92,7 +92,7 @@ def bad_input(t):
     t.equal(sink.finish()["received"], 0, "received")
 
 
-def kept(t, gen, rate, count):
+def rate_is(t, gen, rate, count):
     """The report's rate is what was sent in the time it took, and the rate asked for never exceeded.
 
     How late a busy machine lets it be is no matter: no datagram leaves before its time, which for
@@ -110,7 +110,7 @@ def slowest(t):
     gen = t.gen("gen", "eth0", GROUP, 5000, count=2, rate=1)
     report = sink.finish(expect=2)
     t.clean(report, 2)
-    kept(t, gen, 1, 2)
+    rate_is(t, gen, 1, 2)
 
 
 @scenario("bursts leave together at the same average rate", topology="direct2")
@@ -224,7 +224,7 @@ def pacing(t):
         report = sink.finish(expect=count)
         t.clean(report, count)
         t.note(f"{rate} pps asked: {gen['pps']:.1f} sent, {report['pps']:.1f} received")
-        kept(t, gen, rate, count)
+        rate_is(t, gen, rate, count)
 
 
 @scenario("a duration at a rate is a number of datagrams; SIGTERM ends early and honestly",
@@ -246,7 +246,7 @@ def stopped_early(t):
         gen = t.gen_start("gen", "eth0", GROUP, 5000, rate=1)
         sink.finish(expect=2, quiet_ms=500)
         report = gen.stop()
-        kept(t, report, 1, report["sent"])
+        rate_is(t, report, 1, report["sent"])
         return (gen.stderr(), report["rate_reached"], gen.returncode) == ("", True, 0)
     t.once(stopped, "no errors, rate reached, status 0")
 

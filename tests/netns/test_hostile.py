@@ -34,7 +34,7 @@ OWN_ADDRESSES = {"10.20.0.1", "10.90.1.1", "127.0.0.1"}
 CONTROL, WORKER = "--role=control", "--role=worker"
 MARK, SEEN = "HOSTILE", "HOSTILE-seen"
 ATTEMPT = re.compile(r"^hostile (\w+): (.*) = (-?\d+)$", re.M)
-# What a ring that was restricted answers to an operation that it may not do.
+# The answer of a restricted ring to an operation that it may not do.
 RING_REFUSES = -errno.EACCES
 
 
@@ -70,7 +70,7 @@ def split(made, *words):
 
 
 class Witness:
-    """What passes through any interface of a node and has the mark of hostile code."""
+    """The frames on any interface of a node that have the mark of hostile code."""
 
     def __init__(self, t, node):
         self.t, self.node = t, node
@@ -81,7 +81,7 @@ class Witness:
         return [json.loads(line) for line in self.process.stdout().splitlines()[1:]]
 
     def seen(self, *interfaces):
-        """What was seen until now: frames of our own behind it prove that it looked."""
+        """The frames seen until now: frames of our own behind them prove that it looked."""
         self.t.run(self.node, [sys.executable, HERE / "support_witness.py", "send", SEEN,
                                *interfaces])
 
@@ -135,7 +135,7 @@ def worker(t):
     t.equal([one for one in packet if one[1] > 0], [], "bytes that a packet socket has taken")
     t.equal(succeeded(split(packet, "sendto [", "sendmsg [", "map the", "make the")[0]), [],
             "calls on a packet socket that were not refused")
-    # What is left: the sockets of outputs send datagrams, and who sends chooses where to.
+    # One way is left: the sockets of outputs send datagrams, and the sender chooses where to.
     t.true(any(result > 0 for _, result in datagrams), "a datagram of an output's socket")
     t.equal({one["from"] for seen in got_out.values() for one in seen} - OWN_ADDRESSES, set(),
             "addresses that are not the relay's")
@@ -205,7 +205,7 @@ def another_worker(t, relay):
 def goes_on(t, relay, times=1):
     """The relay serves as ever; another control has only what rules need."""
     relay.rpc("AddRule", rule(IN, 5000, output(OUT, 6000)))
-    # What was refused for its rate is asked for again every second.
+    # Control repeats every second what was refused for its rate.
     t.wait_until(lambda: [one for one in relay.stats()["interfaces"] if one["name"] == "eth0"] and
                  len(memberships(t, "relay", "eth0")) == 1, 20, "the input and its membership")
     flows(t, 0)

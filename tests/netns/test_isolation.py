@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What each process of the daemon is and may, seen from outside, and what outlives it.
+"""User, rights and descriptors of each process of the daemon, and what outlives it.
 
     supervisor (root, five rights)
       |-- control   (mcr, no right, seccomp)
       |-- worker 0  (mcr, no right, seccomp, a network of its own with nothing in it)
       '-- worker 1
 
-What a sealed child cannot do is the business of test_hostile.py.
+test_hostile.py tries what a sealed child cannot do.
 """
 
 import json
@@ -46,7 +46,7 @@ def namespace(pid, kind):
 
 
 def descriptors(pid):
-    """What each open descriptor of a process is, without the numbers of sockets and such."""
+    """The targets of a process's descriptors, without the numbers of sockets and such."""
     return {fd: re.sub(r":\[\d+\]$", "", target).removesuffix(" (deleted)")
             for fd, target in proc.descriptors(pid).items()}
 
@@ -81,11 +81,11 @@ def rights_of_each(t):
     relay, control, workers = started(t)
     t.equal(rights(relay.pid), {"Inh": 0, "Prm": SUPERVISOR_RIGHTS, "Eff": SUPERVISOR_RIGHTS,
                                 "Bnd": SUPERVISOR_RIGHTS, "Amb": 0}, "rights of the supervisor")
-    nothing = {"Inh": 0, "Prm": 0, "Eff": 0, "Amb": 0}
+    none = {"Inh": 0, "Prm": 0, "Eff": 0, "Amb": 0}
     for pid in workers:
-        t.equal(rights(pid), {**nothing, "Bnd": 0}, "rights of a worker")
+        t.equal(rights(pid), {**none, "Bnd": 0}, "rights of a worker")
     # Only CAP_SETPCAP could empty control's bounding set; no_new_privs makes it unreachable.
-    t.equal(rights(control), {**nothing, "Bnd": SUPERVISOR_RIGHTS}, "rights of control")
+    t.equal(rights(control), {**none, "Bnd": SUPERVISOR_RIGHTS}, "rights of control")
     for pid in [relay.pid, control] + workers:
         t.equal((status(pid)["NoNewPrivs"], status(pid)["Seccomp"]), ("1", "2"),
                 "no_new_privs, seccomp filter")

@@ -108,7 +108,7 @@ IMPOSSIBLE = [
 
 
 def ours(t):
-    """What is up of the labs that this scenario may have made."""
+    """The labs of this scenario that are up."""
     return [line for line in mcrlab("list").stdout.splitlines()
             if t.lab and line.split()[0] == t.lab.name or f"bad-{os.getpid()}" in line]
 

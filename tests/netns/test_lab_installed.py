@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What `make install` installs is all that a lab and a scenario need.
+"""A lab and a scenario need no more than `make install` installs.
 
     root/usr/bin, sbin      the programs
     root/usr/share/mcr      topologies, and Python for scenarios

@@ -46,8 +46,8 @@ def limited(t, limit, **traffic):
 
 
 def is_fair(t, report, elapsed_s, per_s, saved_up):
-    """What passed of a stream above the limit is no more than the tokens of the whole time and what
-    was saved up before, and no less than nine tenths of the tokens between the first and the last
+    """Of a stream above the limit no more passed than the tokens of the whole time and those that
+    were saved up before, and no less than nine tenths of the tokens between the first and the last
     that passed.
 
     What waits for a worker that cannot run has the tokens of that time, of a second at most.
@@ -156,7 +156,7 @@ def shared_burst(t):
 @scenario("a limit in bits a second lets that many pass", topology="chain3", deadline_s=300)
 def bps(t):
     """1,000-byte datagrams at 4,000 a second under 8 Mb/s: a quarter passes."""
-    # What is saved up is at least one datagram of the largest size.
+    # At least one datagram of the largest size is saved up.
     is_fair(t, *limited(t, {"bps": 8000000}, rate=4000, count=4000, size=1000), 1000,
             max(BURST_S * 1000, 65.507))
 
@@ -194,7 +194,7 @@ def shedding(t):
 
 @scenario("what an output's queue refuses is counted there, other outputs get all", topology="fanout3")
 def full_output(t):
-    """What its queue refuses is counted there, one by one; the other outputs get everything.
+    """Datagrams that its queue refuses are counted there, one by one; the other outputs get everything.
 
     The burst is larger than any send: a smaller one makes tbf cut sends and drop parts unseen.
     """

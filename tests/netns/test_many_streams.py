@@ -89,7 +89,7 @@ def sources(t):
 
 @scenario("a source-specific rule alone takes nothing from other sources", topology="chain3")
 def one_source(t):
-    """What another source sends to the same group and port is dropped as not_matched."""
+    """Datagrams of another source to the same group and port are dropped as not_matched."""
     t.run("gen", ["ip", "address", "add", "10.10.1.101/24", "dev", "eth0"])
     relay = t.mcrd("relay")
     add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000), source="10.10.1.101"))

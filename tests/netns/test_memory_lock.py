@@ -109,7 +109,7 @@ def relays(t, daemon, workers, flow=1):
 
 
 def rings_are(t, daemon, entries):
-    """What the log says of their size: one line, or none for the full size."""
+    """The log's line about their size; none for the full size."""
     t.equal([line.split("rings of ")[1].split()[0] for line in daemon.lines("rings of ")],
             [] if entries == FULL else [str(entries)], "sizes of rings in the log")
     t.equal(len(daemon.lines("cap_ipc_lock")), int(entries != FULL), "lines that say what to do")
@@ -135,7 +135,7 @@ def without(t):
 @scenario("32 workers start beside another program that locks memory", topology="chain3", root=ROOT,
           alone=True, deadline_s=DEADLINE_S)
 def beside(t):
-    """What that program has locked is taken into account."""
+    """The daemon takes the memory that this program has locked into account."""
     charged(t)
     user = next(USERS)
     with Holder(t, user, LIMIT_KIB // 2) as holder:

@@ -41,7 +41,7 @@ def supervisor_descriptors(relay):
 
 
 def kernel_view(t, relay):
-    """What the kernel holds for the daemon: memberships, and the supervisor's descriptors."""
+    """The kernel's state for the daemon: memberships, and the supervisor's descriptors."""
     return (t.run("relay", ["cat", "/proc/net/igmp"]).stdout.split("Timer", 1)[0],
             {name: memberships(t, "relay", name) for name in ("in0", "in1", "out0", "out1")},
             supervisor_descriptors(relay))

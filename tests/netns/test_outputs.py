@@ -6,7 +6,7 @@
                                              [relay] out1 no address ---- eth1 10.91.1.2 [sink]
 
 Each rule has two outputs: one that is in trouble, and the group 239.2.2.2 on out0, which must not
-notice.  Who is there and who is not is decided by what the sink's kernel answers to ARP.
+notice.  The sink's kernel decides by its ARP answers which host is there.
 """
 
 import contextlib
@@ -128,7 +128,7 @@ def works(t, relay, group="10.90.1.2", port=6001, interface="eth0"):
 
 
 def settled(t, relay):
-    """What control knows, the workers have."""
+    """The workers have what control knows."""
     relay.rpc("SyncRules")
     t.wait_until(lambda: all(one["in_sync"] for one in relay.rpc("ListWorkers")["workers"]), SEEN_S,
                  "in sync")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What lies in a socket's queue when its input is changed or closed is relayed, or counted.
+"""Frames in a socket's queue are relayed or counted when the input is changed or closed.
 
     gen ---- eth0  relay  eth1 ---- sink
 
@@ -41,7 +41,7 @@ def fill(t, relay):
 
 
 def all_is_counted(t, relay, sent):
-    """What the queue had no room for when it filled is lost there; all else is relayed."""
+    """The queue drops what it had no room for when it filled; everything else is relayed."""
     t.wait_until(lambda: relay.stats()["totals"]["received"] >= sent, 60, "all in a counter")
     t.wait_until(lambda: len({out["matched"] for one in relay.stats()["rules"]
                               for out in one["outputs"]} | {relay.stats()["totals"]["matched"]}) == 1,

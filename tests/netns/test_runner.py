@@ -268,7 +268,7 @@ def read_until(stream, pattern, deadline_s=30):
 
 
 def look_around(name, node, command):
-    """What a person sees who goes into a node: mcrlab shell on a terminal."""
+    """The output of mcrlab shell on a terminal, as a person in a node sees it."""
     ours, theirs = pty.openpty()
     shell = subprocess.Popen([paths.program("mcrlab"), "shell", name, node], stdin=theirs,
                              stdout=theirs, stderr=theirs,

@@ -44,7 +44,7 @@ USERS_TESTS = ("test_fanout.py", "test_lab_capture.py", "test_lab_input.py", "te
 
 
 def tree_for_user(directory):
-    """What is needed to run tests, in a place and with rights of that user."""
+    """The files that tests need, in a place of that user and with its rights."""
     place = Path(directory) / "tree"
     for part in ("harness/python", "harness/topologies", "tests/netns"):
         shutil.copytree(paths.REPOSITORY / part, place / part,

@@ -20,7 +20,7 @@ from mcrlab.accounting import unaccounted
 
 GROUP = "239.1.1.1"
 
-# What is wrong with a scenario, its body, and what the output must say.
+# A fault of a scenario, the body that has it, and what the output must say.
 BAD_SCENARIOS = [
     ("an expectation", "t.equal(1, 2, 'the sum')", "the sum: is 1, should be 2"),
     ("an exception", "{}['key']", "KeyError: 'key'"),
@@ -73,7 +73,7 @@ def cannot_start(t):
     t.true("70000" in str(error), str(error))
 
 
-# What is done to a relay, and the faults that the scenario must then have: words of each.
+# An action on a relay, and the faults that the scenario must then have: words of each.
 HURT = [
     ("nothing", "", []),
     ("a worker crashes", "end(worker, 'SIGILL')", ["worker 0 was killed by SIGILL"]),
@@ -138,7 +138,7 @@ def hurt(t):
         t.equal([line for line in extra if "left behind" not in line], [], f"{what}: other faults")
 
 
-# What a sink reports of ten datagrams, one of them short where that is said, and what is wrong.
+# A sink's report of ten datagrams, one of them short where that is said, and what is wrong.
 WHOLE = {"received": 10, "unique": 10, "lost": 0, "duplicated": 0, "reordered": 0, "corrupt": 0,
          "short": 0, "sink_drops": 0}
 NOT_CLEAN = [
@@ -260,8 +260,8 @@ def filters(t):
                 "them\n", f"{args}: errors")
 
 
-def patience(t, slow, body):
-    """What the body of a scenario, which must fail, is told; with MCR_SLOW as given."""
+def run_waiting(t, slow, body):
+    """Status, output and errors of a scenario with this body, with MCR_SLOW as given."""
     content = SHARED.format("waits", None, body).replace("'waits'", "'waits', deadline_s=1")
     done = run_file(t, f"test_slow{slow}.py", content, MCR_SLOW=slow)
     return done.returncode, done.stdout, done.stderr
@@ -278,8 +278,8 @@ def slow(t):
                  "t.equal(t.start(None, ['sleep', '0.9']).wait(0.1), 0, 'status')",
                  "t.run(None, ['sleep', '0.9'], deadline_s=0.1)",
                  "t.run(None, ['sleep', '4.5'])"):
-        t.equal(patience(t, 1, body)[0], 1, f"status of {body!r}")
-        status, out, err = patience(t, 100, body)
+        t.equal(run_waiting(t, 1, body)[0], 1, f"status of {body!r}")
+        status, out, err = run_waiting(t, 100, body)
         t.equal(status, 0, f"status of {body!r} with MCR_SLOW: {out}{err}")
     argv = [paths.program("mcrsink"), "--interface", "lo", "--group", "239.1.1.1", "--port", "5000",
             "--timeout-ms", "10"]

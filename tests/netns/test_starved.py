@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Who hardly gets the CPU is slow, not hung: a restart would cost more of what is short.
+"""A worker that hardly gets the CPU is slow, not hung: a restart would cost more of what is short.
 
     gen ---- eth0  relay  eth1 ---- sink
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Who hangs, dies or lies is restarted alone, soon, and with its reason; the end is always in order.
+"""A child that hangs, dies or lies is restarted alone, soon, and with its reason; the end is always in order.
 
     gen ---- eth0  relay  eth1 ---- sink
 
@@ -249,7 +249,7 @@ def stop_and_judge(t, relay, signo=signal.SIGTERM, finals=1):
 
 @scenario("SIGTERM under traffic sends what was received", topology="chain3")
 def ends_under_traffic(t):
-    """What was received goes out, the final counters say what the sink got, nothing is left."""
+    """Received datagrams go out, the final counters equal the sink's, nothing is left."""
     relay = t.mcrd("relay", num_workers=2)
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)
@@ -323,7 +323,7 @@ def drained(t):
 
 @scenario("the final statistics include what the kernel counted last", topology="chain3")
 def final_counters(t):
-    """What the kernel counted since they were read last, once a second, is in them as well."""
+    """They include what the kernel counted since it was read last, once a second."""
     relay = t.mcrd("relay", num_workers=1)
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)

@@ -4,7 +4,7 @@
 
     [gen] eth0 10.90.1.1/24 ------- [sink] eth0 10.90.1.2/24
 
-What is sent is known exactly, what happens on the way is caused on purpose, and the sink must say
+The datagrams sent are known exactly, each fault on the way is caused on purpose, and the sink must say
 exactly that.
 """
 

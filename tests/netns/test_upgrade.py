@@ -117,7 +117,7 @@ def under_traffic(t):
 
 
 @scenario("three upgrades in a row leave nothing behind", topology="chain3", deadline_s=90)
-def again_and_again(t):
+def three_in_a_row(t):
     """Three in a row, by mcrctl and by signal, to another binary and the same: nothing piles up."""
     relay, binary = own_mcrd(t, "relay", num_workers=2)
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
@@ -228,7 +228,7 @@ def worker_does_not_start(t):
     table = relay.ctl("list-workers").stdout
     t.true("exited with status 3" in table, f"mcrctl list-workers says why: {table}")
 
-    # What is added now is not applied where there is nobody.
+    # A rule that is added now is not applied by the worker that is missing.
     answer = relay.rpc("AddRule", rule("239.3.3.3", 5999, output(OUT, 7999)))
     t.equal((answer["workers"], answer["applied"]), (2, 1), "workers, applied")
     nobody = [{"worker": 0, "reason": "worker not running"}]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What the relay accepts and what it emits, with scapy as the witness.
+"""The frames that the relay accepts and those that it emits, with scapy as the witness.
 
     gen (frames built by scapy) ---- eth0  relay  eth1 ---- sink (frames read by scapy)
 
@@ -114,12 +114,12 @@ def check_drops(t, rows):
         t.equal(nonzero(delta), {reason: COPIES}, f"{row}: drops")
         t.equal(after["received"] - before["received"], COPIES, f"{row}: received")
         t.equal(after["matched"], 0, f"{row}: matched")
-        # What the prefilter turns away costs no worker anything.
+        # Frames that the prefilter turns away cost no worker anything.
         t.equal(after["frames"] - before["frames"], 0 if reason in ("not_matched", "vlan") else COPIES,
                 f"{row}: frames that a worker took")
         t.equal(foreign(relay) - foreign_before, COPIES if is_foreign else 0,
                 f"{row}: not IPv4 UDP")
-    # What is good still passes, so the rows above were not turned away for want of a rule.
+    # A good frame still passes, so the rows above were not turned away for want of a rule.
     send(t, "plain")
     t.equal(sink.finish(COPIES)["received"], COPIES, "received by the sink after all rows")
     t.conservation(relay)
@@ -169,7 +169,7 @@ def lengths(t):
 
 @scenario("VLAN, IPv6, TCP, other groups and ports are counted as what they are", topology="chain3")
 def others(t):
-    """What no rule can want is turned away by the prefilter, and counted all the same."""
+    """The prefilter turns away frames that no rule can want, and they are counted all the same."""
     check_drops(t, OTHERS)
 
 
@@ -244,7 +244,7 @@ def interfaces_of(stats):
 
 
 def not_accounted(stats):
-    """What is wrong with one answer to GetStats: the law for each worker, sums for the totals."""
+    """The faults of one answer to GetStats: the law for each worker, sums for the totals."""
     totals, found = stats["totals"], []
     workers = [(f"worker {one['worker']}", one) for one in stats["workers"]]
     for name, one in [("totals", totals), *workers]:
@@ -349,7 +349,7 @@ def own_counters(t):
 
 @scenario("an interface that is deleted is listed no more", topology="chain3")
 def deleted(t):
-    """What it counted stays in the totals; one of the same name is another one."""
+    """Its counts stay in the totals; a later one of the same name is another interface."""
     relay = t.mcrd("relay")
     t.run("relay", ["ip", "link", "add", "extra", "type", "veth", "peer", "name", "extra-peer"])
     t.run("relay", ["ip", "link", "set", "extra", "up"])

@@ -82,7 +82,7 @@ def by_rule_interleaved(t):
 
 @scenario("steering by CPU brings a frame to the worker of its CPU", topology="chain3")
 def by_cpu(t):
-    """What arrives on a CPU is served by one worker; every worker holds every rule."""
+    """One worker serves the frames that arrive on a CPU; every worker holds every rule."""
     need_two_cpus(t)
     relay = t.mcrd("relay", num_workers=2, config={"steering": {"eth0": "cpu"}, "rules": rules()})
     t.equal([one["workers"] for one in relay.rpc("ListRules")["rules"]], [[0, 1]] * STREAMS,
