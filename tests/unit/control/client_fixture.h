@@ -48,7 +48,7 @@ static inline char *text_of(const char *text)
 	return strdup(text);
 }
 
-/* What the server reads while a turn lasts; lines move it. */
+/* The clock that the server reads while a turn lasts; each line moves it. */
 static uint64_t fixture_clock_ns;
 
 static inline uint64_t fixture_clock(void)
@@ -148,7 +148,7 @@ static inline void say(int fd, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-/* What came, as text; "EOF" appended when the server has closed. */
+/* Everything that the server sent, as text; "EOF" appended when the server has closed. */
 static const char *hear(int fd)
 {
 	static char buf[8192];

@@ -408,7 +408,7 @@ static void test_too_many(void **state)
 	turns(b, 2);
 }
 
-/* Those who never said VersionCheck do not keep others out; those who did, do. */
+/* Clients without VersionCheck give way to new ones; clients with it do not. */
 static void test_makes_room(void **state)
 {
 	struct fixture *b = *state;

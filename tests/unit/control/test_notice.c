@@ -29,7 +29,7 @@
 #define S     1000000000ull
 #define RULES 3
 
-/* What control would read and find out, and the lines that came of it. */
+/* Counters and states as control would find them, and the lines that were logged. */
 static struct {
 	struct control *c;
 	uint64_t now;
@@ -259,7 +259,7 @@ static void test_not_known_yet(void **state)
 	assert_string_equal(second(), "rule c: active\n");
 }
 
-/* What there was before a restart is no news; what changed meanwhile is. */
+/* Losses from before a restart are not logged; changes of state since then are. */
 static void test_restarted(void **state)
 {
 	teardown(state);
