@@ -308,9 +308,6 @@ enum ipc_upgrade_outcome {
 	UPGRADE_OUTCOMES
 };
 
-/* In which a new binary must have shown that it starts. */
-#define UPGRADE_CHECK_S 2
-
 /**
  * struct ipc_upgraded - how an upgrade ended
  * @outcome: enum ipc_upgrade_outcome

@@ -3,11 +3,10 @@
 #include "daemon/control/method_upgrade.h"
 
 #include <cjson/cJSON.h>
-#include <string.h>
 
 #include "core/base/clock.h"
 #include "core/base/complaint.h"
-#include "daemon/common/ending.h"
+#include "daemon/common/upgrade_outcome.h"
 #include "daemon/common/version.h"
 #include "daemon/control/call.h"
 #include "daemon/control/client_output.h"
@@ -27,41 +26,11 @@ static void give_answer(struct control *c, char *text, uint64_t now_ns)
 
 static void refuse(struct control *c, const struct ipc_upgraded *how, uint64_t now_ns)
 {
+	char text[COMPLAINT_REASON_MAX];
 	struct complaint cpl = {0};
-	char text[ENDING_TEXT_MAX];
 
-	switch ((enum ipc_upgrade_outcome)how->outcome) {
-	case UPGRADE_NO_FILE:
-		complain(&cpl, "", "the binary on disk cannot be used: %s", strerror(-how->detail));
-		break;
-	case UPGRADE_BROKEN:
-		complain(&cpl, "", "the binary on disk does not start: its check %s",
-			 ending_text(END_ITSELF, how->detail, 0, text));
-		break;
-	case UPGRADE_TIMEOUT:
-		complain(&cpl, "",
-			 "the binary on disk does not start: its check did not end within %d s",
-			 UPGRADE_CHECK_S);
-		break;
-	case UPGRADE_VERSIONS:
-		complain(&cpl, "", "the binary on disk speaks other versions (%s): restart mcrd",
-			 how->theirs);
-		break;
-	case UPGRADE_STATE:
-		complain(&cpl, "", "the state cannot be handed over: %s", strerror(-how->detail));
-		break;
-	case UPGRADE_WORKER:
-		complain(&cpl, "",
-			 "worker %d of the new binary does not start; %u workers were rolled, the "
-			 "others go on as they are",
-			 how->detail, how->rolled);
-		break;
-	case UPGRADE_RUNNING:
-	case UPGRADE_DONE:
-	case UPGRADE_OUTCOMES:
-		complain(&cpl, "", "another upgrade is under way");
-		break;
-	}
+	complain(&cpl, "", "%s",
+		 upgrade_outcome_text(how, "the binary on disk", text, sizeof(text)));
 	give_answer(c, response_error(c->upgrade.id, RPC_REFUSED, &cpl), now_ns);
 }
 

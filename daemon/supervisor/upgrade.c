@@ -37,9 +37,9 @@
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
 #include "core/rules/snapshot.h"
-#include "daemon/common/ending.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
+#include "daemon/common/upgrade_outcome.h"
 #include "daemon/common/version.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/child.h"
@@ -51,8 +51,7 @@
 #define ROLL_DRAIN_NS (1 * NS_PER_S)    /* for a worker to finish */
 #define LEAVE_NS      (500 * NS_PER_MS) /* for control to answer and go */
 
-#define ARGUMENTS_MAX 64  /* of the command line that the new program gets, with its NULL */
-#define SENTENCE_MAX  128 /* of an outcome, beside the binary's path */
+#define ARGUMENTS_MAX 64 /* of the command line that the new program gets, with its NULL */
 #define ANSWER_MAX    (sizeof(((struct ipc_upgraded *)0)->theirs))
 
 #define TEXT(x)  #x
@@ -117,44 +116,20 @@ void upgrade_abandon(struct supervisor *s)
 	u->stage = UPGRADING_NOT;
 }
 
-static void describe(const struct supervisor *s, const struct ipc_upgraded *how, char *buf,
-		     size_t size)
+static void log_outcome(const struct supervisor *s, const struct ipc_upgraded *how)
 {
-	char text[ENDING_TEXT_MAX], ours[ANSWER_MAX];
+	const bool rolls = s->upgrade.stage == UPGRADING_ROLL;
+	char text[sizeof(s->exe) + UPGRADE_OUTCOME_MAX];
+	uint64_t ms = (monotonic_ns() - s->upgrade.begun_ns) / NS_PER_MS;
 
-	own_versions(ours);
-	switch ((enum ipc_upgrade_outcome)how->outcome) {
-	case UPGRADE_DONE:
-		snprintf(buf, size, "done in %llu ms: %s, was %s; %u of %u workers rolled",
-			 (unsigned long long)((monotonic_ns() - s->upgrade.begun_ns) / NS_PER_MS),
-			 mcr_version, s->upgrade.from, how->rolled, s->workers);
-		return;
-	case UPGRADE_NO_FILE:
-		snprintf(buf, size, "%s: %s", s->exe, strerror(-how->detail));
-		return;
-	case UPGRADE_BROKEN:
-		snprintf(buf, size, "%s does not start: its check %s", s->exe,
-			 ending_text(END_ITSELF, how->detail, 0, text));
-		return;
-	case UPGRADE_TIMEOUT:
-		snprintf(buf, size, "%s does not start: its check did not end within %d s", s->exe,
-			 UPGRADE_CHECK_S);
-		return;
-	case UPGRADE_VERSIONS:
-		snprintf(buf, size, "%s speaks %s, this mcrd %s", s->exe, how->theirs, ours);
-		return;
-	case UPGRADE_STATE:
-		snprintf(buf, size, "the state cannot be handed over: %s", strerror(-how->detail));
-		return;
-	case UPGRADE_WORKER:
-		snprintf(buf, size, "worker %d of %s does not start; %u of %u workers were rolled",
-			 how->detail, mcr_version, how->rolled, s->workers);
-		return;
-	case UPGRADE_RUNNING:
-	case UPGRADE_OUTCOMES:
-		break;
-	}
-	snprintf(buf, size, "another one is under way");
+	if (how->outcome == UPGRADE_DONE)
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
+			"upgrade done in %llu ms: %s, was %s; %u of %u workers rolled",
+			(unsigned long long)ms, mcr_version, s->upgrade.from, how->rolled,
+			s->workers);
+	else
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "upgrade %s: %s", rolls ? "stopped" : "refused",
+			upgrade_outcome_text(how, s->exe, text, sizeof(text)));
 }
 
 /* It is over; control tells whoever asked. */
@@ -162,15 +137,9 @@ static void conclude(struct supervisor *s, struct ipc_upgraded how)
 {
 	struct ipc_msg msg = {.type = IPC_UPGRADED};
 	bool done = how.outcome == UPGRADE_DONE;
-	char text[sizeof(s->exe) + SENTENCE_MAX];
 
 	how.rolled = (uint16_t)s->upgrade.rolled;
-	describe(s, &how, text, sizeof(text));
-	log_msg(done ? SEV_NOTICE : SEV_ERROR, FAC_SUPERVISOR, "upgrade %s%s",
-		done                                 ? ""
-		: s->upgrade.stage == UPGRADING_ROLL ? "stopped: "
-						     : "refused: ",
-		text);
+	log_outcome(s, &how);
 	if (done)
 		strncpy(how.theirs, mcr_version, sizeof(how.theirs) - 1);
 	upgrade_abandon(s); /* first: whoever is answered finds it over */

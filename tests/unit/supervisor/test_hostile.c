@@ -31,6 +31,7 @@
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
  * Links: daemon/common/startup.c
+ * Links: daemon/common/upgrade_outcome.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
