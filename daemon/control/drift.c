@@ -8,9 +8,9 @@
 
 #include "daemon/common/log.h"
 #include "daemon/control/change.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "daemon/control/supervisor_channel.h"
 
 #define PUBLICATIONS 2u /* steps before the worker is restarted */

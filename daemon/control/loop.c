@@ -10,8 +10,8 @@
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "daemon/control/wiring.h"
 
 static bool is_in(const uint64_t *set, uint32_t slot)

@@ -19,10 +19,10 @@
 #include "daemon/control/loop.h"
 #include "daemon/control/output.h"
 #include "daemon/control/page.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/reconcile.h"
 #include "daemon/control/result.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "daemon/control/wait.h"
 #include "daemon/control/wiring.h"
 

@@ -10,9 +10,9 @@
 #include "daemon/control/call.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/page.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/result.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "daemon/control/supervisor_channel.h"
 
 static void show_totals(const struct stats_totals *t, cJSON *o)

@@ -8,10 +8,10 @@
 
 #include "daemon/common/ending.h"
 #include "daemon/control/call.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/result.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 
 static cJSON *show_worker(const struct control *c, unsigned w, uint64_t queue, uint64_t now_ns)
 {

@@ -11,8 +11,8 @@
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/output.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 
 #define CHECK_NS    NS_PER_S
 #define SLICE_NS    (100 * NS_PER_MS)

@@ -10,9 +10,9 @@
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
 #include "daemon/control/change.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "daemon/control/supervisor_channel.h"
 
 /* Who does not run has no channel that could be full. */

@@ -14,9 +14,9 @@
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/common/startup.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/process.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "daemon/control/supervisor_channel.h"
 #include "daemon/priv/priv.h"
 

@@ -309,7 +309,7 @@ struct control_publish {
 	struct published history[PUBLISH_HISTORY];
 };
 
-/* --- counters (pages.c) --- */
+/* --- counters (stats.c) --- */
 
 /* A page as it is mapped: read-only, shared. */
 struct stats_page {

@@ -11,8 +11,8 @@
 #include "core/base/counters.h"
 #include "core/base/decimal.h"
 #include "daemon/common/log.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "daemon/control/supervisor_channel.h"
 
 #define INTERVAL_DEFAULT_MS 10000

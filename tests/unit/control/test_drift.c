@@ -12,7 +12,7 @@
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: daemon/control/join.c daemon/control/membership.c daemon/control/publish.c
  * Links: daemon/control/snapshot.c
- * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
+ * Links: daemon/control/stats.c daemon/control/supervisor_channel.c daemon/control/netif.c
  * Links: daemon/control/netif_parse.c daemon/control/load.c daemon/control/drift.c
  * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_cycle.c

@@ -23,8 +23,8 @@
 #include "daemon/control/assign.h"
 #include "daemon/control/notice.h"
 #include "daemon/control/output.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 
 #define S     1000000000ull
 #define RULES 3

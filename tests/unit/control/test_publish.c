@@ -12,7 +12,7 @@
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: daemon/control/join.c daemon/control/membership.c daemon/control/publish.c
  * Links: daemon/control/snapshot.c
- * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
+ * Links: daemon/control/stats.c daemon/control/supervisor_channel.c daemon/control/netif.c
  * Links: daemon/control/netif_parse.c daemon/control/load.c
  * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_cycle.c
@@ -30,10 +30,10 @@
 #include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/load.h"
-#include "daemon/control/pages.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "tests/unit/control/control_fixture.h"
 
 /* The hash that each worker must report is the one that it computes from the snapshot. */
@@ -135,7 +135,7 @@ static void test_restore_refuses(void **state)
 }
 
 /* A page whose size could change would end its reader (SIGBUS). */
-static void test_pages_refused(void **state)
+static void test_stats_refused(void **state)
 {
 	struct stats_page page = {0};
 	int fd = memfd_create("page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -290,7 +290,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_expected_hashes),      T(test_restore),
-		T(test_restore_refuses),      T(test_pages_refused),
+		T(test_restore_refuses),      T(test_stats_refused),
 		T(test_restore_without_link), T(test_confirmed),
 		T(test_restore_stand_in),     T(test_load_all_or_nothing),
 		T(test_load_exchanges_names),

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pages.h - read the shared pages; sums over workers and interfaces
+ * stats.h - read the shared pages; sums over workers and interfaces
  *
  * Workers write their pages at any time and may be compromised: everything read here is
  * copied and checked by core/base/statpage.h.  A page that is missing or invalid counts as
  * zeroes.
  */
-#ifndef DAEMON_CONTROL_PAGES_H
-#define DAEMON_CONTROL_PAGES_H
+#ifndef DAEMON_CONTROL_STATS_H
+#define DAEMON_CONTROL_STATS_H
 
 #include <stdbool.h>
 #include <stddef.h>

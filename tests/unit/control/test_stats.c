@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_pages.c - counters of workers are read between two of their datagrams
+ * test_stats.c - counters of workers are read between two of their datagrams
  *
  * Links: daemon/control/loop.c
  * Links: daemon/control/wiring.c
@@ -12,7 +12,7 @@
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: daemon/control/join.c daemon/control/membership.c daemon/control/publish.c
  * Links: daemon/control/snapshot.c
- * Links: daemon/control/pages.c daemon/control/supervisor_channel.c daemon/control/netif.c
+ * Links: daemon/control/stats.c daemon/control/supervisor_channel.c daemon/control/netif.c
  * Links: daemon/control/netif_parse.c daemon/control/load.c
  * Links: core/rules/ruleset.c core/rules/ruleset_index.c core/rules/ruleset_ifaces.c
  * Links: core/rules/ruleset_cycle.c
@@ -26,8 +26,8 @@
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
  */
-#include "daemon/control/pages.h"
 #include "daemon/control/state.h"
+#include "daemon/control/stats.h"
 #include "tests/unit/control/control_fixture.h"
 
 #define WORKERS 4u

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* pages.c - read the shared pages; sums over workers and interfaces */
-#include "daemon/control/pages.h"
+/* stats.c - read the shared pages; sums over workers and interfaces */
+#include "daemon/control/stats.h"
 
 #include <errno.h>
 #include <string.h>
