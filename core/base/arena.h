@@ -54,7 +54,7 @@ struct arena_class {
 	uint32_t ring_entries;
 };
 
-/* Not 0: rules that were never saved have that (struct match_rule). */
+/* Not 0, the epoch of rules that were never saved (struct match_rule). */
 #define ARENA_FIRST_EPOCH 2u
 
 /**
@@ -100,12 +100,12 @@ struct arena_outcome {
 	uint32_t looping : 1;
 };
 
-/* A completion of a receive; @was is filled in when the engine takes it. */
+/* A completion of a receive; @outcome is filled in when the engine takes it. */
 struct arena_event {
 	uint64_t tag;
 	int32_t res;
 	uint32_t flags;
-	struct arena_outcome was;
+	struct arena_outcome outcome;
 };
 static_assert(sizeof(struct arena_event) == 32, "two to a cache line");
 
@@ -175,7 +175,7 @@ struct arena_commit {
 #define ARENA_BUFRING_OFFSET(set) (ARENA_COMMIT_OFFSET(2) + (set)*ARENA_BUFRING_SET_BYTES)
 #define ARENA_BUFFERS_OFFSET      ARENA_BUFRING_OFFSET(2)
 
-/* What the supervisor sizes the memfd to. */
+/* Size of the memfd. */
 #define WORKER_ARENA_BYTES                                                          \
 	((size_t)ARENA_BUFFERS_OFFSET + (size_t)BUF_SMALL_COUNT * BUF_SMALL_BYTES + \
 	 (size_t)BUF_JUMBO_COUNT * BUF_JUMBO_BYTES +                                \

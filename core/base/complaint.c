@@ -10,7 +10,7 @@ void complain(struct complaint *c, const char *field, const char *fmt, ...)
 {
 	va_list args;
 
-	if (c == NULL || c->reason[0] != '\0')
+	if (!c || c->reason[0] != '\0')
 		return;
 	snprintf(c->field, sizeof(c->field), "%s", field);
 	va_start(args, fmt);

@@ -337,7 +337,7 @@ static unsigned take_fds(struct msghdr *mh, int *fd, bool *no_room)
 {
 	unsigned n_fds = 0;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c != NULL; c = CMSG_NXTHDR(mh, c)) {
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		for (size_t at = 0; at + sizeof(int) <= c->cmsg_len - CMSG_LEN(0);

@@ -66,7 +66,7 @@ static int check_page(const volatile void *page, size_t mapped_bytes, uint64_t m
 {
 	const volatile uint64_t *words = page;
 
-	if (page == NULL || (uintptr_t)page % sizeof(uint64_t) != 0 || mapped_bytes < size_bytes)
+	if (!page || (uintptr_t)page % sizeof(uint64_t) != 0 || mapped_bytes < size_bytes)
 		return -EBADMSG;
 	if (__atomic_load_n(&words[0], __ATOMIC_ACQUIRE) != magic || load(&words[1]) != size_bytes)
 		return -EBADMSG;

@@ -4,8 +4,8 @@
  *
  *             bufpool_take()              bufpool_unref() of the last reference
  *   OFFERED ------------------> HELD(n) ------------------------------------> OFFERED
- *   the kernel may fill it      n references: the batch, and every run that
- *                               sends from it (bufpool_ref())
+ *   the kernel may fill it      n references: the batch, and every GSO batch
+ *                               that points into it (bufpool_ref())
  *
  * These three functions are the only way from one state to the other.  Buffers
  * returned become visible to the kernel together, with bufpool_commit().

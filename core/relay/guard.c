@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * guard.c - finds a rule whose datagrams come back to it, and holds it
+ * guard.c - remembered payloads, windows, pauses and holds
  *
  * Payloads are remembered in a table with one place for each hash.  A payload keeps its place
- * for as long as it is seen once a second; others that belong there are not looked at
+ * for as long as it is seen once a second; others with the same place are ignored
  * meanwhile.  So of many payloads that circulate some are followed, however many there are,
  * and a stream of ever new payloads takes each place once a second.
  */
@@ -27,7 +27,7 @@
 #define STOPS_NEEDED   6u
 #define HOLD_LEAST_MS  1000u
 #define HOLD_MOST_MS   60000u
-#define HOLD_AGAIN_NS  (10 * NS_PER_S) /* sooner after the last one, the next is longer */
+#define HOLD_SOON_NS   (10 * NS_PER_S) /* sooner after the last one, the next is longer */
 #define FREE_LEAST_MS  60000u
 #define FREE_MOST_MS   3600000u
 
@@ -103,9 +103,9 @@ static bool track(struct guard *g, struct guard_rule *r, uint64_t incarnation,
 
 static void hold(struct guard_rule *r, uint64_t now_ns)
 {
-	const bool again = r->released_ns && now_ns - r->released_ns < HOLD_AGAIN_NS;
+	const bool soon_after = r->released_ns && now_ns - r->released_ns < HOLD_SOON_NS;
 
-	r->hold_ms = again ? r->hold_ms * 2 : HOLD_LEAST_MS;
+	r->hold_ms = soon_after ? r->hold_ms * 2 : HOLD_LEAST_MS;
 	if (r->hold_ms > HOLD_MOST_MS)
 		r->hold_ms = HOLD_MOST_MS;
 	r->held_ns = now_ns;
@@ -114,7 +114,7 @@ static void hold(struct guard_rule *r, uint64_t now_ns)
 	r->stops = 0;
 }
 
-static void acquit(struct guard_rule *r, uint64_t now_ns)
+static void clear_suspicion(struct guard_rule *r, uint64_t now_ns)
 {
 	r->free_ms = r->free_ms ? r->free_ms * 2 : FREE_LEAST_MS;
 	if (r->free_ms > FREE_MOST_MS)
@@ -129,7 +129,7 @@ static void release(struct guard_rule *r, uint64_t now_ns)
 	const uint64_t expected = r->rate * r->hold_ms / 1000 / 4;
 
 	if (r->late >= expected / 2)
-		acquit(r, now_ns);
+		clear_suspicion(r, now_ns);
 	r->held_ns = r->held_until_ns = 0;
 	r->released_ns = now_ns;
 	r->last_ns = 0; /* the time it was held is no gap of its sender */
@@ -212,7 +212,7 @@ static void judge(struct guard *g, struct guard_rule *r, uint64_t now_ns, bool f
 	if (goes_on && g->echoes)
 		hold(r, now_ns);
 	else if (goes_on)
-		acquit(r, now_ns);
+		clear_suspicion(r, now_ns);
 	else if (!full && expected >= 8 && g->arrived_late <= expected / 16 &&
 		 (++r->stops >= STOPS_NEEDED || g->echoes))
 		hold(r, now_ns);
@@ -229,12 +229,12 @@ bool guard_pauses(struct guard *g, uint64_t now_ns, bool full)
 	if (now_ns < g->pause_until_ns && !full)
 		return true;
 	judge(g, r, now_ns, full && now_ns < g->pause_until_ns);
-	guard_forget(g);
+	guard_end_pause(g);
 	g->next_pause_ns = now_ns + PAUSE_APART_NS;
 	return false;
 }
 
-void guard_forget(struct guard *g)
+void guard_end_pause(struct guard *g)
 {
 	g->suspect = NULL;
 }

@@ -3,8 +3,8 @@
  * guard.h - finds a rule whose datagrams come back to it, and holds it
  *
  * Two relays that carry one group in opposite directions make a storm of one datagram, and
- * neither can see the other.  What it looks like from inside: nearly everything that the rule
- * receives it has received before, from the same sender.  A generator of equal payloads and
+ * neither can see the other.  From inside it looks like this: the rule has received nearly all
+ * of its payloads before, from the same sender.  A generator of equal payloads and
  * a capture that is replayed look alike, so that is a suspicion only:
  *
  *   watched -> suspected -> paused: nothing is sent for some milliseconds
@@ -19,9 +19,16 @@
  * Echoes that do not stop fill the way to the brim, and are held as well.  A rule that was
  * held and whose input went on all the same was no loop, and is left alone.
  *
+ * One storm is not found: its way is full to the brim, and all copies come from one sender, of
+ * which the guard has seen nothing else (it began before the worker did, or its sender sent the
+ * first copy as well).  A pause would have to last until all queues on the way are empty,
+ * which is longer than this worker's own socket can hold the input.  Dropping to find out is no
+ * way, because a generator that repeats its payload would lose datagrams.  The "decrement" TTL of
+ * an output ends such a storm without the guard.
+ *
  * Cost: for each frame a hash over 96 bytes of its payload, the first 64 of them, and one entry of
- * a table, about 13 nanoseconds (tests/unit/test_guard prints it); of a super-datagram the first
- * one counts.
+ * a table, about 13 nanoseconds (tests/unit/core/test_guard prints it); of a super-datagram the
+ * first one counts.
  */
 #ifndef CORE_RELAY_GUARD_H
 #define CORE_RELAY_GUARD_H
@@ -96,7 +103,7 @@ bool guard_admits(struct guard *g, struct guard_rule *r, uint64_t incarnation,
  */
 bool guard_pauses(struct guard *g, uint64_t now_ns, bool full);
 
-/* The rules are about to change their place, or the worker ends: no pause goes on. */
-void guard_forget(struct guard *g);
+/* Ends a pause at once: rules are about to change their place, or the worker ends. */
+void guard_end_pause(struct guard *g);
 
 #endif

@@ -7,7 +7,7 @@
 #include "core/base/statpage.h"
 #include "core/relay/match.h"
 
-/* What is read first by a successor must not be stored before what it vouches for. */
+/* A successor reads these first, so they are stored after the memory that they vouch for. */
 #define STORE(where, value) __atomic_store_n(&(where), (value), __ATOMIC_RELEASE)
 
 void journal_open(struct journal *j, void *arena, struct worker_page *page)

@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * journal.h - what a worker leaves word of, so that its death loses nothing
+ * journal.h - what a worker writes down, so that its death loses nothing
  *
  * SIGKILL takes effect when a task returns to user mode.  Sends complete while they are
  * submitted (MSG_DONTWAIT), so a submission with all its completions is in the completion
- * queue, or nothing of it is.  At any instant the truth is therefore: what was received
- * are the completions of receives, what was sent are the completions of sends, and both
- * lie in the ring, whose memory outlives the worker (ring.h).  What they lack is where the
- * batch began and what has been counted: that lies in the arena.
+ * queue, or nothing of it is.  So at any instant the completions in the ring say what was
+ * received and what was sent, and the memory of the ring outlives the worker (ring.h).  The
+ * rest lies in the arena: where the batch began, and what has been counted.
  *
  * Events.  A completion of a receive is copied to the journal when it is taken from the
  * queue (journal_add(), journal_seen()), with what the engine made of it.  The batch
  * begins at @first; what was received while it was being sent follows it.
  *
  * Units.  The datagrams of a batch are numbered in the order in which they are sent: by
- * priority, rule, run, output, datagram.  A send carries its first unit and their number
+ * priority, rule, GSO batch, output, datagram.  A send carries its first unit and their number
  * in user_data, so that its completion says by itself what is finished.
  *
  * Commits.  When nothing is in flight, everything so far is declared finished and counted
  * in one step: the other of two records is filled in, then header->epoch is stored.
- * Counters in the status page change between commits; the record has those that a commit
- * found (the worker's own in full, a rule's and its outputs' when they are first touched),
- * so that a successor goes back to them and counts again.  A record's fields said to grow
- * are each one store.
+ * Counters in the status page change between commits.  The record has them as they were at the
+ * commit (the worker's own in full, those of a rule and its outputs from their first change
+ * on), so that a successor goes back to them and counts again.  Fields of a record that are
+ * said to grow are changed by one store each.
  *
  *   receive -> journal_add() -> journal_seen() -> journal_save_rule() -> journal_flush()
  *     -> sends, completions -> journal_commit() -> buffers go back to the kernel
  *
- * Stores need no barrier but the compiler's: who reads them is another process, after the
- * kernel has reported the death of this one.
+ * Stores need no barrier but the compiler's: another process reads them after the kernel has
+ * reported the death of this one.
  */
 #ifndef CORE_RELAY_JOURNAL_H
 #define CORE_RELAY_JOURNAL_H
@@ -81,7 +80,7 @@ bool journal_add(struct journal *j, uint64_t tag, int32_t res, uint32_t flags);
  */
 void journal_seen(struct journal *j, uint32_t cq);
 
-/* Keeps a rule's counters, and its outputs', before they change for the first time. */
+/* Saves the counters of a rule and its outputs before they change for the first time. */
 void journal_save_rule(struct journal *j, struct match_rule *rule);
 
 /* Room for one more rule in journal_save_rule()? */

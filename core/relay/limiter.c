@@ -9,7 +9,7 @@
 #define FRACTIONS  16u
 #define SECOND     (NS_PER_S * FRACTIONS)
 #define BURST      (LIMITER_BURST_NS * FRACTIONS)
-#define UNBELIEVED SECOND /* further ahead than a burst by this: nobody can have paid so much */
+#define IMPOSSIBLE SECOND /* no time lies further ahead than a burst and this */
 
 /* From when on tokens are given out, and the time now. */
 struct span {
@@ -56,7 +56,7 @@ static uint32_t take(uint64_t *due, const struct price *p, uint32_t n, struct sp
 	if (!p->each)
 		return n;
 	do {
-		from = was > t.since && was <= end + UNBELIEVED ? was : t.since;
+		from = was > t.since && was <= end + IMPOSSIBLE ? was : t.since;
 		if (from >= end)
 			return 0;
 		pass = affordable(p, n, end - from);

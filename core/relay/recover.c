@@ -27,7 +27,7 @@ static bool commit_is_sound(const struct arena_commit *c)
 }
 
 /* Where to begin, so that no completion is read that another has overwritten. */
-static uint32_t from(const struct ring_queue *q, uint32_t position)
+static uint32_t first_readable(const struct ring_queue *q, uint32_t position)
 {
 	return q->tail - position > q->entries ? q->tail - q->entries : position;
 }
@@ -69,8 +69,8 @@ static bool claim(struct recovery *r, struct arena_event *e)
 	return true;
 }
 
-/* A frame that was discarded is still to be counted. */
-static bool keep_unreadable(struct arena_event *e)
+/* Is it the end of a receive whose frame was discarded?  That frame is still to be counted. */
+static bool claim_unreadable(struct arena_event *e)
 {
 	const union ring_tag tag = {.u64 = e->tag};
 
@@ -80,7 +80,7 @@ static bool keep_unreadable(struct arena_event *e)
 	return true;
 }
 
-/* One that cannot be claimed keeps its place, so that the others keep theirs. */
+/* An event that cannot be claimed stays in its place, empty: the others keep their numbers. */
 static void claim_events(struct recovery *r, struct arena_event *events, uint32_t first,
 			 uint32_t tail)
 {
@@ -89,7 +89,7 @@ static void claim_events(struct recovery *r, struct arena_event *events, uint32_
 
 		if (!claim(r, e)) {
 			e->flags = IORING_CQE_F_MORE;
-			e->was.admitted = 0;
+			e->outcome.admitted = 0;
 		}
 	}
 }
@@ -100,14 +100,14 @@ static uint32_t add_receives(struct recovery *r, struct arena_event *events,
 {
 	uint32_t tail = arena_commit_tail(c);
 
-	for (uint32_t i = from(q, (uint32_t)c->seen); i != q->tail; i++) {
+	for (uint32_t i = first_readable(q, (uint32_t)c->seen); i != q->tail; i++) {
 		const struct io_uring_cqe *cqe = cqe_at(q, i);
 		struct arena_event e = {
 			.tag = cqe->user_data, .res = cqe->res, .flags = cqe->flags};
 
 		if (tail - c->first == ARENA_EVENTS)
 			break;
-		if (claim(r, &e) || keep_unreadable(&e))
+		if (claim(r, &e) || claim_unreadable(&e))
 			events[tail++ % ARENA_EVENTS] = e;
 	}
 	return tail;
@@ -117,7 +117,7 @@ static void add_sends(struct recovery *r, const struct arena_commit *c, const st
 {
 	uint32_t n = c->n_finished;
 
-	for (uint32_t i = from(q, c->cq); i != q->tail; i++) {
+	for (uint32_t i = first_readable(q, c->cq); i != q->tail; i++) {
 		const struct io_uring_cqe *cqe = cqe_at(q, i);
 		const union ring_tag tag = {.u64 = cqe->user_data};
 
@@ -137,7 +137,7 @@ static void set_counters(struct arena_commit *c, const struct worker_page *page)
 	c->n_saved = 0;
 }
 
-/* A first commit, which says that there is nothing. */
+/* A first commit: nothing was received. */
 static void start_afresh(struct arena_header *h, const struct worker_page *page, uint64_t ring)
 {
 	struct arena_commit *c;
@@ -167,7 +167,7 @@ static const uint8_t *frame_of(const uint8_t *arena, const struct arena_event *e
 	return arena + arena_buffers_offset(tag.class) + (size_t)bid * class.buffer_bytes;
 }
 
-/* Counts a frame that nobody will handle, as the datagrams that it holds. */
+/* Counts the datagrams of a frame that is given up. */
 static void count_lost(const uint8_t *arena, const struct arena_event *e, struct worker_page *page)
 {
 	const union ring_tag tag = {.u64 = e->tag};
@@ -257,10 +257,10 @@ static void take_over(struct arena_header *h, const struct arena_commit *c,
 		tail = add_receives(r, events, c, last);
 		add_sends(r, c, last);
 	} else {
-		r->blind = c->ring == last->number;
+		r->queue_lost = c->ring == last->number;
 		r->finished.n = finished_tidy(r->ends, c->n_finished);
 	}
-	if (r->blind && c->flush)
+	if (r->queue_lost && c->flush)
 		give_up(r, (uint8_t *)h, c, next, c->first + c->flush, page);
 	if (tail != next->first && h->attempts >= RECOVER_ATTEMPTS)
 		give_up(r, (uint8_t *)h, c, next, tail, page);
@@ -301,12 +301,12 @@ uint32_t recover_units(const struct journal *j, uint32_t units[static ARENA_EVEN
 
 	memset(units, 0, ARENA_EVENTS * sizeof(units[0]));
 	for (uint32_t i = 0; i < j->c->flush; i++) {
-		const struct arena_outcome *was = &journal_event(j, j->c->first + i)->was;
+		const struct arena_outcome *outcome = &journal_event(j, j->c->first + i)->outcome;
 
-		if (!was->admitted)
+		if (!outcome->admitted)
 			continue;
-		priority[items] = (uint8_t)was->priority;
-		units[was->head % ARENA_EVENTS] += was->admitted * was->n_outputs;
+		priority[items] = (uint8_t)outcome->priority;
+		units[outcome->head % ARENA_EVENTS] += outcome->admitted * outcome->n_outputs;
 		items++;
 	}
 	for (enum rule_priority p = RULE_PRIORITY_HIGH; p < RULE_PRIORITIES; p++) {

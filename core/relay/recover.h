@@ -15,14 +15,14 @@
  *   relay_replay(), relay_flush()   once there is a table: that batch again, without the
  *                     datagrams that are finished
  *
- * What was received beyond that batch waits in the journal like anything received.
+ * Receives beyond that batch wait in the journal like any others.
  *
  * The supervisor holds a dead worker's ring until the next worker is ready.  The kernel runs
  * nothing of it any more (tests/unit/core/test_recover_ring.c).
  *
  * Nothing read is trusted: indices are masked or checked, lengths are bounded, and a
- * buffer that two events claim belongs to the first.  A record that cannot be is as good
- * as none.
+ * buffer that two events claim belongs to the first.  An impossible record
+ * counts as none.
  *
  * Bounds of the promise: a send that failed for a reason that makes a worker try again is
  * tried again.  A rule that was changed between death and recovery loses its share of the
@@ -58,7 +58,7 @@ struct worker_page;
  * @receives: receives waiting, those of the batch that was being sent included
  * @sends:    completions of sends not counted yet
  * @lost:     receives given up
- * @blind:    its completion queue is gone
+ * @queue_lost: its completion queue is gone
  * @finished:     what is finished, for egress_set_finished()
  * @filled:   buffers that hold receives, for bufpool_init_filled()
  */
@@ -67,7 +67,7 @@ struct recovery {
 	uint32_t receives;
 	uint32_t sends;
 	uint32_t lost;
-	bool blind;
+	bool queue_lost;
 	struct finished finished;
 	bool filled[BUF_TOTAL_COUNT];
 	struct arena_finished ends[RECOVER_FINISHED_MAX];

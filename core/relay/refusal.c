@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* refusal.c - what an errno of sendmsg(2) says about the datagrams; egress.c has the reasons */
+/* refusal.c - the errnos of sendmsg(2) by what follows from them; egress_done.c has the reasons */
 #include "core/relay/refusal.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refusal.h - is a send that the kernel refused over, or is it tried again? */
+/* refusal.h - what an errno of sendmsg(2) means: the send is over, or is repeated */
 #ifndef CORE_RELAY_REFUSAL_H
 #define CORE_RELAY_REFUSAL_H
 
@@ -13,7 +13,7 @@
  */
 bool refusal_may_be_icmp(int err);
 
-/* May the datagrams of a UDP_SEGMENT send that ended so be taken one by one? */
+/* May the kernel take the datagrams of such a UDP_SEGMENT send one by one? */
 bool refusal_splits(int err);
 
 /**

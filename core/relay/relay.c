@@ -204,7 +204,7 @@ static void admit(struct relay *r, struct match_rule *rule, struct frame_view *v
 	append(r, rule, view, buffer, unit);
 }
 
-/* At the rule whose datagram it is a part of, as far as a fragment shows it. */
+/* Counts a fragment at the rule of its datagram, as far as it shows that. */
 static void count_fragment(struct relay *r, uint32_t iface, const struct frame_view *view)
 {
 	struct match_rule *rule = NULL;
@@ -219,7 +219,7 @@ static void count_fragment(struct relay *r, uint32_t iface, const struct frame_v
 	counter_add(&rule->counters->fragments, 1);
 }
 
-/* Parses and matches; what no rule gets is counted.  Its counters are saved. */
+/* Parses and matches.  Counts what no rule takes; saves the counters of the rule that does. */
 static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 				    enum link_layer link, struct frame_view *view)
 {
@@ -251,7 +251,7 @@ static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len
 struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 				 enum link_layer link, uint64_t now_ns)
 {
-	struct arena_outcome was = {0};
+	struct arena_outcome outcome = {0};
 	struct match_rule *rule;
 	struct frame_view view;
 	enum drop_reason why;
@@ -260,29 +260,29 @@ struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, u
 	rule = find_rule(r, buffer, len, iface, link, &view);
 	if (!rule) {
 		bufpool_unref(r->pool, buffer);
-		return was;
+		return outcome;
 	}
 	pass = admissible(r, rule, &view, now_ns, &why);
 	admit(r, rule, &view, buffer, pass, why, 0);
-	was.incarnation = rule->rec.incarnation;
-	was.admitted = pass;
-	was.head = pass ? rule->head : 0;
-	was.n_outputs = rule->rec.n_outputs;
-	was.priority = rule->rec.priority;
-	was.shed = why == DROP_SHED;
-	was.looping = why == DROP_LOOPING;
-	return was;
+	outcome.incarnation = rule->rec.incarnation;
+	outcome.admitted = pass;
+	outcome.head = pass ? rule->head : 0;
+	outcome.n_outputs = rule->rec.n_outputs;
+	outcome.priority = rule->rec.priority;
+	outcome.shed = why == DROP_SHED;
+	outcome.looping = why == DROP_LOOPING;
+	return outcome;
 }
 
 void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
-		  enum link_layer link, const struct arena_outcome *was, uint32_t unit)
+		  enum link_layer link, const struct arena_outcome *outcome, uint32_t unit)
 {
 	struct match_rule *rule;
 	struct frame_view view;
 
 	r->replay = true;
 	rule = find_rule(r, buffer, len, iface, link, &view);
-	if (rule && rule->rec.incarnation != was->incarnation) {
+	if (rule && rule->rec.incarnation != outcome->incarnation) {
 		count_drop(r, DROP_NOT_MATCHED, view.datagrams);
 		rule = NULL;
 	}
@@ -291,10 +291,10 @@ void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 		return;
 	}
 	admit(r, rule, &view, buffer,
-	      was->admitted < view.datagrams ? was->admitted : view.datagrams,
-	      was->looping ? DROP_LOOPING
-	      : was->shed  ? DROP_SHED
-			   : DROP_RATE_LIMITED,
+	      outcome->admitted < view.datagrams ? outcome->admitted : view.datagrams,
+	      outcome->looping ? DROP_LOOPING
+	      : outcome->shed  ? DROP_SHED
+			       : DROP_RATE_LIMITED,
 	      unit);
 }
 
@@ -395,7 +395,7 @@ struct match_table *relay_swap(struct relay *r, struct match_table *table)
 {
 	struct match_table *old = r->table;
 
-	guard_forget(&r->guard);
+	guard_end_pause(&r->guard);
 	r->table = table;
 	return old;
 }

@@ -74,14 +74,14 @@ struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, u
 /**
  * relay_replay() - take a buffer of a batch that a predecessor had begun to send
  * @buffer, @len, @iface, @link: as for relay_input()
- * @was:  what became of it there: the same datagrams are admitted, whatever the clock and
+ * @outcome: what became of it there.  The same datagrams are admitted, whatever the clock and
  *        the load say now, so that they keep their numbers
  * @unit: number of the first datagram of its rule
  *
  * A rule that has changed meanwhile does not get it: counted as not_matched.
  */
 void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
-		  enum link_layer link, const struct arena_outcome *was, uint32_t unit);
+		  enum link_layer link, const struct arena_outcome *outcome, uint32_t unit);
 
 /**
  * relay_discard() - give up a received buffer, which the queue of its socket held for too long

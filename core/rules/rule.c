@@ -40,7 +40,7 @@ int rule_copy(struct rule *to, const struct rule *from)
 
 	if (from->n_outputs > 0) {
 		outputs = calloc(from->n_outputs, sizeof(*outputs));
-		if (outputs == NULL)
+		if (!outputs)
 			return -ENOMEM;
 		memcpy(outputs, from->outputs, from->n_outputs * sizeof(*outputs));
 	}
@@ -108,7 +108,7 @@ static int check_text(const char *text, size_t max, const char *forbidden, const
 			complain(c, field, "only printable ASCII characters are allowed");
 			return -EINVAL;
 		}
-		if (strchr(forbidden, text[i]) != NULL) {
+		if (strchr(forbidden, text[i])) {
 			complain(c, field, "spaces and quotes are not allowed");
 			return -EINVAL;
 		}

@@ -19,7 +19,7 @@ struct ruleset *ruleset_new(void)
 {
 	struct ruleset *s = calloc(1, sizeof(*s));
 
-	if (s == NULL)
+	if (!s)
 		return NULL;
 	s->revision = 1;
 	if (slot_pool_init(&s->rule_slots, MCR_MAX_RULES) < 0 ||
@@ -32,7 +32,7 @@ struct ruleset *ruleset_new(void)
 
 static void node_free(struct ruleset_node *node)
 {
-	if (node == NULL)
+	if (!node)
 		return;
 	rule_fini(&node->entry.rule);
 	free(node->entry.output_slots);
@@ -44,10 +44,10 @@ static struct ruleset_node *node_new(const struct rule *rule)
 {
 	struct ruleset_node *node = calloc(1, sizeof(*node));
 
-	if (node == NULL)
+	if (!node)
 		return NULL;
 	node->entry.output_slots = calloc(rule->n_outputs, sizeof(*node->entry.output_slots));
-	if (node->entry.output_slots == NULL || rule_copy(&node->entry.rule, rule) < 0) {
+	if (!node->entry.output_slots || rule_copy(&node->entry.rule, rule) < 0) {
 		node_free(node);
 		return NULL;
 	}
@@ -56,7 +56,7 @@ static struct ruleset_node *node_new(const struct rule *rule)
 
 void ruleset_free(struct ruleset *s)
 {
-	if (s == NULL)
+	if (!s)
 		return;
 	for (size_t i = 0; i < s->count; i++)
 		node_free(s->order[i]);
@@ -76,18 +76,18 @@ static int find_place(const struct ruleset *s, struct rule *want, struct ruleset
 	struct ruleset_node *same_id;
 	bool id_given = want->id[0] != '\0';
 
-	if (!id_given && same_input != NULL)
+	if (!id_given && same_input)
 		memcpy(want->id, same_input->entry.rule.id, sizeof(want->id));
 	else if (!id_given)
 		rule_make_id(want);
 	same_id = ruleset_by_id(s, want->id);
 
 	/* A made id is no request to replace the rule that happens to bear it. */
-	if (same_id != NULL && same_id != same_input && (same_input != NULL || !id_given)) {
+	if (same_id && same_id != same_input && (same_input || !id_given)) {
 		complain(c, "id", "%s belongs to another rule, with another input", want->id);
 		return -ENOTUNIQ;
 	}
-	*place = same_id != NULL ? same_id : same_input;
+	*place = same_id ? same_id : same_input;
 	return 0;
 }
 
@@ -122,7 +122,7 @@ static int check_name(const struct ruleset *s, const struct rule *want,
 	const struct ruleset_node *other;
 
 	other = want->name[0] != '\0' ? ruleset_by_name(s, want->name) : NULL;
-	if (other == NULL || other == place)
+	if (!other || other == place)
 		return 0;
 	complain(c, "name", "\"%s\" is taken by rule %s", want->name, other->entry.rule.id);
 	return -ENOTUNIQ;
@@ -133,7 +133,7 @@ static int check_room(const struct ruleset *s, const struct rule *want,
 {
 	uint32_t outputs = slot_pool_available(&s->output_slots);
 
-	if (place != NULL)
+	if (place)
 		outputs += place->entry.rule.n_outputs;
 	else if (s->count == MCR_MAX_RULES) {
 		complain(c, "", "there are %d rules already, the most there can be", MCR_MAX_RULES);
@@ -151,11 +151,11 @@ static int check_room(const struct ruleset *s, const struct rule *want,
 static int exchange_ifaces(struct ruleset *s, const struct ruleset_node *place,
 			   const struct rule *want, struct complaint *c)
 {
-	if (place != NULL)
+	if (place)
 		ruleset_leave_ifaces(s, &place->entry.rule);
 	if (ruleset_use_ifaces(s, want) == 0)
 		return 0;
-	if (place != NULL)
+	if (place)
 		ruleset_use_ifaces(s, &place->entry.rule); /* fits: it did before */
 	complain(c, "", "the rules would name more than %d interfaces", MCR_MAX_IFACES);
 	return -ENOSPC;
@@ -200,7 +200,7 @@ static int commit(struct ruleset *s, const struct rule *want, struct ruleset_nod
 	struct ruleset_node *node = node_new(want);
 	int ret;
 
-	if (node == NULL) {
+	if (!node) {
 		complain(c, "", "out of memory");
 		return -ENOMEM;
 	}
@@ -210,7 +210,7 @@ static int commit(struct ruleset *s, const struct rule *want, struct ruleset_nod
 		return ret;
 	}
 	s->revision++;
-	if (*place == NULL) {
+	if (!*place) {
 		append(s, node);
 		*place = node;
 		return RULESET_ADDED;
@@ -232,12 +232,12 @@ static int add(struct ruleset *s, const struct rule *rule, bool replace, bool ma
 		ret = find_place(s, &want, &place, c);
 	if (ret < 0)
 		return ret;
-	if (place != NULL && unchanged(&place->entry.rule, &want, replace)) {
-		if (out != NULL)
+	if (place && unchanged(&place->entry.rule, &want, replace)) {
+		if (out)
 			*out = &place->entry;
 		return RULESET_UNCHANGED;
 	}
-	if (place != NULL && !replace)
+	if (place && !replace)
 		return refuse_to_replace(&place->entry.rule, &want, c);
 	ret = check_name(s, &want, place, c);
 	if (ret == 0)
@@ -246,7 +246,7 @@ static int add(struct ruleset *s, const struct rule *rule, bool replace, bool ma
 		ret = ruleset_check_cycle(s, &want, place, c);
 	if (ret == 0)
 		ret = commit(s, &want, &place, c);
-	if (ret >= 0 && out != NULL)
+	if (ret >= 0 && out)
 		*out = &place->entry;
 	return ret;
 }
@@ -274,7 +274,7 @@ int ruleset_remove(struct ruleset *s, const char *id)
 	const struct ruleset_entry *e;
 	size_t i = 0;
 
-	if (node == NULL)
+	if (!node)
 		return -ENOENT;
 	e = &node->entry;
 	while (s->order[i] != node)
@@ -310,7 +310,7 @@ struct ruleset *ruleset_clone(const struct ruleset *s)
 {
 	struct ruleset *to = calloc(1, sizeof(*to));
 
-	if (to == NULL)
+	if (!to)
 		return NULL;
 	if (slot_pool_copy(&to->rule_slots, &s->rule_slots) < 0 ||
 	    slot_pool_copy(&to->output_slots, &s->output_slots) < 0)
@@ -323,7 +323,7 @@ struct ruleset *ruleset_clone(const struct ruleset *s)
 		const struct ruleset_entry *e = &s->order[i]->entry;
 		struct ruleset_node *node = node_new(&e->rule);
 
-		if (node == NULL)
+		if (!node)
 			goto fail;
 		node->entry.slot = e->slot;
 		node->entry.incarnation = e->incarnation;

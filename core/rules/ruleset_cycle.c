@@ -40,7 +40,7 @@ static struct ruleset_node *path_in_order(struct ruleset_node *last)
 {
 	struct ruleset_node *next = NULL;
 
-	for (struct ruleset_node *n = last; n != NULL; n = n->parent) {
+	for (struct ruleset_node *n = last; n; n = n->parent) {
 		n->pending = next;
 		next = n;
 	}
@@ -71,7 +71,7 @@ static void complain_cycle(const struct ruleset *s, struct complaint *c, const s
 
 	format_hop(start, &rule->input);
 	len = (size_t)snprintf(path, sizeof(path), "%s", start);
-	for (struct ruleset_node *n = first; n != NULL; n = n->pending) {
+	for (struct ruleset_node *n = first; n; n = n->pending) {
 		format_hop(hop, &n->entry.rule.input);
 		if (left_out > 0 || len + strlen(hop) + tail > sizeof(path))
 			left_out++;
@@ -97,12 +97,12 @@ struct queue {
  */
 static void reach_at(struct ruleset *s, struct queue *q, const char *interface,
 		     const struct rule_output *out, struct ruleset_node *parent,
-		     const struct ruleset_node *leaves)
+		     const struct ruleset_node *replaced)
 {
 	struct ruleset_node *n = ruleset_fed_by(s, interface, out);
 
-	for (; n != NULL; n = ruleset_fed_next(n)) {
-		if (n == leaves)
+	for (; n; n = ruleset_fed_next(n)) {
+		if (n == replaced)
 			continue;
 		if (n->walk == s->walks)
 			return;
@@ -115,16 +115,16 @@ static void reach_at(struct ruleset *s, struct queue *q, const char *interface,
 }
 
 static void reach(struct ruleset *s, struct queue *q, const struct rule_output *out,
-		  struct ruleset_node *parent, const struct ruleset_node *leaves)
+		  struct ruleset_node *parent, const struct ruleset_node *replaced)
 {
 	const char *name;
 
-	for (size_t i = 0; (name = wiring_arrival(s->wiring, out, i)) != NULL; i++)
-		reach_at(s, q, name, out, parent, leaves);
+	for (size_t i = 0; (name = wiring_arrival(s->wiring, out, i)); i++)
+		reach_at(s, q, name, out, parent, replaced);
 }
 
 int ruleset_check_cycle(struct ruleset *s, const struct rule *rule,
-			const struct ruleset_node *leaves, struct complaint *c)
+			const struct ruleset_node *replaced, struct complaint *c)
 {
 	struct queue q = {.end = &q.first};
 
@@ -134,9 +134,9 @@ int ruleset_check_cycle(struct ruleset *s, const struct rule *rule,
 			complain_cycle(s, c, rule, NULL);
 			return -ELOOP;
 		}
-		reach(s, &q, &rule->outputs[i], NULL, leaves);
+		reach(s, &q, &rule->outputs[i], NULL, replaced);
 	}
-	for (struct ruleset_node *n = q.first; n != NULL; n = n->pending) {
+	for (struct ruleset_node *n = q.first; n; n = n->pending) {
 		const struct rule *r = &n->entry.rule;
 
 		for (unsigned i = 0; i < r->n_outputs; i++) {
@@ -144,7 +144,7 @@ int ruleset_check_cycle(struct ruleset *s, const struct rule *rule,
 				complain_cycle(s, c, rule, n);
 				return -ELOOP;
 			}
-			reach(s, &q, &r->outputs[i], n, leaves);
+			reach(s, &q, &r->outputs[i], n, replaced);
 		}
 	}
 	return 0;
@@ -162,18 +162,18 @@ static void next_rule(struct ruleset_node *target)
 /* The next target that a rule with the target @t feeds, NULL when all have been looked at. */
 static struct ruleset_node *next_target(const struct ruleset *s, struct ruleset_node *t)
 {
-	for (; t->at != NULL; next_rule(t)) {
+	for (; t->at; next_rule(t)) {
 		const struct rule *r = &t->at->entry.rule;
 
 		for (; t->output < r->n_outputs; t->output++, t->arrival = 0) {
 			const struct rule_output *o = &r->outputs[t->output];
 			const char *name;
 
-			while ((name = wiring_arrival(s->wiring, o, t->arrival)) != NULL) {
+			while ((name = wiring_arrival(s->wiring, o, t->arrival))) {
 				struct ruleset_node *fed = ruleset_fed_by(s, name, o);
 
 				t->arrival++;
-				if (fed != NULL)
+				if (fed)
 					return fed;
 			}
 		}
@@ -223,9 +223,9 @@ static void walk_from(struct ruleset *s, struct ruleset_node *t, struct search *
 	struct ruleset_node *fed;
 
 	open_target(s, t, NULL);
-	while (t != NULL) {
+	while (t) {
 		fed = next_target(s, t);
-		if (fed == NULL) {
+		if (!fed) {
 			t->open = false;
 			t = t->parent;
 		} else if (fed->walk != s->walks) {
@@ -234,7 +234,7 @@ static void walk_from(struct ruleset *s, struct ruleset_node *t, struct search *
 		} else if (fed->open) {
 			if (found->circles++ == 0)
 				found->newest = newest_on_circle(fed, t);
-			if (found->fn == NULL)
+			if (!found->fn)
 				return;
 			found->fn(found->ctx, &t->at->entry);
 			next_rule(t);
@@ -250,7 +250,7 @@ static void search(struct ruleset *s, struct search *found)
 
 		if (t->walk != s->walks)
 			walk_from(s, t, found);
-		if (found->circles > 0 && found->fn == NULL)
+		if (found->circles > 0 && !found->fn)
 			return;
 	}
 }

@@ -13,13 +13,13 @@ static int use_iface(struct ruleset *s, const char *name)
 		struct ruleset_iface *f = &s->ifaces[i];
 
 		if (f->users == 0) {
-			unused = unused != NULL ? unused : f;
+			unused = unused ? unused : f;
 		} else if (strcmp(f->name, name) == 0) {
 			f->users++;
 			return 0;
 		}
 	}
-	if (unused == NULL)
+	if (!unused)
 		return -ENOSPC;
 	memcpy(unused->name, name, strlen(name) + 1);
 	unused->users = 1;

@@ -87,7 +87,7 @@ struct ruleset_node *ruleset_by_id(const struct ruleset *s, const char *id)
 {
 	struct ruleset_node *node = bucket(s, KEY_ID, hash_text(id));
 
-	while (node != NULL && strcmp(node->entry.rule.id, id) != 0)
+	while (node && strcmp(node->entry.rule.id, id) != 0)
 		node = node->chain[KEY_ID];
 	return node;
 }
@@ -96,7 +96,7 @@ struct ruleset_node *ruleset_by_name(const struct ruleset *s, const char *name)
 {
 	struct ruleset_node *node = bucket(s, KEY_NAME, hash_text(name));
 
-	while (node != NULL && strcmp(node->entry.rule.name, name) != 0)
+	while (node && strcmp(node->entry.rule.name, name) != 0)
 		node = node->chain[KEY_NAME];
 	return node;
 }
@@ -105,7 +105,7 @@ struct ruleset_node *ruleset_by_input(const struct ruleset *s, const struct rule
 {
 	struct ruleset_node *node = bucket(s, KEY_INPUT, hash_input(in));
 
-	while (node != NULL && !rule_same_input(&node->entry.rule.input, in))
+	while (node && !rule_same_input(&node->entry.rule.input, in))
 		node = node->chain[KEY_INPUT];
 	return node;
 }
@@ -117,7 +117,7 @@ bool ruleset_feeds(const struct ruleset *s, const struct rule_output *out,
 
 	if (out->port != in->port || !addr_equal(&out->group, &in->group))
 		return false;
-	for (size_t i = 0; (name = wiring_arrival(s->wiring, out, i)) != NULL; i++) {
+	for (size_t i = 0; (name = wiring_arrival(s->wiring, out, i)); i++) {
 		if (strcmp(name, in->interface) == 0)
 			return true;
 	}
@@ -128,7 +128,7 @@ bool ruleset_feeds(const struct ruleset *s, const struct rule_output *out,
 static struct ruleset_node *first_fed(struct ruleset_node *node, const char *interface,
 				      const struct addr *group, uint16_t port)
 {
-	for (; node != NULL; node = node->chain[KEY_TARGET]) {
+	for (; node; node = node->chain[KEY_TARGET]) {
 		const struct rule_input *in = &node->entry.rule.input;
 
 		if (in->port == port && addr_equal(&in->group, group) &&
@@ -164,19 +164,19 @@ const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char 
 {
 	const struct ruleset_node *node = ruleset_by_id(s, id);
 
-	return node != NULL ? &node->entry : NULL;
+	return node ? &node->entry : NULL;
 }
 
 const struct ruleset_entry *ruleset_find_input(const struct ruleset *s, const struct rule_input *in)
 {
 	const struct ruleset_node *node = ruleset_by_input(s, in);
 
-	return node != NULL ? &node->entry : NULL;
+	return node ? &node->entry : NULL;
 }
 
 const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const char *name)
 {
 	const struct ruleset_node *node = ruleset_by_name(s, name);
 
-	return node != NULL ? &node->entry : NULL;
+	return node ? &node->entry : NULL;
 }

@@ -94,12 +94,12 @@ void ruleset_leave_ifaces(struct ruleset *s, const struct rule *r);
  * ruleset_check_cycle() - would @rule make the set relay in a circle?
  * @s:      only the marks of the walk change; circles without @rule are not looked for
  * @rule:   borrowed, passed rule_check()
- * @leaves: entry that @rule replaces, NULL for none
+ * @replaced: entry that @rule replaces, NULL for none
  * @c:      names every hop
  *
  * Return: 0 or -ELOOP.
  */
 int ruleset_check_cycle(struct ruleset *s, const struct rule *rule,
-			const struct ruleset_node *leaves, struct complaint *c);
+			const struct ruleset_node *replaced, struct complaint *c);
 
 #endif

@@ -12,7 +12,7 @@ int slot_pool_init(struct slot_pool *p, uint32_t limit)
 {
 	*p = (struct slot_pool){.limit = limit};
 	p->freed = calloc(limit, sizeof(*p->freed));
-	return p->freed != NULL ? 0 : -ENOMEM;
+	return p->freed ? 0 : -ENOMEM;
 }
 
 int slot_pool_copy(struct slot_pool *to, const struct slot_pool *from)

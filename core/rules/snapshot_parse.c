@@ -155,7 +155,7 @@ int snapshot_parse(const void *mem, size_t size_bytes, struct snapshot_view *vie
 	uint64_t hash = 0;
 	int ret;
 
-	if (mem == NULL || (uintptr_t)mem % 8 != 0 || size_bytes < sizeof(*h))
+	if (!mem || (uintptr_t)mem % 8 != 0 || size_bytes < sizeof(*h))
 		return -EBADMSG;
 	ret = check_header(h, size_bytes);
 	if (ret < 0)

@@ -279,15 +279,15 @@ static int compare_wants(const void *a, const void *b)
 
 static size_t sort_unique(struct steer_want *wants, size_t n)
 {
-	size_t kept = 0;
+	size_t last = 0;
 
 	if (n == 0)
 		return 0;
 	qsort(wants, n, sizeof(*wants), compare_wants);
 	for (size_t i = 1; i < n; i++)
-		if (compare_wants(&wants[kept], &wants[i]))
-			wants[++kept] = wants[i];
-	return kept + 1;
+		if (compare_wants(&wants[last], &wants[i]))
+			wants[++last] = wants[i];
+	return last + 1;
 }
 
 unsigned steer_filter_ipv4_udp(enum link_layer link,

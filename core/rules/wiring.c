@@ -64,7 +64,7 @@ const char *wiring_arrival(const struct wiring *w, const struct rule_output *out
 {
 	size_t at;
 
-	if (w == NULL)
+	if (!w)
 		return n == 0 && strcmp(out->interface, WIRING_LOOPBACK) == 0 ? WIRING_LOOPBACK
 									      : NULL;
 	if (is_home(w, out))

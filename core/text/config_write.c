@@ -48,8 +48,8 @@ static const char *steering_name(enum steering s)
 	return "rule";
 }
 
-/* Keeps a half-built object only while every addition worked. */
-static cJSON *keep(cJSON *o, bool added)
+/* @o, if the last addition worked; else NULL, and @o is deleted. */
+static cJSON *if_added(cJSON *o, bool added)
 {
 	if (o && !added) {
 		cJSON_Delete(o);
@@ -64,8 +64,8 @@ static cJSON *steering_object(const struct config *c)
 	cJSON *o = cJSON_CreateObject();
 
 	for (size_t i = 0; o && i < c->n_ifaces; i++)
-		o = keep(o, cJSON_AddStringToObject(o, c->ifaces[i].name,
-						    steering_name(c->ifaces[i].steering)));
+		o = if_added(o, cJSON_AddStringToObject(o, c->ifaces[i].name,
+							steering_name(c->ifaces[i].steering)));
 	return o;
 }
 
@@ -75,8 +75,8 @@ static cJSON *gro_object(const struct config *c)
 
 	for (size_t i = 0; o && i < c->n_ifaces; i++)
 		if (c->ifaces[i].gro != GRO_LEAVE)
-			o = keep(o, cJSON_AddBoolToObject(o, c->ifaces[i].name,
-							  c->ifaces[i].gro == GRO_ON));
+			o = if_added(o, cJSON_AddBoolToObject(o, c->ifaces[i].name,
+							      c->ifaces[i].gro == GRO_ON));
 	return o;
 }
 
@@ -86,7 +86,7 @@ static cJSON *defrag_object(const struct config *c)
 
 	for (size_t i = 0; o && i < c->n_ifaces; i++)
 		if (c->ifaces[i].defrag)
-			o = keep(o, cJSON_AddTrueToObject(o, c->ifaces[i].name));
+			o = if_added(o, cJSON_AddTrueToObject(o, c->ifaces[i].name));
 	return o;
 }
 
@@ -106,7 +106,7 @@ static cJSON *pinning_object(const struct config *c)
 
 	for (size_t i = 0; o && i < c->n_ifaces; i++)
 		if (c->ifaces[i].n_cpus)
-			o = keep(o, add_cpus(o, &c->ifaces[i]));
+			o = if_added(o, add_cpus(o, &c->ifaces[i]));
 	return o;
 }
 

@@ -220,11 +220,11 @@ static int parse_config(const struct json_object *params, struct request *out)
 /* "REVISION.FIRST", both without signs or leading blanks. */
 static bool read_cursor(const char *text, struct request_page *page)
 {
-	char again[REQUEST_CURSOR_MAX];
+	char canonical[REQUEST_CURSOR_MAX];
 
 	return sscanf(text, "%" SCNu64 ".%" SCNu32, &page->revision, &page->first) == 2 &&
 	       page->revision &&
-	       strcmp(request_cursor(page->revision, page->first, again), text) == 0;
+	       strcmp(request_cursor(page->revision, page->first, canonical), text) == 0;
 }
 
 const char *request_cursor(uint64_t revision, uint32_t first, char buf[static REQUEST_CURSOR_MAX])

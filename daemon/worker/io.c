@@ -183,15 +183,16 @@ static void recv_done(struct worker *w, struct arena_event *e)
 	const union ring_tag tag = {.u64 = e->tag};
 	int buffer;
 
-	e->was = (struct arena_outcome){0};
+	e->outcome = (struct arena_outcome){0};
 	if (!(e->flags & IORING_CQE_F_MORE))
 		recv_ended(w, tag, e->res);
 	if (ring_is_unreadable(e->res, e->flags))
 		ingress_count_unreadable(&w->page->ingress);
 	buffer = take_buffer(w, e);
 	if (buffer >= 0)
-		e->was = relay_input(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0,
-				     tag.slot, (enum link_layer)tag.link, w->now_ns);
+		e->outcome =
+			relay_input(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0,
+				    tag.slot, (enum link_layer)tag.link, w->now_ns);
 }
 
 /* Walks the completion queue: receives go to the journal, all else is handled. */

@@ -3,7 +3,7 @@
  * takeover.c - going on where the last worker was killed
  *
  * core/relay/recover.h has the mechanism.  Nothing is armed before there is a table, so until
- * then a worker only keeps what it found; what arrives waits in the sockets.
+ * then a worker leaves everything as it found it; what arrives waits in the sockets.
  */
 #include "daemon/worker/takeover.h"
 
@@ -30,7 +30,7 @@ void worker_take_over(struct worker *w, const struct ring_info *own, const struc
 	w->recovered_until = w->journal.tail;
 }
 
-static void say(const struct recovery *r)
+static void log_found(const struct recovery *r)
 {
 	if (r->predecessor)
 		log_msg(SEV_NOTICE, FAC_DATA_PLANE,
@@ -39,8 +39,8 @@ static void say(const struct recovery *r)
 	if (r->lost)
 		log_msg(SEV_WARNING, FAC_DATA_PLANE, "%u receives of the last worker given up: %s",
 			r->lost,
-			r->blind ? "nothing says how far it had got"
-				 : "workers died over them repeatedly");
+			r->queue_lost ? "nothing says how far it had got"
+				      : "workers died over them repeatedly");
 }
 
 static void replay_event(struct worker *w, uint32_t number, const uint32_t *units)
@@ -57,13 +57,13 @@ static void replay_event(struct worker *w, uint32_t number, const uint32_t *unit
 	if (buffer < 0)
 		return;
 	relay_replay(w->relay, (uint32_t)buffer, e->res > 0 ? (size_t)e->res : 0, tag.slot,
-		     (enum link_layer)tag.link, &e->was, units[e->was.head % ARENA_EVENTS]);
+		     (enum link_layer)tag.link, &e->outcome, units[e->outcome.head % ARENA_EVENTS]);
 }
 
 /* The batch that was being sent, with the same numbers. */
 static void replay(struct worker *w, const struct finished *finished)
 {
-	static const struct finished nothing;
+	static const struct finished none;
 	uint32_t units[ARENA_EVENTS];
 	const uint32_t n = recover_units(&w->journal, units);
 
@@ -75,7 +75,7 @@ static void replay(struct worker *w, const struct finished *finished)
 		journal_roll_back(&w->journal);
 	egress_set_finished(w->egress, finished);
 	worker_flush(w);
-	egress_set_finished(w->egress, &nothing);
+	egress_set_finished(w->egress, &none);
 }
 
 void worker_finish_last(struct worker *w)
@@ -84,7 +84,7 @@ void worker_finish_last(struct worker *w)
 
 	if (!r || !w->table)
 		return;
-	say(r);
+	log_found(r);
 	if (r->receives)
 		recover_attempt(w->arena);
 	egress_set_segments_max(w->egress, w->journal.c->segments_max);

@@ -25,11 +25,11 @@
 
 #define TICK_US    50000u /* at most half of what the heartbeat promises */
 #define HASH_TICKS 8u     /* the whole table is hashed in so many ticks, under half a second */
-#define HASH_LEAST 64u    /* rules a tick */
+#define HASH_MIN   64u    /* rules a tick */
 
 static void wake(int signo)
 {
-	(void)signo; /* that it interrupts is all it is for */
+	(void)signo; /* it only ends a sleep */
 }
 
 int worker_tick_start(void)
@@ -85,7 +85,7 @@ void worker_beat(struct worker *w)
 }
 
 /* Each output once, so that the lines are as many as the outputs at most. */
-static void say_fragmented(struct worker *w)
+static void log_fragmented(struct worker *w)
 {
 	struct snapshot_output o;
 	char group[ADDR_TEXT_MAX];
@@ -104,7 +104,7 @@ void worker_tick(struct worker *w)
 	if (w->now_ns < w->next_tick_ns)
 		return;
 	__atomic_store_n(&w->page->heartbeat_ns, w->now_ns, __ATOMIC_RELAXED);
-	if (w->table && match_hash_step(w->table, slice > HASH_LEAST ? slice : HASH_LEAST))
+	if (w->table && match_hash_step(w->table, slice > HASH_MIN ? slice : HASH_MIN))
 		__atomic_store_n(&w->page->hash, match_hash(w->table), __ATOMIC_RELAXED);
 	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)
 		__atomic_store_n(&w->page->pool_low[c], w->pool.class[c].low, __ATOMIC_RELAXED);
@@ -115,7 +115,7 @@ void worker_tick(struct worker *w)
 			    "there, until it is tried again",
 			    (unsigned long long)w->gso_fallbacks_logged);
 	}
-	say_fragmented(w);
+	log_fragmented(w);
 	log_catch_up();
 	/* Half a period early: the signal that ends the next sleep must not come too soon. */
 	w->next_tick_ns = w->now_ns + TICK_US * 500ull;

@@ -259,7 +259,7 @@ static void set_state(struct worker *w, enum worker_state state)
 	__atomic_store_n(&w->page->state, state, __ATOMIC_RELAXED);
 }
 
-/* What the sockets still hold goes out; what arrives from now on may be anybody's. */
+/* Relays what the sockets still hold, for a while. */
 static void drain_sockets(struct worker *w)
 {
 	const uint64_t until_ns = w->now_ns + SOCKETS_DRAIN_NS;

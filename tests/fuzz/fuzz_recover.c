@@ -96,11 +96,11 @@ static void leave_a_batch(void)
 		e->tag = recv_tag();
 		fill(i, &e->res, &e->flags);
 		if (i % 3 < RULES)
-			e->was = (struct arena_outcome){.incarnation = 1,
-							.admitted = 2,
-							.head = i % 3,
-							.n_outputs = 2 - i % 3,
-							.priority = RULE_PRIORITY_HIGH};
+			e->outcome = (struct arena_outcome){.incarnation = 1,
+							    .admitted = 2,
+							    .head = i % 3,
+							    .n_outputs = 2 - i % 3,
+							    .priority = RULE_PRIORITY_HIGH};
 	}
 	for (uint32_t i = 0; i < 5; i++) {
 		const union ring_tag tag = {.send_kind = RING_SEND, .datagrams = 4, .unit = i * 4};

@@ -43,7 +43,7 @@ static inline struct rule rule(const char *id, const char *name, const char *inp
 	snprintf(r.id, sizeof(r.id), "%s", id);
 	snprintf(r.name, sizeof(r.name), "%s", name);
 	parse_end(input, r.input.interface, &r.input.group, &r.input.port);
-	for (; r.n_outputs < 2 && texts[r.n_outputs] != NULL; r.n_outputs++) {
+	for (; r.n_outputs < 2 && texts[r.n_outputs]; r.n_outputs++) {
 		struct rule_output *o = &outputs[r.n_outputs];
 
 		parse_end(texts[r.n_outputs], o->interface, &o->group, &o->port);

@@ -290,8 +290,8 @@ static void check(void **state)
 			fail_msg("%s: %d (%s)", checks[i].name, ret, c.reason);
 		if (ret == 0 && (c.field[0] != '\0' || c.reason[0] != '\0'))
 			fail_msg("%s: complains: %s", checks[i].name, c.reason);
-		if (ret < 0 && (strcmp(c.field, checks[i].field) != 0 ||
-				strstr(c.reason, checks[i].words) == NULL))
+		if (ret < 0 &&
+		    (strcmp(c.field, checks[i].field) != 0 || !strstr(c.reason, checks[i].words)))
 			fail_msg("%s: %s: %s", checks[i].name, c.field, c.reason);
 	}
 }

@@ -230,7 +230,7 @@ static void loops_are_refused(void **state)
 		struct complaint c = {0};
 		int ret = -1;
 
-		for (int k = 0; k < 4 && loops[i].rules[k][0] != NULL; k++) {
+		for (int k = 0; k < 4 && loops[i].rules[k][0]; k++) {
 			struct rule r = rule("", "", loops[i].rules[k][0], loops[i].rules[k][1],
 					     loops[i].rules[k][2]);
 
@@ -366,7 +366,7 @@ static void judge_wired(size_t i, bool put)
 	memcpy(own, homes, sizeof(homes));
 	wiring_sort(&w);
 	ruleset_set_wiring(s, &w);
-	for (int k = 0; k < 3 && wired[i].rules[k][0] != NULL; k++) {
+	for (int k = 0; k < 3 && wired[i].rules[k][0]; k++) {
 		struct rule r = rule("", "", wired[i].rules[k][0], wired[i].rules[k][1],
 				     wired[i].rules[k][2]);
 
