@@ -69,18 +69,38 @@ double bench_cpu_tree_ns(pid_t pid)
 	return total_ns;
 }
 
+/* user nice system idle iowait irq softirq steal, of all CPUs, in nanoseconds */
+enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, N_TIMES };
+
+static void read_times(double ns[static N_TIMES])
+{
+	FILE *file = fopen("/proc/stat", "re");
+	const double tick_ns = 1e9 / (double)sysconf(_SC_CLK_TCK);
+
+	for (int i = 0; i < N_TIMES; i++)
+		ns[i] = 0;
+	if (!file)
+		return;
+	for (int i = 0; i < N_TIMES; i++) {
+		if (fscanf(file, i ? " %lf" : "cpu %lf", &ns[i]) != 1)
+			break;
+		ns[i] *= tick_ns;
+	}
+	fclose(file);
+}
+
 double bench_cpu_machine_ns(void)
 {
-	unsigned long long v[7] = {0};
-	FILE *file = fopen("/proc/stat", "re");
-	double ticks = 0;
+	double ns[N_TIMES];
 
-	if (!file)
-		return 0;
-	/* user nice system idle iowait irq softirq */
-	if (fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &v[0], &v[1], &v[2], &v[3],
-		   &v[4], &v[5], &v[6]) == 7)
-		ticks = (double)(v[0] + v[1] + v[2] + v[5] + v[6]);
-	fclose(file);
-	return ticks * 1e9 / (double)sysconf(_SC_CLK_TCK);
+	read_times(ns);
+	return ns[USER] + ns[NICE] + ns[SYSTEM] + ns[IRQ] + ns[SOFTIRQ];
+}
+
+double bench_cpu_idle_ns(void)
+{
+	double ns[N_TIMES];
+
+	read_times(ns);
+	return ns[IDLE] + ns[IOWAIT] + ns[STEAL];
 }

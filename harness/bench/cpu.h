@@ -6,7 +6,8 @@
 #include <sys/types.h>
 
 /**
- * bench_cpu_tree_ns() - CPU time of a process, its descendants and all their threads.
+ * bench_cpu_tree_ns() - CPU time of a process, its descendants and all their threads
+ * @pid: of the process
  *
  * From schedstat, which counts nanoseconds where stat counts ticks of 10 ms.  Threads that have
  * ended are not in it.  Softirqs that interrupted one of them are in it, as the kernel charges
@@ -16,7 +17,21 @@
  */
 double bench_cpu_tree_ns(pid_t pid);
 
-/** bench_cpu_machine_ns() - time of all CPUs that was not idle; exact to ticks of 10 ms. */
+/**
+ * bench_cpu_machine_ns() - time of all CPUs that was not idle, as the ticks of the kernel sample it
+ *
+ * Return: nanoseconds, exact to ticks of 10 ms.
+ */
 double bench_cpu_machine_ns(void);
+
+/**
+ * bench_cpu_idle_ns() - time of all CPUs that was idle or stolen by the hypervisor
+ *
+ * A tickless kernel measures idle time and samples busy time.  Work in short bursts, which a sample
+ * may always miss or always hit, is the elapsed time of all CPUs less this one (proc(5)).
+ *
+ * Return: nanoseconds, rounded down to 10 ms.
+ */
+double bench_cpu_idle_ns(void);
 
 #endif

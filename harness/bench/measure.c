@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "harness/bench/cost.h"
 #include "harness/bench/join.h"
 #include "harness/bench/relays.h"
 
@@ -34,7 +35,18 @@ static int measure_loads(const struct bench_run *run, const struct bench_plan *p
 	return 0;
 }
 
-static int measure_rate(const struct bench_run *run, const struct bench_plan *plan,
+static int measure_cost(struct bench_run *run, const struct bench_plan *plan, double rate_pps,
+			struct bench_series *series, struct lab_error *error)
+{
+	double added_ns;
+	int ret = bench_cost_measure(run, rate_pps, plan->trial_ms, &added_ns, error);
+
+	if (ret == 1)
+		bench_series_add(series, BENCH_Q_ADDED_NS, added_ns);
+	return ret < 0 ? ret : 0;
+}
+
+static int measure_rate(struct bench_run *run, const struct bench_plan *plan,
 			struct bench_series *series, struct lab_error *error)
 {
 	const struct bench_search search = {
@@ -55,9 +67,12 @@ static int measure_rate(const struct bench_run *run, const struct bench_plan *pl
 	if (found.best.relay_ns > 0)
 		bench_series_add(series, BENCH_Q_RELAY_NS, found.best.relay_ns);
 	series->limited = series->limited || found.limited;
-	if (!plan->load_latency || !(found.best.offered_pps > 0))
+	if (!(found.best.offered_pps > 0))
 		return 0;
-	return measure_loads(run, plan, found.best.offered_pps, series, error);
+	if (plan->load_latency)
+		ret = measure_loads(run, plan, found.best.offered_pps, series, error);
+	/* Last, because the relay does not run afterwards. */
+	return ret < 0 ? ret : measure_cost(run, plan, found.best.offered_pps, series, error);
 }
 
 static int measure_trickle(const struct bench_run *run, const struct bench_plan *plan,

@@ -76,7 +76,7 @@ static void read_words(struct typed *typed, struct bench_options *opt, int argc,
 {
 	const struct cli_option table[] = {
 		{"profile", "NAME", CLI_TEXT, &typed->profile,
-		 .help = "smoke (a minute), quick (default) or full (every scenario)"},
+		 .help = "smoke (two minutes), quick (default) or full (every scenario)"},
 		{"scenario", "A[,B...]", CLI_TEXT, &typed->choice.scenarios, .help = "only these"},
 		{"list", NULL, CLI_FLAG, &typed->list, .help = "show the scenarios and end"},
 		{"backend", "A[,B...]", CLI_TEXT, &typed->choice.backends,

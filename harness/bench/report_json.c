@@ -37,6 +37,24 @@ static void add_series(cJSON *json, const struct bench_series *s)
 	}
 }
 
+static void add_comparisons(cJSON *list, const struct bench_results *results, unsigned i)
+{
+	for (int b = 0; b < BENCH_BACKENDS; b++) {
+		enum bench_quantity basis = bench_results_basis(results, i, b);
+		double ratio = bench_results_ratio(results, i, b, basis);
+		cJSON *item;
+
+		if (b == BENCH_MCR || !(ratio > 0))
+			continue;
+		item = cJSON_CreateObject();
+		cJSON_AddStringToObject(item, "of", bench_backend_name(BENCH_MCR));
+		cJSON_AddStringToObject(item, "to", bench_backend_name(b));
+		cJSON_AddStringToObject(item, "quantity", bench_quantity_name(basis));
+		cJSON_AddNumberToObject(item, "ratio", ratio);
+		cJSON_AddItemToArray(list, item);
+	}
+}
+
 static cJSON *scenario_json(const struct bench_results *results, unsigned i)
 {
 	const struct bench_scenario *s = &results->set.scenarios[i];
@@ -58,6 +76,8 @@ static cJSON *scenario_json(const struct bench_results *results, unsigned i)
 		if (bench_series_any(&results->series[i][b]))
 			add_series(cJSON_AddObjectToObject(backends, bench_backend_name(b)),
 				   &results->series[i][b]);
+	if (s->kind == BENCH_RATE)
+		add_comparisons(cJSON_AddArrayToObject(json, "compared"), results, i);
 	return json;
 }
 
@@ -99,7 +119,7 @@ static cJSON *burst_json(const struct bench_results *results, unsigned i, enum b
 	cJSON_AddNumberToObject(json, "burst", bench_scenario_burst(scenario, BENCH_FULL_PPS));
 	cJSON_AddStringToObject(json, "of", bench_backend_name(BENCH_MCR));
 	cJSON_AddStringToObject(json, "to", bench_backend_name(to));
-	cJSON_AddNumberToObject(json, "ratio", bench_results_rate_ratio(results, i, to));
+	cJSON_AddNumberToObject(json, "ratio", bench_results_ratio(results, i, to, BENCH_Q_RATE));
 	cJSON_AddBoolToObject(json, "generator_limited", row[BENCH_MCR].limited || row[to].limited);
 	return json;
 }
@@ -108,7 +128,7 @@ static void add_sweep(cJSON *list, const struct bench_results *results)
 {
 	for (unsigned i = 0; i < results->set.n; i++)
 		for (int b = 0; b < BENCH_BACKENDS; b++)
-			if (b != BENCH_MCR && bench_results_rate_ratio(results, i, b) > 0)
+			if (b != BENCH_MCR && bench_results_ratio(results, i, b, BENCH_Q_RATE) > 0)
 				cJSON_AddItemToArray(list, burst_json(results, i, b));
 }
 

@@ -61,12 +61,20 @@ bool bench_results_can_judge(const struct bench_results *results, const struct b
 	       !*results->left_out[gate->of] && !*results->left_out[gate->to];
 }
 
-double bench_results_rate_ratio(const struct bench_results *results, unsigned i,
-				enum bench_backend to)
+double bench_results_ratio(const struct bench_results *results, unsigned i, enum bench_backend to,
+			   enum bench_quantity quantity)
 {
 	const struct bench_series *row = results->series[i];
-	const struct bench_spread mcr = bench_series_spread(&row[BENCH_MCR], BENCH_Q_RATE);
-	const struct bench_spread other = bench_series_spread(&row[to], BENCH_Q_RATE);
+	const struct bench_spread mcr = bench_series_spread(&row[BENCH_MCR], quantity);
+	const struct bench_spread other = bench_series_spread(&row[to], quantity);
 
-	return other.median > 0 ? mcr.median / other.median : 0;
+	return mcr.n && other.median > 0 ? mcr.median / other.median : 0;
+}
+
+enum bench_quantity bench_results_basis(const struct bench_results *results, unsigned i,
+					enum bench_backend to)
+{
+	const struct bench_series *row = results->series[i];
+
+	return row[BENCH_MCR].limited || row[to].limited ? BENCH_Q_ADDED_NS : BENCH_Q_RATE;
 }

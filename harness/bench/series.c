@@ -12,7 +12,7 @@ static const char *const names[] = {
 	"p99_us_at_10", "p99.9_us_at_10", "max_us_at_10",   "p50_us_at_50", "p90_us_at_50",
 	"p99_us_at_50", "p99.9_us_at_50", "max_us_at_50",   "p50_us_at_90", "p90_us_at_90",
 	"p99_us_at_90", "p99.9_us_at_90", "max_us_at_90",   "join_ms",      "leave_ms",
-	"member_ms",    "groups"};
+	"member_ms",    "groups",         "added_cpu_ns"};
 static_assert(sizeof(names) / sizeof(*names) == BENCH_QUANTITIES, "a name for every quantity");
 
 const char *bench_quantity_name(enum bench_quantity quantity)

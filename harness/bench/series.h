@@ -32,10 +32,11 @@ enum bench_quantity {
 	BENCH_Q_90_P99,
 	BENCH_Q_90_P999,
 	BENCH_Q_90_MAX,
-	BENCH_Q_JOIN,   /* ms from asking for a rule to its first datagram out */
-	BENCH_Q_LEAVE,  /* ms from asking for its removal to its last datagram out */
-	BENCH_Q_MEMBER, /* ms from asking for a rule to the membership of the input interface */
-	BENCH_Q_GROUPS, /* groups forwarded at once */
+	BENCH_Q_JOIN,     /* ms from asking for a rule to its first datagram out */
+	BENCH_Q_LEAVE,    /* ms from asking for its removal to its last datagram out */
+	BENCH_Q_MEMBER,   /* ms from asking for a rule to the membership of the input interface */
+	BENCH_Q_GROUPS,   /* groups forwarded at once */
+	BENCH_Q_ADDED_NS, /* CPU time that the relay adds to the machine per datagram (cost.h) */
 	BENCH_QUANTITIES
 };
 
@@ -55,23 +56,44 @@ struct bench_spread {
 	double high;
 };
 
-/** bench_quantity_name() - as in the JSON and the reference; it ends with the unit. */
+/**
+ * bench_quantity_name() - the name of a quantity in the JSON and the reference
+ * @quantity: not BENCH_QUANTITIES
+ *
+ * Return: the name, which ends with the unit.
+ */
 const char *bench_quantity_name(enum bench_quantity quantity);
 
-/** bench_series_add() - one value; beyond BENCH_MAX_ROUNDS it is not kept. */
+/**
+ * bench_series_add() - add a value
+ * @series:   to be added to
+ * @quantity: which
+ * @value:    ignored beyond BENCH_MAX_ROUNDS
+ */
 void bench_series_add(struct bench_series *series, enum bench_quantity quantity, double value);
 
 /**
- * bench_series_latency() - five values, from the median to the most.
- * @p50: the first of the five quantities
+ * bench_series_latency() - add five values, from the median to the most
+ * @series:  to be added to
+ * @p50:     the first of the five quantities
+ * @latency: borrowed
  */
 void bench_series_latency(struct bench_series *series, enum bench_quantity p50,
 			  const struct report_latency *latency);
 
-/** bench_series_any() - has any quantity a value? */
+/**
+ * bench_series_any() - has any quantity a value?
+ * @series: borrowed
+ */
 bool bench_series_any(const struct bench_series *series);
 
-/** bench_series_spread() - over the rounds; all zero when there is no value. */
+/**
+ * bench_series_spread() - median, least and most over the rounds
+ * @series:   borrowed
+ * @quantity: which
+ *
+ * Return: all zero when there is no value.
+ */
 struct bench_spread bench_series_spread(const struct bench_series *series,
 					enum bench_quantity quantity);
 

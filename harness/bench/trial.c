@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/bench/cpu.h"
 #include "harness/bench/program.h"
@@ -16,6 +17,9 @@
 #define IDLE_MS      200
 #define RCVBUF_BYTES (128u << 20)
 #define MAX_WORDS    48
+#define BURST_S      0.001
+#define SETTLE_MS    20
+#define LEAST_IDLE   0.02 /* of all CPUs: without idle time all that is measured is the clock */
 /* Datagrams that arrive after the generator has ended stood in a queue. */
 #define PILE_UP   1.03
 #define PILE_UP_S 0.010
@@ -119,6 +123,8 @@ int bench_start_gen(const struct bench_run *run, const struct bench_traffic *tra
 	number(&w, "--rate", traffic->rate_pps);
 	number(&w, "--count", (double)traffic->count);
 	number(&w, "--segment", traffic->segment);
+	if (traffic->burst > 1)
+		number(&w, "--burst", (double)traffic->burst);
 	number(&w, "--ready-fd", PROC_READY_FD);
 	number(&w, "--go-fd", PROC_GO_FD);
 	if (run->settings->gen_cpu >= 0)
@@ -183,18 +189,31 @@ static int start_noise(const struct bench_run *run, uint32_t ms, struct proc *no
 	return run->scenario->noise_pps ? bench_start_gen(run, &traffic, noise, error) : 0;
 }
 
-int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
-		    struct bench_trial *trial, struct lab_error *error)
+static struct bench_traffic make_traffic(const struct bench_run *run, double rate_pps, uint32_t ms)
 {
-	const struct bench_scenario *s = run->scenario;
-	const struct bench_traffic traffic = {
+	return (struct bench_traffic){
 		.rate_pps = rate_pps,
 		.count = (uint64_t)(rate_pps * ms / 1000 + 1),
-		.flows = s->flows,
+		.flows = run->scenario->flows,
 		.group = BENCH_IN_GROUP,
 		.port = BENCH_IN_PORT,
-		.segment = bench_scenario_burst(s, rate_pps),
+		.segment = bench_scenario_burst(run->scenario, rate_pps),
 	};
+}
+
+/* Between two bursts the generator sleeps: spinning would hide work done on its CPU. */
+static struct bench_traffic make_bursts(const struct bench_run *run, double rate_pps, uint32_t ms)
+{
+	struct bench_traffic traffic = make_traffic(run, rate_pps, ms);
+
+	traffic.burst = (uint64_t)(rate_pps * BURST_S / traffic.segment + 1) * traffic.segment;
+	return traffic;
+}
+
+static int run_trial(const struct bench_run *run, const struct bench_traffic *traffic, uint32_t ms,
+		     struct bench_trial *trial, struct lab_error *error)
+{
+	const struct bench_scenario *s = run->scenario;
 	struct proc sink = {0}, gen = {0}, noise = {0};
 	double relay_ns, machine_ns;
 	char *gen_text, *sink_text;
@@ -203,10 +222,10 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 	if (*run->settings->stop)
 		return bench_fail(error, EINTR, "stopped");
 	memset(trial, 0, sizeof(*trial));
-	trial->asked_pps = rate_pps;
-	ret = bench_start_sink(run, traffic.count * s->fanout, s->flows * s->fanout, &sink, error);
+	trial->asked_pps = traffic->rate_pps;
+	ret = bench_start_sink(run, traffic->count * s->fanout, s->flows * s->fanout, &sink, error);
 	if (ret == 0)
-		ret = bench_start_gen(run, &traffic, &gen, error);
+		ret = bench_start_gen(run, traffic, &gen, error);
 	if (ret == 0)
 		ret = start_noise(run, ms, &noise, error);
 	if (ret < 0) {
@@ -236,6 +255,63 @@ int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 	}
 	free(gen_text);
 	free(sink_text);
+	return ret;
+}
+
+int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
+		    struct bench_trial *trial, struct lab_error *error)
+{
+	const struct bench_traffic traffic = make_traffic(run, rate_pps, ms);
+
+	return run_trial(run, &traffic, ms, trial, error);
+}
+
+int bench_trial_in_bursts(const struct bench_run *run, double rate_pps, uint32_t ms,
+			  struct bench_trial *trial, struct lab_error *error)
+{
+	const struct bench_traffic traffic = make_bursts(run, rate_pps, ms);
+
+	return run_trial(run, &traffic, ms, trial, error);
+}
+
+int bench_trial_send(const struct bench_run *run, double rate_pps, uint32_t ms, double *busy_ns,
+		     struct lab_error *error)
+{
+	const struct bench_traffic traffic = make_bursts(run, rate_pps, ms);
+	const double cpus = (double)sysconf(_SC_NPROCESSORS_ONLN);
+	struct proc gen = {0}, noise = {0};
+	struct report_gen report;
+	double began_ns, idle_ns, all_ns;
+	char *text;
+	int ret;
+
+	if (*run->settings->stop)
+		return bench_fail(error, EINTR, "stopped");
+	ret = bench_start_gen(run, &traffic, &gen, error);
+	if (ret == 0)
+		ret = start_noise(run, ms, &noise, error);
+	if (ret < 0) {
+		bench_abandon(&gen);
+		return ret;
+	}
+	began_ns = (double)monotonic_ns();
+	idle_ns = bench_cpu_idle_ns();
+	if (noise.pid)
+		proc_go(&noise);
+	proc_go(&gen);
+	text = bench_collect(&gen);
+	free(bench_collect(&noise));
+	wait_ms(SETTLE_MS); /* the relay sends its last batch */
+	idle_ns = bench_cpu_idle_ns() - idle_ns;
+	all_ns = cpus * ((double)monotonic_ns() - began_ns);
+	ret = text && report_read_gen(&report, text) == 0 && report.sent ? 0 : -EPROTO;
+	if (ret < 0)
+		bench_fail(error, EPROTO, "generator gave no report");
+	else if (idle_ns < all_ns * LEAST_IDLE)
+		ret = bench_fail(error, EBUSY, "machine");
+	else
+		*busy_ns = (all_ns - idle_ns) / (double)report.sent;
+	free(text);
 	return ret;
 }
 

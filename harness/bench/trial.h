@@ -34,21 +34,60 @@ struct bench_trial {
 };
 
 /**
- * bench_trial_run() - one trial.
+ * bench_trial_run() - one trial at a steady rate
+ * @run:      started
  * @rate_pps: over all streams
- * @ms: how long
- * @trial: filled on success
+ * @ms:       how long
+ * @trial:    filled on success
+ * @error:    filled on failure
  *
- * Return: 0; -EINTR when stopped; -EPROTO when a tool gave no report; other negative errno of what
- * could not be started; @error is filled with each.
+ * Return: 0; -EINTR when stopped; -EPROTO when a tool gave no report; other negative errno
+ * of a start that failed.
  */
 int bench_trial_run(const struct bench_run *run, double rate_pps, uint32_t ms,
 		    struct bench_trial *trial, struct lab_error *error);
 
-/** bench_trial_carried() - nothing was lost, by relay or sink, and nothing piled up. */
+/**
+ * bench_trial_in_bursts() - one trial whose datagrams leave the generator in bursts of about 1 ms
+ * @run:      started
+ * @rate_pps: over all streams, on average
+ * @ms:       how long
+ * @trial:    filled on success
+ * @error:    filled on failure
+ *
+ * Return: as bench_trial_run().
+ */
+int bench_trial_in_bursts(const struct bench_run *run, double rate_pps, uint32_t ms,
+			  struct bench_trial *trial, struct lab_error *error);
+
+/**
+ * bench_trial_send() - the traffic of bench_trial_in_bursts() without a sink, for the CPU time
+ * @run:      started; its relay may have been stopped
+ * @rate_pps: over all streams, on average
+ * @ms:       how long
+ * @busy_ns:  filled on success: CPU time of the machine per datagram sent
+ * @error:    filled on failure
+ *
+ * Return: as bench_trial_run(); -EBUSY when the machine had no idle time, so that its CPU time
+ * tells nothing.
+ */
+int bench_trial_send(const struct bench_run *run, double rate_pps, uint32_t ms, double *busy_ns,
+		     struct lab_error *error);
+
+/**
+ * bench_trial_carried() - was nothing lost, by relay or sink, and did nothing pile up?
+ * @run:   of the trial
+ * @trial: borrowed
+ */
 bool bench_trial_carried(const struct bench_run *run, const struct bench_trial *trial);
 
-/** bench_trial_loss() - the share of datagrams that did not arrive, 0 to 1. */
+/**
+ * bench_trial_loss() - the share of datagrams that did not arrive
+ * @run:   of the trial
+ * @trial: borrowed
+ *
+ * Return: 0 to 1.
+ */
 double bench_trial_loss(const struct bench_run *run, const struct bench_trial *trial);
 
 /**
@@ -56,6 +95,7 @@ double bench_trial_loss(const struct bench_run *run, const struct bench_trial *t
  * @rate_pps, @count: over all flows
  * @flow_groups:      every flow goes to a group of its own, from @group on; else to a port
  * @segment:          datagrams a send, 1 to 64
+ * @burst:            datagrams sent together; 0 or 1: each by itself on schedule
  */
 struct bench_traffic {
 	double rate_pps;
@@ -65,11 +105,15 @@ struct bench_traffic {
 	uint16_t port;
 	bool flow_groups;
 	uint32_t segment;
+	uint64_t burst;
 };
 
 /**
- * bench_start_gen() - start the generator, up to where it waits for proc_go().
- * @gen: filled; bench_collect() or bench_abandon() is due after success
+ * bench_start_gen() - start the generator, up to where it waits for proc_go()
+ * @run:     started
+ * @traffic: borrowed
+ * @gen:     filled; bench_collect() or bench_abandon() is due after success
+ * @error:   filled on failure
  *
  * Return: 0; negative errno with @error filled.
  */
@@ -77,20 +121,30 @@ int bench_start_gen(const struct bench_run *run, const struct bench_traffic *tra
 		    struct proc *gen, struct lab_error *error);
 
 /**
- * bench_start_sink() - start the sink, until it has joined.
- * @expect: datagrams after which it ends by itself; 0: it ends on SIGTERM or silence
+ * bench_start_sink() - start the sink, until it has joined
+ * @run:     started
+ * @expect:  datagrams after which it ends by itself; 0: it ends on SIGTERM or silence
  * @streams: told apart by their flow numbers, 1 or more
- * @sink: as @gen of bench_start_gen()
+ * @sink:    as @gen of bench_start_gen()
+ * @error:   filled on failure
  *
  * Return: 0; negative errno with @error filled.
  */
 int bench_start_sink(const struct bench_run *run, uint64_t expect, uint32_t streams,
 		     struct proc *sink, struct lab_error *error);
 
-/** bench_collect() - its standard output, to be freed; NULL when it did not end in time. */
+/**
+ * bench_collect() - wait for the end of a tool, and take its standard output
+ * @proc: ended afterwards; one that was not started is allowed
+ *
+ * Return: its output, to be freed; NULL when it did not end in time, or was not started.
+ */
 char *bench_collect(struct proc *proc);
 
-/** bench_abandon() - kill one whose output nobody needs; nothing when it was not started. */
+/**
+ * bench_abandon() - kill a tool whose output is not needed
+ * @proc: ended afterwards; one that was not started is allowed
+ */
 void bench_abandon(struct proc *proc);
 
 #endif

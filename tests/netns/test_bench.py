@@ -82,6 +82,14 @@ def results(t):
         t.true(any(loss == 0 for _, loss in one["offered_pps_and_loss"]), f"{name}: no clean trial")
         # The kernel forwards without a process; every other relay costs time that was counted.
         t.equal("relay_cpu_ns" in one, name != "kernel", f"{name}: CPU time of the relay")
+        # A machine without idle time gives no figure.
+        t.true(one.get("added_cpu_ns", {"min": 1})["min"] > 0, f"{name}: {one}")
+    for pair in report["scenarios"][0]["compared"]:
+        of, to = plain[pair["of"]], plain[pair["to"]]
+        limited = of["generator_limited"] or to["generator_limited"]
+        t.equal(pair["quantity"], "added_cpu_ns" if limited else "rate_pps", f"compared: {pair}")
+        t.between(pair["ratio"] * to[pair["quantity"]]["median"] / of[pair["quantity"]]["median"],
+                  0.999, 1.001, f"ratio: {pair}")
     charts = {path.name for path in svg.iterdir()}
     t.equal(charts, {"plain-rate.svg", "plain-loss.svg", "latency-latency.svg"}, "charts")
     bars = ElementTree.parse(svg / "plain-rate.svg").getroot()

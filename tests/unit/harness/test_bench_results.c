@@ -120,10 +120,29 @@ static void test_rate_ratio(void **state)
 	measured(1, BENCH_MCR, 3000);
 	measured(1, BENCH_KERNEL, 2000);
 	measured(1, BENCH_PER_PACKET, 0);
-	assert_true(bench_results_rate_ratio(&results, 0, BENCH_KERNEL) == 0.5);
-	assert_true(bench_results_rate_ratio(&results, 1, BENCH_KERNEL) == 1.5);
-	assert_true(bench_results_rate_ratio(&results, 1, BENCH_PER_PACKET) == 0);
-	assert_true(bench_results_rate_ratio(&results, 1, BENCH_SOCAT) == 0);
+	assert_true(bench_results_ratio(&results, 0, BENCH_KERNEL, BENCH_Q_RATE) == 0.5);
+	assert_true(bench_results_ratio(&results, 1, BENCH_KERNEL, BENCH_Q_RATE) == 1.5);
+	assert_true(bench_results_ratio(&results, 1, BENCH_PER_PACKET, BENCH_Q_RATE) == 0);
+	assert_true(bench_results_ratio(&results, 1, BENCH_SOCAT, BENCH_Q_RATE) == 0);
+}
+
+static void test_what_is_compared(void **state)
+{
+	begin("gro", NULL, NULL);
+	measured(0, BENCH_MCR, 3000);
+	measured(0, BENCH_KERNEL, 1000);
+	measured(0, BENCH_PER_PACKET, 500);
+	bench_series_add(&results.series[0][BENCH_MCR], BENCH_Q_ADDED_NS, 300);
+	bench_series_add(&results.series[0][BENCH_KERNEL], BENCH_Q_ADDED_NS, 600);
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_KERNEL), BENCH_Q_RATE);
+	results.series[0][BENCH_KERNEL].limited = true;
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_KERNEL), BENCH_Q_ADDED_NS);
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_PER_PACKET), BENCH_Q_RATE);
+	results.series[0][BENCH_MCR].limited = true;
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_PER_PACKET), BENCH_Q_ADDED_NS);
+	assert_true(bench_results_ratio(&results, 0, BENCH_KERNEL, BENCH_Q_ADDED_NS) == 0.5);
+	assert_true(bench_results_ratio(&results, 0, BENCH_PER_PACKET, BENCH_Q_ADDED_NS) == 0);
+	results.series[0][BENCH_MCR].limited = results.series[0][BENCH_KERNEL].limited = false;
 }
 
 int main(void)
@@ -133,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_a_gate_outside_the_set),
 		cmocka_unit_test(test_rate_ratio),
+		cmocka_unit_test(test_what_is_compared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
