@@ -12,19 +12,18 @@
  *   5. seccomp: no socket, no open, no io_uring_register
  *   6. say that it is ready
  *
- * The loop.  A worker that is not behind sends at once; one that is behind finds a full
- * pass of completions waiting, and as long as it does, it gathers more before it sends,
- * because larger sends are what lets it catch up:
+ * The loop.  A turn is one or more passes over what has completed, then the sends.  A worker
+ * that is not behind sends after one pass.  A worker that is behind finds a full pass of
+ * receives; it gathers more before it sends, because larger sends let it catch up:
  *
- *   wait -> reap -> [pass was full: reap again, up to about 1024 datagrams]
+ *   wait -> pass -> [it was full: another pass, up to about 1024 datagrams]
  *        -> flush: queue sends -> submit; they complete at once
- *        -> give buffers back, arm what ended -> commands of the supervisor
+ *        -> commit, give buffers back -> commands of the supervisor -> arm receives
  *
- * core/relay/journal.h has what is written down on the way, so that a successor goes on from any
- * point of it.
+ * On the way the worker writes down how far it is (core/relay/journal.h), and a successor goes
+ * on from any point.
  *
- * Between two turns of the loop nothing is gathered and nothing is in flight, which is
- * when a table may be swapped.
+ * Between two turns nothing is gathered and nothing is in flight: a table may be swapped.
  */
 #include <errno.h>
 #include <sched.h>
@@ -138,7 +137,7 @@ static void take_rings(struct worker *w, int rings_fd)
 	int ret = memfd_map(rings_fd, sizeof(*rings), (const void **)&rings);
 
 	if (ret < 0)
-		die(FAC_DATA_PLANE, "cannot map what is said of the rings: %s", strerror(-ret));
+		die(FAC_DATA_PLANE, "cannot map the description of the rings: %s", strerror(-ret));
 	close(rings_fd);
 	last.number = rings->last.number;
 	if (rings->last.number && !rings->last_gone)
@@ -155,15 +154,15 @@ static void take_rings(struct worker *w, int rings_fd)
 	munmap((void *)(uintptr_t)rings, sizeof(*rings));
 }
 
-static void make(struct worker *w, const struct passed *g)
+static void set_up(struct worker *w, const struct passed *p)
 {
 	struct egress_io io = {w, worker_queue_send, worker_drain};
 
 	pin(w->cpu);
-	w->page = map_shared("page", g->page, sizeof(*w->page), 0);
-	w->limits = map_shared("limits", g->limits, sizeof(*w->limits), 0);
-	w->arena = map_shared("arena", g->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
-	take_rings(w, g->rings);
+	w->page = map_shared("page", p->page, sizeof(*w->page), 0);
+	w->limits = map_shared("limits", p->limits, sizeof(*w->limits), 0);
+	w->arena = map_shared("arena", p->arena, WORKER_ARENA_BYTES, MAP_POPULATE);
+	take_rings(w, p->rings);
 	w->egress = egress_new(&w->pool, w->page, &io, w->per_packet);
 	if (w->egress)
 		egress_set_sends(w->egress, w->ring.uring.cq.ring_entries / 4);
@@ -309,7 +308,7 @@ int worker_main(void)
 	w->busy_poll_ns = start.busy_poll_us * 1000ull;
 	w->applied_fd = passed.applied;
 	worker_init_sockets(w);
-	make(w, &passed);
+	set_up(w, &passed);
 	ret = worker_tick_start();
 	if (ret < 0)
 		die(FAC_DATA_PLANE, "cannot start the tick: %s", strerror(-ret));
