@@ -152,17 +152,42 @@ static void test_unanswered_bound(void **state)
 	turns(b, 2);
 }
 
+/* After an end of file in the middle of a line the answer that waits still goes out. */
+static void test_states(void **state)
+{
+	struct fixture *b = *state;
+	int fd = join(b);
+	struct client *cl = b->cs.place[0];
+
+	assert_int_equal(cl->state, CLIENT_GREETING);
+	b->hold = true;
+	say(fd, "one\nhalf");
+	turns(b, 2);
+	assert_int_equal(cl->state, CLIENT_OPEN);
+	assert_false(client_has_line(cl));
+	assert_int_equal(b->n_held, 1);
+
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	turns(b, 2);
+	assert_int_equal(cl->state, CLIENT_CLOSING);
+	assert_int_equal(b->cs.in_total, 0); /* nobody completes the line */
+	b->now += 31 * S;
+	control_clients_sweep(&b->cs, b->now);
+	client_answer_finish(&b->cs, b->held[0], text_of("1\n"), b->now);
+	turns(b, 2);
+	assert_string_equal(hear(fd), "1\nEOF");
+	assert_int_equal(b->cs.closed, 0);
+	close(fd);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_lines),
-		T(test_last_words),
-		T(test_share_of_a_turn),
-		T(test_answers_in_order),
-		T(test_stale_event),
-		T(test_answer_for_nobody),
-		T(test_unanswered_bound),
+		T(test_lines),           T(test_last_words),
+		T(test_share_of_a_turn), T(test_answers_in_order),
+		T(test_stale_event),     T(test_answer_for_nobody),
+		T(test_states),          T(test_unanswered_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
