@@ -92,7 +92,7 @@ static void shake(struct control_reach *r, uint8_t form, uint64_t now_ns)
 		reach_ask_all(r);
 	while ((h = reach_next_probe(r, now_ns)))
 		if (form & 0x04)
-			reach_blind(r, h->ifindex, h->host_be, form & 0x10, now_ns);
+			reach_set_unprobeable(r, h->ifindex, h->host_be, form & 0x10, now_ns);
 	if (form & 0x02)
 		reach_put_questions(r, buf);
 }
