@@ -34,15 +34,11 @@
 
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
-#include "core/base/statpage.h"
 #include "daemon/common/ending.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
 #include "daemon/priv/priv.h"
-#include "daemon/supervisor/control_channel.h"
-#include "daemon/supervisor/ring.h"
 #include "daemon/supervisor/state.h"
-#include "daemon/supervisor/worker_channel.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_EARLY_MS 1000 /* at most, in the first minute of failures */
@@ -52,17 +48,16 @@
 #define AT_ONCE_NS       (1 * NS_PER_S) /* one more each time */
 #define AWAY_NS          (1 * NS_PER_S) /* after which a worker that starts is out */
 #define HEALTHY_NS       (60 * NS_PER_S)
-#define START_LIMIT_NS   (10 * NS_PER_S) /* from start to IPC_READY, for workers */
-#define CONTROL_LIMIT_NS (30 * NS_PER_S) /* the same for control, which waits for them */
 #define CHANNEL_BYTES    (1 << 20)
 
-void child_init(struct child *c, unsigned index)
+void child_init(struct child *c, const struct child_role *role, unsigned index)
 {
-	*c = (struct child){.index = index, .pidfd = -1, .stat_fd = -1, .channel = -1};
-	if (index == CONTROL_INDEX)
-		snprintf(c->name, sizeof(c->name), "control");
+	*c = (struct child){
+		.role = role, .index = index, .cpu = -1, .pidfd = -1, .stat_fd = -1, .channel = -1};
+	if (role->numbered)
+		snprintf(c->name, sizeof(c->name), "%s %u", role->name, index);
 	else
-		snprintf(c->name, sizeof(c->name), "worker %u", index);
+		snprintf(c->name, sizeof(c->name), "%s", role->name);
 }
 
 void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable)
@@ -105,28 +100,19 @@ struct arguments {
 
 static void make_arguments(const struct supervisor *s, const struct child *c, struct arguments *a)
 {
-	const char *config = s->options->config_path;
-	const bool control = c->index == CONTROL_INDEX;
-
 	snprintf(a->title, sizeof(a->title), "mcrd: %s", c->name);
 	snprintf(a->number, sizeof(a->number), "%u", c->index);
 	a->argv[0] = a->title;
-	a->argv[1] = control ? ROLE_CONTROL : ROLE_WORKER;
-	/* The name as given, whatever its length: it is for messages. */
-	a->argv[2] = !control ? a->number : config ? (char *)config : "";
+	a->argv[1] = (char *)c->role->argument;
+	a->argv[2] = c->role->numbered ? a->number : (char *)c->role->operand(s);
 	a->argv[3] = s->options->json_log ? ARG_LOG_JSON : ARG_LOG_TEXT;
 	a->argv[4] = NULL;
 }
 
-/* What a child has from its parent; -1: nothing. */
-struct inherited {
-	int channel, ring, last_ring;
-};
-
-static void inherit(const struct inherited *have)
+/* @from: what it has from its parent at CHILD_CHANNEL_FD and behind; -1: nothing */
+static void inherit(const int from[static 1 + CHILD_FDS])
 {
-	const int from[] = {have->channel, have->ring, have->last_ring};
-	enum { FIRST = CHILD_CHANNEL_FD, N = sizeof(from) / sizeof(from[0]) };
+	enum { FIRST = CHILD_CHANNEL_FD, N = 1 + CHILD_FDS };
 	int high[N];
 
 	/* First out of the way, because a number may be that of another one's place. */
@@ -148,7 +134,7 @@ static void inherit(const struct inherited *have)
  * Between fork and exec.  A session of its own, because Ctrl-C at a terminal goes
  * to the whole foreground group and only the supervisor may decide how to end.
  */
-static void run_child(const struct inherited *inherited, char *const argv[])
+static void run_child(const int inherited[static 1 + CHILD_FDS], char *const argv[])
 {
 	sigset_t none;
 
@@ -163,27 +149,20 @@ static void run_child(const struct inherited *inherited, char *const argv[])
 
 static int spawn(struct supervisor *s, struct child *c)
 {
-	struct worker_record *w = c->index == CONTROL_INDEX ? NULL : &s->worker[c->index];
-	struct inherited inherited = {-1, -1, -1};
+	int pair[2], bytes = CHANNEL_BYTES, ret, inherited[1 + CHILD_FDS] = {-1, -1, -1};
 	struct arguments args;
-	int pair[2], bytes = CHANNEL_BYTES, ret;
 
-	ret = w ? rings_prepare(s, c->index) : 0;
+	ret = c->role->prepare ? c->role->prepare(s, c->index, &inherited[1]) : 0;
 	if (ret < 0)
 		return ret;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
 	make_arguments(s, c, &args);
-	inherited.channel = pair[1];
-	if (w) {
-		inherited.ring = w->ring.fd;
-		inherited.last_ring = w->last.fd;
-		w->ring.given = true;
-	}
+	inherited[0] = pair[1];
 	c->pid = fork();
 	if (c->pid == 0)
-		run_child(&inherited, args.argv);
+		run_child(inherited, args.argv);
 	ret = c->pid < 0 ? -errno : 0;
 	close(pair[1]);
 	if (ret == 0) {
@@ -197,30 +176,34 @@ static int spawn(struct supervisor *s, struct child *c)
 	return ret;
 }
 
-static void forget_process(struct child *c)
+static void close_fd(int *fd)
 {
-	if (c->pidfd >= 0)
-		close(c->pidfd);
-	if (c->stat_fd >= 0)
-		close(c->stat_fd);
-	if (c->channel >= 0)
-		close(c->channel);
-	c->stat_fd = -1;
-	c->pidfd = -1;
-	c->channel = -1;
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Its process has ended, or could not be started. */
+static void clear_process(struct child *c)
+{
+	close_fd(&c->pidfd);
+	close_fd(&c->stat_fd);
+	close_fd(&c->channel);
 	c->pid = 0;
-	c->ready = false;
-	c->overdue_ns = 0;
+	c->state = CHILD_AWAY;
+	c->served = false;
 	c->ending = END_NONE;
 	c->ending_ms = 0;
 	c->cpu_ns = c->looked_ns = c->silent_cpu_ns = 0;
 }
 
-/* Was it a worker with rules?  The page is what it wrote, and counts for no more than this. */
-static bool has_served(const struct supervisor *s, const struct child *c)
+/* It takes no message any more; its pidfd tells when it has ended. */
+static void set_ending(struct supervisor *s, struct child *c)
 {
-	return c->ready && c->index != CONTROL_INDEX && s->worker[c->index].page &&
-	       __atomic_load_n(&s->worker[c->index].page->generation, __ATOMIC_RELAXED) != 0;
+	close_fd(&c->channel);
+	if (c->state == CHILD_READY)
+		c->served = c->role->served && c->role->served(s, c->index);
+	c->state = CHILD_ENDING;
 }
 
 /* May it start without a wait?  A start is saved up each second. */
@@ -246,7 +229,13 @@ static unsigned next_backoff(const struct child *c, unsigned wait_ms, uint64_t n
 	return next_ms < most_ms ? next_ms : most_ms;
 }
 
-/* @served: see has_served().  Return: milliseconds until then. */
+static void plan_start(struct child *c, uint64_t at_ns)
+{
+	c->state = CHILD_PLANNED;
+	c->due_ns = at_ns;
+}
+
+/* @served: see struct child.  Return: milliseconds until then. */
 static unsigned plan_restart(struct child *c, bool served)
 {
 	uint64_t now_ns = monotonic_ns();
@@ -257,7 +246,7 @@ static unsigned plan_restart(struct child *c, bool served)
 	if (served && take_at_once(c, now_ns)) {
 		c->backoff_ms = 0;
 		c->failing_ns = 0;
-		c->restart_ns = now_ns;
+		plan_start(c, now_ns);
 		return 0;
 	}
 	if (now_ns - c->started_ns >= HEALTHY_NS) {
@@ -268,7 +257,7 @@ static unsigned plan_restart(struct child *c, bool served)
 		c->failing_ns = now_ns;
 	wait_ms = c->backoff_ms;
 	c->out = c->out || wait_ms;
-	c->restart_ns = now_ns + wait_ms * NS_PER_MS;
+	plan_start(c, now_ns + wait_ms * NS_PER_MS);
 	c->backoff_ms = next_backoff(c, wait_ms, now_ns);
 	return wait_ms;
 }
@@ -277,7 +266,6 @@ int child_start(struct supervisor *s, struct child *c)
 {
 	int ret;
 
-	c->restart_ns = 0;
 	/* Of this attempt: a process of which there is none is not healthy. */
 	c->started_ns = monotonic_ns();
 	ret = spawn(s, c);
@@ -285,33 +273,32 @@ int child_start(struct supervisor *s, struct child *c)
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s cannot be started: %s", c->name,
 			strerror(-ret));
 		if (c->pid > 0) {
-			/* It finds its channel closed and goes. */
-			close(c->channel);
-			c->channel = -1;
+			close_fd(&c->channel); /* it finds that, and exits */
 			waitpid(c->pid, NULL, 0);
 		}
-		forget_process(c);
+		clear_process(c);
 		return ret;
 	}
-	if (c->index == CONTROL_INDEX) {
-		c->overdue_ns = c->started_ns + CONTROL_LIMIT_NS;
-		control_channel_begin(s);
-	} else {
-		c->overdue_ns = c->started_ns + START_LIMIT_NS;
-		worker_channel_begin(s, c->index);
-	}
+	c->state = CHILD_STARTING;
+	c->due_ns = c->started_ns + c->role->start_limit_ns;
+	c->role->begin(s, c->index);
 	return 0;
+}
+
+void child_ready(struct child *c)
+{
+	c->state = CHILD_READY;
+	c->away_ns = 0;
+	c->out = false;
 }
 
 void child_hung_up(struct supervisor *s, struct child *c)
 {
-	/* On its way out a child closes its channel first; else it has no business to. */
-	if (s->phase == PHASE_RUN) {
+	/* A child that was told to end closes its channel first; any other must not. */
+	if (supervisor_is_up(s))
 		child_kill(s, c);
-		return;
-	}
-	close(c->channel);
-	c->channel = -1;
+	else
+		set_ending(s, c);
 }
 
 void child_kill(struct supervisor *s, struct child *c)
@@ -324,10 +311,7 @@ void child_kill(struct supervisor *s, struct child *c)
 	if (ret < 0 && ret != -ESRCH)
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s cannot be killed: %s", c->name,
 			strerror(-ret));
-	/* It may not speak again; its pidfd tells when it is gone. */
-	if (c->channel >= 0)
-		close(c->channel);
-	c->channel = -1;
+	set_ending(s, c);
 }
 
 void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
@@ -339,46 +323,41 @@ void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsig
 	child_kill(s, c);
 }
 
-static void plan_and_say(struct supervisor *s, struct child *c, const char *how, bool served)
+static void restart(struct child *c, const char *how, bool served)
 {
-	const int cpu = c->index == CONTROL_INDEX ? -1 : s->worker[c->index].cpu;
 	char core[24] = "";
 
-	if (cpu >= 0)
-		snprintf(core, sizeof(core), ", CPU %d", cpu);
+	if (c->cpu >= 0)
+		snprintf(core, sizeof(core), ", CPU %d", c->cpu);
 	log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s; restart in %u ms%s", c->name, how,
 		plan_restart(c, served), core);
 	c->restarts++;
 }
 
-/* @made_way: it was asked to go for a new binary; @served: see has_served() */
-static void restart_or_fail(struct supervisor *s, struct child *c, const char *how, bool made_way,
-			    bool served)
+/*
+ * A child that cannot start at all is an error of whoever started the daemon.  A control that was
+ * killed is not: it is started again.
+ */
+static bool is_failed_start(const struct supervisor *s, const struct child *c)
 {
-	bool worker = c->index != CONTROL_INDEX;
+	return s->phase < PHASE_RUN && (c->role->killed_ends_start || WIFEXITED(c->last_status));
+}
 
-	/*
-	 * What cannot start at all is told to whoever started the daemon.  A control
-	 * that was killed is not that: it is started again.
-	 */
-	if (!s->announced && (worker || WIFEXITED(c->last_status))) {
-		log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "%s %s before it was ready; giving up",
+static void fail_start(struct supervisor *s, struct child *c, const char *how)
+{
+	log_msg(SEV_CRITICAL, FAC_SUPERVISOR, "%s %s before it was ready; giving up", c->name, how);
+	if (c->role->failed)
+		c->role->failed(s, c->index);
+	supervisor_fail(s);
+}
+
+/* It was asked to go for a new binary. */
+static void replace(struct child *c, const char *how)
+{
+	plan_start(c, monotonic_ns());
+	if (c->last_ending != END_UPGRADE)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while it made way for a new binary",
 			c->name, how);
-		if (worker && s->spawn_pending)
-			control_channel_spawn_done(s, -ECHILD, c->index);
-		supervisor_fail(s);
-		return;
-	}
-	if (made_way) {
-		c->restart_ns = monotonic_ns(); /* it was to end */
-		if (c->last_ending != END_UPGRADE)
-			log_msg(SEV_WARNING, FAC_SUPERVISOR,
-				"%s %s while it made way for a new binary", c->name, how);
-	} else {
-		plan_and_say(s, c, how, served);
-	}
-	if (worker)
-		control_channel_worker_state(s, c->index);
 }
 
 static void remember_end(struct child *c, int status)
@@ -395,57 +374,72 @@ static void remember_end(struct child *c, int status)
 
 void child_exited(struct supervisor *s, struct child *c)
 {
-	bool made_way = c->ending == END_UPGRADE, served = has_served(s, c);
+	bool made_way = c->ending == END_UPGRADE, served;
 	char how[ENDING_TEXT_MAX];
 	int status = 0;
 
 	if (c->pid == 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
 		return;
 	remember_end(c, status);
-	forget_process(c);
+	set_ending(s, c);
+	served = c->served;
+	clear_process(c);
 	ending_text(c->last_ending, c->last_status, c->last_ms, how);
-	if (c->index == CONTROL_INDEX) {
-		s->spawn_pending = false;
-		s->channel_parked = false;
+	if (c->role->ended)
+		c->role->ended(s);
+	if (!supervisor_is_up(s)) {
+		if (status != 0)
+			log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while shutting down", c->name,
+				how);
+		return;
 	}
-	if (s->phase == PHASE_RUN)
-		restart_or_fail(s, c, how, made_way, served);
-	else if (status != 0)
-		log_msg(SEV_WARNING, FAC_SUPERVISOR, "%s %s while shutting down", c->name, how);
+	if (is_failed_start(s, c)) {
+		fail_start(s, c, how);
+		return;
+	}
+	if (made_way)
+		replace(c, how);
+	else
+		restart(c, how, served);
+	if (c->role->changed)
+		c->role->changed(s, c->index);
 }
 
-/* A worker that does not come back soon is out.  Return: when it will be, or UINT64_MAX. */
+/* A child that does not come back soon is out.  Return: when it will be, or NEVER_NS. */
 static uint64_t check_away(struct supervisor *s, struct child *c, uint64_t now_ns)
 {
-	if (c->index == CONTROL_INDEX || !c->away_ns || c->out)
-		return UINT64_MAX;
+	if (!c->away_ns || c->out || !c->role->changed)
+		return NEVER_NS;
 	if (now_ns < c->away_ns + AWAY_NS)
 		return c->away_ns + AWAY_NS;
 	c->out = true;
-	control_channel_worker_state(s, c->index);
-	return UINT64_MAX;
+	c->role->changed(s, c->index);
+	return NEVER_NS;
+}
+
+/* Return: when its state is to change, or NEVER_NS. */
+static uint64_t check_due(struct supervisor *s, struct child *c, uint64_t now_ns)
+{
+	if (c->state == CHILD_PLANNED && now_ns >= c->due_ns && child_start(s, c) < 0)
+		plan_restart(c, false);
+	if (c->state == CHILD_STARTING && now_ns >= c->due_ns)
+		child_end(s, c, END_LATE, (unsigned)((now_ns - c->started_ns) / NS_PER_MS));
+	return c->state == CHILD_PLANNED || c->state == CHILD_STARTING ? c->due_ns : NEVER_NS;
 }
 
 uint64_t child_timers(struct supervisor *s, uint64_t now_ns)
 {
-	uint64_t next_ns = UINT64_MAX;
+	uint64_t next_ns = NEVER_NS;
 
 	for (unsigned i = 0; i < CHILDREN; i++) {
 		struct child *c = &s->child[i];
 		const uint64_t away_ns = check_away(s, c, now_ns);
+		const uint64_t due_ns = check_due(s, c, now_ns);
 
 		if (away_ns < next_ns)
 			next_ns = away_ns;
-		if (c->restart_ns && now_ns >= c->restart_ns && child_start(s, c) < 0)
-			plan_restart(c, false);
-		if (c->overdue_ns && now_ns >= c->overdue_ns) {
-			c->overdue_ns = 0;
-			child_end(s, c, END_LATE, (unsigned)((now_ns - c->started_ns) / NS_PER_MS));
-		}
-		if (c->restart_ns && c->restart_ns < next_ns)
-			next_ns = c->restart_ns;
-		if (c->overdue_ns && c->overdue_ns < next_ns)
-			next_ns = c->overdue_ns;
+		if (due_ns < next_ns)
+			next_ns = due_ns;
 	}
 	return next_ns;
 }

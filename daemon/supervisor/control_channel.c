@@ -58,11 +58,11 @@ void control_channel_worker_state(struct supervisor *s, unsigned worker)
 	const struct child *c = &s->child[worker];
 	struct ipc_msg msg = {.type = IPC_WORKER_STATE,
 			      .worker = {.worker = worker,
-					 .running = c->ready,
+					 .running = c->state == CHILD_READY,
 					 .restarts = c->restarts,
 					 .exit_status = c->last_status,
 					 .pid = c->pid,
-					 .cpu = s->worker[worker].cpu,
+					 .cpu = c->cpu,
 					 .ending = c->last_ending,
 					 .ending_ms = c->last_ms,
 					 .health_check_failures = c->health_check_failures,
@@ -126,7 +126,7 @@ void control_channel_begin(struct supervisor *s)
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "control: first messages: %s", strerror(-ret));
 		child_end(s, &s->child[CONTROL_INDEX], END_DEAF, 0);
 	}
-	for (unsigned i = 0; s->spawned && i < s->workers; i++)
+	for (unsigned i = 0; s->phase >= PHASE_SPAWN && i < s->workers; i++)
 		control_channel_worker_state(s, i);
 }
 
@@ -146,8 +146,5 @@ void control_channel_spawn_done(struct supervisor *s, int status, uint64_t value
 		return;
 	s->spawn_pending = false;
 	control_channel_reply(s, s->spawn_seq, IPC_SPAWN, status, value);
-	if (s->channel_parked) {
-		s->channel_parked = false;
-		child_watch(s, &s->child[CONTROL_INDEX], true, false);
-	}
+	child_watch(s, &s->child[CONTROL_INDEX], true, false);
 }

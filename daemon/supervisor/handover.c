@@ -60,19 +60,18 @@ struct saved_head {
 };
 
 struct saved_child {
-	int32_t pid;
-	uint32_t ready;
+	int32_t pid, cpu;
+	uint32_t state, served;
 	uint32_t ending, ending_ms;
 	uint32_t last_ending, last_ms;
 	int32_t last_status;
 	uint32_t health_check_failures;
 	uint32_t restarts, backoff_ms;
-	uint64_t started_ns, restart_ns, overdue_ns;
+	uint64_t started_ns, due_ns;
 };
 
 struct saved_worker {
-	int32_t cpu;
-	uint32_t behind;
+	uint32_t behind, unused;
 	uint64_t rings;
 	struct ring_info ring, last;
 	uint32_t ring_given, last_given;
@@ -193,15 +192,22 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	s->whole_serial = head->whole_serial;
 	memcpy(s->upgrade.from, head->from, sizeof(head->from));
 	/* An upgrade begins only when the start is over. */
-	s->spawned = s->announced = true;
+	s->phase = PHASE_RUN;
 }
 
 /* --- children --- */
 
+static bool is_due(enum child_state state)
+{
+	return state == CHILD_PLANNED || state == CHILD_STARTING;
+}
+
 static void save_child(const struct child *c, struct state_writer *w)
 {
 	struct saved_child saved = {.pid = c->pid,
-				    .ready = c->ready,
+				    .cpu = c->cpu,
+				    .state = c->state,
+				    .served = c->served,
 				    .ending = c->ending,
 				    .ending_ms = c->ending_ms,
 				    .last_ending = c->last_ending,
@@ -211,8 +217,7 @@ static void save_child(const struct child *c, struct state_writer *w)
 				    .restarts = c->restarts,
 				    .backoff_ms = c->backoff_ms,
 				    .started_ns = c->started_ns,
-				    .restart_ns = c->restart_ns,
-				    .overdue_ns = c->overdue_ns};
+				    .due_ns = is_due(c->state) ? c->due_ns : 0};
 
 	state_put(w, &saved, sizeof(saved));
 	state_put_fd(w, c->pidfd);
@@ -229,6 +234,16 @@ static bool is_our_child(pid_t pid, int pidfd)
 	       (info.si_pid == 0 || info.si_pid == pid);
 }
 
+static bool has_process(enum child_state state)
+{
+	return state == CHILD_STARTING || state == CHILD_READY || state == CHILD_ENDING;
+}
+
+static bool has_channel(enum child_state state)
+{
+	return state == CHILD_STARTING || state == CHILD_READY;
+}
+
 static void restore_child(struct child *c, struct state_reader *r)
 {
 	const uint64_t now_ns = monotonic_ns();
@@ -238,20 +253,23 @@ static void restore_child(struct child *c, struct state_reader *r)
 	state_get(r, &saved, sizeof(saved));
 	pidfd = state_get_fd(r, FD_ANONYMOUS, 0);
 	channel = state_get_fd(r, FD_CHANNEL, 0);
-	state_check(r, saved.ready <= 1 && saved.ending < ENDINGS && saved.last_ending < ENDINGS &&
+	state_check(r, saved.state < CHILD_STATES && saved.served <= 1 && saved.cpu >= -1 &&
+			       saved.cpu < CPU_SETSIZE && saved.ending < ENDINGS &&
+			       saved.last_ending < ENDINGS &&
 			       saved.backoff_ms <= PLAN_MAX_NS / NS_PER_MS &&
-			       saved.started_ns <= now_ns &&
-			       saved.restart_ns <= now_ns + PLAN_MAX_NS &&
-			       saved.overdue_ns <= now_ns + PLAN_MAX_NS);
+			       saved.started_ns <= now_ns && saved.due_ns <= now_ns + PLAN_MAX_NS);
 	state_check(r, saved.pid >= 0 && (saved.pid > 0) == (pidfd >= 0) &&
-			       (channel < 0 || pidfd >= 0));
+			       has_process((enum child_state)saved.state) == (pidfd >= 0) &&
+			       has_channel((enum child_state)saved.state) == (channel >= 0));
 	state_check(r, pidfd < 0 || is_our_child(saved.pid, pidfd));
 	c->pidfd = pidfd;
 	c->channel = channel;
 	if (r->error)
 		return;
 	c->pid = saved.pid;
-	c->ready = saved.ready;
+	c->cpu = saved.cpu;
+	c->state = (enum child_state)saved.state;
+	c->served = saved.served;
 	c->ending = (enum ipc_ending)saved.ending;
 	c->ending_ms = saved.ending_ms;
 	c->last_ending = (enum ipc_ending)saved.last_ending;
@@ -261,14 +279,12 @@ static void restore_child(struct child *c, struct state_reader *r)
 	c->restarts = saved.restarts;
 	c->backoff_ms = saved.backoff_ms;
 	c->started_ns = saved.started_ns;
-	c->restart_ns = saved.restart_ns;
-	c->overdue_ns = saved.overdue_ns;
+	c->due_ns = saved.due_ns;
 }
 
 static void save_worker(const struct worker_record *worker, struct state_writer *w)
 {
-	struct saved_worker saved = {.cpu = worker->cpu,
-				     .behind = worker->behind,
+	struct saved_worker saved = {.behind = worker->behind,
 				     .rings = worker->rings,
 				     .ring = worker->ring.info,
 				     .last = worker->last.info,
@@ -307,9 +323,7 @@ static void restore_worker(struct supervisor *s, struct worker_record *worker,
 	restore_ring(&worker->ring, &saved.ring, saved.ring_given, saved.rings, r);
 	restore_ring(&worker->last, &saved.last, saved.last_given, saved.rings, r);
 	worker->rings = saved.rings;
-	state_check(r, saved.cpu >= -1 && saved.cpu < CPU_SETSIZE && saved.behind <= 1 &&
-			       saved.snapshot_sent <= s->snapshot_serial);
-	worker->cpu = saved.cpu;
+	state_check(r, saved.behind <= 1 && saved.snapshot_sent <= s->snapshot_serial);
 	worker->behind = saved.behind;
 	worker->snapshot_sent = saved.snapshot_sent;
 	worker->sent = saved.sent;

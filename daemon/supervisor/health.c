@@ -140,7 +140,7 @@ static void check_worker(struct supervisor *s, unsigned worker, uint64_t now_ns)
 	struct worker_summary page;
 	struct use use;
 
-	if (!c->ready || c->channel < 0)
+	if (c->state != CHILD_READY)
 		return;
 	use = look_at(c, now_ns);
 	if (statpage_read_worker(s->worker[worker].page, sizeof(struct worker_page), &page) < 0 ||

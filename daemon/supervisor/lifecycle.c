@@ -42,15 +42,14 @@ static void repeat_reload(struct supervisor *s)
 
 void lifecycle_announce(struct supervisor *s)
 {
-	s->child[CONTROL_INDEX].ready = true;
-	s->child[CONTROL_INDEX].overdue_ns = 0;
-	if (s->announced) {
+	child_ready(&s->child[CONTROL_INDEX]);
+	if (s->phase >= PHASE_RUN) {
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "control runs again, pid %d",
 			(int)s->child[CONTROL_INDEX].pid);
 		repeat_reload(s);
 		return;
 	}
-	s->announced = true;
+	s->phase = PHASE_RUN;
 	notify_send(s->notify, "READY=1");
 	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "ready after %llu ms, %u workers",
 		(unsigned long long)((monotonic_ns() - s->started_ns) / NS_PER_MS), s->workers);
@@ -73,7 +72,7 @@ static void ask_to_end(struct supervisor *s, struct child *c)
 
 static void shut_down(struct supervisor *s, const char *signal_name)
 {
-	if (s->phase != PHASE_RUN) {
+	if (!supervisor_is_up(s)) {
 		s->phase_end_ns = monotonic_ns();
 		return;
 	}
@@ -81,8 +80,6 @@ static void shut_down(struct supervisor *s, const char *signal_name)
 	upgrade_abandon(s);
 	notify_send(s->notify, "STOPPING=1");
 	enter_phase(s, PHASE_DRAIN, WORKERS_DRAIN_NS);
-	for (unsigned i = 0; i < CHILDREN; i++)
-		s->child[i].restart_ns = s->child[i].overdue_ns = 0;
 	for (unsigned i = 0; i < s->workers; i++)
 		ask_to_end(s, &s->child[i]);
 }

@@ -63,9 +63,9 @@ static int pin(struct supervisor *s, const struct ipc_pin *p)
 {
 	if (p->worker >= s->workers)
 		return -ERANGE;
-	if (s->spawned)
-		return s->worker[p->worker].cpu == p->cpu ? 0 : -EBUSY;
-	s->worker[p->worker].cpu = p->cpu;
+	if (s->phase != PHASE_CONFIGURE)
+		return s->child[p->worker].cpu == p->cpu ? 0 : -EBUSY;
+	s->child[p->worker].cpu = p->cpu;
 	return 0;
 }
 
@@ -74,9 +74,9 @@ static int spawn(struct supervisor *s, uint64_t *value)
 	if (!s->workers)
 		return -EINVAL;
 	/* After the start a worker that is away comes back by itself. */
-	if (s->announced)
+	if (s->phase >= PHASE_RUN)
 		return 0;
-	for (unsigned i = 0; !s->spawned && i < s->workers; i++) {
+	for (unsigned i = 0; s->phase == PHASE_CONFIGURE && i < s->workers; i++) {
 		int ret = child_start(s, &s->child[i]);
 
 		if (ret < 0) {
@@ -85,9 +85,9 @@ static int spawn(struct supervisor *s, uint64_t *value)
 			return ret;
 		}
 	}
-	s->spawned = true;
+	s->phase = PHASE_SPAWN;
 	for (unsigned i = 0; i < s->workers; i++)
-		if (!s->child[i].ready)
+		if (s->child[i].state != CHILD_READY)
 			return 1;
 	return 0;
 }
@@ -127,7 +127,7 @@ static int restart_worker(struct supervisor *s, unsigned worker)
 {
 	if (worker >= s->workers)
 		return -ERANGE;
-	if (!s->child[worker].ready)
+	if (s->child[worker].state != CHILD_READY)
 		return -EALREADY;
 	if (!limit_take(s, LIMIT_RESTARTS))
 		return -EBUSY;
@@ -195,7 +195,7 @@ static void drop_others(struct supervisor *s)
 /* Once in the life of each control. */
 static int ready(struct supervisor *s)
 {
-	if (s->child[CONTROL_INDEX].ready)
+	if (s->child[CONTROL_INDEX].state == CHILD_READY)
 		return -EALREADY;
 	drop_others(s);
 	lifecycle_announce(s);
@@ -291,7 +291,6 @@ static void serve(struct supervisor *s, const struct ipc_msg *m, int fd)
 	}
 	s->spawn_pending = true;
 	s->spawn_seq = m->seq;
-	s->channel_parked = true;
 	child_watch(s, &s->child[CONTROL_INDEX], false, false);
 }
 
@@ -370,7 +369,7 @@ void request_read(struct supervisor *s)
 
 	refill_budget(s);
 	for (unsigned i = 0; i < MESSAGES_PER_WAKE; i++)
-		if (s->child[CONTROL_INDEX].channel < 0 || s->channel_parked ||
+		if (s->child[CONTROL_INDEX].channel < 0 || s->spawn_pending ||
 		    monotonic_ns() > until_ns || !read_one(s))
 			return;
 }

@@ -25,7 +25,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/base/arena.h"
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"

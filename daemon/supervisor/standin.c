@@ -30,7 +30,7 @@
 
 static bool is_ready(const struct supervisor *s, unsigned worker)
 {
-	return s->child[worker].ready && s->child[worker].channel >= 0;
+	return s->child[worker].state == CHILD_READY;
 }
 
 /* As whoever reads them now has been told. */

@@ -33,6 +33,7 @@
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/notify.h"
 #include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/role.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/upgrade.h"
 
@@ -50,10 +51,10 @@ struct supervisor *supervisor_new(const struct options *options)
 	s->heartbeat_fd = s->limits_fd = -1;
 	s->health_ns = s->started_ns;
 	upgrade_init(s);
-	for (unsigned i = 0; i < CHILDREN; i++)
-		child_init(&s->child[i], i);
+	child_init(&s->child[CONTROL_INDEX], &role_control, CONTROL_INDEX);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
-		s->worker[i].cpu = s->worker[i].page_fd = s->worker[i].arena_fd = -1;
+		child_init(&s->child[i], &role_worker, i);
+		s->worker[i].page_fd = s->worker[i].arena_fd = -1;
 		rings_init(&s->worker[i]);
 	}
 	supervisor_no_sockets(s);

@@ -9,6 +9,7 @@
  *   start.c            what is made, taken over and given up before the loop
  *   check.c            prerequisites, each with its one clear line
  *   child.c            fork, exec, kill, reap, restart with back-off
+ *   role.c             what control and the workers do otherwise as children
  *   health.c           heartbeats: which child hangs
  *   control_channel.c  what control is given
  *   budget.c           how many messages control may send
@@ -50,6 +51,7 @@
 struct heartbeat_page;
 struct iface_page;
 struct options;
+struct supervisor;
 struct worker_page;
 
 #define CONTROL_INDEX MCR_MAX_WORKERS /* workers are 0..MCR_MAX_WORKERS-1 */
@@ -61,37 +63,85 @@ struct worker_page;
  */
 #define SUPERVISOR_RESERVE(workers) (33 + 3 * ((workers) + 1))
 
+/* Descriptors that a child may inherit beside its channel: CHILD_RING_FD, CHILD_LAST_RING_FD. */
+#define CHILD_FDS 2
+
 /* Status of a process whose exec failed, as a shell has it. */
 #define EXIT_CANNOT_EXEC 126
 
 /**
+ * struct child_role - what one kind of child does otherwise than the others; see role.c
+ * @name:     in messages
+ * @numbered: there are several: the number is part of the name, and an argument
+ * @argument: the first one
+ * @operand:  the second one, unless @numbered
+ * @start_limit_ns: from the start until it must be ready
+ * @killed_ends_start: before the daemon is ready one that is killed is a failed start, as one
+ *            that exits is
+ * @prepare:  descriptors to inherit beside the channel, into @fds, or NULL.  Return: 0 or a
+ *            negative errno
+ * @begin:    first messages
+ * @served:   has the process, which was ready, done what it is for?  NULL: that does not count
+ * @ended:    its process has exited, or NULL
+ * @failed:   so it did before the daemon was ready, or NULL
+ * @changed:  its state is another one; NULL: nobody wants to know, nor whether it is out
+ */
+struct child_role {
+	const char *name;
+	bool numbered;
+	const char *argument;
+	const char *(*operand)(const struct supervisor *s);
+	uint64_t start_limit_ns;
+	bool killed_ends_start;
+	int (*prepare)(struct supervisor *s, unsigned index, int fds[static CHILD_FDS]);
+	void (*begin)(struct supervisor *s, unsigned index);
+	bool (*served)(const struct supervisor *s, unsigned index);
+	void (*ended)(struct supervisor *s);
+	void (*failed)(struct supervisor *s, unsigned index);
+	void (*changed)(struct supervisor *s, unsigned index);
+};
+
+enum child_state {
+	CHILD_AWAY,     /* no process, and none is planned */
+	CHILD_PLANNED,  /* no process; one is started at @due_ns */
+	CHILD_STARTING, /* not ready yet; ended at @due_ns */
+	CHILD_READY,
+	CHILD_ENDING, /* its channel is closed, its exit follows */
+	CHILD_STATES
+};
+
+/**
  * struct child - one child process
- * @pid:        0 when it is not running
- * @pidfd:      its exit makes this readable; -1 when it is not running
+ * @cpu:        that it is pinned to, -1: none
+ * @due_ns:     of CHILD_PLANNED and CHILD_STARTING
+ * @served:     its process had done what it is for when it was no longer CHILD_READY
+ * @pid:        0 when there is no process
+ * @pidfd:      its exit makes this readable; -1 when there is no process
  * @stat_fd:    its /proc/PID/stat, opened before it was another user: a /proc with hidepid
  *              (proc(5)) does not show it afterwards; -1: it is not to be had
- * @channel:    our end of its SOCK_SEQPACKET pair; -1 when it is not running or was killed
- * @ready:      it has sent IPC_READY or IPC_WORKER_READY
+ * @channel:    our end of its SOCK_SEQPACKET pair; -1 unless it is starting or ready
  * @backoff_ms: how long the next restart waits
  * @failing_ns: since when it fails before it has served; 0: it does not
- * @away_ns:    since when there is no worker that is ready; 0: there is, or never was
+ * @away_ns:    since when there is no process that is ready; 0: there is, or never was
  * @out:        that lasts: it waits for its next start, or does not become ready
  * @at_once_ns: when all restarts without a wait will be saved up again
- * @restart_ns: when to start it again, 0 when that is not planned
- * @overdue_ns: when to give up waiting for that, 0 when not waiting
  * @ending:     why it is being ended; END_NONE: it is not, or it ends by itself
  * @last_...:   how its last process ended, see struct ipc_worker_state
  * @cpu_ns:     CPU time it had used when it was last looked at, at @looked_ns
  * @silent_cpu_ns: CPU time it has used since its heartbeat was found too old
  */
 struct child {
+	const struct child_role *role;
 	char name[16];
 	unsigned index;
+	int cpu;
+	enum child_state state;
+	uint64_t due_ns;
+	bool served;
 	pid_t pid;
 	int pidfd;
 	int stat_fd;
 	int channel;
-	bool ready;
 	enum ipc_ending ending;
 	unsigned ending_ms;
 	enum ipc_ending last_ending;
@@ -106,8 +156,6 @@ struct child {
 	bool out;
 	uint64_t at_once_ns;
 	uint64_t started_ns;
-	uint64_t restart_ns;
-	uint64_t overdue_ns;
 };
 
 /**
@@ -130,7 +178,6 @@ enum lending {
 
 /**
  * struct worker_record - what belongs to a worker beside its process
- * @cpu:           -1: not pinned
  * @page_fd:       its struct worker_page, kept over restarts; mapped at @page
  * @arena_fd:      its buffers and journal, kept over restarts
  * @ring:          of the process that is being started, until it is ready
@@ -151,7 +198,6 @@ enum lending {
  * @behind:        its channel was full; worker_channel_sync() goes on when it has room
  */
 struct worker_record {
-	int cpu;
 	int page_fd;
 	int arena_fd;
 	struct worker_ring ring, last;
@@ -283,9 +329,11 @@ enum limit_kind {
 };
 
 enum phase {
-	PHASE_RUN,
-	PHASE_DRAIN,    /* workers were told to finish */
-	PHASE_FAREWELL, /* control was told to say its last words */
+	PHASE_CONFIGURE, /* control reads the configuration; no worker was started */
+	PHASE_SPAWN,     /* IPC_SPAWN was asked for */
+	PHASE_RUN,       /* control was ready once */
+	PHASE_DRAIN,     /* workers were told to finish */
+	PHASE_FAREWELL,  /* control was told to log its final statistics */
 	PHASE_END
 };
 
@@ -297,7 +345,6 @@ struct supervisor {
 	enum phase phase;
 	uint64_t phase_end_ns; /* deadline of PHASE_DRAIN and PHASE_FAREWELL */
 	int exit_status;
-	bool announced; /* control was ready once */
 
 	int epoll, signals, notify;
 	int control_listener, status_listener;
@@ -314,10 +361,8 @@ struct supervisor {
 	uint32_t busy_poll_us;
 	enum ring_size ring_size;
 	bool supers_unreadable; /* see check_reads_supers() */
-	bool spawned;           /* IPC_SPAWN was asked for */
-	bool spawn_pending;     /* and is not answered yet; control's channel waits */
+	bool spawn_pending;     /* IPC_SPAWN is not answered yet: no request is read meanwhile */
 	uint32_t spawn_seq;
-	bool channel_parked; /* control's channel is not watched for reading */
 
 	char exe[4096];       /* the binary's path as it was started */
 	unsigned filters_rev; /* of the system call filter that is in force */
@@ -382,6 +427,12 @@ static inline int egress_socket_fd(const struct opened_egress_socket *o, unsigne
 	if (!o->incarnation || !(o->as.worker_mask & bit))
 		return -1;
 	return o->sock[__builtin_popcountll(o->as.worker_mask & (bit - 1))];
+}
+
+/* Nobody has told the daemon to end. */
+static inline bool supervisor_is_up(const struct supervisor *s)
+{
+	return s->phase < PHASE_DRAIN;
 }
 
 #endif

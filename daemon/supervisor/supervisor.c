@@ -56,7 +56,7 @@ static void take_event(struct supervisor *s, uint64_t source, uint32_t events)
 /* Does what is due.  Return: milliseconds until something will be. */
 static int run_timers(struct supervisor *s, uint64_t now_ns)
 {
-	if (s->phase == PHASE_RUN) {
+	if (supervisor_is_up(s)) {
 		const uint64_t due_ns[] = {child_timers(s, now_ns), health_check(s, now_ns),
 					   upgrade_advance(s, now_ns), stand_in_timers(s, now_ns),
 					   s->stats_ns};

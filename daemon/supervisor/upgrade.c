@@ -203,7 +203,7 @@ int upgrade_begin(struct supervisor *s)
 	struct stat st;
 	int ret = 0;
 
-	if (u->stage != UPGRADING_NOT || !s->announced || s->phase != PHASE_RUN)
+	if (u->stage != UPGRADING_NOT || s->phase != PHASE_RUN)
 		return -EBUSY;
 	u->stage = UPGRADING_CHECK;
 	u->begun_ns = monotonic_ns();
@@ -294,7 +294,7 @@ void upgrade_resumed(struct supervisor *s)
 	s->upgrade.control = s->child[CONTROL_INDEX].pid;
 	/* Who stood in for whom is not handed over: whoever is away still gets somebody anew. */
 	for (unsigned i = 0; i < s->workers; i++)
-		if (!s->child[i].ready)
+		if (s->child[i].state != CHILD_READY)
 			s->child[i].away_ns = monotonic_ns();
 }
 
@@ -303,7 +303,7 @@ static void ask_to_go(struct supervisor *s, struct child *c)
 	struct ipc_msg msg = {.type = IPC_DRAIN};
 
 	c->ending = END_UPGRADE;
-	c->overdue_ns = 0;
+	c->due_ns = NEVER_NS;
 	if (ipc_send(c->channel, &msg, -1) < 0)
 		child_kill(s, c);
 }
@@ -333,7 +333,7 @@ static bool roll_worker(struct supervisor *s, struct child *c, uint64_t now_ns)
 		return false;
 	}
 	u->deadline_ns = UINT64_MAX; /* whoever does not become ready is ended elsewhere */
-	if (c->ready) {
+	if (c->state == CHILD_READY) {
 		u->rolled++;
 		return true;
 	}

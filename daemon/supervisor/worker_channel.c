@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/base/arena.h"
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
@@ -29,10 +28,11 @@
 
 static int begin(struct supervisor *s, unsigned worker)
 {
-	const struct ipc_start start = child_start_values(s, &s->child[worker]);
+	struct ipc_start start = child_start_values(s, &s->child[worker]);
 	struct startup u = {.channel = s->child[worker].channel};
 	const struct worker_record *w = &s->worker[worker];
 
+	start.worker = worker;
 	startup_pass(&u, PASSED_ARENA, worker, w->arena_fd);
 	startup_pass(&u, PASSED_WORKER_PAGE, worker, w->page_fd);
 	startup_pass(&u, PASSED_LIMITS, worker, s->limits_fd);
@@ -292,7 +292,7 @@ bool worker_channel_sync(struct supervisor *s, unsigned worker)
 
 	/* Until it is sealed and ready it takes nothing; its IPC_WORKER_READY brings us back here.
 	 */
-	if (!c->ready || c->channel < 0)
+	if (c->state != CHILD_READY)
 		return false;
 	ret = sync_all_kinds(s, worker);
 	if (w->behind != (ret == -EAGAIN)) {
@@ -322,7 +322,7 @@ static bool is_up_to_date(const struct supervisor *s, unsigned worker)
 	const struct child *c = &s->child[worker];
 	const struct worker_record *w = &s->worker[worker];
 
-	return !c->ready || c->channel < 0 ||
+	return c->state != CHILD_READY ||
 	       (!w->behind && __atomic_load_n(&w->page->commands, __ATOMIC_RELAXED) >= w->sent);
 }
 

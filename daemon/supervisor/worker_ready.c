@@ -19,10 +19,7 @@ static void became_ready(struct supervisor *s, unsigned worker)
 {
 	struct child *c = &s->child[worker];
 
-	c->ready = true;
-	c->overdue_ns = 0;
-	c->away_ns = 0;
-	c->out = false;
+	child_ready(c);
 	rings_in_use(&s->worker[worker]);
 	if (c->restarts)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "worker %u runs again, pid %d", worker,
@@ -31,7 +28,7 @@ static void became_ready(struct supervisor *s, unsigned worker)
 	worker_channel_sync(s, worker);
 	control_channel_worker_state(s, worker);
 	for (unsigned i = 0; i < s->workers; i++)
-		if (!s->child[i].ready)
+		if (s->child[i].state != CHILD_READY)
 			return;
 	control_channel_spawn_done(s, 0, 0);
 }
@@ -47,7 +44,7 @@ void worker_ready_read(struct supervisor *s, unsigned worker)
 	ret = ipc_recv(c->channel, IPC_FROM_WORKER, &m, &fd);
 	if (ret == -EAGAIN || ret == -EINTR)
 		return;
-	if (ret == 1 && !c->ready) {
+	if (ret == 1 && c->state == CHILD_STARTING) {
 		became_ready(s, worker); /* IPC_WORKER_READY is all that a worker may say */
 		return;
 	}

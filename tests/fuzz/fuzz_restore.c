@@ -151,13 +151,15 @@ static void check_child(const struct child *c)
 	check_fd(c->pidfd);
 	check_fd(c->channel);
 	MUST((c->pid > 0) == (c->pidfd >= 0) && c->pid >= 0);
+	MUST(c->cpu >= -1 && c->cpu < CPU_SETSIZE);
+	MUST((c->channel >= 0) == (c->state == CHILD_STARTING || c->state == CHILD_READY));
 	MUST((unsigned)c->ending < ENDINGS && (unsigned)c->last_ending < ENDINGS);
 	MUST(c->started_ns <= monotonic_ns());
 }
 
 static void check_worker(const struct supervisor *s, const struct worker_record *w)
 {
-	MUST(w->page_fd >= 0 && w->arena_fd >= 0 && w->cpu >= -1 && w->cpu < CPU_SETSIZE);
+	MUST(w->page_fd >= 0 && w->arena_fd >= 0);
 	MUST(w->snapshot_sent <= s->snapshot_serial);
 	check_fd(w->page_fd);
 	check_fd(w->arena_fd);

@@ -119,9 +119,10 @@ static struct supervisor *supervisor_fresh(void)
 	struct supervisor *s = calloc(1, sizeof(*s));
 
 	for (unsigned i = 0; i < CHILDREN; i++)
-		s->child[i] = (struct child){.index = i, .pidfd = -1, .stat_fd = -1, .channel = -1};
+		s->child[i] = (struct child){
+			.index = i, .cpu = -1, .pidfd = -1, .stat_fd = -1, .channel = -1};
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
-		s->worker[i].cpu = s->worker[i].page_fd = s->worker[i].arena_fd = -1;
+		s->worker[i].page_fd = s->worker[i].arena_fd = -1;
 		s->worker[i].ring.fd = s->worker[i].last.fd = -1;
 	}
 	supervisor_no_sockets(s);
@@ -133,7 +134,6 @@ static void fill_children(struct supervisor *s, uint64_t now_ns)
 {
 	for (unsigned i = 0; i < WORKERS; i++) {
 		s->worker[i] = (struct worker_record){
-			.cpu = (int)i - 1,
 			.page_fd = memory(sizeof(struct worker_page)),
 			.arena_fd = memory(WORKER_ARENA_BYTES),
 			.ring = {.fd = -1},
@@ -141,13 +141,14 @@ static void fill_children(struct supervisor *s, uint64_t now_ns)
 			.rings = 5,
 			.snapshot_sent = 3 - i,
 			.behind = i == 1};
+		s->child[i].cpu = (int)i - 1;
 		s->worker[i].input_sent[5] = 7 + i;
 		s->worker[i].output_sent[6] = 9;
 	}
 	s->child[0].pid = child_pid;
 	s->child[0].pidfd = high((int)syscall(SYS_pidfd_open, child_pid, 0));
 	s->child[0].channel = channel();
-	s->child[0].ready = true;
+	s->child[0].state = CHILD_READY;
 	s->child[0].last_ending = END_HANG;
 	s->child[0].last_ms = 412;
 	s->child[0].health_check_failures = 4;
@@ -156,7 +157,8 @@ static void fill_children(struct supervisor *s, uint64_t now_ns)
 	s->child[0].started_ns = now_ns - 5;
 	s->child[1].last_ending = END_ITSELF; /* waits for its restart */
 	s->child[1].last_status = 0x300;
-	s->child[1].restart_ns = now_ns + 30000000000ull;
+	s->child[1].state = CHILD_PLANNED;
+	s->child[1].due_ns = now_ns + 30000000000ull;
 }
 
 static struct ipc_join join_of(uint32_t group, uint32_t source, uint16_t port)

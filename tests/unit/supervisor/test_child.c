@@ -4,7 +4,7 @@
  *
  * Time is a variable of the test; the processes are real and end at once.
  *
- * Links: daemon/supervisor/child.c daemon/common/ending.c
+ * Links: daemon/supervisor/child.c daemon/supervisor/role.c daemon/common/ending.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,6 +28,7 @@
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
 #include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/role.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
 
@@ -84,10 +85,11 @@ int priv_kill(int pidfd, int sig, const struct priv_identity *id)
 static int setup(void **state)
 {
 	sup = calloc(1, sizeof(*sup));
-	sup->announced = true;
+	sup->phase = PHASE_RUN;
 	sup->epoll = -1;
 	worker = &sup->child[0];
-	child_init(worker, 0);
+	child_init(worker, &role_worker, 0);
+	worker->cpu = 0;
 	now_ns = 1000 * MINUTE_NS;
 	return 0;
 }
@@ -120,11 +122,12 @@ static unsigned wait_after(uint64_t lived_ns)
 	assert_int_equal(waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOWAIT), 0);
 	child_exited(sup, worker);
 	assert_int_equal(worker->pid, 0);
-	assert_true(worker->restart_ns >= now_ns);
-	wait_ms = (unsigned)((worker->restart_ns - now_ns) / NS_PER_MS);
-	snprintf(expect, sizeof(expect), "worker 0 exited with status 3; restart in %u ms, ",
+	assert_int_equal(worker->state, CHILD_PLANNED);
+	assert_true(worker->due_ns >= now_ns);
+	wait_ms = (unsigned)((worker->due_ns - now_ns) / NS_PER_MS);
+	snprintf(expect, sizeof(expect), "worker 0 exited with status 3; restart in %u ms, CPU 0",
 		 wait_ms);
-	assert_memory_equal(logged, expect, strlen(expect));
+	assert_string_equal(logged, expect);
 	return wait_ms;
 }
 
@@ -136,7 +139,7 @@ static void test_waits(void **state)
 		assert_int_equal(wait_after(NS_PER_MS), expect_ms[i]);
 		assert_int_equal(worker->restarts, i + 1);
 		assert_int_equal(WEXITSTATUS(worker->last_status), 3);
-		now_ns = worker->restart_ns;
+		now_ns = worker->due_ns;
 	}
 }
 
@@ -149,7 +152,7 @@ static void test_first_minute(void **state)
 	do {
 		wait_ms = wait_after(NS_PER_MS);
 		assert_in_range(wait_ms, 0, 1000);
-		now_ns = worker->restart_ns;
+		now_ns = worker->due_ns;
 	} while (now_ns - began_ns < MINUTE_NS);
 	for (unsigned i = 0; i < 8; i++) {
 		wait_ms = wait_after(NS_PER_MS);
@@ -157,14 +160,14 @@ static void test_first_minute(void **state)
 					  : last_ms * 2 > 30000 ? 30000
 								: last_ms * 2);
 		last_ms = wait_ms;
-		now_ns = worker->restart_ns;
+		now_ns = worker->due_ns;
 	}
 	assert_int_equal(last_ms, 30000);
 }
 
 static void serving(bool has_rules)
 {
-	worker->ready = true;
+	worker->state = CHILD_READY;
 	sup->worker[0].page->generation = has_rules ? 7 : 0;
 }
 
@@ -252,27 +255,68 @@ static void test_never_ready(void **state)
 			pause();
 	assert_true(worker->pid > 0);
 	worker->started_ns = now_ns;
-	worker->overdue_ns = now_ns + 10000 * NS_PER_MS;
-	assert_true(child_timers(sup, now_ns + 10000 * NS_PER_MS - 1) == worker->overdue_ns);
+	worker->state = CHILD_STARTING;
+	worker->due_ns = now_ns + 10000 * NS_PER_MS;
+	assert_true(child_timers(sup, now_ns + 10000 * NS_PER_MS - 1) == worker->due_ns);
 	assert_int_equal(worker->ending, END_NONE);
 	now_ns += 10000 * NS_PER_MS;
-	assert_true(child_timers(sup, now_ns) == UINT64_MAX);
+	assert_true(child_timers(sup, now_ns) == NEVER_NS);
 	assert_int_equal(worker->ending, END_LATE);
+	assert_int_equal(worker->state, CHILD_ENDING);
 	assert_int_equal(kill(worker->pid, SIGKILL), 0);
 	assert_int_equal(waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOWAIT), 0);
 	child_exited(sup, worker);
 	assert_int_equal(worker->last_ending, END_LATE);
 	assert_int_equal(worker->last_ms, 10000);
 	assert_int_equal(worker->restarts, 1);
-	assert_true(worker->restart_ns == now_ns);
+	assert_true(worker->due_ns == now_ns);
+}
+
+/* What it was when it was killed counts: its page may be another's when it has exited. */
+static void test_killed_when_ready(void **state)
+{
+	static const struct {
+		enum child_state state;
+		bool at_once;
+	} rows[] = {{CHILD_STARTING, false}, {CHILD_READY, true}};
+
+	sup->worker[0].page = calloc(1, sizeof(struct worker_page));
+	assert_non_null(sup->worker[0].page);
+	wait_after(NS_PER_MS); /* so that a wait is planned for the next one */
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		worker->pid = fork();
+		if (worker->pid == 0)
+			for (;;)
+				pause();
+		assert_true(worker->pid > 0);
+		worker->state = rows[i].state;
+		worker->started_ns = now_ns;
+		sup->worker[0].page->generation = 7;
+		child_end(sup, worker, END_HANG, 400);
+		assert_int_equal(worker->state, CHILD_ENDING);
+		sup->worker[0].page->generation = 0;
+		assert_int_equal(kill(worker->pid, SIGKILL), 0);
+		assert_int_equal(
+			waitid(P_PID, (id_t)worker->pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+		child_exited(sup, worker);
+		assert_int_equal(worker->state, CHILD_PLANNED);
+		assert_int_equal(worker->last_ending, END_HANG);
+		assert_int_equal(worker->due_ns == now_ns, rows[i].at_once);
+		if (!rows[i].at_once)
+			assert_true(worker->out);
+		child_ready(worker);
+		assert_false(worker->out);
+	}
+	free(sup->worker[0].page);
 }
 
 /* A control that never becomes ready is ended after 30 s, a worker after ten. */
 static void test_how_long_a_start_may_take(void **state)
 {
 	static const struct {
+		const struct child_role *role;
 		unsigned index, limit_s;
-	} rows[] = {{0, 10}, {CONTROL_INDEX, 30}};
+	} rows[] = {{&role_worker, 0, 10}, {&role_control, CONTROL_INDEX, 30}};
 	struct options options = {0};
 
 	sup->options = &options;
@@ -280,9 +324,10 @@ static void test_how_long_a_start_may_take(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct child *c = &sup->child[rows[i].index];
 
-		child_init(c, rows[i].index);
+		child_init(c, rows[i].role, rows[i].index);
 		assert_int_equal(child_start(sup, c), 0);
-		assert_true(c->overdue_ns == now_ns + rows[i].limit_s * NS_PER_S);
+		assert_int_equal(c->state, CHILD_STARTING);
+		assert_true(c->due_ns == now_ns + rows[i].limit_s * NS_PER_S);
 		now_ns += rows[i].limit_s * NS_PER_S - 1;
 		child_timers(sup, now_ns);
 		assert_int_equal(c->ending, END_NONE);
@@ -303,6 +348,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_healthy_minute, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_that_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_never_ready, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_killed_when_ready, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_how_long_a_start_may_take, setup, teardown),
 	};
 

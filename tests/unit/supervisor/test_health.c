@@ -85,7 +85,7 @@ static void is_process(struct child *c, pid_t pid)
 
 static void begin(struct child *c, unsigned index)
 {
-	*c = (struct child){.index = index, .pid = getpid(), .ready = true, .channel = 3};
+	*c = (struct child){.index = index, .pid = getpid(), .state = CHILD_READY, .channel = 3};
 	c->stat_fd = stat_of(getpid());
 }
 

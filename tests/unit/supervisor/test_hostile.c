@@ -11,7 +11,7 @@
  *
  * Links: daemon/supervisor/probe.c
  * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
- * Links: daemon/supervisor/lifecycle.c
+ * Links: daemon/supervisor/lifecycle.c daemon/supervisor/role.c
  * Links: daemon/supervisor/supervisor.c daemon/supervisor/start.c daemon/supervisor/child.c
  * Links: daemon/supervisor/control_channel.c
  * Links: daemon/supervisor/worker_channel.c daemon/supervisor/request.c

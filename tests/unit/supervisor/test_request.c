@@ -50,7 +50,7 @@ static void test_start(void **state)
 	assert_int_equal(told.started, 2);
 	pin.pin.cpu = 1;
 	assert_int_equal(ask(pin, -1), -EBUSY);
-	sup->child[0].ready = sup->child[1].ready = true;
+	sup->child[0].state = sup->child[1].state = CHILD_READY;
 	assert_int_equal(ask(spawn, -1), 0);
 	assert_int_equal(told.started, 2);
 }
@@ -63,7 +63,7 @@ static void test_restart_worker(void **state)
 	assert_int_equal(ask(m, -1), -ERANGE);
 	configure(2);
 	assert_int_equal(ask(m, -1), -EALREADY);
-	sup->child[1].ready = true;
+	sup->child[1].state = CHILD_READY;
 	assert_int_equal(ask(m, -1), 0);
 	assert_int_equal(told.killed, 1);
 	assert_int_equal(sup->child[1].ending, END_DRIFT);
@@ -269,7 +269,7 @@ static void test_rates(void **state)
 	};
 
 	configure(1);
-	sup->child[0].ready = true;
+	sup->child[0].state = CHILD_READY;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct ipc_msg m = {.type = (uint16_t)rows[i].type}, undo = m;
 		unsigned granted = 0, seconds;
@@ -305,7 +305,7 @@ static void test_ready_once(void **state)
 {
 	configure(1);
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), 0);
-	sup->child[CONTROL_INDEX].ready = true; /* as lifecycle_announce() has it */
+	sup->child[CONTROL_INDEX].state = CHILD_READY; /* as lifecycle_announce() has it */
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), -EALREADY);
 	assert_int_equal(told.announced, 1);
 }

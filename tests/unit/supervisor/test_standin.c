@@ -88,7 +88,7 @@ static int setup(void **state)
 	sup->snapshot_fd = -1;
 	supervisor_no_sockets(sup);
 	for (unsigned i = 0; i < sup->workers; i++) {
-		sup->child[i].ready = i != 0;
+		sup->child[i].state = i ? CHILD_READY : CHILD_AWAY;
 		sup->child[i].channel = i ? CHANNEL + (int)i : -1;
 		sup->worker[i].page = calloc(1, sizeof(struct worker_page));
 		assert_non_null(sup->worker[i].page);
@@ -125,7 +125,7 @@ static void handled(unsigned worker)
 
 static void worker_0_ready(void)
 {
-	sup->child[0].ready = true;
+	sup->child[0].state = CHILD_READY;
 	sup->child[0].channel = CHANNEL;
 	sup->child[0].out = false;
 	stand_in_return(sup, 0);
@@ -136,7 +136,7 @@ static void test_refused(void **state)
 	assert_int_equal(stand_in_begin(sup, 3, 1), -ERANGE);
 	assert_int_equal(stand_in_begin(sup, 0, 3), -ERANGE);
 	assert_int_equal(stand_in_begin(sup, 1, 2), -EALREADY);
-	sup->child[1].ready = false;
+	sup->child[1].state = CHILD_PLANNED;
 	assert_int_equal(stand_in_begin(sup, 0, 1), -EAGAIN);
 	assert_string_equal(new_sent(), "");
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
@@ -186,7 +186,7 @@ static void test_return_without_answer(void **state)
 	sup->child[0].out = true;
 	assert_int_equal(stand_in_begin(sup, 0, 1), 0);
 	worker_0_ready();
-	sup->child[1].ready = false;
+	sup->child[1].state = CHILD_PLANNED;
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
 	assert_int_equal(sup->worker[0].lending, LENDING_NONE);
 }
@@ -199,7 +199,7 @@ static void test_stand_in_dies(void **state)
 	worker_channel_begin(sup, 1);
 	worker_channel_sync(sup, 1);
 	assert_string_equal(new_sent(), "1+0.0 1+0.1 ");
-	sup->child[1].ready = false;
+	sup->child[1].state = CHILD_PLANNED;
 	assert_int_equal(stand_in_begin(sup, 0, 2), 0);
 	assert_string_equal(new_sent(), "2+0.0 2+0.1 ");
 	worker_channel_sync(sup, 1);

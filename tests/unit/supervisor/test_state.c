@@ -42,7 +42,7 @@ static void test_same_again(void **state)
 	assert_int_equal(s->worker_flags, IPC_FLAG_PER_PACKET);
 	assert_int_equal(s->filters_rev, 1);
 	assert_int_equal(s->ring_size, RING_QUARTER);
-	assert_true(s->spawned && s->announced);
+	assert_int_equal(s->phase, PHASE_RUN);
 	assert_int_equal(s->started_ns, sup->started_ns);
 	assert_int_equal(s->next_incarnation, 9);
 	assert_int_equal(s->snapshot_serial, 3);

@@ -74,6 +74,11 @@ void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsig
 	killed++;
 }
 
+void child_ready(struct child *c)
+{
+	c->state = CHILD_READY;
+}
+
 void child_hung_up(struct supervisor *s, struct child *c)
 {
 	killed++;
@@ -110,7 +115,8 @@ static int setup(void **state)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) < 0)
 		return -1;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	sup->child[0] = (struct child){.channel = pair[0], .pidfd = -1, .stat_fd = -1, .pid = 1};
+	sup->child[0] = (struct child){
+		.channel = pair[0], .pidfd = -1, .stat_fd = -1, .pid = 1, .state = CHILD_STARTING};
 	worker_end = pair[1];
 	return 0;
 }
@@ -178,7 +184,7 @@ static int next(enum ipc_to_worker type)
 
 static void test_difference(void **state)
 {
-	sup->child[0].ready = true;
+	sup->child[0].state = CHILD_READY;
 	open_input(3, 1);
 	publish();
 	assert_true(worker_channel_sync(sup, 0));
@@ -212,7 +218,7 @@ static void test_changes(void **state)
 {
 	bool follows;
 
-	sup->child[0].ready = true;
+	sup->child[0].state = CHILD_READY;
 	publish();
 	assert_true(worker_channel_sync(sup, 0));
 	assert_int_equal(next_snapshot(&follows), sup->snapshot.generation);
@@ -299,7 +305,7 @@ static void begin_anew(void)
  */
 static void test_egress_sockets(void **state)
 {
-	sup->child[0].ready = true;
+	sup->child[0].state = CHILD_READY;
 	open_egress_socket(100, 5);
 	open_egress_socket(63, 6);
 	publish();
@@ -348,7 +354,7 @@ static void test_busy_egress_sockets(void **state)
 	unsigned got = 0, rounds = 0;
 	int id;
 
-	sup->child[0].ready = true;
+	sup->child[0].state = CHILD_READY;
 	for (unsigned i = 0; i < 300; i++)
 		open_egress_socket(i, i + 1);
 	publish();
@@ -380,7 +386,7 @@ static void test_busy(void **state)
 	unsigned got = 0, rounds = 0;
 	int slot;
 
-	sup->child[0].ready = true;
+	sup->child[0].state = CHILD_READY;
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		open_input(i, i + 1);
 	publish();
@@ -407,7 +413,7 @@ static void test_messages(void **state)
 	publish();
 	assert_int_equal(ipc_send(worker_end, &ready, -1), 0);
 	worker_ready_read(sup, 0);
-	assert_true(sup->child[0].ready);
+	assert_int_equal(sup->child[0].state, CHILD_READY);
 	assert_int_equal(states, 1);
 	assert_int_equal(rings_moved, 1);
 	assert_int_equal(spawn_done, 1);
