@@ -35,6 +35,7 @@
 #include "daemon/control/epoll_key.h"
 #include "daemon/control/listener.h"
 #include "daemon/control/loop.h"
+#include "daemon/control/memory.h"
 #include "daemon/control/method.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/netlink.h"
@@ -186,6 +187,7 @@ static void tick(struct process *p, uint64_t now_ns)
 	if (now_ns < p->tick_ns)
 		return;
 	p->tick_ns = now_ns + TICK_NS;
+	control_memory_check();
 	if (c->rec.failed)
 		c->dirty = true;
 	if (now_ns >= p->verify_ns) {

@@ -14,6 +14,7 @@
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/common/startup.h"
+#include "daemon/control/memory.h"
 #include "daemon/control/process.h"
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
@@ -175,6 +176,8 @@ void control_seal(struct process *p)
 		p->c->worker[w].cpu = p->n_cpus ? p->cpus[w % p->n_cpus] : -1;
 
 	ret = priv_seal_identity(&id, false, &netns);
+	if (ret == 0)
+		ret = control_memory_limit();
 	if (ret == 0)
 		ret = priv_seal_syscalls_control();
 	if (ret < 0)

@@ -11,6 +11,8 @@
  *   ready    says again and again that it is ready
  *   flags    makes the event that all workers share block, and fills it
  *   unsealed publishes a snapshot that it can still change
+ *   memory   takes memory until there is none
+ *   log      writes to standard error as fast as it can
  *
  * Called in each turn of the loop once control runs.  The floods keep to what the
  * supervisor's budget for messages lets pass.
@@ -246,6 +248,27 @@ static void publish_unsealed(struct control *c)
 	control_super_request(&c->super, &m, fd, answered, NULL);
 }
 
+/* --- memory, and the log --- */
+
+/* All that it gets, by the C library and past it; what it has it keeps. */
+static void take_memory(void)
+{
+	const size_t bytes = 1 << 20;
+	long heap = 0, mapped = 0;
+	void *mem;
+
+	while (heap + mapped < 4096 && (mem = malloc(bytes))) {
+		memset(mem, 1, bytes);
+		heap++;
+	}
+	while (heap + mapped < 4096 &&
+	       (mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			   0)) != MAP_FAILED)
+		mapped++;
+	say("MiB of memory", heap + mapped);
+	say("end", 0);
+}
+
 /* --- in the loop --- */
 
 static bool is_flood(const char *what)
@@ -275,6 +298,8 @@ static void turn(struct control *c)
 			attack();
 		else if (!strcmp(what, "flags"))
 			block_workers(c);
+		else if (!strcmp(what, "memory"))
+			take_memory();
 		else if (!strcmp(what, "unsealed"))
 			publish_unsealed(c);
 	} else if (flood.name && !flood.said && flood.granted + flood.refused == 1) {

@@ -295,6 +295,22 @@ def unsealed(t):
     t.true(f"refused: {os.strerror(errno.EPERM)}" in relay.log(), "because it is not sealed")
 
 
+@scenario("a control that takes memory without end is restarted at its limit", topology="chain3")
+def memory(t):
+    """The kernel refuses it more than the limit; it says so and exits, and all goes on."""
+    relay = hostile(t, CONTROL="memory")
+    relay.expect("control exited with status 1")
+    [old] = relay.children(CONTROL)
+    made = dict(tried(t, relay, "control"))
+    t.between(made["MiB of memory"], 640, 768, "MiB that it was given")
+    t.wait_until(lambda: "more than the 640 MiB" in relay.log(), 10, "the reason is said")
+    t.wait_until(lambda: "control runs again" in relay.log(), 10, "another control")
+    t.true(old not in relay.children(CONTROL), "the one before has gone")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    flows(t, 0)
+    t.check(relay)
+
+
 @scenario("an upgrade whose exec fails leaves no descriptor to inherit", topology="chain3")
 def failed_exec(t):
     """Everything is as before: closed by the next exec, and relaying."""
