@@ -87,7 +87,7 @@ void egress_free(struct egress *e);
  * @iface: slot of the interface; MCR_MAX_IFACES and above are ignored
  * @sock:  borrowed; -1 for none: what is to go there is dropped and counted
  *
- * Only while nothing is in flight.  What is known of the last socket is forgotten.
+ * Only while nothing is in flight.  The new socket starts without the memory of the last one.
  */
 void egress_set_socket(struct egress *e, uint32_t iface, int sock);
 

@@ -2,9 +2,8 @@
 /*
  * frame.h - untrusted bytes from a packet socket become a bounded view, or a drop reason
  *
- * This is the only code that reads headers.  What comes out holds pointers and
- * lengths that have been checked against the frame; later code never looks at the
- * raw bytes again.
+ * This is the only code that reads headers.  A view holds pointers and lengths that have been
+ * checked against the frame; later code never looks at the raw bytes again.
  */
 #ifndef CORE_RELAY_FRAME_H
 #define CORE_RELAY_FRAME_H

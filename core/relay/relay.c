@@ -349,8 +349,8 @@ bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved)
 
 /*
  * A worker that can run makes a pass within a burst's time, also when nothing comes.  So a
- * longer time without a pass is time in which it could not run.  What came meanwhile is
- * received over several passes, in as long a time at most if the worker keeps up.
+ * longer time without a pass is time in which it could not run.  The datagrams of
+ * that time are received over several passes, in as long a time at most if the worker keeps up.
  */
 void relay_begin_pass(struct relay *r, uint64_t now_ns)
 {

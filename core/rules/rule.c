@@ -63,7 +63,7 @@ void rule_make_id(struct rule *r)
 	snprintf(r->id, sizeof(r->id), "%016" PRIx64, hash_final(h));
 }
 
-/* What the kernel takes as a name (dev_valid_name()), printable ASCII only. */
+/* The names that the kernel takes (dev_valid_name()), if they are printable ASCII. */
 static bool interface_name_valid(const char name[static MCR_IFNAME_MAX])
 {
 	size_t len = strnlen(name, MCR_IFNAME_MAX);

@@ -28,7 +28,7 @@
 #include "core/base/iface.h"
 #include "core/base/limits.h"
 
-/* What one rule wants, as far as a prefilter looks. */
+/* One thing that some rule wants, as far as a prefilter looks. */
 struct steer_want {
 	uint32_t group; /* host order */
 	uint16_t port;  /* host order */

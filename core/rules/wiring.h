@@ -5,7 +5,7 @@
  * A packet socket does not read what its own interface sends (PACKET_IGNORE_OUTGOING), so
  * a relay hears itself only where the host is wired to itself: the loopback device, a
  * unicast datagram to an own address, the peer of a veth device, siblings of a macvlan
- * device, ports and master of a bridge.  Whoever knows the links fills this in; without it
+ * device, ports and master of a bridge.  The owner of the link table fills this in; without it
  * the loopback device is known by its usual name, and nothing else.
  */
 #ifndef CORE_RULES_WIRING_H

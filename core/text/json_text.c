@@ -117,7 +117,7 @@ int json_text_parse(const char *text, size_t len, enum json_dialect dialect, str
 	ret = json_scan_text(&scan);
 	if (ret < 0)
 		goto out;
-	/* What the scanner accepts, cJSON refuses only for want of memory. */
+	/* cJSON refuses accepted text only for want of memory. */
 	json = cJSON_ParseWithLengthOpts(scan.blank, len + 1, NULL, true);
 	if (!json) {
 		ret = -ENOMEM;

@@ -33,7 +33,7 @@ static int get_addr(const struct json_object *o, const char *name, enum json_nee
 	return 1;
 }
 
-/* What inputs and outputs have in common. */
+/* The members that inputs and outputs have in common. */
 static int get_endpoint(const struct json_object *o, char interface[static MCR_IFNAME_MAX],
 			struct addr *group, uint16_t *port)
 {

@@ -246,7 +246,7 @@ static void command(struct worker *w, const struct ipc_msg *m, int fd)
 /*
  * A table takes time, and so does closing a packet socket (the kernel waits until nobody
  * can see it any more).  One turn of the loop does at most one of that: between two of them
- * datagrams pass, and the heartbeat goes on.  What is left in the channel wakes the loop again.
+ * datagrams pass, and the heartbeat goes on.  Messages left in the channel wake the loop again.
  */
 void worker_commands(struct worker *w)
 {

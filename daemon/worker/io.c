@@ -296,7 +296,7 @@ static void commit(struct worker *w)
 	journal_commit(j, position(w), egress_segments_next(w->egress));
 }
 
-/* What the turn took decides how long the next batch may be. */
+/* The time of this turn bounds the length of the next batch. */
 static void keep_pace(struct worker *w, uint32_t packets)
 {
 	if (packets < PACE_SAMPLE)

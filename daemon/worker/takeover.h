@@ -15,8 +15,8 @@ struct worker;
 void worker_take_over(struct worker *w, const struct ring_info *own, const struct ring_queue *last);
 
 /*
- * Once there is a table: sends what the last worker had begun to send.  What it had received
- * beyond that is handled by worker_reap() like anything received.
+ * Once there is a table: finishes the batch that the last worker had begun to send.
+ * Receives beyond that batch are handled by worker_reap() like any others.
  */
 void worker_finish_last(struct worker *w);
 

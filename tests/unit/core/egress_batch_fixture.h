@@ -115,7 +115,7 @@ static inline void add_many(uint32_t n, uint32_t bytes)
 		add(bytes, bytes);
 }
 
-/* What a flush does: the rule's sends, then the batch's own references. */
+/* As in a flush: the rule's sends, then the batch's own references. */
 static inline void flush(void)
 {
 	env->rule->head = env->n_items ? 0 : CHAIN_END;

@@ -3,7 +3,7 @@
  * egress_fixture.h - a kernel that takes sends, for tests of egress and relay
  *
  * It reads each message as the kernel does: gathers the bytes, cuts them by UDP_SEGMENT,
- * and refuses what a kernel refuses.  A test may refuse more.  What got through is kept
+ * and refuses what a kernel refuses.  A test may refuse more.  Datagrams that got through are kept
  * as datagrams in order, told apart by destination port.
  */
 #ifndef TESTS_UNIT_CORE_EGRESS_FIXTURE_H

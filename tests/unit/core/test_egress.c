@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_egress.c - runs, fan-out, and more of them than there is room for
+ * test_egress.c - GSO batches, fan-out, and more of them than there is room for
  *
  * Links: core/relay/egress.c core/relay/egress_send.c core/relay/egress_done.c core/relay/match.c
  * Links: core/relay/match_build.c
@@ -18,7 +18,7 @@
 #include "core/relay/finished.h"
 #include "tests/unit/core/egress_batch_fixture.h"
 
-/* --- runs --- */
+/* --- GSO batches --- */
 
 struct shape {
 	uint32_t bytes, segment, times;
@@ -250,12 +250,12 @@ static void unknown_completion_is_ignored(void **state)
 
 /* --- exhaustion --- */
 
-/* More runs and sends than there are: drained in between, nothing lost, order kept. */
+/* More GSO batches and sends than there are: drained in between, nothing lost, order kept. */
 static void out_of_runs(void **state)
 {
-	start("out of runs", 2, false);
+	start("out of GSO batches", 2, false);
 	for (uint32_t i = 0; i < EGRESS_GSO_BATCHES + 500; i++)
-		add(100 + i % 2 * 200, 100 + i % 2 * 200); /* 100, 300, 100: runs of two */
+		add(100 + i % 2 * 200, 100 + i % 2 * 200); /* 100, 300, 100: GSO batches of two */
 	add_many(1500, 0);
 	flush();
 	assert_true(env->k->drains > 1);

@@ -39,7 +39,7 @@ static int refuse_first(struct fake_kernel *k, const struct fake_send *s)
 	return error;
 }
 
-/* Three runs of one flow: 46 datagrams, 46 and 8. */
+/* Three GSO batches of one flow: 46 datagrams, 46 and 8. */
 static void offer_three_runs(void)
 {
 	add_many(100, 1400);
@@ -49,7 +49,7 @@ static void offer_three_runs(void)
 #define MANY EGRESS_SOCKET_RETRIES
 
 /*
- * Attempts for three runs of 46, 46 and 8: what ICMP can cause is tried again, and that
+ * Attempts for three GSO batches of 46, 46 and 8: what ICMP can cause is tried again, and that
  * often only until it is known to stay; what UDP_SEGMENT can cause goes singly then.
  */
 static const struct {
@@ -123,7 +123,7 @@ static void harmless_errors(void **state)
 		{"EOPNOTSUPP", EOPNOTSUPP, 0},
 		{"EMSGSIZE", EMSGSIZE, 0},
 		{"EINVAL", EINVAL, 0},
-		{"one ECONNREFUSED on the last run", ECONNREFUSED, 1},
+		{"one ECONNREFUSED on the last GSO batch", ECONNREFUSED, 1},
 		{"three EHOSTUNREACH", EHOSTUNREACH, 3},
 		{"fifty EMSGSIZE", EMSGSIZE, 50},
 		{"fifty EOPNOTSUPP", EOPNOTSUPP, 50},
@@ -139,14 +139,14 @@ static void harmless_errors(void **state)
 		error_calls = cases[i].calls;
 		env->k->refuse = error_calls ? refuse_first : refuse_segments;
 		if (cases[i].calls == 1 || cases[i].calls == 50)
-			add_many(40, 1400); /* one run: what follows it could overtake it */
+			add_many(40, 1400); /* one GSO batch, which a later send could overtake */
 		else
 			add_many(100, 1400);
 		flush();
 		check_all_complete();
 		if (!(env->page->send_retries > 0))
 			fail_msg("%s: nothing was sent again", name);
-		/* What an ICMP message can cause changes no lasting state. */
+		/* An error that ICMP can cause changes no lasting state. */
 		if (error_calls == 0 && cases[i].calls)
 			assert_int_equal(env->page->gso_fallbacks, 0);
 		stop();
@@ -219,7 +219,7 @@ static void gso_is_put_off_for_a_minute_at_most(void **state)
 	stop();
 }
 
-/* What one output's socket meets, or what is known of it, is not another's. */
+/* Errors of one output's socket, and the memory of them, touch no other output. */
 static void own_sockets(void **state)
 {
 	start("own sockets", 3, false);
@@ -363,7 +363,7 @@ static void closed_port(void **state)
 		check_complete(1);
 		/* All were sent, each once. */
 		assert_int_equal(env->k->n_got, 2 * env->n_sent);
-		/* Of a run, one for each error. */
+		/* Of a GSO batch, one for each error. */
 		add_many(40, 100);
 		flush();
 		assert_int_equal(c->drops[rows[i].drop], rows[i].counted + (rows[i].counted > 0));
@@ -396,7 +396,7 @@ static void fragmented(void **state)
 	stop();
 }
 
-/* The MTU shrank: this run goes out singly, the next is tried whole again. */
+/* The MTU shrank: this GSO batch goes out singly, the next is tried whole again. */
 static void smaller_mtu(void **state)
 {
 	start("MTU shrank", 1, false);
@@ -412,7 +412,7 @@ static void smaller_mtu(void **state)
 	stop();
 }
 
-/* A kernel of 64 segments refuses a larger send once; then runs are made to fit. */
+/* A kernel of 64 segments refuses a larger send once; then GSO batches are made to fit. */
 static void old_kernel(void **state)
 {
 	start("64 segments", 1, false);
@@ -435,7 +435,7 @@ static void old_kernel(void **state)
 	stop();
 }
 
-/* EINVAL on a small run is not about the number of segments. */
+/* EINVAL on a small GSO batch is not about the number of segments. */
 static void limit_stays(void **state)
 {
 	start("limit stays", 1, false);
@@ -453,10 +453,10 @@ static void limit_stays(void **state)
 }
 
 /*
- * What follows a refused run and would be taken itself must not overtake it, whatever
- * the kernel refuses it for, and not in the batches after that either.
+ * A send behind a refused GSO batch must not overtake it, whatever the kernel refuses the batch
+ * for, and not in the batches after that either.
  */
-static void nothing_overtakes_a_refused_run(void **state)
+static void nothing_overtakes_a_refused_gso_batch(void **state)
 {
 	static const struct {
 		const char *name;
@@ -497,7 +497,8 @@ static void nothing_overtakes_a_refused_run(void **state)
 	}
 }
 
-/* An interface that is known to take such runs is not asked again, nor a single send ever. */
+/* An interface that is known to take such GSO batches is not asked again, nor a single send ever.
+ */
 static void what_is_proven_costs_nothing(void **state)
 {
 	start("proven", 2, false);
@@ -539,7 +540,8 @@ static void a_refusal_ends_the_proof(void **state)
 		add(1200, 1200);
 		flush();
 		assert_int_equal(env->k->n_got, first + 6);
-		/* What is refused in the midst of a batch may be overtaken there, but only there.
+		/* A send that is refused in the midst of a batch may be overtaken there, but only
+		 * there.
 		 */
 		assert_int_equal(env->k->got[batch ? first + 5 : first].bytes, 1200);
 	}
@@ -556,7 +558,7 @@ static void out_of_sends_while_refused(void **state)
 		error = codes[i];
 		error_calls = 4096;
 		env->k->refuse = codes[i] == ECONNREFUSED ? refuse_first : refuse_segments;
-		for (uint32_t n = 0; n < 1300; n++) { /* a run of three each */
+		for (uint32_t n = 0; n < 1300; n++) { /* a GSO batch of three each */
 			add(3000, 1000);
 			env->items[env->n_items - 1].segment_bytes = 1000;
 			if (n % 50 == 49)
@@ -611,7 +613,7 @@ int main(void)
 		cmocka_unit_test(smaller_mtu),
 		cmocka_unit_test(old_kernel),
 		cmocka_unit_test(limit_stays),
-		cmocka_unit_test(nothing_overtakes_a_refused_run),
+		cmocka_unit_test(nothing_overtakes_a_refused_gso_batch),
 		cmocka_unit_test(what_is_proven_costs_nothing),
 		cmocka_unit_test(a_refusal_ends_the_proof),
 		cmocka_unit_test(out_of_sends_while_refused),

@@ -2,8 +2,8 @@
 /*
  * test_guard.c - loops are held, streams are not, however alike they look
  *
- * A clock that the test turns, in steps of a worker's pass.  What is received in each step
- * is sent at its end, unless the guard pauses; a loop brings back what was sent.
+ * A clock that the test turns, in steps of a worker's pass.  Datagrams received in each step
+ * are sent at its end, unless the guard pauses; a loop brings back what was sent.
  *
  * Links: core/relay/guard.c
  */
@@ -270,7 +270,7 @@ static void numbers_are_seen(void **state)
 	}
 }
 
-/* What one frame costs, on average over a stream and over equal payloads. */
+/* The cost of one frame, on average over a stream and over equal payloads. */
 static void cost(void **state)
 {
 	enum { FRAMES = 2000000 };

@@ -47,7 +47,7 @@ static void begin_in_the_midst(void)
 	j.c->finished[1] = (struct arena_finished){.unit = 20, .n = 1, .res = -1};
 }
 
-/* Who dies after a part of it was counted leaves word of all that was finished before, too. */
+/* A commit in parts keeps the list of what earlier workers had finished. */
 static void part_keeps_what_is_finished(void **state)
 {
 	const struct arena_commit *was = j.c;

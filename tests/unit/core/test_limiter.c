@@ -155,7 +155,7 @@ static void workers_share(void **state)
 		struct limited r = rule_with(1000, 0);
 		uint64_t n = 0, now_ns = 100 * SECOND;
 
-		/* What is saved up before goes first. */
+		/* The saved-up burst goes first. */
 		take(&r, 500, 100, now_ns);
 		for (unsigned turn = 0; turn < 1000; turn++, now_ns += SECOND / 1000)
 			n += take(&r, 5, 100, now_ns - turn % workers * 5000000);

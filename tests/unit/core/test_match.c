@@ -308,7 +308,7 @@ static void corruption_shows(void **state)
 
 		flip_all(t, &o->rec, sizeof(o->rec), SKIP(struct snapshot_output, reserved),
 			 "output");
-		/* What sends really use is derived from the record, and checked against it. */
+		/* Sends use addresses that are derived from the record, and checked against it. */
 		flip_all(t, &o->to, sizeof(o->to), SKIP(struct sockaddr_in, sin_zero), "address");
 		flip_all(t, &o->control_bytes, sizeof(o->control_bytes), 0, 0, "control length");
 		flip_all(t, o->control, o->control_bytes, 0, 0, "control messages");

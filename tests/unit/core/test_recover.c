@@ -55,7 +55,7 @@ static const struct kill_case {
 	uint32_t bytes, segment;
 	uint32_t pass;
 	int (*refuse)(uint16_t port, uint32_t first, uint32_t n, bool segmented);
-	bool per_packet, priorities, spoilt, any_order, no_iface, unreadable;
+	bool per_packet, priorities, damaged, any_order, no_iface, unreadable;
 	uint64_t pps;
 	uint32_t segments_max;
 } kill_cases[] = {
@@ -68,7 +68,7 @@ static const struct kill_case {
 	{"per packet, fan-out", 2, 3, 400, 300, 100, 30, .per_packet = true},
 	{"64 streams, fan-out", 64, 3, 900, 64, 0, 300},
 	{"priorities", 9, 2, 500, 64, 0, 100, .priorities = true},
-	{"spoilt frames and unwanted ones", 3, 1, 400, 64, 0, 60, .spoilt = true},
+	{"damaged frames and unwanted ones", 3, 1, 400, 64, 0, 60, .damaged = true},
 	{"frames that the kernel discards", 2, 2, 300, 4000, 400, 30, .unreadable = true},
 	{"rate limit", 2, 2, 400, 64, 0, 60, .pps = 2000},
 	{"an output that would block", 3, 3, 500, 64, 0, 60, would_block},
@@ -121,12 +121,12 @@ static void make_frames(const struct kill_case *c, uint32_t *wanted)
 			.segment = (uint16_t)c->segment,
 			.bytes = c->bytes ? c->bytes : 8 + i * 37 % 300,
 			.first = wanted[s],
-			.spoilt = c->spoilt && i % 7 == 3,
+			.damaged = c->damaged && i % 7 == 3,
 			.unreadable = c->unreadable && (i % 9 == 4 || i % 9 == 5),
 		};
-		if (c->spoilt && i % 11 == 5)
+		if (c->damaged && i % 11 == 5)
 			f->port = 4000;
-		else if (!f->spoilt && !f->unreadable)
+		else if (!f->damaged && !f->unreadable)
 			wanted[s] += datagrams(f);
 	}
 	world->n_frames = c->frames;
@@ -197,7 +197,7 @@ static void check(const struct kill_case *c, uint32_t round, const uint32_t *wan
 	for (uint32_t i = 0; i < world->n_frames; i++) {
 		const struct fake_frame *f = &world->frames[i];
 
-		received += f->spoilt || f->unreadable ? 1 : datagrams(f);
+		received += f->damaged || f->unreadable ? 1 : datagrams(f);
 		unreadable += f->unreadable;
 	}
 	if (page->ingress.drops[DROP_UNREADABLE] != unreadable)
@@ -332,7 +332,7 @@ static void ring_is_gone(void **state)
 	uint32_t wanted[STREAMS_MAX], batch, lines;
 
 	batch = kill_in_flight(&edge, wanted);
-	world->blind = true;
+	world->queue_lost = true;
 	lines = world->lines;
 	last_worker(&edge);
 	assert_int_equal(world->lines - lines, 2);

@@ -31,12 +31,12 @@
 #define WAIT_NS 2000000000ull
 #include "harness/base/slow.h"
 
-/* What a worker has of it all, and the descriptor that the supervisor keeps. */
+/* A worker's ring and arena, and the descriptor that the supervisor holds. */
 struct owner {
 	struct bufpool pool;
 	struct ring ring;
 	struct ring_info info;
-	int kept;
+	int held;
 };
 
 static void *arena;
@@ -68,21 +68,21 @@ static struct owner *begin_disabled(unsigned set)
 
 	assert_non_null(o);
 	o->info = (struct ring_info){.number = 1, .set = set};
-	o->kept = ring_make(RING_FULL, arena_fd, &o->info);
-	if (o->kept < 0) {
-		print_message("skipped: no io_uring: %s\n", strerror(-o->kept));
+	o->held = ring_make(RING_FULL, arena_fd, &o->info);
+	if (o->held < 0) {
+		print_message("skipped: no io_uring: %s\n", strerror(-o->held));
 		free(o);
 		return NULL;
 	}
 	bufpool_init(&o->pool, arena, set);
-	assert_int_equal(ring_open(&o->ring, dup(o->kept), &o->info), 0);
+	assert_int_equal(ring_open(&o->ring, dup(o->held), &o->info), 0);
 	return o;
 }
 
 static void end(struct owner *o)
 {
 	ring_fini(&o->ring);
-	close(o->kept);
+	close(o->held);
 	free(o);
 }
 
@@ -129,7 +129,7 @@ static void the_dead_receive_nothing(void **state)
 	die_armed(dead);
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(send(pair[1], "late", 4, 0), 4);
-	assert_int_equal(ring_queue_open(&q, dead->kept, &dead->info), 0);
+	assert_int_equal(ring_queue_open(&q, dead->held, &dead->info), 0);
 	assert_int_equal(q.tail, 0);
 	ring_queue_fini(&q);
 

@@ -306,7 +306,7 @@ static void test_ids(void **state)
 	}
 }
 
-/* What is asked for, as words: paged, revision, first, limit. */
+/* The page that is asked for, as words: paged, revision, first, limit. */
 static void test_pages(void **state)
 {
 	static const struct {

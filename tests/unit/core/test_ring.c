@@ -376,7 +376,7 @@ static void more_than_the_queue_holds(void **state)
 	fixture_free(f);
 }
 
-/* What a successor reads: the queue of a ring that nobody uses any more. */
+/* A successor reads the queue of a ring that nobody uses any more. */
 static void old_queue_stays_readable(void **state)
 {
 	struct fixture *f = sealed(0);

@@ -319,7 +319,7 @@ static void made_id(void **state)
 
 	for (int field = 0; field < 6; field++) {
 		good_rule(&other, outputs);
-		/* What follows the terminator, the outputs and the name play no part. */
+		/* Bytes behind the terminator, outputs and name play no part. */
 		other.input.interface[10] = 'x';
 		other.outputs[0].port++;
 		other.name[0] = 'C';

@@ -280,7 +280,7 @@ static void replacing_breaks_and_makes_loops(void **state)
 	add(s, rule("a", "", A, B, NULL), false, NULL);
 	add(s, rule("b", "", B, C, NULL), false, NULL);
 	assert_int_equal(add(s, rule("b", "", B, A, NULL), true, NULL), -ELOOP);
-	/* What the replaced rule relays no longer counts: turned round, all is well. */
+	/* The replaced rule does not count: turned round, the set has no circle. */
 	assert_int_equal(add(s, rule("a", "", C, D, NULL), true, NULL), RULESET_REPLACED);
 	assert_int_equal(add(s, rule("b", "", B, A, NULL), true, NULL), RULESET_REPLACED);
 	/* The replaced rule's own old input is no hop either. */
@@ -308,7 +308,7 @@ static void long_circle_is_cut_short(void **state)
 	ruleset_free(s);
 }
 
-/* What leaves by the first interface arrives at the second; own addresses of interfaces. */
+/* Frames that leave by the first interface arrive at the second; own addresses. */
 static const struct wiring_path paths[] = {
 	{"lo", "lo"}, {"v0", "v1"},  {"m1", "m2"}, {"v1", "v0"},
 	{"m2", "m1"}, {"p0", "br0"}, {"p0", "p1"},

@@ -216,7 +216,7 @@ static void queues(void **state)
 	free(p);
 }
 
-/* One that had more before than it has in all counts for nobody, and in the totals. */
+/* A worker that had more before than it has in all counts for no rule, but in the totals. */
 static void slot_that_cannot_be(void **state)
 {
 	struct iface_page *p = calloc(1, sizeof(*p));
@@ -236,7 +236,7 @@ static void slot_that_cannot_be(void **state)
 	free(p);
 }
 
-/* Who has the slot now is in every word of its counters; who had it before never comes back. */
+/* Every word of the counters names the owner of the slot; an earlier owner never comes back. */
 static void *keep_changing_hands(void *arg)
 {
 	struct worker_page *p = arg;

@@ -311,7 +311,7 @@ static void random_frames(void **state)
 	}
 }
 
-/* What the random frames hardly reach: each kind once, with the expected verdict. */
+/* Kinds of frames that the random ones hardly reach: each once, with the expected verdict. */
 static void kinds(void **state)
 {
 	static const struct steer_want wants[] = {{0xef010101, 5000}};
@@ -382,7 +382,7 @@ static void leaving(void **state)
 	}
 }
 
-/* What passes passes whole: the longest super-datagram is 65,535 bytes of IP behind Ethernet. */
+/* A frame passes whole: the longest super-datagram is 65,535 bytes of IP behind Ethernet. */
 static void passes_whole(void **state)
 {
 	static const struct steer_want wants[] = {{0xef010101, 5000}};

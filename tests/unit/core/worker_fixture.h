@@ -48,7 +48,7 @@ struct fake_frame {
 	uint16_t segment; /* 0: a plain packet */
 	uint32_t bytes;
 	uint32_t first;
-	bool spoilt;
+	bool damaged;
 	bool unreadable; /* the kernel discards it and says EINVAL */
 };
 
@@ -64,7 +64,7 @@ struct fake_sent {
  * @refuse:   errno for a send, or 0
  * @kill_at:  call of the kernel at which the child stops; UINT32_MAX: never
  * @traced:   it stops for its parent to step it, else it dies there
- * @blind:    the ring of the last worker is gone
+ * @queue_lost: the ring of the last worker is gone
  * @rings:    that have been made; each worker has one
  * @last:     number of the ring of the last worker that was ready, times two, and which of
  *            the two memories it has
@@ -80,7 +80,7 @@ struct world {
 	bool per_packet;
 	uint32_t kill_at;
 	bool traced;
-	bool blind;
+	bool queue_lost;
 	uint64_t rings, last;
 	uint32_t taken, recv_cq[FRAMES_MAX];
 	uint32_t n_sent, calls, mood, lines;
@@ -183,7 +183,7 @@ static uint32_t make_frame(const struct fake_frame *f, uint8_t *to)
 
 	for (uint32_t at = 0, n = f->first; at < f->bytes; at += step, n++)
 		memcpy(to + HEADERS + at, &n, sizeof(n));
-	if (f->spoilt)
+	if (f->damaged)
 		to[FIXTURE_VNET + FIXTURE_ETHER + 8] ^= 1;
 	return len;
 }
@@ -280,14 +280,14 @@ static void fake_ring(struct worker *w, unsigned set)
 	u->cq.ring_entries = RING_CQ_MAX;
 }
 
-/* What the supervisor shows of the last worker that was ready. */
+/* The queue of the last worker that was ready, as the supervisor shows it. */
 static struct ring_queue last_queue(void)
 {
 	const unsigned set = world->last & 1;
 
 	return (struct ring_queue){
 		.number = world->last >> 1,
-		.cqes = world->blind ? NULL : (const void *)(ring_memory(set) + FAKE_CQES),
+		.cqes = world->queue_lost ? NULL : (const void *)(ring_memory(set) + FAKE_CQES),
 		.entries = RING_CQ_MAX,
 		.tail = ring_tail(set)};
 }
@@ -438,7 +438,7 @@ static bool happened(uint32_t cq)
 	return (int32_t)(cq - visible()) < 0;
 }
 
-/* What the dead child noted and no visible completion vouches for did not happen. */
+/* Forgets notes of the dead child that no visible completion vouches for. */
 static void forget_the_invisible(uint32_t taken, uint32_t sent)
 {
 	while (world->taken > taken && !happened(world->recv_cq[world->taken - 1]))
