@@ -265,9 +265,9 @@ C_FILES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 .PHONY: check
 check: deps-lint
 	@$(SUB) -s -j$$(nproc) all
-	clang-format --dry-run --Werror $(C_FILES)
+	@echo "  clang-format"; clang-format --dry-run --Werror $(C_FILES)
 	@MCR_BUILD=$(BUILD_ABS) prove --exec tests/explain $(LINTS)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning \
+	@echo "  cppcheck"; cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning \
 		--suppress=missingIncludeSystem --suppress=resourceLeak --suppress=unknownMacro \
 		--library=posix -I. -j$$(nproc) core daemon harness
 
