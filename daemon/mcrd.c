@@ -22,6 +22,8 @@
 
 #define DEFAULT_CONTROL_PATH "/run/mcr/control.sock"
 #define EXIT_USAGE           2
+#define MARK_BIT_DEFAULT     26
+#define MARK_BIT_MAX         31
 
 #ifdef MCR_SANITIZED
 /* Looking for leaks takes ptrace(2), which a sealed process does not have. */
@@ -42,12 +44,24 @@ static const struct argument {
 	{"interface", "NAME", "take input from this interface from the start (repeatable)"},
 	{"num-workers", "N", "packet processes, 1 to 64 (default: one per CPU)"},
 	{"log-format", "text|json", "form of the log lines on standard error (text)"},
+	{"path", "auto|user", "who relays: the kernel where it can, or workers (user)"},
+	{"mark-bit", "N", "bit of the mark of frames that the kernel has relayed, 0 to 31 (26)"},
 	{"help", NULL, "print this and exit (-h)"},
 	{"version", NULL, "print the version and exit"},
 };
 #define ARGUMENTS (sizeof(arguments) / sizeof(arguments[0]))
 
-enum { ARG_CONFIG, ARG_CONTROL_PATH, ARG_INTERFACE, ARG_WORKERS, ARG_LOG, ARG_HELP, ARG_VERSION };
+enum {
+	ARG_CONFIG,
+	ARG_CONTROL_PATH,
+	ARG_INTERFACE,
+	ARG_WORKERS,
+	ARG_LOG,
+	ARG_PATH,
+	ARG_MARK_BIT,
+	ARG_HELP,
+	ARG_VERSION
+};
 
 static void print_usage(FILE *to)
 {
@@ -104,6 +118,23 @@ static bool parse_log_format(const char *text)
 	return text[0] == 'j';
 }
 
+static bool parse_path(const char *text)
+{
+	if (strcmp(text, "auto") && strcmp(text, "user"))
+		usage_error("--path takes auto or user", text);
+	return text[0] == 'a';
+}
+
+static unsigned parse_mark_bit(const char *text)
+{
+	char *end;
+	const unsigned long n = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || n > MARK_BIT_MAX)
+		usage_error("--mark-bit takes a number from 0 to 31", text);
+	return (unsigned)n;
+}
+
 static void add_interface(struct options *o, const char *name)
 {
 	if (!*name || strlen(name) >= IFNAMSIZ)
@@ -131,11 +162,17 @@ static void take_argument(struct options *o, int which, const char *value)
 	case ARG_LOG:
 		o->json_log = parse_log_format(value);
 		break;
+	case ARG_PATH:
+		o->path_auto = parse_path(value);
+		break;
+	case ARG_MARK_BIT:
+		o->mark_bit = parse_mark_bit(value);
+		break;
 	case ARG_HELP:
 		print_usage(stdout);
 		exit(0);
 	case ARG_VERSION:
-		printf("mcrd %s\n", mcr_version);
+		printf("mcrd %s%s\n", mcr_version, mcr_version_lacks);
 		exit(0);
 	default: /* getopt_long() has said what is wrong, unless it was told not to */
 		if (json_usage)
@@ -160,7 +197,10 @@ static void parse_options(struct options *o, int argc, char **argv)
 	struct option known[ARGUMENTS + 1] = {0};
 	int which;
 
-	*o = (struct options){.control_path = DEFAULT_CONTROL_PATH, .resume_fd = -1, .argv = argv};
+	*o = (struct options){.control_path = DEFAULT_CONTROL_PATH,
+			      .mark_bit = MARK_BIT_DEFAULT,
+			      .resume_fd = -1,
+			      .argv = argv};
 	if (argc > 1 && !strncmp(argv[1], ARG_RESUME, strlen(ARG_RESUME))) {
 		o->resume_fd = parse_resume(argv[1] + strlen(ARG_RESUME));
 		argc--;

@@ -55,7 +55,7 @@ static bool iface_valid(const struct ipc_iface *f)
 {
 	return f->slot < MCR_MAX_IFACES && ifindex_valid(f->ifindex) && f->mtu >= 68 &&
 	       f->mtu <= 65536 && f->steering < STEERINGS && f->gro < GRO_SETTINGS &&
-	       f->defrag <= 1 && f->supers <= 1 && f->link < LINK_LAYERS;
+	       f->defrag <= 1 && f->supers <= 1 && f->link < LINK_LAYERS && f->kernel_path <= 1;
 }
 
 /* Bytes that the family does not use are zero, so that later code may memcmp(). */

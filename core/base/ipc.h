@@ -121,7 +121,10 @@ enum passed_fd {
 	PASSED_ARENA,                /* worker: memfd for buffers and journal */
 	PASSED_HEARTBEAT,            /* control: struct heartbeat_page, to be written */
 	PASSED_LIMITS,               /* worker: struct limit_page, shared by all of them */
-	PASSED_RINGS, /* worker: memfd with struct ring_file of the rings inherited */
+	PASSED_RINGS,           /* worker: memfd with struct ring_file of the rings inherited */
+	PASSED_KERNEL_RULES,    /* maps of the kernel path (core/rules/kernel_path_map.h) */
+	PASSED_KERNEL_BLOCKS,   /* likewise */
+	PASSED_KERNEL_COUNTERS, /* index: lanes - 1 */
 	PASSED_FDS
 };
 
@@ -163,18 +166,22 @@ struct ipc_start {
 	uint32_t busy_poll_us;
 	uint32_t egress_sockets; /* control: how many IPC_OPEN_EGRESS_SOCKET may ask for in all */
 	uint32_t uid, gid;       /* to become */
+	uint32_t mark;           /* control: bit of frames that the kernel path has relayed, or 0 */
+	uint8_t kernel_path;     /* control: enum kernel_path_reason: why there is none, or 0 */
+	uint8_t reserved[3];
 };
 
 struct ipc_iface {
 	uint32_t slot;
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint8_t steering; /* enum steering */
-	uint8_t gro;      /* enum gro_setting */
-	uint8_t supers;   /* the device may hand over super-datagrams whatever GRO says */
-	uint8_t link;     /* enum link_layer */
-	uint8_t defrag;   /* the kernel reassembles fragments */
-	uint8_t reserved[7];
+	uint8_t steering;    /* enum steering */
+	uint8_t gro;         /* enum gro_setting */
+	uint8_t supers;      /* the device may hand over super-datagrams whatever GRO says */
+	uint8_t link;        /* enum link_layer */
+	uint8_t defrag;      /* the kernel reassembles fragments */
+	uint8_t kernel_path; /* an input gets the tc program, and its sockets come after it */
+	uint8_t reserved[6];
 	uint64_t worker_mask;
 };
 
@@ -247,12 +254,15 @@ struct ipc_egress_socket {
 	uint8_t reserved[2];
 };
 
+#define OPENED_GRO         1u
+#define OPENED_KERNEL_PATH 2u
+
 /**
  * struct ipc_reply - what became of a request
  * @status: 0 or a negative errno
  * @value:  IPC_OPEN_EGRESS_SOCKET: source address of the connected socket, network order, or 0;
- *          IPC_OPEN_INPUT: 1 when GRO is on; IPC_PUBLISH: mask of workers that were busy;
- *          IPC_VERIFY: how many inputs and memberships are to be asked for again
+ *          IPC_OPEN_INPUT: OPENED_GRO and OPENED_KERNEL_PATH, as they are; IPC_PUBLISH: mask of
+ * workers that were busy; IPC_VERIFY: how many inputs and memberships are to be asked for again
  */
 struct ipc_reply {
 	int32_t status;

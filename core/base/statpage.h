@@ -119,6 +119,7 @@ struct heartbeat_page {
 	/* Control's own counters, which outlive it here; nobody else looks at them. */
 	uint64_t drift_detected[MCR_MAX_WORKERS];
 	uint64_t drift_repaired[MCR_MAX_WORKERS];
+	uint64_t kernel_path_drift; /* times that somebody else had changed the maps */
 };
 
 /* For the writer: prepare a fresh, zeroed page; or make one valid again, counters as they are. */

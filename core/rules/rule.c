@@ -27,6 +27,14 @@ static const char *const priority_names[] = {
 };
 static_assert(sizeof(priority_names) / sizeof(priority_names[0]) == RULE_PRIORITIES, "a name each");
 
+static const char *const path_names[] = {
+	[RULE_PATH_UNSET] = "",
+	[RULE_PATH_AUTO] = "auto",
+	[RULE_PATH_KERNEL] = "kernel",
+	[RULE_PATH_USER] = "user",
+};
+static_assert(sizeof(path_names) / sizeof(path_names[0]) == RULE_PATHS, "a name each");
+
 void rule_fini(struct rule *r)
 {
 	free(r->outputs);
@@ -295,7 +303,7 @@ bool rule_same_input(const struct rule_input *a, const struct rule_input *b)
 bool rule_same_action(const struct rule *a, const struct rule *b)
 {
 	if (a->limit_pps != b->limit_pps || a->limit_bps != b->limit_bps ||
-	    a->priority != b->priority || a->n_outputs != b->n_outputs)
+	    a->priority != b->priority || a->path != b->path || a->n_outputs != b->n_outputs)
 		return false;
 	for (unsigned i = 0; i < a->n_outputs; i++) {
 		const struct rule_output *x = &a->outputs[i], *y = &b->outputs[i];
@@ -329,6 +337,20 @@ int rule_priority_parse(const char *text)
 {
 	for (int p = 0; p < RULE_PRIORITIES; p++) {
 		if (strcmp(text, priority_names[p]) == 0)
+			return p;
+	}
+	return -EINVAL;
+}
+
+const char *rule_path_name(enum rule_path p)
+{
+	return (unsigned)p < RULE_PATHS ? path_names[p] : "?";
+}
+
+int rule_path_parse(const char *text)
+{
+	for (int p = RULE_PATH_AUTO; p < RULE_PATHS; p++) {
+		if (strcmp(text, path_names[p]) == 0)
 			return p;
 	}
 	return -EINVAL;

@@ -18,6 +18,15 @@ struct complaint;
 
 enum rule_priority { RULE_PRIORITY_HIGH, RULE_PRIORITY_NORMAL, RULE_PRIORITY_LOW, RULE_PRIORITIES };
 
+/* Who relays: a worker, or the kernel by a tc program where that is possible. */
+enum rule_path {
+	RULE_PATH_UNSET,  /* the kernel where it can, else a worker */
+	RULE_PATH_AUTO,   /* the same, said */
+	RULE_PATH_KERNEL, /* the same, and refused where the kernel never can */
+	RULE_PATH_USER,   /* a worker */
+	RULE_PATHS
+};
+
 enum rule_state {
 	RULE_ACTIVE,      /* the input and every output work, as far as this host can know */
 	RULE_DEGRADED,    /* some outputs work and some do not */
@@ -79,6 +88,7 @@ struct rule {
 	uint64_t limit_pps;
 	uint64_t limit_bps;
 	enum rule_priority priority;
+	enum rule_path path;
 	unsigned n_outputs;
 	struct rule_output *outputs;
 };
@@ -106,7 +116,7 @@ int rule_check(const struct rule *r, struct complaint *c);
 /* Same input (interface, group, port, source)? */
 bool rule_same_input(const struct rule_input *a, const struct rule_input *b);
 
-/* Same outputs in the same order, limits and priority? */
+/* Same outputs in the same order, limits, priority and path? */
 bool rule_same_action(const struct rule *a, const struct rule *b);
 
 /*
@@ -118,5 +128,7 @@ uint8_t rule_output_ttl(const struct rule_output *output);
 const char *rule_state_name(enum rule_state s);       /* "active" ... */
 const char *rule_priority_name(enum rule_priority p); /* "high" ... */
 int rule_priority_parse(const char *text);            /* enum rule_priority, or -EINVAL */
+const char *rule_path_name(enum rule_path p);         /* "auto" ..., "" for RULE_PATH_UNSET */
+int rule_path_parse(const char *text); /* enum rule_path but RULE_PATH_UNSET, or -EINVAL */
 
 #endif

@@ -94,7 +94,8 @@ struct snapshot_rule {
 	uint16_t port;
 	uint8_t priority; /* enum rule_priority */
 	uint8_t state;    /* enum rule_state */
-	uint32_t reserved;
+	uint8_t path;     /* enum rule_path, for a restarted control */
+	uint8_t reserved[3];
 	char in_name[MCR_IFNAME_MAX];
 	char id[MCR_ID_MAX];
 	char name[MCR_NAME_MAX];

@@ -103,6 +103,18 @@ static void emit_is_arriving(struct writer *w)
 	emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
 }
 
+/* Falls through for a frame that the kernel path has left, and that is for this host or a group. */
+static void emit_is_left(struct writer *w, uint32_t mark)
+{
+	if (!mark)
+		return;
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_MARK));
+	emit(w, BPF_JMP | BPF_JSET | BPF_K, 2, 0, mark);
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_PKTTYPE));
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PACKET_OTHERHOST);
+	emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
+}
+
 /* Falls through for a frame without tag, or with VID 0 and no other tag; else returns @tagged. */
 static void emit_is_untagged(struct writer *w, uint32_t tagged)
 {
@@ -290,18 +302,19 @@ static size_t sort_unique(struct steer_want *wants, size_t n)
 	return last + 1;
 }
 
-unsigned steer_filter_ipv4_udp(enum link_layer link,
+unsigned steer_filter_ipv4_udp(enum link_layer link, uint32_t mark,
 			       struct sock_filter prog[static STEER_SMALL_MAX])
 {
 	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
 
 	emit_is_arriving(&w);
+	emit_is_left(&w, mark);
 	emit_is_ipv4_udp(&w, link, RET_NOTHING);
 	emit_stmt(&w, BPF_RET | BPF_K, RET_WHOLE);
 	return w.n;
 }
 
-unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
+unsigned steer_filter(enum link_layer link, uint32_t mark, struct steer_want *wants, size_t n,
 		      struct sock_filter *prog, unsigned max, bool *exact)
 {
 	struct writer w = {.prog = prog, .max = max < BPF_MAXINSNS ? max : BPF_MAXINSNS};
@@ -309,6 +322,7 @@ unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
 	*exact = true;
 	n = sort_unique(wants, n);
 	emit_is_arriving(&w);
+	emit_is_left(&w, mark);
 	emit_is_ipv4_udp(&w, link, RET_NOTHING);
 	if (n) {
 		emit_port(&w, link);
@@ -320,7 +334,7 @@ unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
 	if (!w.full)
 		return w.n;
 	*exact = false;
-	return steer_filter_ipv4_udp(link, prog);
+	return steer_filter_ipv4_udp(link, mark, prog);
 }
 
 unsigned steer_filter_foreign(enum link_layer link, struct sock_filter prog[static STEER_SMALL_MAX])

@@ -48,6 +48,10 @@ unsigned steer_worker(uint32_t group, uint16_t port, unsigned n);
 /**
  * steer_filter() - make the prefilter
  * @link:  what precedes the IP header
+ * @mark:  0, or for sockets on ETH_P_IP: the bit of the frame's mark that says that the kernel
+ *         path has relayed it.  The kernel serves such sockets after it has taken the tag off a
+ *         VLAN frame that no device claims, so the frame would look untagged.  It makes it a
+ *         frame for others then, and those are refused, too
  * @wants: sorted or not, duplicates allowed; reordered in place
  * @n:     how many
  * @prog:  filled
@@ -59,14 +63,14 @@ unsigned steer_worker(uint32_t group, uint16_t port, unsigned n);
  *
  * Return: number of instructions; *exact is false when it stands in.
  */
-unsigned steer_filter(enum link_layer link, struct steer_want *wants, size_t n,
+unsigned steer_filter(enum link_layer link, uint32_t mark, struct steer_want *wants, size_t n,
 		      struct sock_filter *prog, unsigned max, bool *exact);
 
 /*
  * All untagged IPv4 UDP: the counting socket's filter, and the prefilter where the
  * exact one is too long for the kernel.
  */
-unsigned steer_filter_ipv4_udp(enum link_layer link,
+unsigned steer_filter_ipv4_udp(enum link_layer link, uint32_t mark,
 			       struct sock_filter prog[static STEER_SMALL_MAX]);
 
 /* Frames with a VLAN tag other than VID 0, or with two tags. */

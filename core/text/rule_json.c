@@ -186,6 +186,23 @@ static int get_priority(const struct json_object *rule, struct rule *r)
 	return 0;
 }
 
+static int get_path(const struct json_object *rule, struct rule *r)
+{
+	char word[JSON_WORD_MAX];
+	const char *text;
+	int ret = json_get_text(rule, "path", JSON_OPTIONAL, &text);
+
+	if (ret <= 0)
+		return ret;
+	ret = rule_path_parse(text);
+	if (ret < 0)
+		return json_refuse(rule, "path",
+				   "must be \"auto\", \"kernel\" or \"user\", not \"%s\"",
+				   json_word(text, word));
+	r->path = (enum rule_path)ret;
+	return 0;
+}
+
 /* What the single fields do not show; rule_check() knows nothing of where the rule stands. */
 static int check(const struct rule *r, const char *path, struct complaint *c)
 {
@@ -201,8 +218,8 @@ static int check(const struct rule *r, const char *path, struct complaint *c)
 
 int rule_from_json(const cJSON *json, const char *path, struct rule *out, struct complaint *c)
 {
-	static const char *const names[] = {"id",      "name",       "input",
-					    "outputs", "rate_limit", "priority"};
+	static const char *const names[] = {"id",         "name",     "input", "outputs",
+					    "rate_limit", "priority", "path"};
 	struct json_object o;
 	int ret;
 
@@ -229,6 +246,9 @@ int rule_from_json(const cJSON *json, const char *path, struct rule *out, struct
 	if (ret < 0)
 		goto out;
 	ret = get_priority(&o, out);
+	if (ret < 0)
+		goto out;
+	ret = get_path(&o, out);
 	if (ret < 0)
 		goto out;
 	ret = check(out, path, c);
@@ -298,8 +318,11 @@ static bool fill(cJSON *o, const struct rule *r)
 			return false;
 	if (!outputs || !add_limits(o, r))
 		return false;
-	return r->priority == RULE_PRIORITY_NORMAL ||
-	       cJSON_AddStringToObject(o, "priority", rule_priority_name(r->priority));
+	if (r->priority != RULE_PRIORITY_NORMAL &&
+	    !cJSON_AddStringToObject(o, "priority", rule_priority_name(r->priority)))
+		return false;
+	return r->path == RULE_PATH_UNSET ||
+	       cJSON_AddStringToObject(o, "path", rule_path_name(r->path));
 }
 
 cJSON *rule_to_json(const struct rule *r)

@@ -34,6 +34,8 @@
  * @control_path: control socket; the status socket is derived from it
  * @interfaces:   names given with --interface, opened as inputs at start
  * @workers:      0 when not given
+ * @path_auto:    rules relay in the kernel where they can
+ * @mark_bit:     that the kernel path sets in the mark of what it has relayed, 0..31
  * @resume_fd:    state of the program that this one replaces (--resume), -1: none
  * @argv:         as given, without --resume; for the next exec
  */
@@ -44,6 +46,8 @@ struct options {
 	unsigned n_interfaces;
 	unsigned workers;
 	bool json_log;
+	bool path_auto;
+	unsigned mark_bit;
 	int resume_fd;
 	char **argv;
 };

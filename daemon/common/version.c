@@ -7,3 +7,9 @@
 #endif
 
 const char mcr_version[] = MCR_VERSION;
+
+#ifdef MCR_HAVE_BPF
+const char mcr_version_lacks[] = "";
+#else
+const char mcr_version_lacks[] = " (no kernel path: built without clang or libbpf)";
+#endif

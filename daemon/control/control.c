@@ -33,6 +33,7 @@
 #include "daemon/control/config.h"
 #include "daemon/control/drift.h"
 #include "daemon/control/epoll_key.h"
+#include "daemon/control/kernel_path.h"
 #include "daemon/control/listener.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/memory.h"
@@ -181,13 +182,15 @@ static void tick(struct process *p, uint64_t now_ns)
 	if (now_ns >= p->check_ns) {
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
 		control_drift_check(c, now_ns);
-		c->dirty = c->dirty || control_handover_due(c, now_ns);
+		c->dirty = c->dirty || control_handover_due(c, now_ns) ||
+			   control_kernel_path_due(c, now_ns);
 		control_loop_check(c, now_ns);
 	}
 	if (now_ns < p->tick_ns)
 		return;
 	p->tick_ns = now_ns + TICK_NS;
 	control_memory_check();
+	control_kernel_path_check(c, now_ns);
 	if (c->rec.failed)
 		c->dirty = true;
 	if (now_ns >= p->verify_ns) {

@@ -116,8 +116,10 @@ static void filter_set(void *ctx, const struct ipc_msg *request, int status, uin
  * IPv4 UDP is let through, so that nothing is left to count which no worker sees: the
  * counting sockets would see fragments.
  */
-static int filter_file(const struct rec_iface *f, struct steer_want *wants, size_t n)
+static int filter_file(const struct control *c, const struct rec_iface *f, struct steer_want *wants,
+		       size_t n)
 {
+	const uint32_t mark = f->in_as.kernel_path ? c->kernel_path.mark : 0;
 	static struct {
 		struct filter_file head;
 		struct sock_filter prog[BPF_MAXINSNS];
@@ -125,9 +127,10 @@ static int filter_file(const struct rec_iface *f, struct steer_want *wants, size
 	bool exact;
 
 	if (f->in_as.defrag)
-		file.head.n = steer_filter_ipv4_udp(f->link, file.prog);
+		file.head.n = steer_filter_ipv4_udp(f->link, mark, file.prog);
 	else
-		file.head.n = steer_filter(f->link, wants, n, file.prog, BPF_MAXINSNS, &exact);
+		file.head.n =
+			steer_filter(f->link, mark, wants, n, file.prog, BPF_MAXINSNS, &exact);
 	return memfd_sealed("mcr-filter", &file,
 			    sizeof(file.head) + file.head.n * sizeof(file.prog[0]));
 }
@@ -143,7 +146,7 @@ static int send_filter(struct control *c, uint32_t slot, const struct steer_want
 	if (copy && scratch) {
 		memcpy(copy, wants, n * sizeof(*copy));
 		memcpy(scratch, wants, n * sizeof(*copy));
-		fd = filter_file(f, scratch, n);
+		fd = filter_file(c, f, scratch, n);
 	}
 	free(scratch);
 	if (fd < 0) {

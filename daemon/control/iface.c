@@ -43,6 +43,9 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 	f->arp = l->arp;
 	f->has_addr = control_netif_has_addr(&c->netif, l->ifindex, NULL);
 	f->link = link_layer(l);
+	f->ethernet = l->type == ARPHRD_ETHER;
+	f->is_port = l->wire.master != 0;
+	memcpy(f->mac, l->mac, sizeof(f->mac));
 	memcpy(f->name, l->name, sizeof(f->name));
 	memcpy(f->alt, l->alt, sizeof(f->alt));
 }

@@ -11,6 +11,7 @@
 #include "core/rules/ruleset.h"
 #include "core/text/config.h"
 #include "daemon/control/change.h"
+#include "daemon/control/kernel_path.h"
 #include "daemon/control/output.h"
 #include "daemon/control/wiring.h"
 
@@ -186,6 +187,10 @@ static int check_host(const struct control *c, const struct config *cfg, struct 
 	}
 	for (size_t i = 0; i < cfg->n_rules; i++) {
 		int ret = control_check_outputs(c, &cfg->rules[i], cpl);
+
+		/* Before the links are known nothing can be said. */
+		if (ret == 0 && c->netif.ready)
+			ret = control_kernel_path_refuse(c, &cfg->rules[i], cpl);
 
 		if (ret < 0) {
 			name_rule(cpl, i);

@@ -16,6 +16,7 @@
 #include "daemon/control/call.h"
 #include "daemon/control/change.h"
 #include "daemon/control/egress_socket.h"
+#include "daemon/control/kernel_path.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/output.h"
 #include "daemon/control/page.h"
@@ -27,6 +28,16 @@
 #include "daemon/control/wiring.h"
 
 /* --- ListRules --- */
+
+static void show_path(const struct control *c, const struct ruleset_entry *e, unsigned i, cJSON *o)
+{
+	const enum kernel_path_reason why = control_kernel_path_reason(c, e, i);
+
+	cJSON_AddStringToObject(o, "path", why == KERNEL_PATH_FITS ? "kernel" : "user");
+	cJSON_AddStringToObject(
+		o, "path_reason",
+		kernel_path_is_no_news(&e->rule, why) ? "" : kernel_path_reason_text(why));
+}
 
 static void show_rule_outputs(const struct control *c, const struct ruleset_entry *e, cJSON *json)
 {
@@ -56,6 +67,7 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 		control_result_send_drops(o, &n, false);
 		control_egress_socket_of(c, e->output_slots[i], &kind);
 		cJSON_AddStringToObject(o, "socket", egress_socket_kind_name(kind));
+		show_path(c, e, i, o);
 	}
 }
 
@@ -175,6 +187,8 @@ void method_add_rule(struct call *call)
 	int ret;
 
 	ret = control_wiring_update(call->c, &call->req.add_rule.rule, 1);
+	if (ret == 0)
+		ret = control_kernel_path_refuse(call->c, &call->req.add_rule.rule, &cpl);
 	if (ret == 0)
 		ret = control_check_outputs(call->c, &call->req.add_rule.rule, &cpl);
 	if (ret < 0) {

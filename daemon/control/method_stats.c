@@ -172,7 +172,27 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	return o;
 }
 
-/* Every page is read once, so that the totals are the sums of workers and interfaces. */
+/* Of all rules that the kernel relays, also of those that are gone. */
+static void show_kernel_path(const struct control *c, cJSON *json, struct stats_totals *all)
+{
+	cJSON *o = cJSON_AddObjectToObject(json, "kernel_path");
+	struct stats_totals t = {0};
+
+	stats_totals_add_kernel_path(&t, c);
+	ingress_counters_add(&all->ingress, &t.ingress);
+	egress_counters_add(&all->egress, &t.egress);
+	control_result_u64(o, "received", t.ingress.received);
+	control_result_u64(o, "frames", t.ingress.frames);
+	control_result_u64(o, "matched", t.ingress.matched);
+	control_result_u64(o, "bytes", t.ingress.bytes);
+	control_result_u64(o, "egress_matched", t.egress.matched);
+	control_result_u64(o, "sent", t.egress.sent);
+	control_result_u64(o, "send_calls", t.egress.calls);
+	control_result_send_drops(o, &t.egress, true);
+	control_result_u64(o, "drift_detected", c->heartbeat ? c->heartbeat->kernel_path_drift : 0);
+}
+
+/* Every page is read once, so that the totals are the sums of what follows. */
 static void show_all_totals(const struct control *c, const struct stats_reading *r, cJSON *json)
 {
 	uint64_t queues[MCR_MAX_WORKERS] = {0};
@@ -184,6 +204,7 @@ static void show_all_totals(const struct control *c, const struct stats_reading 
 	show_ifaces(c, json, &t, queues);
 	for (unsigned w = 0; w < c->workers; w++)
 		cJSON_AddItemToArray(list, show_worker_stats(r->worker[w], w, queues[w], &t));
+	show_kernel_path(c, json, &t);
 	show_totals(&t, totals);
 }
 

@@ -133,7 +133,8 @@ static void link_put(struct control_netif *n, const struct netif_link *link)
 	if (l->ifindex != link->ifindex || l->mtu != link->mtu || l->type != link->type ||
 	    l->up != link->up || l->supers != link->supers || l->arp != link->arp ||
 	    !same_wire(&l->wire, &link->wire) || strcmp(l->name, link->name) != 0 ||
-	    memcmp(l->alt, link->alt, sizeof(l->alt)) != 0)
+	    memcmp(l->alt, link->alt, sizeof(l->alt)) != 0 ||
+	    memcmp(l->mac, link->mac, sizeof(l->mac)) != 0)
 		n->changed = true;
 	*l = *link;
 	l->serial = serial;

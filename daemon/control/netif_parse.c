@@ -166,6 +166,10 @@ int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out)
 			if (!attr_u32(a, &out->mtu))
 				return -EBADMSG;
 			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(a) == sizeof(out->mac))
+				memcpy(out->mac, mnl_attr_get_payload(a), sizeof(out->mac));
+			break;
 		case IFLA_LINKINFO:
 			parse_linkinfo(a, out);
 			break;

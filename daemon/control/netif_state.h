@@ -43,6 +43,7 @@ struct netif_wire {
  * @supers: frames may be larger than the MTU whatever the GRO setting says: a virtual
  *          device passes on super-datagrams of its peer
  * @wire:   how it is connected with others
+ * @mac:    of an Ethernet device (ARPHRD_ETHER)
  * @arp:    the kernel resolves IPv4 neighbours there; else all frames go to one peer
  * @alt:    alternative names of up to 15 characters (ip link property); the first empty one
  *          is the end
@@ -58,6 +59,7 @@ struct netif_link {
 	bool supers;
 	bool arp;
 	bool seen;
+	uint8_t mac[6];
 	struct netif_wire wire;
 	char name[MCR_IFNAME_MAX];
 	char alt[NETIF_ALT_NAMES][MCR_IFNAME_MAX];

@@ -15,6 +15,7 @@
 #include "daemon/control/filter.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/join.h"
+#include "daemon/control/kernel_path.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/membership.h"
 #include "daemon/control/output.h"
@@ -50,6 +51,8 @@ static int mark_outputs(struct control *c, const struct ruleset_entry *e,
 		control_egress_socket_want(c, in ? out : NULL, e, i, workers);
 		if (out && control_output_dest(out, &r->outputs[i], &key) &&
 		    reach_need(&c->reach, &key, out->arp) < 0)
+			return -ENOMEM;
+		if (out && control_kernel_path_need(c, out, r, &r->outputs[i]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -167,7 +170,13 @@ static void input_opened(void *ctx, const struct ipc_msg *request, int status, u
 		return;
 	}
 	f->in_error = 0;
-	f->gro_refused = request->iface.gro == GRO_ON && value != 1;
+	f->gro_refused = request->iface.gro == GRO_ON && !(value & OPENED_GRO);
+	/* The device may take no tc program, or an earlier control has opened it otherwise. */
+	if (f->in_as.kernel_path != ((value & OPENED_KERNEL_PATH) != 0)) {
+		f->in_as.kernel_path = !f->in_as.kernel_path;
+		f->filter_set = false;
+		c->dirty = true;
+	}
 	if (f->gro_refused)
 		log_msg(SEV_WARNING, FAC_NETWORK, "GRO could not be switched on for %s", f->name);
 }
@@ -203,6 +212,7 @@ static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
 	in.defrag = s && s->defrag;
 	in.supers = f->supers;
 	in.link = f->link;
+	in.kernel_path = control_kernel_path_wants_input(c, f);
 	in.worker_mask = control_iface_workers(c, f->name, &found);
 	return in;
 }
@@ -259,8 +269,13 @@ static void open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 	struct rec_iface *f = &c->rec.iface[slot];
 	struct ipc_msg msg = {.type = IPC_OPEN_OUTPUT, .iface = input_wanted(c, slot)};
 
-	/* A group of sockets reassembles or does not, from its beginning: another one is made. */
-	if (f->want_in && f->in_open && f->in_as.defrag != msg.iface.defrag) {
+	/*
+	 * A group of sockets reassembles or does not, from its beginning; and behind tc ingress
+	 * no frame comes any more from a port of a bridge.  Another group is made.
+	 */
+	if (f->want_in && f->in_open &&
+	    (f->in_as.defrag != msg.iface.defrag ||
+	     f->in_as.kernel_path != msg.iface.kernel_path)) {
 		close_input(c, slot);
 		c->rec.publish = true; /* a restarted control reads there what is set */
 	}
@@ -403,5 +418,7 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 	control_loop_update(c);
 	for (unsigned i = 0; i < PASSES_MAX && again && ret == 0; i++)
 		ret = pass(c, now_ns, &again);
+	if (ret == 0)
+		control_kernel_path_update(c, now_ns);
 	return ret;
 }

@@ -65,6 +65,7 @@ static int add_rule(const struct control *c, const struct ruleset_entry *e,
 		.port = r->input.port,
 		.priority = (uint8_t)r->priority,
 		.state = (uint8_t)control_entry_state(c, e, 0, NULL),
+		.path = (uint8_t)r->path,
 	};
 	int ret;
 
@@ -214,6 +215,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		.limit_pps = s->limit_pps,
 		.limit_bps = s->limit_bps,
 		.priority = (enum rule_priority)s->priority,
+		.path = (enum rule_path)s->path,
 		.n_outputs = s->n_outputs,
 		.outputs = outputs,
 	};

@@ -14,6 +14,7 @@
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"
 #include "daemon/common/startup.h"
+#include "daemon/control/kernel_path.h"
 #include "daemon/control/memory.h"
 #include "daemon/control/process.h"
 #include "daemon/control/state.h"
@@ -85,6 +86,12 @@ static void take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 	case PASSED_HEARTBEAT:
 		map_heartbeat(p, fd);
 		return;
+	case PASSED_KERNEL_RULES:
+	case PASSED_KERNEL_BLOCKS:
+	case PASSED_KERNEL_COUNTERS:
+		if (control_kernel_path_take_fd(p->c, as, fd) < 0)
+			die(FAC_SUPERVISOR, "cannot take a map of the kernel path");
+		return;
 	case PASSED_ARENA:
 	case PASSED_LIMITS:
 	case PASSED_RINGS:
@@ -117,6 +124,7 @@ static void take_start(struct process *p, const struct ipc_start *start)
 
 	c->started_ns = start->started_ns;
 	c->egress_sockets.budget = start->egress_sockets;
+	control_kernel_path_start(c, start);
 	p->uid = start->uid;
 	p->gid = start->gid;
 	/* Pages exist once a predecessor has said how many workers there are. */

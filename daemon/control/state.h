@@ -26,6 +26,7 @@
 #include "core/base/ipc.h"
 #include "core/base/limits.h"
 #include "core/base/statpage.h"
+#include "core/rules/kernel_path.h"
 #include "core/rules/wiring.h"
 #include "core/text/config.h"
 #include "core/text/request.h"
@@ -36,6 +37,7 @@
 
 struct control;
 struct control_notice;
+struct kernel_map;
 struct control_wait;
 struct ruleset;
 struct steer_want;
@@ -159,6 +161,8 @@ struct control_joins {
  * struct rec_iface - an interface that is or was needed; its place is its slot
  * @gone:       the link vanished; what is open is to be closed
  * @has_addr:   it has an IPv4 address
+ * @ethernet:   its frames have a MAC header, and @mac is its own address
+ * @is_port:    of a bridge or bond
  * @serial:     of the link, 0: taken from a snapshot, not known yet
  * @alt:        its alternative names
  * @in_as:      how the input was opened
@@ -176,6 +180,8 @@ struct rec_iface {
 	bool has_addr;
 	bool in_open, out_open, filter_set;
 	bool gro_refused, coarse;
+	bool ethernet, is_port;
+	uint8_t mac[6];
 	enum link_layer link;
 	uint64_t serial;
 	uint32_t ifindex;
@@ -344,6 +350,20 @@ struct control_stats {
 	struct stats_reading reading;
 };
 
+/* --- the kernel path (kernel_path.c) --- */
+
+/**
+ * struct control_kernel_path
+ * @unavailable: why there is none; KERNEL_PATH_FITS: there is
+ * @mark:        the bit that its program sets in the mark of a frame
+ * @map:         NULL: there is none
+ */
+struct control_kernel_path {
+	enum kernel_path_reason unavailable;
+	uint32_t mark;
+	struct kernel_map *map;
+};
+
 /* --- answers that wait (wait.c, method_upgrade.c) --- */
 
 /* What LoadConfig did with rules. */
@@ -457,6 +477,7 @@ struct control {
 	struct control_reconcile rec;
 	struct control_egress_sockets egress_sockets;
 	struct control_publish pub;
+	struct control_kernel_path kernel_path;
 	struct control_waits waits;
 	struct control_upgrade upgrade;
 	struct control_stats stats;

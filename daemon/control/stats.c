@@ -11,6 +11,7 @@
 #include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/iface.h"
+#include "daemon/control/kernel_map.h"
 #include "daemon/control/state.h"
 
 #define SETTLE_READINGS 32 /* of a worker in one go, some microseconds */
@@ -132,6 +133,9 @@ void control_stats_rule(const struct control *c, const struct ruleset_entry *e,
 		if (one.held_until_ns > out->held_until_ns)
 			out->held_until_ns = one.held_until_ns;
 	}
+	if (c->kernel_path.map)
+		kernel_map_count_rule(c->kernel_path.map, e->slot, e->incarnation, &out->matched,
+				      &out->bytes);
 }
 
 void control_stats_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
@@ -146,12 +150,21 @@ void control_stats_output(const struct control *c, const struct ruleset_entry *e
 						   e->incarnation, &one) == 0)
 			egress_counters_add(out, &one);
 	}
+	if (c->kernel_path.map)
+		kernel_map_count_output(c->kernel_path.map, e->output_slots[i], e->incarnation,
+					out);
 }
 
 void stats_totals_add_worker(struct stats_totals *t, const struct worker_summary *s)
 {
 	ingress_counters_add(&t->ingress, &s->ingress);
 	egress_counters_add(&t->egress, &s->egress);
+}
+
+void stats_totals_add_kernel_path(struct stats_totals *t, const struct control *c)
+{
+	if (c->kernel_path.map)
+		kernel_map_count_all(c->kernel_path.map, &t->ingress, &t->egress);
 }
 
 void stats_totals_add_iface(struct stats_totals *t, const struct iface_slot_stats *s)
@@ -172,6 +185,7 @@ void control_stats_totals(const struct control *c, const struct stats_reading *r
 	memset(t, 0, sizeof(*t));
 	for (unsigned w = 0; w < c->workers; w++)
 		stats_totals_add_worker(t, &r->worker[w]);
+	stats_totals_add_kernel_path(t, c);
 	for (uint32_t slot = 0; slot < MCR_MAX_IFACES; slot++)
 		if (control_stats_iface(c, slot, &f, &q) == 0)
 			stats_totals_add_iface(t, &f);

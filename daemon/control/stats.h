@@ -79,8 +79,12 @@ void control_stats_rule(const struct control *c, const struct ruleset_entry *e,
 void control_stats_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
 			  struct egress_counters *out);
 
-/* Totals are sums of one reading each: of every worker, and of every slot of interfaces. */
+/*
+ * Totals are sums of one reading each: of every worker, of the kernel path, and of every slot
+ * of interfaces.
+ */
 void stats_totals_add_worker(struct stats_totals *t, const struct worker_summary *s);
+void stats_totals_add_kernel_path(struct stats_totals *t, const struct control *c);
 void stats_totals_add_iface(struct stats_totals *t, const struct iface_slot_stats *s);
 void control_stats_totals(const struct control *c, const struct stats_reading *r,
 			  struct stats_totals *t);

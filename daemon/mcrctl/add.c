@@ -32,6 +32,8 @@ const struct ctl_option ctl_add_options[] = {
 	{"--limit-pps", "N", false, "at most N datagrams per second"},
 	{"--limit-bps", "N", false, "at most N payload bits per second"},
 	{"--priority", "LEVEL", false, "high, normal (default) or low"},
+	{"--path", "PATH", false,
+	 "auto, kernel or user: who relays (default: as mcrd was started)"},
 	{NULL},
 };
 
@@ -186,6 +188,16 @@ static bool add_limits(cJSON *rule, const struct ctl *ctl)
 	return true;
 }
 
+static bool add_path(cJSON *rule, const struct ctl *ctl)
+{
+	const struct place at = {.ctl = ctl, .option = "--path"};
+	const char *path = ctl_value(ctl, "--path");
+
+	if (path && rule_path_parse(path) < 0)
+		return refuse(&at, "path", path, "one of auto, kernel, user");
+	return !path || cJSON_AddStringToObject(rule, "path", path);
+}
+
 static bool add_texts(cJSON *rule, const struct ctl *ctl)
 {
 	const char *id = ctl_value(ctl, "--rule-id"), *name = ctl_value(ctl, "--name");
@@ -217,7 +229,7 @@ enum ctl_status ctl_add(const struct ctl *ctl)
 	cJSON *rule = cJSON_CreateObject();
 
 	if (!add_texts(rule, ctl) || !add_input(rule, ctl) || !add_outputs(rule, ctl) ||
-	    !add_limits(rule, ctl)) {
+	    !add_limits(rule, ctl) || !add_path(rule, ctl)) {
 		cJSON_Delete(rule);
 		return CTL_USAGE;
 	}

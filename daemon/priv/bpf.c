@@ -3,6 +3,7 @@
 #include "daemon/priv/bpf.h"
 
 #include <assert.h>
+#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -117,6 +118,7 @@ static int load(struct bpf_object *o, uint32_t mark, struct priv_bpf *bpf)
 
 	if (cpus < 1 || !counters)
 		return -EINVAL;
+	bpf->mark = mark;
 	bpf->lanes = count_lanes((unsigned)cpus);
 	ret = set_constants(o, mark, bpf->lanes, (unsigned)cpus);
 	if (ret == 0)
@@ -150,7 +152,7 @@ int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
 	struct bpf_object *o;
 	int ret;
 
-	*bpf = (struct priv_bpf){.program = -1, .rules = -1, .blocks = -1, .counters = -1};
+	*bpf = PRIV_BPF_NONE;
 	last_line[0] = '\0';
 	libbpf_set_print(keep_last_line);
 	o = bpf_object__open_mem(relay_bpf_begin, (size_t)(relay_bpf_end - relay_bpf_begin), NULL);
@@ -191,7 +193,7 @@ bool priv_bpf_built(void)
 
 int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
 {
-	*bpf = (struct priv_bpf){.program = -1, .rules = -1, .blocks = -1, .counters = -1};
+	*bpf = PRIV_BPF_NONE;
 	snprintf(why, size, "built without clang or libbpf");
 	return -ENOSYS;
 }
@@ -210,6 +212,12 @@ bool priv_bpf_attachable(void)
 
 	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
 	       (major > 6 || (major == 6 && minor >= 6));
+}
+
+bool priv_bpf_lacks_rights(void)
+{
+	return capng_get_caps_process() < 0 || !capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) ||
+	       !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
 }
 
 int priv_bpf_map_counters(struct priv_bpf *bpf)

@@ -21,8 +21,12 @@ bool priv_bpf_built(void);
 /* Before Linux 6.6 there is no tcx. */
 bool priv_bpf_attachable(void);
 
+/* Is CAP_BPF or CAP_NET_ADMIN missing? */
+bool priv_bpf_lacks_rights(void);
+
 /**
  * struct priv_bpf - descriptors of the kernel path; -1: none
+ * @mark:     the bit that says that a frame is dealt with
  * @lanes:    of the counters, a power of two
  * @records:  the counters, mapped; NULL: not loaded
  */
@@ -31,6 +35,7 @@ struct priv_bpf {
 	int rules;
 	int blocks;
 	int counters;
+	uint32_t mark;
 	unsigned lanes;
 	struct kernel_path_record *records;
 };
@@ -41,7 +46,7 @@ size_t priv_bpf_counters_bytes(unsigned lanes);
 
 /**
  * priv_bpf_load() - make program and maps
- * @mark: the bit that says that a frame is dealt with
+ * @mark: one bit
  * @bpf:  filled on success, priv_bpf_close() it
  * @why:  filled on failure: what the kernel said last, one line
  *
@@ -50,6 +55,7 @@ size_t priv_bpf_counters_bytes(unsigned lanes);
  */
 int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size);
 void priv_bpf_close(struct priv_bpf *bpf);
+#define PRIV_BPF_NONE ((struct priv_bpf){.program = -1, .rules = -1, .blocks = -1, .counters = -1})
 
 /* Maps @bpf->counters.  Return: 0 or negative errno. */
 int priv_bpf_map_counters(struct priv_bpf *bpf);

@@ -105,7 +105,7 @@ int priv_unlink(const char *path);
  * Filters outlive an exec and pile up, so a supervisor that comes from an upgrade
  * installs its own only when the one in force has another revision.
  */
-#define PRIV_FILTERS_REVISION 1
+#define PRIV_FILTERS_REVISION 2
 int priv_seal_syscalls_supervisor(void);
 int priv_seal_syscalls_control(void);
 int priv_seal_syscalls_worker(void);
@@ -120,10 +120,11 @@ int priv_at_once(int (*fn)(int fd), const int *fds, unsigned n);
 /* A packet socket with PACKET_VNET_HDR, deaf so far.  Return: descriptor or -errno. */
 int priv_packet_socket(void);
 /*
- * @n of them begin to receive: bound to @ifindex, ETH_P_ALL, outgoing frames ignored,
- * filter "nothing" until priv_set_filter().  Whatever is sent by them goes nowhere.
+ * @n of them begin to receive: bound to @ifindex, ETH_P_ALL or, with @after_tc, ETH_P_IP;
+ * outgoing frames ignored, filter "nothing" until priv_set_filter().  Whatever is sent by them
+ * goes nowhere.
  */
-int priv_packet_start(const int *socks, unsigned n, unsigned ifindex);
+int priv_packet_start(const int *socks, unsigned n, unsigned ifindex, bool after_tc);
 /* Closes @n packet sockets. */
 void priv_packet_close(const int *socks, unsigned n);
 

@@ -17,6 +17,8 @@
  *   shutdown  the sending half: the other one would end the listeners for good
  *   sendmsg   of a worker: on its channel
  *   sendto    of a worker: on standard error, where that is a socket, to its other end
+ *   bpf       of control: elements of maps whose descriptors it was given.  The supervisor also
+ *             attaches the program that it made before.  Nobody makes a program or a map
  *
  * There is no stat(2) by path, and none of a descriptor either beyond fstat(2) itself: the
  * newer call takes a path that the filter cannot look into.  See daemon/common/memfd.h.
@@ -30,6 +32,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -49,8 +52,8 @@ static const int supervisor_denied[] = {
 	SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(chroot), SCMP_SYS(mknod),
 	SCMP_SYS(mknodat), SCMP_SYS(name_to_handle_at), SCMP_SYS(open_by_handle_at),
 	SCMP_SYS(quotactl), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(acct),
-	/* code in the kernel, and the kernel itself */
-	SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(init_module), SCMP_SYS(finit_module),
+	/* code in the kernel, and the kernel itself; for bpf(2) see bpf_allowed */
+	SCMP_SYS(perf_event_open), SCMP_SYS(init_module), SCMP_SYS(finit_module),
 	SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot),
 	SCMP_SYS(syslog), SCMP_SYS(iopl), SCMP_SYS(ioperm),
 	/* keys, names, clocks */
@@ -87,6 +90,12 @@ static const int control_allowed[] = {
 	SCMP_SYS(getsockopt),    SCMP_SYS(getsockname),  SCMP_SYS(readv),
 	SCMP_SYS(pread64),       SCMP_SYS(memfd_create), SCMP_SYS(ftruncate),
 	SCMP_SYS(pwrite64),      SCMP_SYS(mremap)};
+
+/* Commands of bpf(2), in the order of their numbers. */
+static const unsigned bpf_elements[] = {BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM,
+					BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY,
+					BPF_MAP_LOOKUP_BATCH};
+#define BPF_COMMANDS 64 /* more than there are */
 
 static const int worker_allowed[] = {SCMP_SYS(io_uring_enter)};
 
@@ -154,14 +163,36 @@ static int load(scmp_filter_ctx ctx, int ret)
 	return ret;
 }
 
+static bool may_command(unsigned command)
+{
+	for (size_t i = 0; i < COUNT(bpf_elements); i++)
+		if (bpf_elements[i] == command)
+			return true;
+	return command == BPF_LINK_CREATE;
+}
+
+/* One rule for each command: libseccomp compares an argument once in a rule. */
+static int deny_bpf(scmp_filter_ctx ctx)
+{
+	int ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(bpf), 1,
+				   SCMP_A0(SCMP_CMP_GE, BPF_COMMANDS));
+
+	for (unsigned i = 0; i < BPF_COMMANDS && ret == 0; i++)
+		if (!may_command(i))
+			ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(bpf), 1,
+					       SCMP_A0(SCMP_CMP_EQ, i));
+	return ret;
+}
+
 int priv_seal_syscalls_supervisor(void)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int ret;
 
 	if (!ctx)
 		return -ENOMEM;
-	return load(ctx, add_rules(ctx, SCMP_ACT_ERRNO(EPERM), supervisor_denied,
-				   COUNT(supervisor_denied)));
+	ret = add_rules(ctx, SCMP_ACT_ERRNO(EPERM), supervisor_denied, COUNT(supervisor_denied));
+	return load(ctx, ret < 0 ? ret : deny_bpf(ctx));
 }
 
 int priv_seal_syscalls_control(void)
@@ -173,6 +204,8 @@ int priv_seal_syscalls_control(void)
 		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_ADD_SEALS));
 	if (ret == 0)
 		ret = allow_with(ctx, SCMP_SYS(shutdown), SCMP_A1(SCMP_CMP_EQ, SHUT_WR));
+	for (size_t i = 0; i < COUNT(bpf_elements) && ret == 0; i++)
+		ret = allow_with(ctx, SCMP_SYS(bpf), SCMP_A0(SCMP_CMP_EQ, bpf_elements[i]));
 	return load(ctx, ret);
 }
 

@@ -132,16 +132,17 @@ int priv_packet_socket(void)
 	return ret < 0 ? close_with(sock, ret) : sock;
 }
 
-int priv_packet_start(const int *socks, unsigned n, unsigned ifindex)
+int priv_packet_start(const int *socks, unsigned n, unsigned ifindex, bool after_tc)
 {
 	int ret = priv_at_once(forbid_sending, socks, n);
 
 	/*
-	 * Not ETH_P_IP: its handlers run after the kernel has taken the tag off a VLAN frame
-	 * that nobody claimed, and would see it as untagged.
+	 * Handlers of ETH_P_IP run after tc ingress, where the kernel path may have marked the
+	 * frame.  They run after the kernel has taken the tag off a VLAN frame that nobody
+	 * claimed, too, and see it as untagged: steer_filter() refuses it by its type.
 	 */
 	for (unsigned i = 0; i < n && ret == 0; i++)
-		ret = packet_bind(socks[i], ifindex, ETH_P_ALL);
+		ret = packet_bind(socks[i], ifindex, after_tc ? ETH_P_IP : ETH_P_ALL);
 	return ret;
 }
 

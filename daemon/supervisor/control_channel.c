@@ -24,6 +24,7 @@
 #include "daemon/supervisor/budget.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/state.h"
 
 void control_channel_send(struct supervisor *s, struct ipc_msg *msg, int fd)
@@ -98,6 +99,7 @@ static int begin(struct supervisor *s)
 	struct startup u = {.channel = s->child[CONTROL_INDEX].channel};
 
 	start.egress_sockets = egress_socket_budget();
+	kernel_path_describe(s, &start);
 	startup_pass(&u, PASSED_HEARTBEAT, 0, s->heartbeat_fd);
 	startup_pass(&u, PASSED_CONTROL_LISTENER, 0, s->control_listener);
 	startup_pass(&u, PASSED_STATUS_LISTENER, 0, s->status_listener);
@@ -108,6 +110,10 @@ static int begin(struct supervisor *s)
 				     1u << (RTNLGRP_NEXTHOP - 1)));
 	pass_new(&u, PASSED_IFACE_PAGE, 0, memfd_reader(s->iface_page_fd));
 	startup_pass(&u, PASSED_APPLIED, 0, s->applied);
+	startup_pass(&u, PASSED_KERNEL_RULES, 0, s->bpf.rules);
+	startup_pass(&u, PASSED_KERNEL_BLOCKS, 0, s->bpf.blocks);
+	startup_pass(&u, PASSED_KERNEL_COUNTERS, s->bpf.lanes ? s->bpf.lanes - 1 : 0,
+		     s->bpf.counters);
 	pass_inheritance(s, &u);
 	for (unsigned i = 0; i < s->options->n_interfaces; i++)
 		startup_interface(&u, s->options->interfaces[i]);

@@ -55,7 +55,8 @@ struct saved_head {
 	uint64_t next_incarnation;
 	uint64_t snapshot_serial, whole_serial;
 	struct ipc_publish snapshot, changes;
-	uint32_t inputs, outputs, egress_sockets, unused;
+	uint32_t inputs, outputs, egress_sockets;
+	uint32_t mark, lanes, kernel_path_version; /* of the kernel path; 0: there is none */
 	char from[64];
 };
 
@@ -85,6 +86,8 @@ struct saved_input {
 	int64_t unclaimed;
 	struct ipc_iface iface;
 	uint32_t buf_class;
+	uint32_t mark;
+	uint64_t kernel_frames;
 	uint8_t gro_on, gro_changed, gro, udp_forwarding, fraglist, members, reserved[6];
 	uint8_t member[MCR_MAX_WORKERS];
 };
@@ -120,6 +123,12 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 				  .snapshot = s->snapshot,
 				  .changes = s->changes};
 
+	if (s->bpf.program >= 0) {
+		head.mark = s->bpf.mark;
+		head.lanes = s->bpf.lanes;
+		head.kernel_path_version = KERNEL_PATH_VERSION;
+	}
+
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
 		head.inputs += s->input[i].incarnation != 0;
 		head.outputs += s->output[i].incarnation != 0;
@@ -138,6 +147,30 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 	state_put_fd(w, s->heartbeat_fd);
 	state_put_fd(w, s->snapshot_fd);
 	state_put_fd(w, s->changes_fd);
+	state_put_fd(w, s->bpf.program);
+	state_put_fd(w, s->bpf.rules);
+	state_put_fd(w, s->bpf.blocks);
+	state_put_fd(w, s->bpf.counters);
+}
+
+/*
+ * Its maps are as this program knows them, or it is refused as a whole.  The tc program stays
+ * the one that the first program made: no other can be made any more.
+ */
+static void restore_bpf(struct supervisor *s, struct state_reader *r, const struct saved_head *head)
+{
+	const bool whole = head->lanes != 0;
+
+	s->bpf.program = state_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.rules = state_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.blocks = state_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.counters = state_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.lanes = head->lanes;
+	s->bpf.mark = head->mark;
+	state_check(r, (s->bpf.program >= 0) == whole && (s->bpf.rules >= 0) == whole &&
+			       (s->bpf.blocks >= 0) == whole && (s->bpf.counters >= 0) == whole &&
+			       (head->mark != 0) == whole && head->lanes <= KERNEL_PATH_LANES_MAX &&
+			       head->kernel_path_version == (whole ? KERNEL_PATH_VERSION : 0));
 }
 
 /* What control may publish is what may be there, and its file holds all of it. */
@@ -170,6 +203,7 @@ static void restore_head(struct supervisor *s, struct state_reader *r, struct sa
 	s->heartbeat_fd = state_need_fd(r, FD_MEMORY, sizeof(struct heartbeat_page));
 	s->snapshot_fd = state_get_fd(r, FD_MEMORY, 0);
 	s->changes_fd = state_get_fd(r, FD_MEMORY, 0);
+	restore_bpf(s, r, head);
 	state_check(r, snapshot_is_valid(&head->snapshot, s->snapshot_fd) &&
 			       snapshot_is_valid(&head->changes, s->changes_fd) &&
 			       head->whole_serial <= head->snapshot_serial);
@@ -339,6 +373,8 @@ static void save_input(const struct input *in, struct state_writer *w)
 				    .iface = in->iface,
 				    .buf_class = in->buf_class,
 				    .unclaimed = in->unclaimed,
+				    .mark = in->mark,
+				    .kernel_frames = in->kernel_frames,
 				    .gro_on = in->gro_on,
 				    .gro_changed = in->gro_changed,
 				    .gro = in->gro_found.gro,
@@ -353,6 +389,7 @@ static void save_input(const struct input *in, struct state_writer *w)
 	state_put_fd(w, in->ipv4_udp);
 	state_put_fd(w, in->vlan);
 	state_put_fd(w, in->foreign);
+	state_put_fd(w, in->program);
 }
 
 /* What control may ask for is what may be there. */
@@ -396,6 +433,10 @@ static void restore_input(struct supervisor *s, struct state_reader *r)
 	in->ipv4_udp = state_need_fd(r, FD_PACKET, 0);
 	in->vlan = state_need_fd(r, FD_PACKET, 0);
 	in->foreign = state_need_fd(r, FD_PACKET, 0);
+	in->program = state_get_fd(r, FD_ANONYMOUS, 0);
+	state_check(r, (in->program >= 0) <= (saved.mark != 0));
+	in->mark = saved.mark;
+	in->kernel_frames = saved.kernel_frames;
 }
 
 static void save_output(const struct supervisor *s, unsigned slot, struct state_writer *w)

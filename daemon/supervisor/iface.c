@@ -30,6 +30,7 @@
 #include "daemon/common/memfd.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/stats.h"
@@ -142,6 +143,7 @@ static void close_input_sockets(struct input *in)
 		priv_gro_set(in->iface.ifindex, &in->gro_found);
 	in->gro_changed = false;
 	in->gro_on = false;
+	kernel_path_detach(in);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		silence(in->sock[i]);
 		take_socket(&in->sock[i], all, &n);
@@ -184,7 +186,7 @@ static int open_packet_sockets(struct input *in, bool group)
 		in->member[i] = (uint8_t)n;
 		socks[n++] = in->sock[i];
 	}
-	ret = priv_packet_start(socks, n, in->iface.ifindex);
+	ret = priv_packet_start(socks, n, in->iface.ifindex, in->mark != 0);
 	if (ret < 0 || !group)
 		return ret;
 	ret = priv_fanout(socks, n, in->iface.defrag);
@@ -207,7 +209,7 @@ static int add_packet_socket(struct input *in, unsigned worker, int member)
 	in->sock[worker] = descriptor_or_refuse(priv_packet_socket());
 	if (in->sock[worker] < 0)
 		return in->sock[worker];
-	ret = priv_packet_start(&in->sock[worker], 1, in->iface.ifindex);
+	ret = priv_packet_start(&in->sock[worker], 1, in->iface.ifindex, in->mark != 0);
 	if (ret == 0)
 		ret = priv_fanout_add(member, in->sock[worker]);
 	if (ret < 0) {
@@ -250,7 +252,7 @@ static int open_counting_sockets(struct input *in)
 
 	in->unclaimed = 0;
 	prog[COUNT_IPV4_UDP].len =
-		(unsigned short)steer_filter_ipv4_udp(link, insns[COUNT_IPV4_UDP]);
+		(unsigned short)steer_filter_ipv4_udp(link, 0, insns[COUNT_IPV4_UDP]);
 	prog[COUNT_VLAN].len = (unsigned short)steer_filter_vlan(insns[COUNT_VLAN]);
 	prog[COUNT_FOREIGN].len = (unsigned short)steer_filter_foreign(link, insns[COUNT_FOREIGN]);
 	for (unsigned i = 0; i < STEER_COUNTS; i++) {
@@ -316,6 +318,9 @@ static int open_input(struct supervisor *s, struct input *in, const struct ipc_i
 	int ret;
 
 	in->iface = *iface;
+	/* From here on a frame that it relays has the mark that the prefilters refuse. */
+	if (iface->kernel_path)
+		kernel_path_attach(s, in);
 	/* In this order, or what is counted exceeds what there was: see stats.c. */
 	ret = open_counting_sockets(in);
 	if (ret == 0)
@@ -394,7 +399,8 @@ static int attach_coarse(const struct input *in)
 	struct sock_filter insns[STEER_SMALL_MAX];
 	struct sock_fprog prog = {.filter = insns};
 
-	prog.len = (unsigned short)steer_filter_ipv4_udp((enum link_layer)in->iface.link, insns);
+	prog.len = (unsigned short)steer_filter_ipv4_udp((enum link_layer)in->iface.link, in->mark,
+							 insns);
 	return attach_filter(in, &prog);
 }
 

@@ -140,7 +140,8 @@ static int open_input(struct supervisor *s, const struct ipc_iface *iface, uint6
 	int ret = iface_open_input(s, iface);
 
 	if (ret == 0 || ret == -EEXIST)
-		*value = s->input[iface->slot].gro_on;
+		*value = (s->input[iface->slot].gro_on ? OPENED_GRO : 0) |
+			 (s->input[iface->slot].mark ? OPENED_KERNEL_PATH : 0);
 	return ret;
 }
 

@@ -31,6 +31,7 @@
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/handover.h"
+#include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/notify.h"
 #include "daemon/supervisor/ring.h"
 #include "daemon/supervisor/role.h"
@@ -151,6 +152,7 @@ static int prepare(struct supervisor *s)
 	/* Children take the limit that this raises with them. */
 	descriptor_reserve_set(SUPERVISOR_RESERVE(0));
 	descriptor_budget();
+	kernel_path_start(s);
 	ret = make_event_sources(s);
 	if (ret == 0)
 		ret = make_pages(s);
@@ -169,6 +171,8 @@ static int resume(struct supervisor *s)
 		ret = find_rights(s);
 	if (ret == 0)
 		ret = check_status_path(s);
+	if (ret == 0)
+		ret = kernel_path_resume(s);
 	if (ret == 0)
 		ret = make_event_sources(s);
 	for (unsigned i = 0; i < CHILDREN && ret == 0; i++) {

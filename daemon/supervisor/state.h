@@ -21,6 +21,7 @@
  *   request.c          control's requests: read, checked, carried out
  *   limit.c            how fast control may ask for what costs much
  *   iface.c            inputs and outputs: the sockets of an interface
+ *   kernel_path.c      the tc program and its maps
  *   egress_socket.c    egress sockets of single outputs
  *   membership.c       unread helper sockets that hold group memberships
  *   igmp_list.c        the memberships that the kernel has
@@ -46,6 +47,8 @@
 #include "core/base/ipc.h"
 #include "core/base/limits.h"
 #include "core/base/ring.h"
+#include "core/rules/kernel_path.h"
+#include "daemon/priv/bpf.h"
 #include "daemon/priv/priv.h"
 
 struct heartbeat_page;
@@ -229,6 +232,10 @@ struct worker_record {
  * @vlan:        counts frames with a VLAN tag
  * @foreign:     counts everything else
  * @gro_found:   settings to put back when @gro_changed
+ * @program:     of the kernel path: attached with this descriptor, -1: it is not
+ * @mark:        0, or the sockets come after tc ingress, where the program marks what it
+ *               has relayed with this bit
+ * @kernel_frames: that it has relayed, as far as they have been counted
  */
 struct input {
 	uint64_t incarnation;
@@ -245,6 +252,9 @@ struct input {
 	int64_t unclaimed;
 	int vlan;
 	int foreign;
+	int program;
+	uint32_t mark;
+	uint64_t kernel_frames;
 };
 
 struct output {
@@ -396,6 +406,9 @@ struct supervisor {
 	int changes_fd;  /* its last changes, -1 for none */
 	struct ipc_publish snapshot, changes;
 	uint64_t snapshot_serial, whole_serial; /* of the last publication, and of the whole one */
+
+	struct priv_bpf bpf; /* no program: there is no kernel path */
+	enum kernel_path_reason no_kernel_path;
 };
 
 /* epoll's data: a child's channel, CHILDREN + its pidfd, and these. */
@@ -412,8 +425,10 @@ static inline void supervisor_fail(struct supervisor *s)
 /* No interface has a socket, which is -1 and not the 0 of fresh memory. */
 static inline void supervisor_no_sockets(struct supervisor *s)
 {
+	s->bpf = PRIV_BPF_NONE;
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
 		s->input[i].ipv4_udp = s->input[i].vlan = s->input[i].foreign = -1;
+		s->input[i].program = -1;
 		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
 			s->input[i].sock[k] = s->output[i].sock[k] = -1;
 	}

@@ -24,6 +24,7 @@
 #include "daemon/supervisor/egress_socket.h"
 #include "daemon/supervisor/health.h"
 #include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/request.h"
@@ -106,6 +107,7 @@ static void finish(struct supervisor *s)
 	}
 	upgrade_abandon(s);
 	iface_fini(s);
+	kernel_path_fini(s);
 	egress_socket_fini(s);
 	join_fini(&s->joins);
 	if (s->control_listener >= 0)

@@ -58,8 +58,10 @@
 #define VALUE(x) TEXT(x)
 
 /* What two programs must agree on to take over from each other, and to talk. */
-static const char versions_format[] = "state" VALUE(SUPERVISOR_STATE_VERSION) ",ipc" VALUE(
-	IPC_VERSION) ",snap" VALUE(SNAPSHOT_VERSION) ",arena" VALUE(ARENA_VERSION) ",page%zu";
+static const char versions_format[] =
+	"state" VALUE(SUPERVISOR_STATE_VERSION) "." VALUE(KERNEL_PATH_VERSION) ",ipc" VALUE(
+		IPC_VERSION) ",snap" VALUE(SNAPSHOT_VERSION) ",arena" VALUE(ARENA_VERSION) ",page%"
+											   "zu";
 
 static void own_versions(char text[static ANSWER_MAX])
 {

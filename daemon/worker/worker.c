@@ -86,6 +86,9 @@ static void take(void *ctx, const struct ipc_msg *m, int fd)
 	case PASSED_SNAPSHOT:
 	case PASSED_IFACE_PAGE:
 	case PASSED_HEARTBEAT:
+	case PASSED_KERNEL_RULES:
+	case PASSED_KERNEL_BLOCKS:
+	case PASSED_KERNEL_COUNTERS:
 	case PASSED_FDS:
 		break;
 	}

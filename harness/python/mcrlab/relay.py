@@ -113,6 +113,9 @@ class Relay(Process):
         self._stopped = False
         argv = list(wrapper) + [program or paths.program("mcrd"), "--control-socket-path",
                                 self.socket_path]
+        # The same scenarios for the kernel path (tests/netns/README.md).
+        if os.environ.get("MCR_PATH"):
+            argv += ["--path", os.environ["MCR_PATH"]]
         if num_workers is not None:
             argv += ["--num-workers", num_workers]
         for one in [interface] if isinstance(interface, str) else interface or []:

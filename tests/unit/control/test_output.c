@@ -26,6 +26,9 @@
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
  * Links: core/base/decimal.c
+ * Links: daemon/control/kernel_counters.c daemon/control/kernel_path.c
+ * Links: core/rules/kernel_path.c daemon/control/kernel_map.c
+ * Links: daemon/priv/bpf_map.c
  */
 #include "daemon/control/assign.h"
 #include "daemon/control/output.h"

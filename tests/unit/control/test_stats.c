@@ -25,6 +25,9 @@
  * Links: daemon/control/egress_socket.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
+ * Links: daemon/control/kernel_counters.c daemon/control/kernel_path.c
+ * Links: core/rules/kernel_path.c daemon/control/kernel_map.c
+ * Links: daemon/priv/bpf_map.c
  */
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"

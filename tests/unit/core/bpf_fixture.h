@@ -26,6 +26,8 @@ struct sample {
 	uint16_t tci; /* of the tag */
 	uint16_t protocol;
 	bool leaves; /* sent by the interface, rather than received */
+	bool for_others;
+	uint32_t mark;
 };
 
 struct machine {
@@ -56,7 +58,11 @@ static inline uint32_t load(struct machine *m, uint32_t k, unsigned bytes)
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL))
 		return m->s->protocol;
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE))
-		return m->s->leaves ? PACKET_OUTGOING : PACKET_MULTICAST;
+		return m->s->leaves       ? PACKET_OUTGOING
+		       : m->s->for_others ? PACKET_OTHERHOST
+					  : PACKET_MULTICAST;
+	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_MARK))
+		return m->s->mark;
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT))
 		return m->s->vlan;
 	if (k == (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG))

@@ -41,7 +41,8 @@ static const char full[] =
 	"     \"outputs\": [{\"interface\": \"eth1\", \"group\": \"239.2.2.2\", \"port\": 6000,\n"
 	"       \"ttl\": 8, \"source_ip\": \"10.90.1.1\", \"dscp\": 34},\n"
 	"       {\"interface\": \"eth2\", \"group\": \"192.0.2.7\", \"port\": 65535}],\n"
-	"     \"rate_limit\": {\"pps\": 1000, \"bps\": 4503599627370495}, \"priority\": \"low\"},\n"
+	"     \"rate_limit\": {\"pps\": 1000, \"bps\": 4503599627370495}, \"priority\": \"low\",\n"
+	"     \"path\": \"user\"},\n"
 	"    {\"id\": \"mine\",\n"
 	"     \"input\": {\"interface\": \"eth0\", \"group\": \"239.1.1.2\", \"port\": 1},\n"
 	"     \"outputs\": [{\"interface\": \"eth1\", \"group\": \"239.2.2.3\", \"port\": 1,"
@@ -98,10 +99,12 @@ static void check_full(const struct config *c)
 	assert_int_equal(r->limit_pps, 1000);
 	assert_true(r->limit_bps == 4503599627370495);
 	assert_int_equal(r->priority, RULE_PRIORITY_LOW);
+	assert_int_equal(r->path, RULE_PATH_USER);
 	assert_string_equal(c->rules[1].id, "mine");
 	assert_string_equal(c->rules[1].name, "");
 	assert_false(addr_is_set(&c->rules[1].input.source));
 	assert_int_equal(c->rules[1].priority, RULE_PRIORITY_NORMAL);
+	assert_int_equal(c->rules[1].path, RULE_PATH_UNSET);
 }
 
 static void test_full(void **state)
@@ -302,6 +305,9 @@ static const struct {
 	 "rules[0].rate_limit.bps", "to 4503599627370495"},
 	{"priority", RULE("\"priority\":\"urgent\"," IN, OUT), 2, 2, "rules[0].priority",
 	 "\"high\", \"normal\" or \"low\", not \"urgent\""},
+	{"path", RULE("\"path\":\"both\"," IN, OUT), 2, 2, "rules[0].path",
+	 "\"user\", not \"both\""},
+	{"path number", RULE("\"path\":1," IN, OUT), 2, 2, "rules[0].path", "a string"},
 	{"priority number", RULE("\"priority\":1," IN, OUT), 2, 2, "rules[0].priority", "a string"},
 	{"rule twice", RULE2("{" IN ",\"outputs\":[" OUT "]}"), 3, 1, "rules[1]", "twice"},
 	{"input twice",
@@ -431,7 +437,7 @@ static void test_rule_json(void **state)
 		"{\"id\":\"x\",\"name\":\"n\",\"input\":{\"interface\":\"eth0\",\"group\":"
 		"\"239.1.1.1\",\"port\":5000},\"outputs\":[{\"interface\":\"eth1\",\"group\":"
 		"\"239.2.2.2\",\"port\":6000,\"ttl\":3}],\"rate_limit\":{\"pps\":7},\"priority\":"
-		"\"high\"}";
+		"\"high\",\"path\":\"kernel\"}";
 	cJSON *json = cJSON_Parse(text), *back;
 	struct rule r;
 	char *printed;

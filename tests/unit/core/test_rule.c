@@ -368,7 +368,7 @@ static void copies_are_deep(void **state)
 
 static void same_action(void **state)
 {
-	for (int field = 0; field < 9; field++) {
+	for (int field = 0; field < 10; field++) {
 		struct rule_output a_out[2], b_out[2];
 		struct rule a, b;
 
@@ -388,6 +388,9 @@ static void same_action(void **state)
 			break;
 		case 4:
 			b.n_outputs = 1;
+			break;
+		case 9:
+			b.path = RULE_PATH_KERNEL;
 			break;
 		case 5:
 			b.outputs[1].ttl = 1;
@@ -424,6 +427,10 @@ static void names(void **state)
 	assert_string_equal(rule_state_name(RULE_UNRESOLVED), "unresolved");
 	for (int p = 0; p < RULE_PRIORITIES; p++)
 		assert_int_equal(rule_priority_parse(rule_priority_name((enum rule_priority)p)), p);
+	for (int p = RULE_PATH_AUTO; p < RULE_PATHS; p++)
+		assert_int_equal(rule_path_parse(rule_path_name((enum rule_path)p)), p);
+	assert_int_equal(rule_path_parse("both"), -EINVAL);
+	assert_int_equal(rule_path_parse(""), -EINVAL); /* unset is no word */
 	assert_int_equal(rule_priority_parse("urgent"), -EINVAL);
 	assert_int_equal(rule_priority_parse(""), -EINVAL);
 }

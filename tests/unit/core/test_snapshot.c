@@ -217,7 +217,8 @@ CHANGE(largest_slots, s->rules[0].slot = MCR_MAX_RULES - 1;
        s->outputs[0].slot = MCR_MAX_OUTPUTS - 1)
 CHANGE(output_unresolved, s->outputs[0].iface = MCR_NO_SLOT)
 CHANGE(largest_values, s->outputs[0].ttl = 255; s->outputs[0].dscp = 63; s->outputs[0].ttl_set = 1)
-CHANGE(reserved, s->rules[0].reserved = 1; s->outputs[0].reserved[1] = 1)
+CHANGE(path, s->rules[0].path = RULE_PATHS)
+CHANGE(reserved, s->rules[0].reserved[0] = 1; s->outputs[0].reserved[1] = 1)
 
 static const struct {
 	const char *name;
@@ -265,6 +266,7 @@ static const struct {
 	BAD(source_none_bytes),
 	BAD(in_port),
 	BAD(priority),
+	BAD(path),
 	BAD(rule_state),
 	BAD(in_name),
 	BAD(rule_id),

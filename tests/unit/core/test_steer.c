@@ -105,9 +105,9 @@ static void make_programs(enum link_layer link, const struct steer_want *wants, 
 	assert_non_null(copy);
 	memset(&p.wanted[max], 0, sizeof(untouched));
 	memcpy(copy, wants, n * sizeof(*copy));
-	p.n_wanted = steer_filter(link, copy, n, p.wanted, max, &p.exact);
+	p.n_wanted = steer_filter(link, 0, copy, n, p.wanted, max, &p.exact);
 	assert_memory_equal(&p.wanted[max], untouched, sizeof(untouched));
-	p.n_ipv4_udp = steer_filter_ipv4_udp(link, p.ipv4_udp);
+	p.n_ipv4_udp = steer_filter_ipv4_udp(link, 0, p.ipv4_udp);
 	p.n_foreign = steer_filter_foreign(link, p.foreign);
 	p.n_vlan = steer_filter_vlan(p.vlan);
 	p.n_counting = steer_counting(p.counting);
@@ -235,6 +235,37 @@ static void exact_programs(void **state)
 				fail_msg("%u groups, %u ports: exact %d (%u instructions)",
 					 sizes[i].groups, sizes[i].ports, p.exact, p.n_wanted);
 			check_neighbours(link, wants, n);
+		}
+	}
+}
+
+/* Sockets behind the kernel path get what it has left, whatever other bits are set. */
+static void marked_frames_are_refused(void **state)
+{
+	enum { MARK = 0x400 };
+	static const struct {
+		uint32_t mark;
+		bool for_others, passes;
+	} frames[] = {
+		{0, false, true}, {MARK, false, false},       {~(uint32_t)MARK, false, true},
+		{0, true, false}, {UINT32_MAX, false, false},
+	};
+	struct steer_want want = {0xefff0000u, 1000};
+	struct sock_filter exact[100], coarse[STEER_SMALL_MAX];
+	bool is_exact;
+
+	for (enum link_layer link = LINK_ETHERNET; link < LINK_LAYERS; link++) {
+		const unsigned n = steer_filter(link, MARK, &want, 1, exact, 100, &is_exact),
+			       m = steer_filter_ipv4_udp(link, MARK, coarse);
+
+		assert_true(is_exact);
+		for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+			struct sample s = sample_of(link, want.group, want.port, 5, 60);
+
+			s.mark = frames[i].mark;
+			s.for_others = frames[i].for_others;
+			assert_int_equal(bpf_run(exact, n, &s) != 0, frames[i].passes);
+			assert_int_equal(bpf_run(coarse, m, &s) != 0, frames[i].passes);
 		}
 	}
 }
@@ -542,6 +573,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exact_programs),
+		cmocka_unit_test(marked_frames_are_refused),
 		cmocka_unit_test(uneven_tree),
 		cmocka_unit_test(room),
 		cmocka_unit_test(random_frames),

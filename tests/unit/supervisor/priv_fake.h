@@ -58,7 +58,7 @@ int priv_packet_socket(void)
 	return some_fd();
 }
 
-int priv_packet_start(const int *socks, unsigned n, unsigned ifindex)
+int priv_packet_start(const int *socks, unsigned n, unsigned ifindex, bool after_tc)
 {
 	return 0;
 }

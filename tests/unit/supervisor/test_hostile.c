@@ -32,6 +32,10 @@
  * Links: daemon/common/memfd.c
  * Links: daemon/common/startup.c
  * Links: daemon/common/upgrade_outcome.c
+ * Links: daemon/supervisor/kernel_path.c
+ * Links: core/rules/kernel_path.c daemon/priv/bpf.c
+ * Links: core/rules/rule.c
+ * Links: core/base/complaint.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -14,6 +14,10 @@
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
  * Links: daemon/supervisor/egress_socket.c
  * Links: daemon/common/memfd.c
+ * Links: daemon/supervisor/kernel_path.c
+ * Links: core/rules/kernel_path.c daemon/priv/bpf.c
+ * Links: core/rules/rule.c
+ * Links: core/base/complaint.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

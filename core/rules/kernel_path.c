@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+/* kernel_path.c - eligibility for the kernel path, and the encoding of its maps */
+#include "core/rules/kernel_path.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <string.h>
+
+#define DSCP_SHIFT 2 /* upper six bits of the TOS byte (RFC 2474) */
+
+static const char *const reason_texts[] = {
+	[KERNEL_PATH_FITS] = "",
+	[KERNEL_PATH_NOT_STARTED] = "mcrd was started without --path auto",
+	[KERNEL_PATH_NOT_BUILT] = "mcrd was built without clang or libbpf",
+	[KERNEL_PATH_TOO_OLD] = "the kernel is older than 6.6",
+	[KERNEL_PATH_NO_RIGHT] = "mcrd was started without CAP_BPF and CAP_NET_ADMIN",
+	[KERNEL_PATH_REFUSED] = "the kernel refused the program when mcrd started",
+	[KERNEL_PATH_NOT_ASKED] = "as asked for",
+	[KERNEL_PATH_LIMIT] = "a rate limit needs a worker",
+	[KERNEL_PATH_PRIORITY] = "a priority needs a worker",
+	[KERNEL_PATH_UNICAST_INPUT] = "the input is no multicast group",
+	[KERNEL_PATH_INPUT_LINK] = "the input interface is no Ethernet device",
+	[KERNEL_PATH_INPUT_PORT] = "the input interface is a port of a bridge or bond",
+	[KERNEL_PATH_INPUT_FRAGLIST] = "rx-gro-list is on at the input interface",
+	[KERNEL_PATH_INPUT_OPEN] = "the input interface was opened for the user path alone",
+	[KERNEL_PATH_UNICAST_OUTPUT] = "the output is no multicast group",
+	[KERNEL_PATH_OUTPUT_LINK] = "the output interface is no Ethernet device",
+	[KERNEL_PATH_OTHER_OUTPUT] = "another output of the rule needs a worker",
+	[KERNEL_PATH_INACTIVE] = "it is not active",
+	[KERNEL_PATH_SOURCE_UNKNOWN] = "its source address is not known yet",
+	[KERNEL_PATH_RESTING] = "the rule was changed less than a second ago",
+	[KERNEL_PATH_FULL] = "the maps of the kernel path are full",
+};
+static_assert(sizeof(reason_texts) / sizeof(reason_texts[0]) == KERNEL_PATH_REASONS, "a text each");
+
+const char *kernel_path_reason_text(enum kernel_path_reason r)
+{
+	return (unsigned)r < KERNEL_PATH_REASONS ? reason_texts[r] : "?";
+}
+
+bool kernel_path_is_lasting(enum kernel_path_reason r)
+{
+	return r != KERNEL_PATH_FITS && r < KERNEL_PATH_OTHER_OUTPUT;
+}
+
+bool kernel_path_is_no_news(const struct rule *r, enum kernel_path_reason reason)
+{
+	return reason == KERNEL_PATH_NOT_ASKED ||
+	       (reason == KERNEL_PATH_NOT_STARTED && r->path == RULE_PATH_UNSET);
+}
+
+enum kernel_path_reason kernel_path_of_rule(const struct rule *r)
+{
+	if (r->path == RULE_PATH_USER)
+		return KERNEL_PATH_NOT_ASKED;
+	if (r->limit_pps || r->limit_bps)
+		return KERNEL_PATH_LIMIT;
+	if (r->priority != RULE_PRIORITY_NORMAL)
+		return KERNEL_PATH_PRIORITY;
+	return addr_is_multicast(&r->input.group) ? KERNEL_PATH_FITS : KERNEL_PATH_UNICAST_INPUT;
+}
+
+/* The Ethernet address of a group: the lower 23 bits of it (RFC 1112, 6.4). */
+static void group_mac(uint32_t group_be, uint8_t mac[static 6])
+{
+	const uint32_t group = ntohl(group_be);
+
+	mac[0] = 0x01;
+	mac[1] = 0x00;
+	mac[2] = 0x5e;
+	mac[3] = group >> 16 & 0x7f;
+	mac[4] = (uint8_t)(group >> 8);
+	mac[5] = (uint8_t)group;
+}
+
+enum kernel_path_reason kernel_path_encode(const struct rule_output *o,
+					   const struct kernel_path_link *link,
+					   struct kernel_path_output *out)
+{
+	if (!addr_is_multicast(&o->group))
+		return KERNEL_PATH_UNICAST_OUTPUT;
+	if (!link->ifindex || !link->active)
+		return KERNEL_PATH_INACTIVE;
+	if (!link->ethernet)
+		return KERNEL_PATH_OUTPUT_LINK;
+	if (!link->source_be)
+		return KERNEL_PATH_SOURCE_UNKNOWN;
+	*out = (struct kernel_path_output){
+		.ifindex = link->ifindex,
+		.slot = link->slot,
+		.source = link->source_be,
+		.group = addr_ipv4_be(&o->group),
+		.port = htons(o->port),
+		.ttl = rule_output_ttl(o),
+		.ttl_set = o->ttl_decrement ? KERNEL_PATH_TTL_DECREMENT : KERNEL_PATH_TTL_GIVEN,
+		.tos = (uint8_t)(o->dscp << DSCP_SHIFT),
+	};
+	group_mac(out->group, out->mac);
+	memcpy(out->mac + 6, link->mac, 6);
+	return KERNEL_PATH_FITS;
+}
+
+struct kernel_path_key kernel_path_key_of(const struct rule_input *in, uint32_t ifindex)
+{
+	return (struct kernel_path_key){
+		.ifindex = ifindex,
+		.group = addr_ipv4_be(&in->group),
+		.source = addr_is_set(&in->source) ? addr_ipv4_be(&in->source) : 0,
+		.port = htons(in->port),
+	};
+}
+
+static int compare_words(uint32_t a, uint32_t b)
+{
+	return (a > b) - (a < b);
+}
+
+int kernel_path_compare(const struct kernel_path_key *a, const struct kernel_path_key *b)
+{
+	int order = compare_words(a->ifindex, b->ifindex);
+
+	if (order == 0)
+		order = compare_words(a->group, b->group);
+	if (order == 0)
+		order = compare_words(a->port, b->port);
+	return order ? order : compare_words(a->source, b->source);
+}
+
+bool kernel_path_same_stream(const struct kernel_path_key *a, const struct kernel_path_key *b)
+{
+	return a->ifindex == b->ifindex && a->group == b->group && a->port == b->port;
+}

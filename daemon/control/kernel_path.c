@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: MIT
+/* kernel_path.c - from rules and links to the maps of the kernel path */
+#include "daemon/control/kernel_path.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/complaint.h"
+#include "core/base/hash.h"
+#include "core/rules/ruleset.h"
+#include "daemon/common/log.h"
+#include "daemon/control/assign.h"
+#include "daemon/control/iface.h"
+#include "daemon/control/kernel_map.h"
+#include "daemon/control/loop.h"
+#include "daemon/control/output.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/state.h"
+
+/*
+ * The source address of what goes to a group depends on the interface alone: the kernel is
+ * asked for it with one group (RFC 2365, 6.1: the local scope, which every host has).
+ */
+#define ANY_GROUP 0xefff0001u
+
+/* --- start and end --- */
+
+int control_kernel_path_take_fd(struct control *c, const struct ipc_pass_fd *as, int fd)
+{
+	struct control_kernel_path *k = &c->kernel_path;
+
+	if (!k->map)
+		k->map = kernel_map_new();
+	if (!k->map)
+		return -ENOMEM;
+	switch ((enum passed_fd)as->what) {
+	case PASSED_KERNEL_RULES:
+		return kernel_map_take_rules(k->map, fd);
+	case PASSED_KERNEL_BLOCKS:
+		return kernel_map_take_blocks(k->map, fd);
+	default:
+		return kernel_map_take_counters(k->map, fd, as->index + 1);
+	}
+}
+
+void control_kernel_path_start(struct control *c, const struct ipc_start *start)
+{
+	struct control_kernel_path *k = &c->kernel_path;
+	bool changed;
+	int ret;
+
+	k->mark = start->mark;
+	k->unavailable = start->kernel_path < KERNEL_PATH_REASONS
+				 ? (enum kernel_path_reason)start->kernel_path
+				 : KERNEL_PATH_REFUSED;
+	if (k->unavailable != KERNEL_PATH_FITS)
+		return;
+	ret = k->map && kernel_map_is_whole(k->map)
+		      ? kernel_map_reload(k->map, monotonic_ns(), &changed)
+		      : -EBADF;
+	if (ret == 0)
+		return;
+	k->unavailable = KERNEL_PATH_REFUSED;
+	log_msg(SEV_ERROR, FAC_RULE_DISPATCH,
+		"the maps of the kernel path cannot be read: %s; workers relay all rules",
+		strerror(-ret));
+}
+
+void control_kernel_path_fini(struct control *c)
+{
+	kernel_map_free(c->kernel_path.map);
+	c->kernel_path.map = NULL;
+}
+
+static bool is_available(const struct control *c)
+{
+	return c->kernel_path.map && c->kernel_path.unavailable == KERNEL_PATH_FITS;
+}
+
+/* --- what a rule needs --- */
+
+/* Of the input interface; KERNEL_PATH_FITS also while it does not exist. */
+static enum kernel_path_reason of_link(const struct rec_iface *f)
+{
+	if (!f->ethernet)
+		return KERNEL_PATH_INPUT_LINK;
+	return f->is_port ? KERNEL_PATH_INPUT_PORT : KERNEL_PATH_FITS;
+}
+
+bool control_kernel_path_wants_input(const struct control *c, const struct rec_iface *f)
+{
+	if (!is_available(c) || of_link(f) != KERNEL_PATH_FITS)
+		return false;
+	/* How it was opened it stays: another kind of socket would be a gap for all streams. */
+	return !f->in_open || f->in_as.kernel_path;
+}
+
+static struct reach_key source_key(const struct rec_iface *out)
+{
+	return (struct reach_key){.ifindex = out->ifindex, .host_be = htonl(ANY_GROUP)};
+}
+
+static bool needs_source(const struct rule *r, const struct rule_output *o)
+{
+	return kernel_path_of_rule(r) == KERNEL_PATH_FITS && addr_is_multicast(&o->group) &&
+	       !addr_is_set(&o->source);
+}
+
+int control_kernel_path_need(struct control *c, const struct rec_iface *out, const struct rule *r,
+			     const struct rule_output *o)
+{
+	const struct reach_key key = source_key(out);
+
+	if (!is_available(c) || !needs_source(r, o))
+		return 0;
+	return reach_need(&c->reach, &key, out->arp);
+}
+
+static uint32_t source_of(const struct control *c, const struct rec_iface *out,
+			  const struct rule_output *o)
+{
+	const struct reach_key key = source_key(out);
+	const struct reach_dest *d;
+
+	if (addr_is_set(&o->source))
+		return addr_ipv4_be(&o->source);
+	d = reach_find(&c->reach, &key);
+	return d ? d->kernel_source_be : 0;
+}
+
+static struct kernel_path_link link_of(const struct control *c, const struct rule_output *o,
+				       uint32_t slot)
+{
+	const uint32_t iface = control_iface_slot(c, o->interface);
+	const struct rec_iface *f = iface == MCR_NO_SLOT ? NULL : &c->rec.iface[iface];
+	struct kernel_path_link link = {.slot = slot};
+
+	if (!f)
+		return link;
+	link.ifindex = f->ifindex;
+	link.ethernet = f->ethernet;
+	link.active = control_output_status(c, o, NULL).state == OUTPUT_ACTIVE;
+	memcpy(link.mac, f->mac, sizeof(link.mac));
+	link.source_be = source_of(c, f, o);
+	return link;
+}
+
+static enum kernel_path_reason encode_output(const struct control *c, const struct rule_output *o,
+					     uint32_t slot, struct kernel_path_output *out)
+{
+	const struct kernel_path_link link = link_of(c, o, slot);
+
+	return kernel_path_encode(o, &link, out);
+}
+
+/* Of the daemon, the rule and its input, before any output is looked at. */
+static enum kernel_path_reason of_input(const struct control *c, const struct rule *r)
+{
+	const uint32_t slot = control_iface_slot(c, r->input.interface);
+	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	enum kernel_path_reason why = kernel_path_of_rule(r);
+
+	if (why == KERNEL_PATH_NOT_ASKED)
+		return why;
+	if (!is_available(c))
+		return c->kernel_path.unavailable ? c->kernel_path.unavailable
+						  : KERNEL_PATH_NOT_STARTED;
+	if (why == KERNEL_PATH_FITS && f)
+		why = of_link(f);
+	if (why == KERNEL_PATH_FITS && f && f->in_open && !f->in_as.kernel_path)
+		why = KERNEL_PATH_INPUT_OPEN;
+	if (why == KERNEL_PATH_FITS && (!f || !f->up || !f->in_open))
+		why = KERNEL_PATH_INACTIVE;
+	return why;
+}
+
+/* @rule: filled but for its output, which is encoded into @outputs. */
+static enum kernel_path_reason encode_rule(const struct control *c, const struct ruleset_entry *e,
+					   struct kernel_map_rule *rule,
+					   struct kernel_path_output *outputs)
+{
+	const struct rule *r = &e->rule;
+	const uint32_t in = control_iface_slot(c, r->input.interface);
+	enum kernel_path_reason why = of_input(c, r);
+
+	if (why != KERNEL_PATH_FITS)
+		return why;
+	if (control_entry_state(c, e, 0, NULL) == RULE_LOOPING)
+		return KERNEL_PATH_INACTIVE;
+	*rule = (struct kernel_map_rule){
+		.key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex),
+		.incarnation = e->incarnation,
+		.slot = e->slot,
+		.iface = in,
+		.mtu = UINT32_MAX,
+		.n_outputs = r->n_outputs,
+		.output = outputs,
+	};
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		const uint32_t slot = control_iface_slot(c, r->outputs[i].interface);
+
+		why = encode_output(c, &r->outputs[i], e->output_slots[i], &outputs[i]);
+		if (why != KERNEL_PATH_FITS)
+			return KERNEL_PATH_OTHER_OUTPUT;
+		if (c->rec.iface[slot].mtu < rule->mtu)
+			rule->mtu = c->rec.iface[slot].mtu;
+	}
+	return KERNEL_PATH_FITS;
+}
+
+/* --- the maps --- */
+
+/* A rule for a source that stays with the workers keeps its frames from one for any source. */
+static void leave_to_workers(struct control *c, const struct rule *r)
+{
+	const uint32_t in = control_iface_slot(c, r->input.interface);
+	struct kernel_path_key key;
+
+	if (in == MCR_NO_SLOT || !addr_is_set(&r->input.source))
+		return;
+	key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex);
+	kernel_map_want_user(c->kernel_path.map, &key);
+}
+
+void control_kernel_path_update(struct control *c, uint64_t now_ns)
+{
+	static struct kernel_path_output outputs[MCR_MAX_RULE_OUTPUTS];
+	static struct log_limit limit;
+	struct kernel_map *map = c->kernel_path.map;
+	int ret;
+
+	if (!is_available(c))
+		return;
+	kernel_map_begin(map);
+	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
+		const struct ruleset_entry *e = ruleset_at(c->rules, i);
+		struct kernel_map_rule rule;
+
+		if (encode_rule(c, e, &rule, outputs) != KERNEL_PATH_FITS ||
+		    kernel_map_want(map, &rule, now_ns) < 0)
+			leave_to_workers(c, &e->rule);
+	}
+	ret = kernel_map_commit(map, now_ns);
+	if (ret < 0)
+		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+			    "the maps of the kernel path: %s; workers relay what they lack",
+			    strerror(-ret));
+}
+
+void control_kernel_path_check(struct control *c, uint64_t now_ns)
+{
+	static struct log_limit limit;
+	bool changed;
+
+	if (!is_available(c) || kernel_map_reload(c->kernel_path.map, now_ns, &changed) < 0 ||
+	    !changed)
+		return;
+	c->heartbeat->kernel_path_drift++;
+	log_limited(
+		&limit, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
+		"the maps of the kernel path were changed by somebody else: writing them again");
+	c->dirty = true;
+}
+
+bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
+{
+	return is_available(c) && now_ns >= kernel_map_due_ns(c->kernel_path.map);
+}
+
+/* --- answers --- */
+
+/* One that is refused for now, and not for what it is: its counters rest, or there is no room. */
+static enum kernel_path_reason not_taken(const struct control *c, const struct rule *r)
+{
+	const uint32_t in = control_iface_slot(c, r->input.interface);
+	const struct kernel_path_key key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex);
+
+	return kernel_map_has(c->kernel_path.map, &key) ? KERNEL_PATH_FITS : KERNEL_PATH_RESTING;
+}
+
+enum kernel_path_reason control_kernel_path_reason(const struct control *c,
+						   const struct ruleset_entry *e, unsigned output)
+{
+	static struct kernel_path_output outputs[MCR_MAX_RULE_OUTPUTS];
+	struct kernel_map_rule rule;
+	enum kernel_path_reason why = encode_rule(c, e, &rule, outputs);
+	enum kernel_path_reason own;
+
+	if (why == KERNEL_PATH_FITS)
+		return not_taken(c, &e->rule);
+	if (why != KERNEL_PATH_OTHER_OUTPUT)
+		return why;
+	own = encode_output(c, &e->rule.outputs[output], e->output_slots[output], outputs);
+	return own == KERNEL_PATH_FITS ? why : own;
+}
+
+int control_kernel_path_refuse(const struct control *c, const struct rule *r, struct complaint *cpl)
+{
+	enum kernel_path_reason why;
+
+	if (r->path != RULE_PATH_KERNEL)
+		return 0;
+	why = of_input(c, r);
+	for (unsigned i = 0; i < r->n_outputs && !kernel_path_is_lasting(why); i++) {
+		struct kernel_path_output out;
+
+		why = encode_output(c, &r->outputs[i], 0, &out);
+	}
+	if (!kernel_path_is_lasting(why))
+		return 0;
+	complain(cpl, "path", "\"kernel\" is not possible: %s", kernel_path_reason_text(why));
+	return -EINVAL;
+}

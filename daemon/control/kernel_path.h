@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kernel_path.h - which rules the kernel relays, and why it does not relay the others
+ *
+ * Workers have every rule.  After each reconcile the rules that fit are written into the
+ * maps of the tc program, which then takes their frames before a worker sees them; what
+ * leaves the maps is the workers' again with the next frame.  So a rule changes path
+ * without a gap, and any order of the two is right.
+ */
+#ifndef DAEMON_CONTROL_KERNEL_PATH_H
+#define DAEMON_CONTROL_KERNEL_PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/rules/kernel_path.h"
+
+struct complaint;
+struct control;
+struct ipc_pass_fd;
+struct ipc_start;
+struct rec_iface;
+struct rule;
+struct rule_output;
+struct ruleset_entry;
+
+/* @fd: a descriptor of the maps, taken.  Return: 0 or negative errno. */
+int control_kernel_path_take_fd(struct control *c, const struct ipc_pass_fd *as, int fd);
+void control_kernel_path_start(struct control *c, const struct ipc_start *start);
+void control_kernel_path_fini(struct control *c);
+
+/* Is an input there to be opened with the tc program? */
+bool control_kernel_path_wants_input(const struct control *c, const struct rec_iface *f);
+
+/* -ENOMEM. */
+int control_kernel_path_need(struct control *c, const struct rec_iface *out, const struct rule *r,
+			     const struct rule_output *o);
+
+/* Make the maps say what rules, links and addresses say now. */
+void control_kernel_path_update(struct control *c, uint64_t now_ns);
+
+/* Once a second: is what the kernel holds what was written?  If not it is repaired. */
+void control_kernel_path_check(struct control *c, uint64_t now_ns);
+
+/* Is an update due, because something has rested? */
+bool control_kernel_path_due(const struct control *c, uint64_t now_ns);
+
+/* Why an output is on the user path; KERNEL_PATH_FITS: it is not. */
+enum kernel_path_reason control_kernel_path_reason(const struct control *c,
+						   const struct ruleset_entry *e, unsigned output);
+
+/**
+ * control_kernel_path_refuse() - does the rule ask for the kernel in vain?
+ * @cpl: filled when it does
+ *
+ * Return: 0; -EINVAL: it says "kernel", and that will not come true by itself.
+ */
+int control_kernel_path_refuse(const struct control *c, const struct rule *r,
+			       struct complaint *cpl);
+
+#endif
