@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* call.c - one request on its way through its method */
+/* call.c - refuse with the code that fits, finish, wait */
 #include "daemon/control/call.h"
 
 #include <cjson/cJSON.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* client.c - who is connected: places, events, time limits */
+/* client.c - places, the order of a turn, eviction, time limits */
 #include "daemon/control/client.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * client_upload.c - a configuration that is longer than a line, in pieces
+ * client_upload.c - one growing buffer for each client
  *
  * The pieces are only put together here.  LoadConfig and CheckConfig parse the whole text,
  * so that errors have the lines of the whole and no part of it is applied alone.  All

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* config.c - the configuration file, at start and when it is read again */
+/* config.c - read the file, apply it, log why not */
 #include "daemon/control/config.h"
 
 #include <errno.h>

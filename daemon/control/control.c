@@ -15,7 +15,6 @@
  *
  * Loop: one epoll.  No call blocks, and each source has a bounded share of a turn.
  */
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

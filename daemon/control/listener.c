@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* listener.c - the control and the status socket: who connects, and for how long */
+/* listener.c - accept a bounded number in a turn, refuse beyond the limit */
 #include "daemon/control/listener.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* load.c - take a whole configuration into the running state, or nothing of it */
+/* load.c - a new rule set is built beside the old one, and takes its place when it is whole */
 #include "daemon/control/load.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* method_stats.c - GetStats */
+/* method_stats.c - totals, workers, interfaces and rules as JSON */
 #include "daemon/control/method_stats.h"
 
 #include <cjson/cJSON.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* method_upgrade.c - Upgrade */
+/* method_upgrade.c - one upgrade at a time, and its end as an answer */
 #include "daemon/control/method_upgrade.h"
 
 #include <cjson/cJSON.h>

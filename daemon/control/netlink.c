@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* netlink.c - control's two netlink sockets: reading, asking, probing, and what goes wrong */
+/* netlink.c - each call reads or asks a bounded amount, and logs what the tables could not take */
 #include "daemon/control/netlink.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* notice.c - losses and changes of state in the log */
+/* notice.c - compare counters and states with those of the last check, and group the lines */
 #include "daemon/control/notice.h"
 
 #include <inttypes.h>

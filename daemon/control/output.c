@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* output.c - how an output is, and why */
+/* output.c - the checks of an output, from its interface to its next hop */
 #include "daemon/control/output.h"
 
 #include <assert.h>

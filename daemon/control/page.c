@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* page.c - lists of rules in answers, whole or in pages */
+/* page.c - entries are written one after the other into a stream */
 #include "daemon/control/page.h"
 
 #include <cjson/cJSON.h>

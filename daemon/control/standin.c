@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* standin.c - which worker serves the rules of one that cannot run */
+/* standin.c - the next worker that runs is the stand-in */
 #include "daemon/control/standin.h"
 
 #include "daemon/common/log.h"

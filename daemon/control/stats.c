@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* stats.c - read the shared pages; sums over workers and interfaces */
+/* stats.c - copies of pages, again where a datagram was in the midst of being counted */
 #include "daemon/control/stats.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* stats_line.c - the lines of counters that scrapers read from the log */
+/* stats_line.c - a timer, a reading that may take some turns, and the text */
 #include "daemon/control/stats_line.h"
 
 #include <inttypes.h>

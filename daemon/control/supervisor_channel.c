@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* supervisor_channel.c - control's requests to the supervisor */
+/* supervisor_channel.c - a ring of requests: those sent, then those queued */
 #include "daemon/control/supervisor_channel.h"
 
 #include <errno.h>

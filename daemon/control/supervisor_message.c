@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* supervisor_message.c - what the supervisor says while control runs */
+/* supervisor_message.c - take a message, and act on it */
 #include "daemon/control/supervisor_message.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* wait.c - answers that wait for the supervisor and the workers */
+/* wait.c - a list of answers, checked in each turn of the loop */
 #include "daemon/control/wait.h"
 
 #include <cjson/cJSON.h>
