@@ -305,6 +305,7 @@ static void fini(struct control *c)
 	control_waits_fini(c);
 	control_clients_fini(&c->clients);
 	control_notice_free(c->notice);
+	control_kernel_path_fini(c);
 	control_reconcile_fini(&c->rec);
 	control_wiring_fini(&c->wiring);
 	reach_fini(&c->reach);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* kernel_counters.c - what the kernel path counts, and whose it is */
+/* kernel_counters.c - an owner beside each slot; counters are sums over lanes */
+#include "daemon/control/kernel_counters.h"
+
 #include <errno.h>
 #include <string.h>
 

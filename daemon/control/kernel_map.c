@@ -10,6 +10,7 @@
 
 #include "core/base/hash.h"
 #include "core/rules/kernel_path.h"
+#include "daemon/control/kernel_counters.h"
 #include "daemon/control/kernel_map_state.h"
 #include "daemon/priv/bpf_map.h"
 

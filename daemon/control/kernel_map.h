@@ -24,8 +24,6 @@
 #include "core/base/clock.h"
 #include "core/rules/kernel_path_map.h"
 
-struct egress_counters;
-struct ingress_counters;
 struct kernel_map;
 struct ruleset_entry;
 
@@ -81,16 +79,5 @@ bool kernel_map_has(const struct kernel_map *m, const struct kernel_path_key *ke
 
 /* When what rests has rested, UINT64_MAX: nothing was refused for it. */
 uint64_t kernel_map_due_ns(const struct kernel_map *m);
-
-/* --- counters (kernel_counters.c); all are added to what is there --- */
-
-/* Of an incarnation that the slot's counters belong to; else nothing is added. */
-void kernel_map_count_rule(const struct kernel_map *m, uint32_t slot, uint64_t incarnation,
-			   uint64_t *matched, uint64_t *bytes);
-void kernel_map_count_output(const struct kernel_map *m, uint32_t slot, uint64_t incarnation,
-			     struct egress_counters *to);
-/* Both halves of the law hold. */
-void kernel_map_count_all(const struct kernel_map *m, struct ingress_counters *in,
-			  struct egress_counters *out);
 
 #endif

@@ -46,19 +46,4 @@ struct kernel_map {
 	struct kernel_map_freed freed[KERNEL_PATH_BLOCKS];
 };
 
-/* --- kernel_counters.c --- */
-
-/*
- * The counters of the slots are the rule's from here on, and begin at zero unless they were.
- * Return: 0; -EBUSY: those of another one rest.
- */
-struct kernel_map_rule;
-int kernel_counters_own(struct kernel_map *m, const struct kernel_map_rule *r, uint64_t now_ns);
-
-/* No block of the chain from @first names its slots any more. */
-void kernel_counters_leave(struct kernel_map *m, uint32_t first, uint64_t now_ns);
-
-/* A fresh control: all rest but those of @have. */
-void kernel_counters_reload(struct kernel_map *m, uint64_t now_ns);
-
 #endif

@@ -3,7 +3,7 @@
  * memory.h - how much memory control may have
  *
  * The largest rule set takes about 100 MiB, and 400 MiB while it is parsed, replaced and shown
- * at once; clients may have 144 MiB beside it (client.h).  Beyond that control leaks, or
+ * at once; clients may have 144 MiB beside it (client_state.h).  Beyond that control leaks, or
  * somebody else's code runs in it.  The kernel grants it no more than CONTROL_MEMORY_MAX, so
  * that it never comes to the choice of the OOM killer.  A control that has passed
  * CONTROL_MEMORY_RESTART says so and exits: the next one has all rules from the last snapshot.

@@ -11,7 +11,7 @@
 #include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/iface.h"
-#include "daemon/control/kernel_map.h"
+#include "daemon/control/kernel_counters.h"
 #include "daemon/control/state.h"
 
 #define SETTLE_READINGS 32 /* of a worker in one go, some microseconds */
