@@ -25,8 +25,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -38,6 +36,7 @@
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
 #include "daemon/priv/priv.h"
+#include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/state.h"
 
 #define BACKOFF_FIRST_MS 100
@@ -62,11 +61,11 @@ void child_init(struct child *c, const struct child_role *role, unsigned index)
 
 void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable)
 {
-	struct epoll_event ev = {.events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u),
-				 .data.u64 = c->index};
+	const uint32_t events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u);
 
 	if (c->channel >= 0)
-		epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->channel, &ev);
+		epoll_watch(s->epoll, EPOLL_CTL_MOD, c->channel, events,
+			    epoll_key_of_child(SOURCE_CHANNEL, c->index));
 }
 
 static void open_stat(struct child *c)
@@ -79,12 +78,11 @@ static void open_stat(struct child *c)
 
 int child_resume(struct supervisor *s, struct child *c)
 {
-	struct epoll_event channel = {.events = EPOLLIN, .data.u64 = c->index};
-	struct epoll_event exited = {.events = EPOLLIN, .data.u64 = CHILDREN + c->index};
-
-	if (c->channel >= 0 && epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->channel, &channel) < 0)
+	if (c->channel >= 0 && epoll_watch(s->epoll, EPOLL_CTL_ADD, c->channel, EPOLLIN,
+					   epoll_key_of_child(SOURCE_CHANNEL, c->index)) < 0)
 		return -errno;
-	if (c->pidfd >= 0 && epoll_ctl(s->epoll, EPOLL_CTL_ADD, c->pidfd, &exited) < 0)
+	if (c->pidfd >= 0 && epoll_watch(s->epoll, EPOLL_CTL_ADD, c->pidfd, EPOLLIN,
+					 epoll_key_of_child(SOURCE_EXIT, c->index)) < 0)
 		return -errno;
 	if (c->pid)
 		open_stat(c);

@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -30,6 +29,7 @@
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/descriptor_reserve.h"
+#include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/notify.h"
@@ -88,7 +88,6 @@ static int make_pages(struct supervisor *s)
 
 static int make_event_sources(struct supervisor *s)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = EVENT_SIGNALS};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -104,7 +103,10 @@ static int make_event_sources(struct supervisor *s)
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (s->epoll < 0)
 		return -errno;
-	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->signals, &ev) < 0 ? -errno : 0;
+	if (epoll_watch(s->epoll, EPOLL_CTL_ADD, s->signals, EPOLLIN,
+			epoll_key_of(SOURCE_SIGNALS)) < 0)
+		return -errno;
+	return 0;
 }
 
 static int find_rights(struct supervisor *s)

@@ -411,10 +411,6 @@ struct supervisor {
 	enum kernel_path_reason no_kernel_path;
 };
 
-/* epoll's data: a child's channel, CHILDREN + its pidfd, and these. */
-#define EVENT_SIGNALS (2 * CHILDREN)
-#define EVENT_CHECKER (2 * CHILDREN + 1)
-
 /* A start that cannot succeed: one line has been logged, the loop ends. */
 static inline void supervisor_fail(struct supervisor *s)
 {

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 
 #include "core/base/clock.h"
@@ -22,6 +21,7 @@
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/egress_socket.h"
+#include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/health.h"
 #include "daemon/supervisor/iface.h"
 #include "daemon/supervisor/kernel_path.h"
@@ -38,20 +38,32 @@
 
 #define STATS_INTERVAL_NS (1 * NS_PER_S)
 
-static void take_event(struct supervisor *s, uint64_t source, uint32_t events)
+static void take_channel(struct supervisor *s, unsigned child, uint32_t events)
 {
-	if (source == EVENT_SIGNALS)
-		lifecycle_signal(s);
-	else if (source == EVENT_CHECKER)
-		upgrade_checked(s);
-	else if (source >= CHILDREN)
-		child_exited(s, &s->child[source - CHILDREN]);
-	else if (source == CONTROL_INDEX)
+	if (child == CONTROL_INDEX)
 		request_read(s);
 	else if (events & EPOLLOUT && !(events & EPOLLIN))
-		worker_channel_sync(s, (unsigned)source);
+		worker_channel_sync(s, child);
 	else
-		worker_ready_read(s, (unsigned)source);
+		worker_ready_read(s, child);
+}
+
+static void take_event(struct supervisor *s, union epoll_key key, uint32_t events)
+{
+	switch ((enum epoll_source)key.source) {
+	case SOURCE_CHANNEL:
+		take_channel(s, key.child, events);
+		return;
+	case SOURCE_EXIT:
+		child_exited(s, &s->child[key.child]);
+		return;
+	case SOURCE_SIGNALS:
+		lifecycle_signal(s);
+		return;
+	case SOURCE_CHECKER:
+		upgrade_checked(s);
+		return;
+	}
 }
 
 /* Does what is due.  Return: milliseconds until something will be. */
@@ -81,7 +93,7 @@ static void run(struct supervisor *s)
 		}
 		n = epoll_wait(s->epoll, &ev, 1, run_timers(s, now_ns));
 		if (n > 0)
-			take_event(s, ev.data.u64, ev.events);
+			take_event(s, (union epoll_key){.word = ev.data.u64}, ev.events);
 		lifecycle_advance(s, monotonic_ns());
 		log_catch_up();
 	}

@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,6 +43,7 @@
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
+#include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/state.h"
 
@@ -178,7 +178,6 @@ static _Noreturn void run_checker(const struct upgrade *u, int answer)
 
 static int start_checker(struct supervisor *s)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = EVENT_CHECKER};
 	struct upgrade *u = &s->upgrade;
 	int pair[2], ret = 0;
 
@@ -193,7 +192,8 @@ static int start_checker(struct supervisor *s)
 	close(pair[1]);
 	if (ret == 0) {
 		u->checker_fd = (int)syscall(SYS_pidfd_open, u->checker, 0);
-		if (u->checker_fd < 0 || epoll_ctl(s->epoll, EPOLL_CTL_ADD, u->checker_fd, &ev) < 0)
+		if (u->checker_fd < 0 || epoll_watch(s->epoll, EPOLL_CTL_ADD, u->checker_fd,
+						     EPOLLIN, epoll_key_of(SOURCE_CHECKER)) < 0)
 			ret = -errno;
 	}
 	return ret;
