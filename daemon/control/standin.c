@@ -67,7 +67,7 @@ static void need_stand_in(struct control *c, unsigned worker)
 		worker, by - 1);
 }
 
-/* It asks for its sockets back itself: see supervisor/standin.c. */
+/* It asks for its sockets back itself: see supervisor/stand_in.c. */
 static void end_stand_in(struct control *c, unsigned worker)
 {
 	struct control_worker *w = &c->worker[worker];

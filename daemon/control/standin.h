@@ -3,7 +3,7 @@
  * standin.h - which worker serves the rules of one that cannot run
  *
  * The next worker that runs stands in for one that is out: it has its rules as well
- * (control_rule_workers()), and then its sockets (supervisor/standin.c).  When the worker
+ * (control_rule_workers()), and then its sockets (supervisor/stand_in.c).  When the worker
  * runs again the supervisor gives it its sockets back.
  *
  * A worker that stood in keeps the rules for HANDOVER_NS after that, or after another one took

@@ -126,7 +126,7 @@ void control_channel_begin(struct supervisor *s)
 
 	__atomic_store_n(&s->heartbeat->heartbeat_ns, 0, __ATOMIC_RELAXED);
 	s->budget = control_budget.most;
-	s->joins.round = ++s->round;
+	s->memberships.round = ++s->round;
 	ret = begin(s);
 	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "control: first messages: %s", strerror(-ret));

@@ -106,7 +106,7 @@ int egress_socket_open(struct supervisor *s, const struct ipc_egress_socket *as)
 		return -ERANGE;
 	if (!s->output[as->iface].incarnation || s->output[as->iface].ifindex != as->ifindex)
 		return -ENOENT;
-	if (s->egress_socket_sockets - had + sockets_of(as) > egress_socket_budget())
+	if (s->egress_sockets_open - had + sockets_of(as) > egress_socket_budget())
 		return -ENOSPC;
 	for (unsigned i = 0; i < sockets_of(as); i++)
 		if (!limit_take(s, LIMIT_EGRESS_SOCKETS))
@@ -120,7 +120,7 @@ int egress_socket_open(struct supervisor *s, const struct ipc_egress_socket *as)
 		.incarnation = ++s->next_incarnation, .round = s->round, .as = *as, .sock = sock};
 	o->as.connected = connected;
 	o->from_be = connected ? from_be : 0;
-	s->egress_socket_sockets += sockets_of(as) - had;
+	s->egress_sockets_open += sockets_of(as) - had;
 	announce(s, as->id, had_workers | as->worker_mask);
 	return 0;
 }
@@ -132,7 +132,7 @@ int egress_socket_close(struct supervisor *s, unsigned id)
 
 	if (!o->incarnation)
 		return -ENOENT;
-	s->egress_socket_sockets -= sockets_of(&o->as);
+	s->egress_sockets_open -= sockets_of(&o->as);
 	close_sockets(o->sock, sockets_of(&o->as));
 	*o = (struct opened_egress_socket){0};
 	announce(s, id, workers);
@@ -156,5 +156,5 @@ void egress_socket_fini(struct supervisor *s)
 			close_sockets(s->egress_socket[i].sock,
 				      sockets_of(&s->egress_socket[i].as));
 	memset(s->egress_socket, 0, sizeof(s->egress_socket));
-	s->egress_socket_sockets = 0;
+	s->egress_sockets_open = 0;
 }

@@ -106,7 +106,7 @@ struct saved_egress_socket {
 
 /* --- head --- */
 
-static void save_head(const struct supervisor *s, struct state_writer *w)
+static void save_head(const struct supervisor *s, struct handover_writer *w)
 {
 	struct saved_head head = {.magic = STATE_MAGIC,
 				  .version = SUPERVISOR_STATE_VERSION,
@@ -136,41 +136,43 @@ static void save_head(const struct supervisor *s, struct state_writer *w)
 	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
 		head.egress_sockets += s->egress_socket[i].incarnation != 0;
 	strncpy(head.from, mcr_version, sizeof(head.from) - 1);
-	state_put(w, &head, sizeof(head));
-	state_put_fd(w, s->notify);
-	state_put_fd(w, s->control_listener);
-	state_put_fd(w, s->status_listener);
-	state_put_fd(w, s->config_fd);
-	state_put_fd(w, s->applied);
-	state_put_fd(w, s->limits_fd);
-	state_put_fd(w, s->iface_page_fd);
-	state_put_fd(w, s->heartbeat_fd);
-	state_put_fd(w, s->snapshot_fd);
-	state_put_fd(w, s->changes_fd);
-	state_put_fd(w, s->bpf.program);
-	state_put_fd(w, s->bpf.rules);
-	state_put_fd(w, s->bpf.blocks);
-	state_put_fd(w, s->bpf.counters);
+	handover_put(w, &head, sizeof(head));
+	handover_put_fd(w, s->notify);
+	handover_put_fd(w, s->control_listener);
+	handover_put_fd(w, s->status_listener);
+	handover_put_fd(w, s->config_fd);
+	handover_put_fd(w, s->applied);
+	handover_put_fd(w, s->limits_fd);
+	handover_put_fd(w, s->iface_page_fd);
+	handover_put_fd(w, s->heartbeat_fd);
+	handover_put_fd(w, s->snapshot_fd);
+	handover_put_fd(w, s->changes_fd);
+	handover_put_fd(w, s->bpf.program);
+	handover_put_fd(w, s->bpf.rules);
+	handover_put_fd(w, s->bpf.blocks);
+	handover_put_fd(w, s->bpf.counters);
 }
 
 /*
  * Its maps are as this program knows them, or it is refused as a whole.  The tc program stays
  * the one that the first program made: no other can be made any more.
  */
-static void restore_bpf(struct supervisor *s, struct state_reader *r, const struct saved_head *head)
+static void restore_bpf(struct supervisor *s, struct handover_reader *r,
+			const struct saved_head *head)
 {
 	const bool whole = head->lanes != 0;
 
-	s->bpf.program = state_get_fd(r, FD_ANONYMOUS, 0);
-	s->bpf.rules = state_get_fd(r, FD_ANONYMOUS, 0);
-	s->bpf.blocks = state_get_fd(r, FD_ANONYMOUS, 0);
-	s->bpf.counters = state_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.program = handover_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.rules = handover_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.blocks = handover_get_fd(r, FD_ANONYMOUS, 0);
+	s->bpf.counters = handover_get_fd(r, FD_ANONYMOUS, 0);
 	s->bpf.lanes = head->lanes;
 	s->bpf.mark = head->mark;
-	state_check(r, (s->bpf.program >= 0) == whole && (s->bpf.rules >= 0) == whole &&
-			       (s->bpf.blocks >= 0) == whole && (s->bpf.counters >= 0) == whole &&
-			       (head->mark != 0) == whole && head->lanes <= KERNEL_PATH_LANES_MAX &&
-			       head->kernel_path_version == (whole ? KERNEL_PATH_VERSION : 0));
+	handover_check(r, (s->bpf.program >= 0) == whole && (s->bpf.rules >= 0) == whole &&
+				  (s->bpf.blocks >= 0) == whole &&
+				  (s->bpf.counters >= 0) == whole && (head->mark != 0) == whole &&
+				  head->lanes <= KERNEL_PATH_LANES_MAX &&
+				  head->kernel_path_version == (whole ? KERNEL_PATH_VERSION : 0));
 }
 
 /* What control may publish is what may be there, and its file holds all of it. */
@@ -183,33 +185,33 @@ static bool snapshot_is_valid(const struct ipc_publish *snapshot, int fd)
 			  ipc_parse(&m, sizeof(m), 1, IPC_FROM_CONTROL, &out) == 0);
 }
 
-static void restore_head(struct supervisor *s, struct state_reader *r, struct saved_head *head)
+static void restore_head(struct supervisor *s, struct handover_reader *r, struct saved_head *head)
 {
-	state_get(r, head, sizeof(*head));
-	state_check(r, head->magic == STATE_MAGIC && head->version == SUPERVISOR_STATE_VERSION &&
-			       head->workers >= 1 && head->workers <= MCR_MAX_WORKERS &&
-			       head->ring_size < RING_SIZES && head->inputs <= MCR_MAX_IFACES &&
-			       head->outputs <= MCR_MAX_IFACES &&
-			       head->egress_sockets <= MCR_MAX_EGRESS_SOCKETS &&
-			       head->started_ns <= monotonic_ns() &&
-			       memchr(head->from, '\0', sizeof(head->from)));
-	s->notify = state_get_fd(r, FD_NOTIFY, 0);
-	s->control_listener = state_need_fd(r, FD_LISTENER, 0);
-	s->status_listener = state_need_fd(r, FD_LISTENER, 0);
-	s->config_fd = state_get_fd(r, FD_FILE, 0);
-	s->applied = state_need_fd(r, FD_ANONYMOUS, 0);
-	s->limits_fd = state_need_fd(r, FD_MEMORY, sizeof(struct limit_page));
-	s->iface_page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct iface_page));
-	s->heartbeat_fd = state_need_fd(r, FD_MEMORY, sizeof(struct heartbeat_page));
-	s->snapshot_fd = state_get_fd(r, FD_MEMORY, 0);
-	s->changes_fd = state_get_fd(r, FD_MEMORY, 0);
+	handover_get(r, head, sizeof(*head));
+	handover_check(r, head->magic == STATE_MAGIC && head->version == SUPERVISOR_STATE_VERSION &&
+				  head->workers >= 1 && head->workers <= MCR_MAX_WORKERS &&
+				  head->ring_size < RING_SIZES && head->inputs <= MCR_MAX_IFACES &&
+				  head->outputs <= MCR_MAX_IFACES &&
+				  head->egress_sockets <= MCR_MAX_EGRESS_SOCKETS &&
+				  head->started_ns <= monotonic_ns() &&
+				  memchr(head->from, '\0', sizeof(head->from)));
+	s->notify = handover_get_fd(r, FD_NOTIFY, 0);
+	s->control_listener = handover_need_fd(r, FD_LISTENER, 0);
+	s->status_listener = handover_need_fd(r, FD_LISTENER, 0);
+	s->config_fd = handover_get_fd(r, FD_FILE, 0);
+	s->applied = handover_need_fd(r, FD_ANONYMOUS, 0);
+	s->limits_fd = handover_need_fd(r, FD_MEMORY, sizeof(struct limit_page));
+	s->iface_page_fd = handover_need_fd(r, FD_MEMORY, sizeof(struct iface_page));
+	s->heartbeat_fd = handover_need_fd(r, FD_MEMORY, sizeof(struct heartbeat_page));
+	s->snapshot_fd = handover_get_fd(r, FD_MEMORY, 0);
+	s->changes_fd = handover_get_fd(r, FD_MEMORY, 0);
 	restore_bpf(s, r, head);
-	state_check(r, snapshot_is_valid(&head->snapshot, s->snapshot_fd) &&
-			       snapshot_is_valid(&head->changes, s->changes_fd) &&
-			       head->whole_serial <= head->snapshot_serial);
+	handover_check(r, snapshot_is_valid(&head->snapshot, s->snapshot_fd) &&
+				  snapshot_is_valid(&head->changes, s->changes_fd) &&
+				  head->whole_serial <= head->snapshot_serial);
 	/* Changes are of the whole snapshot that is there. */
-	state_check(r, s->changes_fd < 0 || (s->snapshot_fd >= 0 && head->changes.base &&
-					     head->changes.base == head->snapshot.generation));
+	handover_check(r, s->changes_fd < 0 || (s->snapshot_fd >= 0 && head->changes.base &&
+						head->changes.base == head->snapshot.generation));
 	if (r->error)
 		return;
 	s->workers = head->workers;
@@ -236,7 +238,7 @@ static bool is_due(enum child_state state)
 	return state == CHILD_PLANNED || state == CHILD_STARTING;
 }
 
-static void save_child(const struct child *c, struct state_writer *w)
+static void save_child(const struct child *c, struct handover_writer *w)
 {
 	struct saved_child saved = {.pid = c->pid,
 				    .cpu = c->cpu,
@@ -253,9 +255,9 @@ static void save_child(const struct child *c, struct state_writer *w)
 				    .started_ns = c->started_ns,
 				    .due_ns = is_due(c->state) ? c->due_ns : 0};
 
-	state_put(w, &saved, sizeof(saved));
-	state_put_fd(w, c->pidfd);
-	state_put_fd(w, c->channel);
+	handover_put(w, &saved, sizeof(saved));
+	handover_put_fd(w, c->pidfd);
+	handover_put_fd(w, c->channel);
 }
 
 /* ECHILD unless the descriptor is that of a child of ours; and then is it this one? */
@@ -278,24 +280,25 @@ static bool has_channel(enum child_state state)
 	return state == CHILD_STARTING || state == CHILD_READY;
 }
 
-static void restore_child(struct child *c, struct state_reader *r)
+static void restore_child(struct child *c, struct handover_reader *r)
 {
 	const uint64_t now_ns = monotonic_ns();
 	struct saved_child saved;
 	int pidfd, channel;
 
-	state_get(r, &saved, sizeof(saved));
-	pidfd = state_get_fd(r, FD_ANONYMOUS, 0);
-	channel = state_get_fd(r, FD_CHANNEL, 0);
-	state_check(r, saved.state < CHILD_STATES && saved.served <= 1 && saved.cpu >= -1 &&
-			       saved.cpu < CPU_SETSIZE && saved.ending < ENDINGS &&
-			       saved.last_ending < ENDINGS &&
-			       saved.backoff_ms <= PLAN_MAX_NS / NS_PER_MS &&
-			       saved.started_ns <= now_ns && saved.due_ns <= now_ns + PLAN_MAX_NS);
-	state_check(r, saved.pid >= 0 && (saved.pid > 0) == (pidfd >= 0) &&
-			       has_process((enum child_state)saved.state) == (pidfd >= 0) &&
-			       has_channel((enum child_state)saved.state) == (channel >= 0));
-	state_check(r, pidfd < 0 || is_our_child(saved.pid, pidfd));
+	handover_get(r, &saved, sizeof(saved));
+	pidfd = handover_get_fd(r, FD_ANONYMOUS, 0);
+	channel = handover_get_fd(r, FD_CHANNEL, 0);
+	handover_check(r, saved.state < CHILD_STATES && saved.served <= 1 && saved.cpu >= -1 &&
+				  saved.cpu < CPU_SETSIZE && saved.ending < ENDINGS &&
+				  saved.last_ending < ENDINGS &&
+				  saved.backoff_ms <= PLAN_MAX_NS / NS_PER_MS &&
+				  saved.started_ns <= now_ns &&
+				  saved.due_ns <= now_ns + PLAN_MAX_NS);
+	handover_check(r, saved.pid >= 0 && (saved.pid > 0) == (pidfd >= 0) &&
+				  has_process((enum child_state)saved.state) == (pidfd >= 0) &&
+				  has_channel((enum child_state)saved.state) == (channel >= 0));
+	handover_check(r, pidfd < 0 || is_our_child(saved.pid, pidfd));
 	c->pidfd = pidfd;
 	c->channel = channel;
 	if (r->error)
@@ -316,7 +319,7 @@ static void restore_child(struct child *c, struct state_reader *r)
 	c->due_ns = saved.due_ns;
 }
 
-static void save_worker(const struct worker_record *worker, struct state_writer *w)
+static void save_worker(const struct worker_record *worker, struct handover_writer *w)
 {
 	struct saved_worker saved = {.behind = worker->behind,
 				     .rings = worker->rings,
@@ -329,35 +332,35 @@ static void save_worker(const struct worker_record *worker, struct state_writer 
 
 	memcpy(saved.input_sent, worker->input_sent, sizeof(saved.input_sent));
 	memcpy(saved.output_sent, worker->output_sent, sizeof(saved.output_sent));
-	state_put(w, &saved, sizeof(saved));
-	state_put_fd(w, worker->page_fd);
-	state_put_fd(w, worker->arena_fd);
-	state_put_fd(w, worker->ring.fd);
-	state_put_fd(w, worker->last.fd);
+	handover_put(w, &saved, sizeof(saved));
+	handover_put_fd(w, worker->page_fd);
+	handover_put_fd(w, worker->arena_fd);
+	handover_put_fd(w, worker->ring.fd);
+	handover_put_fd(w, worker->last.fd);
 }
 
 static void restore_ring(struct worker_ring *ring, const struct ring_info *info, uint32_t given,
-			 uint64_t rings, struct state_reader *r)
+			 uint64_t rings, struct handover_reader *r)
 {
-	ring->fd = state_get_fd(r, FD_ANONYMOUS, 0);
-	state_check(r, given <= 1 && info->number <= rings && info->set <= 1 &&
-			       (ring->fd < 0 || info->number));
+	ring->fd = handover_get_fd(r, FD_ANONYMOUS, 0);
+	handover_check(r, given <= 1 && info->number <= rings && info->set <= 1 &&
+				  (ring->fd < 0 || info->number));
 	ring->given = given;
 	ring->info = *info;
 }
 
 static void restore_worker(struct supervisor *s, struct worker_record *worker,
-			   struct state_reader *r)
+			   struct handover_reader *r)
 {
 	struct saved_worker saved;
 
-	state_get(r, &saved, sizeof(saved));
-	worker->page_fd = state_need_fd(r, FD_MEMORY, sizeof(struct worker_page));
-	worker->arena_fd = state_need_fd(r, FD_MEMORY, WORKER_ARENA_BYTES);
+	handover_get(r, &saved, sizeof(saved));
+	worker->page_fd = handover_need_fd(r, FD_MEMORY, sizeof(struct worker_page));
+	worker->arena_fd = handover_need_fd(r, FD_MEMORY, WORKER_ARENA_BYTES);
 	restore_ring(&worker->ring, &saved.ring, saved.ring_given, saved.rings, r);
 	restore_ring(&worker->last, &saved.last, saved.last_given, saved.rings, r);
 	worker->rings = saved.rings;
-	state_check(r, saved.behind <= 1 && saved.snapshot_sent <= s->snapshot_serial);
+	handover_check(r, saved.behind <= 1 && saved.snapshot_sent <= s->snapshot_serial);
 	worker->behind = saved.behind;
 	worker->snapshot_sent = saved.snapshot_sent;
 	worker->sent = saved.sent;
@@ -367,7 +370,7 @@ static void restore_worker(struct supervisor *s, struct worker_record *worker,
 
 /* --- interfaces --- */
 
-static void save_input(const struct input *in, struct state_writer *w)
+static void save_input(const struct input *in, struct handover_writer *w)
 {
 	struct saved_input saved = {.incarnation = in->incarnation,
 				    .iface = in->iface,
@@ -383,13 +386,13 @@ static void save_input(const struct input *in, struct state_writer *w)
 				    .members = (uint8_t)in->members};
 
 	memcpy(saved.member, in->member, sizeof(saved.member));
-	state_put(w, &saved, sizeof(saved));
+	handover_put(w, &saved, sizeof(saved));
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
-		state_put_fd(w, in->sock[i]);
-	state_put_fd(w, in->ipv4_udp);
-	state_put_fd(w, in->vlan);
-	state_put_fd(w, in->foreign);
-	state_put_fd(w, in->program);
+		handover_put_fd(w, in->sock[i]);
+	handover_put_fd(w, in->ipv4_udp);
+	handover_put_fd(w, in->vlan);
+	handover_put_fd(w, in->foreign);
+	handover_put_fd(w, in->program);
 }
 
 /* What control may ask for is what may be there. */
@@ -400,21 +403,22 @@ static bool iface_is_valid(const struct ipc_iface *iface)
 	return ipc_parse(&m, sizeof(m), 0, IPC_FROM_CONTROL, &out) == 0;
 }
 
-static void restore_input(struct supervisor *s, struct state_reader *r)
+static void restore_input(struct supervisor *s, struct handover_reader *r)
 {
 	struct saved_input saved;
 	struct input *in;
 
-	state_get(r, &saved, sizeof(saved));
-	state_check(r, iface_is_valid(&saved.iface) && saved.buf_class < BUF_CLASSES &&
-			       saved.incarnation >= 1 && saved.incarnation <= s->next_incarnation &&
-			       (saved.gro_on | saved.gro_changed | saved.gro |
-				saved.udp_forwarding | saved.fraglist) <= 1 &&
-			       saved.members <= s->workers);
+	handover_get(r, &saved, sizeof(saved));
+	handover_check(r, iface_is_valid(&saved.iface) && saved.buf_class < BUF_CLASSES &&
+				  saved.incarnation >= 1 &&
+				  saved.incarnation <= s->next_incarnation &&
+				  (saved.gro_on | saved.gro_changed | saved.gro |
+				   saved.udp_forwarding | saved.fraglist) <= 1 &&
+				  saved.members <= s->workers);
 	if (r->error)
 		return;
 	in = &s->input[saved.iface.slot];
-	state_check(r, !in->incarnation);
+	handover_check(r, !in->incarnation);
 	in->incarnation = saved.incarnation;
 	in->iface = saved.iface;
 	in->buf_class = (enum buf_class)saved.buf_class;
@@ -423,64 +427,64 @@ static void restore_input(struct supervisor *s, struct state_reader *r)
 	in->gro_changed = saved.gro_changed;
 	in->gro_found = (struct priv_gro_state){saved.gro, saved.udp_forwarding, saved.fraglist};
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
-		in->sock[i] = state_get_fd(r, FD_PACKET, 0);
+		in->sock[i] = handover_get_fd(r, FD_PACKET, 0);
 		/* A worker that served it once keeps its socket. */
-		state_check(r, in->sock[i] >= 0 ? i < s->workers
-						: !(saved.iface.worker_mask >> i & 1));
+		handover_check(r, in->sock[i] >= 0 ? i < s->workers
+						   : !(saved.iface.worker_mask >> i & 1));
 	}
 	in->members = saved.members;
 	memcpy(in->member, saved.member, sizeof(in->member));
-	in->ipv4_udp = state_need_fd(r, FD_PACKET, 0);
-	in->vlan = state_need_fd(r, FD_PACKET, 0);
-	in->foreign = state_need_fd(r, FD_PACKET, 0);
-	in->program = state_get_fd(r, FD_ANONYMOUS, 0);
-	state_check(r, (in->program >= 0) <= (saved.mark != 0));
+	in->ipv4_udp = handover_need_fd(r, FD_PACKET, 0);
+	in->vlan = handover_need_fd(r, FD_PACKET, 0);
+	in->foreign = handover_need_fd(r, FD_PACKET, 0);
+	in->program = handover_get_fd(r, FD_ANONYMOUS, 0);
+	handover_check(r, (in->program >= 0) <= (saved.mark != 0));
 	in->mark = saved.mark;
 	in->kernel_frames = saved.kernel_frames;
 }
 
-static void save_output(const struct supervisor *s, unsigned slot, struct state_writer *w)
+static void save_output(const struct supervisor *s, unsigned slot, struct handover_writer *w)
 {
 	const struct output *out = &s->output[slot];
 	struct saved_output saved = {out->incarnation, slot, out->ifindex};
 
-	state_put(w, &saved, sizeof(saved));
+	handover_put(w, &saved, sizeof(saved));
 	for (unsigned i = 0; i < s->workers; i++)
-		state_put_fd(w, out->sock[i]);
+		handover_put_fd(w, out->sock[i]);
 }
 
-static void restore_output(struct supervisor *s, struct state_reader *r)
+static void restore_output(struct supervisor *s, struct handover_reader *r)
 {
 	struct saved_output saved;
 	struct output *out;
 
-	state_get(r, &saved, sizeof(saved));
-	state_check(r, saved.slot < MCR_MAX_IFACES && saved.ifindex >= 1 &&
-			       saved.ifindex <= INT32_MAX && saved.incarnation >= 1 &&
-			       saved.incarnation <= s->next_incarnation);
+	handover_get(r, &saved, sizeof(saved));
+	handover_check(r, saved.slot < MCR_MAX_IFACES && saved.ifindex >= 1 &&
+				  saved.ifindex <= INT32_MAX && saved.incarnation >= 1 &&
+				  saved.incarnation <= s->next_incarnation);
 	if (r->error)
 		return;
 	out = &s->output[saved.slot];
-	state_check(r, !out->incarnation);
+	handover_check(r, !out->incarnation);
 	out->incarnation = saved.incarnation;
 	out->ifindex = saved.ifindex;
 	for (unsigned i = 0; i < s->workers; i++)
-		out->sock[i] = state_need_fd(r, FD_UDP, 0);
+		out->sock[i] = handover_need_fd(r, FD_UDP, 0);
 }
 
-static void save_egress_socket(const struct supervisor *s, unsigned id, struct state_writer *w)
+static void save_egress_socket(const struct supervisor *s, unsigned id, struct handover_writer *w)
 {
 	const struct opened_egress_socket *o = &s->egress_socket[id];
 	const struct saved_egress_socket saved = {o->incarnation, o->as, o->from_be, 0};
 
-	state_put(w, &saved, sizeof(saved));
+	handover_put(w, &saved, sizeof(saved));
 	for (unsigned i = 0; i < s->workers; i++) {
 		const int fd = egress_socket_fd(o, i);
 
 		if (fd < 0)
 			continue;
-		state_put(w, &s->worker[i].egress_socket_sent[id], sizeof(uint64_t));
-		state_put_fd(w, fd);
+		handover_put(w, &s->worker[i].egress_socket_sent[id], sizeof(uint64_t));
+		handover_put_fd(w, fd);
 	}
 }
 
@@ -495,20 +499,20 @@ static bool egress_socket_is_valid(const struct ipc_egress_socket *as, unsigned 
 	       !(as->worker_mask & ~worker_mask_all(workers));
 }
 
-static void restore_egress_socket(struct supervisor *s, struct state_reader *r)
+static void restore_egress_socket(struct supervisor *s, struct handover_reader *r)
 {
 	struct saved_egress_socket saved;
 	struct opened_egress_socket *o;
 	unsigned n = 0;
 
-	state_get(r, &saved, sizeof(saved));
-	state_check(r, egress_socket_is_valid(&saved.as, s->workers) && saved.incarnation >= 1 &&
-			       saved.incarnation <= s->next_incarnation);
+	handover_get(r, &saved, sizeof(saved));
+	handover_check(r, egress_socket_is_valid(&saved.as, s->workers) && saved.incarnation >= 1 &&
+				  saved.incarnation <= s->next_incarnation);
 	if (r->error)
 		return;
 	o = &s->egress_socket[saved.as.id];
 	if (o->incarnation) {
-		state_bad(r);
+		handover_bad(r);
 		return;
 	}
 	o->sock = calloc((unsigned)__builtin_popcountll(saved.as.worker_mask), sizeof(*o->sock));
@@ -524,17 +528,17 @@ static void restore_egress_socket(struct supervisor *s, struct state_reader *r)
 
 		if (!(o->as.worker_mask >> i & 1))
 			continue;
-		state_get(r, &worker->egress_socket_sent[o->as.id], sizeof(uint64_t));
-		o->sock[n++] = state_need_fd(r, FD_UDP, 0);
+		handover_get(r, &worker->egress_socket_sent[o->as.id], sizeof(uint64_t));
+		o->sock[n++] = handover_need_fd(r, FD_UDP, 0);
 		worker->egress_socket_due[o->as.id / 64] |= 1ull << o->as.id % 64;
 	}
-	s->egress_socket_sockets += n;
+	s->egress_sockets_open += n;
 }
 
 /* --- all of it --- */
 
 /* The program that follows inherits it. */
-static int seal_state(const struct state_writer *w)
+static int seal_state(const struct handover_writer *w)
 {
 	const int fd = memfd_sealed("mcr-supervisor-state", w->mem, w->len);
 	int ret;
@@ -546,9 +550,9 @@ static int seal_state(const struct state_writer *w)
 	return ret;
 }
 
-int state_save(const struct supervisor *s)
+int handover_save(const struct supervisor *s)
 {
-	struct state_writer w = {0};
+	struct handover_writer w = {0};
 	int ret;
 
 	save_head(s, &w);
@@ -566,7 +570,7 @@ int state_save(const struct supervisor *s)
 	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
 		if (s->egress_socket[i].incarnation)
 			save_egress_socket(s, i, &w);
-	join_save(&s->joins, &w);
+	membership_save(&s->memberships, &w);
 	ret = w.error;
 	if (ret == 0 && w.len > STATE_MAX_BYTES)
 		ret = -EFBIG;
@@ -576,7 +580,7 @@ int state_save(const struct supervisor *s)
 	return ret;
 }
 
-static void restore_all(struct supervisor *s, struct state_reader *r)
+static void restore_all(struct supervisor *s, struct handover_reader *r)
 {
 	struct saved_head head;
 
@@ -592,8 +596,8 @@ static void restore_all(struct supervisor *s, struct state_reader *r)
 		restore_output(s, r);
 	for (unsigned i = 0; i < head.egress_sockets && !r->error; i++)
 		restore_egress_socket(s, r);
-	join_restore(&s->joins, r);
-	state_check(r, r->left == 0);
+	membership_restore(&s->memberships, r);
+	handover_check(r, r->left == 0);
 }
 
 static int map_pages(struct supervisor *s)
@@ -609,18 +613,18 @@ static int map_pages(struct supervisor *s)
 	return ret;
 }
 
-int state_restore(struct supervisor *s, int fd)
+int handover_restore(struct supervisor *s, int fd)
 {
 	const int64_t size = memfd_size(fd, MEMFD_ALL_SEALS);
-	struct state_reader r = {0};
+	struct handover_reader r = {0};
 	const void *mem = NULL;
 	int ret;
 
-	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX || size <= 0 ||
+	if (fd <= STDERR_FILENO || (uint32_t)fd >= HANDOVER_FD_MAX || size <= 0 ||
 	    size > STATE_MAX_BYTES)
 		return -EBADMSG;
 	ret = memfd_map(fd, (size_t)size, &mem);
-	r.claimed = calloc(1, STATE_FD_MAX / 8);
+	r.claimed = calloc(1, HANDOVER_FD_MAX / 8);
 	if (ret < 0 || !r.claimed) {
 		ret = ret < 0 ? ret : -ENOMEM;
 		goto out;

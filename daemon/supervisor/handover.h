@@ -10,11 +10,11 @@ struct supervisor;
  * Everything that must outlive an exec, sealed; the descriptors named in it lose
  * close-on-exec.  Return: descriptor or negative errno.
  */
-int state_save(const struct supervisor *s);
+int handover_save(const struct supervisor *s);
 /*
- * Fill @s, fresh from supervisor_new(), from what state_save() wrote.  Every number,
+ * Fill @s, fresh from start_new(), from what handover_save() wrote.  Every number,
  * range and kind of descriptor is checked.  @fd: taken.  Return: 0 or a negative errno.
  */
-int state_restore(struct supervisor *s, int fd);
+int handover_restore(struct supervisor *s, int fd);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "daemon/common/memfd.h"
 
-void state_put(struct state_writer *w, const void *from, size_t len)
+void handover_put(struct handover_writer *w, const void *from, size_t len)
 {
 	size_t cap = w->cap ? w->cap : 65536;
 	char *mem;
@@ -33,26 +33,26 @@ void state_put(struct state_writer *w, const void *from, size_t len)
 	w->len += len;
 }
 
-void state_put_fd(struct state_writer *w, int fd)
+void handover_put_fd(struct handover_writer *w, int fd)
 {
 	int32_t number = fd;
 
 	if (fd >= 0 && fcntl(fd, F_SETFD, 0) < 0 && !w->error)
 		w->error = -errno;
-	state_put(w, &number, sizeof(number));
+	handover_put(w, &number, sizeof(number));
 }
 
-void state_bad(struct state_reader *r)
+void handover_bad(struct handover_reader *r)
 {
 	if (!r->error)
 		r->error = -EBADMSG;
 }
 
-void state_get(struct state_reader *r, void *to, size_t len)
+void handover_get(struct handover_reader *r, void *to, size_t len)
 {
 	memset(to, 0, len);
 	if (len > r->left)
-		state_bad(r);
+		handover_bad(r);
 	if (r->error)
 		return;
 	memcpy(to, r->at, len);
@@ -80,7 +80,7 @@ static bool is_memory(int fd, size_t size_bytes)
 	return size >= 0 && (!size_bytes || (size_t)size == size_bytes);
 }
 
-static bool is_kind(int fd, enum state_fd kind, size_t size_bytes)
+static bool is_kind(int fd, enum handover_fd kind, size_t size_bytes)
 {
 	struct stat st;
 
@@ -105,34 +105,34 @@ static bool is_kind(int fd, enum state_fd kind, size_t size_bytes)
 	return false;
 }
 
-int state_get_fd(struct state_reader *r, enum state_fd kind, size_t size_bytes)
+int handover_get_fd(struct handover_reader *r, enum handover_fd kind, size_t size_bytes)
 {
 	int32_t fd;
 
-	state_get(r, &fd, sizeof(fd));
+	handover_get(r, &fd, sizeof(fd));
 	if (r->error || fd == -1)
 		return -1;
-	if (fd <= STDERR_FILENO || (uint32_t)fd >= STATE_FD_MAX ||
+	if (fd <= STDERR_FILENO || (uint32_t)fd >= HANDOVER_FD_MAX ||
 	    (r->claimed[fd / 8] >> fd % 8 & 1) || !is_kind(fd, kind, size_bytes) ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-		state_bad(r);
+		handover_bad(r);
 		return -1;
 	}
 	r->claimed[fd / 8] |= (uint8_t)(1u << fd % 8);
 	return fd;
 }
 
-int state_need_fd(struct state_reader *r, enum state_fd kind, size_t size_bytes)
+int handover_need_fd(struct handover_reader *r, enum handover_fd kind, size_t size_bytes)
 {
-	int fd = state_get_fd(r, kind, size_bytes);
+	int fd = handover_get_fd(r, kind, size_bytes);
 
 	if (fd < 0)
-		state_bad(r);
+		handover_bad(r);
 	return fd;
 }
 
-void state_check(struct state_reader *r, bool holds)
+void handover_check(struct handover_reader *r, bool holds)
 {
 	if (!holds)
-		state_bad(r);
+		handover_bad(r);
 }

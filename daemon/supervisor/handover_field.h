@@ -12,26 +12,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct state_writer {
+struct handover_writer {
 	char *mem;
 	size_t len, cap;
 	int error;
 };
 
-#define STATE_FD_MAX (1u << 20) /* the kernel's own limit (fs.nr_open) unless it was raised */
+#define HANDOVER_FD_MAX (1u << 20) /* the kernel's own limit (fs.nr_open) unless it was raised */
 
 /**
- * struct state_reader - what is left to read
+ * struct handover_reader - what is left to read
  * @claimed: bit for each descriptor that a field has named: none may be named twice
  */
-struct state_reader {
+struct handover_reader {
 	const char *at;
 	size_t left;
 	uint8_t *claimed;
 	int error;
 };
 
-enum state_fd {
+enum handover_fd {
 	FD_PACKET,    /* AF_PACKET socket */
 	FD_UDP,       /* AF_INET datagram socket */
 	FD_LISTENER,  /* listening AF_UNIX stream socket */
@@ -42,18 +42,18 @@ enum state_fd {
 	FD_ANONYMOUS, /* eventfd, pidfd, ring */
 };
 
-void state_put(struct state_writer *w, const void *from, size_t len);
+void handover_put(struct handover_writer *w, const void *from, size_t len);
 /* -1 stays -1; any other loses close-on-exec. */
-void state_put_fd(struct state_writer *w, int fd);
+void handover_put_fd(struct handover_writer *w, int fd);
 
 /* @to is zeroed on an error. */
-void state_get(struct state_reader *r, void *to, size_t len);
+void handover_get(struct handover_reader *r, void *to, size_t len);
 /* @size_bytes: FD_MEMORY, 0: any.  Return: a descriptor of this kind, or -1 (none, or an error). */
-int state_get_fd(struct state_reader *r, enum state_fd kind, size_t size_bytes);
+int handover_get_fd(struct handover_reader *r, enum handover_fd kind, size_t size_bytes);
 /* The same, and there must be one. */
-int state_need_fd(struct state_reader *r, enum state_fd kind, size_t size_bytes);
+int handover_need_fd(struct handover_reader *r, enum handover_fd kind, size_t size_bytes);
 /* What was read cannot be: -EBADMSG from here on. */
-void state_bad(struct state_reader *r);
-void state_check(struct state_reader *r, bool holds);
+void handover_bad(struct handover_reader *r);
+void handover_check(struct handover_reader *r, bool holds);
 
 #endif

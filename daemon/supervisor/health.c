@@ -125,7 +125,7 @@ static void has_beaten(struct supervisor *s, struct child *c, uint64_t heartbeat
 	look_again(s, heartbeat_ns);
 }
 
-static void say_starved(const struct child *c, uint64_t silent_ns, uint64_t now_ns)
+static void log_starved(const struct child *c, uint64_t silent_ns, uint64_t now_ns)
 {
 	static struct log_limit limit;
 
@@ -149,7 +149,7 @@ static void check_worker(struct supervisor *s, unsigned worker, uint64_t now_ns)
 	else if (page.heartbeat_ns + LIMIT_NS >= now_ns)
 		has_beaten(s, c, page.heartbeat_ns);
 	else if (is_starved(c, &use, now_ns - page.heartbeat_ns, LIMIT_NS))
-		say_starved(c, now_ns - page.heartbeat_ns, now_ns);
+		log_starved(c, now_ns - page.heartbeat_ns, now_ns);
 	else
 		child_end(s, c, END_HANG, age_ms(now_ns, page.heartbeat_ns));
 }
@@ -169,7 +169,7 @@ static void check_control(struct supervisor *s, uint64_t now_ns)
 	else if (beat_ns + LIMIT_NS >= now_ns)
 		has_beaten(s, c, beat_ns);
 	else if (is_starved(c, &use, now_ns - beat_ns, BUSY_LIMIT_NS))
-		say_starved(c, now_ns - beat_ns, now_ns);
+		log_starved(c, now_ns - beat_ns, now_ns);
 	else if (use.cpu_ns < WORKED_NS || beat_ns + BUSY_LIMIT_NS < now_ns)
 		child_end(s, c, END_HANG, age_ms(now_ns, beat_ns));
 }

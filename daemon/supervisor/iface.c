@@ -116,7 +116,7 @@ static void apply_gro(const struct supervisor *s, struct input *in)
 }
 
 /* A worker holds its socket until it has come to the message that says otherwise. */
-static void silence(int sock)
+static void refuse_frames(int sock)
 {
 	struct sock_filter insns[STEER_SMALL_MAX];
 	struct sock_fprog prog = {.filter = insns};
@@ -145,7 +145,7 @@ static void close_input_sockets(struct input *in)
 	in->gro_on = false;
 	kernel_path_detach(in);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
-		silence(in->sock[i]);
+		refuse_frames(in->sock[i]);
 		take_socket(&in->sock[i], all, &n);
 	}
 	take_socket(&in->ipv4_udp, all, &n);
@@ -375,7 +375,7 @@ void iface_end_input(struct supervisor *s, unsigned slot)
 	uint64_t left[MCR_MAX_WORKERS] = {0};
 
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
-		silence(in->sock[i]);
+		refuse_frames(in->sock[i]);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		if (in->sock[i] >= 0)
 			left[i] = priv_empty_queue(in->sock[i]);

@@ -37,7 +37,7 @@ struct helper {
 	bool source_specific;
 	bool full;
 	unsigned members;
-	unsigned wanted; /* in join_drop_others(): members that this control has asked for */
+	unsigned wanted; /* in membership_drop_others(): members that this control has asked for */
 };
 
 struct membership {
@@ -63,18 +63,18 @@ static struct ipc_join make_key(const struct ipc_join *j, bool bind)
 }
 
 /* Control chooses the keys; a list of all that it may have is short enough. */
-static struct membership **find(struct join_table *t, const struct ipc_join *key, bool bind)
+static struct membership **find(struct membership_table *t, const struct ipc_join *key, bool bind)
 {
 	uint64_t hash = hash_final(hash_bytes(HASH_SEED, key, sizeof(*key)));
 	struct membership **at;
 
-	for (at = &t->bucket[hash % JOIN_BUCKETS]; *at; at = &(*at)->next)
+	for (at = &t->bucket[hash % MEMBERSHIP_BUCKETS]; *at; at = &(*at)->next)
 		if ((*at)->bind == bind && !memcmp(&(*at)->key, key, sizeof(*key)))
 			break;
 	return at;
 }
 
-static void helper_drop_empty(struct join_table *t, struct helper *h)
+static void helper_drop_empty(struct membership_table *t, struct helper *h)
 {
 	struct helper **at = &t->helpers;
 
@@ -87,7 +87,7 @@ static void helper_drop_empty(struct join_table *t, struct helper *h)
 	free(h);
 }
 
-static int helper_new(struct join_table *t, uint32_t ifindex, bool source_specific,
+static int helper_new(struct membership_table *t, uint32_t ifindex, bool source_specific,
 		      struct helper **out)
 {
 	struct helper *h = calloc(1, sizeof(*h));
@@ -108,7 +108,7 @@ static int helper_new(struct join_table *t, uint32_t ifindex, bool source_specif
 	return 0;
 }
 
-static int join_group(struct join_table *t, struct membership *m)
+static int join_group(struct membership_table *t, struct membership *m)
 {
 	bool source_specific = addr_is_set(&m->key.source);
 	struct helper *h;
@@ -139,14 +139,14 @@ joined:
 	return 0;
 }
 
-bool join_has(struct join_table *t, const struct ipc_join *j, bool bind)
+bool membership_has(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
 	const struct ipc_join key = make_key(j, bind);
 
 	return *find(t, &key, bind) != NULL;
 }
 
-int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
+int membership_add(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
 	struct ipc_join key = make_key(j, bind);
 	struct membership **at = find(t, &key, bind), *m;
@@ -156,7 +156,7 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
 		(*at)->round = t->round;
 		return 0;
 	}
-	if (t->n == JOINS_MAX)
+	if (t->n == MEMBERSHIPS_MAX)
 		return -EDQUOT;
 	m = calloc(1, sizeof(*m));
 	if (!m)
@@ -177,7 +177,7 @@ int join_add(struct join_table *t, const struct ipc_join *j, bool bind)
 	return 0;
 }
 
-static void release(struct join_table *t, struct membership *m)
+static void release(struct membership_table *t, struct membership *m)
 {
 	t->n--;
 	if (m->bind) {
@@ -192,7 +192,7 @@ static void release(struct join_table *t, struct membership *m)
 	free(m);
 }
 
-int join_remove(struct join_table *t, const struct ipc_join *j, bool bind)
+int membership_remove(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
 	struct ipc_join key = make_key(j, bind);
 	struct membership **at = find(t, &key, bind), *m = *at;
@@ -204,21 +204,21 @@ int join_remove(struct join_table *t, const struct ipc_join *j, bool bind)
 	return 0;
 }
 
-static void count_wanted(struct join_table *t)
+static void count_wanted(struct membership_table *t)
 {
 	for (struct helper *h = t->helpers; h; h = h->next)
 		h->wanted = 0;
-	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
 		for (struct membership *m = t->bucket[i]; m; m = m->next)
 			if (!m->bind && m->round == t->round)
 				m->helper->wanted++;
 }
 
 /*
- * Sockets of which no member is wanted are closed whole, the newest first: see join_fini().
+ * Sockets of which no member is wanted are closed whole, the newest first: see membership_fini().
  * Their members then have nothing to leave.
  */
-static void close_unwanted(struct join_table *t)
+static void close_unwanted(struct membership_table *t)
 {
 	struct helper **at = &t->helpers;
 
@@ -238,7 +238,7 @@ static void close_unwanted(struct join_table *t)
 }
 
 /* The socket has been closed; its last member takes it along. */
-static void forget(struct join_table *t, struct membership *m)
+static void forget(struct membership_table *t, struct membership *m)
 {
 	if (--m->helper->members == 0)
 		free(m->helper);
@@ -246,12 +246,12 @@ static void forget(struct join_table *t, struct membership *m)
 	free(m);
 }
 
-unsigned join_drop_others(struct join_table *t)
+unsigned membership_drop_others(struct membership_table *t)
 {
 	unsigned n = 0;
 
 	close_unwanted(t);
-	for (unsigned i = 0; i < JOIN_BUCKETS; i++) {
+	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++) {
 		struct membership **at = &t->bucket[i];
 
 		while (*at) {
@@ -277,22 +277,22 @@ static bool is_lost(const struct membership *m, const struct igmp_list *have)
 	return !m->bind && !igmp_list_has(have, m->key.ifindex, addr_ipv4_be(&m->key.group));
 }
 
-unsigned join_count_lost(const struct join_table *t, const struct igmp_list *have)
+unsigned membership_count_lost(const struct membership_table *t, const struct igmp_list *have)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
 		for (const struct membership *m = t->bucket[i]; m; m = m->next)
 			n += is_lost(m, have);
 	return n;
 }
 
-unsigned join_drop_lost(struct join_table *t, const struct igmp_list *first,
-			const struct igmp_list *second)
+unsigned membership_drop_lost(struct membership_table *t, const struct igmp_list *first,
+			      const struct igmp_list *second)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < JOIN_BUCKETS; i++) {
+	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++) {
 		struct membership **at = &t->bucket[i];
 
 		while (*at) {
@@ -314,9 +314,9 @@ unsigned join_drop_lost(struct join_table *t, const struct igmp_list *first,
  * The newest socket first, and no membership by itself: the kernel looks for each one in
  * a list that begins with the newest.  16,384 of them take 20 ms so, 5 s the other way.
  */
-void join_fini(struct join_table *t)
+void membership_fini(struct membership_table *t)
 {
-	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
 		while (t->bucket[i]) {
 			struct membership *m = t->bucket[i];
 
@@ -348,9 +348,10 @@ struct saved_membership {
 };
 
 /* Each helper is followed by its members; the bound sockets stand at the end. */
-static void save_members(const struct join_table *t, const struct helper *h, struct state_writer *w)
+static void save_members(const struct membership_table *t, const struct helper *h,
+			 struct handover_writer *w)
 {
-	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
 		for (const struct membership *m = t->bucket[i]; m; m = m->next) {
 			struct saved_membership saved;
 
@@ -359,60 +360,61 @@ static void save_members(const struct join_table *t, const struct helper *h, str
 			memset(&saved, 0, sizeof(saved));
 			saved.key = m->key;
 			saved.bind = m->bind;
-			state_put(w, &saved, sizeof(saved));
+			handover_put(w, &saved, sizeof(saved));
 			if (m->bind)
-				state_put_fd(w, m->bound_fd);
+				handover_put_fd(w, m->bound_fd);
 		}
 }
 
-static unsigned count_bound(const struct join_table *t)
+static unsigned count_bound(const struct membership_table *t)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < JOIN_BUCKETS; i++)
+	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
 		for (const struct membership *m = t->bucket[i]; m; m = m->next)
 			n += m->bind;
 	return n;
 }
 
-void join_save(const struct join_table *t, struct state_writer *w)
+void membership_save(const struct membership_table *t, struct handover_writer *w)
 {
 	uint32_t n_helpers = 0, n_bound = count_bound(t);
 
 	for (const struct helper *h = t->helpers; h; h = h->next)
 		n_helpers++;
-	state_put(w, &n_helpers, sizeof(n_helpers));
+	handover_put(w, &n_helpers, sizeof(n_helpers));
 	for (const struct helper *h = t->helpers; h; h = h->next) {
 		struct saved_helper saved = {h->ifindex, h->source_specific, h->full, h->members};
 
-		state_put(w, &saved, sizeof(saved));
-		state_put_fd(w, h->fd);
+		handover_put(w, &saved, sizeof(saved));
+		handover_put_fd(w, h->fd);
 		save_members(t, h, w);
 	}
-	state_put(w, &n_bound, sizeof(n_bound));
+	handover_put(w, &n_bound, sizeof(n_bound));
 	save_members(t, NULL, w);
 }
 
-static void restore_membership(struct join_table *t, struct helper *h, struct state_reader *r)
+static void restore_membership(struct membership_table *t, struct helper *h,
+			       struct handover_reader *r)
 {
 	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = h ? IPC_JOIN : IPC_BIND}, out;
 	struct saved_membership saved;
 	struct membership **at, *m;
 	int fd = -1;
 
-	state_get(r, &saved, sizeof(saved));
+	handover_get(r, &saved, sizeof(saved));
 	if (!h)
-		fd = state_get_fd(r, FD_UDP, 0);
+		fd = handover_get_fd(r, FD_UDP, 0);
 	msg.join = saved.key;
-	if (t->n == JOINS_MAX || saved.bind != !h || (!h && fd < 0) ||
+	if (t->n == MEMBERSHIPS_MAX || saved.bind != !h || (!h && fd < 0) ||
 	    ipc_parse(&msg, sizeof(msg), 0, IPC_FROM_CONTROL, &out) < 0 ||
 	    (h && (saved.key.ifindex != h->ifindex ||
 		   addr_is_set(&saved.key.source) != h->source_specific)))
-		state_bad(r);
+		handover_bad(r);
 	at = find(t, &saved.key, !h);
 	m = r->error || *at ? NULL : calloc(1, sizeof(*m));
 	if (!m) {
-		state_bad(r);
+		handover_bad(r);
 		return;
 	}
 	*m = (struct membership){.key = saved.key, .bind = !h, .bound_fd = fd, .helper = h};
@@ -423,19 +425,19 @@ static void restore_membership(struct join_table *t, struct helper *h, struct st
 }
 
 /* At the end, so that the newest stays the first. */
-static void restore_helper(struct join_table *t, struct state_reader *r)
+static void restore_helper(struct membership_table *t, struct handover_reader *r)
 {
 	struct helper **at = &t->helpers, *h;
 	struct saved_helper saved;
 	int fd;
 
-	state_get(r, &saved, sizeof(saved));
-	fd = state_get_fd(r, FD_UDP, 0);
+	handover_get(r, &saved, sizeof(saved));
+	fd = handover_get_fd(r, FD_UDP, 0);
 	if (fd < 0 || saved.members == 0 || saved.source_specific > 1 || saved.full > 1)
-		state_bad(r);
+		handover_bad(r);
 	h = r->error ? NULL : calloc(1, sizeof(*h));
 	if (!h) {
-		state_bad(r);
+		handover_bad(r);
 		return;
 	}
 	*h = (struct helper){.fd = fd,
@@ -449,14 +451,14 @@ static void restore_helper(struct join_table *t, struct state_reader *r)
 		restore_membership(t, h, r);
 }
 
-void join_restore(struct join_table *t, struct state_reader *r)
+void membership_restore(struct membership_table *t, struct handover_reader *r)
 {
 	uint32_t n;
 
-	state_get(r, &n, sizeof(n));
+	handover_get(r, &n, sizeof(n));
 	for (uint32_t i = 0; i < n && !r->error; i++)
 		restore_helper(t, r);
-	state_get(r, &n, sizeof(n));
+	handover_get(r, &n, sizeof(n));
 	for (uint32_t i = 0; i < n && !r->error; i++)
 		restore_membership(t, NULL, r);
 }

@@ -7,30 +7,30 @@
 
 struct igmp_list;
 struct ipc_join;
-struct join_table;
-struct state_reader;
-struct state_writer;
+struct membership_table;
+struct handover_reader;
+struct handover_writer;
 
 /* Is there a membership like this, or (@bind) such a bound socket? */
-bool join_has(struct join_table *t, const struct ipc_join *j, bool bind);
+bool membership_has(struct membership_table *t, const struct ipc_join *j, bool bind);
 /*
- * 0 also when it is joined already; -EDQUOT beyond JOINS_MAX; -EMFILE when only the reserve
+ * 0 also when it is joined already; -EDQUOT beyond MEMBERSHIPS_MAX; -EMFILE when only the reserve
  * of descriptors is left; errno of the calls.
  */
-int join_add(struct join_table *t, const struct ipc_join *j, bool bind);
+int membership_add(struct membership_table *t, const struct ipc_join *j, bool bind);
 /* -ENOENT when it is not joined. */
-int join_remove(struct join_table *t, const struct ipc_join *j, bool bind);
+int membership_remove(struct membership_table *t, const struct ipc_join *j, bool bind);
 /* Leave what an earlier control asked for and this one did not.  Return: how many. */
-unsigned join_drop_others(struct join_table *t);
+unsigned membership_drop_others(struct membership_table *t);
 /* How many memberships the kernel does not have, as @have says. */
-unsigned join_count_lost(const struct join_table *t, const struct igmp_list *have);
+unsigned membership_count_lost(const struct membership_table *t, const struct igmp_list *have);
 /* Forgets those that are in neither list, and gives up their place.  Return: how many. */
-unsigned join_drop_lost(struct join_table *t, const struct igmp_list *first,
-			const struct igmp_list *second);
+unsigned membership_drop_lost(struct membership_table *t, const struct igmp_list *first,
+			      const struct igmp_list *second);
 /* Closes everything, which leaves every group.  @t: may be zeroed. */
-void join_fini(struct join_table *t);
+void membership_fini(struct membership_table *t);
 /* The part of the state that is the memberships; errors stick to @w and @r. */
-void join_save(const struct join_table *t, struct state_writer *w);
-void join_restore(struct join_table *t, struct state_reader *r);
+void membership_save(const struct membership_table *t, struct handover_writer *w);
+void membership_restore(struct membership_table *t, struct handover_reader *r);
 
 #endif

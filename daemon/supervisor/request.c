@@ -27,7 +27,7 @@
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/probe.h"
-#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/stand_in.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/stats.h"
 #include "daemon/supervisor/upgrade.h"
@@ -169,9 +169,9 @@ static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
 	static struct log_limit limit;
 	int ret;
 
-	if (!join_has(&s->joins, j, bind) && !limit_take(s, LIMIT_MEMBERSHIPS))
+	if (!membership_has(&s->memberships, j, bind) && !limit_take(s, LIMIT_MEMBERSHIPS))
 		return -EBUSY;
-	ret = join_add(&s->joins, j, bind);
+	ret = membership_add(&s->memberships, j, bind);
 	if (bind && ret == -EACCES)
 		log_limited(&limit, monotonic_ns(), SEV_WARNING, FAC_NETWORK,
 			    "port %u of a unicast input: %s; grant CAP_NET_BIND_SERVICE, or lower "
@@ -183,7 +183,7 @@ static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
 /* Control has asked for all it needs; what the one before left behind goes. */
 static void drop_others(struct supervisor *s)
 {
-	unsigned sockets = iface_drop_others(s), joins = join_drop_others(&s->joins);
+	unsigned sockets = iface_drop_others(s), joins = membership_drop_others(&s->memberships);
 	unsigned egress_sockets = egress_socket_drop_others(s);
 
 	if (sockets + joins + egress_sockets)
@@ -229,11 +229,11 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_JOIN:
 		return join(s, &m->join, false);
 	case IPC_LEAVE:
-		return join_remove(&s->joins, &m->join, false);
+		return membership_remove(&s->memberships, &m->join, false);
 	case IPC_BIND:
 		return join(s, &m->join, true);
 	case IPC_UNBIND:
-		return join_remove(&s->joins, &m->join, true);
+		return membership_remove(&s->memberships, &m->join, true);
 	case IPC_PUBLISH:
 		return publish(s, &m->publish, fd, value);
 	case IPC_REFRESH_STATS:
@@ -242,7 +242,7 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 	case IPC_PROBE:
 		return probe_neighbour(s, &m->probe);
 	case IPC_VERIFY:
-		*value = verify(s, monotonic_ns());
+		*value = verify_drop_lost(s, monotonic_ns());
 		return 0;
 	case IPC_STAND_IN:
 		return stand_in_begin(s, m->stand_in.worker, m->stand_in.by);
@@ -257,7 +257,7 @@ static int carry_out(struct supervisor *s, const struct ipc_msg *m, int *fd, uin
 }
 
 /* Once for all requests that it strikes; each rule's state has the reason, too. */
-static void say_no_room(void)
+static void warn_no_descriptor(void)
 {
 	static struct log_limit limit;
 
@@ -275,7 +275,7 @@ int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64
 	*value = 0;
 	status = carry_out(s, m, fd, value);
 	if (status == -EMFILE)
-		say_no_room();
+		warn_no_descriptor();
 	return status;
 }
 
@@ -311,7 +311,7 @@ static void refill_budget(struct supervisor *s)
 	const uint64_t refill_ns = control_budget.most / control_budget.per_s * NS_PER_S;
 	uint64_t now_ns = monotonic_ns(), since_ns = now_ns - s->budget_ns, more;
 
-	/* A silence of days multiplied is more than 64 bits hold. */
+	/* A refuse_frames of days multiplied is more than 64 bits hold. */
 	if (since_ns > refill_ns)
 		since_ns = refill_ns;
 	more = since_ns * control_budget.per_s / NS_PER_S;

@@ -8,7 +8,7 @@
 #include "core/base/statpage.h"
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/control_channel.h"
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
 

@@ -33,12 +33,12 @@
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/notify.h"
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 #include "daemon/supervisor/role.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/upgrade.h"
 
-struct supervisor *supervisor_new(const struct options *options)
+struct supervisor *start_new(const struct options *options)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
 
@@ -166,7 +166,7 @@ static int prepare(struct supervisor *s)
 /* The other way to start: as the new program of a process that has everything already. */
 static int resume(struct supervisor *s)
 {
-	int ret = state_restore(s, s->options->resume_fd);
+	int ret = handover_restore(s, s->options->resume_fd);
 
 	prctl(PR_SET_NAME, "mcrd", 0, 0, 0); /* the exec by descriptor leaves a number */
 	if (ret == 0)
@@ -194,7 +194,7 @@ static int resume(struct supervisor *s)
 	return 0;
 }
 
-static void say_user(const struct priv_identity *id)
+static void log_user(const struct priv_identity *id)
 {
 	switch (id->user) {
 	case PRIV_USER_OWN:
@@ -255,12 +255,12 @@ static int seal(struct supervisor *s)
 		s->have_net_admin ? ""
 				  : "; without CAP_NET_ADMIN GRO settings and buffer limits stay "
 				    "as they are");
-	say_user(&s->identity);
+	log_user(&s->identity);
 	check_reload(s->options->config_path);
 	return check_io_uring();
 }
 
-int supervisor_start(struct supervisor *s)
+int start_run(struct supervisor *s)
 {
 	bool first = s->options->resume_fd < 0;
 	int ret = first ? prepare(s) : resume(s);

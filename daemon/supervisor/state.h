@@ -16,8 +16,8 @@
  *   worker_channel.c   what a worker is given
  *   worker_ready.c     what a worker says
  *   worker_memory.c    the memory of the workers that outlives their processes
- *   ring.c             the rings of the workers, and how much memory they lock
- *   standin.c          workers that read the sockets of one that cannot run
+ *   rings.c            the rings of the workers, and how much memory they lock
+ *   stand_in.c         workers that read the sockets of one that cannot run
  *   request.c          control's requests: read, checked, carried out
  *   limit.c            how fast control may ask for what costs much
  *   iface.c            inputs and outputs: the sockets of an interface
@@ -172,7 +172,7 @@ struct worker_ring {
 	struct ring_info info;
 };
 
-/* Whether another worker reads a worker's sockets; see standin.c. */
+/* Whether another worker reads a worker's sockets; see stand_in.c. */
 enum lending {
 	LENDING_NONE,
 	LENDING_LENT,
@@ -281,15 +281,15 @@ struct opened_egress_socket {
 
 struct helper;
 struct membership;
-#define JOIN_BUCKETS 4096
+#define MEMBERSHIP_BUCKETS 4096
 /* One for each rule, and as many for the rules that they replace: new ones are made first. */
-#define JOINS_MAX (2 * MCR_MAX_RULES)
+#define MEMBERSHIPS_MAX (2 * MCR_MAX_RULES)
 
 /* Memberships by hash of their key, and the sockets that hold them. */
-struct join_table {
+struct membership_table {
 	unsigned round; /* as in struct supervisor */
-	unsigned n;     /* memberships and bound sockets, at most JOINS_MAX */
-	struct membership *bucket[JOIN_BUCKETS];
+	unsigned n;     /* memberships and bound sockets, at most MEMBERSHIPS_MAX */
+	struct membership *bucket[MEMBERSHIP_BUCKETS];
 	struct helper *helpers;
 };
 
@@ -391,7 +391,7 @@ struct supervisor {
 	int limits_fd; /* struct limit_page, for the workers */
 	int iface_page_fd;
 	struct iface_page *iface_page; /* we are its only writer */
-	uint64_t verified_ns;          /* when verify() looked last, for which control */
+	uint64_t verified_ns;          /* when verify_drop_lost() looked last, for which control */
 	unsigned verified_round;
 	uint64_t stats_ns; /* when to read PACKET_STATISTICS next */
 
@@ -399,8 +399,8 @@ struct supervisor {
 	struct input input[MCR_MAX_IFACES];
 	struct output output[MCR_MAX_IFACES];
 	struct opened_egress_socket egress_socket[MCR_MAX_EGRESS_SOCKETS];
-	unsigned egress_socket_sockets; /* of all of them */
-	struct join_table joins;
+	unsigned egress_sockets_open; /* of all of them */
+	struct membership_table memberships;
 
 	int snapshot_fd; /* the last whole one published, -1 for none */
 	int changes_fd;  /* its last changes, -1 for none */

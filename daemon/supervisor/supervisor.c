@@ -28,7 +28,7 @@
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/request.h"
-#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/stand_in.h"
 #include "daemon/supervisor/start.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/stats.h"
@@ -121,7 +121,7 @@ static void finish(struct supervisor *s)
 	iface_fini(s);
 	kernel_path_fini(s);
 	egress_socket_fini(s);
-	join_fini(&s->joins);
+	membership_fini(&s->memberships);
 	if (s->control_listener >= 0)
 		remove_socket(s->options->control_path);
 	if (s->status_listener >= 0)
@@ -135,11 +135,11 @@ int supervisor_main(const struct options *options)
 
 	log_init("supervisor", options->json_log);
 	log_detach();
-	s = supervisor_new(options);
+	s = start_new(options);
 	if (!s)
 		die(FAC_SUPERVISOR, "out of memory");
 	s->exit_status = 1;
-	if (supervisor_start(s) == 0) {
+	if (start_run(s) == 0) {
 		s->exit_status = 0;
 		run(s);
 	}

@@ -234,7 +234,7 @@ static int become_binary(struct supervisor *s)
 {
 	char **argv = s->options->argv, *again[ARGUMENTS_MAX], resume[32];
 	unsigned n = 0, at = 0;
-	int fd = state_save(s), ret = fd < 0 ? fd : priv_carry_rights();
+	int fd = handover_save(s), ret = fd < 0 ? fd : priv_carry_rights();
 
 	snprintf(resume, sizeof(resume), "%s%d", ARG_RESUME, fd);
 	again[at++] = argv[0];

@@ -57,15 +57,15 @@ static unsigned drop_lost_memberships(struct supervisor *s)
 	struct igmp_list first = {0}, second = {0};
 	unsigned n = 0;
 
-	if (igmp_list_read(&first) == 0 && join_count_lost(&s->joins, &first) &&
+	if (igmp_list_read(&first) == 0 && membership_count_lost(&s->memberships, &first) &&
 	    igmp_list_read(&second) == 0)
-		n = join_drop_lost(&s->joins, &first, &second);
+		n = membership_drop_lost(&s->memberships, &first, &second);
 	igmp_list_fini(&first);
 	igmp_list_fini(&second);
 	return n;
 }
 
-uint64_t verify(struct supervisor *s, uint64_t now_ns)
+uint64_t verify_drop_lost(struct supervisor *s, uint64_t now_ns)
 {
 	unsigned inputs, memberships;
 

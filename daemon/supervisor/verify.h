@@ -11,6 +11,6 @@ struct supervisor;
  * Drop inputs whose sockets have lost their device and memberships that the kernel does not
  * have, at most ten times a second.  Return: how many.
  */
-uint64_t verify(struct supervisor *s, uint64_t now_ns);
+uint64_t verify_drop_lost(struct supervisor *s, uint64_t now_ns);
 
 #endif

@@ -21,7 +21,7 @@
 #include "daemon/common/log.h"
 #include "daemon/common/startup.h"
 #include "daemon/supervisor/child.h"
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 #include "daemon/supervisor/state.h"
 
 #define AWAIT_NS (100 * NS_PER_MS) /* several turns of a worker that is overloaded */

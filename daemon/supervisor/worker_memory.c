@@ -10,7 +10,7 @@
 #include "core/base/arena.h"
 #include "core/base/statpage.h"
 #include "daemon/common/memfd.h"
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 #include "daemon/supervisor/state.h"
 
 int worker_memory_map_page(struct worker_record *w)

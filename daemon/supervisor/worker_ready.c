@@ -10,8 +10,8 @@
 #include "daemon/common/log.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
-#include "daemon/supervisor/ring.h"
-#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/rings.h"
+#include "daemon/supervisor/stand_in.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
 

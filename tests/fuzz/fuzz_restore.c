@@ -2,7 +2,7 @@
 /*
  * fuzz_restore.c - a supervisor reads back what its predecessor left, whatever that is
  *
- * The input cuts, enlarges and patches what state_save() wrote of a supervisor that has
+ * The input cuts, enlarges and patches what handover_save() wrote of a supervisor that has
  * something of everything: the first two bytes say how long it is, then come patches of
  * eight bytes, which name a place and what to write there; half of them write the number of
  * a descriptor that is open, because a number at random would never get far.
@@ -29,7 +29,7 @@
 #define assert_int_equal(a, b) MUST((a) == (b))
 
 #include "daemon/supervisor/handover.h"
-#include "tests/unit/supervisor/state_fixture.h"
+#include "tests/unit/supervisor/handover_fixture.h"
 
 #define PATCH_BYTES  8
 #define PATCHES_MAX  32
@@ -98,7 +98,7 @@ static void begin(void)
 	setup(NULL);
 	/* Dead and not waited for it is still our child, and cannot outlive us. */
 	kill(child_pid, SIGKILL);
-	fd = state_save(sup);
+	fd = handover_save(sup);
 	good = contents(fd, &good_len);
 	close(fd);
 	remember_descriptors();
@@ -204,7 +204,7 @@ static void check_egress_sockets(const struct supervisor *s)
 			check_fd(egress_socket_fd(o, k));
 		}
 	}
-	MUST(sockets == s->egress_socket_sockets);
+	MUST(sockets == s->egress_sockets_open);
 }
 
 static void free_egress_sockets(struct supervisor *s)
@@ -242,7 +242,7 @@ static void check(const struct supervisor *s)
 /* Nothing was dropped, nothing invented: it takes as many bytes as before. */
 static void check_same_length(const struct supervisor *s, size_t len)
 {
-	int fd = state_save(s);
+	int fd = handover_save(s);
 	struct stat st;
 
 	MUST(fd >= 0 && fstat(fd, &st) == 0 && (size_t)st.st_size == len);
@@ -268,7 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t at = 2; at + PATCH_BYTES <= size; at += PATCH_BYTES)
 		patch(bytes, len, data + at);
 	s = supervisor_fresh();
-	ret = state_restore(s, sealed(bytes, len));
+	ret = handover_restore(s, sealed(bytes, len));
 	MUST(ret <= 0 && (size != 2 || len != good_len || ret == 0));
 	if (ret == 0) {
 		check(s);
@@ -276,7 +276,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		munmap(s->iface_page, sizeof(*s->iface_page));
 		munmap(s->heartbeat, sizeof(*s->heartbeat));
 	}
-	join_fini(&s->joins);
+	membership_fini(&s->memberships);
 	free_egress_sockets(s);
 	free(s);
 	free(bytes);

@@ -24,7 +24,7 @@
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/request.h"
-#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/stand_in.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/upgrade.h"
 #include "daemon/supervisor/worker_channel.h"
@@ -149,7 +149,7 @@ static int teardown(void **state)
 {
 	iface_fini(sup);
 	egress_socket_fini(sup);
-	join_fini(&sup->joins);
+	membership_fini(&sup->memberships);
 	if (sup->snapshot_fd >= 0)
 		close(sup->snapshot_fd);
 	if (sup->changes_fd >= 0)

@@ -27,7 +27,7 @@
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 #include "daemon/supervisor/role.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"

@@ -68,12 +68,12 @@ static void test_open_and_close(void **state)
 	elsewhere.egress_socket.ifindex++;
 	assert_int_equal(ask(elsewhere, -1), -ENOENT);
 	assert_int_equal(ask(close_msg(70), -1), -ENOENT);
-	assert_int_equal(sup->egress_socket_sockets, 0);
+	assert_int_equal(sup->egress_sockets_open, 0);
 	assert_false(is_due(0, 70));
 
 	assert_int_equal(ask(egress_socket_msg(70, 3), -1), 0);
 	assert_int_equal(reply_value, 9);
-	assert_int_equal(sup->egress_socket_sockets, 2);
+	assert_int_equal(sup->egress_sockets_open, 2);
 	assert_true(is_due(0, 70) && is_due(1, 70));
 	assert_true(egress_socket_fd(&sup->egress_socket[70], 0) >= 0);
 	assert_int_not_equal(egress_socket_fd(&sup->egress_socket[70], 0),
@@ -90,7 +90,7 @@ static void test_open_and_close(void **state)
 	assert_int_equal(ask(other, -1), 0);
 	assert_true(is_due(0, 70));
 	assert_int_equal(egress_socket_fd(&sup->egress_socket[70], 0), -1);
-	assert_int_equal(sup->egress_socket_sockets, 1);
+	assert_int_equal(sup->egress_sockets_open, 1);
 	/* Another serial is another socket. */
 	first = sup->egress_socket[70].incarnation;
 	other.egress_socket.serial++;
@@ -99,7 +99,7 @@ static void test_open_and_close(void **state)
 
 	assert_int_equal(ask(close_msg(70), -1), 0);
 	assert_int_equal(ask(close_msg(70), -1), -ENOENT);
-	assert_int_equal(sup->egress_socket_sockets, 0);
+	assert_int_equal(sup->egress_sockets_open, 0);
 }
 
 /* More than the budget is refused; so is what would touch the reserve. */
@@ -122,7 +122,7 @@ static void test_budget(void **state)
 	assert_int_equal(ask(egress_socket_msg(0, 1), -1), 0);
 	assert_int_equal(ask(egress_socket_msg(n, 1), -1), 0);
 	assert_int_equal(ask(egress_socket_msg(n, 3), -1), -ENOSPC);
-	assert_int_equal(sup->egress_socket_sockets, 100);
+	assert_int_equal(sup->egress_sockets_open, 100);
 	descriptor_reserve_set(0);
 	assert_true(egress_socket_budget() <= MCR_MAX_EGRESS_SOCKETS);
 }
@@ -167,7 +167,7 @@ static void test_next_control(void **state)
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), 0);
 	assert_true(sup->egress_socket[1].incarnation != 0);
 	assert_int_equal(sup->egress_socket[2].incarnation, 0);
-	assert_int_equal(sup->egress_socket_sockets, 1);
+	assert_int_equal(sup->egress_sockets_open, 1);
 }
 
 int main(void)

@@ -25,9 +25,9 @@
  * Links: core/rules/steer.c
  * Links: core/base/statpage.c core/base/counters.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
- * Links: daemon/supervisor/ring.c
+ * Links: daemon/supervisor/rings.c
  * Links: core/base/ring.c core/base/arena.c
- * Links: daemon/supervisor/egress_socket.c daemon/supervisor/standin.c
+ * Links: daemon/supervisor/egress_socket.c daemon/supervisor/stand_in.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
  * Links: daemon/common/startup.c

@@ -195,7 +195,7 @@ static void test_probes(void **state)
 	assert_int_equal(ask(m, -1), -ENODEV);
 }
 
-/* The table itself is tested in test_join.c. */
+/* The table itself is tested in test_membership.c. */
 static void test_joins(void **state)
 {
 	struct ipc_msg m = {.type = IPC_JOIN,
@@ -245,7 +245,7 @@ static void test_memberships_are_bounded(void **state)
 	struct ipc_msg bind = {.type = IPC_BIND, .join = {.ifindex = 5, .port = 1}};
 
 	bind.join.group = addr_from_ipv4_be(htonl(0x0a000001));
-	for (uint32_t i = 0; i < JOINS_MAX; i++) {
+	for (uint32_t i = 0; i < MEMBERSHIPS_MAX; i++) {
 		m.join.group = addr_from_ipv4_be(htonl(0xef000000 + i));
 		assert_int_equal(ask(m, -1), 0);
 	}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_ring.c - rings of all workers within a limit, and from life to life
+ * test_rings.c - rings of all workers within a limit, and from life to life
  *
  * The kernel is of paper: it has so much memory that may be locked, and releases a ring some
  * tries after it was closed.
  *
- * Links: daemon/supervisor/ring.c
+ * Links: daemon/supervisor/rings.c
  * Links: daemon/common/memfd.c
  */
 #include <setjmp.h>
@@ -27,7 +27,7 @@
 
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 #include "daemon/supervisor/state.h"
 
 #define KIB 1024u

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * standin.c - another worker reads the sockets of one that cannot run
+ * stand_in.c - another worker reads the sockets of one that cannot run
  *
  * Frames are steered to a worker's packet sockets whether it runs or not.  So its rules move
  * with its sockets: nothing is steered anew, each frame is still in one queue, and what
@@ -15,7 +15,7 @@
  * Datagrams that the dead worker had received and not sent lie in its arena and go out when it
  * runs again.  A stand-in that dies gets the same from worker_channel_sync() in its next life.
  */
-#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/stand_in.h"
 
 #include <errno.h>
 #include <string.h>

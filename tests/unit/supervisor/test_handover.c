@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_state.c - what outlives an exec comes back as it was
+ * test_handover.c - what outlives an exec comes back as it was
  *
- * The descriptors are real, the exec is not: what state_save() wrote is read by
- * state_restore() in the same process.
+ * The descriptors are real, the exec is not: what handover_save() wrote is read by
+ * handover_restore() in the same process.
  *
  * Links: daemon/supervisor/igmp_list.c
  * Links: daemon/supervisor/handover.c daemon/supervisor/handover_field.c
@@ -23,18 +23,18 @@
 
 #include "daemon/supervisor/handover.h"
 #include "daemon/supervisor/membership.h"
-#include "tests/unit/supervisor/state_fixture.h"
+#include "tests/unit/supervisor/handover_fixture.h"
 
 static void test_same_again(void **state)
 {
 	struct supervisor *s = supervisor_fresh();
 	struct ipc_join join;
-	int fd = state_save(sup);
+	int fd = handover_save(sup);
 
 	assert_true(fd >= 0);
 	assert_int_equal(fcntl(fd, F_GETFD), 0);
 	assert_int_equal(fcntl(sup->output[6].sock[1], F_GETFD), 0); /* goes over an exec */
-	assert_int_equal(state_restore(s, fd), 0);
+	assert_int_equal(handover_restore(s, fd), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), -1); /* taken */
 	assert_int_equal(fcntl(sup->output[6].sock[1], F_GETFD), FD_CLOEXEC);
 
@@ -67,7 +67,7 @@ static void test_same_again(void **state)
 		assert_memory_equal(&s->input[i], &sup->input[i], sizeof(s->input[i]));
 		assert_memory_equal(&s->output[i], &sup->output[i], sizeof(s->output[i]));
 	}
-	assert_int_equal(s->egress_socket_sockets, 2);
+	assert_int_equal(s->egress_sockets_open, 2);
 	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
 		assert_int_equal(s->egress_socket[i].incarnation, i == 77 ? 9 : 0);
 	assert_memory_equal(&s->egress_socket[77].as, &sup->egress_socket[77].as,
@@ -77,15 +77,15 @@ static void test_same_again(void **state)
 		assert_int_equal(s->egress_socket[77].sock[i], sup->egress_socket[77].sock[i]);
 	free(s->egress_socket[77].sock);
 	join = join_of(0xef000001, 0, 0);
-	assert_int_equal(join_remove(&s->joins, &join, false), 0);
+	assert_int_equal(membership_remove(&s->memberships, &join, false), 0);
 	join = join_of(0xef000002, 0, 0);
-	assert_int_equal(join_remove(&s->joins, &join, false), 0);
+	assert_int_equal(membership_remove(&s->memberships, &join, false), 0);
 	join = join_of(0xef000002, 0x0a000001, 0);
-	assert_int_equal(join_remove(&s->joins, &join, false), 0);
-	assert_null(s->joins.helpers);
+	assert_int_equal(membership_remove(&s->memberships, &join, false), 0);
+	assert_null(s->memberships.helpers);
 	join = join_of(0x0a000009, 0, 5000);
-	assert_int_equal(join_remove(&s->joins, &join, true), 0);
-	assert_int_equal(join_remove(&s->joins, &join, true), -ENOENT);
+	assert_int_equal(membership_remove(&s->memberships, &join, true), 0);
+	assert_int_equal(membership_remove(&s->memberships, &join, true), -ENOENT);
 	free(s);
 }
 

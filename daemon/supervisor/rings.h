@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.h - the rings of the workers */
-#ifndef DAEMON_SUPERVISOR_RING_H
-#define DAEMON_SUPERVISOR_RING_H
+/* rings.h - the rings of the workers */
+#ifndef DAEMON_SUPERVISOR_RINGS_H
+#define DAEMON_SUPERVISOR_RINGS_H
 
 struct supervisor;
 struct worker_record;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state_fixture.h - a supervisor with something of everything that outlives an exec
+ * handover_fixture.h - a supervisor with something of everything that outlives an exec
  *
  * Its descriptors are real, but its child only waits.  Include it after cmocka.h, in one
  * file of a program.
  */
-#ifndef TESTS_UNIT_SUPERVISOR_STATE_FIXTURE_H
-#define TESTS_UNIT_SUPERVISOR_STATE_FIXTURE_H
+#ifndef TESTS_UNIT_SUPERVISOR_HANDOVER_FIXTURE_H
+#define TESTS_UNIT_SUPERVISOR_HANDOVER_FIXTURE_H
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -208,18 +208,18 @@ static void fill_sockets(struct supervisor *s)
 	s->egress_socket[77].sock = calloc(2, sizeof(int));
 	s->egress_socket[77].sock[0] = udp();
 	s->egress_socket[77].sock[1] = udp();
-	s->egress_socket_sockets = 2;
+	s->egress_sockets_open = 2;
 	s->worker[1].egress_socket_sent[77] = 8;
 	for (unsigned i = 0; i < WORKERS; i++)
 		s->worker[i].egress_socket_due[77 / 64] = 1ull << 77 % 64;
 	join = join_of(0xef000001, 0, 0);
-	assert_int_equal(join_add(&s->joins, &join, false), 0);
+	assert_int_equal(membership_add(&s->memberships, &join, false), 0);
 	join = join_of(0xef000002, 0, 0);
-	assert_int_equal(join_add(&s->joins, &join, false), 0);
+	assert_int_equal(membership_add(&s->memberships, &join, false), 0);
 	join = join_of(0xef000002, 0x0a000001, 0);
-	assert_int_equal(join_add(&s->joins, &join, false), 0);
+	assert_int_equal(membership_add(&s->memberships, &join, false), 0);
 	join = join_of(0x0a000009, 0, 5000);
-	assert_int_equal(join_add(&s->joins, &join, true), 0);
+	assert_int_equal(membership_add(&s->memberships, &join, true), 0);
 }
 
 static int setup(void **state)
@@ -262,7 +262,7 @@ static int teardown(void **state)
 {
 	kill(child_pid, SIGKILL);
 	waitpid(child_pid, NULL, 0);
-	join_fini(&sup->joins);
+	membership_fini(&sup->memberships);
 	free(sup->egress_socket[77].sock);
 	free(sup);
 	/* Everything above standard error is this test's. */

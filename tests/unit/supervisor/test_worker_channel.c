@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_worker.c - a worker gets what there is, once, sockets before snapshot
+ * test_worker_channel.c - a worker gets what there is, once, sockets before snapshot
  *
  * The worker's end of a real channel is read here.  Its send buffer is made small,
  * so that it is full in the middle of a sync.
  *
  * Links: daemon/supervisor/worker_channel.c daemon/supervisor/worker_ready.c
- * Links: daemon/supervisor/standin.c core/base/ipc.c
+ * Links: daemon/supervisor/stand_in.c core/base/ipc.c
  * Links: core/base/addr.c
  * Links: core/base/statpage.c core/base/counters.c
  * Links: daemon/common/startup.c
@@ -31,7 +31,7 @@
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
 #include "daemon/supervisor/worker_ready.h"

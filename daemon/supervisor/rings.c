@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * ring.c - the rings of the workers
+ * rings.c - the rings of the workers
  *
  * The supervisor makes each ring and keeps its descriptor, so that what a worker had
  * received lies there when it is dead (core/base/ring.h).
@@ -15,7 +15,7 @@
  * not fit, smaller ones.  The kernel takes a while to release what is given back, by this
  * process or another one, so a size that the limit allows is tried for some time.
  */
-#include "daemon/supervisor/ring.h"
+#include "daemon/supervisor/rings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +109,7 @@ static unsigned long long kib(size_t bytes)
 	return bytes / 1024;
 }
 
-static void say_size(const struct supervisor *s, unsigned workers, int ret)
+static void log_size(const struct supervisor *s, unsigned workers, int ret)
 {
 	struct rlimit limit = {0};
 
@@ -138,7 +138,7 @@ int rings_make_all(struct supervisor *s, unsigned workers)
 
 	for (enum ring_size size = RING_FULL; ret == -ENOMEM && size < RING_SIZES; size++)
 		ret = make_all(s, workers, size);
-	say_size(s, workers, ret);
+	log_size(s, workers, ret);
 	return ret;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_state_damaged.c - state that is not what state_save() wrote
+ * test_handover_damaged.c - state that is not what handover_save() wrote
  *
  * It is cut short, enlarged and changed, byte by byte: nothing of that may be believed
  * where it can be told, or do harm.
@@ -23,13 +23,13 @@
 #include <sys/stat.h>
 
 #include "daemon/supervisor/handover.h"
-#include "tests/unit/supervisor/state_fixture.h"
+#include "tests/unit/supervisor/handover_fixture.h"
 
-/* Everything that state_save() has written, to be written again, changed. */
+/* Everything that handover_save() has written, to be written again, changed. */
 static char *saved_bytes(size_t *len)
 {
 	struct stat st;
-	int fd = state_save(sup);
+	int fd = handover_save(sup);
 	char *bytes;
 
 	assert_int_equal(fstat(fd, &st), 0);
@@ -72,7 +72,7 @@ static _Noreturn void restore_elsewhere(const char *bytes, size_t len, int seals
 	for (size_t at = 0; at + 4 <= len; at += 4)
 		if (!memcmp(copy + at, &child_pid, 4))
 			memcpy(copy + at, &own, 4);
-	ret = state_restore(s, sealed(copy, len, seals));
+	ret = handover_restore(s, sealed(copy, len, seals));
 	kill(own, SIGKILL);
 	_exit(ret == 0 ? 0 : 1);
 }
@@ -99,10 +99,10 @@ static void test_envelope(void **state)
 	int fds[2];
 
 	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(state_restore(s, fds[0]), -EBADMSG);
-	assert_int_equal(state_restore(s, 1), -EBADMSG);
-	assert_int_equal(state_restore(s, -1), -EBADMSG);
-	assert_int_equal(state_restore(s, 4000), -EBADMSG);
+	assert_int_equal(handover_restore(s, fds[0]), -EBADMSG);
+	assert_int_equal(handover_restore(s, 1), -EBADMSG);
+	assert_int_equal(handover_restore(s, -1), -EBADMSG);
+	assert_int_equal(handover_restore(s, 4000), -EBADMSG);
 	free(s);
 	assert_int_equal(restored(bytes, len, ALL_SEALS), 0);
 	assert_int_equal(restored(bytes, len, 0), 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_join.c - as many helper sockets as the kernel's limits demand, no more
+ * test_membership.c - as many helper sockets as the kernel's limits demand, no more
  *
  * The sockets are replaced by ones that hold twenty memberships, as the kernel's do.
  *
@@ -27,7 +27,7 @@
 
 #define CAPACITY 20
 
-static struct join_table table;
+static struct membership_table table;
 static int made, refuse, leaves, members[4096];
 static bool source_specific[4096];
 
@@ -83,7 +83,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	join_fini(&table);
+	membership_fini(&table);
 	return 0;
 }
 
@@ -100,14 +100,14 @@ static int add(uint32_t ifindex, uint32_t group, uint32_t source)
 {
 	struct ipc_join j = key(ifindex, group, source);
 
-	return join_add(&table, &j, false);
+	return membership_add(&table, &j, false);
 }
 
 static int leave(uint32_t ifindex, uint32_t group, uint32_t source)
 {
 	struct ipc_join j = key(ifindex, group, source);
 
-	return join_remove(&table, &j, false);
+	return membership_remove(&table, &j, false);
 }
 
 static void test_pool(void **state)
@@ -166,8 +166,8 @@ static void test_failures(void **state)
 		assert_null(table.helpers);
 	}
 	refuse = -EADDRINUSE;
-	assert_int_equal(join_add(&table, &bind, true), -EADDRINUSE);
-	assert_int_equal(join_remove(&table, &bind, true), -ENOENT);
+	assert_int_equal(membership_add(&table, &bind, true), -EADDRINUSE);
+	assert_int_equal(membership_remove(&table, &bind, true), -ENOENT);
 	refuse = 0;
 	assert_int_equal(add(5, 0xef000001, 0), 0);
 }
@@ -178,12 +178,12 @@ static void test_binds(void **state)
 
 	a.port = 5000;
 	b.port = 5001;
-	assert_int_equal(join_add(&table, &a, true), 0);
-	assert_int_equal(join_add(&table, &a, true), 0);
-	assert_int_equal(join_remove(&table, &b, true), -ENOENT);
-	assert_int_equal(join_remove(&table, &a, false), -ENOENT); /* bound, not joined */
-	assert_int_equal(join_remove(&table, &a, true), 0);
-	assert_int_equal(join_remove(&table, &a, true), -ENOENT);
+	assert_int_equal(membership_add(&table, &a, true), 0);
+	assert_int_equal(membership_add(&table, &a, true), 0);
+	assert_int_equal(membership_remove(&table, &b, true), -ENOENT);
+	assert_int_equal(membership_remove(&table, &a, false), -ENOENT); /* bound, not joined */
+	assert_int_equal(membership_remove(&table, &a, true), 0);
+	assert_int_equal(membership_remove(&table, &a, true), -ENOENT);
 }
 
 /* The reserve is not for memberships; one that finds place in an open socket needs none. */
@@ -200,11 +200,11 @@ static void test_reserve(void **state)
 		assert_int_equal(add(5, 0xef000000 + i, 0), 0);
 	assert_int_equal(add(5, 0xef010000, 0), -EMFILE);
 	assert_int_equal(add(6, 0xef000000, 0), -EMFILE);
-	assert_int_equal(join_add(&table, &address, true), -EMFILE);
+	assert_int_equal(membership_add(&table, &address, true), -EMFILE);
 	assert_int_equal(leave(5, 0xef000000, 0), 0);
 	assert_int_equal(add(5, 0xef010000, 0), 0);
 	descriptor_reserve_set(0);
-	assert_int_equal(join_add(&table, &address, true), 0);
+	assert_int_equal(membership_add(&table, &address, true), 0);
 	assert_int_equal(add(5, 0xef010001, 0), 0);
 }
 
@@ -215,20 +215,20 @@ static void test_drop_others(void **state)
 
 	address.port = 5000;
 	table.round = 1;
-	assert_int_equal(join_add(&table, &address, true), 0);
+	assert_int_equal(membership_add(&table, &address, true), 0);
 	for (uint32_t i = 0; i < 30; i++)
 		assert_int_equal(add(5, 0xef000000 + i, 0), 0);
-	assert_int_equal(join_drop_others(&table), 0);
+	assert_int_equal(membership_drop_others(&table), 0);
 	table.round = 2;
 	for (uint32_t i = 0; i < 10; i++)
 		assert_int_equal(add(5, 0xef000000 + i, 0), 0);
 	assert_int_equal(add(6, 0xef000000, 0), 0);
 	assert_int_equal(leaves, 0);
-	assert_int_equal(join_drop_others(&table), 21);
+	assert_int_equal(membership_drop_others(&table), 21);
 	/* The second socket, of which no group is wanted, is closed with its ten groups. */
 	assert_int_equal(leaves, 10);
 	assert_int_equal(table.n, 11);
-	assert_int_equal(join_remove(&table, &address, true), -ENOENT);
+	assert_int_equal(membership_remove(&table, &address, true), -ENOENT);
 	assert_int_equal(leave(5, 0xef00000a, 0), -ENOENT);
 	assert_int_equal(leave(5, 0xef000009, 0), 0);
 	assert_int_equal(leave(6, 0xef000000, 0), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* standin.h - another worker reads the sockets of one that cannot run */
-#ifndef DAEMON_SUPERVISOR_STANDIN_H
-#define DAEMON_SUPERVISOR_STANDIN_H
+/* stand_in.h - another worker reads the sockets of one that cannot run */
+#ifndef DAEMON_SUPERVISOR_STAND_IN_H
+#define DAEMON_SUPERVISOR_STAND_IN_H
 
 #include <stdint.h>
 

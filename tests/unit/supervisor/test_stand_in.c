@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * test_standin.c - sockets of a worker that cannot run go to another, and back
+ * test_stand_in.c - sockets of a worker that cannot run go to another, and back
  *
- * Links: daemon/supervisor/standin.c daemon/supervisor/worker_channel.c core/base/statpage.c
+ * Links: daemon/supervisor/stand_in.c daemon/supervisor/worker_channel.c core/base/statpage.c
  * Links: core/base/counters.c
  * Links: daemon/common/startup.c
  */
@@ -23,8 +23,8 @@
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/child.h"
-#include "daemon/supervisor/ring.h"
-#include "daemon/supervisor/standin.h"
+#include "daemon/supervisor/rings.h"
+#include "daemon/supervisor/stand_in.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_channel.h"
 
