@@ -16,16 +16,18 @@
 
 #include "harness/base/cli.h"
 #include "harness/base/slow.h"
+#include "harness/traffic/ifspec.h"
 #include "harness/traffic/sink.h"
 #include "harness/traffic/sink_ceiling.h"
 #include "harness/traffic/sink_control.h"
 #include "harness/traffic/sink_report.h"
 
-#define MAX_GROUPS 4096u
+#define MAX_GROUPS     4096u
+#define MAX_INTERFACES 64u
 
 struct options {
 	struct sink_config config;
-	const char *interface;
+	const char *interfaces;
 	const char *groups;
 	const char *ports;
 	const char *dump;
@@ -40,7 +42,7 @@ struct options {
 };
 
 static const char usage[] =
-	"mcrsink --interface ADDR|NAME --group A[,A...] --port P[-P2] [options]\n"
+	"mcrsink --interface ADDR|NAME[,...] --group A[,A...] --port P[-P2] [options]\n"
 	"       mcrsink --ceiling [--size B] [--gro] [--json]";
 static const char notes[] =
 	"Without --count, --idle-ms and --timeout-ms it receives until SIGINT or SIGTERM, counts "
@@ -51,8 +53,8 @@ static void parse_options(struct options *opt, int argc, char **argv)
 {
 	struct sink_config *config = &opt->config;
 	const struct cli_option table[] = {
-		{"interface", "IF", CLI_TEXT, &opt->interface,
-		 .help = "name, or one of its addresses"},
+		{"interface", "IF[,IF...]", CLI_TEXT, &opt->interfaces,
+		 .help = "name, or one of its addresses; with several each is a stream"},
 		{"group", "A[,A...]", CLI_TEXT, &opt->groups,
 		 .help = "groups to join, or an own address for unicast"},
 		{"port", "P[-P2]", CLI_TEXT, &opt->ports, .help = "port or range of ports"},
@@ -103,14 +105,30 @@ static void check_options(struct options *opt)
 		config->interval_ms = 1000;
 	if (opt->ceiling)
 		return;
-	if (!opt->interface || !opt->groups || !opt->ports)
+	if (!opt->interfaces || !opt->groups || !opt->ports)
 		die("--interface, --group and --port are needed; see --help");
-	if (ifspec_resolve(&config->iface, opt->interface) < 0)
-		die("--interface: no interface has the name or address '%s'", opt->interface);
 	if (opt->idle_ms)
 		config->idle_ms = (int64_t)opt->idle_ms * slow_factor();
 	if (opt->timeout_ms)
 		config->timeout_ms = (int64_t)opt->timeout_ms * slow_factor();
+}
+
+static uint32_t read_interfaces(const struct options *opt,
+				struct ifspec list[static MAX_INTERFACES])
+{
+	char *copy = strdup(opt->interfaces);
+	char *rest = copy;
+	char *text;
+	uint32_t n = 0;
+
+	while ((text = strsep(&rest, ","))) {
+		if (n == MAX_INTERFACES)
+			die("--interface: more than %u interfaces", MAX_INTERFACES);
+		if (ifspec_resolve(&list[n++], text) < 0)
+			die("--interface: no interface has the name or address '%s'", text);
+	}
+	free(copy);
+	return n;
 }
 
 static uint32_t read_groups(const struct options *opt, struct in_addr groups[static MAX_GROUPS])
@@ -153,24 +171,44 @@ static void read_ports(const struct options *opt, uint16_t *first, uint32_t *n)
 		die("--flows: port %u and %u more are beyond 65535", *first, *n - 1);
 }
 
+/* Stream @i of a list in which interfaces change fastest, then ports, then groups. */
+static struct sink_target make_target(const struct in_addr *groups, uint16_t port, uint32_t n_ports,
+				      const struct ifspec *interfaces, uint32_t n_interfaces,
+				      uint32_t i)
+{
+	const struct ifspec *interface = &interfaces[i % n_interfaces];
+	const uint32_t pair = i / n_interfaces;
+
+	return (struct sink_target){
+		.group = groups[pair / n_ports],
+		.port = (uint16_t)(port + pair % n_ports),
+		.ifindex = interface->ifindex,
+		.interface = n_interfaces > 1 ? interface->name : NULL,
+	};
+}
+
 static struct sink_target *make_targets(const struct options *opt, uint32_t *n_targets)
 {
 	static struct in_addr groups[MAX_GROUPS];
+	static struct ifspec interfaces[MAX_INTERFACES];
+	uint32_t n_interfaces = read_interfaces(opt, interfaces);
 	uint32_t n_groups = read_groups(opt, groups);
 	struct sink_target *targets;
 	uint32_t n_ports;
 	uint16_t port;
 
 	read_ports(opt, &port, &n_ports);
-	if ((uint64_t)n_groups * n_ports > SINK_MAX_STREAMS)
+	for (uint32_t i = 0; i < n_groups && n_interfaces > 1; i++)
+		if (!IN_MULTICAST(ntohl(groups[i].s_addr)))
+			die("--interface: only a multicast group can be received on several");
+	if ((uint64_t)n_groups * n_ports * n_interfaces > SINK_MAX_STREAMS)
 		die("more than %u pairs of group and port", SINK_MAX_STREAMS);
-	*n_targets = n_groups * n_ports;
+	*n_targets = n_groups * n_ports * n_interfaces;
 	targets = calloc(*n_targets, sizeof(*targets));
 	if (!targets)
 		die("out of memory");
 	for (uint32_t i = 0; i < *n_targets; i++)
-		targets[i] =
-			(struct sink_target){groups[i / n_ports], (uint16_t)(port + i % n_ports)};
+		targets[i] = make_target(groups, port, n_ports, interfaces, n_interfaces, i);
 	return targets;
 }
 
@@ -246,12 +284,12 @@ static void refuse(const struct options *opt, const struct sink *sink, int ret)
 	char text[INET_ADDRSTRLEN];
 
 	if (sink->n_streams == opt->config.n_targets)
-		die("cannot receive on %s: %s", opt->interface, strerror(-ret));
+		die("cannot receive on %s: %s", opt->interfaces, strerror(-ret));
 	target = &opt->config.targets[sink->n_streams];
 	inet_ntop(AF_INET, &target->group, text, sizeof(text));
 	if (ret == -EADDRNOTAVAIL && !IN_MULTICAST(ntohl(target->group.s_addr)))
 		die("--group: %s is neither a multicast group nor an address of this host", text);
-	die("cannot receive %s:%u on %s: %s", text, target->port, opt->interface, strerror(-ret));
+	die("cannot receive %s:%u on %s: %s", text, target->port, opt->interfaces, strerror(-ret));
 }
 
 int main(int argc, char **argv)

@@ -39,10 +39,10 @@ static int join(int fd, const struct sink_config *config, const struct sink_targ
 {
 	struct sockaddr_in group = {.sin_family = AF_INET, .sin_addr = target->group};
 	struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr = config->source};
-	struct group_source_req request = {.gsr_interface = config->iface.ifindex};
+	struct group_source_req request = {.gsr_interface = target->ifindex};
 	struct ip_mreqn mreqn = {
 		.imr_multiaddr = target->group,
-		.imr_ifindex = (int)config->iface.ifindex,
+		.imr_ifindex = (int)target->ifindex,
 	};
 	int ret = set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
 

@@ -2,11 +2,11 @@
 /*
  * sink.h - traffic sink: plain kernel UDP sockets, independent of everything it judges
  *
- * One socket for each (group, port), bound to both, with IP_MULTICAST_ALL off: the socket says
- * which stream a datagram belongs to, joins stay below every per-socket limit, and groups that
- * other programs joined do not leak in.  Drops of the sink's own sockets are read from the
- * kernel (SO_MEMINFO: the same counter as SO_RXQ_OVFL, but readable after the last datagram), so
- * they are never counted as the relay's.
+ * One socket for each (group, port, interface), bound to group and port and joined on the
+ * interface, with IP_MULTICAST_ALL off: the socket says which stream a datagram belongs to, joins
+ * stay below every per-socket limit, and groups that other programs joined do not leak in.  Drops
+ * of the sink's own sockets are read from the kernel (SO_MEMINFO: the same counter as SO_RXQ_OVFL,
+ * but readable after the last datagram), so they are never counted as the relay's.
  *
  * Arrival time is taken once for each recvmmsg(), as soon as it returns.
  */
@@ -19,14 +19,22 @@
 #include <stdio.h>
 
 #include "harness/traffic/account.h"
-#include "harness/traffic/ifspec.h"
 
 #define SINK_MAX_STREAMS    65536u
 #define SINK_MOST_PER_SUPER 128u /* UDP_MAX_SEGMENTS */
 
+/**
+ * struct sink_target - one stream
+ * @group:     a multicast group, or an address of this host
+ * @port:      1 to 65535
+ * @ifindex:   where the group is joined
+ * @interface: its name, in the report; NULL: the report names none
+ */
 struct sink_target {
 	struct in_addr group;
 	uint16_t port;
+	unsigned ifindex;
+	const char *interface;
 };
 
 struct sink;
@@ -46,7 +54,6 @@ struct sink;
  * @dump:     every payload behind its length, 4 bytes in network order; or NULL
  */
 struct sink_config {
-	struct ifspec iface;
 	const struct sink_target *targets;
 	uint32_t n_targets;
 	struct in_addr source;

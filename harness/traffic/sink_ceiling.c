@@ -112,7 +112,6 @@ int sink_ceiling_measure(struct sink_ceiling *result, uint32_t size_bytes, bool 
 		ret = ifspec_resolve(&from.iface, "lo");
 	if (ret < 0)
 		goto out_free;
-	to.iface = from.iface;
 	snprintf(text, sizeof(text), "%u", size_bytes);
 	sizespec_parse(&from.sizes, text);
 	ret = sink_init(sink, &to);

@@ -58,6 +58,8 @@ static void add_target(cJSON *json, const struct sink_target *target)
 	inet_ntop(AF_INET, &target->group, text, sizeof(text));
 	cJSON_AddStringToObject(json, "group", text);
 	add(json, "port", target->port);
+	if (target->interface)
+		cJSON_AddStringToObject(json, "interface", target->interface);
 }
 
 static void add_arrivals(cJSON *json, const struct account_arrivals *arrivals)

@@ -43,6 +43,28 @@ ORDERS = [
 ]
 
 
+TWO_LINKS = {"name": "two", "nodes": {"gen": {}, "sink": {}}, "links": [
+    {"ends": [{"at": f"gen:eth{i}", "addresses": [f"10.90.{i + 1}.1/24"]},
+              {"at": f"sink:eth{i}", "addresses": [f"10.90.{i + 1}.2/24"]}]} for i in (0, 1)]}
+
+
+@scenario("one group and port on two interfaces are two streams", topology=TWO_LINKS)
+def two_interfaces(t):
+    sink = t.sink("sink", "eth0,10.90.2.2", GROUP, 5000)
+    for interface, count in (("eth0", 3), ("eth1", 5)):
+        t.gen("gen", interface, GROUP, 5000, count=count)
+    report = sink.finish(expect=8)
+    t.equal({one["interface"]: one["received"] for one in report["streams"]}, {"eth0": 3, "eth1": 5},
+            "streams")
+    t.equal({one["interface"]: (one["unique"], one["lost"]) for one in report["flows"]},
+            {"eth0": (3, 0), "eth1": (5, 0)}, "flows")
+    done = t.run("sink", [paths.program("mcrsink"), "--interface", "eth0,eth1", "--group",
+                          "10.90.1.2", "--port", "5000"], check=False)
+    t.equal((done.returncode, done.stderr),
+            (2, "mcrsink: --interface: only a multicast group can be received on several\n"),
+            "a host on two interfaces")
+
+
 @scenario("every order of arrival is judged as RFC 4737 does", topology="direct2")
 def orders(t):
     sink = t.sink("sink", "eth0", GROUP, 5000)
