@@ -31,17 +31,22 @@ static cJSON *endpoint(const char *interface, const char *group, uint32_t port)
 	return json;
 }
 
-/* A rule whose outputs are consecutive ports of one group. */
-static cJSON *make_rule(const char *group, uint32_t port, uint32_t first_out, uint32_t fanout)
+/* A rule whose outputs are consecutive ports on one interface, or one port on several. */
+static cJSON *make_rule(const struct bench_run *run, const char *group, uint32_t port,
+			uint32_t first_out, uint32_t fanout)
 {
+	const bool spread = fanout > 1 && bench_interfaces(run) > 1;
 	cJSON *rule = cJSON_CreateObject();
 	cJSON *outputs;
 
 	cJSON_AddItemToObject(rule, "input", endpoint("eth0", group, port));
 	outputs = cJSON_AddArrayToObject(rule, "outputs");
 	for (uint32_t i = 0; i < fanout; i++) {
-		cJSON *out = endpoint("eth1", BENCH_OUT_GROUP, first_out + i);
+		char interface[16];
+		cJSON *out;
 
+		snprintf(interface, sizeof(interface), "eth%u", spread ? 1 + i : 1);
+		out = endpoint(interface, bench_out_group(run), spread ? first_out : first_out + i);
 		cJSON_AddNumberToObject(out, "ttl", 8);
 		cJSON_AddItemToArray(outputs, out);
 	}
@@ -60,7 +65,7 @@ static void add_streams(const struct bench_run *run, cJSON *rules)
 	const struct bench_scenario *s = run->scenario;
 
 	for (uint32_t i = 0; i < s->flows && !run->no_rule && run->groups <= 1; i++)
-		cJSON_AddItemToArray(rules, make_rule(BENCH_IN_GROUP, BENCH_IN_PORT + i,
+		cJSON_AddItemToArray(rules, make_rule(run, BENCH_IN_GROUP, BENCH_IN_PORT + i,
 						      BENCH_OUT_PORT + i * s->fanout, s->fanout));
 }
 
@@ -132,7 +137,8 @@ static int call(struct rpc *rpc, const char *method, cJSON *params, cJSON **resu
 	return ret;
 }
 
-static int load_rules(struct rpc *rpc, uint32_t first, uint32_t n, struct lab_error *error)
+static int load_rules(const struct bench_run *run, struct rpc *rpc, uint32_t first, uint32_t n,
+		      struct lab_error *error)
 {
 	cJSON *config = cJSON_CreateObject(), *params = cJSON_CreateObject();
 	cJSON *rules = cJSON_AddArrayToObject(config, "rules");
@@ -142,8 +148,8 @@ static int load_rules(struct rpc *rpc, uint32_t first, uint32_t n, struct lab_er
 	int ret;
 
 	for (uint32_t i = first; i < first + n; i++)
-		cJSON_AddItemToArray(
-			rules, make_rule(idle_group(i, group), BENCH_IN_PORT, BENCH_OUT_PORT, 1));
+		cJSON_AddItemToArray(rules, make_rule(run, idle_group(i, group), BENCH_IN_PORT,
+						      BENCH_OUT_PORT, 1));
 	text = cJSON_PrintUnformatted(config);
 	cJSON_AddStringToObject(params, "text", text);
 	cJSON_free(text);
@@ -197,8 +203,8 @@ static int load_groups(const struct bench_run *run, struct lab_error *error)
 		return 0;
 	ret = connect_to(&rpc, run, error);
 	for (uint32_t first = 0; first < n && ret == 0; first += RULES_A_LOAD)
-		ret = load_rules(&rpc, first, n - first < RULES_A_LOAD ? n - first : RULES_A_LOAD,
-				 error);
+		ret = load_rules(run, &rpc, first,
+				 n - first < RULES_A_LOAD ? n - first : RULES_A_LOAD, error);
 	if (ret == 0)
 		ret = wait_applied(run, &rpc, error);
 	rpc_close(&rpc);
@@ -267,7 +273,7 @@ static int change_rule(struct bench_run *run, const char *method, cJSON *params,
 
 int bench_mcr_rule_add(struct bench_run *run, struct lab_error *error)
 {
-	cJSON *rule = make_rule(BENCH_IN_GROUP, BENCH_IN_PORT, BENCH_OUT_PORT, 1);
+	cJSON *rule = make_rule(run, BENCH_IN_GROUP, BENCH_IN_PORT, BENCH_OUT_PORT, 1);
 
 	cJSON_AddStringToObject(rule, "name", "bench");
 	return change_rule(run, "AddRule", rule, error);

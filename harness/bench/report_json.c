@@ -70,6 +70,8 @@ static cJSON *scenario_json(const struct bench_results *results, unsigned i)
 	cJSON_AddNumberToObject(json, "idle_rules", s->idle_rules);
 	cJSON_AddNumberToObject(json, "noise_pps", s->noise_pps);
 	cJSON_AddBoolToObject(json, "gro", s->gro);
+	cJSON_AddNumberToObject(json, "interfaces", s->interfaces ? s->interfaces : 1);
+	cJSON_AddBoolToObject(json, "unicast", s->unicast);
 	cJSON_AddNumberToObject(json, "burst", bench_scenario_burst(s, BENCH_FULL_PPS));
 	backends = cJSON_AddObjectToObject(json, "backends");
 	for (int b = 0; b < BENCH_BACKENDS; b++)

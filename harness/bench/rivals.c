@@ -69,7 +69,7 @@ int bench_socat_start(struct bench_run *run, struct lab_error *error)
 		 BENCH_IN_PORT, BENCH_IN_GROUP);
 	snprintf(to, sizeof(to),
 		 "UDP4-DATAGRAM:%s:%u,ip-multicast-if=" BENCH_OUT_ADDRESS ",ip-multicast-ttl=8",
-		 BENCH_OUT_GROUP, BENCH_OUT_PORT);
+		 bench_out_group(run), BENCH_OUT_PORT);
 	snprintf(listening, sizeof(listening), ":%04X ", BENCH_IN_PORT);
 	ret = bench_run_spawn(run, argv, false);
 	if (ret < 0)
@@ -87,10 +87,14 @@ static int write_smcroute_config(const struct bench_run *run)
 	file = fopen(path, "we");
 	if (!file)
 		return -errno;
-	if (!run->no_rule)
-		fprintf(file, "mgroup from eth0 group " BENCH_IN_GROUP "\n"
-			      "mroute from eth0 source " BENCH_SOURCE " group " BENCH_IN_GROUP
-			      " to eth1\n");
+	if (!run->no_rule) {
+		fprintf(file,
+			"mgroup from eth0 group " BENCH_IN_GROUP "\n"
+			"mroute from eth0 source " BENCH_SOURCE " group " BENCH_IN_GROUP " to");
+		for (uint32_t i = 1; i <= bench_interfaces(run); i++)
+			fprintf(file, " eth%u", i);
+		fputc('\n', file);
+	}
 	return fclose(file) ? -errno : 0;
 }
 

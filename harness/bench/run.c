@@ -16,7 +16,7 @@
 
 #define STOP_MS      5000
 #define JUMBO_ABOVE  1472
-#define TOPOLOGY_MAX 1024
+#define TOPOLOGY_MAX 16384
 #define BASE_MAX     40
 
 int bench_fail(struct lab_error *error, int err, const char *what)
@@ -25,8 +25,15 @@ int bench_fail(struct lab_error *error, int err, const char *what)
 	return -err;
 }
 
+uint32_t bench_interfaces(const struct bench_run *run)
+{
+	return run->scenario->interfaces ? run->scenario->interfaces : 1;
+}
+
 const char *bench_out_group(const struct bench_run *run)
 {
+	if (run->scenario->unicast)
+		return BENCH_SINK_ADDRESS;
 	return run->kind->translates ? BENCH_OUT_GROUP : BENCH_IN_GROUP;
 }
 
@@ -59,26 +66,39 @@ int bench_run_spawn(struct bench_run *run, const char *const *argv, bool capture
 	return proc_spawn(&run->relay, &spec);
 }
 
-static int make_topology(struct bench_run *run, struct lab_error *error)
+/* Writes the topology as JSON. */
+static void describe(const struct bench_run *run, char text[static TOPOLOGY_MAX])
 {
 	bool gro = run->scenario->gro && run->kind->takes_super;
 	const char *mtu = run->scenario->payload_bytes > JUMBO_ABOVE ? "\"mtu\": 9000, " : "";
+	int used;
+
+	used = snprintf(
+		text, TOPOLOGY_MAX,
+		"{\"name\": \"bench\", \"nodes\": {\"gen\": {}, \"relay\": {\"rp_filter\": 0, "
+		"\"forwarding\": true}, \"sink\": {\"rp_filter\": 0}}, \"links\": [{%s"
+		"\"ends\": [{\"at\": \"gen:eth0\", \"addresses\": [\"" BENCH_SOURCE "/24\"]},"
+		"{\"at\": \"relay:eth0\", \"addresses\": [\"10.20.0.1/24\"], \"gro\": %s}]}",
+		mtu, gro ? "true" : "false");
+	for (uint32_t i = 1; i <= bench_interfaces(run); i++)
+		used += snprintf(text + used, TOPOLOGY_MAX - (size_t)used,
+				 ",{%s\"ends\": [{\"at\": \"relay:eth%u\", \"addresses\": "
+				 "[\"10.90.%u.1/24\"], \"uso\": true}, {\"at\": \"sink:eth%u\", "
+				 "\"addresses\": [\"10.90.%u.2/24\"]}]}",
+				 mtu, i, i, i - 1, i);
+	snprintf(text + used, TOPOLOGY_MAX - (size_t)used, "]}");
+}
+
+static int make_topology(struct bench_run *run, struct lab_error *error)
+{
 	struct json_error json;
 	char text[TOPOLOGY_MAX];
 
-	snprintf(text, sizeof(text),
-		 "{\"name\": \"bench\", \"nodes\": {\"gen\": {}, \"relay\": {\"rp_filter\": 0, "
-		 "\"forwarding\": true}, \"sink\": {\"rp_filter\": 0}}, \"links\": [{%s"
-		 "\"ends\": [{\"at\": \"gen:eth0\", \"addresses\": [\"" BENCH_SOURCE "/24\"]},"
-		 "{\"at\": \"relay:eth0\", \"addresses\": [\"10.20.0.1/24\"], \"gro\": %s}]},{%s"
-		 "\"ends\": [{\"at\": \"relay:eth1\", \"addresses\": [\"" BENCH_OUT_ADDRESS
-		 "/24\"], "
-		 "\"uso\": true}, {\"at\": \"sink:eth0\", \"addresses\": [\"10.90.1.2/24\"]}]}]}",
-		 mtu, gro ? "true" : "false", mtu);
+	describe(run, text);
 	run->topo = malloc(sizeof(*run->topo));
 	if (!run->topo)
 		return bench_fail(error, ENOMEM, "topology");
-	if (topology_parse(run->topo, text, "bench", &json)) {
+	if (topology_parse(run->topo, text, "bench", &json) < 0) {
 		snprintf(error->text, sizeof(error->text), "%.200s", json.text);
 		return -EINVAL;
 	}

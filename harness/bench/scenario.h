@@ -37,6 +37,9 @@ enum bench_kind {
  * @claimed:       one of those that carry the project's claims: every profile has it
  * @backends:      bit mask of enum bench_backend
  * @burst:         datagrams that the generator hands over at a time, as asked for; 0: the usual
+ * @interfaces:    more than 1: the outputs of a stream are on as many interfaces, one on each, so
+ *                 that it equals @fanout; 0 or 1: all on one
+ * @unicast:       outputs go to a host instead of a group
  */
 struct bench_scenario {
 	char name[24];
@@ -52,6 +55,8 @@ struct bench_scenario {
 	bool claimed;
 	unsigned backends;
 	uint32_t burst;
+	uint32_t interfaces;
+	bool unicast;
 };
 
 #define BENCH_MAX_SCENARIOS 32
@@ -60,24 +65,43 @@ struct bench_scenario {
 extern const struct bench_scenario bench_scenarios[];
 extern const unsigned bench_n_scenarios;
 
-/** bench_scenario_find() - the index of a scenario, or -ENOENT. */
+/**
+ * bench_scenario_find() - find a scenario
+ * @name: of the scenario
+ *
+ * Return: its index in bench_scenarios, or -ENOENT.
+ */
 int bench_scenario_find(const char *name);
 
-/** bench_scenario_has_bursts() - can its datagrams be handed over several at a time? */
+/**
+ * bench_scenario_has_bursts() - can its datagrams be handed over several at a time?
+ * @scenario: borrowed
+ */
 bool bench_scenario_has_bursts(const struct bench_scenario *scenario);
 
 /**
- * bench_scenario_burst() - datagrams that the generator hands over at a time (UDP_SEGMENT).
+ * bench_scenario_burst() - datagrams that the generator hands over at a time (UDP_SEGMENT)
+ * @scenario: borrowed
  * @rate_pps: offered; the usual burst is for rates that need it, one that was asked for is not
  *
  * Return: 1 or more; as many as asked for, or as 60,000 bytes hold.
  */
 uint32_t bench_scenario_burst(const struct bench_scenario *scenario, double rate_pps);
 
-/** bench_backend_name() - as in the table, the JSON and the reference. */
+/**
+ * bench_backend_name() - the name of a relay in the table, the JSON and the reference
+ * @id: not BENCH_BACKENDS
+ *
+ * Return: the name.
+ */
 const char *bench_backend_name(enum bench_backend id);
 
-/** bench_backend_find() - the backend of a name, or -ENOENT. */
+/**
+ * bench_backend_find() - find a relay
+ * @name: of the relay
+ *
+ * Return: an enum bench_backend, or -ENOENT.
+ */
 int bench_backend_find(const char *name);
 
 #endif

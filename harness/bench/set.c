@@ -94,15 +94,19 @@ static int take_list(struct wanted *wanted, const char *list,
 	return ret;
 }
 
-/* Scenarios that have no bursts cannot be in a sweep. */
+/* Scenarios without bursts, or with a size of their own, cannot be in a sweep. */
 static int fit_bursts(struct wanted *wanted, bool named, struct lab_error *error)
 {
 	for (unsigned i = 0; i < bench_n_scenarios && wanted->n_bursts; i++) {
-		if (!wanted->scenarios[i] || bench_scenario_has_bursts(&bench_scenarios[i]))
+		const struct bench_scenario *scenario = &bench_scenarios[i];
+
+		if (!wanted->scenarios[i] ||
+		    (bench_scenario_has_bursts(scenario) && !scenario->burst))
 			continue;
 		if (named)
-			return refuse(error, "--burst: '%s' has no bursts (%s)",
-				      bench_scenarios[i].name, bench_scenarios[i].what);
+			return refuse(error, "--burst: '%s' has %s (%s)", scenario->name,
+				      scenario->burst ? "a size of its own" : "no bursts",
+				      scenario->what);
 		wanted->scenarios[i] = false;
 	}
 	return 0;

@@ -78,15 +78,21 @@ static int spawn(const struct bench_run *run, const char *node, const struct wor
 int bench_start_sink(const struct bench_run *run, uint64_t expect, uint32_t streams,
 		     struct proc *sink, struct lab_error *error)
 {
+	const uint32_t n = bench_interfaces(run);
+	char interfaces[512];
+	int used = 0;
 	struct words w = {0};
 	char path[512];
 
 	bench_program("mcrsink", path);
+	for (uint32_t i = 0; i < n; i++)
+		used += snprintf(interfaces + used, sizeof(interfaces) - (size_t)used, "%seth%u",
+				 i ? "," : "", i);
 	word(&w, path);
-	option(&w, "--interface", "eth0");
+	option(&w, "--interface", interfaces);
 	option(&w, "--group", bench_out_group(run));
 	number(&w, "--port", bench_out_port(run));
-	number(&w, "--flows", streams);
+	number(&w, "--flows", streams / n);
 	if (expect) {
 		number(&w, "--count", (double)expect);
 		number(&w, "--idle-ms", IDLE_MS);

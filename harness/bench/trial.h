@@ -124,7 +124,7 @@ int bench_start_gen(const struct bench_run *run, const struct bench_traffic *tra
  * bench_start_sink() - start the sink, until it has joined
  * @run:     started
  * @expect:  datagrams after which it ends by itself; 0: it ends on SIGTERM or silence
- * @streams: told apart by their flow numbers, 1 or more
+ * @streams: over all output interfaces, 1 or more on each
  * @sink:    as @gen of bench_start_gen()
  * @error:   filled on failure
  *

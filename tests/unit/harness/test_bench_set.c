@@ -44,7 +44,8 @@ static const struct {
 	 "kernel"},
 	{"the whole table is",
 	 {NULL, "kernel", "8", true},
-	 "gro@8 plain@8 size-64@8 size-512@8 size-8900@8 gro-64@8 flows-1@8 noise@8",
+	 "gro@8 plain@8 size-64@8 size-512@8 size-8900@8 gro-64@8 flows-1@8 noise@8 "
+	 "fanout-if@8",
 	 "kernel"},
 	{"every size of a scenario stands together",
 	 {"plain,gro", "mcr,kernel", "16,1,64", false},
@@ -110,6 +111,9 @@ static const struct {
 	{"streams that interleave",
 	 {"gro,flows", NULL, "8", false},
 	 "--burst: 'flows' has no bursts (64 interleaved streams, GRO off, 200 bytes)"},
+	{"a size of its own",
+	 {"burst-4", NULL, "8", false},
+	 "--burst: 'burst-4' has a size of its own (one stream, GRO on, 1400 bytes, 4 at a time)"},
 	{"a trickle",
 	 {"latency", NULL, "8", false},
 	 "--burst: 'latency' has no bursts (one datagram every millisecond, 1400 bytes)"},
@@ -200,7 +204,7 @@ static void test_room(void **state)
 		static struct bench_set set;
 		size_t name = strlen(bench_scenarios[i].name);
 
-		if (!bench_scenario_has_bursts(&bench_scenarios[i]))
+		if (!bench_scenario_has_bursts(&bench_scenarios[i]) || bench_scenarios[i].burst)
 			continue;
 		assert_int_equal(bench_set_choose(&set, &choice, &error), 0);
 		assert_memory_equal(set.scenarios[0].name, bench_scenarios[i].name, name);
