@@ -348,18 +348,18 @@ bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved)
 }
 
 /*
- * A worker that can run makes a pass within a burst's time, also when nothing comes.  So a
- * longer time without a pass is time in which it could not run.  The datagrams of
- * that time are received over several passes, in as long a time at most if the worker keeps up.
+ * A worker that can run makes a pass within a burst's time, also when nothing comes.  So it is
+ * late by what goes beyond that, and the datagrams of a late pass are received over several
+ * passes: in twice that time if the worker keeps up.
  */
 void relay_begin_pass(struct relay *r, uint64_t now_ns)
 {
-	const uint64_t gap_ns = r->pass_ns ? now_ns - r->pass_ns : 0;
+	const uint64_t due_ns = r->pass_ns + LIMITER_BURST_NS;
 
-	if (gap_ns > LIMITER_BURST_NS) {
+	if (r->pass_ns && now_ns > due_ns) {
 		if (now_ns >= r->late_until_ns)
-			r->late_since_ns = r->pass_ns + LIMITER_BURST_NS;
-		r->late_until_ns = now_ns + gap_ns;
+			r->late_since_ns = due_ns;
+		r->late_until_ns = now_ns + 2 * (now_ns - due_ns);
 	}
 	r->pass_ns = now_ns;
 }

@@ -379,17 +379,22 @@ static void limit_of_a_late_worker(void **state)
 {
 	static const struct {
 		uint64_t at_ms;
-		uint32_t times; /* passes from then on, each 50 ms after the other */
+		uint32_t times; /* passes from then on, each 50.04 ms after the other */
 		uint32_t offered, passed;
 	} passes[] = {
-		{1000, 1, 10, 5}, {1300, 1, 20, 20}, {1325, 1, 20, 12}, {1326, 1, 20, 0},
-		{1376, 1, 20, 5}, {1426, 40, 0, 0},  {3426, 1, 200, 5}, {9000, 1, 200, 105},
+		{1000, 1, 10, 5},  /* a burst */
+		{1300, 1, 20, 20}, /* late by 250 ms, and 25 since the burst was sent */
+		{1325, 1, 20, 12}, /* the rest of that */
+		{1326, 1, 20, 0},    {1376, 1, 20, 5}, /* 50 ms later */
+		{2000, 40, 0, 0},                      /* silence */
+		{4002, 1, 200, 5},                     /* a burst */
+		{9000, 1, 200, 105},                   /* late by more than a second */
 	};
 
 	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
 		uint64_t now_ns = passes[i].at_ms * (SECOND / 1000);
 
-		for (uint32_t k = 0; k < passes[i].times; k++, now_ns += SECOND / 20)
+		for (uint32_t k = 0; k < passes[i].times; k++, now_ns += SECOND / 20 + 40000)
 			relay_begin_pass(env->relay, now_ns);
 		now_ns = passes[i].at_ms * (SECOND / 1000);
 		for (uint32_t k = 0; k < passes[i].offered; k++)
