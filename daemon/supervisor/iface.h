@@ -18,8 +18,6 @@ int iface_open_input(struct supervisor *s, const struct ipc_iface *iface);
 int iface_close_input(struct supervisor *s, unsigned slot);
 /* Lets nothing more in, and counts what its queues hold and no worker has taken. */
 void iface_end_input(struct supervisor *s, unsigned slot);
-/* *coarse: the kernel refused the exact programs for their size. */
-int iface_set_filter(struct supervisor *s, unsigned slot, int fd, bool *coarse);
 /* -EEXIST (it is open), -EINVAL (no workers yet), errno of the calls. */
 int iface_open_output(struct supervisor *s, const struct ipc_iface *iface);
 /* -ENOENT when it is not open. */

@@ -26,6 +26,7 @@
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/prefilter.h"
 #include "daemon/supervisor/probe.h"
 #include "daemon/supervisor/stand_in.h"
 #include "daemon/supervisor/state.h"
@@ -158,7 +159,7 @@ static int open_egress_socket(struct supervisor *s, const struct ipc_egress_sock
 static int set_filter(struct supervisor *s, unsigned slot, int fd, uint64_t *value)
 {
 	bool coarse = false;
-	int ret = iface_set_filter(s, slot, fd, &coarse);
+	int ret = prefilter_set(s, slot, fd, &coarse);
 
 	*value = coarse;
 	return ret;

@@ -22,6 +22,7 @@
  *   limit.c            how fast control may ask for what costs much
  *   iface.c            inputs and outputs: the sockets of an interface
  *   kernel_path.c      the tc program and its maps
+ *   prefilter.c        the program that lets only frames for rules into an input
  *   egress_socket.c    egress sockets of single outputs
  *   membership.c       unread helper sockets that hold group memberships
  *   igmp_list.c        the memberships that the kernel has
@@ -29,7 +30,8 @@
  *   verify.c           compares what is held here with what the kernel has
  *   stats.c            PACKET_STATISTICS into the interface page
  *   upgrade.c          the binary on disk: check it, become it, roll the workers
- *   handover.c         the state to a memfd, and back after the exec
+ *   handover.c         the state to a memfd, and back after the exec: the head here, the rest
+ *                      in handover_child.c, handover_socket.c and membership.c
  *   notify.c           messages to the service manager
  *   descriptor_reserve.c  the last free descriptors, for what cannot do without
  *

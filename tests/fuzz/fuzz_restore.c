@@ -11,6 +11,7 @@
  * descriptors only, none of them twice, no number beyond its table, and is written again as
  * long as it was.
  *
+ * Links: daemon/supervisor/handover_child.c daemon/supervisor/handover_socket.c
  * Links: daemon/supervisor/igmp_list.c
  * Links: daemon/supervisor/handover.c daemon/supervisor/handover_field.c
  * Links: daemon/supervisor/membership.c

@@ -2,6 +2,7 @@
 /*
  * test_budget.c - how much control may say: its budget, and how it fills again
  *
+ * Links: daemon/supervisor/prefilter.c
  * Links: daemon/supervisor/budget.c
  * Links: daemon/supervisor/probe.c
  * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c

@@ -5,6 +5,7 @@
  * A refused request changes nothing; the number of sockets is bounded; each worker is told
  * of what concerns it and of nothing else.
  *
+ * Links: daemon/supervisor/prefilter.c
  * Links: daemon/supervisor/request.c daemon/supervisor/iface.c daemon/supervisor/membership.c
  * Links: daemon/supervisor/egress_socket.c daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
  * Links: daemon/supervisor/stats.c daemon/supervisor/handover_field.c core/base/ipc.c

@@ -5,6 +5,7 @@
  * The descriptors are real, the exec is not: what handover_save() wrote is read by
  * handover_restore() in the same process.
  *
+ * Links: daemon/supervisor/handover_child.c daemon/supervisor/handover_socket.c
  * Links: daemon/supervisor/igmp_list.c
  * Links: daemon/supervisor/handover.c daemon/supervisor/handover_field.c
  * Links: daemon/supervisor/membership.c

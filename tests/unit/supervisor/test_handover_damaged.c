@@ -5,6 +5,7 @@
  * It is cut short, enlarged and changed, byte by byte: nothing of that may be believed
  * where it can be told, or do harm.
  *
+ * Links: daemon/supervisor/handover_child.c daemon/supervisor/handover_socket.c
  * Links: daemon/supervisor/igmp_list.c
  * Links: daemon/supervisor/handover.c daemon/supervisor/handover_field.c
  * Links: daemon/supervisor/membership.c

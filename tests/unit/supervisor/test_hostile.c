@@ -9,6 +9,8 @@
  * so, end and restart that child alone, and go on serving the others; then it must still
  * end in order.  Only what needs rights is replaced: sockets, seals, prerequisites.
  *
+ * Links: daemon/supervisor/prefilter.c
+ * Links: daemon/supervisor/handover_child.c daemon/supervisor/handover_socket.c
  * Links: daemon/supervisor/probe.c
  * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
  * Links: daemon/supervisor/lifecycle.c daemon/supervisor/role.c

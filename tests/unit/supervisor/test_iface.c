@@ -4,6 +4,7 @@
  *
  * A refused request must change nothing, and what is closed leaves nothing behind.
  *
+ * Links: daemon/supervisor/prefilter.c
  * Links: daemon/supervisor/budget.c
  * Links: daemon/supervisor/probe.c
  * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c

@@ -5,6 +5,7 @@
  * Order, ranges and descriptors of what it asks for; interfaces are the business of
  * test_iface.c.  A refused request must change nothing.
  *
+ * Links: daemon/supervisor/prefilter.c
  * Links: daemon/supervisor/budget.c
  * Links: daemon/supervisor/probe.c
  * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
