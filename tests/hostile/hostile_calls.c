@@ -105,7 +105,11 @@ static const struct attempt {
 	{"userfaultfd", SYS_userfaultfd, {1}},
 	{"io_uring_setup", SYS_io_uring_setup, {4, AT(&ring_params)}},
 	{"io_uring_register", SYS_io_uring_register, {3, IORING_REGISTER_PROBE, AT(text), 1}},
-	{"bpf", SYS_bpf, {0, AT(text), 48}},
+	{"bpf: a map", SYS_bpf, {0, AT(text), 48}},
+	{"bpf: a program", SYS_bpf, {5, AT(text), 48}},
+	{"bpf: an attachment", SYS_bpf, {28, AT(text), 48}},
+	{"bpf: another map by its id", SYS_bpf, {14, AT(text), 48}},
+	{"bpf: a program, the number beyond 32 bits", SYS_bpf, {1ull << 32 | 5, AT(text), 48}},
 	{"perf_event_open", SYS_perf_event_open, {AT(text), 0, -1, -1, 0}},
 	/* flags that all who hold a descriptor share */
 	{"fcntl F_SETFL", SYS_fcntl, {2, F_SETFL, O_RDWR}},

@@ -12,10 +12,19 @@ Who relayed shows in GetStats: `kernel_path` has what the program took, `workers
 did.  A frame is in one of them.
 """
 
-import support  # pylint: disable=unused-import
-from mcrlab import RpcError, main, scenario
+import ctypes
+import json
+import os
+import signal
+import struct
 
-from support_rules import add, nonzero, output, rule, rules_by_id
+import support  # pylint: disable=unused-import
+from mcrlab import RpcError, main, payload, scenario
+from mcrlab.process import ProcessError
+from mcrlab.binary import other_version, own_mcrd, replace
+
+from support_rules import add, interface_stats, nonzero, output, rule, rules_by_id
+from test_witness import SCAPY, send
 
 IN = "239.1.1.1"
 OUT = "239.2.2.2"
@@ -38,6 +47,13 @@ def took(stats):
     """(datagrams that the kernel path took, that workers took)."""
     return (stats["kernel_path"]["received"],
             sum(one["received"] for one in stats["workers"]))
+
+
+def answers(relay):
+    try:
+        return relay.rpc("Ping")["pong"]
+    except (OSError, ProcessError):
+        return False
 
 
 def refused(relay, one):
@@ -136,6 +152,271 @@ def not_asked(t):
     t.gen("gen", "eth0", IN, 5000, rate=8000, count=1000)
     t.clean(sink.finish(1000), 1000)
     t.equal(took(t.conservation(relay)), (0, 1000), "relayed by kernel, by workers")
+
+
+@scenario("kernel path: what leaves, byte for byte", topology="chain3")
+def witnessed(t):
+    """Headers are the output's, the rest is what came; checksums are good, as scapy reads them."""
+    # Without offload the checksums are in the frames, as they are behind a real card.
+    t.run("gen", ["ethtool", "-K", "eth0", "tx", "off"])
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000, ttl=8, dscp=34), output("239.2.2.3", 6000),
+                       output("239.2.2.4", 6000, ttl="decrement"), id="cam"))
+    by_kernel(t, relay, "cam")
+    count = 20
+    witness = t.start("sink", SCAPY + ["sniff", "eth0", 6000, 3 * count])
+    t.wait_until(lambda: witness.stdout().startswith("ready"), 20, "witness")
+    t.gen("gen", "eth0", IN, 5000, rate=200, count=count, size="1,32,301,1400", ttl=3, dscp=12)
+    t.equal(witness.wait(10), 0, "status of the witness")
+    seen = [json.loads(line) for line in witness.stdout().splitlines()[1:]]
+    headers = {OUT: (8, 34, "01:00:5e:02:02:02"), "239.2.2.3": (1, 0, "01:00:5e:02:02:03"),
+               "239.2.2.4": (2, 0, "01:00:5e:02:02:04")}
+    for one in seen:
+        t.equal((one["ttl"], one["dscp"], one["destination"]), headers[one["group"]],
+                f"header of {one}")
+        t.equal((one["source"], one["ecn"], one["ip_checksum_good"], one["udp_checksum_good"]),
+                ("10.90.1.1", 0, True, True), f"rest of {one}")
+    for group in headers:
+        bodies = [bytes.fromhex(one["payload"]) for one in seen if one["group"] == group]
+        t.equal([len(body) for body in bodies], [1, 32, 301, 1400] * (count // 4), "sizes")
+        t.equal(bodies[2][32:], payload(2, size=301)[32:], "body of the third datagram")
+    t.equal(took(t.conservation(relay)), (count, 0), "relayed by kernel, by workers")
+
+
+@scenario("kernel path: frames that are left to workers", topology="chain3")
+def left(t):
+    """Each is relayed or counted by a worker, once, and the next plain one by the kernel again."""
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    by_kernel(t, relay, "cam")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    relayed = 0
+    for row, reason in (("plain", "kernel"), ("IP options", None), ("priority-tagged", None),
+                        ("first fragment", "fragment"), ("last fragment", "fragment"),
+                        ("bad IP checksum", "bad_ip_checksum"), ("VLAN-tagged", "vlan"),
+                        ("VLAN in a VLAN", "vlan"), ("VLAN in a priority tag", "vlan"),
+                        ("unmatched port", "not_matched"), ("unmatched group", "not_matched"),
+                        ("UDP length beyond the frame", "bad_length"), ("plain", "kernel")):
+        before = relay.stats()
+        send(t, row)
+        t.wait_until(lambda: relay.stats()["totals"]["received"] >=
+                     before["totals"]["received"] + 3, 5, f"{row}: received")
+        after = t.conservation(relay)
+        delta = {name: count - before["totals"]["drops"][name]
+                 for name, count in after["totals"]["drops"].items()}
+        t.equal(after["totals"]["received"] - before["totals"]["received"], 3, f"{row}: received")
+        t.equal(nonzero(delta), {} if reason in ("kernel", None) else {reason: 3}, f"{row}: drops")
+        t.equal(took(after)[0] - took(before)[0], 3 if reason == "kernel" else 0,
+                f"{row}: relayed by the kernel")
+        relayed += 3 if reason in ("kernel", None) else 0
+    t.equal(sink.finish(relayed)["received"], relayed, "received by the sink")
+    t.equal(interface_stats(relay, "eth0")["vlan"], 9, "frames with a VLAN tag")
+
+
+@scenario("kernel path: packets above an output's MTU", topology="asym_mtu")
+def above_mtu(t):
+    """They go to the worker, whose kernel cuts them; smaller ones of the stream do not."""
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    by_kernel(t, relay, "cam")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=2000, count=800, size="1472,1473,8000,100")
+    report = sink.finish(800)
+    t.equal((report["received"], report["lost"], report["duplicated"], report["corrupt"]),
+            (800, 0, 0, 0), "received, lost, duplicated, corrupt")
+    stats = t.conservation(relay)
+    t.equal(took(stats), (400, 400), "relayed by kernel, by workers")
+    t.equal(stats["totals"]["fragmented"], 400, "fragmented")
+
+
+@scenario("kernel path: a member on the relay itself", topology="chain3")
+def local_member(t):
+    """It receives what came, unchanged, beside what is relayed."""
+    relay = t.mcrd("relay", args=AUTO)
+    t.run("relay", ["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0",
+                    "net.ipv4.conf.eth0.rp_filter=0"])
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), output("239.2.2.3", 6001), id="cam"))
+    by_kernel(t, relay, "cam")
+    local = t.sink("relay", "eth0", IN, 5000)
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    t.gen("gen", "eth0", IN, 5000, rate=4000, count=2000, size=500)
+    t.clean(sink.finish(2000), 2000, "relayed")
+    t.clean(local.finish(2000), 2000, "local")
+    t.equal(took(t.conservation(relay)), (2000, 0), "relayed by kernel, by workers")
+
+
+@scenario("kernel path: rules with and without a source", topology="chain3")
+def sources(t):
+    """The rule for the source goes before the one for any, in whichever path each of them is."""
+    relay = t.mcrd("relay", args=AUTO)
+    any_source = rule(IN, 5000, output("239.2.0.1", 6000), id="any")
+    of_gen = rule(IN, 5000, output("239.2.0.2", 6000), id="gen", source="10.10.1.100")
+    any_sink, gen_sink = (t.sink("sink", "eth0", f"239.2.0.{n}", 6000) for n in (1, 2))
+
+    def turn(number, expected_any, expected_gen, expected):
+        before = relay.stats()
+        t.gen("gen", "eth0", IN, 5000, rate=4000, count=500, first_flow=number)
+        t.wait_until(lambda: (any_sink.received(), gen_sink.received()) ==
+                     (expected_any, expected_gen), 5, f"turn {number}")
+        after = t.conservation(relay)
+        t.equal([b - a for a, b in zip(took(before), took(after))], expected,
+                f"turn {number}: relayed by kernel, by workers")
+
+    add(t, relay, any_source)
+    by_kernel(t, relay, "any")
+    turn(0, 500, 0, [500, 0])
+    add(t, relay, of_gen)
+    by_kernel(t, relay, "gen")
+    turn(1, 500, 500, [500, 0])
+    add(t, relay, of_gen, replace=True, path="user")
+    turn(2, 500, 1000, [0, 500])
+    relay.rpc("RemoveRule", {"rule_id": "gen"})
+    turn(3, 1000, 1000, [500, 0])
+    t.equal((any_sink.finish(1000)["lost"], gen_sink.finish(1000)["lost"]), (0, 0), "lost")
+
+
+# --- bpf(2): a foreign hand on the maps ---
+
+MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY = 1, 2, 3, 4
+SYS = {"x86_64": (321, 438), "aarch64": (280, 438)}[os.uname().machine]  # bpf, pidfd_getfd
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Map:
+    """The map of references of a relay, by a descriptor taken from its supervisor."""
+
+    def __init__(self, pid):
+        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+                found = dict(line.split(":", 1) for line in file if ":" in line)
+            if found.get("map_type", "").strip() == "1":  # a hash
+                pidfd = os.pidfd_open(pid)
+                self.fd = LIBC.syscall(SYS[1], pidfd, int(fd), 0)
+                os.close(pidfd)
+        self.key = ctypes.create_string_buffer(16)
+        self.value = ctypes.create_string_buffer(8)
+
+    def call(self, command, key=True):
+        second = {MAP_NEXT_KEY: ctypes.addressof(self.key), MAP_DELETE: 0}
+        attr = struct.pack("=IIQQQ", self.fd, 0, ctypes.addressof(self.key) if key else 0,
+                           second.get(command, ctypes.addressof(self.value)), 0)
+        if LIBC.syscall(SYS[0], command, attr, len(attr)) < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    def close(self):
+        os.close(self.fd)
+
+
+@scenario("kernel path: maps changed by a foreign hand", topology="chain3", deadline_s=60)
+def damaged_maps(t):
+    """A reference deleted, bent or added is as it was within two seconds, said once; 0 lost."""
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    by_kernel(t, relay, "cam")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=2000, size=200)
+    entry = Map(relay.pid)
+    entry.call(MAP_NEXT_KEY, key=False)
+    entry.call(MAP_LOOKUP)
+    key, value = entry.key.raw, entry.value.raw
+
+    def repaired():
+        entry.key.raw = key
+        try:
+            entry.call(MAP_LOOKUP)
+        except OSError:
+            return False
+        return entry.value.raw == value or entry.value.raw[4:] == value[4:]
+
+    def detected():
+        return relay.stats()["kernel_path"]["drift_detected"]
+
+    entry.call(MAP_DELETE)
+    t.wait_until(repaired, 2, "the deleted reference is back")
+    t.wait_until(lambda: detected() == 1, 2, "counted")
+    entry.value.raw = struct.pack("=II", 7777, 1)
+    entry.call(MAP_UPDATE)
+    t.wait_until(lambda: detected() == 2, 2, "the bent reference is counted")
+    t.wait_until(repaired, 2, "the bent reference is right again")
+    entry.key.raw = struct.pack("=I", 99) + key[4:]
+    entry.call(MAP_UPDATE)
+    t.wait_until(lambda: detected() == 3, 2, "the added reference is counted")
+    entry.close()
+    sent = gen.stop()["sent"]
+    report = sink.finish(sent)
+    t.equal((report["received"], report["lost"], report["duplicated"]), (sent, 0, 0),
+            "received, lost, duplicated")
+    t.equal(relay.log().count("changed by somebody else"), 1, "lines in the log")
+    t.conservation(relay)
+
+
+# --- what the kernel path outlives ---
+
+
+@scenario("kernel path: control and workers die under traffic", topology="chain3", deadline_s=60)
+def children_die(t):
+    """The kernel goes on: nothing is lost, and the next control has rules, paths and counters."""
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    by_kernel(t, relay, "cam")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
+    for role in ("--role=control", "--role=worker", "--role=control"):
+        arrived = sink.received()
+        [pid] = relay.children(role)
+        relay.expect(f"{'control' if 'control' in role else 'worker 0'} was killed by SIGKILL")
+        os.kill(pid, signal.SIGKILL)
+        t.wait_until(lambda: relay.children(role) not in ([], [pid]) and answers(relay), 10,
+                     "the next one answers")
+        t.wait_until(lambda: sink.received() > arrived + 2000, 10, "the stream flows")
+    by_kernel(t, relay, "cam")
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent)
+    stats = t.conservation(relay)
+    t.equal(took(stats), (sent, 0), "relayed by kernel, by workers")
+    t.equal(stats["rules"][0]["matched"], sent, "matched, over three deaths")
+
+
+@scenario("kernel path: an upgrade under traffic", topology="chain3", deadline_s=90)
+def upgraded(t):
+    """Program, maps and attachment are handed over: nothing is lost, and all by the kernel."""
+    relay, binary = own_mcrd(t, "relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    by_kernel(t, relay, "cam")
+    sink = t.sink("sink", "eth0", OUT, 6000)
+    gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
+    t.wait_until(lambda: sink.received() > 1000, 10, "the stream flows")
+    content, version = other_version(binary)
+    replace(binary, content)
+    t.equal(relay.rpc("Upgrade", deadline_s=20)["version"], version, "answer to Upgrade")
+    t.wait_until(lambda: answers(relay), 10, "the new control answers")
+    arrived = sink.received()
+    t.wait_until(lambda: sink.received() > arrived + 2000, 10, "the stream flows")
+    by_kernel(t, relay, "cam")
+    add(t, relay, rule(IN, 5001, output(OUT, 6001), id="new"))
+    by_kernel(t, relay, "new")
+    sent = gen.stop()["sent"]
+    t.clean(sink.finish(sent), sent)
+    t.equal(took(t.conservation(relay)), (sent, 0), "relayed by kernel, by workers")
+
+
+@scenario("kernel path: the end takes the program away", topology="chain3")
+def end(t):
+    """With the daemon, also one that is killed, nothing is left at the hook."""
+    for signo in (signal.SIGTERM, signal.SIGKILL):
+        relay = t.mcrd("relay", args=AUTO)
+        add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+        by_kernel(t, relay, "cam")
+        sink = t.sink("sink", "eth0", OUT, 6000)
+        t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
+        t.clean(sink.finish(500), 500)
+        if signo == signal.SIGTERM:
+            relay.stop()
+        else:
+            relay.kill()
+        silent = t.sink("sink", "eth0", OUT, 6000)
+        t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
+        t.equal(silent.finish(0)["received"], 0, f"received after {signo.name}")
 
 
 @scenario("kernel path: a rule changes path under traffic", topology="chain3")
