@@ -44,13 +44,31 @@ struct chart_lines {
 	unsigned n;
 };
 
-/** chart_write_bars() - a whole SVG document.  Return: 0 or -EIO. */
+/**
+ * chart_write_bars() - write bars as a whole SVG document
+ * @file:  open for writing
+ * @chart: borrowed
+ *
+ * Return: 0 or -EIO.
+ */
 int chart_write_bars(FILE *file, const struct chart_bars *chart);
 
-/** chart_write_lines() - a whole SVG document.  Return: 0 or -EIO. */
+/**
+ * chart_write_lines() - write lines as a whole SVG document
+ * @file:  open for writing
+ * @chart: borrowed
+ *
+ * Return: 0 or -EIO.
+ */
 int chart_write_lines(FILE *file, const struct chart_lines *chart);
 
-/** chart_number() - a number for people: 1234567 is "1.23M".  Return: @text. */
+/**
+ * chart_number() - write a number with three digits and a unit, such as 1.23M
+ * @value: any
+ * @text:  filled
+ *
+ * Return: @text.
+ */
 const char *chart_number(double value, char text[static 16]);
 
 #endif

@@ -44,7 +44,7 @@ enum bench_verdict {
 };
 
 /**
- * bench_gates_parse() - read a reference.
+ * bench_gates_parse() - read a reference
  * @gates: filled on success
  * @text: NUL-terminated JSON
  * @profile: whose tolerance applies
@@ -56,23 +56,18 @@ int bench_gates_parse(struct bench_gates *gates, const char *text, const char *p
 		      struct lab_error *error);
 
 /**
- * bench_gates_load() - read a reference from a file (gatefile.c).
- * @path: NULL: $MCR_BENCH_REFERENCE, or the one that comes with the harness
- * @profile, @gates: as bench_gates_parse()
- * @error: filled on failure; begins with the path
- *
- * Return: as bench_gates_parse(); -EFBIG above 256 KiB; -EIO; -ENOMEM; what open(2) fails with.
+ * bench_gate_limit() - the ratio that just passes
+ * @gate: borrowed
  */
-int bench_gates_load(struct bench_gates *gates, const char *path, const char *profile,
-		     struct lab_error *error);
-
-/** bench_gate_limit() - the ratio that just passes. */
 double bench_gate_limit(const struct bench_gate *gate);
 
 /**
- * bench_gate_judge() - hold one ratio to its gate.
+ * bench_gate_judge() - compare one ratio with its gate
+ * @gate:  borrowed
  * @of, @to: the series of the two relays in the gate's scenario
  * @ratio: filled; 0 when there is none
+ *
+ * Return: the verdict.
  */
 enum bench_verdict bench_gate_judge(const struct bench_gate *gate, const struct bench_series *of,
 				    const struct bench_series *to, double *ratio);

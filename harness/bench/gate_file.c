@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* gate_file.c - find and read the file of the reference */
+#include "harness/bench/gate_file.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

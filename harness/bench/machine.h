@@ -12,7 +12,10 @@ struct bench_machine {
 	char cpu[80]; /* model, or "unknown" */
 };
 
-/** bench_machine_describe() - fill @machine from uname(2), sysconf(3) and /proc/cpuinfo. */
+/**
+ * bench_machine_describe() - describe this machine by uname(2), sysconf(3) and /proc/cpuinfo
+ * @machine: filled
+ */
 void bench_machine_describe(struct bench_machine *machine);
 
 #endif

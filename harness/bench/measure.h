@@ -18,11 +18,16 @@ struct bench_plan {
 };
 
 /**
- * bench_measure() - measure once and add the values.
- * @series: what was measured in earlier rounds guides the search
- * @started: filled: whether the relay got ready, so that the fault is not its own start
+ * bench_measure() - measure once and add the values
+ * @scenario: borrowed
+ * @backend:  the relay
+ * @settings: borrowed
+ * @plan:     borrowed
+ * @series:   added to; values of earlier rounds guide the search
+ * @started:  filled: whether the relay got ready, so that an error is not one of its start
+ * @error:    filled on failure
  *
- * Return: 0; -EINTR when stopped; other negative errno; @error is filled with either.
+ * Return: 0; -EINTR when stopped; other negative errno.
  */
 int bench_measure(const struct bench_scenario *scenario, enum bench_backend backend,
 		  const struct bench_settings *settings, const struct bench_plan *plan,

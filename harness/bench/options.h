@@ -29,8 +29,12 @@ struct bench_options {
 };
 
 /**
- * bench_options_parse() - read the command line; die() with one line on what it does not
- * understand, and end after --help and --list.
+ * bench_options_parse() - read the command line, or die()
+ * @options: filled
+ * @argc:    of main()
+ * @argv:    of main()
+ *
+ * Ends the program after --help and --list.
  */
 void bench_options_parse(struct bench_options *options, int argc, char **argv);
 

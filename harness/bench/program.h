@@ -9,15 +9,15 @@
 #define BENCH_RECV_SEND_PROGRAM "../experiments/poc_relay_recv_send/relay"
 
 /**
- * bench_program() - the path of a file that was built or installed with this program.
+ * bench_program() - the path of a file that was built or installed with this program
  * @name: relative to this program's directory
  * @path: filled: there; or in ../sbin of it, when that is where it can be executed
  */
 void bench_program(const char *name, char path[static 512]);
 
 /**
- * bench_program_missing() - what a relay needs and has not: beside this program, or in PATH for
- * those that are not ours.
+ * bench_program_missing() - the program that a relay lacks, beside this program or in PATH
+ * @id: the relay
  *
  * Return: the name of the first program that is not there; NULL when the relay is installed.
  */

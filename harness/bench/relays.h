@@ -5,7 +5,10 @@
 
 #include "harness/bench/run.h"
 
-/** bench_relay() - the row of a backend, which must not be BENCH_BACKENDS. */
+/**
+ * bench_relay() - the row of a relay
+ * @id: not BENCH_BACKENDS
+ */
 const struct bench_relay *bench_relay(enum bench_backend id);
 
 #endif

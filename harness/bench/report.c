@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "harness/bench/machine.h"
+#include "harness/bench/results.h"
 
 #define LIMITED "; the generator could not offer more"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* report_charts.c - the charts of a run */
+#include "harness/bench/report_charts.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "harness/bench/chart.h"
-#include "harness/bench/report.h"
+#include "harness/bench/results.h"
 
 #define N_PERCENTILE 5
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* report_json.c - the JSON of a run */
+#include "harness/bench/report_json.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "harness/bench/machine.h"
-#include "harness/bench/report.h"
+#include "harness/bench/results.h"
 
 static void add_spread(cJSON *json, const struct bench_series *s, enum bench_quantity quantity)
 {

@@ -27,26 +27,60 @@ struct bench_results {
 	char left_out[BENCH_BACKENDS][256];
 };
 
-/** bench_results_measured() - is there any figure of scenario @i of the set? */
+/**
+ * bench_results_measured() - has a scenario any figure?
+ * @results: borrowed
+ * @i:       scenario of the set
+ */
 bool bench_results_measured(const struct bench_results *results, unsigned i);
 
-/** bench_results_complete() - no relay was left out. */
+/**
+ * bench_results_complete() - was no relay left out?
+ * @results: borrowed
+ */
 bool bench_results_complete(const struct bench_results *results);
 
-/** bench_results_scenario() - where a gate's scenario is in this run's set; negative: it is not */
+/**
+ * bench_results_scenario() - find a gate's scenario in the set
+ * @results: borrowed
+ * @gate:    borrowed
+ *
+ * Return: its index; negative when it is not in the set.
+ */
 int bench_results_scenario(const struct bench_results *results, const struct bench_gate *gate);
 
-/** bench_results_shows() - is there any figure of a gate's scenario? */
+/**
+ * bench_results_shows() - has a gate's scenario any figure?
+ * @results: borrowed
+ * @gate:    borrowed
+ */
 bool bench_results_shows(const struct bench_results *results, const struct bench_gate *gate);
 
-/** bench_results_judge() - as bench_gate_judge(), with what this run has measured. */
+/**
+ * bench_results_judge() - bench_gate_judge() with the figures of this run
+ * @results: borrowed
+ * @gate:    borrowed
+ * @ratio:   filled; 0 when there is none
+ *
+ * Return: the verdict.
+ */
 enum bench_verdict bench_results_judge(const struct bench_results *results,
 				       const struct bench_gate *gate, double *ratio);
 
-/** bench_results_count() - how many gates have this verdict. */
+/**
+ * bench_results_count() - count the gates with a verdict
+ * @results: borrowed
+ * @verdict: which
+ *
+ * Return: how many.
+ */
 unsigned bench_results_count(const struct bench_results *results, enum bench_verdict verdict);
 
-/** bench_results_can_judge() - is a gate's scenario to be measured with both of its relays? */
+/**
+ * bench_results_can_judge() - will a gate's scenario be measured with both of its relays?
+ * @results: borrowed
+ * @gate:    borrowed
+ */
 bool bench_results_can_judge(const struct bench_results *results, const struct bench_gate *gate);
 
 /**

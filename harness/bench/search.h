@@ -3,7 +3,7 @@
  * search.h - the highest rate without loss and without a growing queue (RFC 2544, 26.1)
  *
  * From a first guess the rate grows or shrinks until one trial carries and one does not; then the
- * gap is halved again and again.  Nothing may pile up either: large socket queues would
+ * gap is halved until it is small enough.  Nothing may pile up either: large socket queues would
  * otherwise carry a short trial through.  A trial that failed is tried once more before it counts,
  * because one preemption on a shared machine is not a limit of the relay.
  */
@@ -49,7 +49,15 @@ struct bench_found {
 	bool limited;
 };
 
-/** bench_search_run() - search.  Return: 0, or negative errno with @error filled. */
+/**
+ * bench_search_run() - search
+ * @run:    started
+ * @search: borrowed
+ * @found:  filled
+ * @error:  filled on failure
+ *
+ * Return: 0, or negative errno of bench_trial_run().
+ */
 int bench_search_run(const struct bench_run *run, const struct bench_search *search,
 		     struct bench_found *found, struct lab_error *error);
 

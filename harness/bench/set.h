@@ -44,9 +44,10 @@ struct bench_set {
 };
 
 /**
- * bench_set_choose() - choose.
- * @set: filled on success
- * @error: filled on failure: one line that begins with the option at fault
+ * bench_set_choose() - choose scenarios, relays and burst sizes
+ * @set:    filled on success
+ * @choice: borrowed
+ * @error:  filled on failure: one line that begins with the option at fault
  *
  * Return: 0; -EINVAL for a name or number that there is not, a relay that no scenario can use, a
  * scenario that no relay can carry or that has no bursts; -ENOMEM.
@@ -54,10 +55,21 @@ struct bench_set {
 int bench_set_choose(struct bench_set *set, const struct bench_choice *choice,
 		     struct lab_error *error);
 
-/** bench_set_find() - the index of a scenario of the set, or -ENOENT. */
+/**
+ * bench_set_find() - find a scenario of the set
+ * @set:  borrowed
+ * @name: of the scenario
+ *
+ * Return: its index, or -ENOENT.
+ */
 int bench_set_find(const struct bench_set *set, const char *name);
 
-/** bench_set_backends() - bit mask of the relays that some scenario of the set uses. */
+/**
+ * bench_set_backends() - the relays that some scenario of the set uses
+ * @set: borrowed
+ *
+ * Return: a bit mask.
+ */
 unsigned bench_set_backends(const struct bench_set *set);
 
 #endif

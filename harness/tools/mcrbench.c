@@ -13,9 +13,13 @@
 #include <string.h>
 
 #include "harness/base/cli.h"
+#include "harness/bench/gate_file.h"
 #include "harness/bench/options.h"
 #include "harness/bench/program.h"
 #include "harness/bench/report.h"
+#include "harness/bench/report_charts.h"
+#include "harness/bench/report_json.h"
+#include "harness/bench/results.h"
 
 #define EXTRA_ROUNDS 2 /* for a scenario that misses a gate */
 

@@ -13,7 +13,7 @@ PLACES = ("a", "b")  # the input of one stream, the output of another
 
 
 def _steady(counted):
-    """What is kept of a stream that an event does not concern."""
+    """The figures of a stream that an event does not concern."""
     return {key: counted[key] for key in ("sent", "lost", "sink_dropped", "repeated", "reordered",
                                           "longest_gap_ms")}
 

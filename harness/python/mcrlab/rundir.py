@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A directory for temporary files, as long as a scenario runs; what was killed has its removed.
+"""A directory for temporary files for as long as a scenario runs, also removed after a kill.
 
 The file `lock` in it is locked (flock(2)) by the process that made it.  The kernel unlocks it
 however that process ends, and no program that it starts inherits the lock.  A directory whose
-lock is free is therefore nobody's any more, and whoever makes the next one removes it.  A
-directory without that file, and kept evidence, which has another prefix, are never touched.
+lock is free has therefore been abandoned, and the next scenario removes it.  A directory
+without that file, and evidence of failures, which has another prefix, are never touched.
 """
 
 import contextlib

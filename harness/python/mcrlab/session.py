@@ -24,9 +24,9 @@ def session(topology, wires=False):
         except BaseException as error:
             t.close()
             if isinstance(error, Exception):
-                kept = tempfile.mkdtemp(prefix="mcr-failure-")
-                shutil.copytree(t.log_dir, kept, dirs_exist_ok=True)
-                error.args = (f"{error} (logs are in {kept})",)
+                directory = tempfile.mkdtemp(prefix="mcr-failure-")
+                shutil.copytree(t.log_dir, directory, dirs_exist_ok=True)
+                error.args = (f"{error} (logs are in {directory})",)
             raise
         faults = t.close()
         if faults:

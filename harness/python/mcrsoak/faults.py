@@ -15,7 +15,7 @@ from mcrlab import fault, wait_until
 
 MARGIN_NS = 50_000_000
 KILL_AGAIN_AFTER = 63  # faults, and so seconds
-PATIENCE_S = 60  # a busy machine may give a process no CPU for many seconds
+DEADLINE_S = 60  # a busy machine may give a process no CPU for many seconds
 CONTROL, WORKER = "--role=control", "--role=worker"
 
 FLOOD = r"""
@@ -87,7 +87,7 @@ class Faults:
         def there():
             one = self.relay_workers()
             return one and one[number]["state"] == "running" and one[number]["pid"]
-        return wait_until(there, PATIENCE_S, f"worker {number} runs")
+        return wait_until(there, DEADLINE_S, f"worker {number} runs")
 
     def relay_workers(self):
         """ListWorkers, or None while control is away."""
@@ -104,7 +104,7 @@ class Faults:
         start_ns = now_ns()
         kill(pid)
         wait_until(lambda: (all_of := self.relay_workers()) and all_of[number]["pid"] != pid and
-                   all_of[number]["in_sync"], PATIENCE_S, f"worker {number} is back")
+                   all_of[number]["in_sync"], DEADLINE_S, f"worker {number} is back")
         self.windows.add("worker killed", start_ns - MARGIN_NS, now_ns() + MARGIN_NS,
                          self.every_flow)
 
@@ -125,18 +125,18 @@ class Faults:
         self._stopped(pid, length_s)
 
     def _control(self):
-        return wait_until(lambda: self.relay.children(CONTROL), PATIENCE_S, "control runs")
+        return wait_until(lambda: self.relay.children(CONTROL), DEADLINE_S, "control runs")
 
     @staticmethod
     def _stopped(pid, length_s):
         end = time.monotonic() + length_s
         # A heartbeat that went on would say that it has refused what was published meanwhile.
         with fault.stopped(pid, ahead_s=None):
-            wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "the stop is over")
+            wait_until(lambda: time.monotonic() >= end, DEADLINE_S, "the stop is over")
 
     def flood(self, _which, _length_s, _allowed):
         """Many connections at once, with requests, garbage and half lines."""
-        self.t.python(None, FLOOD, str(self.relay.socket_path), deadline_s=PATIENCE_S)
+        self.t.python(None, FLOOD, str(self.relay.socket_path), deadline_s=DEADLINE_S)
 
     def side_link(self, which, length_s, _allowed):
         """Of the side streams; their input or their output."""
@@ -148,11 +148,11 @@ class Faults:
 
     def _down_and_up(self, node, device, length_s):
         start_ns, end = now_ns(), time.monotonic() + length_s
-        self.t.run(node, ["ip", "link", "set", device, "down"], deadline_s=PATIENCE_S)
-        wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "the link was down long enough")
-        self.t.run(node, ["ip", "link", "set", device, "up"], deadline_s=PATIENCE_S)
+        self.t.run(node, ["ip", "link", "set", device, "down"], deadline_s=DEADLINE_S)
+        wait_until(lambda: time.monotonic() >= end, DEADLINE_S, "the link was down long enough")
+        self.t.run(node, ["ip", "link", "set", device, "up"], deadline_s=DEADLINE_S)
         up_s = time.monotonic()
-        wait_until(self._in_order, PATIENCE_S, "every rule is active, every worker has it")
+        wait_until(self._in_order, DEADLINE_S, "every rule is active, every worker has it")
         self.longest_back_s = max(self.longest_back_s, time.monotonic() - up_s)
         # An event of the link may still be on its way, and take the rule away once more.
         self.windows.add("side link down", start_ns - MARGIN_NS, now_ns() + 1_000_000_000,

@@ -23,7 +23,7 @@ from mcrlab.relay import FREED_AT_ONCE
 
 from . import ledger
 from .changes import Changes
-from .faults import PATIENCE_S, Faults, now_ns
+from .faults import DEADLINE_S, Faults, now_ns
 
 LAB = {
     "name": "soak",
@@ -93,16 +93,16 @@ def in_order(relay):
 
 def clear(t, relay, changes):
     """Back to the twenty rules, and to quiet."""
-    t.wait_until(lambda: in_order(relay), PATIENCE_S, "workers in sync")
+    t.wait_until(lambda: in_order(relay), DEADLINE_S, "workers in sync")
     known = set(changes.present.values())
     there = {one["rule_id"]: one["input"]["group"]
-             for one in relay.rpc("ListRules", deadline_s=PATIENCE_S)["rules"]
+             for one in relay.rpc("ListRules", deadline_s=DEADLINE_S)["rules"]
              if one["input"]["group"].startswith("239.50.")}
     t.equal((set(there.values()) ^ known) - changes.doubtful, set(),
             "rules there and not known, or known and not there")
     for rule_id in there:
-        relay.rpc("RemoveRule", {"rule_id": rule_id}, deadline_s=PATIENCE_S)
-    t.wait_until(lambda: in_order(relay), PATIENCE_S, "workers in sync")
+        relay.rpc("RemoveRule", {"rule_id": rule_id}, deadline_s=DEADLINE_S)
+    t.wait_until(lambda: in_order(relay), DEADLINE_S, "workers in sync")
 
 
 def measured(t, relay):
@@ -120,7 +120,7 @@ def measured(t, relay):
         before.update(now)
         return same
     end = time.monotonic() + 0.5
-    t.wait_until(lambda: settled() and time.monotonic() >= end and len(before) == 4, PATIENCE_S,
+    t.wait_until(lambda: settled() and time.monotonic() >= end and len(before) == 4, DEADLINE_S,
                  "descriptors settle")
     return before
 
@@ -141,7 +141,7 @@ def endure(t, relay, faults, changes, seconds):
             raise changes.trouble
         progress(faults, changes, end)
         due = max(due + 1, time.monotonic())
-        wait_until(lambda: time.monotonic() >= due, PATIENCE_S, "a second has passed")
+        wait_until(lambda: time.monotonic() >= due, DEADLINE_S, "a second has passed")
 
 
 def at_rest(t, relay, streams):
@@ -153,19 +153,19 @@ def at_rest(t, relay, streams):
         now.append(relay.stats()["totals"]["sent"])
         seen.append(now)
         until = time.monotonic() + 1
-        wait_until(lambda: time.monotonic() >= until, PATIENCE_S, "a second has passed")
+        wait_until(lambda: time.monotonic() >= until, DEADLINE_S, "a second has passed")
         return len(seen) < 2 or seen[-2] != now
-    t.wait_until(lambda: not moved(), PATIENCE_S, "all that was sent has gone through")
+    t.wait_until(lambda: not moved(), DEADLINE_S, "all that was sent has gone through")
 
 
 def collect(t, relay, streams, result):
     """Every flow, from what was sent and what arrived."""
     flows = {}
-    reports = {side: gen.stop(deadline_s=PATIENCE_S) for side, (_, gen, _) in streams.items()}
+    reports = {side: gen.stop(deadline_s=DEADLINE_S) for side, (_, gen, _) in streams.items()}
     end_ns = now_ns()
     at_rest(t, relay, streams)
     for side, (sink, _, dump) in streams.items():
-        sent, report = reports[side], sink.finish(0, deadline_s=PATIENCE_S)
+        sent, report = reports[side], sink.finish(0, deadline_s=DEADLINE_S)
         for name, count in (("sent", sent["sent"]), ("received", report["received"]),
                             ("corrupt", report["corrupt"]), ("short", report["short"]),
                             ("sink_drops", report["sink_drops"])):
@@ -227,8 +227,8 @@ def compare(t, before, after, result):
                f"memory of {name}: {before[name][0]} KB, at the end {kb}, may grow by {limit}")
 
 
-def told(t, result, faults, changes, seconds):
-    """What was done to the relay."""
+def record_faults(t, result, faults, changes, seconds):
+    """Writes the faults and changes into the result."""
     result["changes"] = {"made": changes.count, "reconnected": changes.reconnected}
     result["faults"] = dict(sorted(faults.counts.items()))
     result["kills"] = {name.removeprefix("kill_"): count
@@ -240,8 +240,8 @@ def told(t, result, faults, changes, seconds):
            f"; after a link its rules were back within {result['longest_link_recovery_ms']:g} ms")
 
 
-def told_of_workers(t, result, relay, hangs):
-    """What the daemon says became of its workers."""
+def record_workers(t, result, relay, hangs):
+    """Writes the history of the workers, as the daemon reports it, into the result."""
     result["hangs"] = hangs
     result["workers"] = []
     for one in relay.rpc("ListWorkers")["workers"]:
@@ -277,7 +277,7 @@ def warm_up(t, relay, seed):
     changes = Changes(relay, seed)
     changes.start()
     end = time.monotonic() + WARM_UP_S
-    t.wait_until(lambda: time.monotonic() >= end, PATIENCE_S, "warm-up")
+    t.wait_until(lambda: time.monotonic() >= end, DEADLINE_S, "warm-up")
     changes.stop()
     clear(t, relay, changes)
 
@@ -300,12 +300,12 @@ def run(t, seconds, seed, strict, result):
     changes.stop()
     clear(t, relay, changes)
     after = measured(t, relay)
-    told(t, result, faults, changes, seconds)
+    record_faults(t, result, faults, changes, seconds)
     flows = collect(t, relay, streams, result)
     hangs = add_hangs(relay, windows, set(flows))
     if hangs:
         t.note(f"{hangs} times a worker had no heartbeat for too long, and was restarted")
     judge(t, flows, windows, strict, result)
-    t.conservation(relay, deadline_s=PATIENCE_S)
-    told_of_workers(t, result, relay, hangs)
+    t.conservation(relay, deadline_s=DEADLINE_S)
+    record_workers(t, result, relay, hangs)
     compare(t, before, after, result)
