@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from . import paths
 
 # What a supervisor must agree on with its successor; see daemon/supervisor/upgrade.c.
-VERSIONS = re.compile(rb"state\d+,ipc\d+,snap\d+,arena\d+,page%zu\0")
+VERSIONS = re.compile(rb"state[\d.]+,ipc\d+,snap\d+,arena\d+,page%zu\0")
 
 # exit_group(3) on the machines that this is done on
 EXIT_3 = {"x86_64": bytes.fromhex("bf03000000 b8e7000000 0f05"),
