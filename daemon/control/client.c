@@ -80,7 +80,7 @@ static void client_settle(struct control_clients *cs, struct client *cl, uint64_
 static int64_t silent_beyond_ns(const struct client *cl, uint64_t now_ns)
 {
 	const uint64_t limit_ns =
-		cl->state == CLIENT_OPEN ? CLIENT_IDLE_EVICT_NS : CLIENT_MUTE_EVICT_NS;
+		cl->state == CLIENT_OPEN ? CLIENT_IDLE_EVICT_NS : CLIENT_GREETING_EVICT_NS;
 	uint64_t since_ns = cl->connected_ns;
 
 	if (cl->state == CLIENT_OPEN)
@@ -249,8 +249,8 @@ void control_clients_sweep(struct control_clients *cs, uint64_t now_ns)
 			client_upload_drop(cs, cl);
 		if (cl->state == CLIENT_DRAINING && now_ns - cl->drain_ns > CLIENT_DRAIN_NS)
 			cl->state = CLIENT_CLOSING;
-		if (cl->state == CLIENT_GREETING && now_ns - cl->connected_ns > CLIENT_HELLO_NS)
-			refuse_late(cs, cl, "VersionCheck", CLIENT_HELLO_NS, now_ns);
+		if (cl->state == CLIENT_GREETING && now_ns - cl->connected_ns > CLIENT_GREETING_NS)
+			refuse_late(cs, cl, "VersionCheck", CLIENT_GREETING_NS, now_ns);
 		else if (client_listens(cl) && cl->half_ns &&
 			 now_ns - cl->half_ns > CLIENT_HALF_LINE_NS)
 			refuse_late(cs, cl, "the rest of a line", CLIENT_HALF_LINE_NS, now_ns);

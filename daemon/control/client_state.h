@@ -21,23 +21,23 @@
 
 #include "core/base/clock.h"
 
-#define CLIENTS_PER_LISTENER  64
-#define CLIENTS_MAX           (2 * CLIENTS_PER_LISTENER)
-#define CLIENTS_INPUT_MAX     (16u << 20) /* bytes, over all clients */
-#define CLIENT_OUTPUT_MAX     (8u << 20)  /* bytes, of one answer */
-#define CLIENT_HELD_MAX       65536u      /* bytes of answers that wait for an earlier one */
-#define CLIENTS_LONG_MAX      (32u << 20) /* bytes that wait when one more long answer is made */
-#define CLIENTS_OUTPUT_MAX    (96u << 20) /* bytes, over all clients: those, and a page for each */
-#define CLIENT_LINES_PER_TURN 16
-#define CLIENT_ANSWERS_MAX    64 /* not yet finished, of one client */
-#define CLIENT_HELLO_NS       (5 * NS_PER_S)
-#define CLIENT_HALF_LINE_NS   (30 * NS_PER_S)
-#define CLIENT_STALL_NS       (10 * NS_PER_S)
-#define CLIENT_IDLE_EVICT_NS  (60 * NS_PER_S) /* closed then when its place is needed */
-#define CLIENT_MUTE_EVICT_NS  (1 * NS_PER_S)  /* the same before VersionCheck */
-#define CLIENT_DRAIN_NS       (2 * NS_PER_S)
-#define CLIENT_UPLOAD_NS      (30 * NS_PER_S)  /* from one piece to the next, or to its use */
-#define CLIENTS_TURN_NS       (20 * NS_PER_MS) /* no line is begun after that */
+#define CLIENTS_PER_LISTENER     64
+#define CLIENTS_MAX              (2 * CLIENTS_PER_LISTENER)
+#define CLIENTS_INPUT_MAX        (16u << 20) /* bytes, over all clients */
+#define CLIENT_OUTPUT_MAX        (8u << 20)  /* bytes, of one answer */
+#define CLIENT_HELD_MAX          65536u      /* bytes of answers that wait for an earlier one */
+#define CLIENTS_LONG_MAX         (32u << 20) /* bytes that wait when one more long answer is made */
+#define CLIENTS_OUTPUT_MAX       (96u << 20) /* bytes, over all clients: those, and a page for each */
+#define CLIENT_LINES_PER_TURN    16
+#define CLIENT_ANSWERS_MAX       64 /* not yet finished, of one client */
+#define CLIENT_GREETING_NS       (5 * NS_PER_S)
+#define CLIENT_HALF_LINE_NS      (30 * NS_PER_S)
+#define CLIENT_STALL_NS          (10 * NS_PER_S)
+#define CLIENT_IDLE_EVICT_NS     (60 * NS_PER_S) /* closed then when its place is needed */
+#define CLIENT_GREETING_EVICT_NS (1 * NS_PER_S)  /* the same before VersionCheck */
+#define CLIENT_DRAIN_NS          (2 * NS_PER_S)
+#define CLIENT_UPLOAD_NS         (30 * NS_PER_S)  /* from one piece to the next, or to its use */
+#define CLIENTS_TURN_NS          (20 * NS_PER_MS) /* no line is begun after that */
 
 struct client;
 struct complaint;
