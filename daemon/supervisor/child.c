@@ -5,6 +5,7 @@
  * A child is fork + exec of /proc/self/exe with its channel on descriptor 3, a worker's
  * rings on 4 and 5, and nothing above, so it shares neither memory nor other descriptors with
  * its parent.
+ *
  * Its end shows twice: the pidfd becomes readable, and the channel closes.  The
  * pidfd decides; a closed channel alone means that the child must be killed.  The
  * other way round a child exits when its channel closes, so PR_SET_PDEATHSIG (which
@@ -107,13 +108,13 @@ static void make_arguments(const struct supervisor *s, const struct child *c, st
 	a->argv[4] = NULL;
 }
 
-/* @from: what it has from its parent at CHILD_CHANNEL_FD and behind; -1: nothing */
+/* @from: its descriptors from CHILD_CHANNEL_FD on; -1: none there */
 static void inherit(const int from[static 1 + CHILD_FDS])
 {
 	enum { FIRST = CHILD_CHANNEL_FD, N = 1 + CHILD_FDS };
 	int high[N];
 
-	/* First out of the way, because a number may be that of another one's place. */
+	/* First to numbers above all places: one may be the number of another place. */
 	for (int i = 0; i < N; i++) {
 		high[i] = from[i] < 0 ? -1 : fcntl(from[i], F_DUPFD_CLOEXEC, FIRST + N);
 		if (from[i] >= 0 && high[i] < 0)
@@ -129,8 +130,8 @@ static void inherit(const int from[static 1 + CHILD_FDS])
 }
 
 /*
- * Between fork and exec.  A session of its own, because Ctrl-C at a terminal goes
- * to the whole foreground group and only the supervisor may decide how to end.
+ * Between fork and exec.  The child has a session of its own: Ctrl-C at a terminal goes
+ * to the whole foreground group, and only the supervisor may decide how to end.
  */
 static void run_child(const int inherited[static 1 + CHILD_FDS], char *const argv[])
 {
@@ -360,7 +361,7 @@ static void replace(struct child *c, const char *how)
 
 static void remember_end(struct child *c, int status)
 {
-	/* Who crashes when asked to go has not done what was asked. */
+	/* A child that crashes when it is asked to go ended by itself. */
 	bool itself = c->ending == END_NONE || (c->ending == END_UPGRADE && status != 0);
 
 	c->last_ending = itself ? END_ITSELF : c->ending;
@@ -403,7 +404,7 @@ void child_exited(struct supervisor *s, struct child *c)
 		c->role->changed(s, c->index);
 }
 
-/* A child that does not come back soon is out.  Return: when it will be, or NEVER_NS. */
+/* A child that is not ready again soon is out.  Return: when it will be, or NEVER_NS. */
 static uint64_t check_away(struct supervisor *s, struct child *c, uint64_t now_ns)
 {
 	if (!c->away_ns || c->out || !c->role->changed)

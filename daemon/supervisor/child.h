@@ -15,7 +15,7 @@
 void child_init(struct child *c, const struct child_role *role, unsigned index);
 /* Starts it now and watches it.  Return: 0 or a negative errno. */
 int child_start(struct supervisor *s, struct child *c);
-/* SIGKILL, and not a word more from it; child_exited() follows.  It may have ended already. */
+/* SIGKILL; its channel is closed, and child_exited() follows.  It may have ended already. */
 void child_kill(struct supervisor *s, struct child *c);
 /* The same, and why; the first reason counts.  @ms: see struct ipc_worker_state. */
 void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms);
@@ -27,7 +27,7 @@ void child_hung_up(struct supervisor *s, struct child *c);
 void child_exited(struct supervisor *s, struct child *c);
 /* Restarts and kills that are due.  Return: the next time something will be, or NEVER_NS. */
 uint64_t child_timers(struct supervisor *s, uint64_t now_ns);
-/* Take up a child of the process that we were before an exec.  Return: 0 or a negative errno. */
+/* Watches a child that was started before an exec.  Return: 0 or a negative errno. */
 int child_resume(struct supervisor *s, struct child *c);
 /* Watch the channel for reading, for room, both or neither. */
 void child_watch(struct supervisor *s, struct child *c, bool readable, bool writable);

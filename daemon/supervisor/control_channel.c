@@ -81,7 +81,7 @@ static void pass_new(struct startup *u, enum passed_fd what, unsigned index, int
 		startup_new(u, what, index, fd);
 }
 
-/* What the last control left: its configuration, its snapshot, the pages of the workers. */
+/* The last control left its configuration, its snapshot and the pages of the workers. */
 static void pass_inheritance(struct supervisor *s, struct startup *u)
 {
 	if (s->config_fd >= 0)

@@ -6,8 +6,8 @@
  * free number (open(2)).  So the number of a new descriptor tells whether the reserve has
  * been touched: when it is one of the last numbers below the limit, all others are taken.
  *
- * Sockets that rules ask for pass descriptor_or_refuse().  What restarts children, takes
- * messages and answers requests does not, and so finds the reserve free.
+ * Sockets that rules ask for pass descriptor_or_refuse().  Descriptors for
+ * restarts, messages and answers do not, and so find the reserve free.
  */
 #ifndef DAEMON_SUPERVISOR_DESCRIPTOR_RESERVE_H
 #define DAEMON_SUPERVISOR_DESCRIPTOR_RESERVE_H

@@ -3,7 +3,7 @@
  * handover.c - the supervisor's state over an exec
  *
  * An upgrade replaces the program and keeps the process: children stay its children,
- * descriptors stay open under their numbers.  What each number is for, and all that is
+ * descriptors stay open under their numbers.  The use of each number, and all that is
  * counted or planned, goes through a sealed memfd:
  *
  *   head | children, workers | inputs, outputs, egress sockets | memberships
@@ -11,7 +11,7 @@
  * Both programs have the same SUPERVISOR_STATE_VERSION, or the upgrade is refused.
  * The reader trusts nothing all the same: an error here would show much later.  Each
  * descriptor must be open, of its kind and named once; each child must be our child;
- * what control or a worker could have sent passes ipc_parse() again.
+ * values that control or a worker could have sent pass ipc_parse() again.
  */
 #include "daemon/supervisor/handover.h"
 
@@ -120,7 +120,7 @@ static void restore_bpf(struct supervisor *s, struct handover_reader *r,
 				  head->kernel_path_version == (whole ? KERNEL_PATH_VERSION : 0));
 }
 
-/* What control may publish is what may be there, and its file holds all of it. */
+/* It is one that control may publish, and its file holds all of it. */
 static bool snapshot_is_valid(const struct ipc_publish *snapshot, int fd)
 {
 	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_PUBLISH, .has_fd = 1}, out;

@@ -2,8 +2,7 @@
 /*
  * handover_field.h - single fields and descriptors of the state that outlives an exec
  *
- * For handover.c, handover_field.c and membership.c only.  Errors stick: whoever
- * puts or gets many fields looks at @error once, at the end.
+ * Errors stick: a caller that puts or gets many fields looks at @error once, at the end.
  */
 #ifndef DAEMON_SUPERVISOR_HANDOVER_FIELD_H
 #define DAEMON_SUPERVISOR_HANDOVER_FIELD_H
@@ -52,7 +51,7 @@ void handover_get(struct handover_reader *r, void *to, size_t len);
 int handover_get_fd(struct handover_reader *r, enum handover_fd kind, size_t size_bytes);
 /* The same, and there must be one. */
 int handover_need_fd(struct handover_reader *r, enum handover_fd kind, size_t size_bytes);
-/* What was read cannot be: -EBADMSG from here on. */
+/* A field is impossible: -EBADMSG from here on. */
 void handover_bad(struct handover_reader *r);
 void handover_check(struct handover_reader *r, bool holds);
 

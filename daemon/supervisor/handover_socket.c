@@ -64,7 +64,7 @@ static void save_input(const struct input *in, struct handover_writer *w)
 	handover_put_fd(w, in->program);
 }
 
-/* What control may ask for is what may be there. */
+/* It is one that control may ask for. */
 static bool iface_is_valid(const struct ipc_iface *iface)
 {
 	struct ipc_msg m = {.magic = IPC_MAGIC, .type = IPC_OPEN_INPUT, .iface = *iface}, out;

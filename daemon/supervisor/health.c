@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * health.c - who hangs
+ * health.c - which child hangs
  *
  * Each child writes the time into a page of shared memory at least every 100 ms.  The
  * pages are read every 250 ms, and at the moment at which the oldest heartbeat seen
@@ -9,9 +9,9 @@
  * A heartbeat says little when the whole machine stood still: a tick for which the
  * supervisor itself was late does not count.
  *
- * Nor does it when the child could not run: who is runnable and hardly gets the CPU
+ * Nor does it when the child could not run: a child that is runnable and hardly gets the CPU
  * (busier neighbours, a cgroup's quota) is starved, not hung, and a restart would only
- * cost more of what is short.  That is believed until it has used as much CPU time
+ * cost more CPU time.  That is believed until it has used as much CPU time
  * without a heartbeat as a hang may last.
  *
  * Nor while it is in a system call that cannot be interrupted, for ten seconds: closing a
@@ -22,11 +22,11 @@
  * be starved for two seconds.
  *
  * A worker must always turn its loop.  Control may have something large to compute,
- * such as 16,384 rules; what tells that from a hang is whether it uses the CPU.  A
+ * such as 16,384 rules; it uses the CPU then, and a child that hangs does not.  A
  * loop without end in control is ended after ten seconds.
  *
- * What stands in a page is untrusted.  One that cannot be what it is (a wrong magic, a
- * heartbeat in the future) costs its writer its life; the next one gets it mended.
+ * The content of a page is untrusted.  A child whose page is impossible (a wrong magic, a
+ * heartbeat in the future) is killed; its next process gets the page mended.
  */
 #include "daemon/supervisor/health.h"
 
@@ -64,7 +64,7 @@ struct use {
 	bool runnable, held, unknown;
 };
 
-static void look_again(struct supervisor *s, uint64_t heartbeat_ns)
+static void check_when_old(struct supervisor *s, uint64_t heartbeat_ns)
 {
 	if (heartbeat_ns + LIMIT_NS + 1 < s->health_ns)
 		s->health_ns = heartbeat_ns + LIMIT_NS + 1;
@@ -88,7 +88,7 @@ static void read_state(int stat_fd, struct use *use)
 	use->held = end && end[1] == ' ' && end[2] == 'D';
 }
 
-static struct use look_at(struct child *c, uint64_t now_ns)
+static struct use sample_use(struct child *c, uint64_t now_ns)
 {
 	struct use use = {0};
 	struct timespec used;
@@ -119,10 +119,10 @@ static bool is_starved(struct child *c, const struct use *use, uint64_t silent_n
 	return waits && use->cpu_ns < use->time_ns / 4 && c->silent_cpu_ns < cpu_limit_ns;
 }
 
-static void has_beaten(struct supervisor *s, struct child *c, uint64_t heartbeat_ns)
+static void heartbeat_seen(struct supervisor *s, struct child *c, uint64_t heartbeat_ns)
 {
 	c->silent_cpu_ns = 0;
-	look_again(s, heartbeat_ns);
+	check_when_old(s, heartbeat_ns);
 }
 
 static void log_starved(const struct child *c, uint64_t silent_ns, uint64_t now_ns)
@@ -142,12 +142,12 @@ static void check_worker(struct supervisor *s, unsigned worker, uint64_t now_ns)
 
 	if (c->state != CHILD_READY)
 		return;
-	use = look_at(c, now_ns);
+	use = sample_use(c, now_ns);
 	if (statpage_read_worker(s->worker[worker].page, sizeof(struct worker_page), &page) < 0 ||
 	    page.heartbeat_ns > now_ns + CLOCK_SLACK_NS)
 		child_end(s, c, END_PAGE, 0);
 	else if (page.heartbeat_ns + LIMIT_NS >= now_ns)
-		has_beaten(s, c, page.heartbeat_ns);
+		heartbeat_seen(s, c, page.heartbeat_ns);
 	else if (is_starved(c, &use, now_ns - page.heartbeat_ns, LIMIT_NS))
 		log_starved(c, now_ns - page.heartbeat_ns, now_ns);
 	else
@@ -161,13 +161,13 @@ static void check_control(struct supervisor *s, uint64_t now_ns)
 	struct use use;
 
 	/* None yet: it is given its descriptors, or reads the configuration. */
-	if (c->pid == 0 || c->channel < 0 || beat_ns == 0)
+	if ((c->state != CHILD_STARTING && c->state != CHILD_READY) || beat_ns == 0)
 		return;
-	use = look_at(c, now_ns);
+	use = sample_use(c, now_ns);
 	if (beat_ns > now_ns + CLOCK_SLACK_NS)
 		child_end(s, c, END_PAGE, 0);
 	else if (beat_ns + LIMIT_NS >= now_ns)
-		has_beaten(s, c, beat_ns);
+		heartbeat_seen(s, c, beat_ns);
 	else if (is_starved(c, &use, now_ns - beat_ns, BUSY_LIMIT_NS))
 		log_starved(c, now_ns - beat_ns, now_ns);
 	else if (use.cpu_ns < WORKED_NS || beat_ns + BUSY_LIMIT_NS < now_ns)

@@ -9,7 +9,7 @@
  *
  * Opening is all or nothing.  An input of the same device is never opened a second time:
  * its sockets are steered otherwise, and more of them join, so that nothing which lies in a
- * queue is lost.  Whatever changes gets a new incarnation; worker_channel_sync() tells by it that a
+ * queue is lost.  A change gives it a new incarnation, by which worker_channel_sync() tells that a
  * worker knows an earlier one.
  */
 #include "daemon/supervisor/iface.h"
@@ -55,7 +55,8 @@ static enum buf_class choose_buffers(const struct input *in)
 	return frame <= BUF_JUMBO_BYTES ? BUF_JUMBO : BUF_SUPER;
 }
 
-/* What was found is put back when the input is closed, however often it was changed. */
+/* The settings that were found are put back when the input is closed, however often they changed.
+ */
 static struct priv_gro_state gro_wanted(const struct supervisor *s, const struct input *in)
 {
 	struct priv_gro_state want = in->gro_found;
@@ -279,7 +280,7 @@ static bool serves(const struct input *in, const struct ipc_iface *want)
 }
 
 /*
- * The same sockets, otherwise steered or with other buffers: what lies in their queues stays
+ * The same sockets, otherwise steered or with other buffers: frames in their queues stay
  * there.  Control has published what the workers need to know; they have taken it, and the
  * larger buffers, before frames come that need them.
  */

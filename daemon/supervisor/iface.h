@@ -9,7 +9,7 @@ struct ipc_iface;
 struct supervisor;
 
 /*
- * What is open for the same device is changed in place; another device's is closed first.
+ * An input of the same device is changed in place; one of another device is closed first.
  * -EEXIST (it is open as asked for), -ERANGE (no such worker), -EBUSY (see
  * limit.c), -ENETDOWN, errno of the calls.
  */

@@ -89,7 +89,7 @@ void kernel_path_attach(struct supervisor *s, struct input *in)
 	}
 	in->program = ret;
 	in->mark = s->bpf.mark;
-	/* What was counted in the slot before is not this input's. */
+	/* The slot may have counts of an earlier input. */
 	kernel_path_new_frames(s, in);
 }
 

@@ -23,7 +23,7 @@ void kernel_path_fini(struct supervisor *s);
 /* The descriptors of one that a program before this one has made. */
 int kernel_path_resume(struct supervisor *s);
 
-/* What control is told at its start. */
+/* Of struct ipc_start for control. */
 void kernel_path_describe(const struct supervisor *s, struct ipc_start *start);
 
 /* Where that fails a line is logged, @in->mark stays 0, and workers relay all of it. */

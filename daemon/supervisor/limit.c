@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * limit.c - how fast control may ask for what is dear
+ * limit.c - how fast control may ask for what costs much
  *
  * A message costs the supervisor little, and control_channel.c bounds how many it takes.
  * Some requests cost more: a membership is announced to the network, an input takes
  * milliseconds of the kernel, a restarted worker and an upgrade cost processes and lines in
  * the log.  Each kind has a burst that no honest control can need at once, and a rate.
- * What comes faster is refused; an honest control tries again a second later.
+ * Faster requests are refused; an honest control tries again a second later.
  *
  * The state of a kind is one time: when the burst would be whole again (the generic cell
  * rate algorithm, ITU-T I.371).

@@ -4,7 +4,7 @@
  *
  * A socket may hold net.ipv4.igmp_max_memberships groups (20) and
  * net.ipv4.igmp_max_msf sources of a group (10), so a pool of them is kept for each
- * interface.  What a socket can still take is not computed but tried: the kernel
+ * interface.  Whether a socket can take one more is not computed but tried: the kernel
  * answers ENOBUFS, the socket counts as full until something leaves it, and the next
  * one is tried.  (*,G) and (S,G) go to different sockets, because one socket cannot
  * hold both for the same group.  A socket that holds nothing is closed.
@@ -49,7 +49,7 @@ struct membership {
 	struct helper *helper; /* else: the one that holds it */
 };
 
-/* What makes a membership: the port counts for bound sockets only. */
+/* The port counts for bound sockets only. */
 static struct ipc_join make_key(const struct ipc_join *j, bool bind)
 {
 	struct ipc_join key;

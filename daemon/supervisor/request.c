@@ -5,7 +5,7 @@
  * Each message has passed ipc_parse(): type, ranges of indices and enums, and
  * whether a descriptor came along.  Here follows what only the supervisor's state
  * can tell.  A refused request changes nothing.  A restarted control repeats what
- * its predecessor asked for; what is so already succeeds.
+ * its predecessor asked for; a request whose effect already holds succeeds.
  */
 #include "daemon/supervisor/request.h"
 
@@ -123,7 +123,7 @@ static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, u
 	return 0;
 }
 
-/* One that is on its way out or in has no rules yet: that is not drift. */
+/* A worker that starts or ends has no rules yet: that is not drift. */
 static int restart_worker(struct supervisor *s, unsigned worker)
 {
 	if (worker >= s->workers)
@@ -181,7 +181,7 @@ static int join(struct supervisor *s, const struct ipc_join *j, bool bind)
 	return ret;
 }
 
-/* Control has asked for all it needs; what the one before left behind goes. */
+/* Control has asked for all it needs; what only the last control needed is closed. */
 static void drop_others(struct supervisor *s)
 {
 	unsigned sockets = iface_drop_others(s), joins = membership_drop_others(&s->memberships);

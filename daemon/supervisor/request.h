@@ -14,7 +14,7 @@ struct supervisor;
  * @fd:    descriptor that came along, or -1; set to -1 when it is kept
  * @value: 0, or filled as struct ipc_reply.value says
  *
- * Return: what struct ipc_reply.status is to be; 1 for IPC_SPAWN that is answered later.
+ * Return: status of struct ipc_reply; 1 for IPC_SPAWN that is answered later.
  */
 int request_serve(struct supervisor *s, const struct ipc_msg *m, int *fd, uint64_t *value);
 

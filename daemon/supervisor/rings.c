@@ -92,7 +92,7 @@ static int make_all(struct supervisor *s, unsigned workers, enum ring_size size)
 		if (ret == 0) {
 			made++;
 		} else if (ret == -ENOMEM && --left) {
-			/* Those that are made are kept: given back they would be missing, too. */
+			/* Rings that are made are kept: their memory would be missing as well. */
 			nanosleep(&pause, NULL);
 			ret = 0;
 		}

@@ -14,7 +14,7 @@ struct supervisor;
 int stand_in_begin(struct supervisor *s, unsigned worker, unsigned by);
 /* @worker is ready: its sockets are asked back, and it gets them when they are. */
 void stand_in_return(struct supervisor *s, unsigned worker);
-/* Whatever is next.  Return: when it is to be called again, or UINT64_MAX. */
+/* Gives sockets back that are due.  Return: when it is to be called again, or NEVER_NS. */
 uint64_t stand_in_timers(struct supervisor *s, uint64_t now_ns);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * start.c - what is made, taken over and given up before the loop
  *
- * What needs a right that is not kept (reading the configuration, making the sockets'
+ * Work that needs a right that is not kept (reading the configuration, making the sockets'
  * files, raising limits) comes first, then the rights go, then the first child is
  * started.  The program that an upgrade put in the place of another one has all that
  * already and takes it over instead.
@@ -224,7 +224,7 @@ static void log_user(const struct priv_identity *id)
 	}
 }
 
-/* What could be read at the start may be out of reach without the rights given up. */
+/* A file that could be read at the start may be out of reach without the rights given up. */
 static void check_reload(const char *path)
 {
 	int fd = path ? priv_open_to_read(path) : -1;

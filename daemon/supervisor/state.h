@@ -269,7 +269,7 @@ struct output {
 /**
  * struct opened_egress_socket - an egress socket beside those of an interface
  * @incarnation: as in struct input
- * @as:          what control asked for; @as.connected says what became of it
+ * @as:          as control asked for it; @as.connected: it could be connected
  * @from_be:     source address that they are connected from, 0 for none
  * @sock:        one for each worker of @as.worker_mask, from the lowest
  */
@@ -299,16 +299,16 @@ enum upgrade_stage {
 	UPGRADING_NOT,
 	UPGRADING_CHECK,   /* the binary on disk shows that it starts, and what it speaks */
 	UPGRADING_ROLL,    /* we are it; workers give way one by one */
-	UPGRADING_CONTROL, /* control answers whoever asked, and goes */
+	UPGRADING_CONTROL, /* control answers the request, and goes */
 };
 
 /**
  * struct upgrade - one upgrade
- * @exe_fd:      the binary, opened once: what is checked is what runs
+ * @exe_fd:      the binary, opened once: the program that is checked is the one that runs
  * @checker:     the process that shows it, @checker_fd its pidfd, @answer its output
  * @deadline_ns: of the stage, or of the worker that is rolled
  * @worker:      the one that is rolled
- * @told:        it has been asked to go, @pid then, @restarts then
+ * @asked:       it has been asked to go, @pid then, @restarts then
  * @rolled:      how many run the new binary
  * @control:     the control that is to go at the end
  * @failed:      the check could not even begin: negative errno
@@ -321,7 +321,7 @@ struct upgrade {
 	uint64_t begun_ns;
 	uint64_t deadline_ns;
 	unsigned worker;
-	bool told;
+	bool asked;
 	pid_t pid;
 	unsigned restarts;
 	unsigned rolled;

@@ -29,7 +29,7 @@ void stats_refresh_input(struct supervisor *s, unsigned slot)
 	struct input *in = &s->input[slot];
 	uint32_t passed, lost;
 
-	/* Nobody reads the counting sockets: what passed their filter is the count. */
+	/* Nobody reads the counting sockets: the frames that passed their filter are the count. */
 	if (priv_packet_stats(in->foreign, &passed, &lost) == 0) {
 		counter_add(&to->not_matched, passed);
 		counter_add(&to->not_ipv4_udp, passed);

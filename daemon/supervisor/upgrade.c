@@ -10,7 +10,7 @@
  *   ROLL     worker by worker: it is told to finish, its sockets queue, the next one
  *            starts from the new binary.  The first that does not start ends the roll:
  *            the others keep working as they are.
- *   CONTROL  control is told how it went, answers whoever asked, and makes way too.
+ *   CONTROL  control is told how it went, answers the request, and makes way too.
  *
  * Old children and the new supervisor talk to each other meanwhile, which is why the
  * versions must be equal rather than merely known.
@@ -57,7 +57,7 @@
 #define TEXT(x)  #x
 #define VALUE(x) TEXT(x)
 
-/* What two programs must agree on to take over from each other, and to talk. */
+/* Two programs must agree on this to take over from each other, and to talk. */
 static const char versions_format[] =
 	"state" VALUE(SUPERVISOR_STATE_VERSION) "." VALUE(KERNEL_PATH_VERSION) ",ipc" VALUE(
 		IPC_VERSION) ",snap" VALUE(SNAPSHOT_VERSION) ",arena" VALUE(ARENA_VERSION) ",page%"
@@ -134,7 +134,7 @@ static void log_outcome(const struct supervisor *s, const struct ipc_upgraded *h
 			upgrade_outcome_text(how, s->exe, text, sizeof(text)));
 }
 
-/* It is over; control tells whoever asked. */
+/* It is over; control answers the request. */
 static void conclude(struct supervisor *s, struct ipc_upgraded how)
 {
 	struct ipc_msg msg = {.type = IPC_UPGRADED};
@@ -144,9 +144,9 @@ static void conclude(struct supervisor *s, struct ipc_upgraded how)
 	log_outcome(s, &how);
 	if (done)
 		strncpy(how.theirs, mcr_version, sizeof(how.theirs) - 1);
-	upgrade_abandon(s); /* first: whoever is answered finds it over */
+	upgrade_abandon(s); /* before the answer, so that a next upgrade is not refused */
 	msg.upgraded = how;
-	/* One that has started meanwhile is the new program, and owes nobody an answer. */
+	/* A control that has started meanwhile is the new program, and has no request to answer. */
 	if (!done || s->child[CONTROL_INDEX].pid == s->upgrade.control)
 		control_channel_send(s, &msg, -1);
 }
@@ -232,30 +232,30 @@ int upgrade_begin(struct supervisor *s)
 
 static int become_binary(struct supervisor *s)
 {
-	char **argv = s->options->argv, *again[ARGUMENTS_MAX], resume[32];
+	char **argv = s->options->argv, *args[ARGUMENTS_MAX], resume[32];
 	unsigned n = 0, at = 0;
 	int fd = handover_save(s), ret = fd < 0 ? fd : priv_carry_rights();
 
 	snprintf(resume, sizeof(resume), "%s%d", ARG_RESUME, fd);
-	again[at++] = argv[0];
-	again[at++] = resume;
+	args[at++] = argv[0];
+	args[at++] = resume;
 	while (argv[++n] && at < ARGUMENTS_MAX - 1)
-		again[at++] = argv[n];
-	again[at] = NULL;
+		args[at++] = argv[n];
+	args[at] = NULL;
 	if (argv[n])
 		ret = -E2BIG;
 	if (ret == 0) {
-		syscall(SYS_execveat, s->upgrade.exe_fd, "", again, environ, AT_EMPTY_PATH);
+		syscall(SYS_execveat, s->upgrade.exe_fd, "", args, environ, AT_EMPTY_PATH);
 		ret = -errno;
 	}
-	/* Still here: as if nothing had been. */
+	/* The exec failed: everything is as before. */
 	if (fd >= 0)
 		close(fd);
 	close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 	return ret;
 }
 
-/* What the checker says and how it ended; both must be right. */
+/* Its output and its status must both be right. */
 void upgrade_checked(struct supervisor *s)
 {
 	struct ipc_upgraded how = {0};
@@ -294,7 +294,7 @@ void upgrade_resumed(struct supervisor *s)
 {
 	s->upgrade.stage = UPGRADING_ROLL;
 	s->upgrade.control = s->child[CONTROL_INDEX].pid;
-	/* Who stood in for whom is not handed over: whoever is away still gets somebody anew. */
+	/* Stand-ins are not handed over: a worker that is still away gets one anew. */
 	for (unsigned i = 0; i < s->workers; i++)
 		if (s->child[i].state != CHILD_READY)
 			s->child[i].away_ns = monotonic_ns();
@@ -315,11 +315,11 @@ static bool roll_worker(struct supervisor *s, struct child *c, uint64_t now_ns)
 {
 	struct upgrade *u = &s->upgrade;
 
-	if (!u->told) {
-		/* One that is away comes back from the new binary anyhow. */
+	if (!u->asked) {
+		/* A worker that is away comes back from the new binary anyhow. */
 		if (c->pid == 0 || c->channel < 0)
 			return true;
-		u->told = true;
+		u->asked = true;
 		u->pid = c->pid;
 		u->restarts = c->restarts;
 		u->deadline_ns = now_ns + ROLL_DRAIN_NS;
@@ -334,7 +334,7 @@ static bool roll_worker(struct supervisor *s, struct child *c, uint64_t now_ns)
 		}
 		return false;
 	}
-	u->deadline_ns = UINT64_MAX; /* whoever does not become ready is ended elsewhere */
+	u->deadline_ns = NEVER_NS; /* child_timers() ends one that does not become ready */
 	if (c->state == CHILD_READY) {
 		u->rolled++;
 		return true;
@@ -352,7 +352,7 @@ static void roll(struct supervisor *s, uint64_t now_ns)
 
 	while (u->worker < s->workers && roll_worker(s, &s->child[u->worker], now_ns)) {
 		u->worker++;
-		u->told = false;
+		u->asked = false;
 	}
 	if (u->stage != UPGRADING_ROLL || u->worker < s->workers)
 		return;
@@ -373,7 +373,7 @@ uint64_t upgrade_advance(struct supervisor *s, uint64_t now_ns)
 
 	switch (u->stage) {
 	case UPGRADING_NOT:
-		return UINT64_MAX;
+		return NEVER_NS;
 	case UPGRADING_CHECK:
 		if (now_ns >= u->deadline_ns)
 			refuse(s, u->failed ? UPGRADE_NO_FILE : UPGRADE_TIMEOUT, u->failed);
@@ -390,5 +390,5 @@ uint64_t upgrade_advance(struct supervisor *s, uint64_t now_ns)
 		}
 		break;
 	}
-	return u->stage == UPGRADING_NOT ? UINT64_MAX : u->deadline_ns;
+	return u->stage == UPGRADING_NOT ? NEVER_NS : u->deadline_ns;
 }

@@ -13,7 +13,7 @@ void upgrade_init(struct supervisor *s);
 int upgrade_begin(struct supervisor *s);
 /* The checker has exited. */
 void upgrade_checked(struct supervisor *s);
-/* Whatever is next.  Return: when it is to be called again, or UINT64_MAX. */
+/* The next step that is due.  Return: when it is to be called again, or NEVER_NS. */
 uint64_t upgrade_advance(struct supervisor *s, uint64_t now_ns);
 /* The daemon ends, or the supervisor does: nothing is to be upgraded any more. */
 void upgrade_abandon(struct supervisor *s);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * verify.c - is what we hold still what the kernel has?
+ * verify.c - compare what is held here with what the kernel has
  *
  * A device that leaves takes with it what was bound to it and joined on it; that it left
  * may go unseen, when it comes back with the same index while control is away or when its
  * events were lost.  Its in_device alone, with the memberships, goes when the MTU falls
- * below what IPv4 needs.  What is dead is dropped here, and control asks for it again.
+ * below what IPv4 needs.  Dead sockets and memberships are dropped here, and control asks for them
+ * again.
  */
 #include "daemon/supervisor/verify.h"
 

@@ -154,7 +154,7 @@ static void child_flood(bool read_replies)
 	}
 }
 
-static void child_spoil_page(enum act act)
+static void child_damage_page(enum act act)
 {
 	struct worker_page *p = child_page;
 
@@ -250,7 +250,7 @@ static void child_act(enum act act)
 	case ACT_PAGE_STATE:
 	case ACT_PAGE_FUTURE:
 	case ACT_PAGE_NOISE:
-		child_spoil_page(act);
+		child_damage_page(act);
 		break;
 	}
 	for (;;)

@@ -31,10 +31,10 @@
 #include "daemon/supervisor/worker_memory.h"
 #include "tests/unit/supervisor/priv_fake.h"
 
-/* What the processes were told. */
+/* Calls of the replaced functions. */
 static struct {
 	int started, announced, killed;
-} told;
+} calls;
 
 /* Replies to requests that request_read() read. */
 static struct {
@@ -60,14 +60,14 @@ uint64_t monotonic_ns(void)
 
 void lifecycle_announce(struct supervisor *s)
 {
-	told.announced++;
+	calls.announced++;
 }
 
 void child_end(struct supervisor *s, struct child *c, enum ipc_ending why, unsigned ms)
 {
 	c->ending = why;
 	c->channel = -1;
-	told.killed++;
+	calls.killed++;
 }
 
 int upgrade_begin(struct supervisor *s)
@@ -77,7 +77,7 @@ int upgrade_begin(struct supervisor *s)
 
 int child_start(struct supervisor *s, struct child *c)
 {
-	told.started++;
+	calls.started++;
 	return 0;
 }
 
@@ -134,7 +134,7 @@ static int channel[2];
 static int setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
-	memset(&told, 0, sizeof(told));
+	memset(&calls, 0, sizeof(calls));
 	memset(&replied, 0, sizeof(replied));
 	memset(&page, 0, sizeof(page));
 	fixture_now_ns = NS_PER_S;

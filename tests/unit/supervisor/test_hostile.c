@@ -164,8 +164,8 @@ int priv_netlink_socket(unsigned groups)
 static char dir[64];
 static pid_t daemon_pid;
 static int log_fd;
-static char said[65536]; /* its log and its children's lines */
-static size_t said_len;
+static char logged[65536]; /* its log and its children's lines */
+static size_t logged_len;
 
 static void begin(const char *role, enum act act)
 {
@@ -175,8 +175,8 @@ static void begin(const char *role, enum act act)
 	snprintf(dir, sizeof(dir), "/tmp/mcr-hostile-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	assert_int_equal(pipe2(pair, O_CLOEXEC | O_NONBLOCK), 0);
-	said_len = 0;
-	said[0] = '\0';
+	logged_len = 0;
+	logged[0] = '\0';
 	daemon_pid = fork();
 	assert_true(daemon_pid >= 0);
 	if (daemon_pid == 0) {
@@ -202,10 +202,10 @@ static void hear(int timeout_ms)
 
 	if (poll(&p, 1, timeout_ms) <= 0)
 		return;
-	n = read(log_fd, said + said_len, sizeof(said) - 1 - said_len);
+	n = read(log_fd, logged + logged_len, sizeof(logged) - 1 - logged_len);
 	if (n > 0)
-		said_len += (size_t)n;
-	said[said_len] = '\0';
+		logged_len += (size_t)n;
+	logged[logged_len] = '\0';
 }
 
 static int64_t now_ms(void)
@@ -222,9 +222,9 @@ static void expect(const char *text)
 {
 	int64_t end_ms = deadline_ms();
 
-	while (!strstr(said, text)) {
+	while (!strstr(logged, text)) {
 		if (now_ms() >= end_ms)
-			fail_msg("not said in time: \"%s\"; but:\n%s", text, said);
+			fail_msg("not logged in time: \"%s\"; but:\n%s", text, logged);
 		hear(100);
 	}
 }
@@ -233,7 +233,7 @@ static unsigned times(const char *text)
 {
 	unsigned n = 0;
 
-	for (const char *at = said; (at = strstr(at, text)); at++)
+	for (const char *at = logged; (at = strstr(at, text)); at++)
 		n++;
 	return n;
 }
@@ -262,7 +262,7 @@ static void expect_usual_fds(void)
 
 	while (count_fds() != usual_fds) {
 		if (now_ms() >= end_ms)
-			fail_msg("%u descriptors, should be %u:\n%s", count_fds(), usual_fds, said);
+			fail_msg("%u descriptors, should be %u:\n%s", count_fds(), usual_fds, logged);
 		hear(20);
 	}
 }
@@ -279,12 +279,12 @@ static void end(void)
 	while (waitpid(daemon_pid, &status, WNOHANG) == 0) {
 		if (now_ms() >= end_ms) {
 			kill(daemon_pid, SIGKILL);
-			fail_msg("does not end:\n%s", said);
+			fail_msg("does not end:\n%s", logged);
 		}
 		hear(20);
 	}
 	if (status != 0)
-		fail_msg("ended with status %#x:\n%s", (unsigned)status, said);
+		fail_msg("ended with status %#x:\n%s", (unsigned)status, logged);
 	close(log_fd);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);

@@ -52,12 +52,12 @@ static void test_start(void **state)
 	pin.pin.worker = 1;
 	assert_int_equal(ask(pin, -1), 0);
 	assert_int_equal(ask(spawn, -1), 1);
-	assert_int_equal(told.started, 2);
+	assert_int_equal(calls.started, 2);
 	pin.pin.cpu = 1;
 	assert_int_equal(ask(pin, -1), -EBUSY);
 	sup->child[0].state = sup->child[1].state = CHILD_READY;
 	assert_int_equal(ask(spawn, -1), 0);
-	assert_int_equal(told.started, 2);
+	assert_int_equal(calls.started, 2);
 }
 
 /* Control may have a worker restarted that is there and ready, and no other. */
@@ -70,7 +70,7 @@ static void test_restart_worker(void **state)
 	assert_int_equal(ask(m, -1), -EALREADY);
 	sup->child[1].state = CHILD_READY;
 	assert_int_equal(ask(m, -1), 0);
-	assert_int_equal(told.killed, 1);
+	assert_int_equal(calls.killed, 1);
 	assert_int_equal(sup->child[1].ending, END_DRIFT);
 	assert_int_equal(sup->child[0].ending, END_NONE);
 	m.pin.worker = 2;
@@ -78,7 +78,7 @@ static void test_restart_worker(void **state)
 	m.pin.worker = MCR_MAX_WORKERS;
 	assert_int_equal(ask(m, -1), -ERANGE);
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_UPGRADE}, -1), -EBUSY);
-	assert_int_equal(told.killed, 1);
+	assert_int_equal(calls.killed, 1);
 }
 
 static void test_publish(void **state)
@@ -236,7 +236,7 @@ static void test_foreign_types(void **state)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		assert_int_equal(ask((struct ipc_msg){.type = types[i]}, -1), -EPROTO);
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), 0);
-	assert_int_equal(told.announced, 1);
+	assert_int_equal(calls.announced, 1);
 }
 
 /* Memberships and bound sockets together are as many as rules can need, and no more. */
@@ -312,7 +312,7 @@ static void test_ready_once(void **state)
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), 0);
 	sup->child[CONTROL_INDEX].state = CHILD_READY; /* as lifecycle_announce() has it */
 	assert_int_equal(ask((struct ipc_msg){.type = IPC_READY}, -1), -EALREADY);
-	assert_int_equal(told.announced, 1);
+	assert_int_equal(calls.announced, 1);
 }
 
 int main(void)

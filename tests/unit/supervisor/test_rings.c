@@ -50,7 +50,7 @@ static struct {
 } kernel;
 
 static struct supervisor *sup;
-static char said[1000];
+static char logged[1000];
 static unsigned lines;
 
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
@@ -58,7 +58,7 @@ void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(said, sizeof(said), fmt, ap);
+	vsnprintf(logged, sizeof(logged), fmt, ap);
 	va_end(ap);
 	lines++;
 }
@@ -126,7 +126,7 @@ static int setup(void **state)
 	memset(&kernel, 0, sizeof(kernel));
 	kernel.delay = 1;
 	lines = 0;
-	said[0] = '\0';
+	logged[0] = '\0';
 	sup = calloc(1, sizeof(*sup));
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		rings_init(&sup->worker[i]);
@@ -174,7 +174,7 @@ static void as_large_as_fits(void **state)
 			fail_msg("%s: %d, size %d", cases[i].name, ret, (int)sup->ring_size);
 		/* Said once, and only where it is less than the full size. */
 		assert_int_equal(lines, ret || cases[i].size != RING_FULL);
-		assert_true(!lines || strstr(said, "cap_ipc_lock"));
+		assert_true(!lines || strstr(logged, "cap_ipc_lock"));
 		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
 			open += sup->worker[k].ring.fd >= 0;
 		assert_int_equal(open, ret ? 0 : cases[i].workers);
