@@ -50,7 +50,7 @@ static void own_output(struct kernel_map *m, uint32_t slot, uint64_t incarnation
 	if (owner->a != incarnation) {
 		clear_lanes(m, KERNEL_PATH_OUTPUT_SENT + slot);
 		memset(&m->records[KERNEL_PATH_DROPS(slot)], 0,
-		       KERNEL_PATH_SEND_DROPS / 2 * sizeof(m->records[0]));
+		       (KERNEL_PATH_SEND_DROPS + 1) / 2 * sizeof(m->records[0]));
 	}
 	*owner = (struct kernel_path_record){.a = incarnation};
 }

@@ -215,8 +215,16 @@ static int spawn_and_wait(struct bench_run *run, struct lab_error *error)
 {
 	char mcrd[512], config[96], control[96], workers[12];
 	struct sockaddr_un ready = {.sun_family = AF_UNIX};
-	const char *argv[] = {mcrd,    "--config",      config,  "--control-socket-path",
-			      control, "--num-workers", workers, NULL};
+	const char *argv[] = {mcrd,
+			      "--config",
+			      config,
+			      "--control-socket-path",
+			      control,
+			      "--num-workers",
+			      workers,
+			      "--path",
+			      run->kind->kernel_path ? "auto" : "user",
+			      NULL};
 	int sock, ret;
 
 	bench_program("mcrd", mcrd);
@@ -245,6 +253,56 @@ out:
 	return ret;
 }
 
+/* Return: 1 when the kernel has the rules, 0 when not, and then *why; negative errno. */
+static int is_in_kernel(struct rpc *rpc, char why[static 128], struct lab_error *error)
+{
+	const cJSON *rule, *output;
+	cJSON *result;
+	int ret = call(rpc, "ListRules", NULL, &result, error);
+
+	if (ret < 0)
+		return ret;
+	ret = 1;
+	cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(result, "rules")) {
+		cJSON_ArrayForEach(output, cJSON_GetObjectItemCaseSensitive(rule, "outputs")) {
+			const cJSON *path = cJSON_GetObjectItemCaseSensitive(output, "path");
+			const cJSON *reason =
+				cJSON_GetObjectItemCaseSensitive(output, "path_reason");
+
+			if (cJSON_IsString(path) && !strcmp(path->valuestring, "kernel"))
+				continue;
+			ret = 0;
+			snprintf(why, 128, "%s",
+				 cJSON_IsString(reason) ? reason->valuestring : "unknown");
+		}
+	}
+	cJSON_Delete(result);
+	return ret;
+}
+
+static int wait_in_kernel(const struct bench_run *run, struct lab_error *error)
+{
+	struct deadline deadline = deadline_in_ms(BENCH_READY_MS);
+	char why[128] = "";
+	struct rpc rpc;
+	int ret;
+
+	if (!run->kind->kernel_path)
+		return 0;
+	ret = connect_to(&rpc, run, error);
+	while (ret == 0 && (ret = is_in_kernel(&rpc, why, error)) == 0) {
+		if (deadline_passed(deadline)) {
+			ret = -ETIMEDOUT;
+			snprintf(error->text, sizeof(error->text), "the kernel does not relay: %s",
+				 why);
+		} else if (wait_readable(run->relay.pidfd, deadline_after_ms(ASK_AGAIN_MS)) == 0) {
+			ret = bench_fail(error, ECHILD, "mcrd");
+		}
+	}
+	rpc_close(&rpc);
+	return ret < 0 ? ret : 0;
+}
+
 int bench_mcr_start(struct bench_run *run, struct lab_error *error)
 {
 	int ret = write_config(run);
@@ -252,7 +310,9 @@ int bench_mcr_start(struct bench_run *run, struct lab_error *error)
 	if (ret < 0)
 		return bench_fail(error, -ret, "configuration of mcrd");
 	ret = spawn_and_wait(run, error);
-	return ret < 0 ? ret : load_groups(run, error);
+	if (ret == 0)
+		ret = load_groups(run, error);
+	return ret < 0 ? ret : wait_in_kernel(run, error);
 }
 
 static int change_rule(struct bench_run *run, const char *method, cJSON *params,

@@ -21,6 +21,7 @@ static const struct {
 	[BENCH_PER_PACKET] = {true, {"mcrd"}},
 	[BENCH_RECV_SEND] = {true, {BENCH_RECV_SEND_PROGRAM}},
 	[BENCH_SOCAT] = {false, {"socat"}},
+	[BENCH_MCR_KERNEL] = {true, {"mcrd"}},
 	[BENCH_KERNEL] = {false, {"smcrouted", "smcroutectl"}},
 };
 static_assert(sizeof(needs) / sizeof(*needs) == BENCH_BACKENDS, "what every relay needs");

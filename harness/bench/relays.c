@@ -26,6 +26,13 @@ static const struct bench_relay relays[BENCH_BACKENDS] = {
 			  .start = bench_kernel_start,
 			  .rule_add = bench_kernel_rule_add,
 			  .rule_remove = bench_kernel_rule_remove},
+	[BENCH_MCR_KERNEL] = {.takes_super = true,
+			      .translates = true,
+			      .user_space = true,
+			      .kernel_path = true,
+			      .start = bench_mcr_start,
+			      .rule_add = bench_mcr_rule_add,
+			      .rule_remove = bench_mcr_rule_remove},
 };
 
 const struct bench_relay *bench_relay(enum bench_backend id)

@@ -53,6 +53,7 @@ struct bench_run;
  *               single packets
  * @translates:  sends to bench_out_group() and BENCH_OUT_PORT, not to where it received
  * @user_space:  its work is the CPU time of its processes
+ * @kernel_path: MCR with --path auto, and every rule in the kernel
  * @per_packet:  MCR without GRO, GSO and gathering
  * @start:       start it and wait until it is ready.  Return: 0; negative errno with error filled
  * @rule_add, @rule_remove: switch the one stream while it runs; NULL: it cannot.  Return: 0 once it
@@ -63,6 +64,7 @@ struct bench_relay {
 	bool translates;
 	bool user_space;
 	bool per_packet;
+	bool kernel_path;
 	int (*start)(struct bench_run *run, struct lab_error *error);
 	int (*rule_add)(struct bench_run *run, struct lab_error *error);
 	int (*rule_remove)(struct bench_run *run, struct lab_error *error);

@@ -11,8 +11,9 @@
 #define USUAL_BURST  24u
 
 #define B(id)  (1u << BENCH_##id)
-#define RELAYS (B(MCR) | B(PER_PACKET) | B(RECV_SEND) | B(SOCAT) | B(KERNEL))
-#define OURS   (B(MCR) | B(PER_PACKET))
+#define RELAYS (OURS | B(RECV_SEND) | B(SOCAT) | B(KERNEL))
+#define USER   (B(MCR) | B(PER_PACKET))
+#define OURS   (USER | B(MCR_KERNEL))
 
 const struct bench_scenario bench_scenarios[] = {
 	{"gro", "one stream, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 1, 1, 0, 0, true, true,
@@ -24,7 +25,7 @@ const struct bench_scenario bench_scenarios[] = {
 	{"fanout", "one stream to 5 outputs, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 5, 1, 0, 0,
 	 true, true, OURS | B(RECV_SEND)},
 	{"latency", "one datagram every millisecond, 1400 bytes", BENCH_LATENCY, 1400, 1, 1, 1, 0,
-	 0, false, true, B(MCR) | B(KERNEL)},
+	 0, false, true, B(MCR) | B(MCR_KERNEL) | B(KERNEL)},
 	{"size-64", "one stream, GRO off, 64 bytes", BENCH_RATE, 64, 1, 1, 1, 0, 0, false, false,
 	 RELAYS},
 	{"size-512", "one stream, GRO off, 512 bytes", BENCH_RATE, 512, 1, 1, 1, 0, 0, false, false,
@@ -39,7 +40,7 @@ const struct bench_scenario bench_scenarios[] = {
 	 OURS | B(KERNEL)},
 	{"flows-1000", "1000 interleaved streams, GRO off, 200 bytes", BENCH_RATE, 200, 1000, 1, 1,
 	 0, 0, false, false, OURS | B(KERNEL)},
-	{"workers-2", "as flows, 2 workers", BENCH_RATE, 200, 64, 1, 2, 0, 0, false, false, OURS},
+	{"workers-2", "as flows, 2 workers", BENCH_RATE, 200, 64, 1, 2, 0, 0, false, false, USER},
 	{"rules-100", "as plain, 100 rules installed", BENCH_RATE, 1400, 1, 1, 1, 99, 0, false,
 	 false, OURS},
 	{"rules-10000", "as plain, 10,000 rules installed", BENCH_RATE, 1400, 1, 1, 1, 9999, 0,
@@ -56,7 +57,7 @@ const struct bench_scenario bench_scenarios[] = {
 	{"fanout-50-if", "one stream to 50 interfaces, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 50,
 	 1, 0, 0, true, false, OURS, .interfaces = 50},
 	{"unicast", "one stream to a unicast host, GRO on, 1400 bytes", BENCH_RATE, 1400, 1, 1, 1,
-	 0, 0, true, false, OURS | B(SOCAT), .unicast = true},
+	 0, 0, true, false, USER | B(SOCAT), .unicast = true},
 	{"join", "rule added and removed under 20,000 pps", BENCH_JOIN, 200, 1, 1, 1, 0, 0, false,
 	 false, B(MCR) | B(KERNEL)},
 	{"capacity", "groups forwarded at once, 3 datagrams each", BENCH_CAPACITY, 200, 1, 1, 1, 0,
@@ -67,7 +68,8 @@ const unsigned bench_n_scenarios = sizeof(bench_scenarios) / sizeof(*bench_scena
 static_assert(sizeof(bench_scenarios) / sizeof(*bench_scenarios) <= BENCH_MAX_SCENARIOS,
 	      "room for the results of every scenario");
 
-static const char *const names[] = {"mcr", "mcr-per-packet", "recv-send", "socat", "kernel"};
+static const char *const names[] = {"mcr",   "mcr-per-packet", "recv-send",
+				    "socat", "kernel",         "mcr-kernel"};
 static_assert(sizeof(names) / sizeof(*names) == BENCH_BACKENDS, "a name for every backend");
 
 int bench_scenario_find(const char *name)

@@ -13,6 +13,7 @@ enum bench_backend {
 	BENCH_RECV_SEND,  /* one io_uring receive and one send per packet (experiments/) */
 	BENCH_SOCAT,
 	BENCH_KERNEL, /* multicast forwarding by smcroute: cannot translate, has no fan-out 1:N */
+	BENCH_MCR_KERNEL, /* the relay with --path auto: the kernel relays, and no worker */
 	BENCH_BACKENDS
 };
 

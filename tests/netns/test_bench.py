@@ -276,7 +276,7 @@ BAD = [
     (["--mcr-config-extra", "{"], "--mcr-config-extra: '{' is not a JSON object"),
     (["--check", "--reference", "/nonexistent"], "--check: /nonexistent: No such file"),
     (["--backend", "mcr,cat"],
-     "--backend: 'cat' is none of mcr, mcr-per-packet, recv-send, socat, kernel"),
+     "--backend: 'cat' is none of mcr, mcr-per-packet, recv-send, socat, kernel, mcr-kernel"),
     (["--scenario", "gro,latency", "--backend", "mcr,socat"],
      "--backend: no scenario that is measured can use 'socat'"),
     (["--scenario", "plain,latency", "--backend", "socat"],
