@@ -346,6 +346,21 @@ static void change_rule(struct match_table *t, const struct snapshot_view *view,
 	t->hash += r->hash;
 }
 
+/* But not those that took the slot of one that went. */
+static void remove_rules(struct match_table *t, const struct snapshot_view *view)
+{
+	uint64_t there[MCR_MAX_RULES / 64] = {0};
+
+	for (uint32_t i = 0; i < view->n_rules; i++)
+		there[view->rules[i].slot / 64] |= 1ull << view->rules[i].slot % 64;
+	for (uint32_t i = 0; i < view->n_removed; i++) {
+		struct match_rule *r = find_slot(t, view->removed[i]);
+
+		if (r && !(there[r->slot / 64] >> r->slot % 64 & 1))
+			rule_remove(t, r);
+	}
+}
+
 /* @old: has what carries over, may be @t */
 static int change(struct match_table *t, const struct snapshot_view *view, unsigned worker,
 		  struct worker_page *page, const struct match_table *old)
@@ -374,9 +389,7 @@ static int change(struct match_table *t, const struct snapshot_view *view, unsig
 	free(fresh);
 	if (ret < 0)
 		return ret;
-	for (uint32_t i = 0; i < view->n_removed; i++)
-		if (find_slot(t, view->removed[i]))
-			rule_remove(t, find_slot(t, view->removed[i]));
+	remove_rules(t, view);
 	t->generation = view->generation;
 	return 0;
 }

@@ -12,9 +12,10 @@
  *
  * A whole snapshot has every rule.  A snapshot of changes has a base, the generation of a
  * whole snapshot, and every rule that differs from it: those that are new or other in
- * rule[], and the slots of those that are no more in removed[].  Its changes are counted
- * from the base, not from the generation before it, so the base and the last changes are
- * the whole set, and what lies between them need not be known.  Its interfaces are all.
+ * rule[], and the slots of those that are no more in removed[].  A slot that is in both has
+ * another rule now, which follows all others in order.  Its changes are counted from the base, not
+ * from the generation before it, so the base and the last changes are the whole set, and what lies
+ * between them need not be known.  Its interfaces are all.
  *
  * Host byte order (it never leaves the machine), except addresses.
  */
@@ -158,7 +159,7 @@ struct snapshot_view {
 	const struct snapshot_iface *ifaces;
 	const struct snapshot_rule *rules;
 	const struct snapshot_output *outputs;
-	const uint32_t *removed; /* rule slots, none of which is in @rules */
+	const uint32_t *removed; /* rule slots */
 };
 
 /* The largest snapshot there can be. */

@@ -18,6 +18,7 @@
 struct slot_sets {
 	uint64_t ifaces[MCR_MAX_IFACES / 64];
 	uint64_t rules[MCR_MAX_RULES / 64];
+	uint64_t removed[MCR_MAX_RULES / 64];
 	uint64_t outputs[MCR_MAX_OUTPUTS / 64];
 };
 
@@ -142,7 +143,7 @@ static bool content_valid(const struct snapshot_view *v)
 			return false;
 	}
 	for (uint32_t i = 0; i < v->n_removed; i++) {
-		if (!take_slot(sets.rules, v->removed[i], MCR_MAX_RULES))
+		if (!take_slot(sets.removed, v->removed[i], MCR_MAX_RULES))
 			return false;
 	}
 	return ranges_valid(v);
