@@ -15,24 +15,6 @@
 #include "daemon/control/output.h"
 #include "daemon/control/state.h"
 
-uint64_t control_iface_workers(const struct control *c, const char *name, bool *found)
-{
-	const struct config_iface *s = control_iface_settings(c, name);
-	uint64_t mask = 0;
-
-	*found = true;
-	if (!s || !s->n_cpus)
-		return worker_mask_all(c->workers);
-	for (unsigned w = 0; w < c->workers; w++) {
-		for (unsigned i = 0; i < s->n_cpus; i++) {
-			if (s->cpus[i] == c->worker[w].cpu)
-				mask |= 1ull << w;
-		}
-	}
-	*found = mask != 0;
-	return mask ? mask : worker_mask_all(c->workers);
-}
-
 /* The k-th set bit of a mask, from the lowest. */
 static uint64_t nth_bit(uint64_t mask, unsigned k)
 {
@@ -59,23 +41,23 @@ static uint64_t with_stand_ins(const struct control *c, uint64_t mask)
 	return all;
 }
 
-uint64_t control_rule_workers(const struct control *c, const struct rule *r)
+uint64_t control_rule_workers_on(const struct control *c, const struct rule *r,
+				 const struct rec_iface *in)
 {
-	const struct config_iface *s = control_iface_settings(c, r->input.interface);
-	const uint32_t slot = control_iface_slot(c, r->input.interface);
-	const struct ipc_iface *before;
 	uint64_t mask;
-	bool found;
 
 	/* Without its interface a rule has no steering yet: any worker may hold it. */
-	if (slot == MCR_NO_SLOT)
+	if (!in)
 		return worker_mask_all(c->workers);
-	mask = control_iface_workers(c, r->input.interface, &found);
-	mask = steered_to(r, s ? s->steering : STEER_RULE, mask);
-	before = &c->rec.iface[slot].before;
-	if (c->rec.iface[slot].handover_ns)
-		mask |= steered_to(r, (enum steering)before->steering, before->worker_mask);
+	mask = steered_to(r, in->steering, in->workers);
+	if (in->handover_ns)
+		mask |= steered_to(r, (enum steering)in->before.steering, in->before.worker_mask);
 	return with_stand_ins(c, mask);
+}
+
+uint64_t control_rule_workers(const struct control *c, const struct rule *r)
+{
+	return control_rule_workers_on(c, r, control_iface_named(c, r->input.interface));
 }
 
 static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)
@@ -93,10 +75,9 @@ static enum rule_state because(enum rule_state state, char *reason, const char *
 	return state;
 }
 
-static enum rule_state input_state(const struct control *c, const struct rule *r, char *reason)
+static enum rule_state input_state(const struct control *c, const struct rule *r,
+				   const struct rec_iface *f, char *reason)
 {
-	const uint32_t slot = control_iface_slot(c, r->input.interface);
-	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
 	const struct control_join *e;
 	char text[ADDR_TEXT_MAX];
 	struct ipc_join key;
@@ -139,15 +120,39 @@ static enum rule_state of_outputs(enum output_state best)
 	return RULE_UNRESOLVED;
 }
 
+static bool is_stopped(enum rule_state input)
+{
+	return input == RULE_PAUSED || input == RULE_UNRESOLVED || input == RULE_FAILED;
+}
+
+enum rule_state control_rule_state_from(const struct control *c, const struct rule *r,
+					const struct rec_iface *in,
+					const struct output_status *outputs)
+{
+	const enum rule_state input = input_state(c, r, in, NULL);
+	enum output_state best = OUTPUT_STATES;
+	unsigned active = 0;
+
+	if (is_stopped(input))
+		return input;
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		active += outputs[i].state == OUTPUT_ACTIVE;
+		if (outputs[i].state < best)
+			best = outputs[i].state;
+	}
+	return active && active < r->n_outputs ? RULE_DEGRADED : of_outputs(best);
+}
+
 enum rule_state control_rule_state(const struct control *c, const struct rule *r, char *reason)
 {
-	enum rule_state state = input_state(c, r, reason);
+	enum rule_state state =
+		input_state(c, r, control_iface_named(c, r->input.interface), reason);
 	enum output_state best = OUTPUT_STATES;
 	const struct rule_output *first = NULL;
 	char why[REASON_MAX];
 	unsigned active = 0;
 
-	if (state == RULE_PAUSED || state == RULE_UNRESOLVED || state == RULE_FAILED)
+	if (is_stopped(state))
 		return state;
 	for (unsigned i = 0; i < r->n_outputs; i++) {
 		const enum output_state s = control_output_status(c, &r->outputs[i], NULL).state;
@@ -213,8 +218,7 @@ static void warn_other_name(const struct control *c, const struct rule *r,
 
 static void warn_input(const struct control *c, const struct rule *r, struct warner *w)
 {
-	const uint32_t slot = control_iface_slot(c, r->input.interface);
-	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	const struct rec_iface *f = control_iface_named(c, r->input.interface);
 	char text[ADDR_TEXT_MAX];
 	bool found;
 
@@ -246,7 +250,8 @@ void control_rule_warnings(const struct control *c, const struct rule *r, bool s
 
 	/* Down is no more than a state: it will come up.  All else needs somebody to act. */
 	if (states) {
-		const enum rule_state s = input_state(c, r, text);
+		const enum rule_state s =
+			input_state(c, r, control_iface_named(c, r->input.interface), text);
 
 		if (s != RULE_ACTIVE && s != RULE_PAUSED)
 			warn(&w, "%s", text);

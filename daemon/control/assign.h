@@ -11,6 +11,8 @@
 #include "core/rules/rule.h"
 
 struct control;
+struct output_status;
+struct rec_iface;
 
 /**
  * control_rule_state() - the state of a rule
@@ -22,11 +24,20 @@ struct control;
  */
 enum rule_state control_rule_state(const struct control *c, const struct rule *r, char *reason);
 
+/**
+ * control_rule_state_from() - the same when its interface and the state of its outputs are known
+ * @in:      of its input, NULL when it does not exist
+ * @outputs: of its outputs
+ */
+enum rule_state control_rule_state_from(const struct control *c, const struct rule *r,
+					const struct rec_iface *in,
+					const struct output_status *outputs);
+
 /* The workers that serve a rule, in the current state of links and settings. */
 uint64_t control_rule_workers(const struct control *c, const struct rule *r);
-
-/* The workers that serve an interface; @found: false when its pinning names no worker's CPU. */
-uint64_t control_iface_workers(const struct control *c, const char *name, bool *found);
+/* The same with its interface; NULL when that does not exist. */
+uint64_t control_rule_workers_on(const struct control *c, const struct rule *r,
+				 const struct rec_iface *in);
 
 /* Takes one warning.  Return: whether it wants more. */
 typedef bool control_warn_fn(void *ctx, const char *text);

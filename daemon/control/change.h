@@ -14,6 +14,13 @@ static inline void control_rules_changed(struct control *c)
 	c->dirty = true;
 }
 
+/* Workers are to build their tables anew: the next publication has all rules. */
+static inline void control_rules_again(struct control *c)
+{
+	c->pub.whole = 0;
+	control_rules_changed(c);
+}
+
 /* Something was refused: a reconcile tries it again, within a second. */
 static inline void control_retry_later(struct control *c)
 {

@@ -43,6 +43,7 @@
 #include "daemon/control/process.h"
 #include "daemon/control/reach.h"
 #include "daemon/control/reconcile.h"
+#include "daemon/control/rule_change.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/start.h"
 #include "daemon/control/state.h"
@@ -79,6 +80,23 @@ static uint64_t pause_after(uint64_t spent_ns)
 							   : REACH_PAUSE_MAX_NS;
 }
 
+/* Neighbours that change all the time get a twentieth of the time. */
+static void pause_reach(struct process *p, uint64_t begun_ns)
+{
+	p->reach_pause_ns = begun_ns + pause_after(monotonic_ns() - begun_ns);
+}
+
+static void change_rules(struct process *p, uint64_t now_ns)
+{
+	static struct log_limit limit;
+	int ret = control_rule_changes(p->c, now_ns);
+
+	pause_reach(p, now_ns);
+	if (ret < 0)
+		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH, "changes of rules: %s",
+			    strerror(-ret));
+}
+
 static void reconcile(struct process *p, uint64_t now_ns)
 {
 	static struct log_limit limit;
@@ -86,8 +104,7 @@ static void reconcile(struct process *p, uint64_t now_ns)
 	int ret = control_reconcile(c, now_ns);
 
 	c->dirty = false;
-	/* Neighbours that change all the time get a twentieth of the time. */
-	p->reach_pause_ns = now_ns + pause_after(monotonic_ns() - now_ns);
+	pause_reach(p, now_ns);
 	if (ret < 0) {
 		/* IPC_READY closes all sockets that were not asked for, so all must be. */
 		if (c->phase != PHASE_RUNNING)
@@ -111,7 +128,8 @@ static void act(struct process *p, uint64_t now_ns)
 		/* The kernel does not announce that routes of a link that goes down vanish. */
 		reach_routes_changed(&c->reach, now_ns);
 	}
-	c->dirty |= now_ns >= c->reach.act_ns && now_ns >= p->reach_pause_ns;
+	if (now_ns >= c->reach.act_ns && now_ns >= p->reach_pause_ns)
+		control_holds_changed(c);
 	if (c->phase == PHASE_SPAWN) {
 		if (!c->netif.ready || !control_super_acked(&c->super, p->settle_seq))
 			return;
@@ -121,8 +139,11 @@ static void act(struct process *p, uint64_t now_ns)
 		control_verify(c);
 		reconcile(p, now_ns);
 		p->settle_seq = c->super.last_seq;
-	} else if (c->dirty) {
-		reconcile(p, now_ns);
+	} else {
+		if (!c->dirty && control_rule_changes_due(c))
+			change_rules(p, now_ns);
+		if (c->dirty)
+			reconcile(p, now_ns);
 	}
 	if (c->phase == PHASE_SETTLE && control_super_acked(&c->super, p->settle_seq) &&
 	    !reach_settling_any(&c->reach, now_ns))
@@ -289,9 +310,11 @@ static void restore(struct process *p)
 
 	if (p->snapshot < 0)
 		return;
-	ret = control_restore(p->c, p->snapshot, monotonic_ns());
+	ret = control_restore(p->c, p->snapshot, p->changes, monotonic_ns());
 	close(p->snapshot);
-	p->snapshot = -1;
+	if (p->changes >= 0)
+		close(p->changes);
+	p->snapshot = p->changes = -1;
 	if (ret < 0)
 		die(FAC_RULE_DISPATCH, "the last snapshot cannot be read: %s", strerror(-ret));
 	log_msg(SEV_NOTICE, FAC_RULE_DISPATCH,
@@ -326,7 +349,8 @@ int control_main(const char *config_name)
 			    .routes = -1,
 			    .applied = -1,
 			    .config = -1,
-			    .snapshot = -1};
+			    .snapshot = -1,
+			    .changes = -1};
 
 	init(&p);
 	control_receive_start(&p);

@@ -155,7 +155,7 @@ void control_egress_sockets_begin(struct control *c)
 	look_at_addresses(c);
 	t->short_of = false;
 	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
-		t->at[i].wanted = false;
+		t->at[i].users = 0;
 		if (t->at[i].as.kind == EGRESS_SOCKET_HOST)
 			t->at[i].as.worker_mask = 0;
 	}
@@ -205,7 +205,7 @@ static struct control_egress_socket *want_host(struct control_egress_sockets *t,
 	if (!x)
 		return NULL;
 	account(t, x, sockets_of(workers));
-	as.worker_mask |= x->wanted ? x->as.worker_mask : 0;
+	as.worker_mask |= x->users ? x->as.worker_mask : 0;
 	as.id = x->as.id;
 	x->as = as;
 	return x;
@@ -249,7 +249,7 @@ void control_egress_socket_want(struct control *c, const struct rec_iface *f,
 			x = want_host(t, &as);
 	}
 	if (x)
-		x->wanted = true;
+		x->users++;
 	now = x ? x->as.id + 1 : 0;
 	if (t->of[output] != now)
 		c->rec.publish = true;
@@ -289,46 +289,64 @@ static bool may_open(const struct control *c, const struct control_egress_socket
 	return f->used && !f->gone && f->up && f->out_open && !f->out_error;
 }
 
-void control_egress_sockets_open(struct control *c, uint64_t now_ns)
+void control_egress_socket_open(struct control *c, uint32_t id, uint64_t now_ns)
 {
 	struct control_egress_sockets *t = &c->egress_sockets;
+	struct control_egress_socket *x = &t->at[id];
+	struct ipc_msg msg = {.type = IPC_OPEN_EGRESS_SOCKET};
 
-	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
-		struct control_egress_socket *x = &t->at[i];
-		struct ipc_msg msg = {.type = IPC_OPEN_EGRESS_SOCKET};
+	if (!x->users)
+		return;
+	account(t, x, sockets_of(x->as.worker_mask));
+	if (x->open && memcmp(&x->as, &x->is, sizeof(x->is)) == 0)
+		return;
+	if (!may_open(c, x) || now_ns < t->retry_ns)
+		return;
+	x->is = x->as;
+	x->open = x->asked = true;
+	msg.egress_socket = x->as;
+	control_super_request(&c->super, &msg, -1, egress_socket_opened, c);
+}
 
-		if (!x->wanted)
-			continue;
-		account(t, x, sockets_of(x->as.worker_mask));
-		if (x->open && memcmp(&x->as, &x->is, sizeof(x->is)) == 0)
-			continue;
-		if (!may_open(c, x) || now_ns < t->retry_ns)
-			continue;
-		x->is = x->as;
-		x->open = x->asked = true;
-		msg.egress_socket = x->as;
-		control_super_request(&c->super, &msg, -1, egress_socket_opened, c);
-	}
+void control_egress_sockets_open(struct control *c, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		control_egress_socket_open(c, i, now_ns);
+}
+
+uint32_t control_egress_socket_leave(struct control *c, uint32_t output)
+{
+	struct control_egress_sockets *t = &c->egress_sockets;
+	const uint32_t id = t->of[output];
+
+	t->of[output] = 0;
+	if (id && t->at[id - 1].users)
+		t->at[id - 1].users--;
+	return id;
+}
+
+bool control_egress_socket_close(struct control *c, uint32_t id)
+{
+	struct control_egress_sockets *t = &c->egress_sockets;
+	const struct control_egress_socket *x = &t->at[id];
+	struct ipc_msg msg = {.type = IPC_CLOSE_EGRESS_SOCKET};
+
+	if (!x->used || x->users)
+		return false;
+	msg.egress_socket.id = id;
+	if (x->asked)
+		control_super_request(&c->super, &msg, -1, NULL, NULL);
+	give_id_back(t, id);
+	return t->short_of;
 }
 
 bool control_egress_sockets_close(struct control *c)
 {
-	struct control_egress_sockets *t = &c->egress_sockets;
-	bool any = false;
+	bool free_for_others = false;
 
-	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
-		struct control_egress_socket *x = &t->at[i];
-		struct ipc_msg msg = {.type = IPC_CLOSE_EGRESS_SOCKET};
-
-		if (!x->used || x->wanted)
-			continue;
-		msg.egress_socket.id = i;
-		if (x->asked)
-			control_super_request(&c->super, &msg, -1, NULL, NULL);
-		give_id_back(t, i);
-		any = true;
-	}
-	return any && t->short_of;
+	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
+		free_for_others |= control_egress_socket_close(c, i);
+	return free_for_others;
 }
 
 /* --- snapshots --- */

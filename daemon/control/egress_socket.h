@@ -45,6 +45,15 @@ void control_egress_sockets_begin(struct control *c);
 void control_egress_socket_want(struct control *c, const struct rec_iface *f,
 				const struct ruleset_entry *e, unsigned i, uint64_t workers);
 
+/* The same for one socket. */
+void control_egress_socket_open(struct control *c, uint32_t id, uint64_t now_ns);
+
+/* An output goes.  Return: its egress socket, id + 1, which may have no output any more; or 0. */
+uint32_t control_egress_socket_leave(struct control *c, uint32_t output_slot);
+
+/* Give one up if no output wants it.  Return: as control_egress_sockets_close(). */
+bool control_egress_socket_close(struct control *c, uint32_t id);
+
 /* Ask for what is wanted and not open. */
 void control_egress_sockets_open(struct control *c, uint64_t now_ns);
 

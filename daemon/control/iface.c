@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/hash.h"
 #include "daemon/common/log.h"
 #include "daemon/control/membership.h"
 #include "daemon/control/netif.h"
@@ -25,10 +26,117 @@ static enum link_layer link_layer(const struct netif_link *l)
 	return l->type == ARPHRD_ETHER || l->type == ARPHRD_LOOPBACK ? LINK_ETHERNET : LINK_RAW_IP;
 }
 
+/* --- names --- */
+
+static uint32_t place_of(const char *name)
+{
+	return (uint32_t)hash_final(hash_bytes(HASH_SEED, name, strlen(name))) % IFACE_NAMES;
+}
+
+/* Of two interfaces that had a name one after the other the first has it. */
+static void add_name(struct control_reconcile *r, const char *name, uint32_t slot)
+{
+	uint32_t i = place_of(name);
+
+	if (!name[0])
+		return;
+	for (; r->names[i].name[0]; i = (i + 1) % IFACE_NAMES) {
+		if (!strcmp(r->names[i].name, name))
+			return;
+	}
+	memcpy(r->names[i].name, name, strlen(name) + 1);
+	r->names[i].slot = slot;
+}
+
+static void add_names(struct control_reconcile *r, uint32_t slot)
+{
+	const struct rec_iface *f = &r->iface[slot];
+
+	if (!f->used || f->gone)
+		return;
+	add_name(r, f->name, slot);
+	for (unsigned i = 0; i < NETIF_ALT_NAMES; i++)
+		add_name(r, f->alt[i], slot);
+}
+
+void control_ifaces_index(struct control *c)
+{
+	memset(c->rec.names, 0, sizeof(c->rec.names));
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
+		add_names(&c->rec, i);
+}
+
+uint32_t control_iface_slot(const struct control *c, const char *name)
+{
+	const struct iface_name *names = c->rec.names;
+	uint32_t i = place_of(name);
+
+	for (; names[i].name[0]; i = (i + 1) % IFACE_NAMES) {
+		if (!strcmp(names[i].name, name))
+			return names[i].slot;
+	}
+	return MCR_NO_SLOT;
+}
+
+const struct rec_iface *control_iface_at(const struct control *c, uint32_t slot)
+{
+	return slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+}
+
+const struct rec_iface *control_iface_named(const struct control *c, const char *name)
+{
+	return control_iface_at(c, control_iface_slot(c, name));
+}
+
+/* --- settings --- */
+
+static const struct config_iface *settings_of(const struct control *c, const struct rec_iface *f)
+{
+	const struct config_iface *s = config_find_iface(&c->settings, f->name);
+
+	for (unsigned i = 0; !s && i < NETIF_ALT_NAMES && f->alt[i][0]; i++)
+		s = config_find_iface(&c->settings, f->alt[i]);
+	return s;
+}
+
+const struct config_iface *control_iface_settings(const struct control *c, const char *name)
+{
+	const struct rec_iface *f = control_iface_named(c, name);
+
+	return f ? settings_of(c, f) : config_find_iface(&c->settings, name);
+}
+
+/* @s: may be NULL */
+static uint64_t workers_of(const struct control *c, const struct config_iface *s, bool *found)
+{
+	uint64_t mask = 0;
+
+	*found = true;
+	if (!s || !s->n_cpus)
+		return worker_mask_all(c->workers);
+	for (unsigned w = 0; w < c->workers; w++) {
+		for (unsigned i = 0; i < s->n_cpus; i++) {
+			if (s->cpus[i] == c->worker[w].cpu)
+				mask |= 1ull << w;
+		}
+	}
+	*found = mask != 0;
+	return mask ? mask : worker_mask_all(c->workers);
+}
+
+uint64_t control_iface_workers(const struct control *c, const char *name, bool *found)
+{
+	return workers_of(c, control_iface_settings(c, name), found);
+}
+
+/* --- links --- */
+
 /* Take over what a link looks like now; workers are told when they need to know. */
 static void iface_update(struct control *c, struct rec_iface *f, const struct netif_link *l)
 {
+	const struct config_iface *s;
 	uint32_t mtu = link_mtu(l);
+	bool found;
 
 	if (f->mtu != mtu || f->up != l->up || strcmp(f->name, l->name) != 0 ||
 	    memcmp(f->alt, l->alt, sizeof(f->alt)) != 0)
@@ -48,6 +156,9 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 	memcpy(f->mac, l->mac, sizeof(f->mac));
 	memcpy(f->name, l->name, sizeof(f->name));
 	memcpy(f->alt, l->alt, sizeof(f->alt));
+	s = settings_of(c, f);
+	f->workers = workers_of(c, s, &found);
+	f->steering = s ? s->steering : STEER_RULE;
 }
 
 void control_ifaces_update(struct control *c)
@@ -56,8 +167,7 @@ void control_ifaces_update(struct control *c)
 		struct rec_iface *f = &c->rec.iface[i];
 		const struct netif_link *l;
 
-		f->want_in = false;
-		f->want_out = false;
+		f->inputs = f->outputs = 0;
 		if (!f->used)
 			continue;
 		l = control_netif_by_index(&c->netif, f->ifindex);
@@ -75,35 +185,7 @@ void control_ifaces_update(struct control *c)
 			c->rec.publish = true;
 		}
 	}
-}
-
-uint32_t control_iface_slot(const struct control *c, const char *name)
-{
-	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
-		const struct rec_iface *f = &c->rec.iface[i];
-
-		if (f->used && !f->gone && (!strcmp(f->name, name) || netif_has_alt(f->alt, name)))
-			return i;
-	}
-	return MCR_NO_SLOT;
-}
-
-const struct config_iface *control_iface_settings(const struct control *c, const char *name)
-{
-	const uint32_t slot = control_iface_slot(c, name);
-	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
-	const struct config_iface *s = config_find_iface(&c->settings, f ? f->name : name);
-
-	for (unsigned i = 0; !s && f && i < NETIF_ALT_NAMES && f->alt[i][0]; i++)
-		s = config_find_iface(&c->settings, f->alt[i]);
-	return s;
-}
-
-uint32_t control_output_slot(const struct control *c, const char *name)
-{
-	uint32_t slot = control_iface_slot(c, name);
-
-	return slot != MCR_NO_SLOT && c->rec.iface[slot].up ? slot : MCR_NO_SLOT;
+	control_ifaces_index(c);
 }
 
 struct rec_iface *control_iface_need(struct control *c, const char *name)
@@ -128,6 +210,7 @@ struct rec_iface *control_iface_need(struct control *c, const char *name)
 	}
 	c->rec.iface[slot] = (struct rec_iface){.used = true};
 	iface_update(c, &c->rec.iface[slot], l);
+	add_names(&c->rec, slot);
 	log_burst(&c->log_ifaces, monotonic_ns(), SEV_INFO, FAC_NETWORK,
 		  "interface %s is ifindex %u", name, l->ifindex);
 	return &c->rec.iface[slot];

@@ -10,6 +10,7 @@
 #ifndef DAEMON_CONTROL_IFACE_H
 #define DAEMON_CONTROL_IFACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct config_iface;
@@ -28,11 +29,15 @@ struct rec_iface *control_iface_need(struct control *c, const char *name);
 /* The slot of the interface of that name; MCR_NO_SLOT when it does not exist. */
 uint32_t control_iface_slot(const struct control *c, const char *name);
 
-/*
- * The same for an output; MCR_NO_SLOT also while it is down.  A device without carrier
- * takes what is sent and drops it unseen (experiments/poc_egress_recverr).
- */
-uint32_t control_output_slot(const struct control *c, const char *name);
+/* The interface of a slot or of a name; NULL for MCR_NO_SLOT, or when it does not exist. */
+const struct rec_iface *control_iface_at(const struct control *c, uint32_t slot);
+const struct rec_iface *control_iface_named(const struct control *c, const char *name);
+
+/* Interfaces have been put into slots, or taken out, other than by the functions above. */
+void control_ifaces_index(struct control *c);
+
+/* The workers that serve an interface; @found: false when its pinning names no worker's CPU. */
+uint64_t control_iface_workers(const struct control *c, const char *name, bool *found);
 
 /* The settings of the interface of that name, by any of its names. */
 const struct config_iface *control_iface_settings(const struct control *c, const char *name);

@@ -61,7 +61,7 @@ void control_joins_unmark(struct control_joins *t)
 {
 	for (unsigned b = 0; b < CONTROL_JOIN_BUCKETS; b++) {
 		for (struct control_join *e = t->bucket[b]; e; e = e->next)
-			e->wanted = false;
+			e->users = 0;
 	}
 }
 
@@ -83,6 +83,17 @@ void control_joins_each(struct control_joins *t, bool (*fn)(void *ctx, struct co
 			t->n--;
 		}
 	}
+}
+
+void control_join_drop(struct control_joins *t, struct control_join *e)
+{
+	struct control_join **at = &t->bucket[bucket_of(&e->key)];
+
+	while (*at != e)
+		at = &(*at)->next;
+	*at = e->next;
+	free(e);
+	t->n--;
 }
 
 static bool forget(void *ctx, struct control_join *e)

@@ -25,6 +25,9 @@ struct control_join *control_join_find(const struct control_joins *t, const stru
 struct control_join *control_join_get(struct control_joins *t,
 				      const struct ipc_join *key); /* NULL: no memory */
 
+/* @e: freed */
+void control_join_drop(struct control_joins *t, struct control_join *e);
+
 /* Before marking. */
 void control_joins_unmark(struct control_joins *t);
 

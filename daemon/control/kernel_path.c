@@ -117,6 +117,15 @@ int control_kernel_path_need(struct control *c, const struct rec_iface *out, con
 	return reach_need(&c->reach, &key, out->arp);
 }
 
+void control_kernel_path_release(struct control *c, const struct rec_iface *out,
+				 const struct rule *r, const struct rule_output *o)
+{
+	const struct reach_key key = source_key(out);
+
+	if (is_available(c) && needs_source(r, o))
+		reach_release(&c->reach, &key);
+}
+
 static uint32_t source_of(const struct control *c, const struct rec_iface *out,
 			  const struct rule_output *o)
 {

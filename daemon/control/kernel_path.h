@@ -36,6 +36,10 @@ bool control_kernel_path_wants_input(const struct control *c, const struct rec_i
 int control_kernel_path_need(struct control *c, const struct rec_iface *out, const struct rule *r,
 			     const struct rule_output *o);
 
+/* The rule goes: the need of one of its outputs goes with it. */
+void control_kernel_path_release(struct control *c, const struct rec_iface *out,
+				 const struct rule *r, const struct rule_output *o);
+
 /* Make the maps say what rules, links and addresses say now. */
 void control_kernel_path_update(struct control *c, uint64_t now_ns);
 

@@ -93,6 +93,11 @@ void control_loop_check(struct control *c, uint64_t now_ns)
 	c->loop.guarded = guarded;
 }
 
+bool control_loop_closes(const struct control *c, uint32_t slot)
+{
+	return is_in(c->loop.circles, slot);
+}
+
 enum rule_state control_entry_state(const struct control *c, const struct ruleset_entry *e,
 				    uint64_t now_ns, char *reason)
 {

@@ -9,6 +9,7 @@
 #ifndef DAEMON_CONTROL_LOOP_H
 #define DAEMON_CONTROL_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/rules/rule.h"
@@ -21,6 +22,9 @@ void control_loop_update(struct control *c);
 
 /* Log the rules that workers' guards have held since the last call. */
 void control_loop_check(struct control *c, uint64_t now_ns);
+
+/* Does the rule in that slot close a circle? */
+bool control_loop_closes(const struct control *c, uint32_t slot);
 
 /*
  * The state of a rule in the set: looping, or as control_rule_state() says.  @reason: as there.

@@ -51,7 +51,7 @@ static bool join_wanted(void *ctx, struct control_join *e)
 	struct control *c = ctx;
 	struct ipc_msg msg = {.type = e->bind ? IPC_BIND : IPC_JOIN};
 
-	if (!e->wanted || e->held)
+	if (!e->users || e->held)
 		return true;
 	e->held = true;
 	msg.join = e->key;
@@ -73,16 +73,35 @@ static void leave(struct control *c, const struct control_join *e)
 		control_super_request(&c->super, &msg, -1, NULL, NULL);
 }
 
+void control_membership_join(struct control *c, uint32_t ifindex, const struct rule_input *in)
+{
+	const struct ipc_join key = control_join_key(ifindex, in);
+	struct control_join *e = control_join_find(&c->rec.joins, &key);
+
+	if (e)
+		join_wanted(c, e);
+}
+
 static bool leave_unwanted(void *ctx, struct control_join *e)
 {
-	if (!e->wanted)
+	if (!e->users)
 		leave(ctx, e);
-	return e->wanted;
+	return e->users;
 }
 
 void control_memberships_leave(struct control *c)
 {
 	control_joins_each(&c->rec.joins, leave_unwanted, c);
+}
+
+void control_membership_leave(struct control *c, const struct ipc_join *key)
+{
+	struct control_join *e = control_join_find(&c->rec.joins, key);
+
+	if (!e || e->users)
+		return;
+	leave(c, e);
+	control_join_drop(&c->rec.joins, e);
 }
 
 struct leaving {

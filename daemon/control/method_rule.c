@@ -22,6 +22,7 @@
 #include "daemon/control/page.h"
 #include "daemon/control/reconcile.h"
 #include "daemon/control/result.h"
+#include "daemon/control/rule_change.h"
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
 #include "daemon/control/wait.h"
@@ -142,7 +143,7 @@ static bool add_is_settling(const struct control *c, const struct control_wait *
 {
 	const struct ruleset_entry *e = ruleset_find_id(c->rules, w->rule.id);
 
-	return e && control_outputs_settling(c, &e->rule, now_ns);
+	return e && control_outputs_settling(c, e, now_ns);
 }
 
 /* Another client may have removed the rule meanwhile. */
@@ -203,11 +204,13 @@ void method_add_rule(struct call *call)
 		call_refuse_rule(call, ret, "params", &cpl);
 		return;
 	}
-	if (ret != RULESET_UNCHANGED) {
+	if (ret == RULESET_ADDED)
+		control_rule_added(call->c, e);
+	else if (ret == RULESET_REPLACED)
+		control_rules_changed(call->c);
+	if (ret != RULESET_UNCHANGED)
 		log_burst(&call->c->log_changes, call->now_ns, SEV_INFO, FAC_RULE_DISPATCH,
 			  "rule %s %s", e->rule.id, words[ret]);
-		control_rules_changed(call->c);
-	}
 	w = call_wait(call, &wait_for_add);
 	if (!w)
 		return;
@@ -233,10 +236,10 @@ static void remove_rule(struct call *call, const char *id)
 	char copy[MCR_ID_MAX];
 
 	snprintf(copy, sizeof(copy), "%s", id);
+	control_rule_removed(call->c, ruleset_find_id(call->c->rules, copy));
 	ruleset_remove(call->c->rules, copy);
 	log_burst(&call->c->log_changes, call->now_ns, SEV_INFO, FAC_RULE_DISPATCH,
 		  "rule %s removed", copy);
-	control_rules_changed(call->c);
 	w = call_wait(call, &wait_for_remove);
 	if (w)
 		memcpy(w->rule.id, copy, sizeof(w->rule.id));
@@ -277,6 +280,6 @@ static const struct wait_method wait_for_sync = {.publishes = true, .result = sy
 void method_sync_rules(struct call *call)
 {
 	control_verify(call->c);
-	control_rules_changed(call->c);
+	control_rules_again(call->c);
 	call_wait(call, &wait_for_sync);
 }

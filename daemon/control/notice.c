@@ -224,7 +224,7 @@ static bool check_state(const struct control *c, const struct ruleset_entry *e, 
 	const enum rule_state state = control_rule_state(c, &e->rule, why);
 	uint64_t cause;
 
-	if (state != RULE_ACTIVE && control_outputs_settling(c, &e->rule, now_ns)) {
+	if (state != RULE_ACTIVE && control_outputs_settling(c, e, now_ns)) {
 		c->notice->generation = 0; /* its state is not known yet: check again */
 		return false;
 	}

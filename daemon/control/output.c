@@ -10,6 +10,7 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/rule.h"
+#include "core/rules/ruleset.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/reach.h"
@@ -58,13 +59,6 @@ bool control_output_dest(const struct rec_iface *f, const struct rule_output *o,
 		return false;
 	*key = (struct reach_key){f->ifindex, addr_ipv4_be(&o->group), addr_ipv4_be(&o->source)};
 	return true;
-}
-
-static const struct rec_iface *iface_of(const struct control *c, const struct rule_output *o)
-{
-	const uint32_t slot = control_iface_slot(c, o->interface);
-
-	return slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
 }
 
 static const struct reach_dest *dest_of(const struct control *c, const struct rec_iface *f,
@@ -130,10 +124,9 @@ static bool lacks_source(const struct rec_iface *f, const struct rule_output *o,
 	       d->way != WAY_NONE && !d->kernel_source_be;
 }
 
-struct output_status control_output_status(const struct control *c, const struct rule_output *o,
-					   char *reason)
+struct output_status control_output_status_on(const struct control *c, const struct rec_iface *f,
+					      const struct rule_output *o, char *reason)
 {
-	const struct rec_iface *f = iface_of(c, o);
 	const struct reach_dest *d = dest_of(c, f, o);
 	char text[ADDR_TEXT_MAX];
 
@@ -156,10 +149,16 @@ struct output_status control_output_status(const struct control *c, const struct
 	return d ? dest_status(d, f, reason) : is_active(reason);
 }
 
+struct output_status control_output_status(const struct control *c, const struct rule_output *o,
+					   char *reason)
+{
+	return control_output_status_on(c, control_iface_named(c, o->interface), o, reason);
+}
+
 const char *control_output_warning(const struct control *c, const struct rule_output *o,
 				   char buf[static REASON_MAX])
 {
-	const struct rec_iface *f = iface_of(c, o);
+	const struct rec_iface *f = control_iface_named(c, o->interface);
 	const struct reach_dest *d = dest_of(c, f, o);
 	char text[ADDR_TEXT_MAX];
 
@@ -191,15 +190,32 @@ const char *control_output_warning(const struct control *c, const struct rule_ou
 	return buf;
 }
 
-bool control_outputs_settling(const struct control *c, const struct rule *r, uint64_t now_ns)
+bool control_outputs_held_otherwise(const struct control *c, const struct ruleset_entry *e)
 {
-	for (unsigned i = 0; i < r->n_outputs; i++) {
-		const struct rule_output *o = &r->outputs[i];
-		const struct rec_iface *f = iface_of(c, o);
+	for (unsigned i = 0; i < e->rule.n_outputs; i++) {
+		const uint32_t slot = e->output_slots[i];
+		const struct rec_iface *f = control_iface_at(c, c->resolved.out_slot[slot]);
+
+		if (control_output_status_on(c, f, &e->rule.outputs[i], NULL).hold !=
+		    c->resolved.hold[slot])
+			return true;
+	}
+	return false;
+}
+
+bool control_outputs_settling(const struct control *c, const struct ruleset_entry *e,
+			      uint64_t now_ns)
+{
+	for (unsigned i = 0; i < e->rule.n_outputs; i++) {
+		const struct rule_output *o = &e->rule.outputs[i];
+		const struct rec_iface *f = control_iface_named(c, o->interface);
 		const struct reach_dest *d = f && f->up ? dest_of(c, f, o) : NULL;
 
+		if (!d)
+			continue;
 		/* Workers must have been told everything that is known by now. */
-		if (d && (reach_settling(d, now_ns) || c->reach.act_ns != UINT64_MAX))
+		if (reach_settling(d, now_ns) || control_output_status_on(c, f, o, NULL).hold !=
+							 c->resolved.hold[e->output_slots[i]])
 			return true;
 	}
 	return false;

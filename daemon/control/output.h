@@ -45,6 +45,10 @@ struct output_status {
 struct output_status control_output_status(const struct control *c, const struct rule_output *o,
 					   char *reason);
 
+/* The same with its interface; NULL when that does not exist. */
+struct output_status control_output_status_on(const struct control *c, const struct rec_iface *f,
+					      const struct rule_output *o, char *reason);
+
 /* What may be wrong with an output that is active.  Return: @buf; NULL: nothing. */
 const char *control_output_warning(const struct control *c, const struct rule_output *o,
 				   char buf[static REASON_MAX]);
@@ -53,8 +57,12 @@ const char *control_output_warning(const struct control *c, const struct rule_ou
 bool control_output_dest(const struct rec_iface *f, const struct rule_output *o,
 			 struct reach_key *key);
 
+/* Is an output of the rule, which is resolved, held otherwise than it was published? */
+bool control_outputs_held_otherwise(const struct control *c, const struct ruleset_entry *e);
+
 /* Has the kernel still to answer about one of the rule's outputs? */
-bool control_outputs_settling(const struct control *c, const struct rule *r, uint64_t now_ns);
+bool control_outputs_settling(const struct control *c, const struct ruleset_entry *e,
+			      uint64_t now_ns);
 
 /**
  * control_check_outputs() - refuse outputs that can never work with this host's addresses

@@ -27,7 +27,7 @@ struct process {
 	struct control *c;
 	const char *config_name;
 	int listener[2];
-	int netlink, routes, applied, config, snapshot;
+	int netlink, routes, applied, config, snapshot, changes;
 	bool watched, channel_out, restarted;
 	unsigned workers_option;
 	uid_t uid; /* to become */

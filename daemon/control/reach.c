@@ -240,7 +240,7 @@ void reach_unmark(struct control_reach *r)
 {
 	for (unsigned b = 0; b < REACH_BUCKETS; b++)
 		for (struct reach_dest *d = r->dest[b]; d; d = d->next)
-			d->wanted = false;
+			d->users = 0;
 }
 
 int reach_need(struct control_reach *r, const struct reach_key *key, bool arp)
@@ -262,7 +262,7 @@ int reach_need(struct control_reach *r, const struct reach_key *key, bool arp)
 	if (d->arp != arp)
 		reach_ask_later(r, &d->question);
 	d->arp = arp;
-	d->wanted = true;
+	d->users++;
 	return 0;
 }
 
@@ -282,7 +282,7 @@ void reach_sweep(struct control_reach *r)
 		while (*at) {
 			struct reach_dest *d = *at;
 
-			if (d->wanted) {
+			if (d->users) {
 				at = &d->next;
 				continue;
 			}
@@ -290,6 +290,19 @@ void reach_sweep(struct control_reach *r)
 			dest_free(r, d);
 		}
 	}
+}
+
+void reach_release(struct control_reach *r, const struct reach_key *key)
+{
+	struct reach_dest **at = &r->dest[dest_bucket(key)], *d;
+
+	while (*at && memcmp(&(*at)->key, key, sizeof(*key)) != 0)
+		at = &(*at)->next;
+	d = *at;
+	if (!d || !d->users || --d->users)
+		return;
+	*at = d->next;
+	dest_free(r, d);
 }
 
 void reach_fini(struct control_reach *r)

@@ -38,6 +38,8 @@ void reach_unmark(struct control_reach *r);
  * @arp: the link resolves neighbours.  Return: 0; -ENOMEM.
  */
 int reach_need(struct control_reach *r, const struct reach_key *key, bool arp);
+/* One need less. */
+void reach_release(struct control_reach *r, const struct reach_key *key);
 /* Remove entries that are not needed. */
 void reach_sweep(struct control_reach *r);
 

@@ -99,7 +99,7 @@ struct reach_dest {
 	struct reach_question question;
 	struct reach_dest *next;
 	struct reach_key key;
-	bool wanted;
+	uint32_t users;
 	bool arp;
 	bool matched;
 	enum reach_way way;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* reconcile.c - make what is equal to what should be */
+/* reconcile.c - bring the actual state to the desired one */
 #include "daemon/control/reconcile.h"
 
 #include <errno.h>
@@ -7,10 +7,8 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/base/hash.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
-#include "daemon/control/assign.h"
 #include "daemon/control/egress_socket.h"
 #include "daemon/control/filter.h"
 #include "daemon/control/iface.h"
@@ -22,6 +20,7 @@
 #include "daemon/control/publish.h"
 #include "daemon/control/reach.h"
 #include "daemon/control/reach_netlink.h"
+#include "daemon/control/resolve.h"
 #include "daemon/control/standin.h"
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
@@ -31,103 +30,6 @@ void control_reconcile_fini(struct control_reconcile *r)
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		free(r->iface[i].wants);
 	control_joins_fini(&r->joins);
-}
-
-/* --- what rules ask for --- */
-
-/* @in: its input; without one no datagram comes, and all workers hold the rule. */
-static int mark_outputs(struct control *c, const struct ruleset_entry *e,
-			const struct rec_iface *in)
-{
-	const struct rule *r = &e->rule;
-	const uint64_t workers = control_rule_workers(c, r);
-
-	for (unsigned i = 0; i < r->n_outputs; i++) {
-		struct rec_iface *out = control_iface_need(c, r->outputs[i].interface);
-		struct reach_key key;
-
-		if (out)
-			out->want_out = true;
-		control_egress_socket_want(c, in ? out : NULL, e, i, workers);
-		if (out && control_output_dest(out, &r->outputs[i], &key) &&
-		    reach_need(&c->reach, &key, out->arp) < 0)
-			return -ENOMEM;
-		if (out && control_kernel_path_need(c, out, r, &r->outputs[i]) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int mark_rule(struct control *c, const struct ruleset_entry *e)
-{
-	const struct rule *r = &e->rule;
-	struct rec_iface *in = control_iface_need(c, r->input.interface);
-
-	if (mark_outputs(c, e, in) < 0)
-		return -ENOMEM;
-	if (in) {
-		struct ipc_join key = control_join_key(in->ifindex, &r->input);
-		struct control_join *join = control_join_get(&c->rec.joins, &key);
-
-		if (!join)
-			return -ENOMEM;
-		join->wanted = true;
-		in->want_in = true;
-	}
-	return 0;
-}
-
-static int mark_wanted(struct control *c)
-{
-	int ret = 0;
-
-	control_ifaces_update(c);
-	control_joins_unmark(&c->rec.joins);
-	reach_unmark(&c->reach);
-	control_egress_sockets_begin(c);
-	for (unsigned i = 0; i < c->n_interfaces; i++) {
-		struct rec_iface *f = control_iface_need(c, c->interfaces[i]);
-
-		if (f)
-			f->want_in = true;
-	}
-	for (size_t i = 0; i < ruleset_count(c->rules) && ret == 0; i++)
-		ret = mark_rule(c, ruleset_at(c->rules, i));
-	return ret;
-}
-
-/* Which outputs are held and why, as one number.  Where none is, 0. */
-static uint64_t holds(const struct control *c)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
-		const struct ruleset_entry *e = ruleset_at(c->rules, i);
-
-		for (unsigned k = 0; k < e->rule.n_outputs; k++) {
-			const struct rule_output *o = &e->rule.outputs[k];
-			const enum output_hold hold = control_output_status(c, o, NULL).hold;
-
-			if (hold)
-				sum += hash_word(HASH_SEED,
-						 (uint64_t)e->output_slots[k] << 8 | hold);
-		}
-	}
-	return sum;
-}
-
-/* What routes and neighbours say of new outputs is known before workers hear of them. */
-static void update_holds(struct control *c, uint64_t now_ns)
-{
-	uint64_t now;
-
-	reach_sweep(&c->reach);
-	/* What is wrong with the socket shows when it is read next. */
-	reach_ask(&c->reach, now_ns);
-	reach_acted(&c->reach);
-	now = holds(c);
-	c->rec.publish |= now != c->rec.holds;
-	c->rec.holds = now;
 }
 
 /* --- requests --- */
@@ -201,19 +103,18 @@ static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
 	const struct rec_iface *f = &c->rec.iface[slot];
 	const struct config_iface *s = control_iface_settings(c, f->name);
 	struct ipc_iface in;
-	bool found;
 
 	memset(&in, 0, sizeof(in)); /* compared as bytes */
 	in.slot = slot;
 	in.ifindex = f->ifindex;
 	in.mtu = f->mtu;
-	in.steering = s ? s->steering : STEER_RULE;
+	in.steering = f->steering;
 	in.gro = s ? s->gro : GRO_LEAVE;
 	in.defrag = s && s->defrag;
 	in.supers = f->supers;
 	in.link = f->link;
 	in.kernel_path = control_kernel_path_wants_input(c, f);
-	in.worker_mask = control_iface_workers(c, f->name, &found);
+	in.worker_mask = f->workers;
 	return in;
 }
 
@@ -264,7 +165,8 @@ static void request_input(struct control *c, struct rec_iface *f, const struct i
 	control_super_request(&c->super, &msg, -1, input_opened, c);
 }
 
-static void open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
+/* Return: is the input to be served by other workers, once they know the rules? */
+static bool open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 {
 	struct rec_iface *f = &c->rec.iface[slot];
 	struct ipc_msg msg = {.type = IPC_OPEN_OUTPUT, .iface = input_wanted(c, slot)};
@@ -273,24 +175,37 @@ static void open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 	 * A group of sockets reassembles or does not, from its beginning; and behind tc ingress
 	 * no frame comes any more from a port of a bridge.  Another group is made.
 	 */
-	if (f->want_in && f->in_open &&
+	if (f->inputs && f->in_open &&
 	    (f->in_as.defrag != msg.iface.defrag ||
 	     f->in_as.kernel_path != msg.iface.kernel_path)) {
 		close_input(c, slot);
 		c->rec.publish = true; /* a restarted control reads there what is set */
 	}
-	if (f->want_in && f->in_open && !input_fits(&f->in_as, &msg.iface)) {
+	if (f->inputs && f->in_open && !input_fits(&f->in_as, &msg.iface)) {
 		f->changing = true;
 		f->before = f->in_as;
 		f->handover_ns = now_ns + HANDOVER_NS;
 		c->rec.publish = true;
 	}
-	if (f->want_in && !f->in_open)
+	if (f->inputs && !f->in_open)
 		request_input(c, f, &msg.iface);
-	if (f->want_out && !f->out_open) {
+	if (f->outputs && !f->out_open) {
 		f->out_open = true;
 		control_super_request(&c->super, &msg, -1, output_opened, c);
 	}
+	return f->changing;
+}
+
+static void open_all(struct control *c, uint64_t now_ns)
+{
+	bool changing = false;
+
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		if (c->rec.iface[i].used && !c->rec.iface[i].gone)
+			changing |= open_sockets(c, i, now_ns);
+	}
+	if (changing)
+		control_resolve_workers(c);
 }
 
 static void change_input(struct control *c, uint32_t slot)
@@ -330,11 +245,11 @@ static void close_sockets(struct control *c, uint32_t slot)
 {
 	struct rec_iface *f = &c->rec.iface[slot];
 
-	if (f->in_open && (f->gone || !f->want_in))
+	if (f->in_open && (f->gone || !f->inputs))
 		close_input(c, slot);
-	if (f->out_open && (f->gone || !f->want_out))
+	if (f->out_open && (f->gone || !f->outputs))
 		close_output(c, slot);
-	if (f->gone || (!f->want_in && !f->want_out)) {
+	if (f->gone || (!f->inputs && !f->outputs)) {
 		free(f->wants);
 		*f = (struct rec_iface){0};
 	}
@@ -363,6 +278,15 @@ void control_verify(struct control *c)
 	control_super_request(&c->super, &msg, -1, verified, c);
 }
 
+static bool holds_differ(const struct control *c)
+{
+	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
+		if (control_outputs_held_otherwise(c, ruleset_at(c->rules, i)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * An interface that no rule names any more leaves the snapshot with its last rule.
  * @again: sockets became free that outputs could use.
@@ -372,14 +296,14 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 	struct control_reconcile *r = &c->rec;
 	int ret;
 
-	ret = mark_wanted(c);
+	ret = control_resolve_all(c);
 	if (ret < 0)
 		return ret;
-	update_holds(c, now_ns);
-	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
-		if (r->iface[i].used && !r->iface[i].gone)
-			open_sockets(c, i, now_ns);
-	}
+	/* What routes and neighbours say of new outputs is known before workers hear of them. */
+	reach_ask(&c->reach, now_ns);
+	reach_acted(&c->reach);
+	r->publish = r->publish || holds_differ(c);
+	open_all(c, now_ns);
 	control_egress_sockets_open(c, now_ns);
 	if (r->publish) {
 		ret = control_publish(c, now_ns);
@@ -401,6 +325,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 		if (r->iface[i].used)
 			close_sockets(c, i);
 	}
+	control_ifaces_index(c);
 	return 0;
 }
 
@@ -413,6 +338,7 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 	int ret = 0;
 
 	c->rec.failed = false;
+	c->changes = (struct control_rule_changes){0};
 	end_handovers(c, now_ns);
 	control_stand_ins_choose(c, now_ns);
 	control_loop_update(c);

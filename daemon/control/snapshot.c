@@ -21,142 +21,98 @@
 #include "daemon/control/standin.h"
 #include "daemon/control/state.h"
 
-static int add_outputs(const struct control *c, const struct ruleset_entry *e,
-		       struct snapshot_writer *w)
+static struct snapshot_output output_record(const struct control *c, const struct rule_output *o,
+					    uint32_t slot, const struct rec_iface *f,
+					    enum output_hold hold)
 {
-	int ret = 0;
+	struct snapshot_output out = {
+		.slot = slot,
+		/* A device without carrier takes what is sent and drops it unseen
+		 * (experiments/poc_egress_recverr). */
+		.iface = f && f->up ? (uint32_t)(f - c->rec.iface) : MCR_NO_SLOT,
+		.group = o->group,
+		.source = o->source,
+		.port = o->port,
+		.ttl = rule_output_ttl(o),
+		.dscp = o->dscp,
+		.ttl_set = o->ttl_decrement ? TTL_DECREMENT
+			   : o->ttl != 0    ? TTL_GIVEN
+					    : TTL_DEFAULT,
+		.hold = (uint8_t)hold,
+	};
 
-	for (unsigned i = 0; i < e->rule.n_outputs && ret == 0; i++) {
-		const struct rule_output *o = &e->rule.outputs[i];
-		struct snapshot_output out = {
-			.slot = e->output_slots[i],
-			.iface = control_output_slot(c, o->interface),
-			.group = o->group,
-			.source = o->source,
-			.port = o->port,
-			.ttl = rule_output_ttl(o),
-			.dscp = o->dscp,
-			.ttl_set = o->ttl_decrement ? TTL_DECREMENT
-				   : o->ttl != 0    ? TTL_GIVEN
-						    : TTL_DEFAULT,
-			.hold = (uint8_t)control_output_status(c, o, NULL).hold,
-		};
-
-		out.egress_socket = control_egress_socket_of(c, out.slot, &out.egress_socket_kind);
-		memcpy(out.if_name, o->interface, sizeof(out.if_name));
-		ret = snapshot_add_output(w, &out);
-	}
-	return ret;
+	out.egress_socket = control_egress_socket_of(c, out.slot, &out.egress_socket_kind);
+	memcpy(out.if_name, o->interface, sizeof(out.if_name));
+	return out;
 }
 
-static int add_rule(const struct control *c, const struct ruleset_entry *e,
-		    struct snapshot_writer *w)
+static enum rule_state state_of(const struct control *c, const struct ruleset_entry *e,
+				const struct rec_iface *in, const struct output_status *status)
 {
+	return control_loop_closes(c, e->slot) ? RULE_LOOPING
+					       : control_rule_state_from(c, &e->rule, in, status);
+}
+
+void control_snapshot_rule(const struct control *c, const struct ruleset_entry *e,
+			   struct snapshot_rule *rule,
+			   struct snapshot_output outputs[static MCR_MAX_RULE_OUTPUTS])
+{
+	const struct resolved_rule *v = &c->resolved.rule[e->slot];
+	struct output_status status[MCR_MAX_RULE_OUTPUTS];
 	const struct rule *r = &e->rule;
-	struct snapshot_rule rule = {
+
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		const uint32_t slot = e->output_slots[i];
+		const struct rec_iface *f = control_iface_at(c, c->resolved.out_slot[slot]);
+
+		status[i] = control_output_status_on(c, f, &r->outputs[i], NULL);
+		outputs[i] = output_record(c, &r->outputs[i], slot, f, status[i].hold);
+	}
+	*rule = (struct snapshot_rule){
 		.incarnation = e->incarnation,
-		.worker_mask = control_rule_workers(c, r),
+		.worker_mask = v->workers,
 		.limit_pps = r->limit_pps,
 		.limit_bps = r->limit_bps,
 		.slot = e->slot,
-		.in_iface = control_iface_slot(c, r->input.interface),
+		.in_iface = v->in_slot,
+		.n_outputs = r->n_outputs,
 		.group = r->input.group,
 		.source = r->input.source,
 		.port = r->input.port,
 		.priority = (uint8_t)r->priority,
-		.state = (uint8_t)control_entry_state(c, e, 0, NULL),
+		.state = (uint8_t)state_of(c, e, control_iface_at(c, v->in_slot), status),
 		.path = (uint8_t)r->path,
 	};
-	int ret;
-
-	memcpy(rule.in_name, r->input.interface, sizeof(rule.in_name));
-	memcpy(rule.id, r->id, sizeof(rule.id));
-	memcpy(rule.name, r->name, sizeof(rule.name));
-	ret = snapshot_add_rule(w, &rule);
-	return ret < 0 ? ret : add_outputs(c, e, w);
+	memcpy(rule->in_name, r->input.interface, sizeof(rule->in_name));
+	memcpy(rule->id, r->id, sizeof(rule->id));
+	memcpy(rule->name, r->name, sizeof(rule->name));
 }
 
-static uint32_t count_ifaces(const struct control *c)
+uint32_t control_snapshot_ifaces(const struct control *c,
+				 struct snapshot_iface ifaces[static MCR_MAX_IFACES])
 {
 	uint32_t n = 0;
 
-	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
-		n += c->rec.iface[i].used && !c->rec.iface[i].gone;
-	return n;
-}
-
-static int add_ifaces(const struct control *c, struct snapshot_writer *w)
-{
-	int ret = 0;
-
-	for (uint32_t i = 0; i < MCR_MAX_IFACES && ret == 0; i++) {
+	memset(ifaces, 0, MCR_MAX_IFACES * sizeof(*ifaces)); /* hashed as bytes */
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		const struct rec_iface *f = &c->rec.iface[i];
-		const struct config_iface *set =
-			f->used && !f->gone ? control_iface_settings(c, f->name) : NULL;
-		struct snapshot_iface iface = {.slot = i, .ifindex = f->ifindex, .mtu = f->mtu};
-		bool found;
+		struct snapshot_iface *iface = &ifaces[n];
+		const struct config_iface *set;
 
 		if (!f->used || f->gone)
 			continue;
-		iface.worker_mask = control_iface_workers(c, f->name, &found);
-		iface.steering = set ? set->steering : STEER_RULE;
-		iface.gro = set ? set->gro : GRO_LEAVE;
-		iface.defrag = set && set->defrag;
-		memcpy(iface.name, f->name, sizeof(iface.name));
-		ret = snapshot_add_iface(w, &iface);
+		set = control_iface_settings(c, f->name);
+		iface->slot = i;
+		iface->ifindex = f->ifindex;
+		iface->mtu = f->mtu;
+		iface->worker_mask = f->workers;
+		iface->steering = f->steering;
+		iface->gro = set ? set->gro : GRO_LEAVE;
+		iface->defrag = set && set->defrag;
+		memcpy(iface->name, f->name, sizeof(iface->name));
+		n++;
 	}
-	return ret;
-}
-
-static void add_share(const struct snapshot_rule *r, unsigned worker, uint64_t h, uint64_t *hash,
-		      uint16_t (*shares)[MCR_MAX_WORKERS])
-{
-	hash[worker] += h;
-	if (r->in_iface < MCR_MAX_IFACES)
-		shares[r->in_iface][worker]++;
-}
-
-ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
-			       uint64_t hash[static MCR_MAX_WORKERS],
-			       uint16_t shares[static MCR_MAX_IFACES][MCR_MAX_WORKERS], void **mem)
-{
-	size_t n_rules = ruleset_count(c->rules), n_outputs = 0;
-	uint32_t n_ifaces = count_ifaces(c);
-	struct snapshot_writer w;
-	size_t size;
-	int ret;
-
-	for (size_t i = 0; i < n_rules; i++)
-		n_outputs += ruleset_at(c->rules, i)->rule.n_outputs;
-	size = snapshot_size(n_ifaces, (uint32_t)n_rules, (uint32_t)n_outputs);
-	*mem = calloc(1, size);
-	if (!*mem)
-		return -ENOMEM;
-	snapshot_begin(&w, *mem, n_ifaces, (uint32_t)n_rules, (uint32_t)n_outputs);
-	ret = add_ifaces(c, &w);
-	for (size_t i = 0; i < n_rules && ret == 0; i++)
-		ret = add_rule(c, ruleset_at(c->rules, i), &w);
-	if (ret == 0)
-		ret = snapshot_finish(&w, generation);
-	if (ret < 0) {
-		free(*mem);
-		*mem = NULL;
-		return ret;
-	}
-	memset(hash, 0, MCR_MAX_WORKERS * sizeof(hash[0]));
-	memset(shares, 0, MCR_MAX_IFACES * sizeof(shares[0]));
-	for (size_t i = 0; i < n_rules; i++) {
-		const struct snapshot_rule *r = &w.rules[i];
-		uint64_t h = snapshot_hash_rule(r, &w.outputs[r->first_output]);
-
-		/*
-		 * One hash per rule for all its workers: snapshot_hash_worker() for each would
-		 * hash every rule once more.
-		 */
-		for (uint64_t mask = r->worker_mask; mask; mask &= mask - 1)
-			add_share(r, (unsigned)__builtin_ctzll(mask), h, hash, shares);
-	}
-	return (ssize_t)size;
+	return n;
 }
 
 /*
@@ -193,6 +149,10 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 		f->used = true;
 		f->ifindex = s->ifindex;
 		f->mtu = s->mtu;
+		f->steering = (enum steering)s->steering;
+		f->workers = s->worker_mask & worker_mask_all(c->workers);
+		if (!f->workers)
+			f->workers = worker_mask_all(c->workers);
 		memcpy(f->name, s->name, sizeof(f->name));
 		restore_settings(c, s, &set[merged.n_ifaces]);
 		/* What is usual need not be said, unless the file says otherwise. */
@@ -201,6 +161,7 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 		    set[merged.n_ifaces].n_cpus || config_find_iface(&c->settings, s->name))
 			merged.n_ifaces++;
 	}
+	control_ifaces_index(c);
 	ret = control_settings_merge(c, &merged, false);
 	free(set);
 	return ret;
@@ -243,34 +204,109 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		slots[i] = o->slot;
 		control_egress_socket_restore(c, o);
 	}
+	/* Workers that had a rule and are not to have it may have received datagrams for it. */
+	if (s->in_iface != MCR_NO_SLOT)
+		control_stand_ins_restore(
+			c, control_rule_workers_on(c, &r, control_iface_at(c, s->in_iface)),
+			s->worker_mask);
 	control_notice_restore(c->notice, s->slot, s->incarnation, s->state);
 	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots);
 }
 
-/* Workers that had a rule and are not to have it may have received datagrams for it. */
-static void restore_stand_ins(struct control *c, const struct snapshot_view *v)
-{
-	for (uint32_t i = 0; i < v->n_rules; i++) {
-		const struct snapshot_rule *s = &v->rules[i];
-		struct rule r = {
-			.input = {.group = s->group, .source = s->source, .port = s->port}};
+/* A mapped snapshot. */
+struct mapped {
+	const void *mem;
+	size_t bytes;
+	struct snapshot_view view;
+};
 
-		if (s->in_iface == MCR_NO_SLOT)
-			continue;
-		memcpy(r.input.interface, s->in_name, sizeof(r.input.interface));
-		control_stand_ins_restore(c, control_rule_workers(c, &r), s->worker_mask);
-	}
+static void unmap(struct mapped *m)
+{
+	if (m->mem)
+		munmap((void *)(uintptr_t)m->mem, m->bytes);
 }
 
-static int restore(struct control *c, const void *mem, size_t size, uint64_t now_ns)
+static int map(int fd, struct mapped *m)
 {
-	struct snapshot_view v;
-	int ret = snapshot_parse(mem, size, &v);
+	const int64_t size = memfd_size(fd, MEMFD_ALL_SEALS);
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	for (uint32_t i = 0; i < v.n_rules && ret == 0; i++)
-		ret = restore_rule(c, &v, &v.rules[i]);
+	*m = (struct mapped){0};
+	if (size < 0)
+		return (int)size;
+	if (size < (int64_t)sizeof(struct snapshot_header) || (size_t)size > SNAPSHOT_MAX_BYTES)
+		return -EBADMSG;
+	m->bytes = (size_t)size;
+	ret = memfd_map(fd, m->bytes, &m->mem);
+	return ret < 0 ? ret : snapshot_parse(m->mem, m->bytes, &m->view);
+}
+
+/* By slot what the changes say: which rule of theirs it has, and whether the one of before went. */
+struct changed_slots {
+	uint64_t changed[MCR_MAX_RULES / 64], removed[MCR_MAX_RULES / 64];
+	uint64_t restored[MCR_MAX_RULES / 64];
+	uint32_t rule[MCR_MAX_RULES];
+};
+
+static bool has_slot(const uint64_t *set, uint32_t slot)
+{
+	return set[slot / 64] >> slot % 64 & 1;
+}
+
+static void add_slot(uint64_t *set, uint32_t slot)
+{
+	set[slot / 64] |= 1ull << slot % 64;
+}
+
+static int restore_changed(struct control *c, const struct snapshot_view *v,
+			   struct changed_slots *s, uint32_t slot)
+{
+	if (has_slot(s->restored, slot))
+		return 0;
+	add_slot(s->restored, slot);
+	return restore_rule(c, v, &v->rules[s->rule[slot]]);
+}
+
+/* Rules that the changes have otherwise keep their place; new ones follow in their order. */
+static int restore_rules(struct control *c, const struct snapshot_view *whole,
+			 const struct snapshot_view *changes, struct changed_slots *s)
+{
+	int ret = 0;
+
+	for (uint32_t i = 0; i < changes->n_rules; i++) {
+		add_slot(s->changed, changes->rules[i].slot);
+		s->rule[changes->rules[i].slot] = i;
+	}
+	for (uint32_t i = 0; i < changes->n_removed; i++)
+		add_slot(s->removed, changes->removed[i]);
+	for (uint32_t i = 0; i < whole->n_rules && ret == 0; i++) {
+		const struct snapshot_rule *r = &whole->rules[i];
+
+		if (has_slot(s->removed, r->slot))
+			continue;
+		ret = has_slot(s->changed, r->slot) ? restore_changed(c, changes, s, r->slot)
+						    : restore_rule(c, whole, r);
+	}
+	for (uint32_t i = 0; i < changes->n_rules && ret == 0; i++)
+		ret = restore_changed(c, changes, s, changes->rules[i].slot);
+	return ret;
+}
+
+static int restore(struct control *c, const struct snapshot_view *whole,
+		   const struct snapshot_view *changes, uint64_t now_ns)
+{
+	const bool changed = changes->generation;
+	struct changed_slots *s = calloc(1, sizeof(*s));
+	int ret;
+
+	if (!s)
+		return -ENOMEM;
+	ret = whole->base || (changed && changes->base != whole->generation)
+		      ? -EBADMSG
+		      : restore_ifaces(c, changed ? changes : whole);
+	if (ret == 0)
+		ret = restore_rules(c, whole, changes, s);
+	free(s);
 	if (ret < 0)
 		return ret;
 	/*
@@ -278,29 +314,21 @@ static int restore(struct control *c, const void *mem, size_t size, uint64_t now
 	 * they never catch up with a clock in nanoseconds.
 	 */
 	ruleset_restored(c->rules, now_ns);
-	ret = restore_ifaces(c, &v);
-	if (ret < 0)
-		return ret;
-	restore_stand_ins(c, &v);
-	c->pub.generation = v.generation;
+	c->pub.generation = changed ? changes->generation : whole->generation;
 	c->pub.at_ns = now_ns;
 	return 0;
 }
 
-int control_restore(struct control *c, int fd, uint64_t now_ns)
+int control_restore(struct control *c, int fd, int changes_fd, uint64_t now_ns)
 {
-	const int64_t size = memfd_size(fd, MEMFD_ALL_SEALS);
-	const void *mem;
-	int ret;
+	struct mapped whole, changes = {0};
+	int ret = map(fd, &whole);
 
-	if (size < 0)
-		return (int)size;
-	if (size < (int64_t)sizeof(struct snapshot_header) || (size_t)size > SNAPSHOT_MAX_BYTES)
-		return -EBADMSG;
-	ret = memfd_map(fd, (size_t)size, &mem);
-	if (ret < 0)
-		return ret;
-	ret = restore(c, mem, (size_t)size, now_ns);
-	munmap((void *)(uintptr_t)mem, (size_t)size);
+	if (ret == 0 && changes_fd >= 0)
+		ret = map(changes_fd, &changes);
+	if (ret == 0)
+		ret = restore(c, &whole.view, &changes.view, now_ns);
+	unmap(&whole);
+	unmap(&changes);
 	return ret;
 }

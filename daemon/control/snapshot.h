@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * snapshot.h - the rules as a snapshot for the workers, and back
+ * snapshot.h - the rules as records of a snapshot for the workers, and back
  */
 #ifndef DAEMON_CONTROL_SNAPSHOT_H
 #define DAEMON_CONTROL_SNAPSHOT_H
 
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "core/base/limits.h"
+#include "core/rules/snapshot.h"
 
 struct control;
+struct ruleset_entry;
 
 /**
- * control_snapshot_build() - the rules, their workers, slots and states as a snapshot
- * @hash: filled: what each worker must report
- * @shares: filled: of each interface slot, how many rules each worker serves there
- * @mem:  filled: to be freed by the caller
- *
- * Return: size in bytes; -ENOMEM; -EINVAL when it does not fit its own counts.
+ * control_snapshot_rule() - the records of a rule and its outputs, as they are now
+ * @e: resolved (rule_change.h)
  */
-ssize_t control_snapshot_build(const struct control *c, uint64_t generation,
-			       uint64_t hash[static MCR_MAX_WORKERS],
-			       uint16_t shares[static MCR_MAX_IFACES][MCR_MAX_WORKERS], void **mem);
+void control_snapshot_rule(const struct control *c, const struct ruleset_entry *e,
+			   struct snapshot_rule *rule,
+			   struct snapshot_output outputs[static MCR_MAX_RULE_OUTPUTS]);
+
+/* The records of all interfaces that have a slot.  Return: how many. */
+uint32_t control_snapshot_ifaces(const struct control *c,
+				 struct snapshot_iface ifaces[static MCR_MAX_IFACES]);
 
 /**
  * control_restore() - take rules, slots and generation from the last snapshot
- * @fd: sealed memfd, borrowed
+ * @fd:         of the whole one: sealed memfd, borrowed
+ * @changes_fd: of its changes: the same, -1 for none
  *
- * Return: 0; -EBADMSG, -EPROTO for a snapshot that cannot be; -ENOMEM; other
- * negative errno.
+ * Return: 0; -EBADMSG, -EPROTO for snapshots that cannot be; -ENOMEM; other negative errno.
  */
-int control_restore(struct control *c, int fd, uint64_t now_ns);
+int control_restore(struct control *c, int fd, int changes_fd, uint64_t now_ns);
 
 #endif

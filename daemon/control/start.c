@@ -72,7 +72,8 @@ static void take_fd(struct process *p, const struct ipc_pass_fd *as, int fd)
 		keep_fd(&p->config, fd);
 		return;
 	case PASSED_SNAPSHOT:
-		keep_fd(&p->snapshot, fd);
+		/* The whole one comes first, then its changes. */
+		keep_fd(p->snapshot < 0 ? &p->snapshot : &p->changes, fd);
 		return;
 	case PASSED_APPLIED:
 		keep_fd(&p->applied, fd);

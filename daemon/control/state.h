@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "core/base/clock.h"
+#include "core/base/iface.h"
 #include "core/base/ipc.h"
 #include "core/base/limits.h"
 #include "core/base/statpage.h"
@@ -40,12 +41,15 @@ struct control_notice;
 struct kernel_map;
 struct control_wait;
 struct ruleset;
-struct steer_want;
+struct ruleset_entry;
 
 #define CONTROL_EGRESS_SOCKET_BUCKETS 1024
 #define CONTROL_JOIN_BUCKETS          4096
-#define PUBLISH_HISTORY               256 /* more than are made while a worker may be behind */
-#define REASON_MAX                    256 /* room for a reason or a warning with its NUL */
+#define PUBLISH_HISTORY               256  /* more than are made while a worker may be behind */
+#define PUBLISH_CHANGES_MAX           1024 /* rules of a snapshot of changes */
+#define RULE_CHANGES_MAX              256  /* of one turn that are acted on one by one */
+#define IFACE_NAMES                   4096 /* a power of two, several times the names of all */
+#define REASON_MAX                    256  /* room for a reason or a warning with its NUL */
 #define HANDOVER_NS                   (2 * NS_PER_S)
 /* Interfaces of the rules that are there and of a configuration that is checked. */
 #define WIRING_NAMES_MAX (2 * MCR_MAX_IFACES)
@@ -140,7 +144,7 @@ struct control_worker {
  * struct control_join - one membership
  * @bind:   a bound address instead
  * @held:   asked for, and not refused
- * @wanted: by some rule, in this run
+ * @users:  rules that want it
  * @error:  why it was refused last, negative; 0
  */
 struct control_join {
@@ -148,13 +152,20 @@ struct control_join {
 	struct ipc_join key;
 	bool bind;
 	bool held;
-	bool wanted;
+	uint32_t users;
 	int error;
 };
 
 struct control_joins {
 	struct control_join *bucket[CONTROL_JOIN_BUCKETS];
 	size_t n;
+};
+
+/* What a filter lets in, and how many rules want it. */
+struct filter_want {
+	uint32_t group; /* host order */
+	uint16_t port;
+	uint32_t users;
 };
 
 /**
@@ -171,17 +182,23 @@ struct control_joins {
  *              lies in their queues
  * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
  * @gro_refused: GRO was asked for and is not on
+ * @workers, @steering: that serve it, how
+ * @inputs, @outputs: how many of its rules, and options of the start, want it so
  * @wants:      what the filter that was set lets in, sorted
+ * @wants_changed: since it was set
+ * @all_udp:    the filter that was set is the one that lets in all UDP
  * @coarse:     the exact filter was too long for the kernel
  */
 struct rec_iface {
 	bool used, gone, up, supers, arp;
-	bool want_in, want_out;
 	bool has_addr;
 	bool in_open, out_open, filter_set;
-	bool gro_refused, coarse;
 	bool ethernet, is_port;
 	uint8_t mac[6];
+	bool gro_refused, coarse, all_udp, wants_changed;
+	uint32_t inputs, outputs;
+	uint64_t workers;
+	enum steering steering;
 	enum link_layer link;
 	uint64_t serial;
 	uint32_t ifindex;
@@ -192,29 +209,74 @@ struct rec_iface {
 	struct ipc_iface in_as, before;
 	uint64_t handover_ns;
 	int in_error, out_error, filter_error;
-	struct steer_want *wants;
-	size_t n_wants;
+	struct filter_want *wants;
+	size_t n_wants, room;
+};
+
+/* A name of an interface and its slot; an empty name: the place is free. */
+struct iface_name {
+	char name[MCR_IFNAME_MAX];
+	uint32_t slot;
 };
 
 /**
  * struct control_reconcile - what is
  * @publish: what the workers should know has changed
  * @failed:  something was refused and is to be tried again
- * @holds:   hash of the outputs that are held, as they were published last
+ * @names:   of all interfaces that have a slot
  */
 struct control_reconcile {
 	bool publish;
 	bool failed;
-	uint64_t holds;
 	struct rec_iface iface[MCR_MAX_IFACES];
+	struct iface_name names[IFACE_NAMES];
 	struct control_joins joins;
+};
+
+/* --- rules with their interfaces (rule_change.c) --- */
+
+/**
+ * struct resolved_rule - what a rule's names lead to, by its slot
+ * @entry:   NULL: there is no rule, or it is not resolved yet
+ * @workers: that serve it
+ * @in_slot: of its input's interface, MCR_NO_SLOT when that does not exist
+ * @asks:    the way to some of its outputs depends on routes or neighbours
+ */
+struct resolved_rule {
+	const struct ruleset_entry *entry;
+	uint64_t incarnation;
+	uint64_t workers;
+	uint32_t in_slot;
+	bool asks;
+};
+
+/* @out_slot: interface of each output slot, MCR_NO_SLOT; @hold: as it was published last */
+struct control_resolved {
+	struct resolved_rule rule[MCR_MAX_RULES];
+	uint32_t out_slot[MCR_MAX_OUTPUTS];
+	uint8_t hold[MCR_MAX_OUTPUTS];
+};
+
+/**
+ * struct control_rule_changes - changes that concern single rules, until they are acted on
+ * @slots:  of rules that are new, gone, or have another hold
+ * @holds:  routes or neighbours have changed, which may hold outputs or not any more
+ * @left:   memberships that may have no user any more
+ * @closed: the same for egress sockets, by id
+ */
+struct control_rule_changes {
+	unsigned n_slots, n_left, n_closed;
+	bool holds;
+	uint32_t slots[RULE_CHANGES_MAX];
+	struct ipc_join left[RULE_CHANGES_MAX];
+	uint32_t closed[RULE_CHANGES_MAX];
 };
 
 /* --- egress sockets (egress_socket.c) --- */
 
 /**
  * struct control_egress_socket - one socket, its place is its id
- * @wanted:  by an output, in this run
+ * @users:   outputs that want it
  * @asked:   the supervisor was asked for it, so it may have it
  * @open:    asked for as @is says, and not refused
  * @owner:   EGRESS_SOCKET_OWN: slot of its output
@@ -225,7 +287,8 @@ struct control_reconcile {
  * @as:      how it should be
  */
 struct control_egress_socket {
-	bool used, wanted, asked, open;
+	bool used, asked, open;
+	uint32_t users;
 	uint32_t owner;
 	uint32_t next;
 	uint32_t serial;
@@ -296,17 +359,42 @@ struct published {
 	uint64_t hash[MCR_MAX_WORKERS];
 };
 
+/* A rule as it was published last, by its slot. */
+struct published_rule {
+	uint64_t hash;
+	uint64_t workers;
+	uint32_t in_slot;
+};
+
 /**
  * struct control_publish - what was published
  * @generation: the last one, 0: none yet
+ * @whole:      the last one with all rules; 0: the next one has all
+ * @ifaces:     hash of the interfaces as they were published
+ * @bytes:      of the last one with all rules
+ * @rule, @there: the rules that were published
+ * @changed:    slots whose rule differs from @whole, also as the list @change, in which new
+ *              rules have their order
+ * @removed:    of them, those whose rule has gone since, whether another took the slot or not
  * @first:      the first one that this process made, 0: none yet
  * @at_ns:      when
  * @busy:       workers that did not take it, as the supervisor says
  * @error:      why the supervisor refused it, negative; 0
+ * @hash:       what each worker must report
  * @shares:     of each interface slot: how many rules each worker serves there
  */
 struct control_publish {
 	uint64_t generation;
+	uint64_t whole;
+	uint64_t ifaces;
+	size_t bytes;
+	struct published_rule rule[MCR_MAX_RULES];
+	uint64_t there[MCR_MAX_RULES / 64];
+	uint64_t changed[MCR_MAX_RULES / 64];
+	uint64_t removed[MCR_MAX_RULES / 64];
+	uint32_t change[PUBLISH_CHANGES_MAX];
+	unsigned n_changes;
+	uint64_t hash[MCR_MAX_WORKERS];
 	uint64_t first;
 	uint64_t at_ns;
 	uint64_t busy;
@@ -475,6 +563,8 @@ struct control {
 	struct control_reach reach;
 	struct control_clients clients;
 	struct control_reconcile rec;
+	struct control_resolved resolved;
+	struct control_rule_changes changes;
 	struct control_egress_sockets egress_sockets;
 	struct control_publish pub;
 	struct control_kernel_path kernel_path;

@@ -74,7 +74,9 @@ struct fixture {
 	enum ipc_request refuse; /* this type is refused ... */
 	int with;                /* ... with this errno */
 	uint64_t value;          /* of answers to IPC_OPEN_EGRESS_SOCKET */
-	int snapshot;            /* the last one published */
+	int snapshot;            /* the last whole one published */
+	int changes;             /* its last changes, -1: none */
+	size_t published;        /* bytes of all publications */
 	struct filter_file filter;
 	struct ipc_iface input;
 };
@@ -105,7 +107,7 @@ static inline int setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair), 0);
 	b->c = calloc(1, sizeof(*b->c));
 	b->sock = pair[1];
-	b->snapshot = -1;
+	b->snapshot = b->changes = -1;
 	control_super_init(&b->c->super, pair[0]);
 	control_netif_init(&b->c->netif, -1);
 	reach_init(&b->c->reach, -1);
@@ -126,6 +128,8 @@ static inline int teardown(void **state)
 	close(b->sock);
 	if (b->snapshot >= 0)
 		close(b->snapshot);
+	if (b->changes >= 0)
+		close(b->changes);
 	control_super_fini(&b->c->super);
 	control_netif_fini(&b->c->netif);
 	reach_fini(&b->c->reach);
@@ -197,9 +201,14 @@ static inline void keep(struct fixture *b, const struct ipc_msg *m, int fd)
 	if (m->type == IPC_SET_FILTER)
 		assert_int_equal(pread(fd, &b->filter, sizeof(b->filter), 0), sizeof(b->filter));
 	if (m->type == IPC_PUBLISH) {
-		if (b->snapshot >= 0)
+		b->published += m->publish.size_bytes;
+		if (b->changes >= 0)
+			close(b->changes);
+		b->changes = m->publish.base ? fd : -1;
+		if (!m->publish.base && b->snapshot >= 0)
 			close(b->snapshot);
-		b->snapshot = fd;
+		if (!m->publish.base)
+			b->snapshot = fd;
 	} else if (fd >= 0) {
 		close(fd);
 	}
@@ -242,15 +251,98 @@ static inline const char *run(struct fixture *b)
 	return run_at(b, 1000);
 }
 
-static inline struct snapshot_view view_of(struct fixture *b)
+static inline struct snapshot_view view_of_file(int fd)
 {
 	struct snapshot_view v;
-	off_t size = lseek(b->snapshot, 0, SEEK_END);
-	void *mem = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, b->snapshot, 0);
+	off_t size = lseek(fd, 0, SEEK_END);
+	void *mem = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
 
 	assert_ptr_not_equal(mem, MAP_FAILED);
 	assert_int_equal(snapshot_parse(mem, (size_t)size, &v), 0);
 	return v; /* stays mapped until the test ends */
+}
+
+/* What the changes say of a slot: its rule, NULL with *removed, or neither. */
+static inline const struct snapshot_rule *changed_rule(const struct snapshot_view *v, uint32_t slot,
+						       bool *removed)
+{
+	*removed = false;
+	for (uint32_t i = 0; i < v->n_removed; i++)
+		*removed |= v->removed[i] == slot;
+	for (uint32_t i = 0; i < v->n_rules; i++)
+		if (v->rules[i].slot == slot)
+			return &v->rules[i];
+	return NULL;
+}
+
+static inline void copy_rule(struct snapshot_writer *w, const struct snapshot_view *v,
+			     const struct snapshot_rule *r)
+{
+	assert_int_equal(snapshot_add_rule(w, r), 0);
+	for (uint32_t i = 0; i < r->n_outputs; i++)
+		assert_int_equal(snapshot_add_output(w, &v->outputs[r->first_output + i]), 0);
+}
+
+/* Slots of @v that @other does not have, too. */
+static inline bool has_slot_in(const struct snapshot_view *v, uint32_t slot)
+{
+	for (uint32_t i = 0; i < v->n_rules; i++)
+		if (v->rules[i].slot == slot)
+			return true;
+	return false;
+}
+
+/* Calls copy_rule() for each rule of the merged set; @w NULL: counts only. */
+static inline void merge(const struct snapshot_view *whole, const struct snapshot_view *changes,
+			 struct snapshot_writer *w, uint32_t *rules, uint32_t *outputs)
+{
+	const struct snapshot_view *from[2] = {whole, changes};
+
+	*rules = *outputs = 0;
+	for (unsigned k = 0; k < 2; k++) {
+		for (uint32_t i = 0; i < from[k]->n_rules; i++) {
+			const struct snapshot_rule *r = &from[k]->rules[i], *now = r;
+			const struct snapshot_view *v = from[k];
+			bool removed = false;
+
+			if (changed_rule(changes, r->slot, &removed) && k == 0) {
+				now = changed_rule(changes, r->slot, &removed);
+				v = changes;
+			}
+			/* In its place, or behind all others. */
+			if (k == 0 ? removed : !removed && has_slot_in(whole, r->slot))
+				continue;
+			++*rules;
+			*outputs += now->n_outputs;
+			if (w)
+				copy_rule(w, v, now);
+		}
+	}
+}
+
+/* The rules as they are published: the whole snapshot with its changes. */
+static inline struct snapshot_view view_of(struct fixture *b)
+{
+	struct snapshot_view whole = view_of_file(b->snapshot), changes, v;
+	struct snapshot_writer w;
+	uint32_t rules, outputs;
+	size_t size;
+	void *mem;
+
+	if (b->changes < 0)
+		return whole;
+	changes = view_of_file(b->changes);
+	assert_int_equal(changes.base, whole.generation);
+	merge(&whole, &changes, NULL, &rules, &outputs);
+	size = snapshot_size(changes.n_ifaces, rules, outputs);
+	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	snapshot_begin(&w, mem, changes.n_ifaces, rules, outputs);
+	for (uint32_t i = 0; i < changes.n_ifaces; i++)
+		snapshot_add_iface(&w, &changes.ifaces[i]);
+	merge(&whole, &changes, &w, &rules, &outputs);
+	assert_int_equal(snapshot_finish(&w, changes.generation), 0);
+	assert_int_equal(snapshot_parse(mem, size, &v), 0);
+	return v;
 }
 
 /* Keeps the first warning, and how many there were. */

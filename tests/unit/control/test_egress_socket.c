@@ -3,6 +3,7 @@
  * test_egress_socket.c - which socket each output gets, in what order, and what moves it
  *
  * Links: daemon/control/standin.c
+ * Links: daemon/control/resolve.c daemon/control/rule_change.c
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
  * Links: daemon/control/wiring.c core/rules/wiring.c daemon/control/loop.c
  * Links: core/rules/wiring.c
@@ -232,7 +233,7 @@ static void test_restored(void **state)
 	memset(&b->c->rec, 0, sizeof(b->c->rec));
 	ruleset_free(b->c->rules);
 	b->c->rules = ruleset_new();
-	assert_int_equal(control_restore(b->c, b->snapshot, 5), 0);
+	assert_int_equal(control_restore(b->c, b->snapshot, b->changes, 5), 0);
 	b->c->egress_sockets.budget = 4;
 	assert_non_null(strstr(
 		run(b),

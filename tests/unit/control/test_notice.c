@@ -95,7 +95,8 @@ enum rule_state control_rule_state(const struct control *c, const struct rule *r
 	return world.state[n];
 }
 
-bool control_outputs_settling(const struct control *c, const struct rule *r, uint64_t now_ns)
+bool control_outputs_settling(const struct control *c, const struct ruleset_entry *e,
+			      uint64_t now_ns)
 {
 	return world.settling;
 }

@@ -6,6 +6,7 @@
  * Links: daemon/control/wiring.c
  * Links: core/rules/wiring.c
  * Links: daemon/control/standin.c
+ * Links: daemon/control/resolve.c daemon/control/rule_change.c
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
  * Links: daemon/control/output.c
  * Links: daemon/control/filter.c
@@ -85,7 +86,7 @@ static void test_restore(void **state)
 	b = *state;
 	set_link(b, 2, "in0", true);
 	set_link(b, 3, "out0", true);
-	assert_int_equal(control_restore(b->c, fd, 999999999), 0);
+	assert_int_equal(control_restore(b->c, fd, -1, 999999999), 0);
 	close(fd);
 	assert_int_equal(b->c->pub.generation, before.generation);
 	assert_string_equal(run(b), "open-in open-out publish filter join join");
@@ -126,11 +127,11 @@ static void test_restore_refuses(void **state)
 	/* Right in every byte, but for that it may change. */
 	assert_int_equal(write(unsealed, published, (size_t)bytes), bytes);
 	munmap((void *)(uintptr_t)published, (size_t)bytes);
-	assert_int_equal(control_restore(b->c, unsealed, 1), -EPERM);
-	assert_int_equal(control_restore(b->c, foreign, 1), -EPERM);
-	assert_int_equal(control_restore(b->c, -1, 1), -EPERM);
-	assert_int_equal(control_restore(b->c, short_of_a_head, 1), -EBADMSG);
-	assert_true(control_restore(b->c, zeroed, 1) < 0);
+	assert_int_equal(control_restore(b->c, unsealed, -1, 1), -EPERM);
+	assert_int_equal(control_restore(b->c, foreign, -1, 1), -EPERM);
+	assert_int_equal(control_restore(b->c, -1, -1, 1), -EPERM);
+	assert_int_equal(control_restore(b->c, short_of_a_head, -1, 1), -EBADMSG);
+	assert_true(control_restore(b->c, zeroed, -1, 1) < 0);
 	close(unsealed);
 	close(zeroed);
 	close(short_of_a_head);
@@ -168,7 +169,7 @@ static void test_restore_without_link(void **state)
 	setup(state);
 	b = *state;
 	set_link(b, 3, "out0", true);
-	assert_int_equal(control_restore(b->c, fd, 1), 0);
+	assert_int_equal(control_restore(b->c, fd, -1, 1), 0);
 	close(fd);
 	assert_string_equal(run(b), "open-out publish");
 	assert_string_equal(run(b), "");
@@ -184,7 +185,7 @@ static void test_restore_stand_in(void **state)
 	const struct rule *r;
 	unsigned owner, by;
 	uint64_t both;
-	int fd;
+	int fd, changes;
 
 	set_link(b, 2, "in0", true);
 	add_rule(b, "in0", "239.1.1.1", 5000, "in0");
@@ -197,14 +198,16 @@ static void test_restore_stand_in(void **state)
 	run(b);
 	assert_int_equal(view_of(b).rules[0].worker_mask, both);
 	fd = dup(b->snapshot);
+	changes = dup(b->changes);
 
 	teardown(state);
 	setup(state);
 	b = *state;
 	set_link(b, 2, "in0", true);
 	b->c->worker[by].running = false;
-	assert_int_equal(control_restore(b->c, fd, 1), 0);
+	assert_int_equal(control_restore(b->c, fd, changes, 1), 0);
 	close(fd);
+	close(changes);
 	run(b);
 	assert_int_equal(view_of(b).rules[0].worker_mask, both);
 	b->c->worker[by].running = true;

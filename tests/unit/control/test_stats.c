@@ -6,6 +6,7 @@
  * Links: daemon/control/wiring.c
  * Links: core/rules/wiring.c
  * Links: daemon/control/standin.c
+ * Links: daemon/control/resolve.c daemon/control/rule_change.c
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
  * Links: daemon/control/output.c
  * Links: daemon/control/filter.c

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+/* rule_change.c - one rule more or less, without a look at the others */
+#include "daemon/control/rule_change.h"
+
+#include "core/rules/ruleset.h"
+#include "daemon/control/change.h"
+#include "daemon/control/egress_socket.h"
+#include "daemon/control/filter.h"
+#include "daemon/control/iface.h"
+#include "daemon/control/join.h"
+#include "daemon/control/kernel_path.h"
+#include "daemon/control/loop.h"
+#include "daemon/control/membership.h"
+#include "daemon/control/output.h"
+#include "daemon/control/publish.h"
+#include "daemon/control/reach.h"
+#include "daemon/control/reach_netlink.h"
+#include "daemon/control/resolve.h"
+#include "daemon/control/state.h"
+
+static void note_slot(struct control *c, uint32_t slot)
+{
+	struct control_rule_changes *ch = &c->changes;
+
+	if (ch->n_slots == RULE_CHANGES_MAX)
+		control_rules_changed(c);
+	else
+		ch->slots[ch->n_slots++] = slot;
+}
+
+static bool is_open_for(const struct rec_iface *f, bool input)
+{
+	if (!f || f->in_error || f->out_error)
+		return false;
+	return input ? f->in_open && f->inputs : f->out_open && f->outputs;
+}
+
+/* Is every interface of the rule open already? */
+static bool fits_in(const struct control *c, const struct rule *r)
+{
+	if (!is_open_for(control_iface_named(c, r->input.interface), true))
+		return false;
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		if (!is_open_for(control_iface_named(c, r->outputs[i].interface), false))
+			return false;
+	}
+	return true;
+}
+
+void control_rule_added(struct control *c, const struct ruleset_entry *e)
+{
+	const bool publish = c->rec.publish;
+	struct rec_iface *in;
+
+	if (c->dirty || !fits_in(c, &e->rule) || control_resolve(c, e) < 0) {
+		control_rules_changed(c);
+		return;
+	}
+	c->rec.publish = publish; /* its egress sockets are new, but it is itself */
+	in = &c->rec.iface[c->resolved.rule[e->slot].in_slot];
+	if (control_filter_add(in, &e->rule.input) < 0)
+		control_rules_changed(c);
+	note_slot(c, e->slot);
+}
+
+/* --- a rule goes --- */
+
+static void leave_input(struct control *c, const struct ruleset_entry *e)
+{
+	struct control_rule_changes *ch = &c->changes;
+	const uint32_t slot = c->resolved.rule[e->slot].in_slot;
+	struct rec_iface *in;
+	struct ipc_join key;
+	struct control_join *join;
+
+	if (slot == MCR_NO_SLOT)
+		return;
+	in = &c->rec.iface[slot];
+	key = control_join_key(in->ifindex, &e->rule.input);
+	join = control_join_find(&c->rec.joins, &key);
+	control_filter_remove(in, &e->rule.input);
+	if (!join || !join->users || !in->inputs || --in->inputs == 0 ||
+	    ch->n_left == RULE_CHANGES_MAX) {
+		control_rules_changed(c);
+		return;
+	}
+	if (--join->users == 0)
+		ch->left[ch->n_left++] = key;
+}
+
+static void leave_output(struct control *c, const struct ruleset_entry *e, unsigned i)
+{
+	struct control_rule_changes *ch = &c->changes;
+	const uint32_t slot = c->resolved.out_slot[e->output_slots[i]];
+	const uint32_t id = control_egress_socket_leave(c, e->output_slots[i]);
+	struct rec_iface *out;
+	struct reach_key key;
+
+	if (ch->n_closed == RULE_CHANGES_MAX)
+		control_rules_changed(c);
+	else if (id)
+		ch->closed[ch->n_closed++] = id - 1;
+	if (slot == MCR_NO_SLOT)
+		return;
+	out = &c->rec.iface[slot];
+	if (control_output_dest(out, &e->rule.outputs[i], &key))
+		reach_release(&c->reach, &key);
+	control_kernel_path_release(c, out, &e->rule, &e->rule.outputs[i]);
+	if (!out->outputs || --out->outputs == 0)
+		control_rules_changed(c);
+}
+
+void control_rule_removed(struct control *c, const struct ruleset_entry *e)
+{
+	if (c->dirty || !control_is_resolved(c, e)) {
+		control_rules_changed(c);
+		return;
+	}
+	leave_input(c, e);
+	for (unsigned i = 0; i < e->rule.n_outputs; i++)
+		leave_output(c, e, i);
+	c->resolved.rule[e->slot] = (struct resolved_rule){0};
+	note_slot(c, e->slot);
+}
+
+/* --- holds --- */
+
+void control_holds_changed(struct control *c)
+{
+	c->changes.holds = true;
+}
+
+static void find_holds(struct control *c)
+{
+	for (size_t i = 0; i < ruleset_count(c->rules) && !c->dirty; i++) {
+		const struct ruleset_entry *e = ruleset_at(c->rules, i);
+
+		if (c->resolved.rule[e->slot].asks && control_outputs_held_otherwise(c, e))
+			note_slot(c, e->slot);
+	}
+}
+
+/* --- the steps --- */
+
+bool control_rule_changes_due(const struct control *c)
+{
+	return c->changes.n_slots || c->changes.holds;
+}
+
+/* A circle that was there may have gone with a rule. */
+static bool concerns_others(struct control *c)
+{
+	control_loop_update(c);
+	return c->dirty || c->rec.publish || c->loop.n_circles;
+}
+
+static void open_egress_sockets(struct control *c, uint64_t now_ns)
+{
+	const struct control_rule_changes *ch = &c->changes;
+
+	for (unsigned i = 0; i < ch->n_slots; i++) {
+		const struct ruleset_entry *e = c->resolved.rule[ch->slots[i]].entry;
+
+		for (unsigned k = 0; e && k < e->rule.n_outputs; k++) {
+			const uint32_t id = c->egress_sockets.of[e->output_slots[k]];
+
+			if (id)
+				control_egress_socket_open(c, id - 1, now_ns);
+		}
+	}
+}
+
+static void join_and_leave(struct control *c)
+{
+	const struct control_rule_changes *ch = &c->changes;
+
+	for (unsigned i = 0; i < ch->n_slots; i++) {
+		const struct resolved_rule *v = &c->resolved.rule[ch->slots[i]];
+
+		if (v->entry && v->in_slot != MCR_NO_SLOT)
+			control_membership_join(c, c->rec.iface[v->in_slot].ifindex,
+						&v->entry->rule.input);
+	}
+	for (unsigned i = 0; i < ch->n_left; i++)
+		control_membership_leave(c, &ch->left[i]);
+	/* Sockets that became free are for outputs that share one: a full run gives them. */
+	for (unsigned i = 0; i < ch->n_closed; i++) {
+		if (control_egress_socket_close(c, ch->closed[i]))
+			control_retry_later(c);
+	}
+}
+
+int control_rule_changes(struct control *c, uint64_t now_ns)
+{
+	struct control_rule_changes *ch = &c->changes;
+	int ret = 0;
+
+	/* What is wrong with the socket shows when it is read next. */
+	reach_ask(&c->reach, now_ns);
+	if (ch->holds) {
+		reach_acted(&c->reach);
+		find_holds(c);
+	}
+	if (concerns_others(c)) {
+		control_rules_changed(c);
+		return 0;
+	}
+	open_egress_sockets(c, now_ns);
+	if (ch->n_slots)
+		ret = control_publish_slots(c, ch->slots, ch->n_slots, now_ns);
+	if (ret == 0)
+		ret = control_filter_send(c);
+	if (ret < 0) {
+		control_rules_changed(c);
+		return ret;
+	}
+	join_and_leave(c);
+	control_kernel_path_update(c, now_ns);
+	ch->n_slots = ch->n_left = ch->n_closed = 0;
+	ch->holds = false;
+	return 0;
+}
