@@ -48,7 +48,7 @@ static void close_input(struct worker *w, struct worker_input *in)
 {
 	if (!in || in->sock < 0)
 		return;
-	worker_disarm(w, in);
+	worker_finish_input(w, in);
 	close(in->sock);
 	in->sock = -1;
 }

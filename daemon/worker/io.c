@@ -111,19 +111,6 @@ void worker_arm(struct worker *w)
 	}
 }
 
-void worker_disarm(struct worker *w, struct worker_input *in)
-{
-	struct io_uring_sqe *sqe;
-	const union ring_tag cancel = {.kind = RING_CANCEL};
-
-	if (!in->armed)
-		return;
-	sqe = ring_sqe(&w->ring);
-	io_uring_prep_cancel64(sqe, recv_tag(in).u64, 0);
-	sqe->user_data = cancel.u64;
-	in->armed = false;
-}
-
 /* The input that a receive was armed for; NULL when its socket is gone. */
 static struct worker_input *find_input(struct worker *w, union ring_tag tag)
 {
@@ -140,7 +127,7 @@ static void recv_ended(struct worker *w, union ring_tag tag, int res)
 	struct worker_input *in = find_input(w, tag);
 	const char *name;
 
-	if (!in)
+	if (!in || !in->armed)
 		return;
 	name = w->inputs[in->slot].name;
 	in->armed = false;
@@ -341,13 +328,41 @@ static void discard_event(struct worker *w, const struct arena_event *e)
 			      (enum link_layer)tag.link);
 }
 
+static void disarm(struct worker *w, struct worker_input *in)
+{
+	struct io_uring_sqe *sqe;
+	const union ring_tag cancel = {.kind = RING_CANCEL};
+
+	if (!in->armed)
+		return;
+	sqe = ring_sqe(&w->ring);
+	io_uring_prep_cancel64(sqe, recv_tag(in).u64, 0);
+	sqe->user_data = cancel.u64;
+	in->armed = false;
+}
+
+void worker_finish_input(struct worker *w, struct worker_input *in)
+{
+	uint32_t received, done = 0;
+
+	disarm(w, in);
+	if (ring_submit(&w->ring) < 0)
+		return;
+	walk(w);
+	received = journal_waiting(&w->journal);
+	while (done < received && worker_has_input(w)) {
+		done += worker_reap(w);
+		worker_flush(w);
+	}
+}
+
 void worker_discard(struct worker *w)
 {
 	/* Without a table the batch in the journal is the predecessor's, for a successor. */
 	if (!w->table)
 		return;
 	for (unsigned i = 0; i < w->n_inputs; i++)
-		worker_disarm(w, &w->inputs[i]);
+		disarm(w, &w->inputs[i]);
 	/* The receives end while this is submitted. */
 	if (ring_submit(&w->ring) < 0)
 		return;

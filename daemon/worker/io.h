@@ -39,7 +39,10 @@ void worker_discard(struct worker *w);
 /* Arms what is not armed and may be: receives, and the watch on the channel. */
 void worker_arm(struct worker *w);
 
-/* Takes the receive of an input out of the ring. */
-void worker_disarm(struct worker *w, struct worker_input *in);
+/*
+ * Between batches: ends the receive of an input, and relays what was received.  Whoever reads
+ * the socket next sends later datagrams, which must not overtake these.
+ */
+void worker_finish_input(struct worker *w, struct worker_input *in);
 
 #endif

@@ -236,8 +236,12 @@ static void perform(const struct io_uring_sqe *sqe)
 		kernel.recv_tag = sqe->user_data;
 		kernel.armed = true;
 		break;
-	case RING_CHANNEL:
 	case RING_CANCEL:
+		if (kernel.armed && sqe->addr == kernel.recv_tag)
+			complete(kernel.recv_tag, -ECANCELED, 0);
+		kernel.armed = kernel.armed && sqe->addr != kernel.recv_tag;
+		break;
+	case RING_CHANNEL:
 		break;
 	}
 }

@@ -99,6 +99,25 @@ static void end_of_a_closed_socket(void **state)
 	assert_int_equal(w->inputs[OTHER].rearm_ns, 0);
 }
 
+/* The next reader of the socket must not overtake what was received: it is sent before. */
+static void input_that_is_finished(void **state)
+{
+	const uint32_t lines = world->lines;
+
+	world->pass = 40;
+	for (world->n_frames = 0; world->n_frames < world->pass; world->n_frames++)
+		world->frames[world->n_frames] =
+			(struct fake_frame){.port = 5000, .bytes = 100, .first = world->n_frames};
+	ring_submit(&w->ring);
+	assert_int_equal(world->taken, 40);
+	assert_int_equal(world->n_sent, 0);
+	worker_finish_input(w, &w->inputs[OTHER]);
+	assert_int_equal(world->n_sent, 40);
+	assert_false(kernel.armed || w->inputs[OTHER].armed || journal_waiting(&w->journal));
+	assert_int_equal(w->inputs[OTHER].rearm_ns, 0);
+	assert_int_equal(world->lines, lines);
+}
+
 static int make(void **state)
 {
 	world_make();
@@ -111,6 +130,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(end_of_an_old_socket, start, stop),
 		cmocka_unit_test_setup_teardown(end_of_the_own_socket, start, stop),
 		cmocka_unit_test_setup_teardown(end_of_a_closed_socket, start, stop),
+		cmocka_unit_test_setup_teardown(input_that_is_finished, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, make, NULL);
