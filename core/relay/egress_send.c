@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* egress_send.c - send slots and GSO batch slots: taken, filled in, queued, given back */
+/* egress_send.c - messages for the kernel, and the slots that hold them */
 #include "core/relay/egress_send.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* slot_pool.c - hands out indices, and takes them back */
+/* slot_pool.c - a count of fresh slots, and a ring of freed ones */
 #include "core/rules/slot_pool.h"
 
 #include <errno.h>

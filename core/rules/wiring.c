@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* wiring.c - where on this host arrives what an interface sends */
+/* wiring.c - paths and addresses in order, and the look-up in them */
 #include "core/rules/wiring.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wiring.h - where on this host arrives what an interface sends
+ * wiring.h - where a frame that leaves this host arrives on it again
  *
  * A packet socket does not read what its own interface sends (PACKET_IGNORE_OUTGOING), so
  * a relay hears itself only where the host is wired to itself: the loopback device, a

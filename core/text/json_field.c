@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* json_field.c - typed members of a JSON object */
+/* json_field.c - checks of type and range, and complaints that name the member */
 #include "core/text/json_field.h"
 
 #include <cjson/cJSON.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* json_text.c - JSON text to a tree, and back from a field to its line */
+/* json_text.c - trees from cJSON, and places by a second walk over the text */
 #include "core/text/json_text.h"
 
 #include <cjson/cJSON.h>

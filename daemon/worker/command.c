@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * command.c - what the supervisor tells a worker
+ * command.c - sockets, tables and the end, as the supervisor says
  *
  * Sockets arrive before the snapshot that needs them, on the same channel.  A snapshot
  * that cannot be read changes nothing: the table in use stays, and the generation in

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* command.h - what the supervisor tells a worker */
+/* command.h - messages of the supervisor to a worker */
 #ifndef DAEMON_WORKER_COMMAND_H
 #define DAEMON_WORKER_COMMAND_H
 

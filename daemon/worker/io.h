@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* io.h - receives, sends and the channel watch in one ring */
+/* io.h - operations of a worker's ring */
 #ifndef DAEMON_WORKER_IO_H
 #define DAEMON_WORKER_IO_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* takeover.h - going on where the last worker was killed */
+/* takeover.h - finishing the batch of a worker that was killed */
 #ifndef DAEMON_WORKER_TAKEOVER_H
 #define DAEMON_WORKER_TAKEOVER_H
 

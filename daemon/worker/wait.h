@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wait.h - how a worker waits, and what it does by the clock */
+/* wait.h - sleep, tick and heartbeat of a worker */
 #ifndef DAEMON_WORKER_WAIT_H
 #define DAEMON_WORKER_WAIT_H
 
