@@ -25,6 +25,17 @@
 static_assert(RELAY_BATCH_ITEMS >= BUF_TOTAL_COUNT,
 	      "every item holds a buffer, so the batch cannot overflow");
 
+/**
+ * struct relay
+ * @behind:   the last pass has left input behind: low priority is shed
+ * @pass_ns:  when the pass began
+ * @late_since_ns, @late_until_ns: before the second time, datagrams may have waited since the
+ *            first
+ * @replay:   the batch is one that a predecessor had begun to send
+ * @items:    @n_items of them, in order of arrival
+ * @gathered, @packets: datagrams in them, and about how many packets sending them makes
+ * @active:   rules that have items, by priority; @n_active of each
+ */
 struct relay {
 	struct bufpool *pool;
 	struct egress *egress;
@@ -32,13 +43,11 @@ struct relay {
 	struct match_table *table;
 	struct journal *journal;
 	bool behind;
-	uint64_t pass_ns;       /* when the pass began */
-	uint64_t late_since_ns; /* until late_until_ns: what is received may have waited so long */
-	uint64_t late_until_ns;
-	bool replay; /* the batch is one of a predecessor */
+	uint64_t pass_ns;
+	uint64_t late_since_ns, late_until_ns;
+	bool replay;
 	uint32_t n_items;
-	uint32_t gathered;
-	uint32_t packets; /* that sending it makes, about */
+	uint32_t gathered, packets;
 	uint32_t packets_max;
 	uint32_t n_active[RULE_PRIORITIES];
 	struct match_rule *active[RULE_PRIORITIES][RELAY_BATCH_ITEMS];

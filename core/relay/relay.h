@@ -3,7 +3,7 @@
  * relay.h - the engine of a worker: frames in, matched, gathered by rule, sent
  *
  *   relay_input()  frame -> view -> rule -> appended to that rule's chain in the batch
- *   relay_flush()  each rule's chain -> runs -> sends, high priority first
+ *   relay_flush()  each rule's chain -> GSO batches -> sends, high priority first
  *
  * The engine knows neither sockets nor rings.  Input is one call per filled buffer,
  * output goes through struct egress_io; a mapped packet ring could stand in for the
