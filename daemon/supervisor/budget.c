@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * budget.c - how many messages control may send
+ * budget.c - the numbers
  *
  * A rule takes one request and an interface some more, so the most that an honest control has
  * to say at once is a fraction of this.  A control that floods has spent it within seconds.

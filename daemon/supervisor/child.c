@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * child.c - start, watch, kill and restart child processes
+ * child.c - fork, exec, states and restarts
  *
  * A child is fork + exec of /proc/self/exe with its channel on descriptor 3, a worker's
  * rings on 4 and 5, and nothing above, so it shares neither memory nor other descriptors with

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * control_channel.c - what control is given over its channel
+ * control_channel.c - first messages, states of the workers, replies
  *
  * A fresh control is given everything it works with, then told to start.  A
  * restarted one gets the same again and in addition the last snapshot and the state

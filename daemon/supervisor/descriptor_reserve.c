@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* descriptor_reserve.c - the last descriptors of a process, kept for what it cannot do without */
+/* descriptor_reserve.c - the number of a descriptor tells how many are left */
 #include "daemon/supervisor/descriptor_reserve.h"
 
 #include <errno.h>

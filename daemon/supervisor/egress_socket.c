@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * egress_socket.c - egress sockets of single outputs, and of the outputs to one host
+ * egress_socket.c - a socket for each worker that serves the outputs
  *
  * Control says which outputs have a socket of their own and which share one; the
  * interface's socket (iface.c) serves what has neither.  So nothing is lost

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * handover.c - the supervisor's state over an exec
+ * handover.c - the head, and the order of the parts
  *
  * An upgrade replaces the program and keeps the process: children stay its children,
  * descriptors stay open under their numbers.  The use of each number, and all that is

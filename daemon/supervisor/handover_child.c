@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* handover_child.c - children and what belongs to the workers, over an exec */
+/* handover_child.c - numbers and descriptors that fit the state of a child */
 #include "daemon/supervisor/handover_child.h"
 
 #include <sched.h>

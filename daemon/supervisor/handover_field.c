@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* handover_field.c - single fields and descriptors of the state that outlives an exec */
+/* handover_field.c - bytes in order, and descriptors by their kind */
 #include "daemon/supervisor/handover_field.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* handover_socket.c - sockets of interfaces and outputs, over an exec */
+/* handover_socket.c - how many there are, then each as control asked for it */
 #include "daemon/supervisor/handover_socket.h"
 
 #include <errno.h>

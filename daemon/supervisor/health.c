@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * health.c - which child hangs
+ * health.c - heartbeats, CPU time and the state of a process
  *
  * Each child writes the time into a page of shared memory at least every 100 ms.  The
  * pages are read every 250 ms, and at the moment at which the oldest heartbeat seen

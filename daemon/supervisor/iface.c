@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * iface.c - the sockets of an interface
+ * iface.c - packet sockets, counting sockets, egress sockets, GRO
  *
  * An input is one packet socket per worker that serves the interface, joined in a
  * fan-out group when there is more than one, and two unread sockets that count what

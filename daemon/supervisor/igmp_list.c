@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * igmp_list.c - which groups the kernel has joined on which interface
+ * igmp_list.c - the text of /proc/net/igmp, parsed and sorted
  *
  * The text is a heading, and then a line for each interface ("2<tab>eth0      :     1
  * V3"), followed by a line for each of its groups, which begins with tabs ("010101EF     1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * lifecycle.c - ready, reload, shutdown
+ * lifecycle.c - signals, and the phases of the end
  *
  * End: the workers are told to drain, then the counters are read, then control is
  * told to log its final statistics.  Each step has a deadline; a second signal skips it.
@@ -43,7 +43,9 @@ static void repeat_reload(struct supervisor *s)
 void lifecycle_announce(struct supervisor *s)
 {
 	child_ready(&s->child[CONTROL_INDEX]);
-	if (s->phase >= PHASE_RUN) {
+	if (!supervisor_is_up(s))
+		return;
+	if (s->phase == PHASE_RUN) {
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "control runs again, pid %d",
 			(int)s->child[CONTROL_INDEX].pid);
 		repeat_reload(s);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * limit.c - how fast control may ask for what costs much
+ * limit.c - the generic cell rate algorithm, a row for each kind
  *
  * A message costs the supervisor little, and control_channel.c bounds how many it takes.
  * Some requests cost more: a membership is announced to the network, an input takes

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * membership.c - memberships, held by sockets that nobody reads
+ * membership.c - a hash table, and a pool of helper sockets for each interface
  *
  * A socket may hold net.ipv4.igmp_max_memberships groups (20) and
  * net.ipv4.igmp_max_msf sources of a group (10), so a pool of them is kept for each

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * prefilter.c - the program that lets only frames for rules into the sockets of an input
+ * prefilter.c - attached to every packet socket, coarse where it is too large
  *
  * Control makes it.  It can keep frames from the workers, which a compromised control could do
  * anyway, and the kernel checks it (bpf(4)); so only its size is looked at here.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * probe.c - probes of neighbours that control asks for
+ * probe.c - which probes are allowed, and how many
  *
  * A probe makes this host send ARP requests, and a control that is not ours any more must
  * not scan a network with it: only behind an interface that is open as an output, and no

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * request.c - control's requests
+ * request.c - read, checked, carried out, answered
  *
  * Each message has passed ipc_parse(): type, ranges of indices and enums, and
  * whether a descriptor came along.  Here follows what only the supervisor's state

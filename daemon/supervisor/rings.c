@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * rings.c - the rings of the workers
+ * rings.c - made here, kept over a worker's death, within RLIMIT_MEMLOCK
  *
  * The supervisor makes each ring and keeps its descriptor, so that what a worker had
  * received lies there when it is dead (core/base/ring.h).

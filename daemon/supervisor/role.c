@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* role.c - what control and the workers do otherwise as children */
+/* role.c - a table of functions for control, and one for the workers */
 #include "daemon/supervisor/role.h"
 
 #include <errno.h>

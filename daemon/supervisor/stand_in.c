@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * stand_in.c - another worker reads the sockets of one that cannot run
+ * stand_in.c - sockets are lent, asked back and returned
  *
  * Frames are steered to a worker's packet sockets whether it runs or not.  So its rules move
  * with its sockets: nothing is steered anew, each frame is still in one queue, and what

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * start.c - what is made, taken over and given up before the loop
+ * start.c - rights are used, given up, and control is started
  *
  * Work that needs a right that is not kept (reading the configuration, making the sockets'
  * files, raising limits) comes first, then the rights go, then the first child is

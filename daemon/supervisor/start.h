@@ -6,10 +6,10 @@
 struct options;
 struct supervisor;
 
-/* Owns nothing yet; free() it.  @options: borrowed for its life.  NULL: out of memory. */
+/* Allocates; to be released with free().  @options: borrowed for its life.  NULL: out of memory. */
 struct supervisor *start_new(const struct options *options);
 /*
- * Everything before the loop: as a first program, which starts control at the end, or
+ * Does everything before the loop, as a first program, which starts control at the end, or
  * (options->resume_fd) as the successor of one.  Return: 0; a negative errno, and a line
  * has been logged.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * upgrade.c - go over to the binary on disk without losing a datagram
+ * upgrade.c - the stages
  *
  *   CHECK    the binary is opened once and run with --check-upgrade: does it start with
  *            our rights, and does it speak our versions?  A refusal changes nothing.

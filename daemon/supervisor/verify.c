@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * verify.c - compare what is held here with what the kernel has
+ * verify.c - devices of packet sockets, and /proc/net/igmp
  *
  * A device that leaves takes with it what was bound to it and joined on it; that it left
  * may go unseen, when it comes back with the same index while control is away or when its

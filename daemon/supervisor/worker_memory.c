@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * worker_memory.c - memory of the workers that outlives their processes
+ * worker_memory.c - a status page and an arena each, mapped by every process
  *
  * The status page (counters) and the arena (buffers, journal) of a worker are memory of the
  * supervisor's.  Each process of the worker maps the same.

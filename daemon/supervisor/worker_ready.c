@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* worker_ready.c - what a worker says: that it is ready */
+/* worker_ready.c - the state changes, and the worker is given everything */
 #include "daemon/supervisor/worker_ready.h"
 
 #include <errno.h>
