@@ -247,7 +247,7 @@ def late(t):
     copy.write_text(script)
     done = subprocess.run([sys.executable, copy, "--directory", t.run_dir / "tests"], text=True,
                           capture_output=True, timeout=scaled(30), check=False,
-                          env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept",
+                          env=paths.environment(MCR_ARTIFACTS=t.run_dir / "kept", MCR_SLOW=1,
                                                 PYTHONPATH=paths.REPOSITORY / "harness/python"))
     t.equal(done.stdout.splitlines()[-1], "0 passed, 1 failed, 0 skipped", done.stdout)
     t.true("no result 6 s after it had begun: killed" in done.stdout, done.stdout)
