@@ -222,10 +222,15 @@ unit-test: deps-test
 .PHONY: unit-bins
 unit-bins: $(UNIT_BINS) $(BUILD)/test/mcrd-hostile
 
-.PHONY: netns-test
-netns-test: deps-test
+# What tests/netns/run needs, built.
+.PHONY: netns-ready
+netns-ready: deps-test
 	@$(SUB) -s -j$$(nproc) all unit-bins experiments
-	@MCR_BUILD=$(BUILD_ABS) tests/netns/run $${FILTER:+"$$FILTER"}
+
+# NETNS_PATH=kernel: tests/netns/run --path kernel.
+.PHONY: netns-test
+netns-test: netns-ready
+	@MCR_BUILD=$(BUILD_ABS) tests/netns/run $${NETNS_PATH:+--path "$$NETNS_PATH"} $${FILTER:+"$$FILTER"}
 
 .PHONY: fuzz
 fuzz: FUZZ_SECONDS = 600

@@ -8,9 +8,11 @@ default:
 test:
     @make --no-print-directory test
 
-# namespace tests whose name contains FILTER
-netns-test FILTER='':
-    @make --no-print-directory netns-test FILTER={{quote(FILTER)}}
+# namespace tests, all or by FILTERs; `--path kernel`: those for both paths, relayed by the kernel
+[positional-arguments]
+netns-test *ARGS:
+    @make --no-print-directory netns-ready
+    @tests/netns/run "$@"
 
 # a live stream between namespaces, with numbers
 demo:

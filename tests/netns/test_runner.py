@@ -154,6 +154,25 @@ def several_filters(t):
     t.true("no namespace test has 'nonesuch' in its name" in done.stderr, done.stderr)
 
 
+@scenario("--path kernel: the files for both paths, or those asked for, with MCR_PATH")
+def path(t):
+    body = ("import os\n@scenario('{0}')\ndef one(t):\n"
+            "    t.equal(os.environ.get('MCR_PATH', ''), os.environ['EXPECTED'], 'MCR_PATH')\n")
+    write(t, "forwarding", body.format("for both"))
+    write(t, "log", body.format("for one"))
+    for args, expected, last in (
+            (("--path", "kernel"), "auto", "1 passed, 0 failed, 0 skipped"),
+            (("--path", "kernel", "for one"), "auto", "1 passed, 0 failed, 0 skipped"),
+            (("--path", "user"), "", "2 passed, 0 failed, 0 skipped"),
+            ((), "", "2 passed, 0 failed, 0 skipped")):
+        done = run(t, *args, MCR_PATH="", EXPECTED=expected)
+        t.equal(done.stdout.splitlines()[-1], last, f"{args}: {done.stdout}{done.stderr}")
+    (t.run_dir / "tests/test_forwarding.py").unlink()
+    done = run(t, "--path", "kernel")
+    t.equal((done.returncode, done.stderr.strip()),
+            (1, f"run: {t.run_dir / 'tests'}: there is no test_*.py for both paths"), "without")
+
+
 @scenario("what cannot be done is one line, before anything runs")
 def refused(t):
     write(t, "mixed", MIXED)
