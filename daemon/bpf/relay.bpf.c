@@ -17,7 +17,8 @@
  * programs may have joined the group.  The UDP checksum is changed by the difference:
  * zero stays zero, a wrong one stays wrong, one that the device is to fill in stays so.
  *
- * experiments/poc_kernel_path_division shows that both paths divide the frames exactly.
+ * experiments/poc_kernel_path shows that both paths divide the frames exactly, and what a clone
+ * returns.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -196,7 +197,8 @@ static __always_inline void count_drop(const struct relaying *r, __u32 slot, __u
 	add_drop(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_TOTAL_DROPS, reason, r->datagrams);
 }
 
-/* What the device's queue said: NET_XMIT_CN means that it dropped one of the flow. */
+/* What the device's queue said: NET_XMIT_CN is one of the flow dropped, or a device that is down.
+ */
 static __always_inline __u32 drop_of(long ret)
 {
 	if (ret > 0)
