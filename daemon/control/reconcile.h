@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reconcile.h - make what is equal to what should be
+ * reconcile.h - bring the actual state to the desired one
  *
- * Should be: what rules, settings and links ask for.  Is: what the supervisor was
- * asked for and did not refuse.  reconcile() sends the difference, in this order,
- * which serves additions and removals alike:
+ * The desired state is what rules, settings and links ask for.  The actual state is what the
+ * supervisor was asked for and did not refuse.  control_reconcile() sends the difference, in
+ * this order:
  *
  *   open sockets, publish, filters, join and bind | leave and unbind, close sockets
  *
- * Egress sockets of single outputs (egress_socket.h) are opened and closed with them.
+ * So the workers know a new rule before its packets are let in, and the sockets of an old rule
+ * go when no worker uses them any more.  Egress sockets of single outputs (egress_socket.h) are
+ * opened and closed with the others.  A second run sends nothing.
  *
- * so that a new rule's packets are let in when the workers know it, and an old
- * rule's sockets go when no worker uses them any more.  A second run sends nothing.
+ * A change of one rule takes a shorter way (rule_change.h).
  *
  * An input that is open and is to be steered otherwise, by other workers or with other
  * buffers, is changed after the publication: its rules are then with the workers of before
