@@ -55,18 +55,19 @@ static void set_text(char *to, const char *fmt, unsigned n)
 	snprintf(to, MCR_IFNAME_MAX, fmt, n);
 }
 
-/* Rule @n; its id says so.  Some share a group, and differ in source or port. */
+/* Rule @n; its id says so.  Some share a group, or differ in the source only. */
 static void add(struct fixture *b, unsigned n, unsigned n_outputs)
 {
 	struct rule_output outputs[4] = {0};
 	struct rule r = {.n_outputs = n_outputs, .outputs = outputs};
 	const struct ruleset_entry *e;
 	struct complaint cpl = {0};
+	const unsigned as = n % 5 ? n : n + 2; /* whose group and port it has */
 
 	snprintf(r.id, sizeof(r.id), "rule-%u", n);
 	set_text(r.input.interface, "in%u", n % 2);
-	r.input.group = addr_from_ipv4_be(htonl(0xef010000 + n / 3));
-	r.input.port = (uint16_t)(5000 + n % 3);
+	r.input.group = addr_from_ipv4_be(htonl(0xef010000 + as / 3));
+	r.input.port = (uint16_t)(5000 + as % 3);
 	if (n % 5 == 0)
 		r.input.source = addr_from_ipv4_be(htonl(0x0a000001 + n % 7));
 	r.priority = RULE_PRIORITY_NORMAL;
@@ -286,6 +287,14 @@ static void slots_are_used_again(void **state)
 		turn(b);
 		assert_true(b->changes >= 0);
 	}
+	check_view(b);
+	/* A slot that was used again already. */
+	remove_at(b, n - 20);
+	turn(b);
+	add(b, n + 20, 1);
+	turn(b);
+	assert_true(b->changes >= 0);
+	check_view(b);
 	check_all(b);
 }
 
