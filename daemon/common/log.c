@@ -260,6 +260,17 @@ static void put_line(const char *line, size_t len)
 		log_lost++;
 }
 
+void log_forward(const char *text, size_t len)
+{
+	char line[LINE_BYTES];
+
+	if (len > sizeof(line) - 1)
+		len = sizeof(line) - 1;
+	memcpy(line, text, len);
+	line[len] = '\n';
+	put_line(line, len + 1);
+}
+
 void log_catch_up(void)
 {
 	if (log_rest_len || log_lost)

@@ -14,6 +14,7 @@
 #define DAEMON_COMMON_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_severity {
@@ -62,6 +63,9 @@ void log_init(const char *process, bool json);
  * the supervisor, before it has children.
  */
 void log_detach(void);
+
+/* A line that a child has written, without its newline; as it is, cut at 2,000 bytes. */
+void log_forward(const char *line, size_t len);
 
 /* Writes what could not be written before, if anything; to be called a few times a second. */
 void log_catch_up(void);

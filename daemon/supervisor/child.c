@@ -37,6 +37,7 @@
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
 #include "daemon/priv/priv.h"
+#include "daemon/supervisor/child_log.h"
 #include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/state.h"
 
@@ -52,8 +53,13 @@
 
 void child_init(struct child *c, const struct child_role *role, unsigned index)
 {
-	*c = (struct child){
-		.role = role, .index = index, .cpu = -1, .pidfd = -1, .stat_fd = -1, .channel = -1};
+	*c = (struct child){.role = role,
+			    .index = index,
+			    .cpu = -1,
+			    .pidfd = -1,
+			    .stat_fd = -1,
+			    .channel = -1,
+			    .log.fd = -1};
 	if (role->numbered)
 		snprintf(c->name, sizeof(c->name), "%s %u", role->name, index);
 	else
@@ -87,7 +93,7 @@ int child_resume(struct supervisor *s, struct child *c)
 		return -errno;
 	if (c->pid)
 		open_stat(c);
-	return 0;
+	return child_log_watch(s, c);
 }
 
 /* The command line of a child; @argv ends with NULL. */
@@ -133,11 +139,13 @@ static void inherit(const int from[static 1 + CHILD_FDS])
  * Between fork and exec.  The child has a session of its own: Ctrl-C at a terminal goes
  * to the whole foreground group, and only the supervisor may decide how to end.
  */
-static void run_child(const int inherited[static 1 + CHILD_FDS], char *const argv[])
+static void run_child(const int inherited[static 1 + CHILD_FDS], int log, char *const argv[])
 {
 	sigset_t none;
 
 	setsid();
+	if (dup2(log, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+		_exit(EXIT_CANNOT_EXEC);
 	inherit(inherited);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -148,7 +156,7 @@ static void run_child(const int inherited[static 1 + CHILD_FDS], char *const arg
 
 static int spawn(struct supervisor *s, struct child *c)
 {
-	int pair[2], bytes = CHANNEL_BYTES, ret, inherited[1 + CHILD_FDS] = {-1, -1, -1};
+	int pair[2], bytes = CHANNEL_BYTES, log, ret, inherited[1 + CHILD_FDS] = {-1, -1, -1};
 	struct arguments args;
 
 	ret = c->role->prepare ? c->role->prepare(s, c->index, &inherited[1]) : 0;
@@ -157,13 +165,20 @@ static int spawn(struct supervisor *s, struct child *c)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	log = child_log_open(c);
+	if (log < 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return log;
+	}
 	make_arguments(s, c, &args);
 	inherited[0] = pair[1];
 	c->pid = fork();
 	if (c->pid == 0)
-		run_child(inherited, args.argv);
+		run_child(inherited, log, args.argv);
 	ret = c->pid < 0 ? -errno : 0;
 	close(pair[1]);
+	close(log);
 	if (ret == 0) {
 		c->channel = pair[0];
 		c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
@@ -185,6 +200,7 @@ static void close_fd(int *fd)
 /* Its process has ended, or could not be started. */
 static void clear_process(struct child *c)
 {
+	child_log_close(c);
 	close_fd(&c->pidfd);
 	close_fd(&c->stat_fd);
 	close_fd(&c->channel);

@@ -12,6 +12,7 @@
 enum epoll_source {
 	SOURCE_CHANNEL, /* a child's messages, or room for some to it */
 	SOURCE_EXIT,    /* a child has exited */
+	SOURCE_LOG,     /* a child has written to its log */
 	SOURCE_SIGNALS,
 	SOURCE_CHECKER, /* the check of a new binary has ended */
 };
@@ -20,7 +21,7 @@ enum epoll_source {
  * union epoll_key - the data of an event
  * @word:   as epoll keeps it
  * @source: enum epoll_source
- * @child:  SOURCE_CHANNEL, SOURCE_EXIT: whose
+ * @child:  SOURCE_CHANNEL, SOURCE_EXIT, SOURCE_LOG: whose
  */
 union epoll_key {
 	uint64_t word;

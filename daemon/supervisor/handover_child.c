@@ -60,6 +60,7 @@ static void save_child(const struct child *c, struct handover_writer *w)
 	handover_put(w, &saved, sizeof(saved));
 	handover_put_fd(w, c->pidfd);
 	handover_put_fd(w, c->channel);
+	handover_put_fd(w, c->log.fd);
 }
 
 /* ECHILD unless the descriptor is that of a child of ours; and then is it this one? */
@@ -91,6 +92,7 @@ static void restore_child(struct child *c, struct handover_reader *r)
 	handover_get(r, &saved, sizeof(saved));
 	pidfd = handover_get_fd(r, FD_ANONYMOUS, 0);
 	channel = handover_get_fd(r, FD_CHANNEL, 0);
+	c->log.fd = handover_get_fd(r, FD_PIPE, 0);
 	handover_check(r, saved.state < CHILD_STATES && saved.served <= 1 && saved.cpu >= -1 &&
 				  saved.cpu < CPU_SETSIZE && saved.ending < ENDINGS &&
 				  saved.last_ending < ENDINGS &&
@@ -100,7 +102,7 @@ static void restore_child(struct child *c, struct handover_reader *r)
 	handover_check(r, saved.pid >= 0 && (saved.pid > 0) == (pidfd >= 0) &&
 				  has_process((enum child_state)saved.state) == (pidfd >= 0) &&
 				  has_channel((enum child_state)saved.state) == (channel >= 0));
-	handover_check(r, pidfd < 0 || is_our_child(saved.pid, pidfd));
+	handover_check(r, pidfd < 0 ? c->log.fd < 0 : is_our_child(saved.pid, pidfd));
 	c->pidfd = pidfd;
 	c->channel = channel;
 	if (r->error)

@@ -99,6 +99,8 @@ static bool is_kind(int fd, enum handover_fd kind, size_t size_bytes)
 		return is_memory(fd, size_bytes);
 	case FD_FILE:
 		return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	case FD_PIPE:
+		return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 	case FD_ANONYMOUS: /* neither file nor socket; the type bits are zero */
 		return fstat(fd, &st) == 0 && !(st.st_mode & S_IFMT);
 	}

@@ -31,13 +31,14 @@ struct handover_reader {
 };
 
 enum handover_fd {
-	FD_PACKET,    /* AF_PACKET socket */
-	FD_UDP,       /* AF_INET datagram socket */
-	FD_LISTENER,  /* listening AF_UNIX stream socket */
-	FD_CHANNEL,   /* AF_UNIX SOCK_SEQPACKET */
-	FD_NOTIFY,    /* AF_UNIX datagram socket */
-	FD_MEMORY,    /* memfd whose size is sealed */
-	FD_FILE,      /* regular file */
+	FD_PACKET,   /* AF_PACKET socket */
+	FD_UDP,      /* AF_INET datagram socket */
+	FD_LISTENER, /* listening AF_UNIX stream socket */
+	FD_CHANNEL,  /* AF_UNIX SOCK_SEQPACKET */
+	FD_NOTIFY,   /* AF_UNIX datagram socket */
+	FD_MEMORY,   /* memfd whose size is sealed */
+	FD_FILE,     /* regular file */
+	FD_PIPE,
 	FD_ANONYMOUS, /* eventfd, pidfd, ring */
 };
 

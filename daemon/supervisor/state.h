@@ -50,6 +50,7 @@
 #include "core/base/limits.h"
 #include "core/base/ring.h"
 #include "core/rules/kernel_path.h"
+#include "daemon/common/log.h"
 #include "daemon/priv/bpf.h"
 #include "daemon/priv/priv.h"
 
@@ -64,9 +65,10 @@ struct worker_page;
 
 /*
  * Descriptors that inputs, outputs and memberships leave free: a channel, a pidfd and
- * the state of each child, and what an upgrade, a reload and a message in the hand take.
+ * the state and the log of each child, and what an upgrade, a reload and a message in the hand
+ * take.
  */
-#define SUPERVISOR_RESERVE(workers) (33 + 3 * ((workers) + 1))
+#define SUPERVISOR_RESERVE(workers) (33 + 4 * ((workers) + 1))
 
 /* Descriptors that a child may inherit beside its channel: CHILD_RING_FD, CHILD_LAST_RING_FD. */
 #define CHILD_FDS 2
@@ -116,6 +118,21 @@ enum child_state {
 };
 
 /**
+ * struct child_log - what a child writes; see child_log.h
+ * @fd:    our end of the pipe, -1: none
+ * @len:   of @text, the beginning of a line
+ * @bytes: that may be read now, filled up at @refilled_ns
+ * @paused_until_ns: it is not read before; 0: it is
+ */
+struct child_log {
+	int fd;
+	size_t len;
+	uint64_t bytes, refilled_ns, paused_until_ns;
+	struct log_limit limit;
+	char text[2000];
+};
+
+/**
  * struct child - one child process
  * @cpu:        that it is pinned to, -1: none
  * @due_ns:     of CHILD_PLANNED and CHILD_STARTING
@@ -125,6 +142,7 @@ enum child_state {
  * @stat_fd:    its /proc/PID/stat, opened before it was another user: a /proc with hidepid
  *              (proc(5)) does not show it afterwards; -1: it is not to be had
  * @channel:    our end of its SOCK_SEQPACKET pair; -1 unless it is starting or ready
+ * @log:        its standard output and standard error
  * @backoff_ms: how long the next restart waits
  * @failing_ns: since when it fails before it has served; 0: it does not
  * @away_ns:    since when there is no process that is ready; 0: there is, or never was
@@ -147,6 +165,7 @@ struct child {
 	int pidfd;
 	int stat_fd;
 	int channel;
+	struct child_log log;
 	enum ipc_ending ending;
 	unsigned ending_ms;
 	enum ipc_ending last_ending;

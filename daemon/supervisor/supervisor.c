@@ -20,6 +20,7 @@
 #include "daemon/common/roles.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/child.h"
+#include "daemon/supervisor/child_log.h"
 #include "daemon/supervisor/egress_socket.h"
 #include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/health.h"
@@ -57,6 +58,9 @@ static void take_event(struct supervisor *s, union epoll_key key, uint32_t event
 	case SOURCE_EXIT:
 		child_exited(s, &s->child[key.child]);
 		return;
+	case SOURCE_LOG:
+		child_log_read(s, &s->child[key.child]);
+		return;
 	case SOURCE_SIGNALS:
 		lifecycle_signal(s);
 		return;
@@ -69,14 +73,15 @@ static void take_event(struct supervisor *s, union epoll_key key, uint32_t event
 /* Does what is due.  Return: milliseconds until something will be. */
 static int run_timers(struct supervisor *s, uint64_t now_ns)
 {
-	if (supervisor_is_up(s)) {
-		const uint64_t due_ns[] = {child_timers(s, now_ns), health_check(s, now_ns),
-					   upgrade_advance(s, now_ns), stand_in_timers(s, now_ns),
-					   s->stats_ns};
+	const bool up = supervisor_is_up(s);
+	const uint64_t due_ns[] = {s->stats_ns,
+				   child_log_timers(s, now_ns),
+				   up ? child_timers(s, now_ns) : s->phase_end_ns,
+				   up ? health_check(s, now_ns) : NEVER_NS,
+				   up ? upgrade_advance(s, now_ns) : NEVER_NS,
+				   up ? stand_in_timers(s, now_ns) : NEVER_NS};
 
-		return timeout_ms(due_ns, sizeof(due_ns) / sizeof(due_ns[0]), now_ns);
-	}
-	return timeout_ms((const uint64_t[]){s->phase_end_ns, s->stats_ns}, 2, now_ns);
+	return timeout_ms(due_ns, sizeof(due_ns) / sizeof(due_ns[0]), now_ns);
 }
 
 static void run(struct supervisor *s)
@@ -116,6 +121,7 @@ static void finish(struct supervisor *s)
 		child_kill(s, c);
 		if (c->pid)
 			waitpid(c->pid, NULL, 0);
+		child_log_close(c);
 	}
 	upgrade_abandon(s);
 	iface_fini(s);

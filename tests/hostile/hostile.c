@@ -3,6 +3,7 @@
 #include "tests/hostile/hostile.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,13 @@ void hostile_say(const char *who, const char *what, long result)
 	char line[160];
 	int n = snprintf(line, sizeof(line), "hostile %s: %s = %ld\n", who, what, result);
 
-	if (write(STDERR_FILENO, line, (size_t)n) != n)
-		abort();
+	/* The pipe to the supervisor is emptied by it. */
+	while (write(STDERR_FILENO, line, (size_t)n) != n) {
+		struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+		if (errno != EAGAIN || poll(&room, 1, 5000) != 1)
+			abort();
+	}
 }
 
 bool hostile_is_asked(const char *name, const char *what)

@@ -18,7 +18,7 @@ IN, OUT = "239.1.1.1", "239.2.2.2"
 ADDRESS = "10.20.0.1"
 CONTROL, WORKER = "--role=control", "--role=worker"
 RULES, GONE = 1200, 500  # each a bound socket
-LIMIT, RESERVE = 1024, 32 + 3 * 2
+LIMIT, RESERVE = 1024, 33 + 4 * 2
 
 
 def flows(t, flow):

@@ -311,6 +311,25 @@ def memory(t):
     t.check(relay)
 
 
+@scenario("a child that floods the log is held to a rate, and harms nobody else's lines",
+          topology="chain3")
+def log(t):
+    """A burst of 1 MiB, then 64 KiB a second, whatever it writes; the supervisor goes on."""
+    relay = hostile(t, CONTROL="log")
+    t.wait_until(lambda: "writes more than 64 KiB a second" in relay.log(), 20, "the reason")
+    begin = time.monotonic()
+    another_worker(t, relay)
+    t.wait_until(lambda: "worker 0 runs again" in relay.log(), 20, "a line of the supervisor")
+    made = dict(tried(t, relay, "control", deadline_s=60))
+    took_s = time.monotonic() - begin + 3
+    flood = sum(len(line) + 1 for line in relay.log().splitlines() if line.startswith("xxx"))
+    t.between(flood, (1 << 20) - 4096, (1 << 20) + took_s * (64 << 10), "bytes of the flood in the log")
+    t.note(f"{made['KiB of log']} KiB written in two seconds")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    flows(t, 0)
+    t.check(relay)
+
+
 @scenario("an upgrade whose exec fails leaves no descriptor to inherit", topology="chain3")
 def failed_exec(t):
     """Everything is as before: closed by the next exec, and relaying."""

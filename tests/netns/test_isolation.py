@@ -128,9 +128,12 @@ def empty_network(t):
 def open_descriptors(t):
     """Each has its channel on 3 and what it works with, no file and nobody else's socket."""
     relay, control, workers = started(t)
-    standard = {0: "/dev/null", 1: str(relay.stdout_path), 2: str(relay.stderr_path)}
+    shared = {0: "/dev/null", 1: str(relay.stdout_path), 2: str(relay.stderr_path)}
+    # A pipe to the supervisor, which writes its lines to the log.
+    own = {0: "/dev/null", 1: "pipe", 2: "pipe"}
 
     def holds(pid, *others):
+        standard = shared if pid == relay.pid else own
         # A snapshot is open while it is read, a connection of ours until control sees its end.
         expected = sorted(list(standard.values()) + list(others))
         t.wait_until(lambda: sorted(descriptors(pid).values()) == expected, 5,
@@ -148,9 +151,9 @@ def open_descriptors(t):
     # Channel, two listeners, netlink of links and of routes; pages and snapshots are mapped, not open.
     holds(control, *["socket"] * 5, "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
     # It also looks at the state of each child.
-    left = set(descriptors(relay.pid).values()) - set(standard.values()) - {"/proc/PID/stat"}
+    left = set(descriptors(relay.pid).values()) - set(shared.values()) - {"/proc/PID/stat"}
     t.equal({one for one in left if not one.startswith("/memfd:mcr-")},
-            {"socket", "anon_inode:[pidfd]", "anon_inode:[signalfd]", "anon_inode:[eventpoll]",
+            {"socket", "pipe", "anon_inode:[pidfd]", "anon_inode:[signalfd]", "anon_inode:[eventpoll]",
              "anon_inode:[eventfd]", "anon_inode:[io_uring]"},
             "kinds of descriptors of the supervisor")
     rings = [one for one in descriptors(relay.pid).values() if one == "anon_inode:[io_uring]"]

@@ -9,8 +9,9 @@ import socket
 import subprocess
 
 from . import paths
-from .proc import children, command_line
-from .process import Process, ProcessError
+from .deadline import Deadline
+from .proc import children, command_line, state, unread
+from .process import Process, ProcessError, pause
 from .slow import scaled
 
 # For a relay whose memory is judged: without this the address sanitizer keeps what is freed, up to
@@ -182,8 +183,23 @@ class Relay(Process):
         """The answer to GetStats, as a dict."""
         return self.rpc("GetStats")
 
+    def _forwarded(self):
+        """Has the supervisor written all that its children have logged?
+
+        It reads their pipes and writes at once, so when they are empty and it waits, it has.
+        """
+        return not unread(self.pid) and state(self.pid) != "R"
+
     def log(self):
-        """All that it has logged so far, as text."""
+        """All that it and its children have logged so far, as text.
+
+        What a child logs beyond its rate stays in its pipe: that is not waited for.
+        """
+        deadline = Deadline(0.1)
+        while self.running and state(self.pid) != "T" and not deadline.passed():
+            if self._forwarded():
+                break
+            pause()
         return self.stderr() + self.stdout()
 
     def children(self, role=None):

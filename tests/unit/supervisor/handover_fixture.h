@@ -114,13 +114,26 @@ static int channel(void)
 	return high(pair[0]);
 }
 
+static int log_pipe(void)
+{
+	int pair[2];
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC | O_NONBLOCK), 0);
+	close(pair[1]);
+	return high(pair[0]);
+}
+
 static struct supervisor *supervisor_fresh(void)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
 
 	for (unsigned i = 0; i < CHILDREN; i++)
-		s->child[i] = (struct child){
-			.index = i, .cpu = -1, .pidfd = -1, .stat_fd = -1, .channel = -1};
+		s->child[i] = (struct child){.index = i,
+					     .cpu = -1,
+					     .pidfd = -1,
+					     .stat_fd = -1,
+					     .channel = -1,
+					     .log.fd = -1};
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		s->worker[i].page_fd = s->worker[i].arena_fd = -1;
 		s->worker[i].ring.fd = s->worker[i].last.fd = -1;
@@ -148,6 +161,7 @@ static void fill_children(struct supervisor *s, uint64_t now_ns)
 	s->child[0].pid = child_pid;
 	s->child[0].pidfd = high((int)syscall(SYS_pidfd_open, child_pid, 0));
 	s->child[0].channel = channel();
+	s->child[0].log.fd = log_pipe();
 	s->child[0].state = CHILD_READY;
 	s->child[0].last_ending = END_HANG;
 	s->child[0].last_ms = 412;

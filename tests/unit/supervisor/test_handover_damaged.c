@@ -171,6 +171,7 @@ static void test_descriptors(void **state)
 		{"changes", sup->changes_fd, 1u << NONE},
 		{"pidfd", sup->child[0].pidfd, 0},
 		{"channel", sup->child[0].channel, 0},
+		{"log", sup->child[0].log.fd, 1u << NONE},
 		{"worker page", sup->worker[0].page_fd, 0},
 		{"arena", sup->worker[1].arena_fd, 0},
 		{"ring", sup->worker[1].last.fd, 1u << NONE},

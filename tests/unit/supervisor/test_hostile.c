@@ -38,6 +38,7 @@
  * Links: core/rules/kernel_path.c daemon/priv/bpf.c
  * Links: core/rules/rule.c
  * Links: core/base/complaint.c
+ * Links: daemon/supervisor/child_log.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
