@@ -222,6 +222,15 @@ bool kernel_map_has(const struct kernel_map *m, const struct kernel_path_key *ke
 	return ref && ref->ref & KERNEL_PATH_REF_RELAY;
 }
 
+/* The same for keys that come in their order; @at: where the last one left off, first 0. */
+static struct kernel_map_ref *seek(struct kernel_map_ref *refs, uint32_t n, uint32_t *at,
+				   const struct kernel_path_key *key)
+{
+	while (*at < n && kernel_path_compare(&refs[*at].key, key) < 0)
+		++*at;
+	return *at < n && kernel_path_compare(&refs[*at].key, key) == 0 ? &refs[*at] : NULL;
+}
+
 uint64_t kernel_map_due_ns(const struct kernel_map *m)
 {
 	return m->due_ns;
@@ -322,10 +331,10 @@ void kernel_map_begin(struct kernel_map *m)
 	m->due_ns = UINT64_MAX;
 }
 
-static void add_want(struct kernel_map *m, const struct kernel_path_key *key, uint64_t ref)
+static void add_want(struct kernel_map *m, const struct kernel_path_key *key, uint64_t ref,
+		     uint64_t hash)
 {
-	m->want[m->n_want++] = (struct kernel_map_ref){
-		.key = *key, .ref = ref, .hash = hash_chain(m, first_block(ref))};
+	m->want[m->n_want++] = (struct kernel_map_ref){.key = *key, .ref = ref, .hash = hash};
 }
 
 int kernel_map_want(struct kernel_map *m, const struct kernel_map_rule *r, uint64_t now_ns)
@@ -349,14 +358,15 @@ int kernel_map_want(struct kernel_map *m, const struct kernel_map_rule *r, uint6
 		m->due_ns = now_ns + KERNEL_MAP_REST_NS;
 		return ret;
 	}
-	add_want(m, &r->key, KERNEL_PATH_REF_RELAY | first);
+	add_want(m, &r->key, KERNEL_PATH_REF_RELAY | first,
+		 have && first_block(have->ref) == first ? have->hash : hash_chain(m, first));
 	return 0;
 }
 
 void kernel_map_want_user(struct kernel_map *m, const struct kernel_path_key *key)
 {
 	if (m->n_want < MCR_MAX_RULES)
-		add_want(m, key, KERNEL_PATH_REF_USER);
+		add_want(m, key, KERNEL_PATH_REF_USER, HASH_SEED);
 }
 
 /* --- commit --- */
@@ -387,8 +397,8 @@ static void complete_streams(struct kernel_map *m)
 			struct kernel_path_key key = m->want[kept].key;
 
 			key.source = 0;
-			m->want[m->n_want++] =
-				(struct kernel_map_ref){.key = key, .ref = KERNEL_PATH_REF_SOURCES};
+			m->want[m->n_want++] = (struct kernel_map_ref){
+				.key = key, .ref = KERNEL_PATH_REF_SOURCES, .hash = HASH_SEED};
 		}
 		kept += end - i;
 	}
@@ -401,6 +411,7 @@ static void complete_streams(struct kernel_map *m)
 /* Put what differs, entries with a source first: the others lead to them. */
 static int put_wanted(struct kernel_map *m, bool with_source)
 {
+	uint32_t at = 0;
 	int first_error = 0;
 
 	for (uint32_t i = 0; i < m->n_want; i++) {
@@ -410,7 +421,7 @@ static int put_wanted(struct kernel_map *m, bool with_source)
 
 		if ((want->key.source != 0) != with_source)
 			continue;
-		have = find(m->have, m->n_have, &want->key);
+		have = seek(m->have, m->n_have, &at, &want->key);
 		if (have && have->ref == want->ref)
 			continue;
 		ret = bpf_map_put(m->rules, &want->key, want->ref);
@@ -422,12 +433,13 @@ static int put_wanted(struct kernel_map *m, bool with_source)
 
 static int remove_unwanted(struct kernel_map *m)
 {
+	uint32_t at = 0;
 	int first_error = 0;
 
 	for (uint32_t i = 0; i < m->n_have; i++) {
 		int ret;
 
-		if (find(m->want, m->n_want, &m->have[i].key))
+		if (seek(m->want, m->n_want, &at, &m->have[i].key))
 			continue;
 		ret = bpf_map_remove(m->rules, &m->have[i].key);
 		if (ret < 0 && ret != -ENOENT && first_error == 0)
@@ -461,13 +473,15 @@ static void drop_repeated(struct kernel_map *m, uint64_t now_ns)
 /* Chains to which no reference leads any more. */
 static void free_chains(struct kernel_map *m, uint64_t now_ns)
 {
+	uint32_t at = 0;
+
 	for (uint32_t i = 0; i < m->n_have; i++) {
 		const uint32_t first = first_block(m->have[i].ref);
 		const struct kernel_map_ref *want;
 
 		if (first == CHAIN_END)
 			continue;
-		want = find(m->want, m->n_want, &m->have[i].key);
+		want = seek(m->want, m->n_want, &at, &m->have[i].key);
 		if (want && first_block(want->ref) == first)
 			continue;
 		kernel_counters_leave(m, first, now_ns);

@@ -195,7 +195,7 @@ static enum kernel_path_reason encode_rule(const struct control *c, const struct
 
 	if (why != KERNEL_PATH_FITS)
 		return why;
-	if (control_entry_state(c, e, 0, NULL) == RULE_LOOPING)
+	if (control_loop_closes(c, e->slot))
 		return KERNEL_PATH_INACTIVE;
 	*rule = (struct kernel_map_rule){
 		.key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex),
@@ -288,20 +288,28 @@ static enum kernel_path_reason not_taken(const struct control *c, const struct r
 	return kernel_map_has(c->kernel_path.map, &key) ? KERNEL_PATH_FITS : KERNEL_PATH_RESTING;
 }
 
-enum kernel_path_reason control_kernel_path_reason(const struct control *c,
-						   const struct ruleset_entry *e, unsigned output)
+enum kernel_path_reason control_kernel_path_of_rule(const struct control *c,
+						    const struct ruleset_entry *e)
 {
 	static struct kernel_path_output outputs[MCR_MAX_RULE_OUTPUTS];
 	struct kernel_map_rule rule;
-	enum kernel_path_reason why = encode_rule(c, e, &rule, outputs);
+	const enum kernel_path_reason why = encode_rule(c, e, &rule, outputs);
+
+	return why == KERNEL_PATH_FITS ? not_taken(c, &e->rule) : why;
+}
+
+enum kernel_path_reason control_kernel_path_of_output(const struct control *c,
+						      const struct ruleset_entry *e,
+						      enum kernel_path_reason of_rule,
+						      unsigned output)
+{
+	struct kernel_path_output unused;
 	enum kernel_path_reason own;
 
-	if (why == KERNEL_PATH_FITS)
-		return not_taken(c, &e->rule);
-	if (why != KERNEL_PATH_OTHER_OUTPUT)
-		return why;
-	own = encode_output(c, &e->rule.outputs[output], e->output_slots[output], outputs);
-	return own == KERNEL_PATH_FITS ? why : own;
+	if (of_rule != KERNEL_PATH_OTHER_OUTPUT)
+		return of_rule;
+	own = encode_output(c, &e->rule.outputs[output], e->output_slots[output], &unused);
+	return own == KERNEL_PATH_FITS ? of_rule : own;
 }
 
 int control_kernel_path_refuse(const struct control *c, const struct rule *r, struct complaint *cpl)

@@ -49,9 +49,16 @@ void control_kernel_path_check(struct control *c, uint64_t now_ns);
 /* Is an update due, because something has rested? */
 bool control_kernel_path_due(const struct control *c, uint64_t now_ns);
 
-/* Why an output is on the user path; KERNEL_PATH_FITS: it is not. */
-enum kernel_path_reason control_kernel_path_reason(const struct control *c,
-						   const struct ruleset_entry *e, unsigned output);
+/*
+ * Why a rule is on the user path; KERNEL_PATH_FITS: it is not.  KERNEL_PATH_OTHER_OUTPUT: for
+ * its outputs, of which each has a reason of its own.
+ */
+enum kernel_path_reason control_kernel_path_of_rule(const struct control *c,
+						    const struct ruleset_entry *e);
+enum kernel_path_reason control_kernel_path_of_output(const struct control *c,
+						      const struct ruleset_entry *e,
+						      enum kernel_path_reason of_rule,
+						      unsigned output);
 
 /**
  * control_kernel_path_refuse() - does the rule ask for the kernel in vain?

@@ -30,9 +30,10 @@
 
 /* --- ListRules --- */
 
-static void show_path(const struct control *c, const struct ruleset_entry *e, unsigned i, cJSON *o)
+static void show_path(const struct control *c, const struct ruleset_entry *e,
+		      enum kernel_path_reason of_rule, unsigned i, cJSON *o)
 {
-	const enum kernel_path_reason why = control_kernel_path_reason(c, e, i);
+	const enum kernel_path_reason why = control_kernel_path_of_output(c, e, of_rule, i);
 
 	cJSON_AddStringToObject(o, "path", why == KERNEL_PATH_FITS ? "kernel" : "user");
 	cJSON_AddStringToObject(
@@ -43,6 +44,7 @@ static void show_path(const struct control *c, const struct ruleset_entry *e, un
 static void show_rule_outputs(const struct control *c, const struct ruleset_entry *e, cJSON *json)
 {
 	cJSON *outputs = cJSON_GetObjectItemCaseSensitive(json, "outputs");
+	const enum kernel_path_reason path = control_kernel_path_of_rule(c, e);
 	cJSON *o = outputs ? outputs->child : NULL;
 
 	for (unsigned i = 0; i < e->rule.n_outputs && o; i++, o = o->next) {
@@ -68,7 +70,7 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 		control_result_send_drops(o, &n, false);
 		control_egress_socket_of(c, e->output_slots[i], &kind);
 		cJSON_AddStringToObject(o, "socket", egress_socket_kind_name(kind));
-		show_path(c, e, i, o);
+		show_path(c, e, path, i, o);
 	}
 }
 
