@@ -10,6 +10,7 @@
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
+#include "daemon/control/closed_port.h"
 #include "daemon/control/output.h"
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
@@ -239,7 +240,7 @@ static bool check_state(const struct control *c, const struct ruleset_entry *e, 
 	return true;
 }
 
-static void check_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
+static void check_output(struct control *c, const struct ruleset_entry *e, unsigned i,
 			 uint64_t now_ns)
 {
 	struct seen_output *s = &c->notice->output[e->output_slots[i]];
@@ -256,6 +257,10 @@ static void check_output(const struct control *c, const struct ruleset_entry *e,
 		return;
 	if (s->incarnation != e->incarnation)
 		*s = (struct seen_output){.incarnation = e->incarnation};
+	/* What a restarted control finds may be long ago. */
+	if (now.drops[SEND_DROP_PORT_UNREACHABLE] > s->drops[SEND_DROP_PORT_UNREACHABLE].count &&
+	    !c->notice->quiet && control_port_refused(c, e, i, &now, now_ns))
+		c->notice->generation = 0; /* the state of its rule is another one: check again */
 	snprintf(who, sizeof(who), "rule %s to %s:%u", e->rule.id, addr_format(&o->group, text),
 		 o->port);
 	for (unsigned r = 0; r < SEND_DROPS; r++)
@@ -263,7 +268,7 @@ static void check_output(const struct control *c, const struct ruleset_entry *e,
 			 newly_lost(&s->drops[r], now.drops[r], now_ns));
 }
 
-static void check_rule(const struct control *c, const struct ruleset_entry *e, uint64_t now_ns)
+static void check_rule(struct control *c, const struct ruleset_entry *e, uint64_t now_ns)
 {
 	struct seen_rule *s = &c->notice->rule[e->slot];
 	const bool is_new = s->incarnation != e->incarnation;
@@ -364,6 +369,7 @@ static bool check_pages(struct control *c, uint64_t now_ns)
 	bool grown = n->generation != c->pub.generation;
 	char inputs[REASON_MAX];
 
+	grown |= control_ports_check(c, now_ns);
 	name_inputs(c, inputs);
 	for (unsigned w = 0; w < c->workers; w++) {
 		const uint64_t sum = check_worker(c, w, inputs, now_ns);

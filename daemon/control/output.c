@@ -11,6 +11,7 @@
 #include "core/base/complaint.h"
 #include "core/rules/rule.h"
 #include "core/rules/ruleset.h"
+#include "daemon/control/closed_port.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/reach.h"
@@ -146,7 +147,13 @@ struct output_status control_output_status_on(const struct control *c, const str
 	if (lacks_source(f, o, d))
 		return with_reason(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
 				   "%s has no IPv4 address to send from", f->name);
-	return d ? dest_status(d, f, reason) : is_active(reason);
+	if (d && dest_status(d, f, NULL).state != OUTPUT_ACTIVE)
+		return dest_status(d, f, reason);
+	if (control_port_is_closed(c, o))
+		return with_reason(OUTPUT_UNREACHABLE, OUTPUT_HOLD_NONE, reason,
+				   "port %u is closed at %s", o->port,
+				   addr_format(&o->group, text));
+	return is_active(reason);
 }
 
 struct output_status control_output_status(const struct control *c, const struct rule_output *o,

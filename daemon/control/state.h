@@ -319,6 +319,37 @@ struct control_egress_sockets {
 	struct control_egress_socket at[MCR_MAX_EGRESS_SOCKETS];
 };
 
+/* --- closed ports (closed_port.c) --- */
+
+#define CLOSED_PORTS_MAX    1024 /* what is beyond is counted and not shown */
+#define CLOSED_PORT_BUCKETS 1024
+
+/**
+ * struct closed_port - a destination that has refused datagrams
+ * @closed:   as far as is known; false: it is remembered for its @wait_ns
+ * @slot, @incarnation, @output: an output to it, and its counters when it was looked at last
+ * @since_ns: when @refused grew last, or when it was found open
+ * @wait_ns:  until it counts as open
+ * @next:     in its bucket, place + 1
+ */
+struct closed_port {
+	uint32_t host_be;
+	uint16_t port;
+	uint16_t next;
+	bool closed;
+	uint32_t slot;
+	unsigned output;
+	uint64_t incarnation;
+	uint64_t refused, sent;
+	uint64_t since_ns, wait_ns;
+};
+
+struct control_closed_ports {
+	unsigned n;
+	struct closed_port at[CLOSED_PORTS_MAX];
+	uint16_t bucket[CLOSED_PORT_BUCKETS];
+};
+
 /* --- circles (wiring.c, loop.c) --- */
 
 /**
@@ -566,6 +597,7 @@ struct control {
 	struct control_resolved resolved;
 	struct control_rule_changes changes;
 	struct control_egress_sockets egress_sockets;
+	struct control_closed_ports closed_ports;
 	struct control_publish pub;
 	struct control_kernel_path kernel_path;
 	struct control_waits waits;

@@ -420,9 +420,10 @@ def listed(t):
     t.equal([line for line in text.splitlines() if len(line) >= 80], [], "lines that are too long")
 
 
-@scenario("an output to a closed port is active and counts port_unreachable", topology=LAB)
+@scenario("an output to a closed port is unreachable until datagrams are taken again", topology=LAB,
+          deadline_s=60)
 def closed_port(t):
-    """The host is there and nobody listens: active, and what its ICMP messages say is counted."""
+    """The host is there and nobody listens: what its ICMP messages say is counted and shown."""
     relay = t.mcrd("relay")
     add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6009, "out0"), GROUP,
                        interface="in0"))
@@ -432,8 +433,15 @@ def closed_port(t):
     all_counted(t, relay, 20)
     refused = counters(relay)["send_drops"]["port_unreachable"]
     t.true(refused > 0, "port_unreachable")
-    t.equal(trouble(relay), ("active", "active", ""), "state")
-    t.true(f"not sent: port_unreachable {refused}\n" in relay.ctl("list").stdout, "list")
+    closed = "port 6009 is closed at 10.90.1.2"
+    t.wait_until(lambda: trouble(relay) == ("degraded", "unreachable", closed), SEEN_S, "state")
+    listed = relay.ctl("list").stdout
+    t.true(f"not sent: port_unreachable {refused}\n" in listed and closed in listed, listed)
+    late = t.sink("sink", "eth0", "10.90.1.2", 6009)
+    stream = t.gen_start("gen", "eth0", "239.1.1.1", 5000, rate=50, count=1500, size=200)
+    t.wait_until(lambda: trouble(relay) == ("active", "active", ""), 30, "active again")
+    t.equal(relay.log().count(closed), 1, "lines about the closed port")
+    stream.stop()
 
 
 @scenario("an output that is held stays held when control is killed", topology=LAB)

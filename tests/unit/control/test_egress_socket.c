@@ -23,7 +23,8 @@
  * Links: core/base/counters.c core/text/config.c core/text/config_write.c core/text/rule_json.c
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
  * Links: daemon/control/egress_socket.c
- * Links: daemon/control/output.c daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: daemon/control/output.c daemon/control/closed_port.c daemon/control/reach.c
+ * Links: daemon/control/reach_netlink.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
  * Links: core/base/decimal.c

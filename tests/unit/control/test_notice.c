@@ -2,6 +2,7 @@
 /*
  * test_notice.c - which losses and changes of state become lines of the log
  *
+ * Links: daemon/control/closed_port.c
  * Links: daemon/control/notice.c core/base/counters.c core/base/complaint.c core/rules/rule.c
  * Links: core/base/addr.c
  * Links: core/rules/ruleset.c core/rules/ruleset_cycle.c core/rules/ruleset_ifaces.c

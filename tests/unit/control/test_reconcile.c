@@ -8,7 +8,7 @@
  * Links: daemon/control/standin.c
  * Links: daemon/control/resolve.c daemon/control/rule_change.c
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c
- * Links: daemon/control/output.c
+ * Links: daemon/control/output.c daemon/control/closed_port.c
  * Links: daemon/control/filter.c
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
  * Links: daemon/control/join.c daemon/control/membership.c daemon/control/publish.c
