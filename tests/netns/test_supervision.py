@@ -204,6 +204,9 @@ def garbage_in_the_page(t):
     t.clean(sink.finish(sent), sent)
 
 
+ROOM = 8 << 20  # for a ring in the supervisor; a worker's arena alone is larger
+
+
 @scenario("a worker that cannot be started is tried until it can", topology="chain3")
 def cannot_start(t):
     """The others go on, answers say that it is away, and it comes back when it can.
@@ -219,7 +222,9 @@ def cannot_start(t):
     gen = t.gen_start("gen", "eth0", IN, streams[1][0], rate=4000, size=200)
     control, other = relay.children(CONTROL), workers_of(relay)[1]["pid"]
     limits = resource.prlimit(relay.pid, resource.RLIMIT_AS)
-    resource.prlimit(relay.pid, resource.RLIMIT_AS, (40 << 20, limits[1]))
+    with open(f"/proc/{relay.pid}/statm", encoding="utf-8") as statm:
+        size = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.prlimit(relay.pid, resource.RLIMIT_AS, (size + ROOM, limits[1]))
     relay.expect("worker 0 was killed by SIGKILL")
     relay.expect("worker 0 exited with status", None)
     os.kill(workers_of(relay)[0]["pid"], signal.SIGKILL)
