@@ -8,7 +8,6 @@
 #include "core/base/hash.h"
 #include "core/rules/ruleset.h"
 #include "daemon/control/state.h"
-#include "daemon/control/stats.h"
 
 #define WAIT_LEAST_NS (5 * NS_PER_S)
 #define WAIT_MOST_NS  (60 * NS_PER_S)
@@ -115,7 +114,7 @@ static const struct ruleset_entry *entry_of(const struct control *c, const struc
 	return v->entry && v->incarnation == p->incarnation ? v->entry : NULL;
 }
 
-bool control_ports_check(struct control *c, uint64_t now_ns)
+bool control_ports_check(struct control *c, control_counters_fn *read, uint64_t now_ns)
 {
 	struct control_closed_ports *t = &c->closed_ports;
 	bool changed = false;
@@ -133,7 +132,7 @@ bool control_ports_check(struct control *c, uint64_t now_ns)
 			drop(t, p);
 			continue;
 		}
-		control_stats_output(c, e, p->output, &now);
+		read(c, e, p->output, &now);
 		changed |= check(p, &now, now_ns);
 	}
 	return changed;

@@ -33,7 +33,11 @@ bool control_port_is_closed(const struct control *c, const struct rule_output *o
 bool control_port_refused(struct control *c, const struct ruleset_entry *e, unsigned i,
 			  const struct egress_counters *now, uint64_t now_ns);
 
+/* Reads the counters of an output, as control_stats_output() does. */
+typedef void control_counters_fn(const struct control *c, const struct ruleset_entry *e, unsigned i,
+				 struct egress_counters *out);
+
 /* Once a second.  Return: has the state of an output changed? */
-bool control_ports_check(struct control *c, uint64_t now_ns);
+bool control_ports_check(struct control *c, control_counters_fn *read, uint64_t now_ns);
 
 #endif

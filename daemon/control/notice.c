@@ -369,7 +369,7 @@ static bool check_pages(struct control *c, uint64_t now_ns)
 	bool grown = n->generation != c->pub.generation;
 	char inputs[REASON_MAX];
 
-	grown |= control_ports_check(c, now_ns);
+	grown |= control_ports_check(c, control_stats_output, now_ns);
 	name_inputs(c, inputs);
 	for (unsigned w = 0; w < c->workers; w++) {
 		const uint64_t sum = check_worker(c, w, inputs, now_ns);

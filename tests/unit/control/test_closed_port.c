@@ -17,7 +17,6 @@
 #include "core/rules/ruleset.h"
 #include "daemon/control/closed_port.h"
 #include "daemon/control/state.h"
-#include "daemon/control/stats.h"
 
 static struct control *c;
 static struct rule_output outputs[3];
@@ -25,7 +24,7 @@ static struct ruleset_entry entry = {
 	.rule = {.n_outputs = 3, .outputs = outputs}, .incarnation = 5, .slot = 2};
 static struct egress_counters counters;
 
-void control_stats_output(const struct control *control, const struct ruleset_entry *e, unsigned i,
+static void read_counters(const struct control *control, const struct ruleset_entry *e, unsigned i,
 			  struct egress_counters *out)
 {
 	*out = counters;
@@ -80,7 +79,7 @@ static void look_at(const struct look *looks, size_t n)
 
 		counters.sent += looks[i].sent;
 		counters.drops[SEND_DROP_PORT_UNREACHABLE] += looks[i].refused;
-		assert_int_equal(control_ports_check(c, looks[i].at_s * NS_PER_S),
+		assert_int_equal(control_ports_check(c, read_counters, looks[i].at_s * NS_PER_S),
 				 was != looks[i].closed);
 		if (control_port_is_closed(c, &outputs[0]) != looks[i].closed)
 			fail_msg("at %lu s", looks[i].at_s);
@@ -116,7 +115,7 @@ static void goes_with_its_rule(void **state)
 {
 	assert_true(refuse(0, 10));
 	c->resolved.rule[2].incarnation = 6;
-	assert_true(control_ports_check(c, 11 * NS_PER_S));
+	assert_true(control_ports_check(c, read_counters, 11 * NS_PER_S));
 	assert_false(control_port_is_closed(c, &outputs[0]));
 }
 
