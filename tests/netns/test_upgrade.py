@@ -219,6 +219,7 @@ def worker_does_not_start(t):
              "go on as they are"), "the answer")
     t.equal(len(lines(relay, "upgrade stopped: worker 0", "does not start")), 1, "lines in the log")
     t.true(lines(relay, "worker 0 exited with status 3"), "the log says how it ended")
+    t.wait_until(lambda: workers_of(relay)[1]["in_sync"], 5, "the other worker has every rule")
     dead, alive = workers_of(relay)
     t.equal((alive["pid"], alive["worker_restarts"], alive["last_exit"], alive["in_sync"]),
             (was[1]["pid"], 0, "", True), "the other worker")
