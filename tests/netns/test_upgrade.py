@@ -40,7 +40,9 @@ def rights(pid):
 
 
 def descriptors(pid):
-    return sorted(target.split(":")[0] for target in open_descriptors(pid).values())
+    """Its open files; of snapshots there are one or two, by what has changed since the whole one."""
+    return sorted(target.split(":")[0] for target in open_descriptors(pid).values()
+                  if "mcr-snapshot" not in target)
 
 
 def all_rights(relay):
