@@ -23,6 +23,7 @@ from mcrlab import RpcError, main, payload, scenario
 from mcrlab.process import ProcessError
 from mcrlab.binary import other_version, own_mcrd, replace
 
+from support_kernel import need_kernel_path
 from support_rules import add, interface_stats, nonzero, output, rule, rules_by_id
 from test_witness import SCAPY, send
 
@@ -39,6 +40,7 @@ def paths(relay):
 
 def by_kernel(t, relay, name):
     """Waits until the kernel has the rule: a source address may have to be asked for first."""
+    need_kernel_path(t)
     t.wait_until(lambda: all(path == "kernel" for path, _ in paths(relay)[name]), 5,
                  f"{name} in the kernel")
 
