@@ -272,16 +272,16 @@ struct ipc_reply {
 
 /* Why the last process of a child ended. */
 enum ipc_ending {
-	END_NONE,    /* none has ended yet */
-	END_ITSELF,  /* it exited, or somebody killed it: see the status */
-	END_HANG,    /* no heartbeat for some milliseconds */
-	END_PAGE,    /* its status page cannot be what it is */
-	END_MESSAGE, /* it sent what it may not */
-	END_FLOOD,   /* it sent more than it may */
-	END_DEAF,    /* it did not take its messages */
-	END_LATE,    /* it did not become ready in some milliseconds */
-	END_DRIFT,   /* control asked for it */
-	END_UPGRADE, /* it made way for a new binary */
+	END_NONE,         /* none has ended yet */
+	END_ITSELF,       /* it exited, or somebody killed it: see the status */
+	END_HANG,         /* no heartbeat for some milliseconds */
+	END_PAGE,         /* its status page cannot be what it is */
+	END_MESSAGE,      /* it sent what it may not */
+	END_FLOOD,        /* it sent more than it may */
+	END_CHANNEL_FULL, /* it did not take its messages */
+	END_LATE,         /* it did not become ready in some milliseconds */
+	END_DRIFT,        /* control asked for it */
+	END_UPGRADE,      /* it made way for a new binary */
 	ENDINGS
 };
 

@@ -31,7 +31,7 @@ const char *ending_text(enum ipc_ending ending, int status, unsigned ms,
 		[END_PAGE] = "had a status page that cannot be",
 		[END_MESSAGE] = "sent what it may not",
 		[END_FLOOD] = "flooded its channel",
-		[END_DEAF] = "did not take its messages",
+		[END_CHANNEL_FULL] = "did not take its messages",
 		[END_DRIFT] = "did not have the rules that it should have",
 		[END_UPGRADE] = "made way for a new binary",
 	};
@@ -51,7 +51,7 @@ const char *ending_text(enum ipc_ending ending, int status, unsigned ms,
 	case END_PAGE:
 	case END_MESSAGE:
 	case END_FLOOD:
-	case END_DEAF:
+	case END_CHANNEL_FULL:
 	case END_DRIFT:
 	case END_UPGRADE:
 		snprintf(buf, ENDING_TEXT_MAX, "%s", words[ending]);

@@ -117,7 +117,7 @@ int priv_at_once(int (*fn)(int fd), const int *fds, unsigned n);
 
 /* --- sockets (socket.c) --- */
 
-/* A packet socket with PACKET_VNET_HDR, deaf so far.  Return: descriptor or -errno. */
+/* A packet socket with PACKET_VNET_HDR that receives nothing yet.  Return: descriptor or -errno. */
 int priv_packet_socket(void);
 /*
  * @n of them begin to receive: bound to @ifindex, ETH_P_ALL or, with @after_tc, ETH_P_IP;
@@ -159,14 +159,13 @@ int priv_packet_stats(int sock, uint32_t *passed, uint32_t *lost);
 int priv_egress_socket(unsigned ifindex);
 
 /**
- * priv_egress_socket_socket() - the same, for one output or for those to one host
+ * priv_own_egress_socket() - the same, for one output or for those to one host
  * @as:        passed ipc_parse()
  * @from_be:   filled when it is connected: the source address that the kernel chose
  * @connected: EGRESS_SOCKET_OWN: the kernel took the destination.  It does not where it has no way
  *             there at all just now; then sends must name it, and fail as they would anyway
  */
-int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from_be,
-			      bool *connected);
+int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be, bool *connected);
 
 /* An unread helper socket; and its memberships. -ENOBUFS: the socket is full, take another. */
 int priv_helper_socket(void);

@@ -121,7 +121,7 @@ static int forbid_sending(int sock)
 
 int priv_packet_socket(void)
 {
-	/* Protocol 0: deaf until bind() names the protocol. */
+	/* Protocol 0: nothing is received until bind() names the protocol. */
 	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int ret;
 
@@ -329,8 +329,7 @@ int priv_egress_socket(unsigned ifindex)
  * The source address of an output may not be ours yet, or no more: then the socket is not
  * bound to it, and each send finds out.
  */
-int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from_be,
-			      bool *connected)
+int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be, bool *connected)
 {
 	const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = as->source_be};
 	const struct sockaddr_in to = {

@@ -38,7 +38,7 @@ void control_channel_send(struct supervisor *s, struct ipc_msg *msg, int fd)
 		return; /* its pidfd shows that it has ended */
 	log_msg(SEV_ERROR, FAC_SUPERVISOR, "control does not take its messages (%s); restarting it",
 		strerror(-ret));
-	child_end(s, &s->child[CONTROL_INDEX], END_DEAF, 0);
+	child_end(s, &s->child[CONTROL_INDEX], END_CHANNEL_FULL, 0);
 }
 
 void control_channel_give_page(struct supervisor *s, unsigned worker)
@@ -130,7 +130,7 @@ void control_channel_begin(struct supervisor *s)
 	ret = begin(s);
 	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "control: first messages: %s", strerror(-ret));
-		child_end(s, &s->child[CONTROL_INDEX], END_DEAF, 0);
+		child_end(s, &s->child[CONTROL_INDEX], END_CHANNEL_FULL, 0);
 	}
 	for (unsigned i = 0; s->phase >= PHASE_SPAWN && i < s->workers; i++)
 		control_channel_worker_state(s, i);

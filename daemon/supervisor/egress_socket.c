@@ -63,7 +63,7 @@ static int open_sockets(const struct ipc_egress_socket *as, int **socks, uint32_
 	*connected = as->kind == EGRESS_SOCKET_OWN;
 	for (unsigned i = 0; i < n; i++) {
 		bool is = false;
-		int fd = descriptor_or_refuse(priv_egress_socket_socket(as, from_be, &is));
+		int fd = descriptor_or_refuse(priv_own_egress_socket(as, from_be, &is));
 
 		if (fd < 0) {
 			close_sockets(sock, i);

@@ -78,7 +78,7 @@ void worker_channel_begin(struct supervisor *s, unsigned worker)
 	if (ret < 0 && ret != -EPIPE && ret != -ECONNRESET) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "worker %u: first messages: %s", worker,
 			strerror(-ret));
-		child_end(s, &s->child[worker], END_DEAF, 0);
+		child_end(s, &s->child[worker], END_CHANNEL_FULL, 0);
 	}
 }
 
@@ -302,7 +302,7 @@ bool worker_channel_sync(struct supervisor *s, unsigned worker)
 	if (ret < 0 && ret != -EAGAIN && ret != -EPIPE && ret != -ECONNRESET) {
 		log_msg(SEV_ERROR, FAC_SUPERVISOR, "worker %u does not take its messages (%s)",
 			worker, strerror(-ret));
-		child_end(s, c, END_DEAF, 0);
+		child_end(s, c, END_CHANNEL_FULL, 0);
 	}
 	return ret == 0;
 }

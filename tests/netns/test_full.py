@@ -225,11 +225,11 @@ def never_read(t):
     settled(t, relay)
     [control] = relay.children(CONTROL)
     before = peak(control)
-    deaf = []
+    silent = []
     try:
         for _ in range(60):
             one = relay.connect(deadline_s=PATIENT)
-            deaf.append(one)
+            silent.append(one)
             for n in range(20):
                 one.raw(json.dumps({"jsonrpc": "2.0", "id": n, "method": "ListRules",
                                     "params": {"limit": RULES_MAX}}) + "\n")
@@ -237,7 +237,7 @@ def never_read(t):
         listed = json.loads(relay.ctl("--json", "list", deadline_s=PATIENT).stdout)
         t.equal(len(listed["rules"]), RULES_MAX, "rules listed meanwhile")
     finally:
-        for one in deaf:
+        for one in silent:
             one.close()
     t.equal(relay.children(CONTROL), [control], "control")
     if not sanitized(control):

@@ -109,7 +109,7 @@ static void test_output_that_does_not_end(void **state)
 	assert_int_equal(proc_stop(&proc, SIGKILL, deadline_in_ms(10000), &status), 0);
 }
 
-static void test_deaf_to_sigterm(void **state)
+static void test_sigterm_is_ignored(void **state)
 {
 	struct proc proc = start("trap '' TERM; echo >&3; exec sleep 1000", true, false, false);
 	int status;
@@ -130,7 +130,7 @@ int main(void)
 		cmocka_unit_test(test_never_ready),
 		cmocka_unit_test(test_output_is_collected_whole),
 		cmocka_unit_test(test_output_that_does_not_end),
-		cmocka_unit_test(test_deaf_to_sigterm),
+		cmocka_unit_test(test_sigterm_is_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

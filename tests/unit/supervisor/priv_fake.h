@@ -141,8 +141,7 @@ int priv_egress_socket(unsigned ifindex)
 	return some_fd();
 }
 
-int priv_egress_socket_socket(const struct ipc_egress_socket *as, uint32_t *from_be,
-			      bool *connected)
+int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be, bool *connected)
 {
 	*from_be = as->source_be;
 	*connected = as->kind == EGRESS_SOCKET_OWN;
