@@ -78,7 +78,7 @@ HURT = [
     ("nothing", "", []),
     ("a worker crashes", "end(worker, 'SIGILL')", ["worker 0 was killed by SIGILL"]),
     ("a worker is killed", "end(worker, 'SIGKILL')", ["worker 0 was killed by SIGKILL"]),
-    ("control crashes", "end(control, 'SIGSEGV')", ["control was killed by SIGSEGV"]),
+    ("control crashes", "end(control, 'SIGILL')", ["control was killed by SIGILL"]),
     ("a worker hangs", "end(worker, 'SIGSTOP')", ["worker 0 had no heartbeat for"]),
     ("the one announced", "relay.expect('worker 0 was killed by SIGILL'); end(worker, 'SIGILL')", []),
     ("any number announced, one ends", "relay.expect('worker', None); end(worker, 'SIGILL')", []),
