@@ -10,8 +10,8 @@
  *
  *   header | events | commits[2] | buffer rings[2][class] | buffers
  *
- * All offsets are multiples of the page size.  What lies in the arena is untrusted
- * for a successor.
+ * All offsets are multiples of the page size.  A successor does not trust the contents of
+ * the arena.
  */
 #ifndef CORE_BASE_ARENA_H
 #define CORE_BASE_ARENA_H

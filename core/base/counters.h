@@ -9,9 +9,9 @@
  *   received = matched + sum(drops)
  *   matched  = sent    + sum(send_drops)      for every output
  *
- * A super-datagram (GRO) counts as the datagrams it holds.  What the kernel threw
- * away before the worker saw it (DROP_NOT_MATCHED, DROP_SOCKET_QUEUE) is counted in
- * frames, because the kernel does not say how many datagrams a frame held.
+ * A super-datagram (GRO) counts as the datagrams it holds.  Drops of the
+ * kernel before the worker (DROP_NOT_MATCHED, DROP_SOCKET_QUEUE) are counted in frames,
+ * because the kernel does not say how many datagrams a frame held.
  */
 #ifndef CORE_BASE_COUNTERS_H
 #define CORE_BASE_COUNTERS_H

@@ -17,10 +17,10 @@ enum gro_setting { GRO_LEAVE, GRO_ON, GRO_OFF, GRO_SETTINGS };
 /* Classes of receive buffers; core/base/arena.h has their sizes. */
 enum buf_class { BUF_SMALL, BUF_JUMBO, BUF_SUPER, BUF_CLASSES };
 
-/* What precedes the IP header in a frame. */
+/* The header in front of the IP header of a frame. */
 enum link_layer { LINK_ETHERNET, LINK_RAW_IP, LINK_LAYERS };
 
-/* Whose datagrams an egress socket sends. */
+/* The outputs that an egress socket serves. */
 enum egress_socket_kind {
 	EGRESS_SOCKET_INTERFACE, /* of all outputs that have no other; each interface has one */
 	EGRESS_SOCKET_HOST, /* of outputs to one host over one interface, from one source address */

@@ -34,7 +34,7 @@
 #define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
 #define IPC_VERSION 4          /* of these messages: an upgrade goes only to an equal one */
 
-/* Who says something to whom. */
+/* Sender and receiver of a message. */
 enum ipc_peer {
 	IPC_FROM_CONTROL,
 	IPC_FROM_WORKER,
@@ -77,7 +77,7 @@ enum ipc_from_worker {
 	IPC_LAST_FROM_WORKER = IPC_WORKER_READY
 };
 
-/* What a child starts with (daemon/common/startup.h). */
+/* Start-up messages to a child (daemon/common/startup.h). */
 enum ipc_to_new_child {
 	IPC_PASS_FD = 0x300, /* pass_fd + descriptor */
 	IPC_INTERFACE,       /* control: interface: an input whether a rule names it or not */

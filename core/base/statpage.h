@@ -27,7 +27,7 @@
 #define STATPAGE_WORKER_MAGIC 0x314b524f5752434dull /* "MCRWORK1" */
 #define STATPAGE_IFACE_MAGIC  0x314341464952434dull /* "MCRIFAC1" */
 
-/* What the worker is doing; readers show it, nothing depends on it. */
+/* The worker's activity, for people: no process decides by it. */
 enum worker_state { WORKER_STARTING, WORKER_RUNNING, WORKER_DRAINING, WORKER_STATES };
 
 const char *worker_state_name(enum worker_state s);
@@ -210,7 +210,7 @@ int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t s
 int statpage_read_queue(const volatile void *page, size_t size_bytes, uint32_t slot,
 			struct iface_queue *out);
 
-/* What the device in the slot has counted, without those before it. */
+/* Counts of the device that has the slot now, without those of earlier devices. */
 static inline struct iface_counts iface_counts_own(const struct iface_slot_stats *s)
 {
 	return (struct iface_counts){

@@ -175,7 +175,7 @@ static struct match_rule *find_slot(const struct match_table *t, uint32_t slot)
 	return slot < MCR_MAX_RULES ? t->by_slot[slot] : NULL;
 }
 
-/* What a rule learned under the table in use and that a swap must not forget. */
+/* Copies the state that a rule has built up in the table in use: a swap must not lose it. */
 static void carry_over(struct match_rule *r, const struct match_rule *was)
 {
 	if (was && was->rec.incarnation == r->rec.incarnation)
@@ -309,8 +309,8 @@ static bool has_rule(const struct match_table *t, const struct snapshot_rule *re
 }
 
 /*
- * What is new, in @fresh, by place in the view; NULL for what this worker does not have or
- * has already.  Return: how many; -ENOMEM.
+ * Makes the rules that are new to the table: in @fresh, by place in the view; NULL for a rule
+ * that is another worker's or in the table already.  Return: number of new rules; -ENOMEM.
  */
 static int prepare(struct match_table *t, const struct snapshot_view *view, unsigned worker,
 		   const uint32_t mtus[static MCR_MAX_IFACES], struct match_rule **fresh)

@@ -18,7 +18,7 @@ struct complaint;
 
 enum rule_priority { RULE_PRIORITY_HIGH, RULE_PRIORITY_NORMAL, RULE_PRIORITY_LOW, RULE_PRIORITIES };
 
-/* Who relays: a worker, or the kernel by a tc program where that is possible. */
+/* The path of a rule's datagrams: through a worker, or through a tc program in the kernel. */
 enum rule_path {
 	RULE_PATH_UNSET,  /* the kernel where it can, else a worker */
 	RULE_PATH_AUTO,   /* the same, said */

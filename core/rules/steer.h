@@ -4,10 +4,11 @@
  *
  * The prefilter lets through untagged IPv4 UDP that some rule wants.  Three fixed
  * programs count on sockets that nobody reads: all untagged IPv4 UDP, frames with a VLAN
- * tag, and everything else; each frame that arrives passes exactly one of these.  What no rule
- * wanted is the first count less what passed the prefilter: a complement of the prefilter would
- * have to be replaced together with it, and no two sockets change their filters at one instant.
- * A frame that the interface sends passes none of them.
+ * tag, and everything else; each frame that arrives passes exactly one of these.  The number
+ * of frames that no rule wanted is the first count less the frames that passed the prefilter.  A
+ * fourth filter, the complement of the prefilter, would have to be replaced together with it, and
+ * two sockets cannot change their filters at one instant.  A frame that the interface sends
+ * passes none of them.
  *
  * A priority tag (VID 0, IEEE 802.1Q) says nothing about a VLAN: the frame is untagged, as
  * it is for the kernel's sockets.  The kernel has taken the outer tag off the frame's bytes

@@ -203,7 +203,7 @@ static int get_path(const struct json_object *rule, struct rule *r)
 	return 0;
 }
 
-/* What the single fields do not show; rule_check() knows nothing of where the rule stands. */
+/* Checks the fields against each other; the complaint gets @path, which rule_check() has not. */
 static int check(const struct rule *r, const char *path, struct complaint *c)
 {
 	struct complaint inner = {0};

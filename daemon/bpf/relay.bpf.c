@@ -83,7 +83,7 @@ struct {
 	__type(value, struct kernel_path_record);
 } counters SEC(".maps");
 
-/* What a frame begins with, from @mac on; the first word aligns the IP header. */
+/* Headers of a frame, from @mac on; @unused aligns the IP header. */
 struct headers {
 	__u16 unused;
 	__u8 mac[2 * ETH_ALEN];
@@ -197,7 +197,8 @@ static __always_inline void count_drop(const struct relaying *r, __u32 slot, __u
 	add_drop(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_TOTAL_DROPS, reason, r->datagrams);
 }
 
-/* What the device's queue said: NET_XMIT_CN is one of the flow dropped, or a device that is down.
+/* Reason for a failed send.  NET_XMIT_CN: the queue dropped a packet of the flow, or the device is
+ * down.
  */
 static __always_inline __u32 drop_of(long ret)
 {
@@ -278,7 +279,7 @@ static __always_inline __u32 count_datagrams(const struct __sk_buff *skb, __u32 
 
 	if (!size)
 		return 1;
-	/* Who injects super-datagrams need not say how many it holds. */
+	/* The sender of a super-datagram need not fill in gso_segs. */
 	return skb->gso_segs ? skb->gso_segs : (payload + size - 1) / size;
 }
 

@@ -7,7 +7,7 @@
 
 #include "daemon/control/state.h"
 
-/* What workers should know has changed: the next reconcile publishes it. */
+/* The rules or interfaces of the workers have changed: the next reconcile publishes them. */
 static inline void control_rules_changed(struct control *c)
 {
 	c->rec.publish = true;

@@ -10,7 +10,7 @@
  *   closed -- sends are taken, and it has not grown
  *             for wait_ns: 5 s, doubled each time up to a minute -> open
  *
- * One that has stayed open for a minute begins with 5 s again.
+ * A port that has stayed open for a minute begins with 5 s again.
  */
 #ifndef DAEMON_CONTROL_CLOSED_PORT_H
 #define DAEMON_CONTROL_CLOSED_PORT_H

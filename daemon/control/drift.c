@@ -23,7 +23,7 @@ static uint64_t newer_taken_ns(const struct control_publish *p, uint64_t g)
 	if (p->generation >= oldest + PUBLISH_HISTORY)
 		oldest = p->generation - PUBLISH_HISTORY + 1;
 	for (g = g + 1 < oldest ? oldest : g + 1; g <= p->generation; g++) {
-		/* What was refused is none. */
+		/* A refused publication does not count. */
 		if (p->history[g % PUBLISH_HISTORY].taken_ns)
 			return p->history[g % PUBLISH_HISTORY].taken_ns;
 	}
@@ -50,7 +50,7 @@ enum drift_kind control_drift_look(const struct control *c, unsigned w, uint64_t
 	taken_ns = newer_taken_ns(p, s.generation);
 	if (!taken_ns)
 		return DRIFT_NONE;
-	/* One that has just started is given as long. */
+	/* A worker that has just started gets the same time from its start. */
 	if (taken_ns < c->worker[w].running_ns)
 		taken_ns = c->worker[w].running_ns;
 	return s.heartbeat_ns > taken_ns + DRIFT_LATE_NS ? DRIFT_LATE : DRIFT_NONE;

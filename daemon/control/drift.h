@@ -3,23 +3,23 @@
  * drift.h - do the workers have the rules that were published?
  *
  * A worker writes generation and hash into its status page; the hash is computed
- * anew over the live table, so it tells what the worker does and not what it was
- * told.  What is seen falls into
+ * anew over the live table, so it shows the rules that the worker follows, not those that it
+ * was sent.  There are two kinds of drift:
  *
  *   late   an older generation, and a heartbeat DRIFT_LATE_NS after the supervisor
  *          took a newer one
  *   wrong  a hash that its generation does not have, or a generation that never was
  *
- * and is repaired by steps, each logged once:
+ * Both are repaired by steps, each logged once:
  *
  *   seen twice -> publish -> publish -> restart the worker, every DRIFT_STEP_NS
  *
- * Only heartbeats count: a worker that is stopped or gets no CPU has not failed to do
- * what it was told, and who hangs is the supervisor's business.
+ * Only heartbeats count: a worker that is stopped or gets no CPU is not late.  The
+ * supervisor finds workers that hang.
  *
- * A worker that is in order for DRIFT_CALM_NS begins with the first step again.  One
- * that is wrong again sooner goes on where it was: a table that does not stay right
- * is not repaired by publishing.
+ * A worker that is in order for DRIFT_CALM_NS begins with the first step again.  If it
+ * drifts again sooner, the next step follows: publishing does not repair a table that
+ * does not stay right.
  */
 #ifndef DAEMON_CONTROL_DRIFT_H
 #define DAEMON_CONTROL_DRIFT_H

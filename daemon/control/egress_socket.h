@@ -9,8 +9,8 @@
  *   host       beyond that, one for the outputs to one host over one interface
  *   interface  beyond that, the socket that each output interface has anyway
  *
- * Outputs are served in the order of the rules, and keep what they have.  One that shares
- * a socket gets its own as soon as another output has given one up.
+ * Outputs are served in the order of the rules, and keep what they have.  An output that
+ * shares a socket gets its own when another output has given one up.
  *
  * An egress socket is opened anew when what it depends on changes: the interface, the workers of
  * the rule, or the address that it was connected from.  Sends choose their source address

@@ -18,8 +18,8 @@ struct control;
 struct rec_iface;
 
 /*
- * Take over what every link looks like now; nothing is wanted of any.  What had been joined
- * on one that is another interface by now is left.
+ * Take over the present state of every link, and begin with no wants.  Memberships of a deleted
+ * interface are left; the new one with its name starts without any.
  */
 void control_ifaces_update(struct control *c);
 

@@ -271,7 +271,7 @@ static int adopt_chains(struct kernel_map *m, uint64_t now_ns)
 	for (uint32_t i = 0; i < m->n_have; i++) {
 		struct kernel_map_ref *ref = &m->have[i];
 
-		/* One that is not whole is exchanged: it looks like one of the user path. */
+		/* A damaged chain is taken for the user path, so the next write replaces it. */
 		if (first_block(ref->ref) != CHAIN_END &&
 		    !link_chain(m, first_block(ref->ref), used))
 			ref->ref = KERNEL_PATH_REF_USER;

@@ -279,7 +279,7 @@ bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
 
 /* --- answers --- */
 
-/* One that is refused for now, and not for what it is: its counters rest, or there is no room. */
+/* Reason of a rule that is refused for now: its counters rest, or there is no room. */
 static enum kernel_path_reason not_taken(const struct control *c, const struct rule *r)
 {
 	const uint32_t in = control_iface_slot(c, r->input.interface);

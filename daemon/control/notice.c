@@ -257,7 +257,7 @@ static void check_output(struct control *c, const struct ruleset_entry *e, unsig
 		return;
 	if (s->incarnation != e->incarnation)
 		*s = (struct seen_output){.incarnation = e->incarnation};
-	/* What a restarted control finds may be long ago. */
+	/* A restarted control may find a refusal of long ago. */
 	if (now.drops[SEND_DROP_PORT_UNREACHABLE] > s->drops[SEND_DROP_PORT_UNREACHABLE].count &&
 	    !c->notice->quiet && control_port_refused(c, e, i, &now, now_ns))
 		c->notice->generation = 0; /* the state of its rule is another one: check again */

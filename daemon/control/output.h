@@ -49,7 +49,7 @@ struct output_status control_output_status(const struct control *c, const struct
 struct output_status control_output_status_on(const struct control *c, const struct rec_iface *f,
 					      const struct rule_output *o, char *reason);
 
-/* What may be wrong with an output that is active.  Return: @buf; NULL: nothing. */
+/* Warning about an output that is active.  Return: @buf; NULL: there is none. */
 const char *control_output_warning(const struct control *c, const struct rule_output *o,
 				   char buf[static REASON_MAX]);
 

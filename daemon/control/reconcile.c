@@ -299,7 +299,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 	ret = control_resolve_all(c);
 	if (ret < 0)
 		return ret;
-	/* What routes and neighbours say of new outputs is known before workers hear of them. */
+	/* Ask routes and neighbours first: workers get new outputs together with their holds. */
 	reach_ask(&c->reach, now_ns);
 	reach_acted(&c->reach);
 	r->publish = r->publish || holds_differ(c);

@@ -43,8 +43,8 @@ int control_reconcile(struct control *c, uint64_t now_ns);
 void control_reconcile_fini(struct control_reconcile *r);
 
 /*
- * Ask whether the kernel still has all that was asked for.  What it has not is dropped, and
- * the next reconcile asks for everything, as a restarted control does.
+ * Ask the supervisor to compare its sockets and memberships with the kernel.  It drops those
+ * that the kernel lost, and the next reconcile asks for everything, as after a restart.
  */
 void control_verify(struct control *c);
 

@@ -26,7 +26,7 @@ int control_resolve(struct control *c, const struct ruleset_entry *e);
 /* An input is about to be served by other workers: which serve each rule meanwhile? */
 void control_resolve_workers(struct control *c);
 
-/* Is the rule resolved?  One that was replaced is another rule. */
+/* Is the rule resolved?  Replacing a rule makes another one, which is not. */
 bool control_is_resolved(const struct control *c, const struct ruleset_entry *e);
 
 #endif

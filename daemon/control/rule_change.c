@@ -195,7 +195,7 @@ int control_rule_changes(struct control *c, uint64_t now_ns)
 	struct control_rule_changes *ch = &c->changes;
 	int ret = 0;
 
-	/* What is wrong with the socket shows when it is read next. */
+	/* An error of the socket shows at the next read. */
 	reach_ask(&c->reach, now_ns);
 	if (ch->holds) {
 		reach_acted(&c->reach);

@@ -25,7 +25,7 @@ void control_rule_added(struct control *c, const struct ruleset_entry *e);
 /* @e is about to be removed from the set. */
 void control_rule_removed(struct control *c, const struct ruleset_entry *e);
 
-/* What routes and neighbours say has changed. */
+/* Call it when routes or neighbours have changed the hold of an output. */
 void control_holds_changed(struct control *c);
 
 /* Is control_rule_changes() to be called? */

@@ -116,7 +116,7 @@ uint32_t control_snapshot_ifaces(const struct control *c,
 }
 
 /*
- * What the sockets were opened with, because the rules' workers must agree with it.
+ * Takes over the settings of the open sockets: the workers of the rules must agree with them.
  * Pinning is kept as a mask of workers; their CPUs say the same.
  */
 static void restore_settings(const struct control *c, const struct snapshot_iface *s,
@@ -155,7 +155,7 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 			f->workers = worker_mask_all(c->workers);
 		memcpy(f->name, s->name, sizeof(f->name));
 		restore_settings(c, s, &set[merged.n_ifaces]);
-		/* What is usual need not be said, unless the file says otherwise. */
+		/* Default settings are left out, unless the configuration file has others. */
 		if (set[merged.n_ifaces].steering != STEER_RULE ||
 		    set[merged.n_ifaces].gro != GRO_LEAVE || set[merged.n_ifaces].defrag ||
 		    set[merged.n_ifaces].n_cpus || config_find_iface(&c->settings, s->name))

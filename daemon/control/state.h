@@ -161,7 +161,7 @@ struct control_joins {
 	size_t n;
 };
 
-/* What a filter lets in, and how many rules want it. */
+/* A (group, port) that a filter lets in, and the number of rules that want it. */
 struct filter_want {
 	uint32_t group; /* host order */
 	uint16_t port;
@@ -485,7 +485,7 @@ struct control_kernel_path {
 
 /* --- answers that wait (wait.c, method_upgrade.c) --- */
 
-/* What LoadConfig did with rules. */
+/* Outcome of LoadConfig for a rule. */
 enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_COUNTS };
 
 /**

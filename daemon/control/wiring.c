@@ -2,7 +2,7 @@
 /*
  * wiring.c - where on this host arrives what an interface sends, from the links
  *
- * A link is in two roles: it sends, and it hears.  What one role leads to:
+ * A link has two roles: it sends, and it hears.  One role leads to others:
  *
  *   a veth device sends      its peer hears, if that is in this network namespace
  *   a macvlan device sends   its siblings in bridge mode hear, its lower device sends
@@ -11,8 +11,8 @@
  *   a port hears             its master hears; of a bridge, the other ports send
  *   a lower device hears     its macvlan devices hear
  *
- * Ports and master of a bridge are taken for one segment: whoever relays between them sends
- * twice what the bridge forwards anyway.
+ * Ports and master of a bridge count as one segment: a relay between them would send a second
+ * copy of each frame that the bridge forwards.
  */
 #include "daemon/control/wiring.h"
 
@@ -328,7 +328,7 @@ int control_wiring_update(struct control *c, const struct rule *rules, size_t n)
 	} else {
 		control_wiring_fini(&c->wiring);
 		c->wiring = *fresh;
-		/* What has changed this turn has not been acted on yet. */
+		/* Links that changed this turn have not been acted on yet. */
 		c->wiring.stale = c->netif.changed;
 		c->wiring.remade = true;
 		ruleset_set_wiring(c->rules, &c->wiring.wiring);

@@ -2,8 +2,8 @@
 /*
  * connect.c - mcrctl's connection to the daemon
  *
- * Whoever listens on the path need not be an mcrd in good health: every wait has a
- * deadline, the answer a bound, and what is no JSON-RPC answer is said to be none.
+ * The process behind the path may be no mcrd, or a sick one: every wait has a deadline, the
+ * answer a bound, and bytes that are no JSON-RPC answer get an error of their own.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>

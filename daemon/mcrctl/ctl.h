@@ -83,7 +83,7 @@ struct ctl {
 
 /* --- the command line (args.c) --- */
 
-/* @commands ends with a row whose words are NULL.  What is wrong has been printed. */
+/* @commands ends with a row whose words are NULL.  The error has been printed. */
 enum ctl_status ctl_args_parse(struct ctl *ctl, int argc, char **argv,
 			       const struct ctl_command *commands);
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What messages call a file: "-" is standard input. */
+/* Name of a file in messages: "-" is standard input. */
 const char *file_label(const char *path);
 
 /**

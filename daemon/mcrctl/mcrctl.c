@@ -73,7 +73,7 @@ static void print_help(void)
 	     "Exit status: 0 done; 1 refused; 2 bad arguments; 3 mcrd cannot be reached.");
 }
 
-/* What could not be written was not done: a full disk behind a pipe must not look like success. */
+/* Output that could not be written is a failure: a full disk must not look like success. */
 static int finish(enum ctl_status status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

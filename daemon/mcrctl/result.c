@@ -14,7 +14,7 @@ double ctl_number(const cJSON *object, const char *name)
 {
 	const cJSON *item = ctl_member(object, name);
 
-	/* Whatever is printed from it stays short. */
+	/* The bound keeps printed numbers short. */
 	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble < 1e20))
 		return 0;
 	return item->valuedouble;

@@ -20,7 +20,7 @@ static void cell_cpu(struct table *t, const cJSON *worker, const char *member)
 		table_cell(t, "any");
 }
 
-/* Who serves the rules of a worker that cannot run. */
+/* State of a worker, with its stand-in while it cannot run. */
 static void cell_state(struct table *t, const cJSON *worker, const char *member)
 {
 	const cJSON *stand_in = ctl_member(worker, "stand_in");

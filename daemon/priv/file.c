@@ -4,8 +4,8 @@
  *
  * Root reads and removes any file by CAP_DAC_OVERRIDE, which the supervisor gives up.  A
  * configuration of another user with mode 0600, or a socket in another user's directory,
- * would be out of its reach afterwards.  What refuses it is owned by somebody who may:
- * CAP_SETUID lets us be that user for the one call.
+ * would be out of its reach afterwards.  The owner of that
+ * file or directory may: CAP_SETUID lets us be that user for the one call.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include "daemon/priv/priv.h"
 
 /*
- * Who owns the file (@itself) or, as far as it can be looked at, the deepest directory on the
- * way to it: that one refuses to be searched or changed.  Return: 0 or a negative errno.
+ * Finds the owner of the file (@itself), or of the deepest directory on the way to it that
+ * stat() reaches: that one refuses to be searched or changed.  Return: 0 or a negative errno.
  */
 static int find_owner(const char *path, bool itself, uid_t *owner)
 {

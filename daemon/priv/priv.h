@@ -121,7 +121,7 @@ int priv_at_once(int (*fn)(int fd), const int *fds, unsigned n);
 int priv_packet_socket(void);
 /*
  * @n of them begin to receive: bound to @ifindex, ETH_P_ALL or, with @after_tc, ETH_P_IP;
- * outgoing frames ignored, filter "nothing" until priv_set_filter().  Whatever is sent by them
+ * outgoing frames ignored, filter "nothing" until priv_set_filter().  Whatever they send
  * goes nowhere.
  */
 int priv_packet_start(const int *socks, unsigned n, unsigned ifindex, bool after_tc);
@@ -182,7 +182,7 @@ int priv_netlink_socket(unsigned groups);
 /**
  * priv_probe_neighbour() - make the kernel ask the network who has @host
  *
- * One that is resolved is left alone.  With CAP_NET_ADMIN the kernel is told to use the
+ * A resolved neighbour is left alone.  With CAP_NET_ADMIN the kernel is told to use the
  * entry (NTF_USE), which sends nothing but the ARP request.  Without, an ICMP echo request
  * goes to it, which the kernel holds back until the neighbour answers.
  *

@@ -256,7 +256,8 @@ uint32_t priv_empty_queue(int sock)
 	uint32_t n = 0, errors = 0;
 	char head[64]; /* room for the virtio header, without which nothing is received */
 
-	/* What stands still cannot grow; the bound is against what is not silent yet. */
+	/* The input is closed and the queue cannot grow.  The bounds hold where that is not so yet.
+	 */
 	while (n < QUEUE_FRAMES_MAX && errors < QUEUE_ERRORS_MAX) {
 		if (recv(sock, head, sizeof(head), MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
 		    errno == EINVAL) /* older kernels cannot describe it, and drop it */

@@ -312,7 +312,7 @@ static void refill_budget(struct supervisor *s)
 	const uint64_t refill_ns = control_budget.most / control_budget.per_s * NS_PER_S;
 	uint64_t now_ns = monotonic_ns(), since_ns = now_ns - s->budget_ns, more;
 
-	/* A refuse_frames of days multiplied is more than 64 bits hold. */
+	/* A silence of days, multiplied, is more than 64 bits hold. */
 	if (since_ns > refill_ns)
 		since_ns = refill_ns;
 	more = since_ns * control_budget.per_s / NS_PER_S;

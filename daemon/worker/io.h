@@ -40,8 +40,8 @@ void worker_discard(struct worker *w);
 void worker_arm(struct worker *w);
 
 /*
- * Between batches: ends the receive of an input, and relays what was received.  Whoever reads
- * the socket next sends later datagrams, which must not overtake these.
+ * Between batches: ends the receive of an input, and relays what was received.  The next reader
+ * of the socket sends later datagrams, which must not overtake these.
  */
 void worker_finish_input(struct worker *w, struct worker_input *in);
 

@@ -52,7 +52,7 @@ static void send_one(void)
 	close(sock);
 }
 
-/* What the last call returned for one more frame. */
+/* Sends one more frame.  Return: result of the last call for it. */
 static int result(void)
 {
 	const uint64_t before = words[0];

@@ -28,7 +28,7 @@ ip -n relay link set in0 up mtu 9000
 ip -n relay link set out0 up mtu 9000
 ip -n sink link set sink0 up mtu 9000
 
-# What the relay and the sinks print arrives here, line by line.
+# The output of the relay and the sinks arrives here, line by line.
 mkfifo "$work/relay" "$work/sinks"
 exec 3<>"$work/relay" 4<>"$work/sinks"
 

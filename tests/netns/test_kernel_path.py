@@ -8,8 +8,8 @@
     gen ---- eth0  relay --------------+-- eth2 ---- sink2     (fanout3)
                                        '-- eth3 ---- sink3
 
-Who relayed shows in GetStats: `kernel_path` has what the program took, `workers` what the workers
-did.  A frame is in one of them.
+GetStats shows the path of a frame: `kernel_path` counts the frames of the program, `workers` those
+of the workers.  A frame is in one of them.
 """
 
 import ctypes

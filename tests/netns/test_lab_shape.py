@@ -57,7 +57,7 @@ def svg(t):
                 t.true(abs(a - x) >= w or abs(b - y) >= h, f"{name}: two boxes overlap")
 
 
-# What is built
+# Building
 
 @scenario("every topology that comes with the harness can be built")
 def all_topologies(t):
@@ -150,7 +150,7 @@ def ten_nodes(t):
     t.note(f"up in {min(times_ms):.0f} ms at best of {len(times_ms)}")
 
 
-# What the shapes are for
+# Purposes of the shapes
 
 @scenario("in a mesh every node reaches each other", topology="mesh4")
 def mesh(t):

@@ -50,7 +50,7 @@ def is_fair(t, report, elapsed_s, per_s, saved_up):
     were saved up before, and no less than nine tenths of the tokens between the first and the last
     that passed.
 
-    What waits for a worker that cannot run has the tokens of that time, of a second at most.
+    Datagrams that wait for a worker without CPU get the tokens of that time, of a second at most.
     """
     delivered = report["received"]
     t.between(delivered, int(saved_up), elapsed_s * per_s + saved_up + 1, "delivered")

@@ -297,7 +297,7 @@ for command in ("link add v0 type veth peer name v1", "link add p0 type veth pee
 def own_wiring(t):
     """Both ends of a veth pair, a bridge behind one, an own address: refused where it comes back.
 
-    What is allowed beside each of them does not come back, which the last rule's counters show.
+    The rules that are allowed beside them do not come back, which the last rule's counters show.
     """
     relay = t.mcrd("relay")
     t.python("relay", WIRED)

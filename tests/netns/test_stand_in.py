@@ -138,7 +138,7 @@ def dies_meanwhile(t, roles):
 
 @scenario("a killed stand-in loses nothing of the other worker", topology="chain3", deadline_s=120)
 def stand_in_dies(t):
-    """What it had received for the other's rules is relayed by its next process."""
+    """Its next process relays the datagrams that it had received for the other's rules."""
     dies_meanwhile(t, ())
 
 

@@ -29,7 +29,7 @@ def cpu_seconds(pids):
 
 
 def cpu_seconds_between(before, after):
-    """What was used between two answers of cpu_seconds(); None if they are of other processes."""
+    """CPU time between two answers of cpu_seconds(); None if they are of other processes."""
     if before.keys() != after.keys():
         return None
     return sum(after.values()) - sum(before.values())

@@ -17,7 +17,7 @@ from .interrupt import Interrupted, Interrupts
 STATUS_FAILED = 1
 STATUS_PIPE = 128 + 13
 
-# What the programs, the lab and the operating system can do to us.
+# Errors of the programs, the lab and the operating system.
 TROUBLE = (ProcessError, Failure, OSError, ValueError, KeyError, subprocess.SubprocessError)
 
 

@@ -40,7 +40,7 @@ def fact(name, value, bad=False):
 
 
 def block(text):
-    """What a program printed, as it came."""
+    """Print the output of a program, indented."""
     for line in text.rstrip().splitlines():
         say(f"    {line}")
 

@@ -16,7 +16,7 @@ def thousands(number):
 
 
 def count_sent(gen):
-    """What the node of this generator has sent by UDP since it came up."""
+    """UDP datagrams that the node of this generator has sent since it came up."""
     try:
         return measure.counter(gen.pid, "Udp.OutDatagrams")
     except OSError as error:
@@ -57,7 +57,7 @@ class Live:
 
 
 def faults(gen, report):
-    """What is wrong with a stream that a sink had joined before it began, as texts."""
+    """Faults of a stream that a sink had joined before it began, as texts."""
     found = [f"{report[key]:,} {text}" for key, text in (
         ("lost", "lost"), ("duplicated", "arrived twice"), ("reordered", "out of order"),
         ("corrupt", "corrupt"), ("short", "cut short"),

@@ -107,7 +107,7 @@ class Sides:
             self.t.equal(self.state(other), "active", f"state of {other}")
 
     def drops(self, reason):
-        """What b cannot send now is counted, under this reason."""
+        """Wait until drops of b are counted under this reason."""
         def counted():
             [b] = [one for one in self.relay.stats()["rules"] if one["name"] == "b"]
             return b["outputs"][0]["send_drops"][reason]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What bench-faults says: medians and worst cases, and tables of them for people."""
+"""Report of bench-faults: medians and worst cases, and tables of them for people."""
 
 import statistics
 

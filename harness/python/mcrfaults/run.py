@@ -240,7 +240,7 @@ class Bench:
         fields = ("recovery_ms",) + (("lost",) if "lost" in trials[0] else ())
         self._keep("links", name, trials, fields, steady=steady)
 
-    # What it says
+    # The report
 
     def text(self):
         """Three tables, of what was measured."""
@@ -265,6 +265,6 @@ class Bench:
         return "\n\n".join(parts)
 
     def silence_lost(self):
-        """What was lost, by relay or sink, while nothing happened."""
+        """Datagrams lost, by relay or sink, in the trials without an event."""
         return sum(one["lost"] + one["sink_dropped"]
                    for one in self.results["streams"].get("none", {}).get("trials", []))

@@ -14,7 +14,7 @@ def _only_overflowed(got, expected):
 
 
 def unaccounted(stats):
-    """What the conservation law says is wrong with an answer to GetStats, as a list of texts."""
+    """Breaches of the conservation law in an answer to GetStats, as a list of texts."""
     totals = stats["totals"]
     found = []
     accounted = totals["matched"] + sum(totals["drops"].values())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from . import paths
 
-# What a supervisor must agree on with its successor; see daemon/supervisor/upgrade.c.
+# Versions that a supervisor and its successor must share; see daemon/supervisor/upgrade.c.
 VERSIONS = re.compile(rb"state[\d.]+,ipc\d+,snap\d+,arena\d+,page%zu\0")
 
 # exit_group(3) on the machines that this is done on

@@ -34,7 +34,7 @@ def _waited_s():
 
 
 def _ready(pids):
-    """Is one of them ready to run?  What it has waited for is booked when it runs."""
+    """Is one of them ready to run?  The kernel books its waiting time when it runs."""
     for pid in pids:
         with contextlib.suppress(OSError):
             with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:

@@ -21,7 +21,7 @@ class Harm:
         self.mcrlab("impair", self.lab.name, node, interface, *what)
 
     def impaired(self, node, interface):
-        """What impairments have done so far: lost, every_lost, duplicated, over_rate."""
+        """Counts of the impairments so far: lost, every_lost, duplicated, over_rate."""
         return json.loads(self.mcrlab("impair", self.lab.name, node, interface, "show").stdout)
 
     def fault(self, node, verb, *args):

@@ -52,7 +52,7 @@ class Lab:
         self._inodes = {os.stat(path).st_ino: node for node, path in self.nodes.items()}
 
     def drawing(self):
-        """What `mcrlab draw` prints."""
+        """Output of `mcrlab draw`."""
         stdin = self.topology if self.is_text else None
         what = "-" if self.is_text else self.topology
         return subprocess.run([paths.program("mcrlab"), "draw", what], input=stdin, text=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What figures were measured on."""
+"""Description of the machine on which figures were measured."""
 
 import os
 import platform

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What proc(5) says of a process."""
+"""Facts about a process, from proc(5)."""
 
 import contextlib
 import fcntl

@@ -125,7 +125,7 @@ class Process:
         return status
 
     def faults(self):
-        """What is wrong with how it lived, as a list of texts."""
+        """Faults of the process, as a list of texts."""
         report = sanitizer_report(self.stderr())
         return [f"{self.name}: the sanitizer reports: {report}"] if report else []
 

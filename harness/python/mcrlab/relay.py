@@ -31,7 +31,7 @@ OWN_KILL = re.compile(r"(control|worker \d+) was killed by SIGKILL while (shutti
 def endings(log):
     """How each child ended that was not asked to, as texts such as 'worker 0 was killed by SIGILL'.
 
-    What the supervisor itself kills because it ends or makes way is none of them.
+    Children that the supervisor kills because it ends or makes way are left out.
     """
     return [match[1] for match in ENDED.finditer(log) if not OWN_KILL.fullmatch(match[0])]
 
@@ -193,7 +193,7 @@ class Relay(Process):
     def log(self):
         """All that it and its children have logged so far, as text.
 
-        What a child logs beyond its rate stays in its pipe: that is not waited for.
+        Lines that a child logs beyond its rate stay in its pipe; this does not wait for them.
         """
         deadline = Deadline(0.1)
         while self.running and state(self.pid) != "T" and not deadline.passed():
@@ -219,7 +219,7 @@ class Relay(Process):
         self._endings.append((re.compile(ending), times))
 
     def _unexpected_endings(self):
-        """What differs between the endings in the log and those announced, as a list of texts."""
+        """Differences between the endings in the log and those announced, as a list of texts."""
         seen, found = [0] * len(self._endings), []
         for ending in endings(self.log()):
             # Of several that fit, the first that is not complete yet.
@@ -248,7 +248,7 @@ class Relay(Process):
         return status, self.log()
 
     def faults(self):
-        """What is wrong with how it lived and ended, as a list of texts."""
+        """Faults of the relay while it ran and when it ended, as a list of texts."""
         found = super().faults() + self._unexpected_endings()
         if self.returncode != self._expected:
             found.append(f"{self.name}: ended with status {self.returncode}, not {self._expected}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whose rights we have."""
+"""The rights that this process has."""
 
 import os
 

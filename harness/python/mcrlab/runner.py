@@ -57,7 +57,7 @@ def scenario(name, topology=None, deadline_s=60, **declared):
 
 @contextlib.contextmanager
 def _at_most(seconds):
-    """What takes longer is interrupted by DeadlineError."""
+    """Interrupt the block by DeadlineError when it takes longer."""
     deadline = Deadline(seconds, at_once=True)
 
     def on_alarm(_signo, _frame):

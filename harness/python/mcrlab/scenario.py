@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a scenario is given: a lab, and everything that can be done in it.
+"""The argument of a scenario: a lab, and everything that can be done in it.
 
 The subjects have files of their own: programs.py starts, harm.py harms, expect.py and
 accounting.py judge, evidence.py saves.  Here are the lab itself and the end of all processes.

@@ -12,7 +12,7 @@ from .scenario import Scenario
 
 @contextlib.contextmanager
 def session(topology, wires=False):
-    """What a scenario is given, for as long as the block runs; see harness/python/README.md.
+    """The argument of a scenario, for as long as the block runs; see harness/python/README.md.
 
     After an error the logs are kept, and it says where.  Raises what Scenario() raises, and
     ProcessError for what was wrong at the end.

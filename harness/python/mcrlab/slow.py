@@ -23,6 +23,6 @@ SLOW = _factor()
 def scaled(seconds):
     """A deadline on this machine: `seconds`, as often as MCR_SLOW says.  None stays None.
 
-    What this package waits for is scaled where it waits; whoever calls it passes plain seconds.
+    The waits of this package scale their deadlines themselves; callers pass plain seconds.
     """
     return None if seconds is None else seconds * SLOW

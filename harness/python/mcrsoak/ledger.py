@@ -15,7 +15,7 @@ CHUNK_BYTES = RECORD.size * 65536
 
 
 class Flow:
-    """What has arrived of one flow."""
+    """Arrivals of one flow."""
 
     def __init__(self):
         self.next = 0
@@ -48,7 +48,7 @@ class Flow:
             self.gaps.insert(at, [first, sequence, after, time_ns])
 
     def finish(self, sent, end_ns):
-        """What is missing at the end."""
+        """Add the gap at the end, if there is one."""
         if sent > self.next:
             self.gaps.append([self.next, sent, self.last_ns, end_ns])
 

@@ -145,7 +145,7 @@ def endure(t, relay, faults, changes, seconds):
 
 
 def at_rest(t, relay, streams):
-    """What was sent has gone through: for a second nothing has moved."""
+    """Wait until all sent datagrams are through: no counter has moved for a second."""
     seen = []
 
     def moved():
@@ -182,7 +182,7 @@ def collect(t, relay, streams, result):
 def add_hangs(relay, windows, flows):
     """Workers that the daemon itself ended: on a busy machine one may get no CPU for too long.
 
-    What overflows the socket's queue until the next one runs is lost, and counted.
+    Datagrams that overflow the socket's queue until the next one runs are lost, and counted.
     """
     ahead_ns = now_ns() - time.time_ns()
     away, count = {}, 0

@@ -262,7 +262,7 @@ static inline struct snapshot_view view_of_file(int fd)
 	return v; /* stays mapped until the test ends */
 }
 
-/* What the changes say of a slot: its rule, NULL with *removed, or neither. */
+/* Content of the changes for a slot: its rule, NULL with *removed, or neither. */
 static inline const struct snapshot_rule *changed_rule(const struct snapshot_view *v, uint32_t slot,
 						       bool *removed)
 {

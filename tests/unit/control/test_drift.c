@@ -140,14 +140,14 @@ static void test_not_taken(void **state)
 	b->refuse = 0;
 	assert_string_equal(run(b), "publish");
 	assert_int_equal(look(b, page, now + 60 * NS_PER_S), DRIFT_LATE);
-	/* One that has just been started is given its time. */
+	/* A worker that has just been started gets its time. */
 	b->c->worker[0].running_ns = now + 60 * NS_PER_S - DRIFT_LATE_NS;
 	assert_int_equal(look(b, page, now + 60 * NS_PER_S), DRIFT_NONE);
 	assert_int_equal(look(b, page, now + 60 * NS_PER_S + 1), DRIFT_LATE);
 	end(b, page);
 }
 
-/* What a check makes control ask of the supervisor. */
+/* Return: the requests that a check makes control send. */
 static const char *check(struct fixture *b, uint64_t now_ns)
 {
 	control_drift_check(b->c, now_ns);

@@ -106,7 +106,7 @@ static void test_restore(void **state)
 	assert_int_not_equal(ruleset_at(b->c->rules, 2)->slot, ruleset_at(b->c->rules, 1)->slot);
 }
 
-/* Whoever sends it could change what was checked, or it is not a snapshot at all. */
+/* Refused: memory that its sender could change after the check, and bytes that are no snapshot. */
 static void test_restore_refuses(void **state)
 {
 	struct fixture *b = *state;

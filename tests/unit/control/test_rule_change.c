@@ -92,7 +92,7 @@ static void remove_at(struct fixture *b, size_t i)
 	assert_int_equal(ruleset_remove(b->c->rules, id), 0);
 }
 
-/* What a turn of control's loop does. */
+/* One turn of control's loop.  Return: its requests. */
 static const char *turn(struct fixture *b)
 {
 	struct control *c = b->c;

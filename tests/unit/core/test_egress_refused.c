@@ -153,7 +153,7 @@ static void harmless_errors(void **state)
 	}
 }
 
-/* What UDP_SEGMENT sends of output 0 there were in the last batch. */
+/* Number of UDP_SEGMENT sends of output 0 in the last batch. */
 static uint32_t segment_sends(void)
 {
 	uint32_t n = 0;

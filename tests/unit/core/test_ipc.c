@@ -500,7 +500,7 @@ static void refused_messages_leak_nothing(void **state)
 	}
 }
 
-/* Whose trouble a missing descriptor is: the message is right, and there is no number for it. */
+/* The message is right, but the receiver has no free number for its descriptor. */
 static void no_descriptor_free(void **state)
 {
 	struct ipc_msg m = good(IPC_PUBLISH), got;

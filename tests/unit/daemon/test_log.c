@@ -216,7 +216,7 @@ static unsigned count(const char *text, const char *word)
 	return n;
 }
 
-/* What the lines in @text say was lost. */
+/* Sum of the losses that the lines in @text report. */
 static unsigned long long lost_in(const char *text)
 {
 	unsigned long long sum = 0, n;

@@ -97,7 +97,7 @@ static int right(void)
 	return memfd_sealed("test", content, BYTES);
 }
 
-/* What each of the three mappings says to each kind of descriptor. */
+/* Result of each of the three mappings for each kind of descriptor. */
 static void what_is_mapped(void **state)
 {
 	static const struct {
@@ -146,7 +146,7 @@ static void what_is_mapped(void **state)
 	assert_int_equal(memfd_size(-1, MEMFD_SHARED_SEALS), -EPERM);
 }
 
-/* What is written through one mapping is seen by the others; nothing else can be done to it. */
+/* All mappings share the bytes; the file cannot be changed otherwise. */
 static void shared_memory(void **state)
 {
 	const int fd = memfd_zeroed("test", BYTES), reader = memfd_reader(fd);

@@ -249,7 +249,7 @@ static struct run run(const struct frame *f, uint32_t mark)
 	return r;
 }
 
-/* What came out of a device; len 0: nothing. */
+/* The frame that came out of a device; len 0: none. */
 static struct frame taken(unsigned device)
 {
 	struct frame f = {0};

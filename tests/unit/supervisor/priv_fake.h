@@ -20,7 +20,7 @@
 #include "core/rules/steer.h"
 #include "daemon/priv/priv.h"
 
-/* What the replaced calls were asked for, and what they answer. */
+/* Arguments of the replaced calls, and their results. */
 static struct {
 	int packet_sockets, fail_packet_socket_at;
 	char made[16];             /* a letter for each socket of an input: p(acket), c(ounting) */

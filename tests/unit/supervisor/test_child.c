@@ -202,7 +202,7 @@ static void test_served(void **state)
 	now_ns += 2 * NS_PER_S;
 	serving(true);
 	assert_int_equal(wait_after(NS_PER_MS), 0);
-	/* One that never had its rules has not served. */
+	/* A worker that never had its rules has not served. */
 	now_ns += MINUTE_NS;
 	for (unsigned i = 0; i < 3; i++) {
 		serving(false);
@@ -254,7 +254,7 @@ static void test_start_that_fails(void **state)
 	assert_int_equal(worker->restarts, 1);
 }
 
-/* One that runs and never becomes ready is ended after ten seconds, for that reason. */
+/* A child that runs and never becomes ready is ended after ten seconds, for that reason. */
 static void test_never_ready(void **state)
 {
 	siginfo_t info;
@@ -282,7 +282,7 @@ static void test_never_ready(void **state)
 	assert_true(worker->due_ns == now_ns);
 }
 
-/* What it was when it was killed counts: its page may be another's when it has exited. */
+/* Its state at the kill counts: when it has exited, its page may be another's. */
 static void test_killed_when_ready(void **state)
 {
 	static const struct {

@@ -118,7 +118,7 @@ static void whole_lines(void **state)
 	assert_false(turn());
 }
 
-/* What it said before it ended is written before it is forgotten. */
+/* Closing writes the lines that the child left in its pipe. */
 static void last_words(void **state)
 {
 	say("dying\nof");

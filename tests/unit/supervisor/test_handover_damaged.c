@@ -199,7 +199,7 @@ static void test_descriptors(void **state)
 	free(bytes);
 }
 
-/* Whatever byte is changed: it is refused or harmless, never a crash. */
+/* A changed byte is refused or harmless, never a crash. */
 static void test_noise(void **state)
 {
 	size_t len;

@@ -217,7 +217,7 @@ static void test_worker_that_the_kernel_holds(void **state)
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
-/* Where its state is not to be had, a refuse_frames without CPU time is believed for two seconds.
+/* Where its state is not to be had, a silence without CPU time is believed for two seconds.
  */
 static void test_worker_of_unknown_state(void **state)
 {
@@ -233,7 +233,7 @@ static void test_worker_of_unknown_state(void **state)
 	assert_int_equal(worker->ending, END_HANG);
 }
 
-/* What it used in one refuse_frames does not count in the next. */
+/* CPU time of one silence does not count in the next. */
 static void test_each_silence_by_itself(void **state)
 {
 	for (unsigned i = 0; i < 20; i++) {

@@ -111,7 +111,7 @@ static void test_slot_handed_on(void **state)
 	assert_int_equal(page.queue[0].all[0], 15);
 	assert_int_equal(page.queue[0].before[0], 12);
 
-	/* One that cannot be opened takes nothing. */
+	/* A failed open changes nothing. */
 	other.iface.ifindex++;
 	fake.fail_packet_socket_at = fake.packet_sockets + 1;
 	assert_int_equal(ask(other, -1), -ENODEV);
@@ -137,7 +137,7 @@ static void test_counting_sockets_first(void **state)
 	assert_string_equal(fake.made, "cccppg");
 }
 
-/* What changes is steered otherwise: no socket is closed, so nothing in its queue is lost. */
+/* Only the steering changes: no socket is closed, so nothing in its queue is lost. */
 static void test_changed_in_place(void **state)
 {
 	struct ipc_msg m = iface_msg(IPC_OPEN_INPUT, 0, 1);
@@ -204,7 +204,7 @@ static void test_change_refused(void **state)
 	assert_int_equal(fake.n_members, 2);
 }
 
-/* What nobody has taken when an input is closed counts as lost in its queue. */
+/* Frames in the queue of an input that is closed count as lost there. */
 static void test_left_in_queue(void **state)
 {
 	configure(1);
@@ -373,7 +373,7 @@ static void test_next_control(void **state)
 	assert_int_equal(sup->output[3].sock[1], -1);
 }
 
-/* What no rule wants: all IPv4 UDP less what two packet sockets with 10 each took. */
+/* Frames that no rule wants: all IPv4 UDP less 10 frames of each of two packet sockets. */
 static void test_unclaimed(void **state)
 {
 	static const struct {
@@ -473,7 +473,7 @@ static void test_reserve(void **state)
 	assert_int_equal(ask(out, -1), 0);
 	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 1, 0), -1), -EMFILE);
 	assert_int_equal(sup->output[1].incarnation, 0);
-	/* What is open stays so, and what is refused opens when there is room. */
+	/* An open output stays open, and a refused one opens when there is room. */
 	assert_int_equal(ask(out, -1), -EEXIST);
 	assert_int_equal(ask(iface_msg(IPC_CLOSE_OUTPUT, 0, 0), -1), 0);
 	assert_int_equal(ask(iface_msg(IPC_OPEN_OUTPUT, 1, 0), -1), 0);

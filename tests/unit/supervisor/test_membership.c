@@ -153,7 +153,7 @@ static void test_many(void **state)
 	assert_int_equal(made, 250);
 }
 
-/* What failed leaves nothing behind and may be asked for again. */
+/* A failed request leaves nothing behind and may be repeated. */
 static void test_failures(void **state)
 {
 	static const int errors[] = {-ENODEV, -EMFILE, -ENOBUFS};
@@ -208,7 +208,7 @@ static void test_reserve(void **state)
 	assert_int_equal(add(5, 0xef010001, 0), 0);
 }
 
-/* What a control asked for and its successor did not is left, and nothing else. */
+/* Memberships of a control that its successor did not ask for are left, and no others. */
 static void test_drop_others(void **state)
 {
 	struct ipc_join address = key(5, 0x0a000001, 0);

@@ -260,7 +260,7 @@ static void test_memberships_are_bounded(void **state)
 	assert_int_equal(ask(bind, -1), 0);
 }
 
-/* What is dear is granted in a burst, then at its rate; what is there already is free. */
+/* Costly requests are granted in a burst, then at their rate; a repeated one is free. */
 static void test_rates(void **state)
 {
 	static const struct {

@@ -182,7 +182,7 @@ static void as_large_as_fits(void **state)
 	}
 }
 
-/* What was given back comes back late: it is waited for, and the size is the same. */
+/* The kernel releases memory late: the supervisor waits, and the size stays the same. */
 static void late_release(void **state)
 {
 	kernel.room = kernel.limit = 8192 * KIB;
@@ -200,7 +200,7 @@ static void other_errors_end_it(void **state)
 	assert_int_equal(rings_prepare(sup, 0), -EPERM);
 }
 
-/* What the next process is given, as it reads it. */
+/* The description of the rings as the next process reads it. */
 static struct ring_file given(const struct worker_record *w)
 {
 	struct ring_file file;
