@@ -70,7 +70,7 @@ static void become_ready(struct process *p)
 	struct ipc_msg msg = {.type = IPC_READY};
 
 	p->c->phase = PHASE_RUNNING;
-	control_super_request(&p->c->super, &msg, -1, NULL, NULL);
+	control_supervisor_request(&p->c->supervisor, &msg, -1, NULL, NULL);
 	control_listeners_watch(p, true);
 }
 
@@ -131,21 +131,21 @@ static void act(struct process *p, uint64_t now_ns)
 	if (now_ns >= c->reach.act_ns && now_ns >= p->reach_pause_ns)
 		control_holds_changed(c);
 	if (c->phase == PHASE_SPAWN) {
-		if (!c->netif.ready || !control_super_acked(&c->super, p->settle_seq))
+		if (!c->netif.ready || !control_supervisor_acked(&c->supervisor, p->settle_seq))
 			return;
 		c->phase = PHASE_SETTLE;
 		c->rec.publish = true;
 		/* Sockets of the last control may be dead; requests are served in order. */
 		control_verify(c);
 		reconcile(p, now_ns);
-		p->settle_seq = c->super.last_seq;
+		p->settle_seq = c->supervisor.last_seq;
 	} else {
 		if (!c->dirty && control_rule_changes_due(c))
 			change_rules(p, now_ns);
 		if (c->dirty)
 			reconcile(p, now_ns);
 	}
-	if (c->phase == PHASE_SETTLE && control_super_acked(&c->super, p->settle_seq) &&
+	if (c->phase == PHASE_SETTLE && control_supervisor_acked(&c->supervisor, p->settle_seq) &&
 	    !reach_settling_any(&c->reach, now_ns))
 		become_ready(p);
 	control_waits_arm(c, now_ns);
@@ -277,8 +277,9 @@ static void loop(struct process *p)
 		control_netlink_ask(c, monotonic_ns());
 		control_supervisor_watch(p);
 		log_catch_up();
-		if (c->super.failed && c->super.failed != -EPIPE && c->super.failed != -ECONNRESET)
-			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-c->super.failed));
+		if (c->supervisor.failed && c->supervisor.failed != -EPIPE &&
+		    c->supervisor.failed != -ECONNRESET)
+			die(FAC_CONTROL_SOCKET, "supervisor: %s", strerror(-c->supervisor.failed));
 	}
 }
 
@@ -286,7 +287,7 @@ static void init(struct process *p)
 {
 	struct control *c = p->c;
 
-	control_super_init(&c->super, CHILD_CHANNEL_FD);
+	control_supervisor_init(&c->supervisor, CHILD_CHANNEL_FD);
 	control_waits_init(&c->waits);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (c->epoll < 0)
@@ -333,7 +334,7 @@ static void fini(struct control *c)
 	control_wiring_fini(&c->wiring);
 	reach_fini(&c->reach);
 	control_netif_fini(&c->netif);
-	control_super_fini(&c->super);
+	control_supervisor_fini(&c->supervisor);
 	config_fini(&c->settings);
 	ruleset_free(c->rules);
 }

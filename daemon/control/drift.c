@@ -111,7 +111,7 @@ static void repair(struct control *c, unsigned w, uint64_t now_ns)
 	}
 	log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
 		"worker %u: publishing does not help, asking for its restart", w);
-	control_super_request(&c->super, &msg, -1, restarted, NULL);
+	control_supervisor_request(&c->supervisor, &msg, -1, restarted, NULL);
 }
 
 static void check_worker(struct control *c, unsigned w, uint64_t now_ns)

@@ -305,7 +305,7 @@ void control_egress_socket_open(struct control *c, uint32_t id, uint64_t now_ns)
 	x->is = x->as;
 	x->open = x->asked = true;
 	msg.egress_socket = x->as;
-	control_super_request(&c->super, &msg, -1, egress_socket_opened, c);
+	control_supervisor_request(&c->supervisor, &msg, -1, egress_socket_opened, c);
 }
 
 void control_egress_sockets_open(struct control *c, uint64_t now_ns)
@@ -335,7 +335,7 @@ bool control_egress_socket_close(struct control *c, uint32_t id)
 		return false;
 	msg.egress_socket.id = id;
 	if (x->asked)
-		control_super_request(&c->super, &msg, -1, NULL, NULL);
+		control_supervisor_request(&c->supervisor, &msg, -1, NULL, NULL);
 	give_id_back(t, id);
 	return t->short_of;
 }

@@ -246,7 +246,7 @@ static int send_filter(struct control *c, uint32_t slot)
 	f->all_udp = !exact;
 	msg.iface.slot = slot;
 	msg.iface.ifindex = f->ifindex;
-	control_super_request(&c->super, &msg, fd, filter_set, c);
+	control_supervisor_request(&c->supervisor, &msg, fd, filter_set, c);
 	return 0;
 }
 

@@ -55,7 +55,7 @@ static bool join_wanted(void *ctx, struct control_join *e)
 		return true;
 	e->held = true;
 	msg.join = e->key;
-	control_super_request(&c->super, &msg, -1, joined, c);
+	control_supervisor_request(&c->supervisor, &msg, -1, joined, c);
 	return true;
 }
 
@@ -70,7 +70,7 @@ static void leave(struct control *c, const struct control_join *e)
 	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
 
 	if (e->held)
-		control_super_request(&c->super, &msg, -1, NULL, NULL);
+		control_supervisor_request(&c->supervisor, &msg, -1, NULL, NULL);
 }
 
 void control_membership_join(struct control *c, uint32_t ifindex, const struct rule_input *in)

@@ -258,7 +258,7 @@ void method_get_stats(struct call *call)
 	}
 	w->stats.page = call->req.page;
 	w->stats.reading = reading;
-	control_super_request(&call->c->super, &msg, -1, NULL, NULL);
+	control_supervisor_request(&call->c->supervisor, &msg, -1, NULL, NULL);
 	w->armed = true;
-	w->seq = call->c->super.last_seq;
+	w->seq = call->c->supervisor.last_seq;
 }

@@ -72,7 +72,7 @@ void method_upgrade(struct call *call)
 	}
 	c->upgrade = (struct control_upgrade){call->answer, call->req.id, call->now_ns};
 	call->req.id = NULL;
-	control_super_request(&c->super, &msg, -1, asked, c);
+	control_supervisor_request(&c->supervisor, &msg, -1, asked, c);
 }
 
 void control_upgrade_ended(struct control *c, const struct ipc_upgraded *how, uint64_t now_ns)

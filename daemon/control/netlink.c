@@ -95,6 +95,6 @@ void control_netlink_ask(struct control *c, uint64_t now_ns)
 	while ((h = reach_next_probe(&c->reach, now_ns))) {
 		msg.probe.ifindex = h->ifindex;
 		msg.probe.host = addr_from_ipv4_be(h->host_be);
-		control_super_request(&c->super, &msg, -1, probed, c);
+		control_supervisor_request(&c->supervisor, &msg, -1, probed, c);
 	}
 }

@@ -280,7 +280,7 @@ static int publish(struct control *c, struct draft *d, uint64_t now_ns)
 	msg.publish.generation = generation;
 	msg.publish.size_bytes = d->size;
 	msg.publish.base = d->w.header->base;
-	control_super_request(&c->super, &msg, fd, published_reply, c);
+	control_supervisor_request(&c->supervisor, &msg, fd, published_reply, c);
 	return 0;
 }
 

@@ -138,7 +138,7 @@ static void close_input(struct control *c, uint32_t slot)
 
 	msg.iface.slot = slot;
 	msg.iface.ifindex = f->ifindex;
-	control_super_request(&c->super, &msg, -1, NULL, NULL);
+	control_supervisor_request(&c->supervisor, &msg, -1, NULL, NULL);
 	f->in_open = false;
 	f->filter_set = false;
 	f->in_error = 0;
@@ -151,7 +151,7 @@ static void close_output(struct control *c, uint32_t slot)
 
 	msg.iface.slot = slot;
 	msg.iface.ifindex = c->rec.iface[slot].ifindex;
-	control_super_request(&c->super, &msg, -1, NULL, NULL);
+	control_supervisor_request(&c->supervisor, &msg, -1, NULL, NULL);
 	c->rec.iface[slot].out_open = false;
 	c->rec.iface[slot].out_error = 0;
 }
@@ -162,7 +162,7 @@ static void request_input(struct control *c, struct rec_iface *f, const struct i
 
 	f->in_open = true;
 	f->in_as = *as;
-	control_super_request(&c->super, &msg, -1, input_opened, c);
+	control_supervisor_request(&c->supervisor, &msg, -1, input_opened, c);
 }
 
 /* Return: is the input to be served by other workers, once they know the rules? */
@@ -191,7 +191,7 @@ static bool open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 		request_input(c, f, &msg.iface);
 	if (f->outputs && !f->out_open) {
 		f->out_open = true;
-		control_super_request(&c->super, &msg, -1, output_opened, c);
+		control_supervisor_request(&c->supervisor, &msg, -1, output_opened, c);
 	}
 	return f->changing;
 }
@@ -275,7 +275,7 @@ void control_verify(struct control *c)
 {
 	const struct ipc_msg msg = {.type = IPC_VERIFY};
 
-	control_super_request(&c->super, &msg, -1, verified, c);
+	control_supervisor_request(&c->supervisor, &msg, -1, verified, c);
 }
 
 static bool holds_differ(const struct control *c)

@@ -134,6 +134,6 @@ void control_stand_ins_ask(struct control *c)
 		if (!w->stand_in || w->asked)
 			continue;
 		w->asked = true;
-		control_super_request(&c->super, &msg, -1, stand_in_answered, c);
+		control_supervisor_request(&c->supervisor, &msg, -1, stand_in_answered, c);
 	}
 }

@@ -208,14 +208,14 @@ void control_start_workers(struct process *p)
 	msg.configure.workers = c->workers;
 	msg.configure.flags = c->per_packet ? IPC_FLAG_PER_PACKET : 0;
 	msg.configure.busy_poll_us = c->busy_poll_us;
-	control_super_request(&c->super, &msg, -1, start_reply, c);
+	control_supervisor_request(&c->supervisor, &msg, -1, start_reply, c);
 	for (unsigned w = 0; w < c->workers; w++) {
 		msg = (struct ipc_msg){.type = IPC_PIN};
 		msg.pin.worker = w;
 		msg.pin.cpu = c->worker[w].cpu;
-		control_super_request(&c->super, &msg, -1, NULL, c);
+		control_supervisor_request(&c->supervisor, &msg, -1, NULL, c);
 	}
 	msg = (struct ipc_msg){.type = IPC_SPAWN};
-	control_super_request(&c->super, &msg, -1, start_reply, c);
-	p->settle_seq = c->super.last_seq;
+	control_supervisor_request(&c->supervisor, &msg, -1, start_reply, c);
+	p->settle_seq = c->supervisor.last_seq;
 }

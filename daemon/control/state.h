@@ -57,34 +57,34 @@ struct ruleset_entry;
 /* --- the supervisor (supervisor_channel.c) --- */
 
 /**
- * typedef super_done_fn - takes the answer to a request
+ * typedef request_done_fn - takes the answer to a request
  * @ctx:     as given with the request
  * @request: the request as it was sent
  * @status:  0 or a negative errno
  * @value:   struct ipc_reply.value
  */
-typedef void super_done_fn(void *ctx, const struct ipc_msg *request, int status, uint64_t value);
+typedef void request_done_fn(void *ctx, const struct ipc_msg *request, int status, uint64_t value);
 
-struct super_request {
+struct pending_request {
 	struct ipc_msg msg;
 	int fd;
-	super_done_fn *done;
+	request_done_fn *done;
 	void *ctx;
 };
 
 /**
- * struct control_super - the channel
+ * struct control_supervisor - the channel
  * @failed:    0, or the negative errno that ended it; control cannot go on then
  * @last_seq:  of the request queued last
  * @acked_seq: of the request answered last
  * @ring:      requests not yet answered: @sent of them on their way, then @queued
  */
-struct control_super {
+struct control_supervisor {
 	int sock;
 	int failed;
 	uint32_t last_seq;
 	uint32_t acked_seq;
-	struct super_request *ring;
+	struct pending_request *ring;
 	size_t cap;
 	size_t head;
 	size_t sent;
@@ -587,7 +587,7 @@ struct control {
 	char interfaces[MCR_MAX_START_IFACES][MCR_IFNAME_MAX];
 	unsigned n_interfaces;
 	struct ruleset *rules;
-	struct control_super super;
+	struct control_supervisor supervisor;
 	struct control_netif netif;
 	struct control_wiring wiring;
 	struct control_loop loop;

@@ -93,7 +93,7 @@ void control_stats_line_tick(struct control *c, uint64_t now_ns)
 	if (c->stats.due_ns <= now_ns)
 		c->stats.due_ns = now_ns + c->stats.interval_ns;
 	c->stats.next_ns = c->stats.due_ns;
-	control_super_request(&c->super, &msg, -1, begin_reading, c);
+	control_supervisor_request(&c->supervisor, &msg, -1, begin_reading, c);
 }
 
 /* Appends " name N" to a list; what does not fit is left out. */

@@ -6,35 +6,35 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void control_super_init(struct control_super *s, int sock)
+void control_supervisor_init(struct control_supervisor *s, int sock)
 {
-	*s = (struct control_super){.sock = sock};
+	*s = (struct control_supervisor){.sock = sock};
 }
 
-static struct super_request *request_at(const struct control_super *s, size_t i)
+static struct pending_request *request_at(const struct control_supervisor *s, size_t i)
 {
 	return &s->ring[(s->head + i) & (s->cap - 1)];
 }
 
-void control_super_fini(struct control_super *s)
+void control_supervisor_fini(struct control_supervisor *s)
 {
 	for (size_t i = s->sent; i < s->sent + s->queued; i++) {
 		if (request_at(s, i)->fd >= 0)
 			close(request_at(s, i)->fd);
 	}
 	free(s->ring);
-	*s = (struct control_super){.sock = -1};
+	*s = (struct control_supervisor){.sock = -1};
 }
 
-static int make_room(struct control_super *s)
+static int make_room(struct control_supervisor *s)
 {
 	size_t n = s->sent + s->queued;
 	size_t cap = s->cap ? s->cap * 2 : 64;
-	struct super_request *ring;
+	struct pending_request *ring;
 
 	if (n < s->cap)
 		return 0;
-	if (cap > SUPER_QUEUE_MAX)
+	if (cap > SUPERVISOR_QUEUE_MAX)
 		return -ENOBUFS;
 	ring = malloc(cap * sizeof(*ring));
 	if (!ring)
@@ -48,10 +48,10 @@ static int make_room(struct control_super *s)
 	return 0;
 }
 
-void control_super_request(struct control_super *s, const struct ipc_msg *msg, int fd,
-			   super_done_fn *done, void *ctx)
+void control_supervisor_request(struct control_supervisor *s, const struct ipc_msg *msg, int fd,
+				request_done_fn *done, void *ctx)
 {
-	struct super_request *r;
+	struct pending_request *r;
 	int ret = s->failed ? s->failed : make_room(s);
 
 	if (ret < 0) {
@@ -61,16 +61,16 @@ void control_super_request(struct control_super *s, const struct ipc_msg *msg, i
 		return;
 	}
 	r = request_at(s, s->sent + s->queued);
-	*r = (struct super_request){.msg = *msg, .fd = fd, .done = done, .ctx = ctx};
+	*r = (struct pending_request){.msg = *msg, .fd = fd, .done = done, .ctx = ctx};
 	r->msg.seq = ++s->last_seq;
 	s->queued++;
-	control_super_flush(s);
+	control_supervisor_flush(s);
 }
 
-void control_super_flush(struct control_super *s)
+void control_supervisor_flush(struct control_supervisor *s)
 {
-	while (!s->failed && s->queued && s->sent < SUPER_WINDOW) {
-		struct super_request *r = request_at(s, s->sent);
+	while (!s->failed && s->queued && s->sent < SUPERVISOR_WINDOW) {
+		struct pending_request *r = request_at(s, s->sent);
 		int ret = ipc_send(s->sock, &r->msg, r->fd);
 
 		if (ret == -EAGAIN || ret == -ENOBUFS)
@@ -87,19 +87,19 @@ void control_super_flush(struct control_super *s)
 	}
 }
 
-bool control_super_wants_write(const struct control_super *s)
+bool control_supervisor_wants_write(const struct control_supervisor *s)
 {
-	return s->queued && s->sent < SUPER_WINDOW;
+	return s->queued && s->sent < SUPERVISOR_WINDOW;
 }
 
-bool control_super_acked(const struct control_super *s, uint32_t seq)
+bool control_supervisor_acked(const struct control_supervisor *s, uint32_t seq)
 {
 	return (int32_t)(s->acked_seq - seq) >= 0;
 }
 
-static int take_reply(struct control_super *s, const struct ipc_msg *msg)
+static int take_reply(struct control_supervisor *s, const struct ipc_msg *msg)
 {
-	struct super_request r;
+	struct pending_request r;
 
 	if (!s->sent || request_at(s, 0)->msg.seq != msg->seq ||
 	    request_at(s, 0)->msg.type != msg->reply.request)
@@ -111,11 +111,11 @@ static int take_reply(struct control_super *s, const struct ipc_msg *msg)
 	s->acked_seq = msg->seq;
 	if (r.done)
 		r.done(r.ctx, &r.msg, msg->reply.status, msg->reply.value);
-	control_super_flush(s);
+	control_supervisor_flush(s);
 	return 1;
 }
 
-int control_super_recv(struct control_super *s, struct ipc_msg *msg, int *fd)
+int control_supervisor_recv(struct control_supervisor *s, struct ipc_msg *msg, int *fd)
 {
 	int ret = ipc_recv(s->sock, IPC_TO_CONTROL, msg, fd);
 

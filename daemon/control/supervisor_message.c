@@ -47,7 +47,7 @@ static void take_worker_state(struct control *c, const struct ipc_worker_state *
 static void take_message(struct process *p, const struct ipc_msg *msg, int fd)
 {
 	switch ((enum ipc_to_control)msg->type) {
-	case IPC_REPLY: /* control_super_recv() has handed it to its callback */
+	case IPC_REPLY: /* control_supervisor_recv() has handed it to its callback */
 		return;
 	case IPC_WORKER_PAGE:
 		control_take_page(p, msg->pin.worker, fd);
@@ -74,9 +74,9 @@ void control_supervisor_ready(struct process *p)
 	struct ipc_msg msg;
 	int fd;
 
-	control_super_flush(&p->c->super);
+	control_supervisor_flush(&p->c->supervisor);
 	for (int i = 0; i < MESSAGES_PER_TURN && !p->c->shutdown; i++) {
-		int ret = control_super_recv(&p->c->super, &msg, &fd);
+		int ret = control_supervisor_recv(&p->c->supervisor, &msg, &fd);
 
 		if (ret == -EAGAIN || ret == -EINTR)
 			return;
@@ -96,7 +96,7 @@ void control_supervisor_ready(struct process *p)
 
 void control_supervisor_watch(struct process *p)
 {
-	const bool out = control_super_wants_write(&p->c->super);
+	const bool out = control_supervisor_wants_write(&p->c->supervisor);
 	const uint32_t events = EPOLLIN | (out ? EPOLLOUT : 0);
 
 	if (out != p->channel_out && epoll_watch(p->c->epoll, EPOLL_CTL_MOD, CHILD_CHANNEL_FD,

@@ -67,7 +67,7 @@ void control_waits_arm(struct control *c, uint64_t now_ns)
 			continue;
 		w->armed = true;
 		w->generation = c->pub.generation;
-		w->seq = c->super.last_seq;
+		w->seq = c->supervisor.last_seq;
 	}
 }
 
@@ -93,7 +93,7 @@ uint64_t control_waits_deadline(const struct control *c)
 /* Has everything happened that the answer tells? */
 static bool wait_is_fulfilled(const struct control *c, const struct control_wait *w)
 {
-	if (!w->armed || !control_super_acked(&c->super, w->seq))
+	if (!w->armed || !control_supervisor_acked(&c->supervisor, w->seq))
 		return false;
 	for (unsigned i = 0; w->method->publishes && i < c->workers; i++) {
 		if (c->worker[i].running && !control_publish_confirmed(c, i, w->generation))

@@ -224,11 +224,11 @@ static void go_on(struct control *c)
 	if (!flood.begun_ns)
 		flood.begun_ns = now_ns;
 	while (flood.asked < limit && !(flood.refused && until_refused()) &&
-	       c->super.queued < IN_FLIGHT &&
+	       c->supervisor.queued < IN_FLIGHT &&
 	       flood.asked < (now_ns - flood.begun_ns) * PER_S / NS_PER_S) {
 		const struct ipc_msg m = flood_request(flood.asked++);
 
-		control_super_request(&c->super, &m, -1, answered, NULL);
+		control_supervisor_request(&c->supervisor, &m, -1, answered, NULL);
 	}
 	if (flood.granted + flood.refused == flood.asked &&
 	    (flood.asked == limit || (flood.refused && until_refused())) && !flood.said)
@@ -245,7 +245,7 @@ static void publish_unsealed(struct control *c)
 	say("make a memfd", fd < 0 ? fd : 0);
 	hostile_call(SYS_ftruncate, fd, 4096);
 	flood.name = "unsealed";
-	control_super_request(&c->super, &m, fd, answered, NULL);
+	control_supervisor_request(&c->supervisor, &m, fd, answered, NULL);
 }
 
 /* --- memory, and the log --- */

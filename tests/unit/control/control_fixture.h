@@ -108,7 +108,7 @@ static inline int setup(void **state)
 	b->c = calloc(1, sizeof(*b->c));
 	b->sock = pair[1];
 	b->snapshot = b->changes = -1;
-	control_super_init(&b->c->super, pair[0]);
+	control_supervisor_init(&b->c->supervisor, pair[0]);
 	control_netif_init(&b->c->netif, -1);
 	reach_init(&b->c->reach, -1);
 	b->c->rules = ruleset_new();
@@ -124,13 +124,13 @@ static inline int teardown(void **state)
 {
 	struct fixture *b = *state;
 
-	close(b->c->super.sock);
+	close(b->c->supervisor.sock);
 	close(b->sock);
 	if (b->snapshot >= 0)
 		close(b->snapshot);
 	if (b->changes >= 0)
 		close(b->changes);
-	control_super_fini(&b->c->super);
+	control_supervisor_fini(&b->c->supervisor);
 	control_netif_fini(&b->c->netif);
 	reach_fini(&b->c->reach);
 	control_reconcile_fini(&b->c->rec);
@@ -235,7 +235,7 @@ static const char *serve(struct fixture *b)
 		if (m.type == IPC_OPEN_EGRESS_SOCKET)
 			reply.reply.value = b->value;
 		assert_int_equal(ipc_send(b->sock, &reply, -1), 0);
-		assert_int_equal(control_super_recv(&b->c->super, &m, &fd), 1);
+		assert_int_equal(control_supervisor_recv(&b->c->supervisor, &m, &fd), 1);
 	}
 	return text;
 }

@@ -360,10 +360,10 @@ static void test_many_requests_use_a_window(void **state)
 		add_rule(b, "in0", group, 5000, "in0");
 	}
 	assert_int_equal(control_reconcile(b->c, 1), 0);
-	assert_int_equal(b->c->super.sent, SUPER_WINDOW);
+	assert_int_equal(b->c->supervisor.sent, SUPERVISOR_WINDOW);
 	serve(b);
-	assert_int_equal(b->c->super.sent + b->c->super.queued, 0);
-	assert_true(control_super_acked(&b->c->super, b->c->super.last_seq));
+	assert_int_equal(b->c->supervisor.sent + b->c->supervisor.queued, 0);
+	assert_true(control_supervisor_acked(&b->c->supervisor, b->c->supervisor.last_seq));
 	assert_int_equal(b->c->rec.joins.n, 300);
 }
 
@@ -375,7 +375,7 @@ static void test_wrong_reply(void **state)
 
 	m.reply.request = IPC_JOIN;
 	assert_int_equal(ipc_send(b->sock, &m, -1), 0);
-	assert_int_equal(control_super_recv(&b->c->super, &m, &fd), -EPROTO);
+	assert_int_equal(control_supervisor_recv(&b->c->supervisor, &m, &fd), -EPROTO);
 }
 
 int main(void)
