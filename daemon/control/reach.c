@@ -328,6 +328,15 @@ void reach_dest_set(struct control_reach *r, struct reach_dest *d, enum reach_wa
 	act_within(r, REACH_GATHER_NS, now_ns);
 }
 
+void reach_dest_set_source(struct control_reach *r, struct reach_dest *d, uint32_t source_be,
+			   uint64_t now_ns)
+{
+	if (d->kernel_source_be == source_be)
+		return;
+	d->kernel_source_be = source_be;
+	act_within(r, REACH_GATHER_NS, now_ns);
+}
+
 bool reach_settling(const struct reach_dest *d, uint64_t now_ns)
 {
 	if (d->question.due || d->question.slot >= 0)

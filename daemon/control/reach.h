@@ -83,6 +83,9 @@ struct reach_hop *reach_hop_find(const struct control_reach *r, uint32_t ifindex
 /* @way and @hop are the answer; a next hop that is new is asked for.  @host_be 0: none. */
 void reach_dest_set(struct control_reach *r, struct reach_dest *d, enum reach_way way,
 		    uint32_t ifindex, uint32_t host_be, uint64_t now_ns);
+/* The source address that the kernel takes; 0: none. */
+void reach_dest_set_source(struct control_reach *r, struct reach_dest *d, uint32_t source_be,
+			   uint64_t now_ns);
 void reach_hop_set(struct control_reach *r, struct reach_hop *h, enum reach_state state,
 		   uint64_t now_ns);
 

@@ -185,6 +185,7 @@ static void route_answered(struct control_reach *r, struct reach_dest *d,
 	if (nlh->nlmsg_type == NLMSG_ERROR) {
 		/* Unreachable, prohibited, a black hole, or the link is down. */
 		d->matched = false;
+		reach_dest_set_source(r, d, 0, now_ns);
 		reach_dest_set(r, d, WAY_NONE, 0, 0, now_ns);
 		return;
 	}
@@ -193,7 +194,7 @@ static void route_answered(struct control_reach *r, struct reach_dest *d,
 		return;
 	}
 	d->matched = route.matched;
-	d->kernel_source_be = route.source_be;
+	reach_dest_set_source(r, d, route.source_be, now_ns);
 	reach_dest_set(r, d, way_of(&route, d->arp), route.ifindex ? route.ifindex : d->key.ifindex,
 		       route.gateway_be ? route.gateway_be : d->key.host_be, now_ns);
 }

@@ -321,6 +321,29 @@ static void test_routes_change(void **state)
 	assert_int_equal(reach->routes_ns, NOW + NS_PER_S);
 }
 
+/* Another address on the way is news, and none where no way is left. */
+static void test_source_changes(void **state)
+{
+	const struct route_answer direct = {
+		.type = RTN_MULTICAST, .prefsrc = GATEWAY, .way = WAY_DIRECT};
+	struct route_answer other = direct;
+	const struct reach_dest *d = need(HOST);
+
+	answer_route(one_question(RTM_GETROUTE), &direct);
+	reach_acted(reach);
+	reach_ask_all(reach);
+	answer_route(one_question(RTM_GETROUTE), &direct);
+	assert_true(reach->act_ns == UINT64_MAX);
+	other.prefsrc = GATEWAY + 1;
+	reach_ask_all(reach);
+	answer_route(one_question(RTM_GETROUTE), &other);
+	assert_int_equal(ntohl(d->kernel_source_be), GATEWAY + 1);
+	assert_int_equal(reach->act_ns, NOW + REACH_GATHER_NS);
+	reach_ask_all(reach);
+	answer_error(one_question(RTM_GETROUTE), ENETUNREACH);
+	assert_int_equal(d->kernel_source_be, 0);
+}
+
 /* --- neighbours --- */
 
 static const struct {
@@ -503,6 +526,7 @@ int main(void)
 		T(test_late_answer),
 		T(test_event_with_our_number),
 		T(test_routes_change),
+		T(test_source_changes),
 		T(test_neighbours),
 		T(test_no_entry),
 		T(test_goes_and_returns),
