@@ -31,7 +31,9 @@ EXTRA = "239.7.7.7"
 
 
 def kinds_of_descriptors(pid):
-    return sorted(target.split(":")[0] for target in descriptors(pid).values())
+    """Its open files; of snapshots there are one or two, by what has changed since the whole one."""
+    return sorted(target.split(":")[0] for target in descriptors(pid).values()
+                  if "mcr-snapshot" not in target)
 
 
 def workers_of(relay):

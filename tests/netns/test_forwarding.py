@@ -160,7 +160,8 @@ def jumbo(t):
 
 def class_in_use(t, gro, size):
     """Which pool of receive buffers a stream draws from, in full-sized frames."""
-    config = {"rules": [rule(IN, 5000, output(OUT, 6000))]}
+    # The kernel path has no buffers.
+    config = {"rules": [rule(IN, 5000, output(OUT, 6000), path="user")]}
     if gro is not None:
         config["gro"] = {"eth0": gro}
     relay = t.mcrd("relay", config=config)

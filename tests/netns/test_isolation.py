@@ -149,12 +149,16 @@ def open_descriptors(t):
         holds(one["pid"], *["socket"] * (4 if one["worker"] == serving else 3),
               "anon_inode:[io_uring]", "anon_inode:[eventfd]")
     # Channel, two listeners, netlink of links and of routes; pages and snapshots are mapped, not open.
-    holds(control, *["socket"] * 5, "anon_inode:[eventpoll]", "anon_inode:[eventfd]")
+    # With the kernel path the map of references, too; only the supervisor has program and links.
+    by_kernel = os.environ.get("MCR_PATH") == "auto"
+    holds(control, *["socket"] * 5, "anon_inode:[eventpoll]", "anon_inode:[eventfd]",
+          *["anon_inode:bpf-map"] * by_kernel)
     # It also looks at the state of each child.
     left = set(descriptors(relay.pid).values()) - set(shared.values()) - {"/proc/PID/stat"}
     t.equal({one for one in left if not one.startswith("/memfd:mcr-")},
             {"socket", "pipe", "anon_inode:[pidfd]", "anon_inode:[signalfd]", "anon_inode:[eventpoll]",
-             "anon_inode:[eventfd]", "anon_inode:[io_uring]"},
+             "anon_inode:[eventfd]", "anon_inode:[io_uring]",
+             *["anon_inode:bpf-prog", "anon_inode:bpf-map", "anon_inode:bpf_link"] * by_kernel},
             "kinds of descriptors of the supervisor")
     rings = [one for one in descriptors(relay.pid).values() if one == "anon_inode:[io_uring]"]
     t.equal(len(rings), len(workers), "rings that the supervisor keeps")

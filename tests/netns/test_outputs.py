@@ -393,7 +393,9 @@ def pinning(t):
 def listed(t):
     """Each output in a line of its own, and below it why it does not work."""
     relay = t.mcrd("relay")
-    add_any(relay, output("10.90.1.99", 6001, "out0"), GROUP, id="cam", name="camera-1")
+    # "user": with --path auto the list says of each output why a worker relays.
+    add_any(relay, output("10.90.1.99", 6001, "out0"), GROUP, id="cam", name="camera-1",
+            path="user")
     t.wait_until(lambda: trouble(relay)[2] == "10.90.1.99 does not answer on out0", 10,
                  "the kernel gives it up")
     sink = healthy(t)

@@ -23,8 +23,9 @@ FINAL = re.compile(r"\[STATS:Ingress FINAL\] total: recv=(\d+) matched=(\d+) egr
 
 
 def fan(**settings):
+    """A rule of workers: the kernel path has no queue that could be full."""
     return {**settings, "rules": [rule(IN, 5000, *[output(group_at(FIRST_OUT, n), 6000)
-                                                   for n in range(OUTPUTS)])]}
+                                                   for n in range(OUTPUTS)], path="user")]}
 
 
 def load(t, relay, config):

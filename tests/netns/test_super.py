@@ -33,7 +33,8 @@ def whole_supers(t):
 def send_plan(t, plan, hold=False):
     """Send by plan through a relay; what arrives must be what was sent, in order, byte for byte."""
     relay = t.mcrd("relay")
-    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    # The kernel path does not gather.
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), path="user" if hold else "auto"))
     arrived, sent = t.run_dir / "arrived", t.run_dir / "sent"
     count = sum(-(-total // segment) for segment, total in plan)
     sink = t.sink("sink", "eth0", OUT, 6000, dump=arrived)
@@ -92,7 +93,7 @@ def gathered(t):
 def gathered_streams(t):
     """40 streams of single datagrams, with sizes that change, leave in few sends, each in order."""
     relay = t.mcrd("relay", config={"rules": [
-        rule(IN, 5000 + n, output(OUT, 6000 + n)) for n in range(40)]})
+        rule(IN, 5000 + n, output(OUT, 6000 + n), path="user") for n in range(40)]})
     sink = t.sink("sink", "eth0", OUT, 6000, flows=40)
     gen = t.gen_start("gen", "eth0", IN, 5000, hold=True, flows=40, count=40 * 90,
                       size="1400,1400,1400,700,1400,64,64,64,64,1")
@@ -129,10 +130,13 @@ def gro_off(t):
 
 @scenario("super-datagrams that the configuration rules out are dropped as oversize", topology="chain3")
 def oversize(t):
-    """With `"gro": false` the buffers are those of the MTU; what is larger is dropped."""
+    """With `"gro": false` the buffers are those of the MTU; what is larger is dropped.
+
+    The kernel path has no buffers, and would relay it.
+    """
     whole_supers(t)
     relay = t.mcrd("relay", config={"gro": {"eth0": False},
-                                    "rules": [rule(IN, 5000, output(OUT, 6000))]})
+                                    "rules": [rule(IN, 5000, output(OUT, 6000), path="user")]})
     sink = t.sink("sink", "eth0", OUT, 6000)
     plan = [(1400, 14000), (1400, 1400)] * 5
     t.run("gen", [sys.executable, f"{HERE}/support_super.py", "eth0", IN, 5000, json.dumps(plan),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The account of datagrams: the conservation law, a sink's report, and mcrlab check."""
 
+import os
+
 from .expect import Failure, wait_until
 from .rights import is_root
 
@@ -58,6 +60,7 @@ class Accounting:
         """Every datagram is accounted for: received = matched + drops, and for every output.
 
         Returns the answer to GetStats of which that is true; Failure when there is none in time.
+        With MCR_PATH a note says how much of it the kernel relayed.
         """
         found = ["no statistics"]
 
@@ -66,9 +69,13 @@ class Accounting:
             found[:] = unaccounted(stats)
             return not found and stats
         try:
-            return wait_until(holds, deadline_s, "conservation")
+            stats = wait_until(holds, deadline_s, "conservation")
         except Failure:
             raise Failure("conservation: " + "; ".join(found)) from None
+        if os.environ.get("MCR_PATH"):
+            self.note(f"the kernel relayed {stats['kernel_path']['received']} of "
+                      f"{stats['totals']['matched']} datagrams")
+        return stats
 
     def check(self, relay, deadline_s=3):
         """All that mcrlab check looks at: conservation, agreement, memberships, descriptors."""
