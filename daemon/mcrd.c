@@ -46,6 +46,8 @@ static const struct argument {
 	{"log-format", "text|json", "form of the log lines on standard error (text)"},
 	{"path", "auto|user", "who relays: the kernel where it can, or workers (user)"},
 	{"mark-bit", "N", "bit of the mark of frames that the kernel has relayed, 0 to 31 (26)"},
+	{"pin", "DIR", "pin the kernel path there, in a bpf file system: it outlives a crash"},
+	{"detach", NULL, "remove what is pinned in the --pin directory, and exit"},
 	{"help", NULL, "print this and exit (-h)"},
 	{"version", NULL, "print the version and exit"},
 };
@@ -59,6 +61,8 @@ enum {
 	ARG_LOG,
 	ARG_PATH,
 	ARG_MARK_BIT,
+	ARG_PIN,
+	ARG_DETACH,
 	ARG_HELP,
 	ARG_VERSION
 };
@@ -168,6 +172,12 @@ static void take_argument(struct options *o, int which, const char *value)
 	case ARG_MARK_BIT:
 		o->mark_bit = parse_mark_bit(value);
 		break;
+	case ARG_PIN:
+		o->pin_dir = value;
+		break;
+	case ARG_DETACH:
+		o->detach = true;
+		break;
 	case ARG_HELP:
 		print_usage(stdout);
 		exit(0);
@@ -218,6 +228,10 @@ static void parse_options(struct options *o, int argc, char **argv)
 		optind++;
 	if (optind < argc)
 		usage_error("unexpected argument", argv[optind]);
+	if (o->detach && !o->pin_dir)
+		usage_error("--detach takes what it is to remove from --pin", NULL);
+	if (o->pin_dir && !*o->pin_dir)
+		usage_error("--pin takes a directory", NULL);
 	if (o->config_path && !*o->config_path)
 		usage_error("--config takes a file name", NULL);
 	if (!*o->control_path)

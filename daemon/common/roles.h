@@ -35,6 +35,8 @@
  * @interfaces:   names given with --interface, opened as inputs at start
  * @workers:      0 when not given
  * @path_auto:    rules relay in the kernel where they can
+ * @pin_dir:      where the kernel path is pinned, NULL: nowhere
+ * @detach:       remove what is pinned there, and end
  * @mark_bit:     that the kernel path sets in the mark of what it has relayed, 0..31
  * @resume_fd:    state of the program that this one replaces (--resume), -1: none
  * @argv:         as given, without --resume; for the next exec
@@ -47,6 +49,8 @@ struct options {
 	unsigned workers;
 	bool json_log;
 	bool path_auto;
+	bool detach;
+	const char *pin_dir;
 	unsigned mark_bit;
 	int resume_fd;
 	char **argv;

@@ -41,6 +41,7 @@
 #include "daemon/control/netlink.h"
 #include "daemon/control/notice.h"
 #include "daemon/control/process.h"
+#include "daemon/control/publish.h"
 #include "daemon/control/reach.h"
 #include "daemon/control/reconcile.h"
 #include "daemon/control/rule_change.h"
@@ -187,6 +188,21 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 
 /* --- time --- */
 
+/*
+ * The maps are as an earlier daemon left them until the workers have the rules: from then on a
+ * frame whose rule leaves the maps is a worker's.
+ */
+static void take_over_kernel_path(struct control *c)
+{
+	if (!c->kernel_path.adopted)
+		return;
+	for (unsigned w = 0; w < c->workers; w++)
+		if (!c->worker[w].running || !control_publish_confirmed(c, w, c->pub.generation))
+			return;
+	c->kernel_path.adopted = false;
+	c->dirty = true;
+}
+
 static void tick(struct process *p, uint64_t now_ns)
 {
 	struct control *c = p->c;
@@ -202,6 +218,7 @@ static void tick(struct process *p, uint64_t now_ns)
 	if (now_ns >= p->check_ns) {
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
 		control_drift_check(c, now_ns);
+		take_over_kernel_path(c);
 		c->dirty = c->dirty || control_handover_due(c, now_ns) ||
 			   control_kernel_path_due(c, now_ns);
 		control_loop_check(c, now_ns);

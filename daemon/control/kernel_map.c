@@ -325,6 +325,11 @@ int kernel_map_reload(struct kernel_map *m, uint64_t now_ns, bool *changed)
 	return adopt_chains(m, now_ns);
 }
 
+bool kernel_map_is_empty(const struct kernel_map *m)
+{
+	return m->n_have == 0;
+}
+
 void kernel_map_begin(struct kernel_map *m)
 {
 	m->n_want = 0;

@@ -63,6 +63,8 @@ bool kernel_map_is_whole(const struct kernel_map *m);
  */
 int kernel_map_reload(struct kernel_map *m, uint64_t now_ns, bool *changed);
 
+bool kernel_map_is_empty(const struct kernel_map *m);
+
 void kernel_map_begin(struct kernel_map *m);
 
 /* -EBUSY: its slots' counters rest, -ENOSPC: no blocks are free. */

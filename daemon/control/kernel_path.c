@@ -44,7 +44,7 @@ int control_kernel_path_take_fd(struct control *c, const struct ipc_pass_fd *as,
 	}
 }
 
-void control_kernel_path_start(struct control *c, const struct ipc_start *start)
+void control_kernel_path_start(struct control *c, const struct ipc_start *start, bool restarted)
 {
 	struct control_kernel_path *k = &c->kernel_path;
 	bool changed;
@@ -59,8 +59,13 @@ void control_kernel_path_start(struct control *c, const struct ipc_start *start)
 	ret = k->map && kernel_map_is_whole(k->map)
 		      ? kernel_map_reload(k->map, monotonic_ns(), &changed)
 		      : -EBADF;
-	if (ret == 0)
+	if (ret == 0) {
+		k->adopted = !restarted && !kernel_map_is_empty(k->map);
+		/* No rule of ours is to be taken for one of theirs. */
+		if (k->adopted)
+			ruleset_restored(c->rules, monotonic_ns());
 		return;
+	}
 	k->unavailable = KERNEL_PATH_REFUSED;
 	log_msg(SEV_ERROR, FAC_RULE_DISPATCH,
 		"the maps of the kernel path cannot be read: %s; workers relay all rules",
@@ -239,7 +244,7 @@ void control_kernel_path_update(struct control *c, uint64_t now_ns)
 	struct kernel_map *map = c->kernel_path.map;
 	int ret;
 
-	if (!is_available(c))
+	if (!is_available(c) || c->kernel_path.adopted)
 		return;
 	kernel_map_begin(map);
 	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
@@ -262,8 +267,8 @@ void control_kernel_path_check(struct control *c, uint64_t now_ns)
 	static struct log_limit limit;
 	bool changed;
 
-	if (!is_available(c) || kernel_map_reload(c->kernel_path.map, now_ns, &changed) < 0 ||
-	    !changed)
+	if (!is_available(c) || c->kernel_path.adopted ||
+	    kernel_map_reload(c->kernel_path.map, now_ns, &changed) < 0 || !changed)
 		return;
 	c->heartbeat->kernel_path_drift++;
 	log_limited(
@@ -274,7 +279,8 @@ void control_kernel_path_check(struct control *c, uint64_t now_ns)
 
 bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
 {
-	return is_available(c) && now_ns >= kernel_map_due_ns(c->kernel_path.map);
+	return is_available(c) && !c->kernel_path.adopted &&
+	       now_ns >= kernel_map_due_ns(c->kernel_path.map);
 }
 
 /* --- answers --- */

@@ -26,7 +26,11 @@ struct ruleset_entry;
 
 /* @fd: a descriptor of the maps, taken.  Return: 0 or negative errno. */
 int control_kernel_path_take_fd(struct control *c, const struct ipc_pass_fd *as, int fd);
-void control_kernel_path_start(struct control *c, const struct ipc_start *start);
+/*
+ * @restarted: this daemon has written the maps; else what is there is an earlier one's, and
+ * stays until the workers have the rules.
+ */
+void control_kernel_path_start(struct control *c, const struct ipc_start *start, bool restarted);
 void control_kernel_path_fini(struct control *c);
 
 /* Is an input there to be opened with the tc program? */

@@ -125,11 +125,11 @@ static void take_start(struct process *p, const struct ipc_start *start)
 
 	c->started_ns = start->started_ns;
 	c->egress_sockets.budget = start->egress_sockets;
-	control_kernel_path_start(c, start);
 	p->uid = start->uid;
 	p->gid = start->gid;
 	/* Pages exist once a predecessor has said how many workers there are. */
 	p->restarted = c->stats.worker[0].mem != NULL;
+	control_kernel_path_start(c, start, p->restarted);
 	if (p->restarted) {
 		c->workers = start->workers;
 		c->per_packet = start->flags & IPC_FLAG_PER_PACKET;

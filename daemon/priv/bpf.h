@@ -60,6 +60,27 @@ void priv_bpf_close(struct priv_bpf *bpf);
 /* Maps @bpf->counters.  Return: 0 or negative errno. */
 int priv_bpf_map_counters(struct priv_bpf *bpf);
 
+/*
+ * Pins are files of a bpf file system, in a directory that priv_bpf_pins() made or found.  Their
+ * names begin with the version of the maps and the mark, which a program cannot change.
+ *
+ * priv_bpf_pins() - Return: 0; -ENOENT: @dir is in no bpf file system; -EEXIST: pins of another
+ * version or mark are there; other negative errno.
+ */
+int priv_bpf_pins(const char *dir, uint32_t mark);
+/* Return: 0 with what is pinned there; -ENOENT: nothing, or not all of it. */
+int priv_bpf_adopt(const char *dir, uint32_t mark, struct priv_bpf *bpf);
+int priv_bpf_pin(const char *dir, const struct priv_bpf *bpf);
+/* Return: how many were removed; negative errno. */
+int priv_bpf_unpin(const char *dir);
+/* An attachment: its descriptor, or -ENOENT; and its pin. */
+int priv_bpf_link_adopt(const char *dir, const struct priv_bpf *bpf, unsigned ifindex);
+int priv_bpf_link_pin(const char *dir, const struct priv_bpf *bpf, unsigned ifindex, int link);
+void priv_bpf_link_unpin(const char *dir, const struct priv_bpf *bpf, unsigned ifindex);
+/* Attachments to other devices than these. */
+void priv_bpf_links_unpin_others(const char *dir, const struct priv_bpf *bpf,
+				 const uint32_t *ifindex, unsigned n);
+
 /**
  * priv_bpf_attach() - run the program at tc ingress of a device, before all others there
  *

@@ -18,7 +18,8 @@
  *   sendmsg   of a worker: on its channel
  *   sendto    of a worker: on standard error, where that is a socket, to its other end
  *   bpf       of control: elements of maps whose descriptors it was given.  The supervisor also
- *             attaches the program that it made before.  Nobody makes a program or a map
+ *             attaches the program that it made before, and pins what it has.  Nobody makes
+ *             a program or a map
  *
  * There is no stat(2) by path, and none of a descriptor either beyond fstat(2) itself: the
  * newer call takes a path that the filter cannot look into.  See daemon/common/memfd.h.
@@ -168,7 +169,8 @@ static bool may_command(unsigned command)
 	for (size_t i = 0; i < COUNT(bpf_elements); i++)
 		if (bpf_elements[i] == command)
 			return true;
-	return command == BPF_LINK_CREATE;
+	return command == BPF_LINK_CREATE || command == BPF_OBJ_PIN || command == BPF_OBJ_GET ||
+	       command == BPF_OBJ_GET_INFO_BY_FD;
 }
 
 /* One rule for each command: libseccomp compares an argument once in a rule. */

@@ -130,7 +130,7 @@ static void take_socket(int *fd, int *all, unsigned *n)
 	*fd = -1;
 }
 
-static void close_input_sockets(struct input *in)
+static void close_input_sockets(struct supervisor *s, struct input *in)
 {
 	int all[MCR_MAX_WORKERS + STEER_COUNTS];
 	unsigned n = 0;
@@ -139,7 +139,7 @@ static void close_input_sockets(struct input *in)
 		priv_gro_set(in->iface.ifindex, &in->gro_found);
 	in->gro_changed = false;
 	in->gro_on = false;
-	kernel_path_detach(in);
+	kernel_path_detach(s, in);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++) {
 		refuse_frames(in->sock[i]);
 		take_socket(&in->sock[i], all, &n);
@@ -322,7 +322,7 @@ static int open_input(struct supervisor *s, struct input *in, const struct ipc_i
 	if (ret == 0)
 		ret = open_packet_sockets(in, s->workers > 1 || iface->defrag);
 	if (ret < 0) {
-		close_input_sockets(in);
+		close_input_sockets(s, in);
 		return ret;
 	}
 	apply_gro(s, in);
@@ -360,7 +360,7 @@ int iface_close_input(struct supervisor *s, unsigned slot)
 	if (!s->input[slot].incarnation)
 		return -ENOENT;
 	iface_end_input(s, slot);
-	close_input_sockets(&s->input[slot]);
+	close_input_sockets(s, &s->input[slot]);
 	worker_channel_sync_all(s);
 	return 0;
 }
@@ -439,7 +439,7 @@ unsigned iface_drop_others(struct supervisor *s)
 void iface_fini(struct supervisor *s)
 {
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
-		close_input_sockets(&s->input[i]);
+		close_input_sockets(s, &s->input[i]);
 		close_output_sockets(&s->output[i]);
 	}
 }

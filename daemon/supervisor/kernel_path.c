@@ -14,8 +14,38 @@
 #include "daemon/common/roles.h"
 #include "daemon/supervisor/state.h"
 
+static const char *pin_dir(const struct supervisor *s)
+{
+	return s->options->pin_dir;
+}
+
+/* What an earlier mcrd left there, whose streams the kernel relays still; else a new one. */
+static int load_pinned(struct supervisor *s, uint32_t mark, char *why, size_t size)
+{
+	int ret = priv_bpf_pins(pin_dir(s), mark);
+
+	if (ret == -ENOENT)
+		snprintf(why, size, "%s is in no bpf file system", pin_dir(s));
+	if (ret == -EEXIST)
+		snprintf(why, size,
+			 "%s has pins of another version or mark: mcrd --detach --pin %s removes "
+			 "them",
+			 pin_dir(s), pin_dir(s));
+	if (ret < 0)
+		return ret;
+	s->adopted = priv_bpf_adopt(pin_dir(s), mark, &s->bpf) == 0;
+	if (s->adopted)
+		return 0;
+	priv_bpf_unpin(pin_dir(s));
+	ret = priv_bpf_load(mark, &s->bpf, why, size);
+	if (ret == 0)
+		ret = priv_bpf_pin(pin_dir(s), &s->bpf);
+	return ret;
+}
+
 static enum kernel_path_reason load(struct supervisor *s, char *why, size_t size)
 {
+	const uint32_t mark = 1u << s->options->mark_bit;
 	int ret;
 
 	*why = '\0';
@@ -23,11 +53,14 @@ static enum kernel_path_reason load(struct supervisor *s, char *why, size_t size
 		return KERNEL_PATH_NOT_BUILT;
 	if (!priv_bpf_attachable())
 		return KERNEL_PATH_TOO_OLD;
-	ret = priv_bpf_load(1u << s->options->mark_bit, &s->bpf, why, size);
+	ret = pin_dir(s) ? load_pinned(s, mark, why, size)
+			 : priv_bpf_load(mark, &s->bpf, why, size);
 	if (ret == -EPERM && priv_bpf_lacks_rights())
 		return KERNEL_PATH_NO_RIGHT;
 	if (ret < 0 && !*why)
 		snprintf(why, size, "%s", strerror(-ret));
+	if (ret < 0)
+		priv_bpf_close(&s->bpf);
 	return ret < 0 ? KERNEL_PATH_REFUSED : KERNEL_PATH_FITS;
 }
 
@@ -42,12 +75,12 @@ void kernel_path_start(struct supervisor *s)
 	if (s->no_kernel_path == KERNEL_PATH_FITS)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
 			"rules relay in the kernel where they can; frames that it has relayed have "
-			"bit %u of their mark set",
-			s->options->mark_bit);
+			"bit %u of their mark set%s",
+			s->options->mark_bit,
+			s->adopted ? "; what an earlier mcrd left goes on" : "");
 	else
 		log_msg(SEV_WARNING, FAC_SUPERVISOR, "--path auto: %s: workers relay all rules%s%s",
-			kernel_path_reason_text(s->no_kernel_path),
-			*why ? "; the kernel says: " : "", why);
+			kernel_path_reason_text(s->no_kernel_path), *why ? ": " : "", why);
 }
 
 int kernel_path_resume(struct supervisor *s)
@@ -62,6 +95,8 @@ int kernel_path_resume(struct supervisor *s)
 
 void kernel_path_fini(struct supervisor *s)
 {
+	if (s->bpf.program >= 0 && pin_dir(s))
+		priv_bpf_unpin(pin_dir(s));
 	priv_bpf_close(&s->bpf);
 }
 
@@ -69,6 +104,25 @@ void kernel_path_describe(const struct supervisor *s, struct ipc_start *start)
 {
 	start->kernel_path = (uint8_t)s->no_kernel_path;
 	start->mark = s->bpf.program >= 0 ? s->bpf.mark : 0;
+}
+
+/* Return: a descriptor; negative errno. */
+static int attach(struct supervisor *s, unsigned ifindex)
+{
+	int link, ret;
+
+	if (!pin_dir(s))
+		return priv_bpf_attach(&s->bpf, ifindex);
+	link = priv_bpf_link_adopt(pin_dir(s), &s->bpf, ifindex);
+	if (link >= 0)
+		return link;
+	link = priv_bpf_attach(&s->bpf, ifindex);
+	ret = link < 0 ? link : priv_bpf_link_pin(pin_dir(s), &s->bpf, ifindex, link);
+	if (ret < 0)
+		log_msg(SEV_WARNING, FAC_NETWORK,
+			"what is attached to interface %u is not pinned: %s", ifindex,
+			strerror(-ret));
+	return link;
 }
 
 void kernel_path_attach(struct supervisor *s, struct input *in)
@@ -79,7 +133,7 @@ void kernel_path_attach(struct supervisor *s, struct input *in)
 
 	if (s->bpf.program < 0)
 		return;
-	ret = priv_bpf_attach(&s->bpf, in->iface.ifindex);
+	ret = attach(s, in->iface.ifindex);
 	if (ret < 0) {
 		log_limited(&limit[in->iface.slot], monotonic_ns(), SEV_WARNING, FAC_NETWORK,
 			    "input %s takes no tc program: %s; workers relay what arrives there",
@@ -93,8 +147,10 @@ void kernel_path_attach(struct supervisor *s, struct input *in)
 	kernel_path_new_frames(s, in);
 }
 
-void kernel_path_detach(struct input *in)
+void kernel_path_detach(struct supervisor *s, struct input *in)
 {
+	if (in->program >= 0 && pin_dir(s))
+		priv_bpf_link_unpin(pin_dir(s), &s->bpf, in->iface.ifindex);
 	if (in->program >= 0)
 		close(in->program);
 	in->program = -1;
@@ -115,4 +171,29 @@ uint64_t kernel_path_new_frames(const struct supervisor *s, struct input *in)
 	fresh = sum - in->kernel_frames;
 	in->kernel_frames = sum;
 	return fresh;
+}
+
+void kernel_path_drop_others(struct supervisor *s)
+{
+	uint32_t kept[MCR_MAX_IFACES];
+	unsigned n = 0;
+
+	if (!s->adopted)
+		return;
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
+		if (s->input[i].program >= 0)
+			kept[n++] = s->input[i].iface.ifindex;
+	priv_bpf_links_unpin_others(pin_dir(s), &s->bpf, kept, n);
+}
+
+int kernel_path_remove_pins(const struct options *options)
+{
+	const int ret = priv_bpf_unpin(options->pin_dir);
+
+	if (ret < 0)
+		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s: %s", options->pin_dir, strerror(-ret));
+	else
+		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "%d pins removed from %s", ret,
+			options->pin_dir);
+	return ret < 0;
 }

@@ -23,6 +23,7 @@
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/egress_socket.h"
 #include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/membership.h"
@@ -187,6 +188,7 @@ static void drop_others(struct supervisor *s)
 	unsigned sockets = iface_drop_others(s), joins = membership_drop_others(&s->memberships);
 	unsigned egress_sockets = egress_socket_drop_others(s);
 
+	kernel_path_drop_others(s);
 	if (sockets + joins + egress_sockets)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
 			"%u interfaces and %u egress sockets closed, %u memberships left: the last "

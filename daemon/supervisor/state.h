@@ -430,6 +430,7 @@ struct supervisor {
 
 	struct priv_bpf bpf; /* no program: there is no kernel path */
 	enum kernel_path_reason no_kernel_path;
+	bool adopted; /* from the pins of an earlier mcrd */
 };
 
 /* A start that cannot succeed: one line has been logged, the loop ends. */

@@ -140,6 +140,8 @@ int supervisor_main(const struct options *options)
 	int status;
 
 	log_init("supervisor", options->json_log);
+	if (options->detach)
+		return kernel_path_remove_pins(options);
 	log_detach();
 	s = start_new(options);
 	if (!s)

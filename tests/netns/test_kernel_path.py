@@ -12,6 +12,7 @@ GetStats shows the path of a frame: `kernel_path` counts the frames of the progr
 of the workers.  A frame is in one of them.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -20,6 +21,7 @@ import struct
 
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, payload, scenario
+from mcrlab import paths as harness_paths
 from mcrlab.process import ProcessError
 from mcrlab.binary import other_version, own_mcrd, replace
 
@@ -56,6 +58,18 @@ def answers(relay):
         return relay.rpc("Ping")["pong"]
     except (OSError, ProcessError):
         return False
+
+
+@contextlib.contextmanager
+def bpf_filesystem(t):
+    """A directory for pins in a bpf file system of its own."""
+    mount = t.run_dir / "bpf"
+    mount.mkdir()
+    t.run(None, ["mount", "-t", "bpf", "bpf", mount])
+    try:
+        yield mount / "mcr"
+    finally:
+        t.run(None, ["umount", "-l", mount])
 
 
 def refused(relay, one):
@@ -419,6 +433,58 @@ def end(t):
         silent = t.sink("sink", "eth0", OUT, 6000)
         t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
         t.equal(silent.finish(0)["received"], 0, f"received after {signo.name}")
+
+
+@scenario("kernel path: the supervisor is killed, and the next one goes on", topology="chain3",
+          deadline_s=60, root="a bpf file system")
+def supervisor_dies(t):
+    """The kernel relays while no process of mcrd is alive; the next mcrd takes over, 0 lost."""
+    with bpf_filesystem(t) as pins:
+        args = AUTO + ["--pin", pins]
+        rules = {"rules": [rule(IN, 5000, output(OUT, 6000), id="cam")]}
+        first = t.mcrd("relay", args=args, config=rules)
+        by_kernel(t, first, "cam")
+        sink = t.sink("sink", "eth0", OUT, 6000)
+        gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
+        t.wait_until(lambda: sink.received() > 1000, 10, "the stream flows")
+        first.kill()
+        arrived = sink.received()
+        t.wait_until(lambda: sink.received() > arrived + 2000, 10, "it flows without any process")
+        second = t.mcrd("relay", args=args, config=rules)
+        arrived = sink.received()
+        t.wait_until(lambda: sink.received() > arrived + 2000, 10, "it flows with the next one")
+        by_kernel(t, second, "cam")
+        sent = gen.stop()["sent"]
+        report = sink.finish(sent)
+        t.equal((report["received"], report["lost"], report["duplicated"]), (sent, 0, 0),
+                "received, lost, duplicated")
+        t.conservation(second)
+        second.stop()
+        t.equal(os.listdir(pins), [], "pins after SIGTERM")
+
+
+@scenario("kernel path: pins that cannot be used", topology="chain3", root="a bpf file system")
+def bad_pins(t):
+    """No bpf file system, pins of another mark: one line, and workers relay; --detach cleans up."""
+    relay = t.mcrd("relay", args=AUTO + ["--pin", t.run_dir / "plain"])
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    t.equal(paths(relay)["cam"], [("user", "the kernel refused the program when mcrd started")],
+            "path")
+    t.equal(relay.log().count("is in no bpf file system"), 1, "said once")
+    relay.stop()
+    with bpf_filesystem(t) as pins:
+        first = t.mcrd("relay", args=AUTO + ["--pin", pins])
+        first.kill()
+        other = t.mcrd("relay", args=AUTO + ["--pin", pins, "--mark-bit", "5"])
+        t.equal(other.log().count("has pins of another version or mark"), 1, "refused in one line")
+        add(t, other, rule(IN, 5000, output(OUT, 6000), id="cam"))
+        sink = t.sink("sink", "eth0", OUT, 6000)
+        t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
+        t.clean(sink.finish(500), 500)
+        other.stop()
+        done = t.run(None, [harness_paths.program("mcrd"), "--detach", "--pin", pins])
+        t.true("4 pins removed" in done.stderr, f"what --detach says: {done.stderr}")
+        t.equal(os.listdir(pins), [], "pins")
 
 
 @scenario("kernel path: a rule changes path under traffic", topology="chain3")

@@ -39,6 +39,7 @@
  * Links: core/rules/rule.c
  * Links: core/base/complaint.c
  * Links: daemon/supervisor/child_log.c
+ * Links: daemon/priv/bpf_pin.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
