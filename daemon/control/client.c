@@ -73,8 +73,8 @@ static void client_settle(struct control_clients *cs, struct client *cl, uint64_
 }
 
 /*
- * How much longer than it may a client keeps a place that another one needs; negative: it may
- * keep it.  Connections without VersionCheck, and refused ones, have a second only, so that
+ * Time beyond the limit for which a client may keep a place that another one needs; negative:
+ * within it.  Connections without VersionCheck, and refused ones, have a second only, so that
  * silent connections do not keep others out.
  */
 static int64_t silent_beyond_ns(const struct client *cl, uint64_t now_ns)
@@ -90,7 +90,7 @@ static int64_t silent_beyond_ns(const struct client *cl, uint64_t now_ns)
 	return (int64_t)(now_ns - since_ns - limit_ns);
 }
 
-/* A new client needs the place of the one that is beyond its limit most.  Return: was there one? */
+/* Closes the client that is furthest beyond its limit, for a new one.  Return: was there one? */
 static bool evict_idle(struct control_clients *cs, bool read_only, uint64_t now_ns)
 {
 	struct client *oldest = NULL;

@@ -119,7 +119,7 @@ static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
 }
 
 /*
- * Is what is open good for what is wanted?  Buffers for a larger MTU do for a smaller
+ * Does the open input serve @want as it is?  Buffers for a larger MTU do for a smaller
  * one, and those for super-datagrams for any.
  */
 static bool input_fits(const struct ipc_iface *is, const struct ipc_iface *want)
@@ -289,7 +289,7 @@ static bool holds_differ(const struct control *c)
 
 /*
  * An interface that no rule names any more leaves the snapshot with its last rule.
- * @again: sockets became free that outputs could use.
+ * @again: filled: sockets became free that outputs could use.
  */
 static int pass(struct control *c, uint64_t now_ns, bool *again)
 {

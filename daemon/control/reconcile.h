@@ -37,7 +37,7 @@ struct control_reconcile;
 /* Is some handover over, of an input or from a stand-in, so that reconcile() is due? */
 bool control_handover_due(const struct control *c, uint64_t now_ns);
 
-/* Return: 0; -ENOMEM, nothing was changed then. */
+/* Return: 0; -ENOMEM or an error of the memfd: the next run asks for the rest. */
 int control_reconcile(struct control *c, uint64_t now_ns);
 
 void control_reconcile_fini(struct control_reconcile *r);

@@ -241,7 +241,8 @@ static int map(int fd, struct mapped *m)
 	return ret < 0 ? ret : snapshot_parse(m->mem, m->bytes, &m->view);
 }
 
-/* By slot what the changes say: which rule of theirs it has, and whether the one of before went. */
+/* The changes by slot: the slot has a new rule, at @rule in the changes; its old rule was removed.
+ */
 struct changed_slots {
 	uint64_t changed[MCR_MAX_RULES / 64], removed[MCR_MAX_RULES / 64];
 	uint64_t restored[MCR_MAX_RULES / 64];
@@ -267,7 +268,7 @@ static int restore_changed(struct control *c, const struct snapshot_view *v,
 	return restore_rule(c, v, &v->rules[s->rule[slot]]);
 }
 
-/* Rules that the changes have otherwise keep their place; new ones follow in their order. */
+/* Rules that the changes replace keep their place; new ones follow in their order. */
 static int restore_rules(struct control *c, const struct snapshot_view *whole,
 			 const struct snapshot_view *changes, struct changed_slots *s)
 {

@@ -110,7 +110,7 @@ struct control_drift {
 };
 
 /**
- * struct control_worker - what the supervisor last said about a worker
+ * struct control_worker - state of a worker, as the supervisor last reported it
  * @ending:  how its last process ended; @exit_status, @ending_ms: as in struct ipc_worker_state
  * @running_ns: since when it runs
  * @health_check_failures: how often the supervisor ended it because it hung
@@ -220,8 +220,8 @@ struct iface_name {
 };
 
 /**
- * struct control_reconcile - what is
- * @publish: what the workers should know has changed
+ * struct control_reconcile - the actual state
+ * @publish: rules or interfaces have changed since the last publication
  * @failed:  something was refused and is to be tried again
  * @names:   of all interfaces that have a slot
  */
@@ -236,7 +236,7 @@ struct control_reconcile {
 /* --- rules with their interfaces (rule_change.c) --- */
 
 /**
- * struct resolved_rule - what a rule's names lead to, by its slot
+ * struct resolved_rule - the interfaces and workers of a rule, by its slot
  * @entry:   NULL: there is no rule, or it is not resolved yet
  * @workers: that serve it
  * @in_slot: of its input's interface, MCR_NO_SLOT when that does not exist
@@ -398,7 +398,7 @@ struct published_rule {
 };
 
 /**
- * struct control_publish - what was published
+ * struct control_publish - the published rules and publications
  * @generation: the last one, 0: none yet
  * @whole:      the last one with all rules; 0: the next one has all
  * @ifaces:     hash of the interfaces as they were published
@@ -491,7 +491,7 @@ struct control_kernel_path {
 enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_COUNTS };
 
 /**
- * struct wait_method - what a method adds to the rules of waiting; NULL: nothing
+ * struct wait_method - a method's own conditions of a wait; a member may be NULL
  * @publishes:   it has changed rules: every running worker must have them
  * @is_long:     its answer is not made before the client has taken earlier output
  * @is_settling: is something about to be known that workers should have, too?
@@ -569,7 +569,7 @@ enum control_phase { PHASE_SPAWN, PHASE_SETTLE, PHASE_RUNNING };
  * struct control - the state of the process
  * @started_ns:  CLOCK_MONOTONIC of the supervisor's start
  * @cpus:        CPU numbers of this host are below it
- * @settings:    what the configuration says about interfaces; its rules are in @rules
+ * @settings:    interface settings of the configuration; its rules are in @rules
  * @interfaces:  names given with --interface: inputs whether a rule names them or not
  * @dirty:       reconcile() is due
  * @heartbeat:   page shared with the supervisor; outlives this process

@@ -281,7 +281,7 @@ int child_start(struct supervisor *s, struct child *c)
 {
 	int ret;
 
-	/* Of this attempt: a process of which there is none is not healthy. */
+	/* Set it before a failure, too: the back-off must not take an old start for health. */
 	c->started_ns = monotonic_ns();
 	ret = spawn(s, c);
 	if (ret < 0) {
@@ -350,8 +350,8 @@ static void restart(struct child *c, const char *how, bool served)
 }
 
 /*
- * A child that cannot start at all is an error of whoever started the daemon.  A control that was
- * killed is not: it is started again.
+ * A child that cannot start at all is a failed start of the daemon.  A control that was killed is
+ * not: it is started again.
  */
 static bool is_failed_start(const struct supervisor *s, const struct child *c)
 {
@@ -366,7 +366,7 @@ static void fail_start(struct supervisor *s, struct child *c, const char *how)
 	supervisor_fail(s);
 }
 
-/* It was asked to go for a new binary. */
+/* It made way for a new binary. */
 static void replace(struct child *c, const char *how)
 {
 	plan_start(c, monotonic_ns());

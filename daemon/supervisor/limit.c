@@ -2,7 +2,7 @@
 /*
  * limit.c - the generic cell rate algorithm, a row for each kind
  *
- * A message costs the supervisor little, and control_channel.c bounds how many it takes.
+ * A message costs the supervisor little, and request.c bounds how many it takes.
  * Some requests cost more: a membership is announced to the network, an input takes
  * milliseconds of the kernel, a restarted worker and an upgrade cost processes and lines in
  * the log.  Each kind has a burst that no honest control can need at once, and a rate.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * request.c - read, checked, carried out, answered
+ * request.c - control's requests: read, checked, carried out, answered
  *
  * Each message has passed ipc_parse(): type, ranges of indices and enums, and
  * whether a descriptor came along.  Here follows what only the supervisor's state
@@ -94,7 +94,7 @@ static int spawn(struct supervisor *s, uint64_t *value)
 	return 0;
 }
 
-/* Workers map it and must not see it change. */
+/* Workers map the memory, so it must be sealed. */
 static int publish(struct supervisor *s, const struct ipc_publish *p, int *fd, uint64_t *value)
 {
 	const int64_t size = memfd_size(*fd, MEMFD_ALL_SEALS);

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * state.h - what the supervisor knows: the types that its files share
+ * state.h - the state of the supervisor: the types that its files share
  *
  * The functions of each file are in its own header:
  *
  *   supervisor.c       event loop
  *   lifecycle.c        ready, reload, shutdown
- *   start.c            what is made, taken over and given up before the loop
+ *   start.c            makes, takes over and gives up things before the loop
  *   check.c            prerequisites, each with its one clear line
  *   child.c            fork, exec, kill, reap, restart with back-off
- *   role.c             what control and the workers do otherwise as children
+ *   child_log.c        the output of a child, read at a bounded rate
+ *   role.c             differences between control and the workers as children
  *   health.c           heartbeats: which child hangs
- *   control_channel.c  what control is given
+ *   control_channel.c  messages to control
  *   budget.c           how many messages control may send
- *   worker_channel.c   what a worker is given
- *   worker_ready.c     what a worker says
+ *   worker_channel.c   messages to a worker
+ *   worker_ready.c     the one message of a worker: it is ready
  *   worker_memory.c    the memory of the workers that outlives their processes
  *   rings.c            the rings of the workers, and how much memory they lock
  *   stand_in.c         workers that read the sockets of one that cannot run
@@ -31,9 +32,10 @@
  *   stats.c            PACKET_STATISTICS into the interface page
  *   upgrade.c          the binary on disk: check it, become it, roll the workers
  *   handover.c         the state to a memfd, and back after the exec: the head here, the rest
- *                      in handover_child.c, handover_socket.c and membership.c
+ *                      in handover_child.c, handover_socket.c and membership.c; fields by
+ *                      handover_field.c
  *   notify.c           messages to the service manager
- *   descriptor_reserve.c  the last free descriptors, for what cannot do without
+ *   descriptor_reserve.c  keeps the last free descriptors for children, upgrades and messages
  *
  * One process, one thread, one epoll.  Everything from a child is distrusted: it
  * has passed ipc_parse(), and each request checks the rest (slots in use, workers
@@ -65,8 +67,8 @@ struct worker_page;
 
 /*
  * Descriptors that inputs, outputs and memberships leave free: a channel, a pidfd and
- * the state and the log of each child, and what an upgrade, a reload and a message in the hand
- * take.
+ * the state and the log of each child, and those for an upgrade, a reload and a message that is
+ * being read.
  */
 #define SUPERVISOR_RESERVE(workers) (33 + 4 * ((workers) + 1))
 
@@ -77,7 +79,7 @@ struct worker_page;
 #define EXIT_CANNOT_EXEC 126
 
 /**
- * struct child_role - what one kind of child does otherwise than the others; see role.c
+ * struct child_role - differences between the kinds of children; see role.c
  * @name:     in messages
  * @numbered: there are several: the number is part of the name, and an argument
  * @argument: the first one
@@ -88,10 +90,11 @@ struct worker_page;
  * @prepare:  descriptors to inherit beside the channel, into @fds, or NULL.  Return: 0 or a
  *            negative errno
  * @begin:    first messages
- * @served:   has the process, which was ready, done what it is for?  NULL: that does not count
- * @ended:    its process has exited, or NULL
- * @failed:   so it did before the daemon was ready, or NULL
- * @changed:  its state is another one; NULL: nobody wants to know, nor whether it is out
+ * @served:   has the process, which was ready, done its work?  Then its restart does not wait.
+ *            NULL: every restart counts as a failure
+ * @ended:    called when its process has exited; or NULL
+ * @failed:   called when its process has exited before the daemon was ready; or NULL
+ * @changed:  called when its state or @out has changed; NULL: not called, and it is never out
  */
 struct child_role {
 	const char *name;
@@ -118,7 +121,7 @@ enum child_state {
 };
 
 /**
- * struct child_log - what a child writes; see child_log.h
+ * struct child_log - the output of a child; see child_log.h
  * @fd:    our end of the pipe, -1: none
  * @len:   of @text, the beginning of a line
  * @bytes: that may be read now, filled up at @refilled_ns
@@ -136,7 +139,7 @@ struct child_log {
  * struct child - one child process
  * @cpu:        that it is pinned to, -1: none
  * @due_ns:     of CHILD_PLANNED and CHILD_STARTING
- * @served:     its process had done what it is for when it was no longer CHILD_READY
+ * @served:     child_role.served() of its process when that left CHILD_READY
  * @pid:        0 when there is no process
  * @pidfd:      its exit makes this readable; -1 when there is no process
  * @stat_fd:    its /proc/PID/stat, opened before it was another user: a /proc with hidepid
@@ -144,9 +147,9 @@ struct child_log {
  * @channel:    our end of its SOCK_SEQPACKET pair; -1 unless it is starting or ready
  * @log:        its standard output and standard error
  * @backoff_ms: how long the next restart waits
- * @failing_ns: since when it fails before it has served; 0: it does not
+ * @failing_ns: since when its starts fail; 0: the last one did not
  * @away_ns:    since when there is no process that is ready; 0: there is, or never was
- * @out:        that lasts: it waits for its next start, or does not become ready
+ * @out:        it waits for its next start, or has not become ready within a second
  * @at_once_ns: when all restarts without a wait will be saved up again
  * @ending:     why it is being ended; END_NONE: it is not, or it ends by itself
  * @last_...:   how its last process ended, see struct ipc_worker_state
@@ -201,7 +204,7 @@ enum lending {
 };
 
 /**
- * struct worker_record - what belongs to a worker beside its process
+ * struct worker_record - the supervisor's record of a worker, beside its process
  * @page_fd:       its struct worker_page, kept over restarts; mapped at @page
  * @arena_fd:      its buffers and journal, kept over restarts
  * @ring:          of the process that is being started, until it is ready
@@ -316,15 +319,15 @@ struct membership_table {
 
 enum upgrade_stage {
 	UPGRADING_NOT,
-	UPGRADING_CHECK,   /* the binary on disk shows that it starts, and what it speaks */
-	UPGRADING_ROLL,    /* we are it; workers give way one by one */
+	UPGRADING_CHECK,   /* the binary on disk is run once: it starts, and names its versions */
+	UPGRADING_ROLL,    /* the new program runs; workers give way one by one */
 	UPGRADING_CONTROL, /* control answers the request, and goes */
 };
 
 /**
  * struct upgrade - one upgrade
  * @exe_fd:      the binary, opened once: the program that is checked is the one that runs
- * @checker:     the process that shows it, @checker_fd its pidfd, @answer its output
+ * @checker:     the process that runs the check, @checker_fd its pidfd, @answer its output
  * @deadline_ns: of the stage, or of the worker that is rolled
  * @worker:      the one that is rolled
  * @asked:       it has been asked to go, @pid then, @restarts then
