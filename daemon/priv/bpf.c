@@ -231,6 +231,16 @@ int priv_bpf_map_counters(struct priv_bpf *bpf)
 	return 0;
 }
 
+void priv_bpf_detach(int link)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_detach.link_fd = (uint32_t)link;
+	syscall(SYS_bpf, BPF_LINK_DETACH, &attr, sizeof(attr));
+	close(link);
+}
+
 static void close_one(int *fd)
 {
 	if (*fd >= 0)

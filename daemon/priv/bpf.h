@@ -89,4 +89,10 @@ void priv_bpf_links_unpin_others(const char *dir, const struct priv_bpf *bpf,
  */
 int priv_bpf_attach(const struct priv_bpf *bpf, unsigned ifindex);
 
+/*
+ * No frame is handled any more when this returns, whoever else holds the attachment: a pin that
+ * is removed does so some time later (experiments/poc_kernel_path_survival).  @link is closed.
+ */
+void priv_bpf_detach(int link);
+
 #endif

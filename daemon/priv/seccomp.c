@@ -169,8 +169,8 @@ static bool may_command(unsigned command)
 	for (size_t i = 0; i < COUNT(bpf_elements); i++)
 		if (bpf_elements[i] == command)
 			return true;
-	return command == BPF_LINK_CREATE || command == BPF_OBJ_PIN || command == BPF_OBJ_GET ||
-	       command == BPF_OBJ_GET_INFO_BY_FD;
+	return command == BPF_LINK_CREATE || command == BPF_LINK_DETACH || command == BPF_OBJ_PIN ||
+	       command == BPF_OBJ_GET || command == BPF_OBJ_GET_INFO_BY_FD;
 }
 
 /* One rule for each command: libseccomp compares an argument once in a rule. */

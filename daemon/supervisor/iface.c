@@ -370,6 +370,7 @@ void iface_end_input(struct supervisor *s, unsigned slot)
 	struct input *in = &s->input[slot];
 	uint64_t left[MCR_MAX_WORKERS] = {0};
 
+	kernel_path_detach(s, in);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		refuse_frames(in->sock[i]);
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)

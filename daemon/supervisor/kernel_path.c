@@ -152,7 +152,7 @@ void kernel_path_detach(struct supervisor *s, struct input *in)
 	if (in->program >= 0 && pin_dir(s))
 		priv_bpf_link_unpin(pin_dir(s), &s->bpf, in->iface.ifindex);
 	if (in->program >= 0)
-		close(in->program);
+		priv_bpf_detach(in->program);
 	in->program = -1;
 	in->mark = 0;
 }

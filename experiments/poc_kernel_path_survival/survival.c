@@ -82,6 +82,15 @@ static int exchange(int link, int program)
 	return poc_bpf(BPF_LINK_UPDATE, &attr) < 0 ? -errno : 0;
 }
 
+static int detach(int link)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.link_detach.link_fd = (uint32_t)link;
+	return poc_bpf(BPF_LINK_DETACH, &attr) < 0 ? -errno : 0;
+}
+
 /* The device that a link is attached to; 0: none any more. */
 static unsigned attached_to(int link)
 {
@@ -247,6 +256,23 @@ static void clsact(void)
 	poc_must(system("tc qdisc del dev in0 clsact"), "tc qdisc del");
 }
 
+/* A program that is closed alone would go on for a while: see clsact(). */
+static void detached(void)
+{
+	const int program = load(0);
+	int link = (int)poc_must(poc_bpf_attach(program, "in0"), "attach");
+	int ret;
+
+	poc_must(poc_bpf_pin(link, LINK), "pin the link");
+	poc_check(seen(0) == 10, "a pinned link again: the program sees 10 frames of 10");
+	ret = detach(link);
+	poc_check(ret == 0 && seen(0) == 0 && attached_to(link) == 0,
+		  "detached (%s): none, though it is still pinned", poc_err(ret));
+	unlink(LINK);
+	close(link);
+	close(program);
+}
+
 static void device_removed(void)
 {
 	const int program = load(0);
@@ -289,6 +315,7 @@ int main(void)
 	pinned();
 	successor();
 	clsact();
+	detached();
 	device_removed();
 	return poc_status();
 }

@@ -243,6 +243,13 @@ def no_route(t):
     works(t, relay, "10.77.0.9")
 
 
+def source_of_one(t):
+    """The source address that a datagram leaves with now."""
+    wire = t.capture("sink", "eth1", expression="udp port 6001")
+    stream(t, count=1)
+    return sources(wire)
+
+
 @scenario("an output interface without an IPv4 address sends nothing, and says so", topology=LAB)
 def no_address(t):
     """Nothing is sent from 0.0.0.0; with another interface's address it is, and the list says so."""
@@ -274,6 +281,8 @@ def no_address(t):
     ip(t, "relay", "address", "add", "10.91.1.1/24", "dev", "out1")
     t.wait_until(lambda: relay.rpc("ListRules")["rules"][0]["warnings"] == [], SEEN_S, "no warning")
     settled(t, relay)
+    # The kernel path has the source in its maps, and asks for it again when addresses change.
+    t.wait_until(lambda: source_of_one(t) == {"10.91.1.1"}, SEEN_S, "the new source")
     sink = t.sink("sink", "eth1", "239.3.3.3", 6001)
     wire = t.capture("sink", "eth1", expression="udp port 6001")
     stream(t)
