@@ -19,7 +19,7 @@ import time
 
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, fault, main, scenario
-from mcrlab.proc import descriptors
+from mcrlab.proc import descriptors, unread
 from mcrlab.process import ProcessError
 
 from support_rules import add, memberships, output, rule, rules_by_id
@@ -88,7 +88,8 @@ def under_traffic(t):
     t.equal(memberships(t, "relay", "eth0"), joined, "memberships")
     t.equal(packet_sockets(t), sockets, "packet sockets")
     lost = {one for one in kept - set(descriptors(relay.pid).values())
-            if not one.startswith(("socket:", "anon_inode:[pidfd]", "/memfd:mcr-snapshot"))}
+            if not one.startswith(("socket:", "pipe:", "anon_inode:[pidfd]",
+                                   "/memfd:mcr-snapshot"))}
     t.equal(lost, set(), "descriptors of the supervisor that are gone")
     t.true(rules_by_id(relay)["my-own-id"]["matched"] > counted, "the counter went on from there")
     in_sync(t, relay)
@@ -201,8 +202,8 @@ def half_done(t):
         with fault.stopped(relay.pid):
             client.raw(json.dumps({"jsonrpc": "2.0", "id": 5, "method": "LoadConfig", "params":
                                    {"text": config(20), "replace": True}}) + "\n")
-            t.wait_until(lambda: "loaded: " in relay.stderr().split("200 added")[-1], 5,
-                         "control has begun")
+            # Its line about that waits for the supervisor, too.
+            t.wait_until(lambda: unread(relay.pid), 5, "control has begun")
             # Its requests wait in the supervisor's channel: 64 of them.
             [old] = relay.children(CONTROL)
             t.wait_until(lambda: sleeps(old), 5, "control waits")

@@ -29,6 +29,7 @@ from mcrlab.process import ProcessError
 from mcrlab.binary import other_version, own_mcrd, replace
 
 from support_kernel import need_kernel_path
+from support_frames import SCAPY, send
 from support_rules import add, interface_stats, nonzero, output, rule, rules_by_id
 
 SCAPY = ["/usr/bin/python3", str(Path(__file__).resolve().parent / "support_scapy.py")]

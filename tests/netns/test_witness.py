@@ -10,21 +10,17 @@ Each must be counted as three of exactly one reason, or be forwarded three times
 `not_ipv4_udp` tells what is not untagged IPv4 UDP.
 """
 
-import functools
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import support  # pylint: disable=unused-import
 from mcrlab import main, payload, scenario
 
+from support_frames import COPIES, SCAPY, SEND, frames, send
 from support_rules import add, dumped, interface_stats, nonzero, output, rule
 
-SCAPY = ["/usr/bin/python3", str(Path(__file__).resolve().parent / "support_scapy.py")]
 LOOKS_NS = 1_000_000  # about as long as control looks at a worker that is between two words
-COPIES = 3
 IN, OUT = "239.1.1.1", "239.2.2.2"
 
 FORWARDED = [
@@ -73,27 +69,6 @@ OTHERS = [
 ]
 
 VLAN_5 = ["ip", "link", "add", "link", "eth0", "name", "eth0.5", "type", "vlan", "id", "5"]
-
-SEND = """
-import socket
-sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-sock.bind(("eth0", 0))
-for _ in range(int(sys.argv[2])):
-    sock.send(bytes.fromhex(sys.argv[1]))
-"""
-
-
-@functools.lru_cache(maxsize=None)
-def frames():
-    done = subprocess.run(SCAPY + ["build"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"scapy: {done.stderr.strip()[-500:]}")
-    return json.loads(done.stdout)
-
-
-def send(t, row):
-    t.python("gen", SEND, frames()[row], str(COPIES))
-
 
 def foreign(relay):
     return interface_stats(relay, "eth0")["not_ipv4_udp"]
