@@ -14,13 +14,10 @@ of the workers.  A frame is in one of them.
 
 import contextlib
 import ctypes
-import functools
 import json
 import os
 import signal
 import struct
-import subprocess
-from pathlib import Path
 
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, payload, scenario
@@ -28,32 +25,13 @@ from mcrlab import paths as harness_paths
 from mcrlab.process import ProcessError
 from mcrlab.binary import other_version, own_mcrd, replace
 
-from support_kernel import need_kernel_path
 from support_frames import SCAPY, send
+from support_kernel import need_kernel_path
 from support_rules import add, interface_stats, nonzero, output, rule, rules_by_id
 
-SCAPY = ["/usr/bin/python3", str(Path(__file__).resolve().parent / "support_scapy.py")]
-SEND = """
-import socket
-sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-sock.bind(("eth0", 0))
-for _ in range(3):
-    sock.send(bytes.fromhex(sys.argv[1]))
-"""
 IN = "239.1.1.1"
 OUT = "239.2.2.2"
 AUTO = ["--path", "auto"]
-
-
-@functools.lru_cache(maxsize=None)
-def frames():
-    return json.loads(subprocess.run(SCAPY + ["build"], capture_output=True, text=True,
-                                     check=True).stdout)
-
-
-def send(t, row):
-    """Three copies of a frame that scapy builds."""
-    t.python("gen", SEND, frames()[row])
 
 
 def paths(relay):
