@@ -39,6 +39,8 @@
 #include "core/base/counters.h"
 #include "daemon/priv/bpf.h"
 
+#ifdef MCR_HAVE_BPF
+
 #define MARK        (1u << 26)
 #define OTHER_MARKS 0x00a5u
 #define IN_IFINDEX  1 /* test runs are frames of the loopback device */
@@ -51,8 +53,6 @@ static struct kernel_path_block *blocks;
 static struct kernel_path_record *records;
 static int tap[TAPS];
 static unsigned tap_ifindex[TAPS];
-
-#ifdef MCR_HAVE_BPF
 
 /* --- frames --- */
 
