@@ -97,11 +97,11 @@ struct ring_info {
  * struct ring_file - content of the memfd of PASSED_RINGS
  * @own:  the ring of the worker that begins
  * @last: that of the last worker that was ready; number 0: there was none
- * @last_gone: its descriptor had to be given up
+ * @last_given_up: its descriptor had to be given up
  */
 struct ring_file {
 	struct ring_info own, last;
-	uint64_t last_gone;
+	uint64_t last_given_up;
 };
 
 struct ring {

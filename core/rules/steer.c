@@ -369,7 +369,7 @@ unsigned steer_counting(struct sock_filter prog[static STEER_SMALL_MAX])
 	return w.n;
 }
 
-unsigned steer_filter_nothing(struct sock_filter prog[static STEER_SMALL_MAX])
+unsigned steer_filter_refuse_all(struct sock_filter prog[static STEER_SMALL_MAX])
 {
 	struct writer w = {.prog = prog, .max = STEER_SMALL_MAX};
 

@@ -88,8 +88,8 @@ unsigned steer_filter_foreign(enum link_layer link,
 enum steer_count { COUNT_IPV4_UDP, COUNT_VLAN, COUNT_FOREIGN, STEER_COUNTS };
 unsigned steer_counting(struct sock_filter prog[static STEER_SMALL_MAX]);
 
-/* Nothing at all: on every packet socket until its rules are in place. */
-unsigned steer_filter_nothing(struct sock_filter prog[static STEER_SMALL_MAX]);
+/* Refuses all frames: on every packet socket until its rules are in place. */
+unsigned steer_filter_refuse_all(struct sock_filter prog[static STEER_SMALL_MAX]);
 
 #define STEER_FANOUT_MAX (20 + 2 * MCR_MAX_WORKERS)
 

@@ -60,10 +60,10 @@ uint64_t control_rule_workers(const struct control *c, const struct rule *r)
 	return control_rule_workers_on(c, r, control_iface_named(c, r->input.interface));
 }
 
-static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)
+static enum rule_state with_reason(enum rule_state state, char *reason, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static enum rule_state because(enum rule_state state, char *reason, const char *fmt, ...)
+static enum rule_state with_reason(enum rule_state state, char *reason, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -83,23 +83,24 @@ static enum rule_state input_state(const struct control *c, const struct rule *r
 	struct ipc_join key;
 
 	if (!f)
-		return because(RULE_UNRESOLVED, reason, "input interface %s does not exist",
-			       r->input.interface);
+		return with_reason(RULE_UNRESOLVED, reason, "input interface %s does not exist",
+				   r->input.interface);
 	if (!f->up)
-		return because(RULE_PAUSED, reason, "%s is down", f->name);
+		return with_reason(RULE_PAUSED, reason, "%s is down", f->name);
 	if (f->in_error)
-		return because(RULE_FAILED, reason, "input interface %s cannot be opened: %s",
-			       f->name, strerror(-f->in_error));
+		return with_reason(RULE_FAILED, reason, "input interface %s cannot be opened: %s",
+				   f->name, strerror(-f->in_error));
 	if (f->filter_error)
-		return because(RULE_FAILED, reason, "the filter of %s cannot be set: %s", f->name,
-			       strerror(-f->filter_error));
+		return with_reason(RULE_FAILED, reason, "the filter of %s cannot be set: %s",
+				   f->name, strerror(-f->filter_error));
 	key = control_join_key(f->ifindex, &r->input);
 	e = control_join_find(&c->rec.joins, &key);
 	if (e && e->error)
-		return because(RULE_FAILED, reason, "%s %s on %s: %s",
-			       e->bind ? "cannot bind" : "cannot join",
-			       addr_format(&r->input.group, text), f->name, strerror(-e->error));
-	return because(RULE_ACTIVE, reason, "%s", "");
+		return with_reason(RULE_FAILED, reason, "%s %s on %s: %s",
+				   e->bind ? "cannot bind" : "cannot join",
+				   addr_format(&r->input.group, text), f->name,
+				   strerror(-e->error));
+	return with_reason(RULE_ACTIVE, reason, "%s", "");
 }
 
 static enum rule_state of_outputs(enum output_state best)
@@ -169,9 +170,9 @@ enum rule_state control_rule_state(const struct control *c, const struct rule *r
 		return state;
 	control_output_status(c, first, why);
 	if (r->n_outputs > 1)
-		return because(state, reason, "%u of %u outputs: %.200s", r->n_outputs - active,
-			       r->n_outputs, why);
-	return because(state, reason, "%.240s", why);
+		return with_reason(state, reason, "%u of %u outputs: %.200s", r->n_outputs - active,
+				   r->n_outputs, why);
+	return with_reason(state, reason, "%.240s", why);
 }
 
 /* Where warnings go; @on: the receiver wants more. */

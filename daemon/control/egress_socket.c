@@ -286,7 +286,7 @@ static bool may_open(const struct control *c, const struct control_egress_socket
 {
 	const struct rec_iface *f = &c->rec.iface[x->as.iface];
 
-	return f->used && !f->gone && f->up && f->out_open && !f->out_error;
+	return f->used && !f->deleted && f->up && f->out_open && !f->out_error;
 }
 
 void control_egress_socket_open(struct control *c, uint32_t id, uint64_t now_ns)

@@ -70,18 +70,18 @@ static int collect(const struct control *c, struct want_lists *w)
 }
 
 /* Sort, and join duplicates (rules that differ in source only).  Return: how many are left. */
-static size_t tidy(struct filter_want *w, size_t n)
+static size_t sort_unique_wants(struct filter_want *w, size_t n)
 {
-	size_t kept = 0;
+	size_t unique = 0;
 
 	qsort(w, n, sizeof(*w), compare_wants);
 	for (size_t i = 0; i < n; i++) {
-		if (kept && compare_wants(&w[kept - 1], &w[i]) == 0)
-			w[kept - 1].users++;
+		if (unique && compare_wants(&w[unique - 1], &w[i]) == 0)
+			w[unique - 1].users++;
 		else
-			w[kept++] = w[i];
+			w[unique++] = w[i];
 	}
-	return kept;
+	return unique;
 }
 
 static bool same_wants(const struct rec_iface *f, const struct filter_want *w, size_t n)
@@ -181,7 +181,7 @@ static void filter_set(void *ctx, const struct ipc_msg *request, int status, uin
 	struct control *c = ctx;
 	struct rec_iface *f = &c->rec.iface[request->iface.slot];
 
-	if (!f->used || f->gone || f->ifindex != request->iface.ifindex || !f->in_open)
+	if (!f->used || f->deleted || f->ifindex != request->iface.ifindex || !f->in_open)
 		return;
 	if (status == 0) {
 		if (value && !f->coarse)
@@ -257,7 +257,7 @@ int control_filter_send(struct control *c)
 	for (uint32_t s = 0; s < MCR_MAX_IFACES && ret == 0; s++) {
 		const struct rec_iface *f = &c->rec.iface[s];
 
-		if (f->used && !f->gone && f->in_open && (!f->filter_set || f->wants_changed))
+		if (f->used && !f->deleted && f->in_open && (!f->filter_set || f->wants_changed))
 			ret = send_filter(c, s);
 	}
 	return ret;
@@ -274,8 +274,9 @@ int control_filter_update(struct control *c)
 		struct rec_iface *f = &c->rec.iface[s];
 		struct filter_want *w = lists.all + lists.first[s];
 
-		if (f->used && !f->gone)
-			ret = take_wants(f, w, tidy(w, lists.first[s + 1] - lists.first[s]));
+		if (f->used && !f->deleted)
+			ret = take_wants(f, w,
+					 sort_unique_wants(w, lists.first[s + 1] - lists.first[s]));
 	}
 	free(lists.all);
 	return ret < 0 ? ret : control_filter_send(c);

@@ -52,7 +52,7 @@ static void add_names(struct control_reconcile *r, uint32_t slot)
 {
 	const struct rec_iface *f = &r->iface[slot];
 
-	if (!f->used || f->gone)
+	if (!f->used || f->deleted)
 		return;
 	add_name(r, f->name, slot);
 	for (unsigned i = 0; i < NETIF_ALT_NAMES; i++)
@@ -176,12 +176,12 @@ void control_ifaces_update(struct control *c)
 			control_memberships_leave_link(c, f->ifindex);
 			l = NULL;
 		}
-		if (l && !f->gone) {
+		if (l && !f->deleted) {
 			iface_update(c, f, l);
-		} else if (!f->gone) {
+		} else if (!f->deleted) {
 			log_burst(&c->log_ifaces, monotonic_ns(), SEV_NOTICE, FAC_NETWORK,
 				  "interface %s does not exist any more", f->name);
-			f->gone = true;
+			f->deleted = true;
 			c->rec.publish = true;
 		}
 	}

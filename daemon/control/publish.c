@@ -316,18 +316,18 @@ static void look_at_ifaces(struct control *c, struct draft *d)
 static void take_all(struct control *c, const struct draft *d)
 {
 	struct control_publish *p = &c->pub;
-	uint64_t gone[MCR_MAX_RULES / 64];
+	uint64_t absent[MCR_MAX_RULES / 64];
 
-	memcpy(gone, p->there, sizeof(gone));
+	memcpy(absent, p->there, sizeof(absent));
 	for (uint32_t i = 0; i < d->w.header->n_rules; i++) {
 		const struct snapshot_rule *r = &d->w.rules[i];
 
-		gone[r->slot / 64] &= ~(1ull << r->slot % 64);
+		absent[r->slot / 64] &= ~(1ull << r->slot % 64);
 		take_rule(c, r, outputs_in(d, r));
 	}
 	for (uint32_t i = 0; i < MCR_MAX_RULES / 64; i++) {
-		for (; gone[i]; gone[i] &= gone[i] - 1)
-			forget_rule(p, i * 64 + (uint32_t)__builtin_ctzll(gone[i]));
+		for (; absent[i]; absent[i] &= absent[i] - 1)
+			forget_rule(p, i * 64 + (uint32_t)__builtin_ctzll(absent[i]));
 	}
 }
 

@@ -54,7 +54,7 @@ static struct rec_iface *reply_iface(struct control *c, const struct ipc_msg *re
 {
 	struct rec_iface *f = &c->rec.iface[request->iface.slot];
 
-	return f->used && !f->gone && f->ifindex == request->iface.ifindex ? f : NULL;
+	return f->used && !f->deleted && f->ifindex == request->iface.ifindex ? f : NULL;
 }
 
 static void input_opened(void *ctx, const struct ipc_msg *request, int status, uint64_t value)
@@ -201,7 +201,7 @@ static void open_all(struct control *c, uint64_t now_ns)
 	bool changing = false;
 
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
-		if (c->rec.iface[i].used && !c->rec.iface[i].gone)
+		if (c->rec.iface[i].used && !c->rec.iface[i].deleted)
 			changing |= open_sockets(c, i, now_ns);
 	}
 	if (changing)
@@ -245,11 +245,11 @@ static void close_sockets(struct control *c, uint32_t slot)
 {
 	struct rec_iface *f = &c->rec.iface[slot];
 
-	if (f->in_open && (f->gone || !f->inputs))
+	if (f->in_open && (f->deleted || !f->inputs))
 		close_input(c, slot);
-	if (f->out_open && (f->gone || !f->outputs))
+	if (f->out_open && (f->deleted || !f->outputs))
 		close_output(c, slot);
-	if (f->gone || (!f->inputs && !f->outputs)) {
+	if (f->deleted || (!f->inputs && !f->outputs)) {
 		free(f->wants);
 		*f = (struct rec_iface){0};
 	}
@@ -264,7 +264,7 @@ static void verified(void *ctx, const struct ipc_msg *request, int status, uint6
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		struct rec_iface *f = &c->rec.iface[i];
 
-		if (!f->gone)
+		if (!f->deleted)
 			f->in_open = f->out_open = f->filter_set = false;
 	}
 	control_memberships_recheck(c);
@@ -313,7 +313,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 	}
 	control_stand_ins_ask(c);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++)
-		if (r->iface[i].used && !r->iface[i].gone)
+		if (r->iface[i].used && !r->iface[i].deleted)
 			change_input(c, i);
 	ret = control_filter_update(c);
 	if (ret < 0)

@@ -99,7 +99,7 @@ uint32_t control_snapshot_ifaces(const struct control *c,
 		struct snapshot_iface *iface = &ifaces[n];
 		const struct config_iface *set;
 
-		if (!f->used || f->gone)
+		if (!f->used || f->deleted)
 			continue;
 		set = control_iface_settings(c, f->name);
 		iface->slot = i;

@@ -170,7 +170,7 @@ struct filter_want {
 
 /**
  * struct rec_iface - an interface that is or was needed; its place is its slot
- * @gone:       the link vanished; what is open is to be closed
+ * @deleted:    the link was deleted; what is open is to be closed
  * @has_addr:   it has an IPv4 address
  * @ethernet:   its frames have a MAC header, and @mac is its own address
  * @is_port:    of a bridge or bond
@@ -190,7 +190,7 @@ struct filter_want {
  * @coarse:     the exact filter was too long for the kernel
  */
 struct rec_iface {
-	bool used, gone, up, supers, arp;
+	bool used, deleted, up, supers, arp;
 	bool has_addr;
 	bool in_open, out_open, filter_set;
 	bool ethernet, is_port;

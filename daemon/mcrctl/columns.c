@@ -46,7 +46,7 @@ static void add_cells(struct table *t, const cJSON *object, const struct ctl_col
 			table_cell(t, "%s", "");
 }
 
-void columns_print(const cJSON *objects, const struct ctl_column *columns, const char *nothing)
+void columns_print(const cJSON *objects, const struct ctl_column *columns, const char *if_empty)
 {
 	const char *headings[TABLE_COLUMNS_MAX];
 	const cJSON *object;
@@ -57,7 +57,7 @@ void columns_print(const cJSON *objects, const struct ctl_column *columns, const
 		add_cells(&t, object, columns);
 		table_end_row(&t);
 	}
-	table_print(&t, nothing);
+	table_print(&t, if_empty);
 }
 
 void columns_print_outputs(const cJSON *rules, const struct ctl_column *of_rule,

@@ -28,10 +28,10 @@ void cell_nonzero(struct table *t, const struct cJSON *object, const char *membe
 /**
  * columns_print() - a table of an array's objects on stdout, one row each
  * @columns: up to TABLE_COLUMNS_MAX
- * @nothing: said instead when there are none
+ * @if_empty: printed instead when there are none
  */
 void columns_print(const struct cJSON *objects, const struct ctl_column *columns,
-		   const char *nothing);
+		   const char *if_empty);
 
 /**
  * columns_print_outputs() - a table of rules on stdout, one row per output

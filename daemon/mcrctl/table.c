@@ -65,7 +65,7 @@ static void print_cell(const char *text, int width, bool right, bool last)
 	fputs(last ? "\n" : "  ", stdout);
 }
 
-void table_print(struct table *t, const char *nothing)
+void table_print(struct table *t, const char *if_empty)
 {
 	int width[TABLE_COLUMNS_MAX];
 
@@ -86,7 +86,7 @@ void table_print(struct table *t, const char *nothing)
 		free(t->cells[i]);
 	}
 	if (!t->n)
-		puts(nothing);
+		puts(if_empty);
 	free(t->cells);
 	t->cells = NULL;
 	t->n = t->room = 0;

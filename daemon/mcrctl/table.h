@@ -37,7 +37,7 @@ void table_cell(struct table *t, const char *fmt, ...) __attribute__((format(pri
 /* Fills the rest of the row with empty cells. */
 void table_end_row(struct table *t);
 
-/* Prints the table on stdout and releases it; says @nothing when it has no rows. */
-void table_print(struct table *t, const char *nothing);
+/* Prints the table on stdout and releases it; prints @if_empty when it has no rows. */
+void table_print(struct table *t, const char *if_empty);
 
 #endif

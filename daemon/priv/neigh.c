@@ -123,14 +123,14 @@ static int probe_by_echo(unsigned ifindex, const struct addr *host)
 	const int one = 1, index = (int)ifindex;
 	struct icmp_filter {
 		uint32_t data;
-	} nothing = {.data = UINT32_MAX};
+	} refuse_all = {.data = UINT32_MAX};
 	int ret = 0;
 
 	if (sock < 0)
 		return -errno;
 	echo.checksum = icmp_checksum(&echo);
-	/* 1 is ICMP_FILTER: nothing is received. */
-	if (setsockopt(sock, SOL_RAW, 1, &nothing, sizeof(nothing)) < 0 ||
+	/* 1 is ICMP_FILTER: all types are refused. */
+	if (setsockopt(sock, SOL_RAW, 1, &refuse_all, sizeof(refuse_all)) < 0 ||
 	    setsockopt(sock, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof(index)) < 0 ||
 	    setsockopt(sock, SOL_SOCKET, SO_DONTROUTE, &one, sizeof(one)) < 0 ||
 	    sendto(sock, &echo, sizeof(echo), MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)

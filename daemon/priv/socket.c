@@ -68,12 +68,12 @@ int priv_set_filter(int sock, const struct sock_fprog *prog)
 	return setsockopt(sock, SOL_SOCKET, SO_ATTACH_FILTER, prog, sizeof(*prog)) < 0 ? -errno : 0;
 }
 
-static int filter_nothing(int sock)
+static int filter_refuse_all(int sock)
 {
 	struct sock_filter insns[STEER_SMALL_MAX];
 	struct sock_fprog prog = {.filter = insns};
 
-	prog.len = (unsigned short)steer_filter_nothing(insns);
+	prog.len = (unsigned short)steer_filter_refuse_all(insns);
 	return priv_set_filter(sock, &prog);
 }
 
@@ -90,7 +90,7 @@ static int packet_bind(int sock, unsigned ifindex, unsigned protocol)
 	socklen_t len = sizeof(int);
 	int ret, pending;
 
-	ret = filter_nothing(sock);
+	ret = filter_refuse_all(sock);
 	if (ret == 0)
 		ret = set_int(sock, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
 	if (ret < 0)
@@ -321,7 +321,7 @@ int priv_egress_socket(unsigned ifindex)
 	if (ret == 0)
 		ret = set_int(sock, IPPROTO_IP, IP_RECVERR, 1);
 	if (ret == 0)
-		ret = filter_nothing(sock);
+		ret = filter_refuse_all(sock);
 	return ret < 0 ? close_with(sock, ret) : sock;
 }
 
@@ -410,7 +410,7 @@ int priv_bind_unread(const struct ipc_join *j)
 	if (sock < 0)
 		return -errno;
 	set_int(sock, SOL_SOCKET, SO_RCVBUF, 0);
-	ret = filter_nothing(sock);
+	ret = filter_refuse_all(sock);
 	if (ret == 0)
 		ret = set_int(sock, SOL_SOCKET, SO_BINDTOIFINDEX, (int)j->ifindex);
 	if (ret == 0 && bind(sock, (struct sockaddr *)&at, sizeof(at)) < 0)

@@ -111,13 +111,13 @@ static void apply_gro(const struct supervisor *s, struct input *in)
 	in->gro_on = now.gro && now.udp_forwarding;
 }
 
-/* A worker holds its socket until it has come to the message that says otherwise. */
+/* The worker keeps the socket open until it has read the message that closes the input. */
 static void refuse_frames(int sock)
 {
 	struct sock_filter insns[STEER_SMALL_MAX];
 	struct sock_fprog prog = {.filter = insns};
 
-	prog.len = (unsigned short)steer_filter_nothing(insns);
+	prog.len = (unsigned short)steer_filter_refuse_all(insns);
 	if (sock >= 0)
 		priv_set_filter(sock, &prog);
 }

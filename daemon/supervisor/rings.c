@@ -178,7 +178,7 @@ int rings_describe(const struct worker_record *w)
 {
 	const struct ring_file file = {.own = w->ring.info,
 				       .last = w->last.info,
-				       .last_gone = w->last.info.number && w->last.fd < 0};
+				       .last_given_up = w->last.info.number && w->last.fd < 0};
 
 	return memfd_sealed("mcr-rings", &file, sizeof(file));
 }

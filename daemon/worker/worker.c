@@ -143,7 +143,7 @@ static void take_rings(struct worker *w, int rings_fd)
 		die(FAC_DATA_PLANE, "cannot map the description of the rings: %s", strerror(-ret));
 	close(rings_fd);
 	last.number = rings->last.number;
-	if (rings->last.number && !rings->last_gone)
+	if (rings->last.number && !rings->last_given_up)
 		ret = ring_queue_open(&last, CHILD_LAST_RING_FD, &rings->last);
 	if (ret < 0)
 		log_msg(SEV_ERROR, FAC_DATA_PLANE,

@@ -38,7 +38,7 @@ static void test_line_limit(void **state)
 	assert_int_equal(b->last_len, REQUEST_LINE_MAX);
 	hear(fd);
 
-	/* One byte more: told, and its further bytes do not fail before it can read that. */
+	/* One byte more: refused, and its further bytes do not fail before it can read that. */
 	memset(big, 'a', REQUEST_LINE_MAX + 1);
 	for (sent = 0; sent < 3u * REQUEST_LINE_MAX;) {
 		ssize_t n = write(fd, big, 65536);
@@ -368,7 +368,7 @@ static void test_silence(void **state)
 	for (size_t i = 0; i < sizeof(silences) / sizeof(silences[0]); i++) {
 		int fd = join(b);
 		const char *heard;
-		bool told;
+		bool refused;
 
 		if (*silences[i].text)
 			say(fd, silences[i].text);
@@ -376,9 +376,9 @@ static void test_silence(void **state)
 		b->now += silences[i].wait_ns;
 		control_clients_sweep(&b->cs, b->now);
 		heard = hear(fd);
-		told = strstr(heard, "EOF") != NULL;
+		refused = strstr(heard, "EOF") != NULL;
 		if (!strstr(heard, silences[i].heard) ||
-		    told != (strchr(silences[i].heard, ' ') && silences[i].heard[0] != 'o'))
+		    refused != (strchr(silences[i].heard, ' ') && silences[i].heard[0] != 'o'))
 			fail_msg("%s: heard %s", silences[i].name, heard);
 		close(fd);
 		turns(b, 2);

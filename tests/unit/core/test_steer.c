@@ -426,7 +426,7 @@ static void passes_whole(void **state)
 static void nothing_passes_nothing(void **state)
 {
 	struct sock_filter prog[STEER_SMALL_MAX];
-	const unsigned n = steer_filter_nothing(prog);
+	const unsigned n = steer_filter_refuse_all(prog);
 	const struct sample s = sample_of(LINK_ETHERNET, 0xef010101, 5000, 5, 60);
 
 	assert_int_equal(bpf_run(prog, n, &s), 0);
@@ -562,7 +562,7 @@ static void kernel_accepts(void **state)
 		attach(sock, p.foreign, p.n_foreign, "foreign");
 		attach(sock, p.vlan, p.n_vlan, "vlan");
 		attach(sock, p.counting, p.n_counting, "counting");
-		attach(sock, small, steer_filter_nothing(small), "nothing");
+		attach(sock, small, steer_filter_refuse_all(small), "nothing");
 		attach(sock, fanout, steer_fanout(STEER_RULE, others, 3, fanout), "fanout");
 		attach(sock, fanout, steer_fanout(STEER_CPU, others, 3, fanout), "fanout by CPU");
 	}

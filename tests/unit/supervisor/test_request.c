@@ -107,15 +107,15 @@ static void test_publish(void **state)
 			.publish = {.generation = i + 1, .size_bytes = rows[i].announced}};
 		uint64_t serial = sup->snapshot_serial;
 		int fd = memory(NULL, 0, 4096, all & ~rows[i].missing);
-		int kept = sup->snapshot_fd;
+		int before = sup->snapshot_fd;
 
 		print_message("  %s\n", rows[i].name);
 		assert_int_equal(ask(m, fd), rows[i].status);
 		close(fd);
 		assert_int_equal(sup->snapshot_serial, serial + (rows[i].status == 0));
 		if (rows[i].status) {
-			assert_int_equal(sup->snapshot_fd, kept);
-			assert_true(fcntl(kept, F_GET_SEALS) >= 0);
+			assert_int_equal(sup->snapshot_fd, before);
+			assert_true(fcntl(before, F_GET_SEALS) >= 0);
 		} else {
 			assert_int_equal(sup->snapshot.generation, i + 1);
 			assert_int_equal(reply_value, 2);

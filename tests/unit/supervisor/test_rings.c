@@ -232,7 +232,7 @@ static void from_life_to_life(void **state)
 	file = given(w);
 	assert_int_equal(file.own.number, 1);
 	assert_int_equal(file.own.params.sq_entries, RING_SQ_MAX);
-	assert_true(!file.last.number && !file.last_gone);
+	assert_true(!file.last.number && !file.last_given_up);
 	rings_in_use(w);
 
 	/* Dies before it is ready: its ring goes, and the next one reads the same. */
@@ -244,7 +244,7 @@ static void from_life_to_life(void **state)
 	file = given(w);
 	assert_int_equal(file.own.number, 3);
 	assert_int_equal(file.last.number, 1);
-	assert_int_equal(file.last_gone, 0);
+	assert_int_equal(file.last_given_up, 0);
 	assert_int_not_equal(file.own.set, file.last.set);
 
 	rings_in_use(w);
@@ -266,7 +266,7 @@ static void restart_within_the_limit(void **state)
 	start(w);
 	file = given(w);
 	assert_int_equal(file.own.params.sq_entries, RING_SQ_MAX >> 2 * RING_SIXTEENTH);
-	assert_int_equal(file.last_gone, 0);
+	assert_int_equal(file.last_given_up, 0);
 	rings_in_use(w);
 
 	kernel.room = 150 * KIB;
@@ -279,7 +279,7 @@ static void restart_within_the_limit(void **state)
 		assert_true(kernel.tries < 50);
 	file = given(w);
 	assert_int_equal(file.last.number, 2);
-	assert_int_equal(file.last_gone, 1);
+	assert_int_equal(file.last_given_up, 1);
 	assert_int_equal(lines, 1);
 }
 
