@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* ending.c - why a child process ended, in words */
+/* ending.c - the sentence of each ending, with exit status or signal */
 #include "daemon/common/ending.h"
 
 #include <stdio.h>

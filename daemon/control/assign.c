@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* assign.c - which workers serve a rule, its state, and what is amiss with it */
+/* assign.c - masks of workers, states with their reasons, warnings */
 #include "daemon/control/assign.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* closed_port.c - receivers that have no socket for what an output sends */
+/* closed_port.c - a hash table of destinations, looked at with the counters */
 #include "daemon/control/closed_port.h"
 
 #include <string.h>

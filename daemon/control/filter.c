@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* filter.c - the prefilter of each input, made from what its rules want */
+/* filter.c - sorted lists of (group, port) pairs become BPF programs */
 #include "daemon/control/filter.h"
 
 #include <errno.h>

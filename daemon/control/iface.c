@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* iface.c - which interfaces there are, and their slots */
+/* iface.c - links into slots, and the index of their names */
 #include "daemon/control/iface.h"
 
 #include <net/if_arp.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* join.c - the memberships and bound addresses that inputs need */
+/* join.c - a chained hash table that counts users */
 #include "daemon/control/join.h"
 
 #include <stdlib.h>

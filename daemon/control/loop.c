@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* loop.c - rules that are held because what they send comes back to them */
+/* loop.c - the rules in a circle by slot; counts of the storm guards in the log */
 #include "daemon/control/loop.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* membership.c - asks the supervisor for memberships and bound addresses */
+/* membership.c - requests for the entries of join.c, and their answers */
 #include "daemon/control/membership.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* publish.c - hand the rules to the workers, and know who has them */
+/* publish.c - drafts of snapshots, the record of what was published, confirmations */
 #include "daemon/control/publish.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* reconcile.c - bring the actual state to the desired one */
+/* reconcile.c - the steps of a reconcile, in their order */
 #include "daemon/control/reconcile.h"
 
 #include <errno.h>

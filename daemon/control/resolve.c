@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* resolve.c - what a rule needs: its interfaces, membership, destinations, egress sockets */
+/* resolve.c - look-ups of names, once for each rule */
 #include "daemon/control/resolve.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* rule_change.c - one rule more or less, without a look at the others */
+/* rule_change.c - the steps of a reconcile for single rules */
 #include "daemon/control/rule_change.h"
 
 #include "core/rules/ruleset.h"

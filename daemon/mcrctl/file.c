@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* file.c - whole files: read within a bound, replaced at once or not at all */
+/* file.c - read(2) up to a bound, rename(2) over the old file */
 #include "daemon/mcrctl/file.h"
 
 #include <errno.h>

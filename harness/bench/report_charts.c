@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* report_charts.c - the charts of a run */
+/* report_charts.c - one SVG for each scenario and measure */
 #include "harness/bench/report_charts.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * fds.c - the supervisor's descriptors against its rules and workers
+ * fds.c - counts /proc/PID/fd and compares it with the sum of all needs
  *
  * Of N workers each input interface needs N packet sockets and three that only count, each output
  * interface N sockets to send by, each output whose "socket" is "own" one for each worker of its

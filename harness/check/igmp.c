@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * igmp.c - the kernel's memberships against the rules
+ * igmp.c - reads /proc/net/igmp and /proc/net/mcfilter
  *
  * /proc/net/igmp lists the groups of each interface, /proc/net/mcfilter their sources.  The latter
  * has a trap: it skips an interface whose newest group has no sources.  So a source-specific

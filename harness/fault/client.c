@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* client.c - a client of a control socket that misbehaves */
+/* client.c - one connection that stalls or floods */
 #include "harness/fault/client.h"
 
 #include <errno.h>

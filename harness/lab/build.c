@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * build.c - the child that builds a lab
+ * build.c - namespaces first, then interfaces, addresses and routes
  *
  * For each node it unshares the network namespace, opens its netlink sockets there and writes the
  * settings new interfaces inherit; then it goes on to the next.  All interfaces are made through

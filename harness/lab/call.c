@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* call.c - call a function in a node of a lab */
+/* call.c - fork(2); the result comes back through a pipe */
 #include "harness/lab/call.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* enter.c - enter a node of a lab */
+/* enter.c - setns(2) into the user namespace, then into the network namespace */
 #include "harness/lab/enter.h"
 
 #include <errno.h>

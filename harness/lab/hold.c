@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* hold.c - a lab that other processes can find by name: the holder's side */
+/* hold.c - serves the requests of an abstract Unix socket */
 #include "harness/lab/hold.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * draw.c - a topology in ASCII
+ * draw.c - a line for each link, its ends in columns
  *
  * One line for each link, with its two ends in columns; it stays readable for any shape, where a
  * drawing with boxes does for chains only.
