@@ -12,8 +12,9 @@
  * Every event that matters sets @dirty; one reconcile() per turn of the loop acts on it, so
  * that changes which arrive together share one publication.
  *
- * The functions of x.c are in x.h.  Modules that work without struct control have their
- * types beside them: client_state.h, netif_state.h, reach_state.h.
+ * The functions of x.c are in x.h.  Large subjects have their types in headers of their own:
+ * client_state.h, egress_socket_state.h, netif_state.h, publish_state.h, reach_state.h,
+ * wait_state.h.
  */
 #ifndef DAEMON_CONTROL_STATE_H
 #define DAEMON_CONTROL_STATE_H
@@ -30,27 +31,25 @@
 #include "core/rules/kernel_path.h"
 #include "core/rules/wiring.h"
 #include "core/text/config.h"
-#include "core/text/request.h"
 #include "daemon/common/log.h"
 #include "daemon/control/client_state.h"
+#include "daemon/control/egress_socket_state.h"
 #include "daemon/control/netif_state.h"
+#include "daemon/control/publish_state.h"
 #include "daemon/control/reach_state.h"
+#include "daemon/control/wait_state.h"
 
 struct control;
 struct control_notice;
 struct kernel_map;
-struct control_wait;
 struct ruleset;
 struct ruleset_entry;
 
-#define CONTROL_EGRESS_SOCKET_BUCKETS 1024
-#define CONTROL_JOIN_BUCKETS          4096
-#define PUBLISH_HISTORY               256  /* more than are made while a worker may be behind */
-#define PUBLISH_CHANGES_MAX           1024 /* rules of a snapshot of changes */
-#define RULE_CHANGES_MAX              256  /* of one turn that are acted on one by one */
-#define IFACE_NAMES                   4096 /* a power of two, several times the names of all */
-#define REASON_MAX                    256  /* room for a reason or a warning with its NUL */
-#define HANDOVER_NS                   (2 * NS_PER_S)
+#define CONTROL_JOIN_BUCKETS 4096
+#define RULE_CHANGES_MAX     256  /* of one turn that are acted on one by one */
+#define IFACE_NAMES          4096 /* a power of two, several times the names of all */
+#define REASON_MAX           256  /* room for a reason or a warning with its NUL */
+#define HANDOVER_NS          (2 * NS_PER_S)
 /* Interfaces of the rules that are there and of a configuration that is checked. */
 #define WIRING_NAMES_MAX (2 * MCR_MAX_IFACES)
 
@@ -272,53 +271,6 @@ struct control_rule_changes {
 	uint32_t closed[RULE_CHANGES_MAX];
 };
 
-/* --- egress sockets (egress_socket.c) --- */
-
-/**
- * struct control_egress_socket - one socket, its place is its id
- * @users:   outputs that want it
- * @asked:   the supervisor was asked for it, so it may have it
- * @open:    asked for as @is says, and not refused
- * @owner:   EGRESS_SOCKET_OWN: slot of its output
- * @next:    EGRESS_SOCKET_HOST: next in its bucket, an id + 1
- * @serial:  as in struct ipc_egress_socket
- * @from_be: source address that it was connected from, as the supervisor says; 0: none
- * @sockets: of it that are in the sum of struct control_egress_sockets
- * @as:      how it should be
- */
-struct control_egress_socket {
-	bool used, asked, open;
-	uint32_t users;
-	uint32_t owner;
-	uint32_t next;
-	uint32_t serial;
-	uint32_t from_be;
-	unsigned sockets;
-	struct ipc_egress_socket as, is;
-};
-
-/**
- * struct control_egress_sockets - all of them
- * @budget:   sockets that the supervisor allows; 0: only those of interfaces
- * @retry_ns: nothing is asked for before that time, after a refusal
- * @sockets:  in use
- * @own:      of them, those of EGRESS_SOCKET_OWN
- * @addresses: sum over the addresses of this host, to see that they have changed
- * @last:     id that was taken last
- * @short_of: an output shares a socket
- * @of:       egress socket of each output slot: id + 1, 0 for none
- */
-struct control_egress_sockets {
-	unsigned budget, sockets, own;
-	uint64_t retry_ns;
-	uint32_t addresses;
-	uint32_t last;
-	bool short_of;
-	uint32_t of[MCR_MAX_OUTPUTS];
-	uint32_t bucket[CONTROL_EGRESS_SOCKET_BUCKETS];
-	struct control_egress_socket at[MCR_MAX_EGRESS_SOCKETS];
-};
-
 /* --- closed ports (closed_port.c) --- */
 
 #define CLOSED_PORTS_MAX    1024 /* what is beyond is counted and not shown */
@@ -378,62 +330,6 @@ struct control_loop {
 	uint64_t guarded;
 };
 
-/* --- publications (publish.c) --- */
-
-/**
- * struct published - one publication
- * @taken_ns: when the supervisor took it, 0: not yet, or refused
- */
-struct published {
-	uint64_t generation;
-	uint64_t taken_ns;
-	uint64_t hash[MCR_MAX_WORKERS];
-};
-
-/* A rule as it was published last, by its slot. */
-struct published_rule {
-	uint64_t hash;
-	uint64_t workers;
-	uint32_t in_slot;
-};
-
-/**
- * struct control_publish - the published rules and publications
- * @generation: the last one, 0: none yet
- * @whole:      the last one with all rules; 0: the next one has all
- * @ifaces:     hash of the interfaces as they were published
- * @bytes:      of the last one with all rules
- * @rule, @there: the rules that were published
- * @changed:    slots whose rule differs from @whole, also as the list @change, in which new
- *              rules have their order
- * @removed:    of them, those whose rule has gone since, whether another took the slot or not
- * @first:      the first one that this process made, 0: none yet
- * @at_ns:      when
- * @busy:       workers that did not take it, as the supervisor says
- * @error:      why the supervisor refused it, negative; 0
- * @hash:       what each worker must report
- * @shares:     of each interface slot: how many rules each worker serves there
- */
-struct control_publish {
-	uint64_t generation;
-	uint64_t whole;
-	uint64_t ifaces;
-	size_t bytes;
-	struct published_rule rule[MCR_MAX_RULES];
-	uint64_t there[MCR_MAX_RULES / 64];
-	uint64_t changed[MCR_MAX_RULES / 64];
-	uint64_t removed[MCR_MAX_RULES / 64];
-	uint32_t change[PUBLISH_CHANGES_MAX];
-	unsigned n_changes;
-	uint64_t hash[MCR_MAX_WORKERS];
-	uint64_t first;
-	uint64_t at_ns;
-	uint64_t busy;
-	int error;
-	uint16_t shares[MCR_MAX_IFACES][MCR_MAX_WORKERS];
-	struct published history[PUBLISH_HISTORY];
-};
-
 /* --- counters (stats.c) --- */
 
 /* A page as it is mapped: read-only, shared. */
@@ -483,81 +379,6 @@ struct control_kernel_path {
 	uint32_t mark;
 	bool adopted;
 	struct kernel_map *map;
-};
-
-/* --- answers that wait (wait.c, method_upgrade.c) --- */
-
-/* Outcome of LoadConfig for a rule. */
-enum load_count { LOAD_ADDED, LOAD_REPLACED, LOAD_UNCHANGED, LOAD_REMOVED, LOAD_COUNTS };
-
-/**
- * struct wait_method - a method's own conditions of a wait; a member may be NULL
- * @publishes:   it has changed rules: every running worker must have them
- * @is_long:     its answer is not made before the client has taken earlier output
- * @is_settling: is something about to be known that workers should have, too?
- * @is_ready:    can the result be made?  When not it is asked again after WAIT_RETRY_NS
- * @result:      fills the result.  Return: 0, or an enum rpc_error and the reason in @cpl
- * @fini:        frees what the method keeps in the wait
- */
-struct wait_method {
-	bool publishes;
-	bool is_long;
-	bool (*is_settling)(const struct control *c, const struct control_wait *w, uint64_t now_ns);
-	bool (*is_ready)(const struct control *c, struct control_wait *w, uint64_t now_ns);
-	int (*result)(const struct control *c, struct control_wait *w, uint64_t now_ns,
-		      struct cJSON *result, struct complaint *cpl);
-	void (*fini)(struct control_wait *w);
-};
-
-/**
- * struct control_wait - one answer to come
- * @armed:      generation and sequence number are known
- * @generation: that the workers must have
- * @seq:        up to which the supervisor must have answered
- * @retry_ns:   when its method is asked again whether it is ready, 0: it was not asked yet
- * @rule:       of AddRule (@outcome: what became of it) and RemoveRule
- * @load:       of LoadConfig; @warnings: owned array, those about rules are added at the end
- * @stats:      of GetStats; @reading: owned
- */
-struct control_wait {
-	struct control_wait *next;
-	struct client_answer *answer;
-	struct cJSON *id;
-	const struct wait_method *method;
-	bool armed;
-	uint64_t generation;
-	uint32_t seq;
-	uint64_t deadline_ns, retry_ns;
-	union {
-		struct {
-			char id[MCR_ID_MAX];
-			const char *outcome;
-		} rule;
-		struct {
-			size_t counts[LOAD_COUNTS];
-			struct cJSON *warnings;
-		} load;
-		struct {
-			struct request_page page;
-			struct stats_reading *reading;
-		} stats;
-	};
-};
-
-struct control_waits {
-	struct control_wait *first, **last;
-};
-
-/**
- * struct control_upgrade - the Upgrade that waits for its answer
- * @answer:   owned; NULL: no client waits
- * @id:       of the request, owned
- * @begun_ns: when it was asked for
- */
-struct control_upgrade {
-	struct client_answer *answer;
-	struct cJSON *id;
-	uint64_t begun_ns;
 };
 
 /* --- all of it --- */
