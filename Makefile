@@ -208,7 +208,8 @@ demo: deps-demo
 test: deps-test
 	@$(SUB) -j$$(nproc) all tests
 	@MCR_BUILD=$(BUILD_ABS) CMOCKA_MESSAGE_OUTPUT=TAP FUZZ_SECONDS=$(FUZZ_SECONDS) $(PROVE) \
-		$(UNIT_BINS) tests/fuzz/run $(LINTS) experiments/run-all.sh tests/netns/run
+		$(UNIT_BINS) tests/fuzz/run $(LINTS) experiments/run-all.sh tests/netns/run \
+		tests/netns/run-kernel-path
 
 # Everything that `make test` runs, built.
 .PHONY: tests

@@ -40,7 +40,7 @@ def in_time(t, repair):
 
 def lines(relay, *words):
     """Log lines that hold all these words."""
-    return [line for line in relay.stderr().splitlines() if all(word in line for word in words)]
+    return [line for line in relay.log().splitlines() if all(word in line for word in words)]
 
 
 def report(t, what, spent):

@@ -23,7 +23,7 @@ COME = rule("239.1.1.4", 5000, output("239.2.2.4", 6000), name="come")
 
 
 def lines(relay, *words):
-    return [line for line in relay.stderr().splitlines() if all(word in line for word in words)]
+    return [line for line in relay.log().splitlines() if all(word in line for word in words)]
 
 
 def hang_up(t, relay, what):

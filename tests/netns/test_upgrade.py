@@ -266,7 +266,7 @@ def workers_of(relay):
 
 
 def lines(relay, *words):
-    return [line for line in relay.stderr().splitlines() if all(word in line for word in words)]
+    return [line for line in relay.log().splitlines() if all(word in line for word in words)]
 
 
 @scenario("a second upgrade at the same time is refused", topology="chain3")
