@@ -121,8 +121,8 @@ int priv_at_once(int (*fn)(int fd), const int *fds, unsigned n);
 int priv_packet_socket(void);
 /*
  * @n of them begin to receive: bound to @ifindex, ETH_P_ALL or, with @after_tc, ETH_P_IP;
- * outgoing frames ignored, filter that refuses all until priv_set_filter().  Whatever they send
- * goes nowhere.
+ * outgoing frames ignored, filter that refuses all until priv_set_filter().  Frames that they send
+ * go nowhere.
  */
 int priv_packet_start(const int *socks, unsigned n, unsigned ifindex, bool after_tc);
 /* Closes @n packet sockets. */

@@ -19,7 +19,7 @@ static const char *pin_dir(const struct supervisor *s)
 	return s->options->pin_dir;
 }
 
-/* What an earlier mcrd left there, whose streams the kernel relays still; else a new one. */
+/* Takes the pinned program, with which the kernel still relays; else loads and pins a new one. */
 static int load_pinned(struct supervisor *s, uint32_t mark, char *why, size_t size)
 {
 	int ret = priv_bpf_pins(pin_dir(s), mark);

@@ -288,7 +288,7 @@ def law_under_way(t):
 def own_counters(t):
     """A slot goes from one interface to the next; its counters stay in the totals alone."""
     relay = t.mcrd("relay")
-    # What the kernel path takes is delivered to no socket.
+    # Frames that the kernel path takes reach no socket.
     first = add(t, relay, rule(IN, 5000, output(OUT, 6000), path="user"))["rule_id"]
     for row, _ in FORWARDED:
         send(t, row)
