@@ -2,9 +2,9 @@
 /*
  * ring.h - a worker's io_uring: made by the supervisor, used by the worker
  *
- * seccomp cannot see what a ring does, so the ring itself is restricted: it is made
- * disabled, told the few operations it may ever perform, and enabled.  After that
- * only seccomp stands between the worker and io_uring_register(2), and it forbids it.
+ * seccomp cannot see the operations of a ring, so the ring itself is restricted: it is made
+ * disabled, restricted to a few operations, and enabled.  From then on seccomp forbids
+ * io_uring_register(2) to the worker.
  *
  *   supervisor  ring_make(): memory, buffer rings, restrictions.  It keeps the descriptor
  *   worker      inherits the descriptor; ring_open() maps it, ring_enable() makes the

@@ -30,7 +30,8 @@ enum retry { RETRY_NO, RETRY_WHOLE, RETRY_SINGLES };
 
 /*
  * The error says that an earlier datagram was not delivered.  Only an output with a socket of
- * its own can be told, and only a unicast one: nobody answers a multicast so (RFC 1122, 3.2.2).
+ * its own can be told, and only a unicast one: a host does not answer a multicast (RFC
+ * 1122, 3.2.2).
  */
 static void note_undelivered(const struct egress_socket *es, struct send *s, int err)
 {

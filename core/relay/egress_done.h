@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* egress_done.h - completions of sends, for whoever carries out egress_io.drain() */
+/* egress_done.h - completions of sends, for the implementation of egress_io.drain() */
 #ifndef CORE_RELAY_EGRESS_DONE_H
 #define CORE_RELAY_EGRESS_DONE_H
 

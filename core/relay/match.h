@@ -2,9 +2,9 @@
 /*
  * match.h - a worker's live table: which rule takes a datagram
  *
- * Built aside from a whole snapshot and swapped in between two batches.  A snapshot of
- * changes alters the table itself, also between two batches: what that takes depends on the
- * number of changes, not on the number of rules.
+ * A whole snapshot makes a new table, which is swapped in between two batches.  A snapshot of
+ * changes alters the table in use, also between two batches; its time depends on the number of
+ * changes, not on the number of rules.
  *
  * The hash covers the records of the table itself, and leaves out a rule whose index
  * entry, destination or control messages no longer follow from its record: a damaged

@@ -6,7 +6,7 @@
  *
  *   sealed   its content and size are fixed: what was checked once stays so.  Snapshots,
  *            filter programs, the state over an exec.
- *   shared   its size is fixed, its content changes: whoever maps it never meets SIGBUS.
+ *   shared   its size is fixed, its content changes: a process that maps it never gets SIGBUS.
  *            Pages, arenas.
  *
  * Every process makes and maps them here, and checks what another has sent.  The size comes

@@ -14,7 +14,7 @@
 #define UPGRADE_OUTCOME_MAX 160
 
 /**
- * upgrade_outcome_text() - a sentence without its full stop, for the log and for whoever asked
+ * upgrade_outcome_text() - a sentence without its full stop, for the log and the answer to Upgrade
  * @binary: what to call it, its path or "the binary on disk"
  * @buf:    filled, and cut off at @size
  *

@@ -15,7 +15,7 @@ static inline void control_rules_changed(struct control *c)
 }
 
 /* Workers are to build their tables anew: the next publication has all rules. */
-static inline void control_rules_again(struct control *c)
+static inline void control_rules_republish(struct control *c)
 {
 	c->pub.whole = 0;
 	control_rules_changed(c);

@@ -106,7 +106,7 @@ static void repair(struct control *c, unsigned w, uint64_t now_ns)
 	if (d->steps++ < PUBLICATIONS) {
 		log_msg(SEV_NOTICE, FAC_RULE_DISPATCH, "worker %u: publishing again%s", w,
 			d->steps > 1 ? ", for the second time" : "");
-		control_rules_again(c);
+		control_rules_republish(c);
 		return;
 	}
 	log_msg(SEV_WARNING, FAC_RULE_DISPATCH,
@@ -144,6 +144,6 @@ void control_drift_check(struct control *c, uint64_t now_ns)
 	for (unsigned w = 0; w < c->workers; w++)
 		check_worker(c, w, now_ns);
 	if (now_ns - c->pub.at_ns > PUBLISH_RESYNC_NS) {
-		control_rules_again(c);
+		control_rules_republish(c);
 	}
 }

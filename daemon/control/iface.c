@@ -131,7 +131,7 @@ uint64_t control_iface_workers(const struct control *c, const char *name, bool *
 
 /* --- links --- */
 
-/* Take over what a link looks like now; workers are told when they need to know. */
+/* Take over the state of a link; a change that matters to workers is published. */
 static void iface_update(struct control *c, struct rec_iface *f, const struct netif_link *l)
 {
 	const struct config_iface *s;

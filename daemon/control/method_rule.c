@@ -282,6 +282,6 @@ static const struct wait_method wait_for_sync = {.publishes = true, .result = sy
 void method_sync_rules(struct call *call)
 {
 	control_verify(call->c);
-	control_rules_again(call->c);
+	control_rules_republish(call->c);
 	call_wait(call, &wait_for_sync);
 }

@@ -172,7 +172,7 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	return o;
 }
 
-/* Of all rules that the kernel relays, also of those that are gone. */
+/* Of all rules that the kernel relays or has relayed. */
 static void show_kernel_path(const struct control *c, cJSON *json, struct stats_totals *all)
 {
 	cJSON *o = cJSON_AddObjectToObject(json, "kernel_path");

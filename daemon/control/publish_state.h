@@ -39,7 +39,7 @@ struct published_rule {
  * @rule, @there: the rules that were published
  * @changed:    slots whose rule differs from @whole, also as the list @change, in which new
  *              rules have their order
- * @removed:    of them, those whose rule has gone since, whether another took the slot or not
+ * @removed:    of them, those whose rule was removed, whether another took the slot or not
  * @first:      the first one that this process made, 0: none yet
  * @at_ns:      when
  * @busy:       workers that did not take it, as the supervisor says

@@ -289,9 +289,9 @@ static bool holds_differ(const struct control *c)
 
 /*
  * An interface that no rule names any more leaves the snapshot with its last rule.
- * @again: filled: sockets became free that outputs could use.
+ * @repeat: filled: sockets became free that outputs could use.
  */
-static int pass(struct control *c, uint64_t now_ns, bool *again)
+static int pass(struct control *c, uint64_t now_ns, bool *repeat)
 {
 	struct control_reconcile *r = &c->rec;
 	int ret;
@@ -320,7 +320,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 		return ret;
 	control_memberships_join(c);
 	control_memberships_leave(c);
-	*again = control_egress_sockets_close(c);
+	*repeat = control_egress_sockets_close(c);
 	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
 		if (r->iface[i].used)
 			close_sockets(c, i);
@@ -334,7 +334,7 @@ static int pass(struct control *c, uint64_t now_ns, bool *again)
 
 int control_reconcile(struct control *c, uint64_t now_ns)
 {
-	bool again = true;
+	bool repeat = true;
 	int ret = 0;
 
 	c->rec.failed = false;
@@ -342,8 +342,8 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 	end_handovers(c, now_ns);
 	control_stand_ins_choose(c, now_ns);
 	control_loop_update(c);
-	for (unsigned i = 0; i < PASSES_MAX && again && ret == 0; i++)
-		ret = pass(c, now_ns, &again);
+	for (unsigned i = 0; i < PASSES_MAX && repeat && ret == 0; i++)
+		ret = pass(c, now_ns, &repeat);
 	if (ret == 0)
 		control_kernel_path_update(c, now_ns);
 	return ret;

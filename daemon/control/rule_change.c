@@ -147,7 +147,7 @@ bool control_rule_changes_due(const struct control *c)
 	return c->changes.n_slots || c->changes.holds;
 }
 
-/* A circle that was there may have gone with a rule. */
+/* A circle may have ended with a rule. */
 static bool concerns_others(struct control *c)
 {
 	control_loop_update(c);

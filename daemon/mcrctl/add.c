@@ -148,8 +148,8 @@ static bool add_outputs(cJSON *rule, const struct ctl *ctl)
 	cJSON *array = cJSON_AddArrayToObject(rule, "outputs");
 	bool ok = add_list(array, ctl, ctl_value(ctl, "--outputs"));
 
-	for (unsigned i = 0; i < ctl->n_again && ok; i++)
-		ok = add_list(array, ctl, ctl->again[i]);
+	for (unsigned i = 0; i < ctl->n_repeated && ok; i++)
+		ok = add_list(array, ctl, ctl->repeated[i]);
 	return ok;
 }
 

@@ -96,11 +96,11 @@ static enum ctl_status parse_option(struct ctl *ctl, int argc, char **argv, int 
 	}
 	if (ctl->values[option] && !ctl->command->options[option].repeats)
 		return ctl_usage_error(ctl, ctl->command->options[option].name, "is given twice");
-	if (ctl->values[option] && ctl->n_again == CTL_MAX_REPEATS)
+	if (ctl->values[option] && ctl->n_repeated == CTL_MAX_REPEATS)
 		return ctl_usage_error(ctl, ctl->command->options[option].name,
 				       "is given more than %d times", CTL_MAX_REPEATS + 1);
 	if (ctl->values[option]) {
-		ctl->again[ctl->n_again++] = value;
+		ctl->repeated[ctl->n_repeated++] = value;
 		return CTL_OK;
 	}
 	ctl->values[option] = value;

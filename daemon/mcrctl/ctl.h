@@ -67,7 +67,7 @@ struct ctl_command {
  * struct ctl - the command line, read
  * @help:   asked for; @command may be NULL then
  * @answer_ms: how long an answer may take; 0: as usual
- * @again:  further values of the option that repeats
+ * @repeated: further values of the option that repeats
  * @values: of the options of @command, in their order; a switch has "" when given
  */
 struct ctl {
@@ -76,8 +76,8 @@ struct ctl {
 	bool help;
 	const struct ctl_command *command;
 	const char *values[CTL_MAX_OPTIONS];
-	const char *again[CTL_MAX_REPEATS];
-	unsigned n_again;
+	const char *repeated[CTL_MAX_REPEATS];
+	unsigned n_repeated;
 	unsigned answer_ms;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * epoll_key.h - whom an event of epoll is about
+ * epoll_key.h - the source of an epoll event
  */
 #ifndef DAEMON_SUPERVISOR_EPOLL_KEY_H
 #define DAEMON_SUPERVISOR_EPOLL_KEY_H

@@ -128,7 +128,7 @@ void lifecycle_signal(struct supervisor *s)
 		shut_down(s, sigabbrev_np((int)si.ssi_signo));
 }
 
-static bool workers_gone(const struct supervisor *s)
+static bool workers_have_ended(const struct supervisor *s)
 {
 	for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 		if (s->child[i].pid)
@@ -138,7 +138,7 @@ static bool workers_gone(const struct supervisor *s)
 
 void lifecycle_advance(struct supervisor *s, uint64_t now_ns)
 {
-	if (s->phase == PHASE_DRAIN && (workers_gone(s) || now_ns >= s->phase_end_ns)) {
+	if (s->phase == PHASE_DRAIN && (workers_have_ended(s) || now_ns >= s->phase_end_ns)) {
 		for (unsigned i = 0; i < MCR_MAX_WORKERS; i++)
 			child_kill(s, &s->child[i]);
 		for (unsigned i = 0; i < MCR_MAX_IFACES; i++)

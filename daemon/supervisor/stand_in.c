@@ -33,7 +33,7 @@ static bool is_ready(const struct supervisor *s, unsigned worker)
 	return s->child[worker].state == CHILD_READY;
 }
 
-/* As whoever reads them now has been told. */
+/* The record of the inputs that the stand-in was sent begins anew. */
 static void set_lending(struct worker_record *w, enum lending lending)
 {
 	w->lending = lending;

@@ -268,7 +268,7 @@ void worker_commands(struct worker *w)
 	 * given everything anew.
 	 */
 	if (ret == 0 || ret == -EMFILE)
-		w->supervisor_gone = true;
+		w->channel_closed = true;
 	if (ret < 0 && ret != -EAGAIN)
 		log_limited(&w->limit_command, w->now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
 			    "message of the supervisor refused: %s", strerror(-ret));

@@ -205,7 +205,7 @@ static void walk(struct worker *w)
 		case RING_CHANNEL:
 			w->channel_armed = false;
 			w->channel_ready = true;
-			w->supervisor_gone = w->supervisor_gone || cqe->res == 0;
+			w->channel_closed = w->channel_closed || cqe->res == 0;
 			break;
 		case RING_CANCEL:
 			break;

@@ -79,7 +79,7 @@ struct worker {
 	bool netns;
 	bool channel_ready;
 	bool channel_armed;
-	bool supervisor_gone;
+	bool channel_closed;
 	bool draining;
 	bool pausing;
 	bool starved;

@@ -276,7 +276,7 @@ static void drain_sockets(struct worker *w)
 static void run(struct worker *w)
 {
 	set_state(w, WORKER_RUNNING);
-	while (!w->supervisor_gone && !w->draining) {
+	while (!w->channel_closed && !w->draining) {
 		worker_arm(w);
 		turn(w, true);
 		if (w->pausing)

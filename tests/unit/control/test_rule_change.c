@@ -142,7 +142,7 @@ static void check_all(struct fixture *b)
 {
 	const uint64_t hash = view_of(b).hash;
 
-	control_rules_again(b->c);
+	control_rules_republish(b->c);
 	assert_string_equal(turn(b), "publish");
 	assert_true(view_of(b).hash == hash);
 	check_view(b);
