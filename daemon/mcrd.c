@@ -131,10 +131,9 @@ static bool parse_path(const char *text)
 
 static unsigned parse_mark_bit(const char *text)
 {
-	char *end;
-	const unsigned long n = strtoul(text, &end, 10);
+	uint64_t n;
 
-	if (text[0] < '0' || text[0] > '9' || *end || n > MARK_BIT_MAX)
+	if (decimal_parse(text, 0, MARK_BIT_MAX, &n) < 0)
 		usage_error("--mark-bit takes a number from 0 to 31", text);
 	return (unsigned)n;
 }

@@ -9,6 +9,7 @@
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
+#include "daemon/control/change.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
@@ -273,7 +274,7 @@ static void egress_socket_opened(void *ctx, const struct ipc_msg *request, int s
 	if (status == 0 || status == -EEXIST)
 		return;
 	x->open = false;
-	c->rec.failed = true;
+	control_retry_later(c);
 	/* The interface's socket serves its outputs; so not at once, and not all of them. */
 	t->retry_ns = now_ns + RETRY_NS;
 	log_limited(&limit, now_ns, SEV_WARNING, FAC_EGRESS,

@@ -11,6 +11,7 @@
 #include "core/rules/steer.h"
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
+#include "daemon/control/change.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
@@ -198,7 +199,7 @@ static void filter_set(void *ctx, const struct ipc_msg *request, int status, uin
 		log_msg(SEV_WARNING, FAC_INGRESS, "cannot set the filter of %s: %s", f->name,
 			strerror(-status));
 	f->filter_error = status;
-	c->rec.failed = true;
+	control_retry_later(c);
 }
 
 /*

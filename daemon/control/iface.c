@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "daemon/common/log.h"
+#include "daemon/control/change.h"
 #include "daemon/control/membership.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/reach.h"
@@ -205,7 +206,7 @@ struct rec_iface *control_iface_need(struct control *c, const char *name)
 		log_limited(&full, monotonic_ns(), SEV_WARNING, FAC_NETWORK,
 			    "interface %s is not used: %u others are, which is the limit", name,
 			    MCR_MAX_IFACES);
-		c->rec.failed = true;
+		control_retry_later(c);
 		return NULL;
 	}
 	c->rec.iface[slot] = (struct rec_iface){.used = true};

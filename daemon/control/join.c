@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "daemon/control/state.h"
 
 struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in)
@@ -23,11 +24,8 @@ struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in)
 
 static unsigned bucket_of(const struct ipc_join *key)
 {
-	uint32_t h = key->ifindex * 0x9e3779b1u;
-
-	h = (h ^ addr_ipv4_be(&key->group)) * 0x85ebca6bu;
-	h = (h ^ addr_ipv4_be(&key->source) ^ key->port) * 0xc2b2ae35u;
-	return (h ^ h >> 15) % CONTROL_JOIN_BUCKETS;
+	return (unsigned)(hash_final(hash_bytes(HASH_SEED, key, sizeof(*key))) %
+			  CONTROL_JOIN_BUCKETS);
 }
 
 struct control_join *control_join_find(const struct control_joins *t, const struct ipc_join *key)

@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
+#include "daemon/control/change.h"
 #include "daemon/control/egress_socket.h"
 #include "daemon/control/filter.h"
 #include "daemon/control/iface.h"
@@ -46,7 +47,7 @@ static void refused(struct control *c, int *error, int status, const char *what,
 	else if (*error != status)
 		log_msg(SEV_WARNING, FAC_NETWORK, "%s %s: %s", what, name, strerror(-status));
 	*error = status;
-	c->rec.failed = true;
+	control_retry_later(c);
 }
 
 /* The interface a reply is about, NULL when the slot has another one by now. */
