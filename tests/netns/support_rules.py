@@ -13,13 +13,23 @@ from mcrlab.rules import add, memberships, output, rule, rules_by_id
 END_S = 5  # within which a daemon has ended; it promises two on a machine that is not busy
 
 __all__ = ["END_S", "add", "drops", "dumped", "flow_sequence_time", "group_at", "held", "interface_stats",
-           "memberships", "nonzero", "output", "per_stream", "rule", "rules_by_id", "snmp",
+           "memberships", "nonzero", "output", "path_settled", "per_stream", "rule", "rules_by_id", "snmp",
            "state_of_process"]
 
 
 def drops(relay):
     """Drop reasons of all workers and interfaces together."""
     return relay.stats()["totals"]["drops"]
+
+
+PASSING = ("its source address is not known yet", "the rule was changed less than a second ago")
+
+
+def path_settled(t, relay, rule_id):
+    """Who relays the rule does not change any more: a change may reorder what a worker holds."""
+    t.wait_until(lambda: not any(one["path_reason"] in PASSING for one in
+                                 rules_by_id(relay)[rule_id]["outputs"]), 5,
+                 f"the path of {rule_id}")
 
 
 def nonzero(counters):

@@ -33,6 +33,8 @@ def limited(t, limit, **traffic):
     sent = t.gen("gen", "eth0", IN, 5000, **traffic)
     all_received(t, relay, sent["sent"])
     elapsed_s = time.monotonic() - began
+    t.wait_until(lambda: (totals := relay.stats()["totals"])["sent"] == totals["matched"], 10,
+                 "what was let through has left")
     stats = t.conservation(relay)
     delivered = stats["totals"]["sent"]
     report = sink.finish(delivered, deadline_s=40)

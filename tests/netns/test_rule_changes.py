@@ -13,7 +13,7 @@ import time
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, scenario
 
-from support_rules import (add, drops, dumped, flow_sequence_time, memberships, output,
+from support_rules import (add, drops, dumped, flow_sequence_time, memberships, output, path_settled,
                            rule, rules_by_id)
 
 CONFLICT = -32002
@@ -142,6 +142,7 @@ def missing_output(t):
     plug(t, "eth7", "relay", "10.97.1.1/24", "sink", "10.97.1.2/24")
     t.wait_until(lambda: state_of(relay, result["rule_id"]) == "active", 5, "active by itself")
     workers_in_sync(t, relay)
+    path_settled(t, relay, result["rule_id"])
     sink = t.sink("sink", "eth7", "239.2.2.2", 6000)
     t.gen("gen", "eth0", "239.1.1.2", 5000, rate=4000, count=1000, size=200, first_flow=7)
     t.clean(sink.finish(1000), 1000, "the stream to the new interface")
@@ -154,6 +155,7 @@ def missing_output(t):
     plug(t, "eth7", "relay", "10.97.1.1/24", "sink", "10.97.1.2/24")
     t.wait_until(lambda: state_of(relay, result["rule_id"]) == "active", 5, "active again")
     workers_in_sync(t, relay)
+    path_settled(t, relay, result["rule_id"])
     sink = t.sink("sink", "eth7", "239.2.2.2", 6000)
     t.gen("gen", "eth0", "239.1.1.2", 5000, rate=4000, count=500, size=200, first_flow=8)
     t.clean(sink.finish(500), 500, "the stream to the recreated interface")
