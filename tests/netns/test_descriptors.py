@@ -7,6 +7,7 @@
 
 import json
 import os
+import resource
 import signal
 
 import support  # pylint: disable=unused-import
@@ -49,6 +50,16 @@ def killed(t, relay, role, name):
     t.wait_until(back, 20, f"another {name}")
 
 
+def load_too_many(t, relay):
+    """RULES unicast inputs, of which the limit leaves some out; returns how many are bound."""
+    relay.rpc("LoadConfig", {"text": json.dumps({"rules": [
+        rule(ADDRESS, 10000 + n, output(OUT, 6001)) for n in range(RULES)]})}, deadline_s=30)
+    t.wait_until(lambda: "no descriptor is left for more inputs" in relay.log(), 20, "the reason")
+    held = bound(t)
+    t.between(held, LIMIT // 2, LIMIT - RESERVE, "bound sockets")
+    return held
+
+
 @scenario("rules beyond the descriptors are refused, and it heals when rules go",
           topology="chain3", root="unicast inputs", deadline_s=120)
 def too_many(t):
@@ -56,11 +67,7 @@ def too_many(t):
     relay = t.mcrd("relay", wrapper=["prlimit", f"--nofile={LIMIT}"])
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     [control] = relay.children(CONTROL)
-    relay.rpc("LoadConfig", {"text": json.dumps({"rules": [
-        rule(ADDRESS, 10000 + n, output(OUT, 6001)) for n in range(RULES)]})}, deadline_s=30)
-    t.wait_until(lambda: "no descriptor is left for more inputs" in relay.log(), 20, "the reason")
-    held = bound(t)
-    t.between(held, LIMIT // 2, LIMIT - RESERVE, "bound sockets")
+    held = load_too_many(t, relay)
     t.equal(relay.children(CONTROL), [control], "control lives")
     flows(t, 0)
     killed(t, relay, WORKER, "worker 0")
@@ -77,6 +84,20 @@ def too_many(t):
             client.call("RemoveRule", {"rule_id": key})
     t.wait_until(lambda: bound(t) == RULES - GONE, 20, "every address is bound")
     flows(t, 3)
+    t.conservation(relay)
+
+
+@scenario("rules beyond the descriptors work once the limit is raised",
+          topology="chain3", root="unicast inputs", deadline_s=120)
+def limit_raised(t):
+    """What was refused is tried again, without another request."""
+    relay = t.mcrd("relay", wrapper=["prlimit", f"--nofile={LIMIT}"])
+    load_too_many(t, relay)
+    try:
+        resource.prlimit(relay.pid, resource.RLIMIT_NOFILE, (4 * LIMIT, 4 * LIMIT))
+    except PermissionError:
+        t.skip("a limit can be raised with CAP_SYS_RESOURCE only")
+    t.wait_until(lambda: bound(t) == RULES, 20, "every address is bound")
     t.conservation(relay)
 
 
