@@ -26,7 +26,7 @@ PASSING = ("its source address is not known yet", "the rule was changed less tha
 
 
 def path_settled(t, relay, rule_id):
-    """Who relays the rule does not change any more: a change may reorder what a worker holds."""
+    """The path of the rule does not change any more: a change may reorder what a worker holds."""
     t.wait_until(lambda: not any(one["path_reason"] in PASSING for one in
                                  rules_by_id(relay)[rule_id]["outputs"]), 5,
                  f"the path of {rule_id}")

@@ -90,7 +90,7 @@ def too_many(t):
 @scenario("rules beyond the descriptors work once the limit is raised",
           topology="chain3", root="unicast inputs", deadline_s=120)
 def limit_raised(t):
-    """What was refused is tried again, without another request."""
+    """Refused requests are tried again, without another request."""
     relay = t.mcrd("relay", wrapper=["prlimit", f"--nofile={LIMIT}"])
     load_too_many(t, relay)
     try:
