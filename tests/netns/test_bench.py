@@ -226,8 +226,8 @@ def no_mcr(t):
                  program=program)
     t.equal(done.returncode, 1, f"status: {done.stderr}")
     report = read(out)
-    t.equal([one["backend"] for one in report["left_out"]], ["mcr", "mcr-per-packet", "recv-send"],
-            "left out")
+    t.equal([one["backend"] for one in report["left_out"]],
+            ["mcr", "mcr-per-packet", "recv-send", "mcr-kernel"], "left out")
     t.equal(set(report["scenarios"][0]["backends"]), {"socat", "kernel"}, "relays")
 
 
