@@ -7,10 +7,16 @@
 
 #include "daemon/control/state.h"
 
+/* Found by a reconcile itself, or before one that comes anyway: it publishes at its end. */
+static inline void control_publish_due(struct control *c)
+{
+	c->rec.publish = true;
+}
+
 /* The rules or interfaces of the workers have changed: the next reconcile publishes them. */
 static inline void control_rules_changed(struct control *c)
 {
-	c->rec.publish = true;
+	control_publish_due(c);
 	c->dirty = true;
 }
 

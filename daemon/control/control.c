@@ -135,7 +135,7 @@ static void act(struct process *p, uint64_t now_ns)
 		if (!c->netif.ready || !control_supervisor_acked(&c->supervisor, p->settle_seq))
 			return;
 		c->phase = PHASE_SETTLE;
-		c->rec.publish = true;
+		control_publish_due(c);
 		/* Sockets of the last control may be dead; requests are served in order. */
 		control_verify(c);
 		reconcile(p, now_ns);

@@ -253,7 +253,7 @@ void control_egress_socket_want(struct control *c, const struct rec_iface *f,
 		x->users++;
 	now = x ? x->as.id + 1 : 0;
 	if (t->of[output] != now)
-		c->rec.publish = true;
+		control_publish_due(c);
 	t->of[output] = now;
 }
 

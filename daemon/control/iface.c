@@ -141,7 +141,7 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 
 	if (f->mtu != mtu || f->up != l->up || strcmp(f->name, l->name) != 0 ||
 	    memcmp(f->alt, l->alt, sizeof(f->alt)) != 0)
-		c->rec.publish = true;
+		control_publish_due(c);
 	f->serial = l->serial;
 	f->ifindex = l->ifindex;
 	f->mtu = mtu;
@@ -183,7 +183,7 @@ void control_ifaces_update(struct control *c)
 			log_burst(&c->log_ifaces, monotonic_ns(), SEV_NOTICE, FAC_NETWORK,
 				  "interface %s does not exist any more", f->name);
 			f->deleted = true;
-			c->rec.publish = true;
+			control_publish_due(c);
 		}
 	}
 	control_ifaces_index(c);

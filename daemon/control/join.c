@@ -3,36 +3,29 @@
 #include "daemon/control/join.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "core/base/hash.h"
+#include "core/base/join_key.h"
 #include "daemon/control/state.h"
 
 struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in)
 {
-	struct ipc_join key;
+	static const struct addr any;
 
-	memset(&key, 0, sizeof(key)); /* compared as bytes */
-	key.ifindex = ifindex;
-	key.group = in->group;
 	if (addr_is_multicast(&in->group))
-		key.source = in->source;
-	else
-		key.port = in->port;
-	return key;
+		return join_key(ifindex, &in->group, &in->source, 0);
+	return join_key(ifindex, &in->group, &any, in->port);
 }
 
 static unsigned bucket_of(const struct ipc_join *key)
 {
-	return (unsigned)(hash_final(hash_bytes(HASH_SEED, key, sizeof(*key))) %
-			  CONTROL_JOIN_BUCKETS);
+	return join_key_bucket(key, CONTROL_JOIN_BUCKETS);
 }
 
 struct control_join *control_join_find(const struct control_joins *t, const struct ipc_join *key)
 {
 	struct control_join *e = t->bucket[bucket_of(key)];
 
-	while (e && memcmp(&e->key, key, sizeof(*key)) != 0)
+	while (e && !join_key_equal(&e->key, key))
 		e = e->next;
 	return e;
 }

@@ -10,6 +10,7 @@
 #include "core/rules/ruleset.h"
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
+#include "daemon/control/change.h"
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
 #include "daemon/control/wiring.h"
@@ -56,7 +57,7 @@ void control_loop_update(struct control *c)
 
 		if (is_in(circles, e->slot) == is_in(l->circles, e->slot))
 			continue;
-		c->rec.publish = true;
+		control_publish_due(c);
 		log_circle(c, e, is_in(circles, e->slot));
 	}
 	memcpy(l->circles, circles, sizeof(l->circles));

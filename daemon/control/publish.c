@@ -49,7 +49,7 @@ static void published_reply(void *ctx, const struct ipc_msg *request, int status
 		log_msg(SEV_ERROR, FAC_RULE_DISPATCH, "generation %" PRIu64 " not published: %s",
 			request->publish.generation, strerror(-status));
 		c->pub.whole = 0;
-		c->rec.publish = true;
+		control_publish_due(c);
 		control_retry_later(c);
 	} else if (c->pub.busy) {
 		log_msg(SEV_WARNING, FAC_RULE_DISPATCH,

@@ -180,13 +180,13 @@ static bool open_sockets(struct control *c, uint32_t slot, uint64_t now_ns)
 	    (f->in_as.defrag != msg.iface.defrag ||
 	     f->in_as.kernel_path != msg.iface.kernel_path)) {
 		close_input(c, slot);
-		c->rec.publish = true; /* a restarted control reads there what is set */
+		control_publish_due(c); /* a restarted control reads there what is set */
 	}
 	if (f->inputs && f->in_open && !input_fits(&f->in_as, &msg.iface)) {
 		f->changing = true;
 		f->before = f->in_as;
 		f->handover_ns = now_ns + HANDOVER_NS;
-		c->rec.publish = true;
+		control_publish_due(c);
 	}
 	if (f->inputs && !f->in_open)
 		request_input(c, f, &msg.iface);
@@ -238,7 +238,7 @@ static void end_handovers(struct control *c, uint64_t now_ns)
 		if (!f->handover_ns || now_ns < f->handover_ns)
 			continue;
 		f->handover_ns = 0;
-		c->rec.publish = true;
+		control_publish_due(c);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "daemon/control/standin.h"
 
 #include "daemon/common/log.h"
+#include "daemon/control/change.h"
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
 
@@ -61,7 +62,7 @@ static void need_stand_in(struct control *c, unsigned worker)
 	if (!by)
 		return;
 	if (!(w->lent_to & bit_of(by)))
-		c->rec.publish = true;
+		control_publish_due(c);
 	w->lent_to |= bit_of(by);
 	log_msg(SEV_WARNING, FAC_RULE_DISPATCH, "worker %u cannot run: worker %u serves its rules",
 		worker, by - 1);
@@ -90,7 +91,7 @@ static void take_back(struct control *c, struct control_worker *w, uint64_t now_
 	} else if (now_ns >= w->lent_until_ns) {
 		w->lent_to = bit_of(w->stand_in);
 		w->lent_until_ns = 0;
-		c->rec.publish = true;
+		control_publish_due(c);
 	}
 }
 

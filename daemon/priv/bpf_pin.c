@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 /* bpf_pin.c - the kernel path in a bpf file system, where it outlives the daemon */
+#include "daemon/priv/bpf.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "daemon/priv/bpf.h"
+#include "core/base/decimal.h"
 
 #define PIN_PATH_MAX 512
 #define LINK_TCX     11 /* enum bpf_link_type of Linux 6.6 and newer */
@@ -208,7 +209,7 @@ void priv_bpf_link_unpin(const char *dir, const struct priv_bpf *bpf, unsigned i
 	unlink(link_path(dir, bpf, ifindex, path));
 }
 
-static bool is_among(unsigned long number, const uint32_t *list, unsigned n)
+static bool is_among(uint64_t number, const uint32_t *list, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		if (list[i] == number)
@@ -224,8 +225,10 @@ void priv_bpf_links_unpin_others(const char *dir, const struct priv_bpf *bpf,
 
 	while (d && (entry = readdir(d))) {
 		const char *at = strstr(entry->d_name, "-link-");
+		uint64_t number;
 
-		if (at && !is_among(strtoul(at + strlen("-link-"), NULL, 10), ifindex, n))
+		if (at && decimal_parse(at + strlen("-link-"), 1, UINT32_MAX, &number) == 0 &&
+		    !is_among(number, ifindex, n))
 			unlinkat(dirfd(d), entry->d_name, 0);
 	}
 	if (d)

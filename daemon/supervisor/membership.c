@@ -22,8 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/hash.h"
 #include "core/base/ipc.h"
+#include "core/base/join_key.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/handover_field.h"
@@ -50,27 +50,17 @@ struct membership {
 };
 
 /* The port counts for bound sockets only. */
-static struct ipc_join make_key(const struct ipc_join *j, bool bind)
+static struct ipc_join key_of(const struct ipc_join *j, bool bind)
 {
-	struct ipc_join key;
-
-	memset(&key, 0, sizeof(key));
-	key.ifindex = j->ifindex;
-	key.group = j->group;
-	key.source = j->source;
-	key.port = bind ? j->port : 0;
-	return key;
+	return join_key(j->ifindex, &j->group, &j->source, bind ? j->port : 0);
 }
 
-/* Control chooses the keys; a list of all that it may have is short enough. */
 static struct membership **find(struct membership_table *t, const struct ipc_join *key, bool bind)
 {
-	uint64_t hash = hash_final(hash_bytes(HASH_SEED, key, sizeof(*key)));
-	struct membership **at;
+	struct membership **at = &t->bucket[join_key_bucket(key, MEMBERSHIP_BUCKETS)];
 
-	for (at = &t->bucket[hash % MEMBERSHIP_BUCKETS]; *at; at = &(*at)->next)
-		if ((*at)->bind == bind && !memcmp(&(*at)->key, key, sizeof(*key)))
-			break;
+	while (*at && ((*at)->bind != bind || !join_key_equal(&(*at)->key, key)))
+		at = &(*at)->next;
 	return at;
 }
 
@@ -141,14 +131,14 @@ joined:
 
 bool membership_has(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
-	const struct ipc_join key = make_key(j, bind);
+	const struct ipc_join key = key_of(j, bind);
 
 	return *find(t, &key, bind) != NULL;
 }
 
 int membership_add(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
-	struct ipc_join key = make_key(j, bind);
+	struct ipc_join key = key_of(j, bind);
 	struct membership **at = find(t, &key, bind), *m;
 	int ret;
 
@@ -194,7 +184,7 @@ static void release(struct membership_table *t, struct membership *m)
 
 int membership_remove(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
-	struct ipc_join key = make_key(j, bind);
+	struct ipc_join key = key_of(j, bind);
 	struct membership **at = find(t, &key, bind), *m = *at;
 
 	if (!m)

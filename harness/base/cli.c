@@ -3,7 +3,6 @@
 #include "harness/base/cli.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -71,11 +70,10 @@ unsigned cli_ms(const char *text)
 
 static uint64_t read_milli(const char *option, const char *text)
 {
+	const char *rest;
 	double value;
-	char *end;
 
-	value = strtod(text, &end);
-	if (!isdigit((unsigned char)*text) || *end || !(value >= 0 && value <= 1e9))
+	if (decimal_fraction(text, &value, &rest) < 0 || *rest || value > 1e9)
 		die("--%s: '%s' is not a number from 0 to 1000000000", option, text);
 	return (uint64_t)(value * 1000 + 0.5);
 }

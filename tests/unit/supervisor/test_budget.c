@@ -17,7 +17,7 @@
  * Links: core/rules/kernel_path.c daemon/priv/bpf.c
  * Links: core/rules/rule.c
  * Links: core/base/complaint.c
- * Links: daemon/priv/bpf_pin.c
+ * Links: core/base/decimal.c daemon/priv/bpf_pin.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -39,7 +39,7 @@
  * Links: core/rules/rule.c
  * Links: core/base/complaint.c
  * Links: daemon/supervisor/child_log.c
- * Links: daemon/priv/bpf_pin.c
+ * Links: core/base/decimal.c daemon/priv/bpf_pin.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -264,7 +264,8 @@ static void expect_usual_fds(void)
 
 	while (count_fds() != usual_fds) {
 		if (now_ms() >= end_ms)
-			fail_msg("%u descriptors, should be %u:\n%s", count_fds(), usual_fds, logged);
+			fail_msg("%u descriptors, should be %u:\n%s", count_fds(), usual_fds,
+				 logged);
 		hear(20);
 	}
 }
