@@ -60,12 +60,13 @@ int kernel_map_take_rules(struct kernel_map *m, int fd)
 static int map_array(int fd, size_t bytes, void **mem)
 {
 	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	const int ret = at == MAP_FAILED ? -errno : 0;
+	const int error = errno;
 
 	close(fd);
-	if (ret == 0)
-		*mem = at;
-	return ret;
+	if (at == MAP_FAILED)
+		return -error;
+	*mem = at;
+	return 0;
 }
 
 int kernel_map_take_blocks(struct kernel_map *m, int fd)
