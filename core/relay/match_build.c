@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bitset.h"
 #include "core/base/statpage.h"
 #include "core/relay/limiter.h"
 #include "core/relay/match.h"
@@ -195,14 +196,14 @@ static void select_rules(struct selection *s, const struct snapshot_view *view,
 {
 	*s = (struct selection){.view = view, .bit = 1ull << worker};
 	for (uint32_t i = 0; changes && i < changes->n_rules; i++)
-		s->changed[changes->rules[i].slot / 64] |= 1ull << changes->rules[i].slot % 64;
+		bitset_add(s->changed, changes->rules[i].slot);
 	for (uint32_t i = 0; changes && i < changes->n_removed; i++)
-		s->changed[changes->removed[i] / 64] |= 1ull << changes->removed[i] % 64;
+		bitset_add(s->changed, changes->removed[i]);
 }
 
 static bool is_selected(const struct selection *s, const struct snapshot_rule *rec)
 {
-	return rec->worker_mask & s->bit && !(s->changed[rec->slot / 64] >> rec->slot % 64 & 1);
+	return rec->worker_mask & s->bit && !bitset_has(s->changed, rec->slot);
 }
 
 /* Return: 0; -ENOMEM, some of them are in the table then. */
@@ -352,11 +353,11 @@ static void remove_rules(struct match_table *t, const struct snapshot_view *view
 	uint64_t there[MCR_MAX_RULES / 64] = {0};
 
 	for (uint32_t i = 0; i < view->n_rules; i++)
-		there[view->rules[i].slot / 64] |= 1ull << view->rules[i].slot % 64;
+		bitset_add(there, view->rules[i].slot);
 	for (uint32_t i = 0; i < view->n_removed; i++) {
 		struct match_rule *r = find_slot(t, view->removed[i]);
 
-		if (r && !(there[r->slot / 64] >> r->slot % 64 & 1))
+		if (r && !bitset_has(there, r->slot))
 			rule_remove(t, r);
 	}
 }

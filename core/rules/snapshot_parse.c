@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/base/bitset.h"
 #include "core/base/iface.h"
 #include "core/rules/rule.h"
 #include "core/rules/snapshot.h"
@@ -22,23 +23,18 @@ struct slot_sets {
 	uint64_t outputs[MCR_MAX_OUTPUTS / 64];
 };
 
-static bool has_slot(const uint64_t *set, uint32_t slot)
-{
-	return set[slot / 64] >> slot % 64 & 1;
-}
-
 /* False when @slot is out of range or taken. */
 static bool take_slot(uint64_t *set, uint32_t slot, uint32_t limit)
 {
-	if (slot >= limit || has_slot(set, slot))
+	if (slot >= limit || bitset_has(set, slot))
 		return false;
-	set[slot / 64] |= 1ull << slot % 64;
+	bitset_add(set, slot);
 	return true;
 }
 
 static bool known_iface(const struct slot_sets *sets, uint32_t slot)
 {
-	return slot == MCR_NO_SLOT || (slot < MCR_MAX_IFACES && has_slot(sets->ifaces, slot));
+	return slot == MCR_NO_SLOT || (slot < MCR_MAX_IFACES && bitset_has(sets->ifaces, slot));
 }
 
 static bool terminated(const char *text, size_t size)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/bitset.h"
 #include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
@@ -15,16 +16,11 @@
 #include "daemon/control/stats.h"
 #include "daemon/control/wiring.h"
 
-static bool is_in(const uint64_t *set, uint32_t slot)
-{
-	return set[slot / 64] >> slot % 64 & 1;
-}
-
 static void mark(void *ctx, const struct ruleset_entry *e)
 {
 	uint64_t *circles = ctx;
 
-	circles[e->slot / 64] |= 1ull << e->slot % 64;
+	bitset_add(circles, e->slot);
 }
 
 static void log_circle(struct control *c, const struct ruleset_entry *e, bool closes)
@@ -55,10 +51,10 @@ void control_loop_update(struct control *c)
 	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
 		const struct ruleset_entry *e = ruleset_at(c->rules, i);
 
-		if (is_in(circles, e->slot) == is_in(l->circles, e->slot))
+		if (bitset_has(circles, e->slot) == bitset_has(l->circles, e->slot))
 			continue;
 		control_publish_due(c);
-		log_circle(c, e, is_in(circles, e->slot));
+		log_circle(c, e, bitset_has(circles, e->slot));
 	}
 	memcpy(l->circles, circles, sizeof(l->circles));
 }
@@ -96,7 +92,7 @@ void control_loop_check(struct control *c, uint64_t now_ns)
 
 bool control_loop_closes(const struct control *c, uint32_t slot)
 {
-	return is_in(c->loop.circles, slot);
+	return bitset_has(c->loop.circles, slot);
 }
 
 enum rule_state control_entry_state(const struct control *c, const struct ruleset_entry *e,
@@ -105,7 +101,7 @@ enum rule_state control_entry_state(const struct control *c, const struct rulese
 	struct complaint cpl = {0};
 	struct rule_counters n;
 
-	if (is_in(c->loop.circles, e->slot)) {
+	if (bitset_has(c->loop.circles, e->slot)) {
 		ruleset_name_circle(c->rules, e, &cpl);
 		if (reason)
 			snprintf(reason, REASON_MAX, "%.200s", cpl.reason);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bitset.h"
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/rules/ruleset.h"
@@ -60,17 +61,12 @@ static void published_reply(void *ctx, const struct ipc_msg *request, int status
 
 /* --- what has changed --- */
 
-static bool has_slot(const uint64_t *set, uint32_t slot)
-{
-	return set[slot / 64] >> slot % 64 & 1;
-}
-
 /* The rule in @slot differs from the whole snapshot. */
 static void mark_changed(struct control_publish *p, uint32_t slot)
 {
-	if (has_slot(p->changed, slot))
+	if (bitset_has(p->changed, slot))
 		return;
-	p->changed[slot / 64] |= 1ull << slot % 64;
+	bitset_add(p->changed, slot);
 	if (p->n_changes < PUBLISH_CHANGES_MAX)
 		p->change[p->n_changes] = slot;
 	p->n_changes++;
@@ -101,13 +97,13 @@ static void count(struct control_publish *p, const struct published_rule *r, int
 	}
 }
 
-static void forget_rule(struct control_publish *p, uint32_t slot)
+static void remove_rule(struct control_publish *p, uint32_t slot)
 {
-	if (!has_slot(p->there, slot))
+	if (!bitset_has(p->there, slot))
 		return;
 	count(p, &p->rule[slot], -1);
-	p->there[slot / 64] &= ~(1ull << slot % 64);
-	p->removed[slot / 64] |= 1ull << slot % 64;
+	bitset_remove(p->there, slot);
+	bitset_add(p->removed, slot);
 	mark_changed(p, slot);
 }
 
@@ -121,14 +117,14 @@ static void take_rule(struct control *c, const struct snapshot_rule *r,
 
 	for (uint32_t i = 0; i < r->n_outputs; i++)
 		c->resolved.hold[outputs[i].slot] = outputs[i].hold;
-	if (has_slot(p->there, r->slot) && p->rule[r->slot].hash == now.hash)
+	if (bitset_has(p->there, r->slot) && p->rule[r->slot].hash == now.hash)
 		return;
-	if (!has_slot(p->there, r->slot) && has_slot(p->changed, r->slot))
+	if (!bitset_has(p->there, r->slot) && bitset_has(p->changed, r->slot))
 		move_to_end(p, r->slot);
-	if (has_slot(p->there, r->slot))
+	if (bitset_has(p->there, r->slot))
 		count(p, &p->rule[r->slot], -1);
 	p->rule[r->slot] = now;
-	p->there[r->slot / 64] |= 1ull << r->slot % 64;
+	bitset_add(p->there, r->slot);
 	count(p, &now, 1);
 	mark_changed(p, r->slot);
 }
@@ -167,7 +163,7 @@ static int draft_add(struct draft *d, const struct snapshot_rule *r,
 	return ret;
 }
 
-/* Of a rule in the draft the records. */
+/* The output records of a rule in the draft. */
 static const struct snapshot_output *outputs_in(const struct draft *d,
 						const struct snapshot_rule *r)
 {
@@ -203,8 +199,8 @@ static int draft_changes(struct control *c, struct draft *d)
 	int ret;
 
 	for (unsigned i = 0; i < p->n_changes; i++) {
-		n_removed += has_slot(p->removed, p->change[i]);
-		if (!has_slot(p->there, p->change[i]))
+		n_removed += bitset_has(p->removed, p->change[i]);
+		if (!bitset_has(p->there, p->change[i]))
 			continue;
 		n_rules++;
 		n_outputs += c->resolved.rule[p->change[i]].entry->rule.n_outputs;
@@ -213,9 +209,9 @@ static int draft_changes(struct control *c, struct draft *d)
 	for (unsigned i = 0; i < p->n_changes && ret == 0; i++) {
 		const uint32_t slot = p->change[i];
 
-		if (has_slot(p->removed, slot))
+		if (bitset_has(p->removed, slot))
 			ret = snapshot_add_removed(&d->w, slot);
-		if (ret < 0 || !has_slot(p->there, slot))
+		if (ret < 0 || !bitset_has(p->there, slot))
 			continue;
 		control_snapshot_rule(c, c->resolved.rule[slot].entry, &rule, outputs);
 		take_rule(c, &rule, outputs);
@@ -238,7 +234,7 @@ static size_t bytes_of_changes(const struct control *c)
 	for (unsigned i = 0; i < p->n_changes; i++) {
 		const struct ruleset_entry *e = c->resolved.rule[p->change[i]].entry;
 
-		bytes += has_slot(p->there, p->change[i])
+		bytes += bitset_has(p->there, p->change[i])
 				 ? sizeof(struct snapshot_rule) +
 					   e->rule.n_outputs * sizeof(struct snapshot_output)
 				 : sizeof(uint32_t);
@@ -322,12 +318,12 @@ static void take_all(struct control *c, const struct draft *d)
 	for (uint32_t i = 0; i < d->w.header->n_rules; i++) {
 		const struct snapshot_rule *r = &d->w.rules[i];
 
-		absent[r->slot / 64] &= ~(1ull << r->slot % 64);
+		bitset_remove(absent, r->slot);
 		take_rule(c, r, outputs_in(d, r));
 	}
 	for (uint32_t i = 0; i < MCR_MAX_RULES / 64; i++) {
 		for (; absent[i]; absent[i] &= absent[i] - 1)
-			forget_rule(p, i * 64 + (uint32_t)__builtin_ctzll(absent[i]));
+			remove_rule(p, i * 64 + (uint32_t)__builtin_ctzll(absent[i]));
 	}
 }
 
@@ -370,7 +366,7 @@ int control_publish_slots(struct control *c, const uint32_t *slots, unsigned n, 
 		struct snapshot_rule rule;
 
 		if (!e) {
-			forget_rule(&c->pub, slots[i]);
+			remove_rule(&c->pub, slots[i]);
 			continue;
 		}
 		control_snapshot_rule(c, e, &rule, outputs);

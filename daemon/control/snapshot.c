@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/base/bitset.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/memfd.h"
@@ -249,22 +250,12 @@ struct changed_slots {
 	uint32_t rule[MCR_MAX_RULES];
 };
 
-static bool has_slot(const uint64_t *set, uint32_t slot)
-{
-	return set[slot / 64] >> slot % 64 & 1;
-}
-
-static void add_slot(uint64_t *set, uint32_t slot)
-{
-	set[slot / 64] |= 1ull << slot % 64;
-}
-
 static int restore_changed(struct control *c, const struct snapshot_view *v,
 			   struct changed_slots *s, uint32_t slot)
 {
-	if (has_slot(s->restored, slot))
+	if (bitset_has(s->restored, slot))
 		return 0;
-	add_slot(s->restored, slot);
+	bitset_add(s->restored, slot);
 	return restore_rule(c, v, &v->rules[s->rule[slot]]);
 }
 
@@ -275,18 +266,18 @@ static int restore_rules(struct control *c, const struct snapshot_view *whole,
 	int ret = 0;
 
 	for (uint32_t i = 0; i < changes->n_rules; i++) {
-		add_slot(s->changed, changes->rules[i].slot);
+		bitset_add(s->changed, changes->rules[i].slot);
 		s->rule[changes->rules[i].slot] = i;
 	}
 	for (uint32_t i = 0; i < changes->n_removed; i++)
-		add_slot(s->removed, changes->removed[i]);
+		bitset_add(s->removed, changes->removed[i]);
 	for (uint32_t i = 0; i < whole->n_rules && ret == 0; i++) {
 		const struct snapshot_rule *r = &whole->rules[i];
 
-		if (has_slot(s->removed, r->slot))
+		if (bitset_has(s->removed, r->slot))
 			continue;
-		ret = has_slot(s->changed, r->slot) ? restore_changed(c, changes, s, r->slot)
-						    : restore_rule(c, whole, r);
+		ret = bitset_has(s->changed, r->slot) ? restore_changed(c, changes, s, r->slot)
+						      : restore_rule(c, whole, r);
 	}
 	for (uint32_t i = 0; i < changes->n_rules && ret == 0; i++)
 		ret = restore_changed(c, changes, s, changes->rules[i].slot);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/bitset.h"
 #include "core/base/ipc.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/descriptor_reserve.h"
@@ -40,7 +41,7 @@ static unsigned sockets_of(const struct ipc_egress_socket *as)
 static void announce(struct supervisor *s, unsigned id, uint64_t workers)
 {
 	for (uint64_t mask = workers; mask; mask &= mask - 1)
-		s->worker[__builtin_ctzll(mask)].egress_socket_due[id / 64] |= 1ull << id % 64;
+		bitset_add(s->worker[__builtin_ctzll(mask)].egress_socket_due, id);
 	for (uint64_t mask = workers; mask; mask &= mask - 1)
 		worker_channel_sync(s, (unsigned)__builtin_ctzll(mask));
 }

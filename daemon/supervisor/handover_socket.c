@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bitset.h"
 #include "core/base/ipc.h"
 #include "daemon/priv/priv.h"
 #include "daemon/supervisor/handover_field.h"
@@ -199,7 +200,7 @@ static void restore_egress_socket(struct supervisor *s, struct handover_reader *
 			continue;
 		handover_get(r, &worker->egress_socket_sent[o->as.id], sizeof(uint64_t));
 		o->sock[n++] = handover_need_fd(r, FD_UDP, 0);
-		worker->egress_socket_due[o->as.id / 64] |= 1ull << o->as.id % 64;
+		bitset_add(worker->egress_socket_due, o->as.id);
 	}
 	s->egress_sockets_open += n;
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/bitset.h"
 #include "core/base/clock.h"
 #include "core/base/ipc.h"
 #include "core/base/statpage.h"
@@ -57,7 +58,7 @@ static void clear_sent(struct supervisor *s, unsigned worker)
 	memset(w->egress_socket_due, 0, sizeof(w->egress_socket_due));
 	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
 		if (egress_socket_fd(&s->egress_socket[i], worker) >= 0)
-			w->egress_socket_due[i / 64] |= 1ull << i % 64;
+			bitset_add(w->egress_socket_due, i);
 	w->snapshot_sent = 0;
 	w->sent = 0;
 	w->behind = false;
