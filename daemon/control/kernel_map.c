@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kernel_map.c - references and blocks of the kernel path, and their changes */
+/* kernel_map.c - references of the kernel path, and their changes */
 #include "daemon/control/kernel_map.h"
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 
 #include "core/base/hash.h"
 #include "core/rules/kernel_path.h"
+#include "daemon/control/kernel_chain.h"
 #include "daemon/control/kernel_counters.h"
 #include "daemon/control/kernel_map_state.h"
 #include "daemon/priv/bpf_map.h"
@@ -85,115 +86,6 @@ bool kernel_map_is_whole(const struct kernel_map *m)
 	return m->rules >= 0 && m->blocks && m->records;
 }
 
-/* --- blocks --- */
-
-static uint32_t take_block(struct kernel_map *m, uint64_t now_ns)
-{
-	const struct kernel_map_freed *f = &m->freed[m->oldest];
-	uint32_t block;
-
-	if (m->fresh < KERNEL_PATH_BLOCKS)
-		return m->fresh++;
-	if (!m->n_freed || now_ns < f->at_ns + KERNEL_MAP_REST_NS)
-		return CHAIN_END;
-	block = f->block;
-	m->oldest = (m->oldest + 1) % KERNEL_PATH_BLOCKS;
-	m->n_freed--;
-	return block;
-}
-
-static void free_block(struct kernel_map *m, uint32_t block, uint64_t now_ns)
-{
-	m->freed[(m->oldest + m->n_freed++) % KERNEL_PATH_BLOCKS] =
-		(struct kernel_map_freed){.at_ns = now_ns, .block = block};
-}
-
-static void free_chain(struct kernel_map *m, uint32_t block, uint64_t now_ns)
-{
-	while (block != CHAIN_END) {
-		const uint32_t next = m->next[block];
-
-		free_block(m, block, now_ns);
-		block = next;
-	}
-}
-
-static uint32_t chain_length(uint32_t n_outputs)
-{
-	return (n_outputs + KERNEL_PATH_BLOCK_OUTPUTS - 1) / KERNEL_PATH_BLOCK_OUTPUTS;
-}
-
-/* Return: the first block, linked in m->next; CHAIN_END: there are not enough. */
-static uint32_t take_chain(struct kernel_map *m, uint32_t n_outputs, uint64_t now_ns)
-{
-	uint32_t first = CHAIN_END;
-
-	for (uint32_t i = chain_length(n_outputs); i-- > 0;) {
-		const uint32_t block = take_block(m, now_ns);
-
-		if (block == CHAIN_END) {
-			free_chain(m, first, now_ns);
-			return CHAIN_END;
-		}
-		m->next[block] = first;
-		first = block;
-	}
-	return first;
-}
-
-/* The @i-th block of a rule, as it should be. */
-static struct kernel_path_block block_of(const struct kernel_map *m,
-					 const struct kernel_map_rule *r, uint32_t i, uint32_t at)
-{
-	const uint32_t done = i * KERNEL_PATH_BLOCK_OUTPUTS;
-	const uint32_t left = r->n_outputs - done;
-	const uint32_t n = left < KERNEL_PATH_BLOCK_OUTPUTS ? left : KERNEL_PATH_BLOCK_OUTPUTS;
-	struct kernel_path_block b = {
-		.key = r->key,
-		.slot = r->slot,
-		.iface = r->iface,
-		.next = m->next[at] == CHAIN_END ? 0 : m->next[at],
-		.n_outputs = r->n_outputs,
-		.mtu = r->mtu,
-		.incarnation = r->incarnation,
-	};
-
-	memcpy(b.output, r->output + done, n * sizeof(b.output[0]));
-	return b;
-}
-
-static bool chain_is(const struct kernel_map *m, uint32_t at, const struct kernel_map_rule *r)
-{
-	for (uint32_t i = 0; i < chain_length(r->n_outputs); i++) {
-		struct kernel_path_block want;
-
-		if (at == CHAIN_END)
-			return false;
-		want = block_of(m, r, i, at);
-		if (memcmp(&m->blocks[at], &want, sizeof(want)) != 0)
-			return false;
-		at = m->next[at];
-	}
-	return at == CHAIN_END;
-}
-
-static void fill_chain(struct kernel_map *m, uint32_t at, const struct kernel_map_rule *r)
-{
-	for (uint32_t i = 0; at != CHAIN_END; i++, at = m->next[at])
-		m->blocks[at] = block_of(m, r, i, at);
-	/* Before the reference that leads there. */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-}
-
-static uint64_t hash_chain(const struct kernel_map *m, uint32_t at)
-{
-	uint64_t h = HASH_SEED;
-
-	for (; at != CHAIN_END; at = m->next[at])
-		h = hash_bytes(h, &m->blocks[at], sizeof(m->blocks[at]));
-	return h;
-}
-
 /* --- references --- */
 
 static int by_key(const void *a, const void *b)
@@ -237,31 +129,6 @@ uint64_t kernel_map_due_ns(const struct kernel_map *m)
 	return m->due_ns;
 }
 
-/*
- * The chain of a reference, from what the maps say, checked: each block is within the array
- * and in no other chain.  Return: whether it is whole.
- */
-static bool link_chain(struct kernel_map *m, uint32_t first, uint8_t *used)
-{
-	uint32_t at = first, left;
-
-	if (first >= KERNEL_PATH_BLOCKS || m->blocks[first].n_outputs == 0 ||
-	    m->blocks[first].n_outputs > KERNEL_PATH_RULE_OUTPUTS)
-		return false;
-	left = chain_length(m->blocks[first].n_outputs);
-	for (;;) {
-		if (at >= KERNEL_PATH_BLOCKS || used[at])
-			return false;
-		used[at] = 1;
-		if (--left == 0)
-			break;
-		m->next[at] = m->blocks[at].next;
-		at = m->next[at];
-	}
-	m->next[at] = CHAIN_END;
-	return true;
-}
-
 /* A fresh control knows no chain: all blocks that none has rest. */
 static int adopt_chains(struct kernel_map *m, uint64_t now_ns)
 {
@@ -274,17 +141,17 @@ static int adopt_chains(struct kernel_map *m, uint64_t now_ns)
 
 		/* A damaged chain is taken for the user path, so the next write replaces it. */
 		if (first_block(ref->ref) != CHAIN_END &&
-		    !link_chain(m, first_block(ref->ref), used))
+		    !kernel_chain_link(m, first_block(ref->ref), used))
 			ref->ref = KERNEL_PATH_REF_USER;
-		ref->hash = hash_chain(m, first_block(ref->ref));
+		ref->hash = kernel_chain_hash(m, first_block(ref->ref));
 	}
 	/* Those that were never used come first in the ring. */
 	for (uint32_t i = 0; i < KERNEL_PATH_BLOCKS; i++)
 		if (!used[i] && !m->blocks[i].n_outputs)
-			free_block(m, i, 0);
+			kernel_block_free(m, i, 0);
 	for (uint32_t i = 0; i < KERNEL_PATH_BLOCKS; i++)
 		if (!used[i] && m->blocks[i].n_outputs)
-			free_block(m, i, now_ns);
+			kernel_block_free(m, i, now_ns);
 	m->fresh = KERNEL_PATH_BLOCKS;
 	free(used);
 	kernel_counters_reload(m, now_ns);
@@ -302,7 +169,7 @@ static bool compare_refs(struct kernel_map *m, int n)
 		changed = !ref || ref->ref != m->values[i];
 	}
 	for (uint32_t i = 0; i < m->n_have && !changed; i++)
-		changed = hash_chain(m, first_block(m->have[i].ref)) != m->have[i].hash;
+		changed = kernel_chain_hash(m, first_block(m->have[i].ref)) != m->have[i].hash;
 	return changed;
 }
 
@@ -353,19 +220,20 @@ int kernel_map_want(struct kernel_map *m, const struct kernel_map_rule *r, uint6
 	if (m->n_want >= MCR_MAX_RULES)
 		return -ENOSPC;
 	ret = kernel_counters_own(m, r, now_ns);
-	if (ret == 0 && !chain_is(m, first, r)) {
-		first = take_chain(m, r->n_outputs, now_ns);
+	if (ret == 0 && !kernel_chain_is(m, first, r)) {
+		first = kernel_chain_take(m, r->n_outputs, now_ns);
 		if (first == CHAIN_END)
 			ret = -ENOSPC;
 		else
-			fill_chain(m, first, r);
+			kernel_chain_fill(m, first, r);
 	}
 	if (ret < 0) {
 		m->due_ns = now_ns + KERNEL_MAP_REST_NS;
 		return ret;
 	}
 	add_want(m, &r->key, KERNEL_PATH_REF_RELAY | first,
-		 have && first_block(have->ref) == first ? have->hash : hash_chain(m, first));
+		 have && first_block(have->ref) == first ? have->hash
+							 : kernel_chain_hash(m, first));
 	return 0;
 }
 
@@ -383,7 +251,7 @@ void kernel_map_want_user(struct kernel_map *m, const struct kernel_path_key *ke
  */
 static void complete_streams(struct kernel_map *m)
 {
-	uint32_t kept = 0, n = m->n_want;
+	uint32_t n_written = 0, n = m->n_want;
 
 	for (uint32_t i = 0, end; i < n; i = end) {
 		bool relays = false, sources = false, any = m->want[i].key.source == 0;
@@ -398,19 +266,19 @@ static void complete_streams(struct kernel_map *m)
 			continue;
 		if (any && sources)
 			m->want[i].ref |= KERNEL_PATH_REF_SOURCES;
-		memmove(&m->want[kept], &m->want[i], (end - i) * sizeof(m->want[0]));
+		memmove(&m->want[n_written], &m->want[i], (end - i) * sizeof(m->want[0]));
 		if (!any) {
-			struct kernel_path_key key = m->want[kept].key;
+			struct kernel_path_key key = m->want[n_written].key;
 
 			key.source = 0;
 			m->want[m->n_want++] = (struct kernel_map_ref){
 				.key = key, .ref = KERNEL_PATH_REF_SOURCES, .hash = HASH_SEED};
 		}
-		kept += end - i;
+		n_written += end - i;
 	}
 	/* Entries for any source that had to be made stand behind the rules. */
-	memmove(&m->want[kept], &m->want[n], (m->n_want - n) * sizeof(m->want[0]));
-	m->n_want = kept + m->n_want - n;
+	memmove(&m->want[n_written], &m->want[n], (m->n_want - n) * sizeof(m->want[0]));
+	m->n_want = n_written + m->n_want - n;
 	qsort(m->want, m->n_want, sizeof(m->want[0]), by_key);
 }
 
@@ -457,23 +325,23 @@ static int remove_unwanted(struct kernel_map *m)
 /* Rules that name one interface by two names take the same frames: the first has them. */
 static void drop_repeated(struct kernel_map *m, uint64_t now_ns)
 {
-	uint32_t kept = 0;
+	uint32_t n_written = 0;
 
 	for (uint32_t i = 0; i < m->n_want; i++) {
 		const struct kernel_map_ref *have;
 		const uint32_t first = first_block(m->want[i].ref);
 
-		if (!kept || by_key(&m->want[kept - 1], &m->want[i]) != 0) {
-			m->want[kept++] = m->want[i];
+		if (!n_written || by_key(&m->want[n_written - 1], &m->want[i]) != 0) {
+			m->want[n_written++] = m->want[i];
 			continue;
 		}
 		have = find(m->have, m->n_have, &m->want[i].key);
 		if (first != CHAIN_END && (!have || first_block(have->ref) != first)) {
 			kernel_counters_leave(m, first, now_ns);
-			free_chain(m, first, now_ns);
+			kernel_chain_free(m, first, now_ns);
 		}
 	}
-	m->n_want = kept;
+	m->n_want = n_written;
 }
 
 /* Chains to which no reference leads any more. */
@@ -491,7 +359,7 @@ static void free_chains(struct kernel_map *m, uint64_t now_ns)
 		if (want && first_block(want->ref) == first)
 			continue;
 		kernel_counters_leave(m, first, now_ns);
-		free_chain(m, first, now_ns);
+		kernel_chain_free(m, first, now_ns);
 	}
 }
 

@@ -30,6 +30,7 @@
  * Links: core/base/decimal.c
  * Links: daemon/control/kernel_counters.c daemon/control/kernel_path.c
  * Links: core/rules/kernel_path.c daemon/control/kernel_map.c daemon/priv/bpf_map.c
+ * Links: daemon/control/kernel_chain.c
  */
 #include <arpa/inet.h>
 
