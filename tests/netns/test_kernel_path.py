@@ -47,6 +47,14 @@ def by_kernel(t, relay, name):
                  f"{name} in the kernel")
 
 
+def kernel_relay(t):
+    """(relay, sink) of one rule, "cam", that the kernel relays."""
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    by_kernel(t, relay, "cam")
+    return relay, t.sink("sink", "eth0", OUT, 6000)
+
+
 def took(stats):
     """(datagrams that the kernel path took, that workers took)."""
     return (stats["kernel_path"]["received"],
@@ -83,10 +91,7 @@ def refused(relay, one):
 @scenario("kernel path: one stream", topology="chain3")
 def one_stream(t):
     """Every datagram is relayed by the kernel, none by a worker, and the books say so."""
-    relay = t.mcrd("relay", args=AUTO)
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    by_kernel(t, relay, "cam")
-    sink = t.sink("sink", "eth0", OUT, 6000)
+    relay, sink = kernel_relay(t)
     other = t.sink("sink", "eth0", IN, 5000)
     t.gen("gen", "eth0", IN, 5000, rate=8000, count=4000, size=300)
     t.clean(sink.finish(4000), 4000)
@@ -202,10 +207,7 @@ def witnessed(t):
 @scenario("kernel path: frames that are left to workers", topology="chain3")
 def left(t):
     """Each is relayed or counted by a worker, once, and the next plain one by the kernel again."""
-    relay = t.mcrd("relay", args=AUTO)
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    by_kernel(t, relay, "cam")
-    sink = t.sink("sink", "eth0", OUT, 6000)
+    relay, sink = kernel_relay(t)
     relayed = 0
     for row, reason in (("plain", "kernel"), ("IP options", None), ("priority-tagged", None),
                         ("first fragment", "fragment"), ("last fragment", "fragment"),
@@ -232,10 +234,7 @@ def left(t):
 @scenario("kernel path: packets above an output's MTU", topology="asym_mtu")
 def above_mtu(t):
     """They go to the worker, whose kernel cuts them; smaller ones of the stream do not."""
-    relay = t.mcrd("relay", args=AUTO)
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    by_kernel(t, relay, "cam")
-    sink = t.sink("sink", "eth0", OUT, 6000)
+    relay, sink = kernel_relay(t)
     t.gen("gen", "eth0", IN, 5000, rate=2000, count=800, size="1472,1473,8000,100")
     report = sink.finish(800)
     t.equal((report["received"], report["lost"], report["duplicated"], report["corrupt"]),
@@ -326,10 +325,7 @@ class Map:
 @scenario("kernel path: maps changed by a foreign hand", topology="chain3", deadline_s=60)
 def damaged_maps(t):
     """A reference deleted, bent or added is as it was within two seconds, said once; 0 lost."""
-    relay = t.mcrd("relay", args=AUTO)
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    by_kernel(t, relay, "cam")
-    sink = t.sink("sink", "eth0", OUT, 6000)
+    relay, sink = kernel_relay(t)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=2000, size=200)
     entry = Map(relay.pid)
     entry.call(MAP_NEXT_KEY, key=False)
@@ -372,10 +368,7 @@ def damaged_maps(t):
 @scenario("kernel path: control and workers die under traffic", topology="chain3", deadline_s=60)
 def children_die(t):
     """The kernel goes on: nothing is lost, and the next control has rules, paths and counters."""
-    relay = t.mcrd("relay", args=AUTO)
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    by_kernel(t, relay, "cam")
-    sink = t.sink("sink", "eth0", OUT, 6000)
+    relay, sink = kernel_relay(t)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
     for role in ("--role=control", "--role=worker", "--role=control"):
         arrived = sink.received()
@@ -420,10 +413,7 @@ def upgraded(t):
 def end(t):
     """With the daemon, also one that is killed, nothing is left at the hook."""
     for signo in (signal.SIGTERM, signal.SIGKILL):
-        relay = t.mcrd("relay", args=AUTO)
-        add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-        by_kernel(t, relay, "cam")
-        sink = t.sink("sink", "eth0", OUT, 6000)
+        relay, sink = kernel_relay(t)
         t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
         t.clean(sink.finish(500), 500)
         if signo == signal.SIGTERM:
@@ -490,10 +480,7 @@ def bad_pins(t):
 @scenario("kernel path: a rule changes path under traffic", topology="chain3")
 def path_changes(t):
     """Twenty changes between kernel and worker lose nothing and double nothing."""
-    relay = t.mcrd("relay", args=AUTO)
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    by_kernel(t, relay, "cam")
-    sink = t.sink("sink", "eth0", OUT, 6000)
+    relay, sink = kernel_relay(t)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, count=40000, size=200)
     for turn in range(20):
         path = "user" if turn % 2 == 0 else "auto"

@@ -323,12 +323,9 @@ static void test_other_half_in_time(void **state)
 	turns(b, 2);
 }
 
-/* Bytes now and then are no VersionCheck. */
-static void test_trickle_keeps_no_place(void **state)
+/* Every client but @fd[9] has sent its VersionCheck, a second and a half ago. */
+static void take_all_places(struct fixture *b, int fd[static CLIENTS_PER_LISTENER])
 {
-	struct fixture *b = *state;
-	int fd[CLIENTS_PER_LISTENER], ret, last;
-
 	for (unsigned i = 0; i < CLIENTS_PER_LISTENER; i++) {
 		fd[i] = join(b);
 		if (i != 9)
@@ -336,6 +333,15 @@ static void test_trickle_keeps_no_place(void **state)
 	}
 	turns(b, 2);
 	b->now += S + S / 2;
+}
+
+/* Bytes now and then are no VersionCheck. */
+static void test_trickle_keeps_no_place(void **state)
+{
+	struct fixture *b = *state;
+	int fd[CLIENTS_PER_LISTENER], ret, last;
+
+	take_all_places(b, fd);
 	say(fd[9], "{");
 	turns(b, 2);
 	last = join_as(b, false, &ret);
@@ -414,13 +420,7 @@ static void test_makes_room(void **state)
 	struct fixture *b = *state;
 	int fd[CLIENTS_PER_LISTENER], ret, last;
 
-	for (unsigned i = 0; i < CLIENTS_PER_LISTENER; i++) {
-		fd[i] = join(b);
-		if (i != 9)
-			say(fd[i], "a\n");
-	}
-	turns(b, 2);
-	b->now += S + S / 2;
+	take_all_places(b, fd);
 	last = join_as(b, false, &ret);
 	assert_int_equal(ret, 0);
 	assert_non_null(strstr(hear(fd[9]), "EOF"));

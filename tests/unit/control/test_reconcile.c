@@ -205,18 +205,26 @@ static void test_refusal_is_retried(void **state)
 	}
 }
 
+/* A fixture with two links and a rule between them, in place of the last one. */
+static struct fixture *set_up_anew(void **state)
+{
+	struct fixture *b;
+
+	teardown(state);
+	setup(state);
+	b = *state;
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	return b;
+}
+
 /* However often something is asked for again: that it is refused is said once. */
 static void test_refusal_is_said_once(void **state)
 {
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-		struct fixture *b;
+		struct fixture *b = set_up_anew(state);
 
-		teardown(state);
-		setup(state);
-		b = *state;
-		set_link(b, 2, "in0", true);
-		set_link(b, 3, "out0", true);
-		add_rule(b, "in0", "239.1.1.1", 5000, "out0");
 		b->refuse = refusals[i].refuse;
 		b->with = refusals[i].with;
 		warnings = 0;
@@ -235,14 +243,8 @@ static void test_what_is_open_already(void **state)
 	static const enum ipc_request types[] = {IPC_OPEN_INPUT, IPC_OPEN_OUTPUT};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct fixture *b;
+		struct fixture *b = set_up_anew(state);
 
-		teardown(state);
-		setup(state);
-		b = *state;
-		set_link(b, 2, "in0", true);
-		set_link(b, 3, "out0", true);
-		add_rule(b, "in0", "239.1.1.1", 5000, "out0");
 		b->refuse = types[i];
 		b->with = EEXIST;
 		warnings = 0;
