@@ -124,6 +124,9 @@ def foreign_directory(t):
         relay.send_signal(signal.SIGHUP)
         t.wait_until(lambda: relay.rpc("ListRules")["rules"][0]["input"]["port"] == port, 5,
                      f"the file is read again: {relay.log()}")
+        # Only a later answer is of a turn that has published the rules.
+        t.wait_until(lambda: all(one["in_sync"] for one in relay.rpc("ListWorkers")["workers"]), 5,
+                     "the worker has the rules")
         if n == 0:
             relay.ctl("upgrade", deadline_s=30)
     flows(t)
