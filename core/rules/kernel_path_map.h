@@ -20,7 +20,7 @@
 #include <linux/types.h>
 
 /* Of all that follows: pinned maps of another version are not taken over. */
-#define KERNEL_PATH_VERSION 1
+#define KERNEL_PATH_VERSION 2
 
 #define KERNEL_PATH_RULES         16384 /* MCR_MAX_RULES */
 #define KERNEL_PATH_OUTPUTS       65536 /* MCR_MAX_OUTPUTS */
@@ -49,13 +49,20 @@ struct kernel_path_key {
 #define KERNEL_PATH_REF_RELAY   (1ull << 32) /* there is a block */
 #define KERNEL_PATH_REF_SOURCES (1ull << 33) /* of a key without source: others have one */
 #define KERNEL_PATH_REF_USER    (1ull << 34) /* the user path has this source */
+#define KERNEL_PATH_REF_CONSUME (1ull << 35) /* with _USER: the IP stack is not to have it */
 
 enum kernel_path_ttl { KERNEL_PATH_TTL_GIVEN, KERNEL_PATH_TTL_DECREMENT };
 
+/* Of an output. */
+#define KERNEL_PATH_OUTPUT_NO_MAC 1 /* its device has no MAC header (tun) */
+
 /**
  * struct kernel_path_output - where one copy goes, and as what
- * @slot: output slot, for counters
- * @mac:  destination and source address of the frame; unused without a MAC header
+ * @slot:        output slot, for counters
+ * @group:       destination, a group or a host
+ * @source_port: 0: that of the frame
+ * @hold:        0; else no copy is made, and each datagram counts as send drop hold - 1
+ * @mac:         destination and source address of the frame; unused without a MAC header
  */
 struct kernel_path_output {
 	__u32 ifindex;
@@ -63,13 +70,17 @@ struct kernel_path_output {
 	__u32 source;
 	__u32 group;
 	__u16 port;
+	__u16 source_port;
 	__u8 ttl;
 	__u8 ttl_set; /* enum kernel_path_ttl */
 	__u8 tos;
-	__u8 reserved[3];
+	__u8 hold;
 	__u8 mac[12];
-	__u32 reserved2;
+	__u32 flags; /* KERNEL_PATH_OUTPUT_* */
 };
+
+/* Of a block. */
+#define KERNEL_PATH_BLOCK_CONSUME 1 /* the frame goes no further than to the outputs */
 
 /**
  * struct kernel_path_block - a rule, or its next outputs
@@ -78,6 +89,8 @@ struct kernel_path_output {
  * @next:        block of the next outputs, when there are more; the head alone has the rest
  * @n_outputs:   of the rule, 1..KERNEL_PATH_RULE_OUTPUTS
  * @mtu:         the smallest of all outputs: a larger IP packet goes to the user path
+ * @division:    0: the block has all outputs of the rule; else a worker has the others, and
+ *               finds this number in the source address of the frame's MAC header
  * @incarnation: of the rule
  */
 struct kernel_path_block {
@@ -87,6 +100,8 @@ struct kernel_path_block {
 	__u32 next;
 	__u32 n_outputs;
 	__u32 mtu;
+	__u32 division;
+	__u32 flags; /* KERNEL_PATH_BLOCK_* */
 	__u32 reserved;
 	__u64 incarnation;
 	struct kernel_path_output output[KERNEL_PATH_BLOCK_OUTPUTS];

@@ -75,6 +75,8 @@ static struct kernel_path_block block_of(const struct kernel_map *m,
 		.next = m->next[at] == CHAIN_END ? 0 : m->next[at],
 		.n_outputs = r->n_outputs,
 		.mtu = r->mtu,
+		.division = r->division,
+		.flags = r->flags,
 		.incarnation = r->incarnation,
 	};
 

@@ -28,7 +28,7 @@ static_assert(KERNEL_PATH_SEND_DROPS == SEND_DROPS && SEND_DROP_QUEUE_FULL == 1 
 		      SEND_DROP_TTL_EXPIRED == 9,
 	      "reasons of relay.bpf.c");
 static_assert(sizeof(struct kernel_path_key) == 16 && sizeof(struct kernel_path_output) == 40 &&
-		      sizeof(struct kernel_path_block) == 248,
+		      sizeof(struct kernel_path_block) == 256,
 	      "format of the maps");
 
 size_t priv_bpf_blocks_bytes(void)
