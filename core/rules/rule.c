@@ -303,14 +303,15 @@ bool rule_same_input(const struct rule_input *a, const struct rule_input *b)
 bool rule_same_action(const struct rule *a, const struct rule *b)
 {
 	if (a->limit_pps != b->limit_pps || a->limit_bps != b->limit_bps ||
-	    a->priority != b->priority || a->path != b->path || a->n_outputs != b->n_outputs)
+	    a->priority != b->priority || a->path != b->path || a->consume != b->consume ||
+	    a->n_outputs != b->n_outputs)
 		return false;
 	for (unsigned i = 0; i < a->n_outputs; i++) {
 		const struct rule_output *x = &a->outputs[i], *y = &b->outputs[i];
 
 		if (!same_destination(x, y) || x->ttl != y->ttl ||
 		    x->ttl_decrement != y->ttl_decrement || x->dscp != y->dscp ||
-		    !addr_equal(&x->source, &y->source))
+		    x->source_port != y->source_port || !addr_equal(&x->source, &y->source))
 			return false;
 	}
 	return true;

@@ -61,6 +61,8 @@ struct rule_input {
  * @ttl_decrement: instead of @ttl, which is 0: one less than what came
  * @dscp:      0..63 (RFC 2474)
  * @source:    source address of what is sent; ADDR_NONE: the interface's own
+ * @source_port: UDP source port of what is sent, host order; 0: the kernel path keeps that of
+ *             what came, a worker uses that of its socket
  */
 struct rule_output {
 	char interface[MCR_IFNAME_MAX];
@@ -69,6 +71,7 @@ struct rule_output {
 	uint8_t ttl;
 	bool ttl_decrement;
 	uint8_t dscp;
+	uint16_t source_port;
 	struct addr source;
 };
 
@@ -78,6 +81,7 @@ struct rule_output {
  * @name:       unique unless ""
  * @limit_pps:  datagrams per second, 0 for no limit
  * @limit_bps:  payload bits per second, 0 for no limit
+ * @consume:    frames that it takes do not reach the IP stack of this host
  * @n_outputs:  1..MCR_MAX_RULE_OUTPUTS
  * @outputs:    owned by the rule, freed by rule_fini()
  */
@@ -89,6 +93,7 @@ struct rule {
 	uint64_t limit_bps;
 	enum rule_priority priority;
 	enum rule_path path;
+	bool consume;
 	unsigned n_outputs;
 	struct rule_output *outputs;
 };
@@ -116,7 +121,7 @@ int rule_check(const struct rule *r, struct complaint *c);
 /* Same input (interface, group, port, source)? */
 bool rule_same_input(const struct rule_input *a, const struct rule_input *b);
 
-/* Same outputs in the same order, limits, priority and path? */
+/* Same outputs in the same order, limits, priority, path and consume? */
 bool rule_same_action(const struct rule *a, const struct rule *b);
 
 /*

@@ -30,7 +30,7 @@
 #include "core/base/limits.h"
 
 #define SNAPSHOT_MAGIC   0x3150414e5352434dull /* "MCRSNAP1" */
-#define SNAPSHOT_VERSION 3
+#define SNAPSHOT_VERSION 4
 
 /**
  * struct snapshot_header
@@ -96,7 +96,8 @@ struct snapshot_rule {
 	uint8_t priority; /* enum rule_priority */
 	uint8_t state;    /* enum rule_state */
 	uint8_t path;     /* enum rule_path, for a restarted control */
-	uint8_t reserved[3];
+	uint8_t consume;  /* for a restarted control */
+	uint8_t reserved[2];
 	char in_name[MCR_IFNAME_MAX];
 	char id[MCR_ID_MAX];
 	char name[MCR_NAME_MAX];
@@ -124,6 +125,7 @@ enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
  * @ttl:   the TTL to use, 1..255: defaults are resolved by the writer
  * @ttl_set: enum ttl_setting: what the operator gave
  * @hold:  enum output_hold: what control knows of the way to it
+ * @source_port: 0, or the port that its egress socket is bound to; no other one serves it
  */
 struct snapshot_output {
 	uint32_t slot;
@@ -132,12 +134,13 @@ struct snapshot_output {
 	struct addr group;
 	struct addr source;
 	uint16_t port;
+	uint16_t source_port;
 	uint8_t ttl;
 	uint8_t dscp;
 	uint8_t ttl_set;
 	uint8_t hold; /* enum output_hold */
 	uint8_t egress_socket_kind;
-	uint8_t reserved[5];
+	uint8_t reserved[3];
 	char if_name[MCR_IFNAME_MAX];
 };
 static_assert(sizeof(struct snapshot_output) == 80, "snapshot format");

@@ -94,8 +94,10 @@ const struct config_iface *config_find_iface(const struct config *c, const char 
 /**
  * rule_from_json() - a rule from its JSON object, as in "rules" and in AddRule
  * @json: {"id"?, "name"?, "input": {"interface","group","port","source"?},
- *         "outputs": [{"interface","group","port","ttl"?,"source_ip"?,"dscp"?}],
- *         "rate_limit"?: {"pps"?,"bps"?}, "priority"?: "high"|"normal"|"low"}
+ *         "outputs": [{"interface","group","port","ttl"?,"source_ip"?,"source_port"?,
+ *         "dscp"?}],
+ *         "rate_limit"?: {"pps"?,"bps"?}, "priority"?: "high"|"normal"|"low",
+ *         "path"?: "auto"|"kernel"|"user", "consume"?: bool}
  * @path: prefix of field names in complaints, "" or "rules[3]"
  * @out:  filled, to be released with rule_fini(); on failure there is nothing to release
  *

@@ -96,9 +96,9 @@ static int get_ttl(const struct json_object *o, struct rule_output *out)
 
 static int get_output(const struct json_object *o, struct rule_output *out)
 {
-	static const char *const names[] = {"interface", "group", "port",
-					    "ttl",       "dscp",  "source_ip"};
-	uint64_t dscp = 0;
+	static const char *const names[] = {"interface", "group",     "port",       "ttl",
+					    "dscp",      "source_ip", "source_port"};
+	uint64_t dscp = 0, source_port = 0;
 	int ret;
 
 	ret = json_object_only(o, names, N(names));
@@ -114,6 +114,10 @@ static int get_output(const struct json_object *o, struct rule_output *out)
 	if (ret < 0)
 		return ret;
 	out->dscp = (uint8_t)dscp;
+	ret = json_get_integer(o, "source_port", JSON_OPTIONAL, 1, 65535, &source_port);
+	if (ret < 0)
+		return ret;
+	out->source_port = (uint16_t)source_port;
 	ret = get_addr(o, "source_ip", JSON_OPTIONAL, &out->source);
 	return ret < 0 ? ret : 0;
 }
@@ -219,7 +223,7 @@ static int check(const struct rule *r, const char *path, struct complaint *c)
 int rule_from_json(const cJSON *json, const char *path, struct rule *out, struct complaint *c)
 {
 	static const char *const names[] = {"id",         "name",     "input", "outputs",
-					    "rate_limit", "priority", "path"};
+					    "rate_limit", "priority", "path",  "consume"};
 	struct json_object o;
 	int ret;
 
@@ -249,6 +253,9 @@ int rule_from_json(const cJSON *json, const char *path, struct rule *out, struct
 	if (ret < 0)
 		goto out;
 	ret = get_path(&o, out);
+	if (ret < 0)
+		goto out;
+	ret = json_get_bool(&o, "consume", &out->consume);
 	if (ret < 0)
 		goto out;
 	ret = check(out, path, c);
@@ -285,6 +292,7 @@ static bool add_output(cJSON *array, const struct rule_output *out)
 	       (!out->ttl || cJSON_AddNumberToObject(o, "ttl", out->ttl)) &&
 	       (!out->ttl_decrement || cJSON_AddStringToObject(o, "ttl", "decrement")) &&
 	       add_addr(o, "source_ip", &out->source) &&
+	       (!out->source_port || cJSON_AddNumberToObject(o, "source_port", out->source_port)) &&
 	       (!out->dscp || cJSON_AddNumberToObject(o, "dscp", out->dscp));
 }
 
@@ -321,8 +329,10 @@ static bool fill(cJSON *o, const struct rule *r)
 	if (r->priority != RULE_PRIORITY_NORMAL &&
 	    !cJSON_AddStringToObject(o, "priority", rule_priority_name(r->priority)))
 		return false;
-	return r->path == RULE_PATH_UNSET ||
-	       cJSON_AddStringToObject(o, "path", rule_path_name(r->path));
+	if (r->path != RULE_PATH_UNSET &&
+	    !cJSON_AddStringToObject(o, "path", rule_path_name(r->path)))
+		return false;
+	return !r->consume || cJSON_AddTrueToObject(o, "consume");
 }
 
 cJSON *rule_to_json(const struct rule *r)

@@ -36,6 +36,7 @@ static struct snapshot_output output_record(const struct control *c, const struc
 		.port = o->port,
 		.ttl = rule_output_ttl(o),
 		.dscp = o->dscp,
+		.source_port = o->source_port,
 		.ttl_set = o->ttl_decrement ? TTL_DECREMENT
 			   : o->ttl != 0    ? TTL_GIVEN
 					    : TTL_DEFAULT,
@@ -83,6 +84,7 @@ void control_snapshot_rule(const struct control *c, const struct ruleset_entry *
 		.priority = (uint8_t)r->priority,
 		.state = (uint8_t)state_of(c, e, control_iface_at(c, v->in_slot), status),
 		.path = (uint8_t)r->path,
+		.consume = r->consume,
 	};
 	memcpy(rule->in_name, r->input.interface, sizeof(rule->in_name));
 	memcpy(rule->id, r->id, sizeof(rule->id));
@@ -178,6 +180,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		.limit_bps = s->limit_bps,
 		.priority = (enum rule_priority)s->priority,
 		.path = (enum rule_path)s->path,
+		.consume = s->consume,
 		.n_outputs = s->n_outputs,
 		.outputs = outputs,
 	};
@@ -199,6 +202,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 			.ttl = o->ttl_set == TTL_GIVEN ? o->ttl : 0,
 			.ttl_decrement = o->ttl_set == TTL_DECREMENT,
 			.dscp = o->dscp,
+			.source_port = o->source_port,
 			.source = o->source,
 		};
 		memcpy(outputs[i].interface, o->if_name, sizeof(outputs[i].interface));

@@ -22,8 +22,8 @@ const struct ctl_option ctl_add_options[] = {
 	{"--input-group", "A", true, "multicast group, or an address of this host"},
 	{"--input-port", "P", true, "UDP destination port"},
 	{"--outputs", "A:P:IF[,A:P:IF...]", true,
-	 "where the copies go; each may end in :ttl=N|decrement, :source=A, :dscp=N; may be "
-	 "repeated",
+	 "where the copies go; each may end in :ttl=N|decrement, :source=A, :sport=P, :dscp=N; "
+	 "may be repeated",
 	 true},
 	{"--input-source", "A", false, "only from this source (source-specific multicast)"},
 	{"--rule-id", "ID", false, "id of the rule instead of a generated one"},
@@ -34,6 +34,7 @@ const struct ctl_option ctl_add_options[] = {
 	{"--priority", "LEVEL", false, "high, normal (default) or low"},
 	{"--path", "PATH", false,
 	 "auto, kernel or user: who relays (default: as mcrd was started)"},
+	{"--consume", NULL, false, "spare this host's IP stack what the rule takes"},
 	{NULL},
 };
 
@@ -96,10 +97,13 @@ static bool add_output_setting(cJSON *o, const struct place *at, const char *set
 		return add_number(o, "dscp", at, setting + 5, 0, 63);
 	if (strncmp(setting, "source=", 7) == 0)
 		return add_address(o, "source_ip", at, setting + 7);
-	return refuse(at, "setting", setting, "one of ttl=N, ttl=decrement, source=A, dscp=N");
+	if (strncmp(setting, "sport=", 6) == 0)
+		return add_number(o, "source_port", at, setting + 6, 1, 65535);
+	return refuse(at, "setting", setting,
+		      "one of ttl=N, ttl=decrement, source=A, sport=P, dscp=N");
 }
 
-/* A:P:IF[:ttl=N][:source=A][:dscp=N]; no interface name holds a colon.  Cuts up @copy. */
+/* A:P:IF[:ttl=N][:source=A][:sport=P][:dscp=N]; no interface name holds a colon.  Cuts up @copy. */
 static bool fill_output(cJSON *o, const struct place *at, char *copy)
 {
 	const char *group = strsep(&copy, ":"), *port = strsep(&copy, ":"),
@@ -210,6 +214,8 @@ static bool add_texts(cJSON *rule, const struct ctl *ctl)
 		cJSON_AddStringToObject(rule, "name", name);
 	if (ctl_value(ctl, "--replace"))
 		cJSON_AddTrueToObject(rule, "replace");
+	if (ctl_value(ctl, "--consume"))
+		cJSON_AddTrueToObject(rule, "consume");
 	if (priority && rule_priority_parse(priority) < 0)
 		return refuse(&at, "priority", priority, "one of high, normal, low");
 	if (priority)

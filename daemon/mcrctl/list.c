@@ -90,6 +90,7 @@ static void print_output(const cJSON *output)
 {
 	const char *source = ctl_text(output, "source_ip"), *reason = ctl_text(output, "reason");
 	const double dscp = ctl_number(output, "dscp");
+	const double source_port = ctl_number(output, "source_port");
 	char text[TEXT_MAX], ttl[32], drops[CTL_LIST_MAX];
 
 	if (ctl_text(output, "ttl")[0])
@@ -101,6 +102,8 @@ static void print_output(const cJSON *output)
 		  ctl_number(output, "sent"));
 	if (source[0])
 		print_note("from source_ip %s", source);
+	if (source_port > 0)
+		print_note("from source_port %.0f", source_port);
 	if (dscp > 0)
 		print_note("dscp %.0f", dscp);
 	if (strcmp(ctl_text(output, "path"), "kernel") == 0)
@@ -154,6 +157,8 @@ static void print_rule(const cJSON *rule)
 	print_row(place_text("in", input, text), "", "", ctl_number(rule, "matched"));
 	if (ctl_text(input, "source")[0])
 		print_note("from source %s", ctl_text(input, "source"));
+	if (cJSON_IsTrue(ctl_member(rule, "consume")))
+		print_note("consumed: programs on this host do not receive it");
 	print_notes_of_rule(rule);
 	cJSON_ArrayForEach(output, ctl_member(rule, "outputs"))
 		print_output(output);

@@ -29,8 +29,8 @@ CONFIG = """{
          "input": {"interface": "eth0", "group": "239.1.1.1", "port": 5000,
                    "source": "10.10.1.100"},
          "outputs": [{"interface": "eth1", "group": "239.2.2.2", "port": 6000, "ttl": 8,
-                      "source_ip": "10.90.1.1", "dscp": 34}],
-         "rate_limit": {"pps": 0, "bps": 0}, "priority": "normal"},
+                      "source_ip": "10.90.1.1", "source_port": 7000, "dscp": 34}],
+         "rate_limit": {"pps": 0, "bps": 0}, "priority": "normal", "consume": true},
         {"name": "camera-2", "id": "two",
          "input": {"interface": "eth0", "group": "239.1.1.2", "port": 5000},
          "outputs": [{"interface": "eth1", "group": "239.2.2.3", "port": 6000},],
@@ -42,11 +42,11 @@ CONFIG = """{
 
 def shapes(relay):
     """The rules without their counters, in the order of their names."""
-    keep = ("rule_id", "name", "input", "rate_limit", "priority")
+    keep = ("rule_id", "name", "input", "rate_limit", "priority", "consume")
     return sorted(([one.get(key) for key in keep] +
                    [{key: value for key, value in out.items()
                      if key in ("interface", "group", "port", "ttl", "ttl_default", "source_ip",
-                                "dscp")} for out in one["outputs"]]
+                                "source_port", "dscp")} for out in one["outputs"]]
                    for one in relay.rpc("ListRules")["rules"]), key=lambda shape: shape[1])
 
 
@@ -61,8 +61,9 @@ def config_round_trip(t):
     relay.ctl("config", "load", "--file", source)
     first = shapes(relay)
     t.equal([one[1] for one in first], ["camera-1", "camera-2"], "rules loaded")
-    t.equal(first[0][5], {"interface": "eth1", "group": "239.2.2.2", "port": 6000, "ttl": 8,
-                          "source_ip": "10.90.1.1", "dscp": 34, "ttl_default": False}, "output")
+    t.equal(first[0][6], {"interface": "eth1", "group": "239.2.2.2", "port": 6000, "ttl": 8,
+                          "source_ip": "10.90.1.1", "source_port": 7000, "dscp": 34,
+                          "ttl_default": False}, "output")
     relay.ctl("config", "save", "--file", saved)
     t.equal(relay.ctl("config", "show").stdout, saved.read_text(), "shown and saved")
     t.equal([name for name in os.listdir(t.run_dir) if name.startswith("saved")], ["saved.json"],

@@ -10,12 +10,12 @@ import struct
 
 
 def output(group, port, interface="eth1", **more):
-    """One output; `more` is ttl, dscp, source_ip."""
+    """One output; `more` is ttl, dscp, source_ip, source_port."""
     return {"interface": interface, "group": group, "port": port, **more}
 
 
 def rule(group, port, *outputs, interface="eth0", source=None, **more):
-    """One rule; `more` is id, name, rate_limit, priority."""
+    """One rule; `more` is id, name, rate_limit, priority, path, consume."""
     where = {"interface": interface, "group": group, "port": port}
     if source is not None:
         where["source"] = source

@@ -39,10 +39,11 @@ static const char full[] =
 	"     \"input\": {\"interface\": \"eth0\", \"group\": \"239.1.1.1\", \"port\": 5000,\n"
 	"               \"source\": \"10.10.1.100\"},\n"
 	"     \"outputs\": [{\"interface\": \"eth1\", \"group\": \"239.2.2.2\", \"port\": 6000,\n"
-	"       \"ttl\": 8, \"source_ip\": \"10.90.1.1\", \"dscp\": 34},\n"
+	"       \"ttl\": 8, \"source_ip\": \"10.90.1.1\", \"dscp\": 34,\n"
+	"       \"source_port\": 7000},\n"
 	"       {\"interface\": \"eth2\", \"group\": \"192.0.2.7\", \"port\": 65535}],\n"
 	"     \"rate_limit\": {\"pps\": 1000, \"bps\": 4503599627370495}, \"priority\": \"low\",\n"
-	"     \"path\": \"user\"},\n"
+	"     \"path\": \"user\", \"consume\": true},\n"
 	"    {\"id\": \"mine\",\n"
 	"     \"input\": {\"interface\": \"eth0\", \"group\": \"239.1.1.2\", \"port\": 1},\n"
 	"     \"outputs\": [{\"interface\": \"eth1\", \"group\": \"239.2.2.3\", \"port\": 1,"
@@ -89,6 +90,8 @@ static void check_full(const struct config *c)
 	assert_int_equal(r->outputs[0].port, 6000);
 	assert_int_equal(r->outputs[0].ttl, 8);
 	assert_int_equal(r->outputs[0].dscp, 34);
+	assert_int_equal(r->outputs[0].source_port, 7000);
+	assert_int_equal(r->outputs[1].source_port, 0);
 	assert_string_equal(addr_format(&r->outputs[0].source, text), "10.90.1.1");
 	assert_int_equal(r->outputs[1].ttl, 0);
 	assert_false(r->outputs[1].ttl_decrement);
@@ -100,6 +103,8 @@ static void check_full(const struct config *c)
 	assert_true(r->limit_bps == 4503599627370495);
 	assert_int_equal(r->priority, RULE_PRIORITY_LOW);
 	assert_int_equal(r->path, RULE_PATH_USER);
+	assert_true(r->consume);
+	assert_false(c->rules[1].consume);
 	assert_string_equal(c->rules[1].id, "mine");
 	assert_string_equal(c->rules[1].name, "");
 	assert_false(addr_is_set(&c->rules[1].input.source));
@@ -308,6 +313,13 @@ static const struct {
 	{"path", RULE("\"path\":\"both\"," IN, OUT), 2, 2, "rules[0].path",
 	 "\"user\", not \"both\""},
 	{"path number", RULE("\"path\":1," IN, OUT), 2, 2, "rules[0].path", "a string"},
+	{"consume", RULE("\"consume\":1," IN, OUT), 2, 2, "rules[0].consume", "true or false"},
+	{"source port 0",
+	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source_port\":0}"), 4,
+	 47, "rules[0].outputs[0].source_port", "from 1 to 65535"},
+	{"source port 65536",
+	 RULE(IN, "{\"interface\":\"e\",\"group\":\"239.1.1.1\",\"port\":1,\"source_port\":65536}"),
+	 4, 47, "rules[0].outputs[0].source_port", "from 1 to 65535"},
 	{"priority number", RULE("\"priority\":1," IN, OUT), 2, 2, "rules[0].priority", "a string"},
 	{"rule twice", RULE2("{" IN ",\"outputs\":[" OUT "]}"), 3, 1, "rules[1]", "twice"},
 	{"input twice",
@@ -436,8 +448,9 @@ static void test_rule_json(void **state)
 	static const char text[] =
 		"{\"id\":\"x\",\"name\":\"n\",\"input\":{\"interface\":\"eth0\",\"group\":"
 		"\"239.1.1.1\",\"port\":5000},\"outputs\":[{\"interface\":\"eth1\",\"group\":"
-		"\"239.2.2.2\",\"port\":6000,\"ttl\":3}],\"rate_limit\":{\"pps\":7},\"priority\":"
-		"\"high\",\"path\":\"kernel\"}";
+		"\"239.2.2.2\",\"port\":6000,\"ttl\":3,\"source_port\":7}],\"rate_limit\":{\"pps\":"
+		"7},\"priority\":"
+		"\"high\",\"path\":\"kernel\",\"consume\":true}";
 	cJSON *json = cJSON_Parse(text), *back;
 	struct rule r;
 	char *printed;

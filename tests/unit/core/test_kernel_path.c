@@ -85,9 +85,12 @@ static void an_output_is_encoded(void **state)
 	assert_int_equal(out.ttl_set, KERNEL_PATH_TTL_GIVEN);
 	assert_int_equal(out.tos, 34 << 2);
 	assert_memory_equal(out.mac, mac, sizeof(mac)); /* 23 bits of the group (RFC 1112) */
+	assert_int_equal(out.source_port, 0);
 	o.ttl = 200;
+	o.source_port = 7000;
 	assert_int_equal(kernel_path_encode(&o, &link, &out), KERNEL_PATH_FITS);
 	assert_int_equal(out.ttl, 200);
+	assert_int_equal(ntohs(out.source_port), 7000);
 	o.ttl = 0;
 	o.ttl_decrement = true;
 	assert_int_equal(kernel_path_encode(&o, &link, &out), KERNEL_PATH_FITS);

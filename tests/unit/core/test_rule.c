@@ -368,7 +368,7 @@ static void copies_are_deep(void **state)
 
 static void same_action(void **state)
 {
-	for (int field = 0; field < 10; field++) {
+	for (int field = 0; field < 12; field++) {
 		struct rule_output a_out[2], b_out[2];
 		struct rule a, b;
 
@@ -391,6 +391,12 @@ static void same_action(void **state)
 			break;
 		case 9:
 			b.path = RULE_PATH_KERNEL;
+			break;
+		case 10:
+			b.consume = true;
+			break;
+		case 11:
+			b.outputs[1].source_port = 7000;
 			break;
 		case 5:
 			b.outputs[1].ttl = 1;

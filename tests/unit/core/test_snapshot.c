@@ -218,6 +218,7 @@ CHANGE(largest_slots, s->rules[0].slot = MCR_MAX_RULES - 1;
 CHANGE(output_unresolved, s->outputs[0].iface = MCR_NO_SLOT)
 CHANGE(largest_values, s->outputs[0].ttl = 255; s->outputs[0].dscp = 63; s->outputs[0].ttl_set = 1)
 CHANGE(path, s->rules[0].path = RULE_PATHS)
+CHANGE(consume, s->rules[0].consume = 2)
 CHANGE(reserved, s->rules[0].reserved[0] = 1; s->outputs[0].reserved[1] = 1)
 
 static const struct {
@@ -267,6 +268,7 @@ static const struct {
 	BAD(in_port),
 	BAD(priority),
 	BAD(path),
+	BAD(consume),
 	BAD(rule_state),
 	BAD(in_name),
 	BAD(rule_id),
