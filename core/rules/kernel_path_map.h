@@ -79,6 +79,14 @@ struct kernel_path_output {
 	__u32 flags; /* KERNEL_PATH_OUTPUT_* */
 };
 
+/*
+ * A frame of which the program has served some outputs comes to a worker with this source
+ * address: these two bytes, then the division in network order.  It is a local address
+ * (IEEE 802); a frame that arrives with such a one gets another second byte.
+ */
+#define KERNEL_PATH_DIVISION_MAC_0 0x02
+#define KERNEL_PATH_DIVISION_MAC_1 0x4d
+
 /* Of a block. */
 #define KERNEL_PATH_BLOCK_CONSUME 1 /* the frame goes no further than to the outputs */
 

@@ -9,6 +9,10 @@
  * filter refuses the mark (core/rules/steer.h).  So no frame is relayed twice or never,
  * whatever happens to the maps meanwhile.  The decision comes before the first copy.
  *
+ * A rule may have outputs that need a worker beside those in its blocks.  Then the frame gets the
+ * division of the block as its source MAC address, and no mark: the worker that receives it
+ * serves the other outputs.
+ *
  * To the user path go: fragments, IP options, a wrong IP checksum, lengths that contradict
  * each other, IP packets larger than the smallest MTU of the outputs, a priority tag.
  *
@@ -49,6 +53,8 @@ enum {
 #define UDP_CHECK     (ETH_HLEN + IP_BYTES + (int)offsetof(struct udphdr, check))
 #define IP_FIRST_BYTE 0x45
 #define IP_FRAGMENT   0x3fff /* more fragments, or an offset */
+#define MAC_SOURCE    ETH_ALEN
+#define VLAN_VID      0x0fff
 
 /* linux/errno.h as negative values of helpers. */
 #define RETURNS_EINVAL   (-22)
@@ -92,11 +98,20 @@ struct headers {
 	struct udphdr udp;
 };
 
+/* What becomes of a frame. */
+enum fate {
+	FATE_LEFT,    /* workers have it, as it came */
+	FATE_RELAYED, /* all outputs of its rule have it, or have counted it as lost */
+	FATE_DIVIDED, /* so have some of them, and its MAC header tells workers which */
+	FATE_CONSUMED /* it ends here */
+};
+
 /**
  * struct relaying - one frame on its way to all outputs
  * @now:   headers as they are in the frame
  * @found: as they came
  * @block, @at: block of the next output, and its place there
+ * @division: 0, or a worker has the other outputs of the rule
  * @copies: that the devices took; @calls: that were handed to them
  */
 struct relaying {
@@ -108,6 +123,7 @@ struct relaying {
 	__u32 datagrams;
 	__u32 bytes;
 	__u32 lane;
+	__u32 division;
 	__u32 copies;
 	__u32 calls;
 };
@@ -183,6 +199,17 @@ static __always_inline long rewrite(struct relaying *r, const struct headers *to
 	if (ret == 0)
 		r->now = *to;
 	return ret;
+}
+
+/* @mac: destination and source */
+static __always_inline void set_division(__u8 *mac, __u32 division)
+{
+	mac[MAC_SOURCE] = KERNEL_PATH_DIVISION_MAC_0;
+	mac[MAC_SOURCE + 1] = KERNEL_PATH_DIVISION_MAC_1;
+	mac[MAC_SOURCE + 2] = division >> 24;
+	mac[MAC_SOURCE + 3] = division >> 16;
+	mac[MAC_SOURCE + 4] = division >> 8;
+	mac[MAC_SOURCE + 5] = division;
 }
 
 static __always_inline void finish_ip(struct headers *h)
@@ -325,7 +352,7 @@ static __always_inline void count_out(const struct relaying *r)
 {
 	const __u32 lane = KERNEL_PATH_LANE(r->lane);
 
-	add_both(lane + KERNEL_PATH_TOTAL_FRAMES, 1, r->calls);
+	add_both(lane + KERNEL_PATH_TOTAL_FRAMES, r->division ? 0 : 1, r->calls);
 	add_both(lane + KERNEL_PATH_TOTAL_SENT, (__u64)r->copies * r->datagrams,
 		 (__u64)r->copies * r->bytes);
 }
@@ -339,8 +366,37 @@ static __always_inline void cut_padding(struct __sk_buff *skb, const struct head
 		bpf_skb_change_tail(skb, len, 0);
 }
 
-/* Return: whether the frame went to all outputs of its rule, or was counted as lost there. */
-static __always_inline bool relay(struct __sk_buff *skb, const struct headers *h)
+/*
+ * Puts the headers back, for local programs and for the worker of a divided rule.
+ *
+ * Return: whether the frame is as it came, but for the number of a division.
+ */
+static __always_inline bool put_back(struct relaying *r)
+{
+	struct headers to = r->found;
+	long ret;
+
+	if (r->division)
+		set_division(to.mac, r->division);
+	ret = rewrite(r, &to);
+	/* Differences add up to none, but for the two forms of zero. */
+	if (ret == 0)
+		ret = bpf_skb_store_bytes(r->skb, UDP_CHECK, &to.udp.check, sizeof(to.udp.check),
+					  0);
+	return ret == 0;
+}
+
+/* The frame's way through the outputs of a rule.  Without memory to put it back, it ends there. */
+static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n)
+{
+	bpf_loop(n, send_next, r, 0);
+	count_out(r);
+	if (!put_back(r))
+		return FATE_CONSUMED;
+	return r->division ? FATE_DIVIDED : FATE_RELAYED;
+}
+
+static __always_inline enum fate relay(struct __sk_buff *skb, const struct headers *h)
 {
 	struct kernel_path_key key = {
 		.ifindex = skb->ifindex, .group = h->ip.daddr, .port = h->udp.dest};
@@ -350,35 +406,36 @@ static __always_inline bool relay(struct __sk_buff *skb, const struct headers *h
 	struct relaying r = {.skb = skb, .now = *h, .found = *h, .block = first};
 
 	if (!(ref & KERNEL_PATH_REF_RELAY) || !can_carry(skb, h, &packet))
-		return false;
+		return FATE_LEFT;
 	block = bpf_map_lookup_elem(&blocks, &first);
 	if (!block || !same_key(&block->key, &key) || packet > block->mtu)
-		return false;
+		return FATE_LEFT;
 	slot = block->slot;
 	iface = block->iface;
 	n = block->n_outputs;
 	if (slot >= KERNEL_PATH_RULES || iface >= KERNEL_PATH_IFACES ||
 	    n > KERNEL_PATH_RULE_OUTPUTS)
-		return false;
+		return FATE_LEFT;
+	r.division = block->division;
 	r.bytes = bpf_ntohs(h->udp.len) - UDP_BYTES;
 	r.datagrams = count_datagrams(skb, r.bytes);
 	r.lane = bpf_get_smp_processor_id() & (lanes - 1);
-	count_in(&r, slot, iface);
+	if (!r.division)
+		count_in(&r, slot, iface);
 	cut_padding(skb, h);
-	bpf_loop(n, send_next, &r, 0);
-	rewrite(&r, h);
-	/* Differences add up to none, but for the two forms of zero. */
-	bpf_skb_store_bytes(skb, UDP_CHECK, &h->udp.check, sizeof(h->udp.check), 0);
-	count_out(&r);
-	return true;
+	return relay_to_outputs(&r, n);
+}
+
+/* Looped back by this host (without a MAC header), and what is for others: not ours. */
+static __always_inline bool may_be_ours(const struct __sk_buff *skb)
+{
+	return skb->pkt_type != PACKET_LOOPBACK && skb->pkt_type != PACKET_OTHERHOST;
 }
 
 /* The headers of untagged IPv4 UDP without options that is no fragment; else false. */
 static __always_inline bool read_headers(struct __sk_buff *skb, struct headers *h)
 {
-	/* Looped back by this host, and what is for others (also of another VLAN): not ours. */
-	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present ||
-	    skb->pkt_type == PACKET_LOOPBACK || skb->pkt_type == PACKET_OTHERHOST)
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present || !may_be_ours(skb))
 		return false;
 	if (bpf_skb_load_bytes(skb, 0, h->mac, HEADERS) < 0)
 		return false;
@@ -386,12 +443,45 @@ static __always_inline bool read_headers(struct __sk_buff *skb, struct headers *
 	       h->ip.protocol == IPPROTO_UDP && !(h->ip.frag_off & bpf_htons(IP_FRAGMENT));
 }
 
+/* The kernel has taken the outer tag off; below one with VID 0 there may be another such one. */
+static __always_inline bool is_ipv4_for_workers(const struct __sk_buff *skb)
+{
+	if (!may_be_ours(skb))
+		return false;
+	if (!skb->vlan_present)
+		return skb->protocol == bpf_htons(ETH_P_IP);
+	return !(skb->vlan_tci & VLAN_VID) &&
+	       (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_8021Q) ||
+		skb->protocol == bpf_htons(ETH_P_8021AD));
+}
+
+/*
+ * The source address of a frame that is left to workers says nothing of a division: one from
+ * the wire that seems to is changed.
+ */
+static __always_inline void take_off_forged_division(struct __sk_buff *skb)
+{
+	const __u8 *mac = (const __u8 *)(long)skb->data;
+	const __u8 none[] = {KERNEL_PATH_DIVISION_MAC_0, 0};
+
+	if (mac + 2 * ETH_ALEN > (const __u8 *)(long)skb->data_end)
+		return;
+	if (mac[MAC_SOURCE] == KERNEL_PATH_DIVISION_MAC_0 &&
+	    mac[MAC_SOURCE + 1] == KERNEL_PATH_DIVISION_MAC_1 && is_ipv4_for_workers(skb))
+		bpf_skb_store_bytes(skb, MAC_SOURCE, none, sizeof(none), 0);
+}
+
 SEC("tc")
 int relay_ethernet(struct __sk_buff *skb)
 {
 	struct headers h;
+	const enum fate fate = read_headers(skb, &h) ? relay(skb, &h) : FATE_LEFT;
 
-	if (read_headers(skb, &h) && relay(skb, &h))
+	if (fate == FATE_CONSUMED)
+		return TC_ACT_SHOT;
+	if (fate == FATE_LEFT)
+		take_off_forged_division(skb);
+	if (fate == FATE_RELAYED)
 		skb->mark |= mark_bit;
 	else if (skb->mark & mark_bit)
 		skb->mark &= ~mark_bit;

@@ -557,9 +557,10 @@ static void above_the_mtu(struct frame *f)
 static const struct {
 	const char *name;
 	void (*change)(struct frame *f);
+	bool other_protocol; /* a test run leaves tags in the frame */
 } others[] = {
-	{"VLAN tag", tagged},
-	{"priority tag", priority_tagged},
+	{"VLAN tag", tagged, .other_protocol = true},
+	{"priority tag", priority_tagged, .other_protocol = true},
 	{"first fragment", first_fragment},
 	{"last fragment", last_fragment},
 	{"IP options", with_options},
@@ -574,7 +575,7 @@ static const struct {
 	{"IP length 0", ip_length_zero},
 	{"IP version 6", version_six},
 	{"TCP", protocol_tcp},
-	{"not IP", not_ip},
+	{"not IP", not_ip, .other_protocol = true},
 	{"above the MTU", above_the_mtu},
 };
 
@@ -635,6 +636,82 @@ static void a_source_goes_before_any_source(void **state)
 	set_ref(&any, KERNEL_PATH_REF_SOURCES);
 	assert_int_equal(0, run(&in, 0).mark);
 	assert_nothing_sent();
+}
+
+/* --- divided rules --- */
+
+#define DIVISION 0x81c2a3f4u
+
+/* @in as a worker gets it that has the other outputs. */
+static struct frame divided(const struct frame *in, uint32_t division)
+{
+	static const uint8_t begin[] = {0x02, 0x4d};
+	struct frame f = *in;
+
+	memcpy(f.bytes + ETH_ALEN, begin, sizeof(begin));
+	put16(f.bytes + ETH_ALEN + 2, division >> 16);
+	put16(f.bytes + ETH_ALEN + 4, division);
+	return f;
+}
+
+/* The worker counts the frame as received and matched; the program counts its outputs. */
+static void a_divided_frame_goes_on_to_a_worker(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	const struct frame in = stream_frame(100), handed_on = divided(&in, DIVISION);
+	struct run r;
+
+	put_rule(&key, 1, 5, 2, 1500, many_outputs);
+	blocks[1].division = DIVISION;
+	r = run(&in, OTHER_MARKS | MARK);
+	assert_int_equal(PASS, r.verdict);
+	assert_int_equal(OTHER_MARKS, r.mark);
+	assert_same_frame(&handed_on, &r.after);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct frame want = translated(&in, i ? "239.2.0.1" : "239.2.0.0", 8);
+		const struct frame got = taken(i);
+
+		assert_same_frame(&want, &got);
+		assert_int_equal(1, lane_sum(KERNEL_PATH_OUTPUT_SENT + i, false));
+	}
+	assert_nothing_sent();
+	assert_int_equal(0, lane_sum(KERNEL_PATH_RULE_IN + 5, false));
+	assert_int_equal(0, lane_sum(KERNEL_PATH_TOTAL_IN, false));
+	assert_int_equal(0, lane_sum(KERNEL_PATH_TOTAL_FRAMES, false));
+	assert_int_equal(0, lane_sum(KERNEL_PATH_IFACE_FRAMES + 3, false));
+	assert_int_equal(2, lane_sum(KERNEL_PATH_TOTAL_FRAMES, true));
+	assert_int_equal(2, lane_sum(KERNEL_PATH_TOTAL_SENT, false));
+}
+
+/* Only the program says what it has served. */
+static void a_division_is_not_taken_from_the_wire(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	struct frame plain = stream_frame(100), in, harmless;
+	struct run r;
+
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		in = stream_frame(100);
+		others[i].change(&in);
+		in = divided(&in, DIVISION);
+		harmless = in;
+		if (!others[i].other_protocol)
+			harmless.bytes[ETH_ALEN + 1] = 0;
+		r = run(&in, MARK);
+		assert_int_equal(0, r.mark);
+		assert_same_frame(&harmless, &r.after);
+	}
+	/* All outputs are in the kernel: nothing reads it, and it stays. */
+	in = divided(&plain, DIVISION);
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	r = run(&in, 0);
+	assert_int_equal(MARK, r.mark);
+	assert_same_frame(&in, &r.after);
+	/* It is that of the block. */
+	blocks[1].division = 7;
+	plain = divided(&plain, 7);
+	r = run(&in, 0);
+	assert_same_frame(&plain, &r.after);
 }
 
 /* --- damage and faults --- */
@@ -770,6 +847,8 @@ int main(void)
 		cmocka_unit_test_setup(every_output_gets_its_copy, clear),
 		cmocka_unit_test_setup(the_rest_is_left_to_the_user_path, clear),
 		cmocka_unit_test_setup(a_source_goes_before_any_source, clear),
+		cmocka_unit_test_setup(a_divided_frame_goes_on_to_a_worker, clear),
+		cmocka_unit_test_setup(a_division_is_not_taken_from_the_wire, clear),
 		cmocka_unit_test_setup(a_copy_that_fails_is_counted, clear),
 		cmocka_unit_test_setup(a_block_of_another_key_relays_nothing, clear),
 		cmocka_unit_test_setup(nonsense_in_the_maps_is_bounded, clear),
