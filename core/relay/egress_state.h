@@ -9,11 +9,11 @@
 #include <sys/uio.h>
 
 #include "core/base/limits.h"
-#include "core/relay/egress.h"
+#include "core/relay/egress_io.h"
 #include "core/relay/egress_socket.h"
 #include "core/relay/finished.h"
 #include "core/relay/gso_batch.h"
-#include "core/relay/match.h"
+#include "core/relay/match_rule.h"
 
 /* By id; those of the interfaces follow, by slot. */
 #define EGRESS_SOCKETS (MCR_MAX_EGRESS_SOCKETS + MCR_MAX_IFACES)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/statpage.h"
-#include "core/relay/match.h"
+#include "core/relay/match_rule.h"
 
 /* A successor reads these first, so they are stored after the memory that they vouch for. */
 #define STORE(where, value) __atomic_store_n(&(where), (value), __ATOMIC_RELEASE)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "core/base/hash.h"
-#include "core/relay/match_priv.h"
+#include "core/relay/match_table.h"
 
 #define DSCP_SHIFT    2 /* DSCP is the upper six bits of the TOS byte (RFC 2474) */
 #define MULTICAST_TTL 1 /* what an egress socket uses when nothing is said (ip(7)) */

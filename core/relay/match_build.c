@@ -5,6 +5,8 @@
  * Changes are prepared first, where memory may be missing, and made afterwards, where
  * nothing can fail.
  */
+#include "core/relay/match_build.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +15,7 @@
 #include "core/base/statpage.h"
 #include "core/relay/limiter.h"
 #include "core/relay/match.h"
-#include "core/relay/match_priv.h"
+#include "core/relay/match_table.h"
 
 #define IP_UDP_BYTES 28
 #define RULES_LEAST  16u

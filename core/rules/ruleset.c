@@ -8,12 +8,16 @@
  */
 #include "core/rules/ruleset.h"
 
+#include "core/rules/ruleset_cycle.h"
+#include "core/rules/ruleset_ifaces.h"
+#include "core/rules/ruleset_index.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/complaint.h"
-#include "core/rules/ruleset_priv.h"
+#include "core/rules/ruleset_state.h"
 
 struct ruleset *ruleset_new(void)
 {

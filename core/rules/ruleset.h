@@ -13,24 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/rules/rule.h"
+#include "core/rules/ruleset_entry.h"
 
 struct complaint;
 struct wiring;
-
-/**
- * struct ruleset_entry - a rule and its place
- * @rule:         owned by the set
- * @slot:         0..MCR_MAX_RULES-1
- * @incarnation:  unique for the lifetime of the set, never 0
- * @output_slots: rule.n_outputs values 0..MCR_MAX_OUTPUTS-1
- */
-struct ruleset_entry {
-	struct rule rule;
-	uint32_t slot;
-	uint64_t incarnation;
-	uint32_t *output_slots;
-};
 
 struct ruleset; /* heap object: its size is no business of the caller */
 
@@ -66,31 +52,6 @@ int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
 int ruleset_put(struct ruleset *s, const struct rule *rule, bool replace,
 		const struct ruleset_entry **out, struct complaint *c);
 
-/**
- * ruleset_check_circles() - does the set relay in a circle?
- * @s:      only marks change; takes time proportional to the number of outputs
- * @newest: filled with the newest rule of a circle when there is one
- * @c:      names every hop of it
- *
- * Return: 0 or -ELOOP.
- */
-int ruleset_check_circles(struct ruleset *s, const struct ruleset_entry **newest,
-			  struct complaint *c);
-
-typedef void ruleset_each_fn(void *ctx, const struct ruleset_entry *e);
-
-/**
- * ruleset_circles() - find every rule that closes a circle
- * @s:  the set, which @fn may not change; takes time proportional to the number of outputs
- * @fn: called for rules without which the others relay in no circle
- *
- * Return: how many there are, 0 for a set without circles.
- */
-size_t ruleset_circles(struct ruleset *s, ruleset_each_fn *fn, void *ctx);
-
-/* Names the shortest circle through @e, in @c.  Return: -ELOOP; 0 when there is none. */
-int ruleset_name_circle(struct ruleset *s, const struct ruleset_entry *e, struct complaint *c);
-
 /*
  * Where what is sent comes back: @w is borrowed until another one is set or the set is
  * freed, also by clones.  NULL, as in a new set: only the loopback device is known.
@@ -99,12 +60,6 @@ void ruleset_set_wiring(struct ruleset *s, const struct wiring *w);
 
 /* Return: 0 or -ENOENT. */
 int ruleset_remove(struct ruleset *s, const char *id);
-
-const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char *id);
-/* The rule with this interface, group, port and source. */
-const struct ruleset_entry *ruleset_find_input(const struct ruleset *s,
-					       const struct rule_input *in);
-const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const char *name);
 
 /*
  * Entries in the order in which they were added; valid until the next change.
@@ -119,28 +74,6 @@ size_t ruleset_count(const struct ruleset *s);
  */
 uint64_t ruleset_revision(const struct ruleset *s);
 const struct ruleset_entry *ruleset_at(const struct ruleset *s, size_t i);
-
-/**
- * ruleset_restore() - put back a rule that a snapshot holds, in the place it had
- * @s:            a set that was new and has seen only ruleset_restore()
- * @rule:         borrowed, copied
- * @slot:         its rule slot, which no other restored rule has
- * @incarnation:  not 0
- * @output_slots: rule->n_outputs of them, which no other restored output has
- *
- * The set may be changed otherwise only after ruleset_restored().
- *
- * Return: 0; what ruleset_add() refuses; -ERANGE for a slot or incarnation that cannot be.
- */
-int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, uint64_t incarnation,
-		    const uint32_t *output_slots);
-
-/* All rules are back.  @incarnation: later rules get greater ones than this and than any restored.
- */
-void ruleset_restored(struct ruleset *s, uint64_t incarnation);
-
-/* The interfaces that rules name: @i is 0..MCR_MAX_IFACES-1.  NULL: not in use. */
-const char *ruleset_interface(const struct ruleset *s, unsigned i);
 
 /* A deep copy with the same slots and incarnations: all-or-nothing edits work on it. */
 struct ruleset *ruleset_clone(const struct ruleset *s);

@@ -18,12 +18,16 @@
  * entries, so a walk needs no memory and is linear: for a set of 16,384 rules some
  * milliseconds.
  */
+#include "core/rules/ruleset_cycle.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/complaint.h"
-#include "core/rules/ruleset_priv.h"
+#include "core/rules/ruleset_index.h"
+#include "core/rules/ruleset_state.h"
+#include "core/rules/wiring.h"
 
 #define HOP_MAX (MCR_IFNAME_MAX + ADDR_TEXT_MAX + sizeof(" :65535 -> "))
 

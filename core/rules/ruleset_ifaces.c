@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* ruleset_ifaces.c - count the interfaces that rules name, to keep their limit */
+#include "core/rules/ruleset_ifaces.h"
+
 #include <errno.h>
 #include <string.h>
 
-#include "core/rules/ruleset_priv.h"
+#include "core/rules/ruleset_state.h"
 
 static int use_iface(struct ruleset *s, const char *name)
 {

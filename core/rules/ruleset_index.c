@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /* ruleset_index.c - find entries by id, name, input and target in O(1) */
+#include "core/rules/ruleset_index.h"
+
 #include <string.h>
 
 #include "core/base/hash.h"
-#include "core/rules/ruleset_priv.h"
+#include "core/rules/ruleset_state.h"
+#include "core/rules/wiring.h"
 
 static uint64_t hash_text(const char *text)
 {

@@ -5,12 +5,15 @@
  * A rule is added like any other, which checks it, and then moved to its place.  The
  * pools of free slots are wrong meanwhile; ruleset_restored() makes them anew.
  */
+#include "core/rules/ruleset_restore.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/rules/ruleset_priv.h"
+#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_state.h"
 
 int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, uint64_t incarnation,
 		    const uint32_t *output_slots)

@@ -217,17 +217,6 @@ int snapshot_add_removed(struct snapshot_writer *w, uint32_t slot);
 int snapshot_finish(struct snapshot_writer *w, uint64_t generation);
 
 /**
- * snapshot_parse() - check a snapshot and give a view of it
- * @mem:        untrusted bytes, 8-byte aligned
- * @size_bytes: how many
- * @view:       filled on success
- *
- * Return: 0; -EBADMSG when anything is out of bounds or inconsistent, the stored
- * hash included; -EPROTO when it speaks another version.
- */
-int snapshot_parse(const void *mem, size_t size_bytes, struct snapshot_view *view);
-
-/**
  * snapshot_hash_rule() - hash of one rule and its outputs
  *
  * Independent of where the rule stands (first_output is left out), so that sums

@@ -6,6 +6,8 @@
  * that rules and outputs may name, each rule bounds its range of outputs, and only
  * then can the hash be computed, because it follows those ranges.
  */
+#include "core/rules/snapshot_parse.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

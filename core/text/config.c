@@ -8,6 +8,8 @@
  */
 #include "core/text/config.h"
 
+#include "core/text/rule_json.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <sched.h>
@@ -17,6 +19,7 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_cycle.h"
 #include "core/text/json_field.h"
 #include "core/text/json_text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config.h - the configuration file, and rules as JSON
+ * config.h - the configuration file
  *
  * JSON with comments and trailing commas.  Parsing is all or nothing: what comes
  * out is complete and checked, and an error names line, column and field.
@@ -73,40 +73,6 @@ void config_fini(struct config *c);
  */
 int config_parse(const char *text, size_t len, struct config *out, struct complaint *c);
 
-/**
- * config_format() - write a configuration that config_parse() reads back to the same
- * Return: malloc()ed text, NULL when out of memory.
- */
-char *config_format(const struct config *c);
-
-/**
- * config_format_part() - the same in parts, which together are the text
- * @first: rules that earlier parts have; with 0 the part begins with the settings
- * @bytes: the part ends with the first rule that makes it at least this long
- * @next:  filled with the @first of the next part; more than c->n_rules: this was the last
- *
- * Return: malloc()ed text, NULL when out of memory.
- */
-char *config_format_part(const struct config *c, size_t first, size_t bytes, size_t *next);
-
 const struct config_iface *config_find_iface(const struct config *c, const char *name);
-
-/**
- * rule_from_json() - a rule from its JSON object, as in "rules" and in AddRule
- * @json: {"id"?, "name"?, "input": {"interface","group","port","source"?},
- *         "outputs": [{"interface","group","port","ttl"?,"source_ip"?,"source_port"?,
- *         "dscp"?}],
- *         "rate_limit"?: {"pps"?,"bps"?}, "priority"?: "high"|"normal"|"low",
- *         "path"?: "auto"|"kernel"|"user", "consume"?: bool}
- * @path: prefix of field names in complaints, "" or "rules[3]"
- * @out:  filled, to be released with rule_fini(); on failure there is nothing to release
- *
- * Return: 0; -EINVAL; -ELOOP when an output equals the rule's own input; -ENOMEM.
- */
-int rule_from_json(const struct cJSON *json, const char *path, struct rule *out,
-		   struct complaint *c);
-
-/* The JSON object of a rule, in the same form.  NULL: out of memory. */
-struct cJSON *rule_to_json(const struct rule *r);
 
 #endif

@@ -4,6 +4,8 @@
  *
  * One rule per line: ten thousand of them stay readable and diff well.
  */
+#include "core/text/config_write.h"
+
 #include <cjson/cJSON.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 
 #include "core/text/config.h"
+#include "core/text/rule_json.h"
 
 /* An id that rule_make_id() would give again is left out. */
 static cJSON *rule_object(const struct rule *r)

@@ -18,6 +18,7 @@
 #include "core/base/complaint.h"
 #include "core/text/json_field.h"
 #include "core/text/json_text.h"
+#include "core/text/rule_json.h"
 
 #define ID_TEXT_MAX 128 /* bytes of an id: it is echoed, and a client must not make it grow */
 

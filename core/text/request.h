@@ -130,18 +130,4 @@ void request_fini(struct request *r);
  */
 int request_parse(const char *line, size_t len, struct request *out, struct complaint *c);
 
-/**
- * response_result() - a response line, newline included
- * @id:     borrowed, NULL writes null
- * @result: taken (freed), also on failure
- * Return: malloc()ed NUL-terminated text, NULL when out of memory.
- */
-char *response_result(const struct cJSON *id, struct cJSON *result);
-
-/*
- * An error line: {"code", "message": "FIELD: REASON", "data": {"field", "reason",
- * "line"?, "column"?}}.
- */
-char *response_error(const struct cJSON *id, int code, const struct complaint *c);
-
 #endif

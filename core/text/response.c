@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* response.c - JSON-RPC 2.0 responses as lines */
+#include "core/text/response.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +9,6 @@
 
 #include "core/base/complaint.h"
 #include "core/text/json_scan.h"
-#include "core/text/request.h"
 
 /* Takes @taken also on failure. */
 static bool add_item(cJSON *to, const char *name, cJSON *taken)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* rule_json.c - a rule as a JSON object, as it stands in configurations and in AddRule */
+#include "core/text/rule_json.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +11,6 @@
 #include "core/base/addr.h"
 #include "core/base/complaint.h"
 #include "core/rules/rule.h"
-#include "core/text/config.h"
 #include "core/text/json_field.h"
 #include "core/text/json_text.h"
 

@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_index.h"
 #include "core/rules/steer.h"
-#include "core/text/config.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/join.h"
 #include "daemon/control/netif.h"

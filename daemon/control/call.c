@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/complaint.h"
+#include "core/text/response.h"
 #include "daemon/control/client_output.h"
 #include "daemon/control/result.h"
 #include "daemon/control/state.h"

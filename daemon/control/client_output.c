@@ -10,6 +10,7 @@
 
 #include "core/base/complaint.h"
 #include "core/text/request.h"
+#include "core/text/response.h"
 #include "daemon/control/epoll_key.h"
 
 size_t client_out_pending(const struct client *cl)

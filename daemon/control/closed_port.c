@@ -6,7 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/hash.h"
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_entry.h"
 #include "daemon/control/state.h"
 
 #define WAIT_LEAST_NS (5 * NS_PER_S)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/clock.h"
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_entry.h"
 #include "core/rules/snapshot.h"
 #include "daemon/common/log.h"
 #include "daemon/control/change.h"

@@ -9,6 +9,7 @@
 #include "core/base/complaint.h"
 #include "core/base/hash.h"
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_restore.h"
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/iface.h"

@@ -9,7 +9,9 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_cycle.h"
 #include "core/text/config.h"
+#include "core/text/config_write.h"
 #include "daemon/control/change.h"
 #include "daemon/control/kernel_path.h"
 #include "daemon/control/output.h"

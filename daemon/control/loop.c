@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_cycle.h"
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/change.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/complaint.h"
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_entry.h"
 #include "daemon/control/call.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/page.h"

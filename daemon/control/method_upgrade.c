@@ -6,6 +6,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/complaint.h"
+#include "core/text/response.h"
 #include "daemon/common/upgrade_outcome.h"
 #include "daemon/common/version.h"
 #include "daemon/control/call.h"

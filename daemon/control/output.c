@@ -10,7 +10,7 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/rule.h"
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_entry.h"
 #include "daemon/control/closed_port.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/netif.h"

@@ -11,6 +11,7 @@
 #include "core/base/complaint.h"
 #include "core/base/counters.h"
 #include "core/text/request.h"
+#include "core/text/response.h"
 #include "daemon/control/client_state.h"
 
 void control_result_u64(struct cJSON *object, const char *name, uint64_t value)

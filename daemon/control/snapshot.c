@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "core/base/bitset.h"
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_entry.h"
+#include "core/rules/ruleset_restore.h"
 #include "core/rules/snapshot.h"
+#include "core/rules/snapshot_parse.h"
 #include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/egress_socket.h"

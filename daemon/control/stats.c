@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_entry.h"
 #include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/iface.h"

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/complaint.h"
+#include "core/text/response.h"
 #include "daemon/control/client_output.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/result.h"

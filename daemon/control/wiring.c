@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_ifaces.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/state.h"
 

@@ -25,7 +25,6 @@
 #include "core/base/ipc.h"
 #include "core/base/limit_page.h"
 #include "core/base/statpage.h"
-#include "core/rules/snapshot.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/version.h"
 #include "daemon/supervisor/handover_child.h"

@@ -38,7 +38,6 @@
 #include "core/base/limit_page.h"
 #include "core/base/statpage.h"
 #include "core/relay/egress.h"
-#include "core/relay/match.h"
 #include "core/relay/relay.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/roles.h"

@@ -19,6 +19,7 @@
 
 #include "core/base/complaint.h"
 #include "core/text/config.h"
+#include "core/text/config_write.h"
 #include "core/text/json_text.h"
 #include "tests/fuzz/fuzz.h"
 

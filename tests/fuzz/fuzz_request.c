@@ -17,6 +17,7 @@
 
 #include "core/base/complaint.h"
 #include "core/text/request.h"
+#include "core/text/response.h"
 #include "tests/fuzz/fuzz.h"
 
 /* An answer is one line of JSON whatever the client put into its id or its fields. */

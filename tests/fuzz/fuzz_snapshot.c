@@ -14,6 +14,7 @@
 
 #include "core/rules/rule.h"
 #include "core/rules/snapshot.h"
+#include "core/rules/snapshot_parse.h"
 #include "tests/fuzz/fuzz.h"
 
 static void must(bool promise)

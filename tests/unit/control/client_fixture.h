@@ -21,7 +21,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "core/text/request.h"
 #include "daemon/control/client.h"
 #include "daemon/control/client_output.h"
 

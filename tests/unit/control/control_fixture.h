@@ -30,6 +30,7 @@
 #include "core/base/statpage.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/snapshot.h"
+#include "core/rules/snapshot_parse.h"
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/load.h"

@@ -13,6 +13,8 @@
  * Links: core/rules/ruleset_index.c core/rules/slot_pool.c
  */
 #include "core/base/complaint.h"
+#include "core/text/config.h"
+#include "core/text/request.h"
 #include "daemon/control/client.h"
 #include "daemon/control/client_output.h"
 #include "daemon/control/client_upload.h"

@@ -14,7 +14,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/counters.h"
-#include "core/rules/ruleset.h"
+#include "core/rules/ruleset_entry.h"
 #include "daemon/control/closed_port.h"
 #include "daemon/control/state.h"
 

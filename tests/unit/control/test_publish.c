@@ -32,6 +32,7 @@
  * Links: daemon/control/kernel_chain.c
  * Links: daemon/priv/bpf_map.c
  */
+#include "core/rules/ruleset_index.h"
 #include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/load.h"

@@ -19,7 +19,7 @@
 #include "core/relay/egress.h"
 #include "core/relay/egress_done.h"
 #include "core/relay/gso_batch.h"
-#include "core/relay/match.h"
+#include "core/relay/match_rule.h"
 
 #define FAKE_LOG_MAX     20000u
 #define FAKE_GOT_MAX     400000u

@@ -17,8 +17,10 @@
 #include "core/base/statpage.h"
 #include "core/relay/limiter.h"
 #include "core/relay/match.h"
+#include "core/relay/match_build.h"
 #include "core/rules/rule.h"
 #include "core/rules/snapshot.h"
+#include "core/rules/snapshot_parse.h"
 
 #define TABLE_IFACES    4
 #define TABLE_MTU       1500

@@ -24,6 +24,8 @@
 
 #include "core/base/complaint.h"
 #include "core/text/config.h"
+#include "core/text/config_write.h"
+#include "core/text/rule_json.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 

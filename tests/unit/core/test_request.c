@@ -23,6 +23,7 @@
 
 #include "core/base/complaint.h"
 #include "core/text/request.h"
+#include "core/text/response.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -21,6 +21,8 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_cycle.h"
+#include "core/rules/ruleset_index.h"
 #include "core/rules/wiring.h"
 #include "tests/unit/core/rule_words.h"
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "core/rules/ruleset_index.h"
 #include "tests/unit/core/rule_words.h"
 
 static void limit_of_rules(void **state)

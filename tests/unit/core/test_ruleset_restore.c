@@ -19,6 +19,8 @@
 #include <errno.h>
 
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_index.h"
+#include "core/rules/ruleset_restore.h"
 
 /* A rule of its own input, with @n outputs. */
 struct sample {

@@ -19,6 +19,7 @@
 #include "core/base/ipc.h"
 #include "core/rules/rule.h"
 #include "core/rules/snapshot.h"
+#include "core/rules/snapshot_parse.h"
 
 #define GROUP addr_from_ipv4_be(htonl(0xef010101))
 #define HOST  addr_from_ipv4_be(htonl(0x0a000001))
