@@ -16,10 +16,11 @@
  * To the user path go: fragments, IP options, a wrong IP checksum, lengths that contradict
  * each other, IP packets larger than the smallest MTU of the outputs, a priority tag.
  *
- * A copy is made by bpf_clone_redirect(), which says what the device's queue said.  The
- * headers are rewritten before each copy, and put back after the last, because local
- * programs may have joined the group.  The UDP checksum is changed by the difference:
- * zero stays zero, a wrong one stays wrong, one that the device is to fill in stays so.
+ * A copy is made by bpf_clone_redirect(), which says what the device's queue said, and takes the
+ * MAC header off for a device that has none.  The headers are rewritten before each copy, and put
+ * back after the last, because local programs may have joined the group.  The UDP checksum is
+ * changed by the difference: zero stays zero, a wrong one stays wrong, one that the device is to
+ * fill in stays so.
  *
  * experiments/poc_kernel_path shows that both paths divide the frames exactly, and what a clone
  * returns.
@@ -55,6 +56,7 @@ enum {
 #define IP_FRAGMENT   0x3fff /* more fragments, or an offset */
 #define MAC_SOURCE    ETH_ALEN
 #define VLAN_VID      0x0fff
+#define ID_SPREAD     0x9e37u /* odd: outputs begin at identifications of their own */
 
 /* linux/errno.h as negative values of helpers. */
 #define RETURNS_EINVAL   (-22)
@@ -111,6 +113,7 @@ enum fate {
  * @now:   headers as they are in the frame
  * @found: as they came
  * @block, @at: block of the next output, and its place there
+ * @identification: where those of this lane begin
  * @division: 0, or a worker has the other outputs of the rule
  * @copies: that the devices took; @calls: that were handed to them
  */
@@ -123,6 +126,7 @@ struct relaying {
 	__u32 datagrams;
 	__u32 bytes;
 	__u32 lane;
+	__u32 identification;
 	__u32 division;
 	__u32 copies;
 	__u32 calls;
@@ -181,6 +185,12 @@ static __always_inline __u32 address_difference(const struct iphdr *from, const 
 	return (__u32)((sum & 0xffffffff) + (sum >> 32));
 }
 
+/* Source and destination, as they lie in the header. */
+static __always_inline __u32 ports(const struct headers *h)
+{
+	return *(const __u32 *)&h->udp;
+}
+
 /* From r->now to @to, in the frame.  Return: 0 or a negative errno. */
 static __always_inline long rewrite(struct relaying *r, const struct headers *to)
 {
@@ -190,9 +200,9 @@ static __always_inline long rewrite(struct relaying *r, const struct headers *to
 	if (difference != 0 && difference != 0xffffffff)
 		ret = bpf_l4_csum_replace(r->skb, UDP_CHECK, 0, difference,
 					  BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
-	if (ret == 0 && r->now.udp.dest != to->udp.dest)
-		ret = bpf_l4_csum_replace(r->skb, UDP_CHECK, r->now.udp.dest, to->udp.dest,
-					  BPF_F_MARK_MANGLED_0 | 2);
+	if (ret == 0 && ports(&r->now) != ports(to))
+		ret = bpf_l4_csum_replace(r->skb, UDP_CHECK, ports(&r->now), ports(to),
+					  BPF_F_MARK_MANGLED_0 | sizeof(__u32));
 	/* All but the UDP checksum, which ends the headers. */
 	if (ret == 0)
 		ret = bpf_skb_store_bytes(r->skb, 0, to->mac, UDP_CHECK, 0);
@@ -234,26 +244,54 @@ static __always_inline __u32 drop_of(long ret)
 	return ret == RETURNS_EINVAL || ret == RETURNS_ENETDOWN ? DROP_NO_INTERFACE : DROP_OTHER;
 }
 
-static __always_inline void send_copy(struct relaying *r, const struct kernel_path_output *o)
+/*
+ * The headers of a copy.  As an egress socket sends: the datagram may be fragmented on its
+ * way, so those of an output are numbered, and not by the sender, of which there may be many.
+ */
+static __always_inline struct headers
+headers_of_copy(const struct relaying *r, const struct kernel_path_output *o, __u64 sent)
 {
 	struct headers to = r->now;
-	const __u32 slot = o->slot;
-	long ret;
 
-	to.ip.ttl = o->ttl;
-	if (o->ttl_set == KERNEL_PATH_TTL_DECREMENT) {
-		if (r->found.ip.ttl <= 1) {
-			count_drop(r, slot, DROP_TTL_EXPIRED);
-			return;
-		}
-		to.ip.ttl = r->found.ip.ttl - 1;
-	}
-	__builtin_memcpy(to.mac, o->mac, sizeof(to.mac));
+	if (!(o->flags & KERNEL_PATH_OUTPUT_NO_MAC))
+		__builtin_memcpy(to.mac, o->mac, sizeof(to.mac));
+	to.ip.tos = o->tos;
+	to.ip.id = bpf_htons((__u16)(r->identification + sent + o->slot * ID_SPREAD));
+	to.ip.frag_off = 0;
+	to.ip.ttl = o->ttl_set == KERNEL_PATH_TTL_DECREMENT ? r->found.ip.ttl - 1 : o->ttl;
 	to.ip.saddr = o->source;
 	to.ip.daddr = o->group;
-	to.ip.tos = o->tos;
+	to.udp.source = o->source_port ? o->source_port : r->found.udp.source;
 	to.udp.dest = o->port;
 	finish_ip(&to);
+	return to;
+}
+
+/* Why there is no copy for @o, as 1 + enum send_drop; else 0. */
+static __always_inline __u32 refusal(const struct relaying *r, const struct kernel_path_output *o)
+{
+	if (o->hold)
+		return o->hold <= KERNEL_PATH_SEND_DROPS ? o->hold : 1 + DROP_OTHER;
+	if (o->ttl_set == KERNEL_PATH_TTL_DECREMENT && r->found.ip.ttl <= 1)
+		return 1 + DROP_TTL_EXPIRED;
+	return 0;
+}
+
+static __always_inline void send_copy(struct relaying *r, const struct kernel_path_output *o)
+{
+	const __u32 slot = o->slot, refused = refusal(r, o);
+	struct kernel_path_record *sent =
+		record(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_OUTPUT_SENT + slot);
+	struct headers to;
+	long ret;
+
+	if (!sent || slot >= KERNEL_PATH_OUTPUTS)
+		return;
+	if (refused) {
+		count_drop(r, slot, refused - 1);
+		return;
+	}
+	to = headers_of_copy(r, o, sent->a);
 	ret = rewrite(r, &to);
 	if (ret == 0) {
 		r->calls++;
@@ -264,8 +302,8 @@ static __always_inline void send_copy(struct relaying *r, const struct kernel_pa
 		return;
 	}
 	r->copies++;
-	add_both(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_OUTPUT_SENT + slot, r->datagrams,
-		 r->bytes);
+	add(&sent->a, r->datagrams);
+	add(&sent->b, r->bytes);
 }
 
 /* Callback of bpf_loop().  Return: 1 ends the loop. */
@@ -420,6 +458,7 @@ static __always_inline enum fate relay(struct __sk_buff *skb, const struct heade
 	r.bytes = bpf_ntohs(h->udp.len) - UDP_BYTES;
 	r.datagrams = count_datagrams(skb, r.bytes);
 	r.lane = bpf_get_smp_processor_id() & (lanes - 1);
+	r.identification = r.lane * (0x10000 / lanes);
 	if (!r.division)
 		count_in(&r, slot, iface);
 	cut_padding(skb, h);

@@ -92,7 +92,8 @@ def describe(frame):
     again = Ether(bytes(again))
     return {"destination": seen.dst, "source": seen[IP].src, "group": seen[IP].dst,
             "ttl": seen[IP].ttl, "dscp": seen[IP].tos >> 2, "ecn": seen[IP].tos & 3,
-            "flags": str(seen[IP].flags), "port": seen[UDP].dport,
+            "flags": str(seen[IP].flags), "identification": seen[IP].id,
+            "source_port": seen[UDP].sport, "port": seen[UDP].dport,
             "payload": bytes(seen[UDP].payload).hex(),
             "ip_checksum_good": seen[IP].chksum == again[IP].chksum,
             "udp_checksum_good": seen[UDP].chksum == again[UDP].chksum}

@@ -195,9 +195,13 @@ def witnessed(t):
     for one in seen:
         t.equal((one["ttl"], one["dscp"], one["destination"]), headers[one["group"]],
                 f"header of {one}")
-        t.equal((one["source"], one["ecn"], one["ip_checksum_good"], one["udp_checksum_good"]),
-                ("10.90.1.1", 0, True, True), f"rest of {one}")
+        t.equal((one["source"], one["ecn"], one["flags"], one["ip_checksum_good"],
+                 one["udp_checksum_good"]), ("10.90.1.1", 0, "", True, True), f"rest of {one}")
+    t.equal(len({one["source_port"] for one in seen}), 1, "source ports, the sender's")
     for group in headers:
+        numbers = [one["identification"] for one in seen if one["group"] == group]
+        t.equal([(number - numbers[0]) % 65536 for number in numbers], list(range(count)),
+                f"identification of the copies to {group}")
         bodies = [bytes.fromhex(one["payload"]) for one in seen if one["group"] == group]
         t.equal([len(body) for body in bodies], [1, 32, 301, 1400] * (count // 4), "sizes")
         t.equal(bodies[2][32:], payload(2, size=301)[32:], "body of the third datagram")

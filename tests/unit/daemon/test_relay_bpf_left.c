@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+/*
+ * test_relay_bpf_left.c - the program of the kernel path: what workers get, and damaged maps
+ *
+ * Links: daemon/priv/bpf.c
+ */
+#include "tests/unit/daemon/relay_bpf_fixture.h"
+
+#ifdef MCR_HAVE_BPF
+
+/* --- what is left to the user path --- */
+
+static void tagged(struct frame *f)
+{
+	memmove(f->bytes + 16, f->bytes + 12, f->len - 12);
+	put16(f->bytes + 12, ETH_P_8021Q);
+	put16(f->bytes + 14, 5);
+	f->len += 4;
+}
+
+static void priority_tagged(struct frame *f)
+{
+	tagged(f);
+	put16(f->bytes + 14, 5 << 13);
+}
+
+static void set_ip16(struct frame *f, unsigned at, unsigned value)
+{
+	put16(f->bytes + ETH_HLEN + at, value);
+	put16(f->bytes + ETH_HLEN + 10, ip_checksum(f->bytes + ETH_HLEN));
+}
+
+static void first_fragment(struct frame *f)
+{
+	set_ip16(f, 6, 0x2000);
+}
+
+static void last_fragment(struct frame *f)
+{
+	set_ip16(f, 6, 185);
+}
+
+static void with_options(struct frame *f)
+{
+	uint8_t *ip = f->bytes + ETH_HLEN;
+
+	memmove(ip + 24, ip + 20, f->len - ETH_HLEN - 20);
+	memset(ip + 20, 1, 4);
+	ip[0] = 0x46;
+	f->len += 4;
+	set_ip16(f, 2, f->len - ETH_HLEN);
+}
+
+static void cut_in_udp(struct frame *f)
+{
+	f->len = ETH_HLEN + 27;
+}
+
+static void cut_in_payload(struct frame *f)
+{
+	f->len -= 1;
+}
+
+static void other_port(struct frame *f)
+{
+	put16(f->bytes + ETH_HLEN + 22, 5001);
+}
+
+static void other_group(struct frame *f)
+{
+	set_ip16(f, 18, 0x0102);
+}
+
+static void wrong_ip_checksum(struct frame *f)
+{
+	f->bytes[ETH_HLEN + 10] ^= 1;
+}
+
+static void udp_longer_than_ip(struct frame *f)
+{
+	put16(f->bytes + ETH_HLEN + 24, 109);
+}
+
+static void udp_shorter_than_ip(struct frame *f)
+{
+	put16(f->bytes + ETH_HLEN + 24, 107);
+}
+
+static void no_room_for_udp(struct frame *f)
+{
+	put16(f->bytes + ETH_HLEN + 24, 7);
+	set_ip16(f, 2, 27);
+}
+
+static void ip_length_zero(struct frame *f)
+{
+	set_ip16(f, 2, 0);
+}
+
+static void version_six(struct frame *f)
+{
+	f->bytes[ETH_HLEN] = 0x65;
+}
+
+static void protocol_tcp(struct frame *f)
+{
+	f->bytes[ETH_HLEN + 9] = 6;
+	set_ip16(f, 4, 1);
+}
+
+static void not_ip(struct frame *f)
+{
+	put16(f->bytes + 12, 0x88f7);
+}
+
+static void above_the_mtu(struct frame *f)
+{
+	*f = stream_frame(1473);
+}
+
+static const struct {
+	const char *name;
+	void (*change)(struct frame *f);
+	bool other_protocol; /* a test run leaves tags in the frame */
+} others[] = {
+	{"VLAN tag", tagged, .other_protocol = true},
+	{"priority tag", priority_tagged, .other_protocol = true},
+	{"first fragment", first_fragment},
+	{"last fragment", last_fragment},
+	{"IP options", with_options},
+	{"cut in the UDP header", cut_in_udp},
+	{"cut in the payload", cut_in_payload},
+	{"other port", other_port},
+	{"other group", other_group},
+	{"wrong IP checksum", wrong_ip_checksum},
+	{"UDP longer than IP", udp_longer_than_ip},
+	{"UDP shorter than IP", udp_shorter_than_ip},
+	{"no room for UDP", no_room_for_udp},
+	{"IP length 0", ip_length_zero},
+	{"IP version 6", version_six},
+	{"TCP", protocol_tcp},
+	{"not IP", not_ip, .other_protocol = true},
+	{"above the MTU", above_the_mtu},
+};
+
+static void the_rest_is_left_to_the_user_path(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct frame in = stream_frame(100);
+		struct run r;
+
+		others[i].change(&in);
+		/* Another interface's program may have marked it. */
+		r = run(&in, OTHER_MARKS | MARK);
+		if (r.mark != OTHER_MARKS)
+			print_error("%s: mark %#x\n", others[i].name, r.mark);
+		assert_int_equal(PASS, r.verdict);
+		assert_int_equal(OTHER_MARKS, r.mark);
+		assert_same_frame(&in, &r.after);
+		assert_nothing_sent();
+	}
+	assert_int_equal(0, lane_sum(KERNEL_PATH_TOTAL_IN, false));
+}
+
+/* --- sources --- */
+
+static struct kernel_path_output second_output(unsigned i)
+{
+	return output_to(1, 78, "239.2.2.2");
+}
+
+static void a_source_goes_before_any_source(void **state)
+{
+	const struct kernel_path_key any = stream_key(NULL), one = stream_key("10.9.9.9"),
+				     two = stream_key("10.9.9.8");
+	const struct frame in = stream_frame(100);
+	uint64_t ref = KERNEL_PATH_REF_RELAY | KERNEL_PATH_REF_SOURCES | 1;
+
+	put_rule(&any, 1, 5, 1, 1500, one_output);
+	put_rule(&one, 2, 6, 1, 1500, second_output);
+	/* Not looked up before the flag is there. */
+	run(&in, 0);
+	assert_true(taken(0).len && !taken(1).len);
+	set_ref(&any, ref);
+	run(&in, 0);
+	assert_true(!taken(0).len && taken(1).len);
+	/* The user path has this source. */
+	set_ref(&one, KERNEL_PATH_REF_USER);
+	assert_int_equal(0, run(&in, 0).mark);
+	assert_nothing_sent();
+	/* Another source than the rule's falls to the rule for any. */
+	assert_int_equal(0, bpf_map_delete_elem(bpf.rules, &one));
+	put_rule(&two, 2, 6, 1, 1500, second_output);
+	run(&in, 0);
+	assert_true(taken(0).len && !taken(1).len);
+	/* There is none for any. */
+	set_ref(&any, KERNEL_PATH_REF_SOURCES);
+	assert_int_equal(0, run(&in, 0).mark);
+	assert_nothing_sent();
+}
+
+/* --- divided rules --- */
+
+#define DIVISION 0x81c2a3f4u
+
+/* @in as a worker gets it that has the other outputs. */
+static struct frame divided(const struct frame *in, uint32_t division)
+{
+	static const uint8_t begin[] = {0x02, 0x4d};
+	struct frame f = *in;
+
+	memcpy(f.bytes + ETH_ALEN, begin, sizeof(begin));
+	put16(f.bytes + ETH_ALEN + 2, division >> 16);
+	put16(f.bytes + ETH_ALEN + 4, division);
+	return f;
+}
+
+/* The worker counts the frame as received and matched; the program counts its outputs. */
+static void a_divided_frame_goes_on_to_a_worker(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	const struct frame in = stream_frame(100), handed_on = divided(&in, DIVISION);
+	struct run r;
+
+	put_rule(&key, 1, 5, 2, 1500, many_outputs);
+	blocks[1].division = DIVISION;
+	r = run(&in, OTHER_MARKS | MARK);
+	assert_int_equal(PASS, r.verdict);
+	assert_int_equal(OTHER_MARKS, r.mark);
+	assert_same_frame(&handed_on, &r.after);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct frame want = translated(&in, i ? "239.2.0.1" : "239.2.0.0", 8);
+		const struct frame got = taken(i);
+
+		assert_sent_as(want, &got);
+		assert_int_equal(1, lane_sum(KERNEL_PATH_OUTPUT_SENT + i, false));
+	}
+	assert_nothing_sent();
+	assert_int_equal(0, lane_sum(KERNEL_PATH_RULE_IN + 5, false));
+	assert_int_equal(0, lane_sum(KERNEL_PATH_TOTAL_IN, false));
+	assert_int_equal(0, lane_sum(KERNEL_PATH_TOTAL_FRAMES, false));
+	assert_int_equal(0, lane_sum(KERNEL_PATH_IFACE_FRAMES + 3, false));
+	assert_int_equal(2, lane_sum(KERNEL_PATH_TOTAL_FRAMES, true));
+	assert_int_equal(2, lane_sum(KERNEL_PATH_TOTAL_SENT, false));
+}
+
+/* Only the program says what it has served. */
+static void a_division_is_not_taken_from_the_wire(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	struct frame plain = stream_frame(100), in, harmless;
+	struct run r;
+
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		in = stream_frame(100);
+		others[i].change(&in);
+		in = divided(&in, DIVISION);
+		harmless = in;
+		if (!others[i].other_protocol)
+			harmless.bytes[ETH_ALEN + 1] = 0;
+		r = run(&in, MARK);
+		assert_int_equal(0, r.mark);
+		assert_same_frame(&harmless, &r.after);
+	}
+	/* All outputs are in the kernel: nothing reads it, and it stays. */
+	in = divided(&plain, DIVISION);
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	r = run(&in, 0);
+	assert_int_equal(MARK, r.mark);
+	assert_same_frame(&in, &r.after);
+	/* It is that of the block. */
+	blocks[1].division = 7;
+	plain = divided(&plain, 7);
+	r = run(&in, 0);
+	assert_same_frame(&plain, &r.after);
+}
+
+/* --- damage and faults --- */
+
+static struct kernel_path_output missing_device(unsigned i)
+{
+	struct kernel_path_output o = output_to(0, 70 + i, "239.2.2.2");
+
+	if (i == 0)
+		o.ifindex = 4000;
+	return o;
+}
+
+static void a_copy_that_fails_is_counted(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	const struct frame in = stream_frame(100);
+
+	put_rule(&key, 1, 5, 2, 1500, missing_device);
+	assert_int_equal(MARK, run(&in, 0).mark);
+	assert_true(taken(0).len);
+	assert_int_equal(1, drops(70, SEND_DROP_NO_INTERFACE));
+	assert_int_equal(0, lane_sum(KERNEL_PATH_OUTPUT_SENT + 70, false));
+	assert_int_equal(1, lane_sum(KERNEL_PATH_OUTPUT_SENT + 71, false));
+	assert_int_equal(1, lane_sum(KERNEL_PATH_TOTAL_SENT, false));
+	assert_int_equal(1, lane_sum(KERNEL_PATH_TOTAL_DROPS + SEND_DROP_NO_INTERFACE / 2, false));
+}
+
+/* An element of the hash map may be another key's by the time it is read. */
+static void a_block_of_another_key_relays_nothing(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	const struct frame in = stream_frame(100);
+
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	blocks[1].key.port = htons(5001);
+	assert_int_equal(0, run(&in, 0).mark);
+	assert_nothing_sent();
+}
+
+static void nonsense_in_the_maps_is_bounded(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	const struct frame in = stream_frame(100);
+
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	set_ref(&key, KERNEL_PATH_REF_RELAY | UINT32_MAX);
+	assert_int_equal(0, run(&in, 0).mark);
+	set_ref(&key, KERNEL_PATH_REF_RELAY | 1);
+	blocks[1].n_outputs = UINT32_MAX;
+	assert_int_equal(0, run(&in, 0).mark);
+	blocks[1].n_outputs = 1;
+	blocks[1].slot = UINT32_MAX;
+	assert_int_equal(0, run(&in, 0).mark);
+	blocks[1].slot = 5;
+	blocks[1].iface = UINT32_MAX;
+	assert_int_equal(0, run(&in, 0).mark);
+	assert_nothing_sent();
+	/* A chain that ends in itself, and one that leaves the array. */
+	blocks[1].iface = 3;
+	blocks[1].n_outputs = KERNEL_PATH_RULE_OUTPUTS;
+	blocks[1].next = 1;
+	assert_int_equal(MARK, run(&in, 0).mark);
+	blocks[1].next = UINT32_MAX;
+	assert_int_equal(MARK, run(&in, 0).mark);
+	blocks[1].output[0].slot = UINT32_MAX;
+	assert_int_equal(MARK, run(&in, 0).mark);
+	/* A reason that there is not counts at the output, too. */
+	clear(NULL);
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	blocks[1].output[0].hold = UINT8_MAX;
+	assert_int_equal(MARK, run(&in, 0).mark);
+	assert_int_equal(1, drops(77, SEND_DROP_OTHER));
+	assert_nothing_sent();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_rest_is_left_to_the_user_path, clear),
+		cmocka_unit_test_setup(a_source_goes_before_any_source, clear),
+		cmocka_unit_test_setup(a_divided_frame_goes_on_to_a_worker, clear),
+		cmocka_unit_test_setup(a_division_is_not_taken_from_the_wire, clear),
+		cmocka_unit_test_setup(a_copy_that_fails_is_counted, clear),
+		cmocka_unit_test_setup(a_block_of_another_key_relays_nothing, clear),
+		cmocka_unit_test_setup(nonsense_in_the_maps_is_bounded, clear),
+	};
+
+	RELAY_BPF_MAIN(tests);
+}
+
+#else
+
+int main(void)
+{
+	puts("1..0 # SKIP built without clang or libbpf");
+	return 0;
+}
+
+#endif
