@@ -25,7 +25,7 @@
 #include "core/base/limits.h"
 
 #define ARENA_MAGIC   0x314e45524152434dull /* "MCRAREN1" */
-#define ARENA_VERSION 4
+#define ARENA_VERSION 5
 #define ARENA_PAGE    4096u
 
 /*
@@ -82,7 +82,7 @@ static_assert(ARENA_EVENTS >= BUF_TOTAL_COUNT + 2 * MCR_MAX_IFACES, "room for ev
 
 /**
  * struct arena_outcome - what became of a received buffer
- * @incarnation: of the rule that took it; 0: it was dropped before any rule did
+ * @action:      of the rule that took it (struct match_rule); 0: it was dropped before any did
  * @admitted:    datagrams of it that are in the batch
  * @head:        item of the batch that is the first of the same rule
  * @n_outputs:   of the rule
@@ -91,7 +91,7 @@ static_assert(ARENA_EVENTS >= BUF_TOTAL_COUNT + 2 * MCR_MAX_IFACES, "room for ev
  * @looping:     not admitted because the rule was held
  */
 struct arena_outcome {
-	uint64_t incarnation;
+	uint64_t action;
 	uint32_t admitted;
 	uint32_t head : 16;
 	uint32_t n_outputs : 12;

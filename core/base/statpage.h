@@ -38,7 +38,8 @@ struct rule_slot {
 };
 
 struct output_slot {
-	uint64_t incarnation; /* of the rule it belongs to */
+	uint64_t incarnation; /* whose counters these are */
+	uint64_t before;      /* datagrams that its rule had matched when it came; for the worker */
 	struct egress_counters c;
 };
 
@@ -182,7 +183,7 @@ int statpage_read_worker(const volatile void *page, size_t size_bytes, struct wo
 /**
  * statpage_read_rule() - copy one rule's counters
  * @slot:        rule slot
- * @incarnation: the rule's; counters of another incarnation read as zero
+ * @incarnation: the rule's or output's; counters of another incarnation read as zero
  *
  * Return: 0; -EBADMSG as above; -ERANGE when @slot is out of range.
  */

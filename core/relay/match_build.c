@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/base/bitset.h"
+#include "core/base/hash.h"
 #include "core/base/statpage.h"
 #include "core/relay/limiter.h"
 #include "core/relay/match.h"
@@ -42,16 +43,29 @@ static void take_slot(uint64_t *owner, uint64_t incarnation, void *counters, siz
 	__atomic_store_n(owner, incarnation, __ATOMIC_RELEASE);
 }
 
+/* @matched: datagrams that its rule has matched so far */
 static void build_output(struct match_output *o, const struct snapshot_output *rec, uint32_t mtu,
-			 uint64_t incarnation, struct worker_page *page)
+			 uint64_t matched, struct worker_page *page)
 {
 	struct output_slot *slot = &page->output[rec->slot];
 
 	o->rec = *rec;
 	o->payload_max = payload_max(mtu);
 	match_derive(o);
-	take_slot(&slot->incarnation, incarnation, &slot->c, sizeof(slot->c));
+	if (slot->incarnation != rec->incarnation)
+		slot->before = matched;
+	take_slot(&slot->incarnation, rec->incarnation, &slot->c, sizeof(slot->c));
 	o->counters = &slot->c;
+}
+
+/* Sends of a batch are told apart by their order, which this stands for. */
+static uint64_t action_of(const struct snapshot_rule *rec, const struct snapshot_output *outputs)
+{
+	uint64_t h = hash_word(HASH_SEED, rec->incarnation);
+
+	for (uint32_t i = 0; i < rec->n_outputs; i++)
+		h = hash_word(hash_word(h, outputs[i].incarnation), outputs[i].slot);
+	return hash_final(h) | 1;
 }
 
 /* @mtus: by slot */
@@ -64,6 +78,7 @@ static void build_rule(struct match_table *t, struct match_rule *r,
 
 	take_slot(&slot->incarnation, rec->incarnation, &slot->c, sizeof(slot->c));
 	r->counters = &slot->c;
+	r->action = action_of(rec, outputs);
 	r->limit = &t->limits->rule[rec->slot];
 	if (rec->limit_pps || rec->limit_bps)
 		limiter_own(r->limit, rec->incarnation);
@@ -71,7 +86,7 @@ static void build_rule(struct match_table *t, struct match_rule *r,
 		const struct snapshot_output *out = &outputs[i];
 		const uint32_t mtu = out->iface < MCR_MAX_IFACES ? mtus[out->iface] : 0;
 
-		build_output(&r->outputs[i], out, mtu, rec->incarnation, page);
+		build_output(&r->outputs[i], out, mtu, r->counters->matched, page);
 		r->decrements |= out->ttl_set == TTL_DECREMENT;
 		if (i == 0 || r->outputs[i].payload_max < r->payload_max)
 			r->payload_max = r->outputs[i].payload_max;

@@ -56,6 +56,7 @@ struct match_link {
  * @limit:      state of its rate limits, shared with the other workers
  * @head, @tail: its datagrams in the batch being gathered (core/relay/relay.c), or CHAIN_END
  * @decrements: some output's TTL is one less than what came
+ * @action:     its incarnation, its outputs and their order, in one number that is not 0
  * @key, @slot, @n_outputs: as in the record when it was taken, whatever becomes of @rec
  * @at:         its place in the table's list
  * @hash:       its part of the table's hash
@@ -73,6 +74,7 @@ struct match_rule {
 	uint64_t saved_epoch;
 	struct guard_rule guard;
 	bool decrements;
+	uint64_t action;
 	struct match_key_value key;
 	uint32_t slot, n_outputs;
 	uint32_t at;

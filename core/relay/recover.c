@@ -193,8 +193,8 @@ static void count_lost_send(struct output_slot *o, uint64_t n, struct worker_pag
 
 /*
  * Counts the sends that are missing from a batch of which @c has committed a part: between
- * batches each output has as many datagrams as its rule.  The outputs of a rule follow it in
- * the list of saved counters.
+ * batches each output has as many datagrams as its rule since the output came.  The outputs of a
+ * rule follow it in the list of saved counters.
  */
 static void count_lost_sends(const struct arena_commit *c, struct worker_page *page)
 {
@@ -207,8 +207,8 @@ static void count_lost_sends(const struct arena_commit *c, struct worker_page *p
 
 		if (!s->output)
 			matched = rule->incarnation == s->incarnation ? rule->c.matched : 0;
-		else if (o->incarnation == s->incarnation && o->c.matched < matched)
-			count_lost_send(o, matched - o->c.matched, page);
+		else if (o->incarnation == s->incarnation && o->before + o->c.matched < matched)
+			count_lost_send(o, matched - o->before - o->c.matched, page);
 	}
 }
 

@@ -273,7 +273,7 @@ struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, u
 	}
 	pass = admissible(r, rule, &view, now_ns, &why);
 	admit(r, rule, &view, buffer, pass, why, 0);
-	outcome.incarnation = rule->rec.incarnation;
+	outcome.action = rule->action;
 	outcome.admitted = pass;
 	outcome.head = pass ? rule->head : 0;
 	outcome.n_outputs = rule->rec.n_outputs;
@@ -291,7 +291,7 @@ void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 
 	r->replay = true;
 	rule = find_rule(r, buffer, len, iface, link, &view);
-	if (rule && rule->rec.incarnation != outcome->incarnation) {
+	if (rule && rule->action != outcome->action) {
 		count_drop(r, DROP_NOT_MATCHED, view.datagrams);
 		rule = NULL;
 	}

@@ -231,6 +231,14 @@ static bool same_destination(const struct rule_output *a, const struct rule_outp
 	       strcmp(a->interface, b->interface) == 0;
 }
 
+int rule_find_output(const struct rule *r, const struct rule_output *o)
+{
+	for (unsigned i = 0; i < r->n_outputs; i++)
+		if (same_destination(&r->outputs[i], o))
+			return (int)i;
+	return -1;
+}
+
 static int check_against_others(const struct rule *r, unsigned i, struct complaint *c)
 {
 	const struct rule_output *o = &r->outputs[i];

@@ -124,6 +124,9 @@ bool rule_same_input(const struct rule_input *a, const struct rule_input *b);
 /* Same outputs in the same order, limits, priority, path and consume? */
 bool rule_same_action(const struct rule *a, const struct rule *b);
 
+/* Which output of @r goes to the interface, group and port of @o.  Return: -1: none. */
+int rule_find_output(const struct rule *r, const struct rule_output *o);
+
 /*
  * The TTL that is used: output->ttl, or when unset the Linux default for its
  * kind of destination: 1 for a multicast group, 64 for a unicast host (ip(7)).

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bitset.h"
 #include "core/base/complaint.h"
 #include "core/rules/ruleset_state.h"
 
@@ -40,10 +41,11 @@ static void node_free(struct ruleset_node *node)
 		return;
 	rule_fini(&node->entry.rule);
 	free(node->entry.output_slots);
+	free(node->entry.output_incarnations);
 	free(node);
 }
 
-/* A node with a copy of @rule and room for its output slots; NULL: out of memory. */
+/* A node with a copy of @rule and room for what belongs to its outputs; NULL: out of memory. */
 static struct ruleset_node *node_new(const struct rule *rule)
 {
 	struct ruleset_node *node = calloc(1, sizeof(*node));
@@ -51,7 +53,10 @@ static struct ruleset_node *node_new(const struct rule *rule)
 	if (!node)
 		return NULL;
 	node->entry.output_slots = calloc(rule->n_outputs, sizeof(*node->entry.output_slots));
-	if (!node->entry.output_slots || rule_copy(&node->entry.rule, rule) < 0) {
+	node->entry.output_incarnations =
+		calloc(rule->n_outputs, sizeof(*node->entry.output_incarnations));
+	if (!node->entry.output_slots || !node->entry.output_incarnations ||
+	    rule_copy(&node->entry.rule, rule) < 0) {
 		node_free(node);
 		return NULL;
 	}
@@ -171,28 +176,73 @@ static void append(struct ruleset *s, struct ruleset_node *node)
 
 	e->incarnation = ++s->last_incarnation;
 	e->slot = slot_pool_take(&s->rule_slots);
-	for (unsigned i = 0; i < e->rule.n_outputs; i++)
+	for (unsigned i = 0; i < e->rule.n_outputs; i++) {
 		e->output_slots[i] = slot_pool_take(&s->output_slots);
+		e->output_incarnations[i] = e->incarnation;
+	}
 	s->order[s->count++] = node;
 	ruleset_link(s, node);
 }
 
-/* @old keeps its place and slots and takes what @fresh holds; @fresh takes the rest away. */
+/*
+ * Outputs of @e that @before had, too, keep their counters; the others get slots of their own,
+ * and what @before alone had goes.
+ */
+static void inherit_outputs(struct ruleset *s, struct ruleset_entry *e,
+			    const struct ruleset_entry *before)
+{
+	const uint64_t fresh = ++s->last_incarnation;
+	uint64_t kept[MCR_MAX_RULE_OUTPUTS / 64] = {0};
+
+	for (unsigned i = 0; i < e->rule.n_outputs; i++) {
+		const int was = rule_find_output(&before->rule, &e->rule.outputs[i]);
+
+		e->output_slots[i] = MCR_NO_SLOT;
+		e->output_incarnations[i] = fresh;
+		if (was < 0)
+			continue;
+		bitset_add(kept, (uint32_t)was);
+		e->output_slots[i] = before->output_slots[was];
+		e->output_incarnations[i] = before->output_incarnations[was];
+	}
+	for (unsigned i = 0; i < before->rule.n_outputs; i++)
+		if (!bitset_has(kept, i))
+			slot_pool_put(&s->output_slots, before->output_slots[i]);
+	for (unsigned i = 0; i < e->rule.n_outputs; i++)
+		if (e->output_slots[i] == MCR_NO_SLOT)
+			e->output_slots[i] = slot_pool_take(&s->output_slots);
+}
+
+/* With another input everything is counted from the beginning. */
+static void renew_outputs(struct ruleset *s, struct ruleset_entry *e,
+			  const struct ruleset_entry *before)
+{
+	unsigned i;
+
+	e->incarnation = ++s->last_incarnation;
+	for (i = 0; i < e->rule.n_outputs && i < before->rule.n_outputs; i++)
+		e->output_slots[i] = before->output_slots[i];
+	for (unsigned j = i; j < before->rule.n_outputs; j++)
+		slot_pool_put(&s->output_slots, before->output_slots[j]);
+	for (; i < e->rule.n_outputs; i++)
+		e->output_slots[i] = slot_pool_take(&s->output_slots);
+	for (i = 0; i < e->rule.n_outputs; i++)
+		e->output_incarnations[i] = e->incarnation;
+}
+
+/* @old keeps its place and slot and takes what @fresh holds; @fresh takes the rest away. */
 static void replace_content(struct ruleset *s, struct ruleset_node *old, struct ruleset_node *fresh)
 {
 	struct ruleset_entry before = old->entry;
 	struct ruleset_entry *e = &fresh->entry;
-	unsigned i;
 
 	ruleset_unlink(s, old);
 	e->slot = before.slot;
-	e->incarnation = ++s->last_incarnation;
-	for (i = 0; i < e->rule.n_outputs && i < before.rule.n_outputs; i++)
-		e->output_slots[i] = before.output_slots[i];
-	for (unsigned j = i; j < before.rule.n_outputs; j++)
-		slot_pool_put(&s->output_slots, before.output_slots[j]);
-	for (; i < e->rule.n_outputs; i++)
-		e->output_slots[i] = slot_pool_take(&s->output_slots);
+	e->incarnation = before.incarnation;
+	if (rule_same_input(&before.rule.input, &e->rule.input))
+		inherit_outputs(s, e, &before);
+	else
+		renew_outputs(s, e, &before);
 	old->entry = fresh->entry;
 	fresh->entry = before;
 	ruleset_link(s, old);
@@ -333,6 +383,8 @@ struct ruleset *ruleset_clone(const struct ruleset *s)
 		node->entry.incarnation = e->incarnation;
 		memcpy(node->entry.output_slots, e->output_slots,
 		       e->rule.n_outputs * sizeof(e->output_slots[0]));
+		memcpy(node->entry.output_incarnations, e->output_incarnations,
+		       e->rule.n_outputs * sizeof(e->output_incarnations[0]));
 		to->order[to->count++] = node;
 		ruleset_link(to, node);
 	}

@@ -5,7 +5,7 @@
  * Control owns the only one.  Each rule gets, for as long as it stays, a rule
  * slot and one output slot per output: indices into the tables of counters that
  * workers keep in shared memory.  A slot that is freed may be used again by a
- * later rule; the incarnation, which never repeats, tells the two apart.
+ * later rule or output; the incarnation, which never repeats, tells the two apart.
  */
 #ifndef CORE_RULES_RULESET_H
 #define CORE_RULES_RULESET_H
@@ -34,7 +34,9 @@ enum ruleset_result { RULESET_UNCHANGED, RULESET_ADDED, RULESET_REPLACED };
  * @c:       filled with field and reason when refused
  *
  * Adding the same rule twice changes nothing and succeeds.  A replaced rule keeps
- * its place and slot and gets a new incarnation: its counters start again.
+ * its place and slot.  With the same input it also keeps its incarnation, and so do its
+ * outputs to the same interface, group and port: whoever counts by slot and incarnation goes
+ * on counting.  With another input everything starts again.
  *
  * Return: an enum ruleset_result; -EINVAL (rule_check()); -EEXIST when the id or the
  * input is that of a rule that differs, which @replace would replace; -ENOTUNIQ when the

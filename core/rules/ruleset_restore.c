@@ -16,7 +16,7 @@
 #include "core/rules/ruleset_state.h"
 
 int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, uint64_t incarnation,
-		    const uint32_t *output_slots)
+		    const uint32_t *output_slots, const uint64_t *output_incarnations)
 {
 	const struct ruleset_entry *added;
 	struct ruleset_entry *e;
@@ -25,7 +25,7 @@ int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, u
 	if (slot >= MCR_MAX_RULES || incarnation == 0)
 		return -ERANGE;
 	for (unsigned i = 0; i < rule->n_outputs; i++) {
-		if (output_slots[i] >= MCR_MAX_OUTPUTS)
+		if (output_slots[i] >= MCR_MAX_OUTPUTS || output_incarnations[i] == 0)
 			return -ERANGE;
 	}
 	ret = ruleset_put(s, rule, false, &added, NULL);
@@ -35,6 +35,8 @@ int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, u
 	e->slot = slot;
 	e->incarnation = incarnation;
 	memcpy(e->output_slots, output_slots, rule->n_outputs * sizeof(*output_slots));
+	memcpy(e->output_incarnations, output_incarnations,
+	       rule->n_outputs * sizeof(*output_incarnations));
 	return 0;
 }
 
@@ -70,8 +72,11 @@ void ruleset_restored(struct ruleset *s, uint64_t incarnation)
 		if (e->incarnation > s->last_incarnation)
 			s->last_incarnation = e->incarnation;
 		mark(rules, &fresh_rule, e->slot);
-		for (unsigned k = 0; k < e->rule.n_outputs; k++)
+		for (unsigned k = 0; k < e->rule.n_outputs; k++) {
 			mark(outputs, &fresh_output, e->output_slots[k]);
+			if (e->output_incarnations[k] > s->last_incarnation)
+				s->last_incarnation = e->output_incarnations[k];
+		}
 	}
 	rebuild(&s->rule_slots, rules, fresh_rule);
 	rebuild(&s->output_slots, outputs, fresh_output);

@@ -15,13 +15,14 @@ struct ruleset;
  * @slot:         its rule slot, which no other restored rule has
  * @incarnation:  not 0
  * @output_slots: rule->n_outputs of them, which no other restored output has
+ * @output_incarnations: of each output, none 0
  *
  * The set may be changed otherwise only after ruleset_restored().
  *
  * Return: 0; what ruleset_add() refuses; -ERANGE for a slot or incarnation that cannot be.
  */
 int ruleset_restore(struct ruleset *s, const struct rule *rule, uint32_t slot, uint64_t incarnation,
-		    const uint32_t *output_slots);
+		    const uint32_t *output_slots, const uint64_t *output_incarnations);
 
 /* All rules are back.  @incarnation: later rules get greater ones than this and than any restored.
  */

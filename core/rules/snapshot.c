@@ -65,11 +65,16 @@ int snapshot_add_rule(struct snapshot_writer *w, const struct snapshot_rule *rul
 
 int snapshot_add_output(struct snapshot_writer *w, const struct snapshot_output *output)
 {
+	struct snapshot_output *o;
+
 	if (w->header->n_rules == 0)
 		return -EINVAL;
 	if (w->header->n_outputs == w->max_outputs)
 		return -ENOSPC;
-	w->outputs[w->header->n_outputs++] = *output;
+	o = &w->outputs[w->header->n_outputs++];
+	*o = *output;
+	if (!o->incarnation)
+		o->incarnation = w->rules[w->header->n_rules - 1].incarnation;
 	w->rules[w->header->n_rules - 1].n_outputs++;
 	return 0;
 }

@@ -118,6 +118,7 @@ enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
 
 /**
  * struct snapshot_output - one output
+ * @incarnation: whose counters the slot has; in a record to be added 0: that of the rule
  * @slot:  output slot (counters)
  * @iface: slot of the output interface, MCR_NO_SLOT when it does not exist
  * @egress_socket: id of the egress socket to use, + 1; 0 for that of the interface
@@ -128,6 +129,7 @@ enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
  * @source_port: 0, or the port that its egress socket is bound to; no other one serves it
  */
 struct snapshot_output {
+	uint64_t incarnation;
 	uint32_t slot;
 	uint32_t iface;
 	uint32_t egress_socket;
@@ -143,7 +145,7 @@ struct snapshot_output {
 	uint8_t reserved[3];
 	char if_name[MCR_IFNAME_MAX];
 };
-static_assert(sizeof(struct snapshot_output) == 80, "snapshot format");
+static_assert(sizeof(struct snapshot_output) == 88, "snapshot format");
 
 /**
  * struct snapshot_view - a snapshot that has been checked

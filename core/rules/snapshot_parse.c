@@ -105,9 +105,9 @@ static bool egress_socket_valid(const struct snapshot_output *o)
 static bool output_valid(const struct snapshot_output *o, struct slot_sets *sets)
 {
 	return take_slot(sets->outputs, o->slot, MCR_MAX_OUTPUTS) && known_iface(sets, o->iface) &&
-	       addr_is_clean(&o->group, ADDR_IPV4) && source_valid(&o->source) && o->port != 0 &&
-	       o->ttl >= 1 && o->dscp <= 63 && o->ttl_set < TTL_SETTINGS &&
-	       o->hold < OUTPUT_HOLDS && egress_socket_valid(o) &&
+	       o->incarnation != 0 && addr_is_clean(&o->group, ADDR_IPV4) &&
+	       source_valid(&o->source) && o->port != 0 && o->ttl >= 1 && o->dscp <= 63 &&
+	       o->ttl_set < TTL_SETTINGS && o->hold < OUTPUT_HOLDS && egress_socket_valid(o) &&
 	       terminated(o->if_name, sizeof(o->if_name));
 }
 

@@ -107,11 +107,29 @@ static bool check(struct closed_port *p, const struct egress_counters *now, uint
 	return true;
 }
 
-static const struct ruleset_entry *entry_of(const struct control *c, const struct closed_port *p)
+static bool goes_there(const struct ruleset_entry *e, unsigned i, const struct closed_port *p)
+{
+	const struct rule_output *o = i < e->rule.n_outputs ? &e->rule.outputs[i] : NULL;
+
+	return o && o->port == p->port && addr_ipv4_be(&o->group) == p->host_be;
+}
+
+/* The rule, if it has an output to the port; when others came or went it is at another place. */
+static const struct ruleset_entry *entry_of(const struct control *c, struct closed_port *p)
 {
 	const struct resolved_rule *v = &c->resolved.rule[p->slot];
 
-	return v->entry && v->incarnation == p->incarnation ? v->entry : NULL;
+	if (!v->entry || v->incarnation != p->incarnation)
+		return NULL;
+	if (goes_there(v->entry, p->output, p))
+		return v->entry;
+	for (unsigned i = 0; i < v->entry->rule.n_outputs; i++) {
+		if (!goes_there(v->entry, i, p))
+			continue;
+		p->output = i;
+		return v->entry;
+	}
+	return NULL;
 }
 
 bool control_ports_check(struct control *c, control_counters_fn *read, uint64_t now_ns)

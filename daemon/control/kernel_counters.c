@@ -60,34 +60,37 @@ int kernel_counters_own(struct kernel_map *m, const struct kernel_map_rule *r, u
 	if (!is_free(rule_owner(m, r->slot), r->incarnation, now_ns))
 		return -EBUSY;
 	for (uint32_t i = 0; i < r->n_outputs; i++)
-		if (!is_free(output_owner(m, r->output[i].slot), r->incarnation, now_ns))
+		if (!is_free(output_owner(m, r->output[i].slot), r->output_incarnation[i], now_ns))
 			return -EBUSY;
 	own_rule(m, r->slot, r->incarnation);
 	for (uint32_t i = 0; i < r->n_outputs; i++)
-		own_output(m, r->output[i].slot, r->incarnation);
+		own_output(m, r->output[i].slot, r->output_incarnation[i]);
 	return 0;
 }
 
-static void set_left(struct kernel_path_record *owner, uint64_t incarnation, uint64_t at_ns)
+static void set_left(struct kernel_path_record *owner, uint64_t at_ns)
 {
-	if (owner->a == incarnation)
+	if (owner->a)
 		owner->b = at_ns;
 }
 
-/* @at_ns: 0: they are named. */
+/*
+ * @at_ns: 0: they are named.  A slot has had no other owner as long as a chain names it:
+ * kernel_counters_own() waits for that.
+ */
 static void mark_chain(struct kernel_map *m, uint32_t first, uint64_t at_ns)
 {
 	const struct kernel_path_block *head = &m->blocks[first];
 	uint32_t left = head->n_outputs;
 
 	if (head->slot < KERNEL_PATH_RULES)
-		set_left(rule_owner(m, head->slot), head->incarnation, at_ns);
+		set_left(rule_owner(m, head->slot), at_ns);
 	for (uint32_t at = first; at != CHAIN_END; at = m->next[at]) {
 		for (uint32_t i = 0; i < KERNEL_PATH_BLOCK_OUTPUTS && left; i++, left--) {
 			const uint32_t slot = m->blocks[at].output[i].slot;
 
 			if (slot < KERNEL_PATH_OUTPUTS)
-				set_left(output_owner(m, slot), head->incarnation, at_ns);
+				set_left(output_owner(m, slot), at_ns);
 		}
 	}
 }

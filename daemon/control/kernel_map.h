@@ -32,6 +32,7 @@ struct ruleset_entry;
 /**
  * struct kernel_map_rule - a rule as the program reads it
  * @output: n_outputs of them, borrowed
+ * @output_incarnation: of each of them, for its counters
  */
 struct kernel_map_rule {
 	struct kernel_path_key key;
@@ -43,6 +44,7 @@ struct kernel_map_rule {
 	uint32_t flags; /* KERNEL_PATH_BLOCK_* */
 	uint32_t n_outputs;
 	const struct kernel_path_output *output;
+	const uint64_t *output_incarnation;
 };
 
 /* Return: NULL: out of memory. */

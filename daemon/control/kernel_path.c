@@ -211,6 +211,7 @@ static enum kernel_path_reason encode_rule(const struct control *c, const struct
 		.mtu = UINT32_MAX,
 		.n_outputs = r->n_outputs,
 		.output = outputs,
+		.output_incarnation = e->output_incarnations,
 	};
 	for (unsigned i = 0; i < r->n_outputs; i++) {
 		const uint32_t slot = control_iface_slot(c, r->outputs[i].interface);

@@ -255,8 +255,8 @@ static void check_output(struct control *c, const struct ruleset_entry *e, unsig
 	/* Most outputs lose nothing: their memory is never touched. */
 	if (!sum)
 		return;
-	if (s->incarnation != e->incarnation)
-		*s = (struct seen_output){.incarnation = e->incarnation};
+	if (s->incarnation != e->output_incarnations[i])
+		*s = (struct seen_output){.incarnation = e->output_incarnations[i]};
 	/* A restarted control may find a refusal of long ago. */
 	if (now.drops[SEND_DROP_PORT_UNREACHABLE] > s->drops[SEND_DROP_PORT_UNREACHABLE].count &&
 	    !c->notice->quiet && control_port_refused(c, e, i, &now, now_ns))

@@ -71,6 +71,7 @@ void control_snapshot_rule(const struct control *c, const struct ruleset_entry *
 
 		status[i] = control_output_status_on(c, f, &r->outputs[i], NULL);
 		outputs[i] = output_record(c, &r->outputs[i], slot, f, status[i].hold);
+		outputs[i].incarnation = e->output_incarnations[i];
 	}
 	*rule = (struct snapshot_rule){
 		.incarnation = e->incarnation,
@@ -177,6 +178,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 {
 	struct rule_output outputs[MCR_MAX_RULE_OUTPUTS];
 	uint32_t slots[MCR_MAX_RULE_OUTPUTS];
+	uint64_t incarnations[MCR_MAX_RULE_OUTPUTS];
 	struct rule r = {
 		.limit_pps = s->limit_pps,
 		.limit_bps = s->limit_bps,
@@ -209,6 +211,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		};
 		memcpy(outputs[i].interface, o->if_name, sizeof(outputs[i].interface));
 		slots[i] = o->slot;
+		incarnations[i] = o->incarnation;
 		control_egress_socket_restore(c, o);
 	}
 	/* Workers that had a rule and are not to have it may have received datagrams for it. */
@@ -217,7 +220,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 			c, control_rule_workers_on(c, &r, control_iface_at(c, s->in_iface)),
 			s->worker_mask);
 	control_notice_restore(c->notice, s->slot, s->incarnation, s->state);
-	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots);
+	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots, incarnations);
 }
 
 /* A mapped snapshot. */

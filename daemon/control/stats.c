@@ -147,12 +147,12 @@ void control_stats_output(const struct control *c, const struct ruleset_entry *e
 		struct egress_counters one;
 
 		if (p->mem && statpage_read_output(p->mem, p->size_bytes, e->output_slots[i],
-						   e->incarnation, &one) == 0)
+						   e->output_incarnations[i], &one) == 0)
 			egress_counters_add(out, &one);
 	}
 	if (c->kernel_path.map)
-		kernel_map_count_output(c->kernel_path.map, e->output_slots[i], e->incarnation,
-					out);
+		kernel_map_count_output(c->kernel_path.map, e->output_slots[i],
+					e->output_incarnations[i], out);
 }
 
 void stats_totals_add_worker(struct stats_totals *t, const struct worker_summary *s)

@@ -96,7 +96,7 @@ static void leave_a_batch(void)
 		e->tag = recv_tag();
 		fill(i, &e->res, &e->flags);
 		if (i % 3 < RULES)
-			e->outcome = (struct arena_outcome){.incarnation = 1,
+			e->outcome = (struct arena_outcome){.action = 1,
 							    .admitted = 2,
 							    .head = i % 3,
 							    .n_outputs = 2 - i % 3,

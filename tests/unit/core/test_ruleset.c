@@ -88,7 +88,8 @@ static void add_meets_rule(void **state)
 			fail_msg("%s: %s: %s", meets[i].what, c.field, c.reason);
 		if (ruleset_count(s) != count + (ret == RULESET_ADDED))
 			fail_msg("%s: %zu rules", meets[i].what, ruleset_count(s));
-		if (ret >= 0 && (e->incarnation != incarnation) != (ret != RULESET_UNCHANGED))
+		/* It counts on as long as its input is the same. */
+		if (ret >= 0 && (e->incarnation == incarnation) != (strcmp(meets[i].in, IN_A) == 0))
 			fail_msg("%s: incarnation", meets[i].what);
 		if (ret == RULESET_REPLACED && (e->slot != 0 || ruleset_at(s, 0) != e))
 			fail_msg("%s: moved", meets[i].what);
@@ -176,20 +177,55 @@ static void slots_come_and_go(void **state)
 	assert_int_equal(b->output_slots[0], 2);
 	assert_int_equal(b->incarnation, 2);
 
-	/* Fewer outputs: the first keeps its slot; more again: an unused one is taken. */
+	/* An output that stays keeps its slot, at any place; one that comes takes an unused one. */
 	add(s, rule("a", "", IN_A, OUT_B, NULL), true, &a);
-	assert_int_equal(a->output_slots[0], 0);
-	assert_int_equal(a->incarnation, 3);
-	add(s, rule("a", "", IN_A, OUT_B, OUT_A), true, &a);
-	assert_int_equal(a->output_slots[0], 0);
-	assert_int_equal(a->output_slots[1], 3);
+	assert_int_equal(a->output_slots[0], 1);
+	add(s, rule("a", "", IN_A, OUT_A, OUT_B), true, &a);
+	assert_int_equal(a->output_slots[0], 3);
+	assert_int_equal(a->output_slots[1], 1);
 	assert_int_equal(a->slot, 0);
 
 	ruleset_remove(s, "a");
 	add(s, rule("a", "", IN_A, OUT_A, NULL), false, &a);
 	assert_int_equal(a->slot, 2);
 	assert_int_equal(a->output_slots[0], 4);
-	assert_int_equal(a->incarnation, 5);
+	ruleset_free(s);
+}
+
+static void what_stays_counts_on(void **state)
+{
+	struct ruleset *s = ruleset_new();
+	const struct ruleset_entry *e;
+	struct rule r;
+
+	add(s, rule("a", "", IN_A, OUT_A, OUT_B), false, &e);
+	assert_int_equal(e->incarnation, 1);
+	assert_int_equal(e->output_incarnations[0], 1);
+	assert_int_equal(e->output_incarnations[1], 1);
+
+	/* An output that went and came back begins anew, also in the slot that it had. */
+	add(s, rule("a", "", IN_A, OUT_B, NULL), true, &e);
+	assert_int_equal(e->incarnation, 1);
+	assert_int_equal(e->output_incarnations[0], 1);
+	add(s, rule("a", "", IN_A, OUT_A, OUT_B), true, &e);
+	assert_int_equal(e->incarnation, 1);
+	assert_true(e->output_incarnations[0] > 1);
+	assert_int_equal(e->output_incarnations[1], 1);
+
+	/* How it is sent to is no part of what an output is, nor is the name of its rule. */
+	r = rule("a", "new", IN_A, OUT_A, OUT_B);
+	r.outputs[1].ttl = 9;
+	r.limit_pps = 5;
+	assert_int_equal(add(s, r, true, &e), RULESET_REPLACED);
+	assert_int_equal(e->incarnation, 1);
+	assert_int_equal(e->output_incarnations[1], 1);
+	assert_int_equal(e->rule.outputs[1].ttl, 9);
+
+	/* Another input is another rule. */
+	add(s, rule("a", "", IN_B, OUT_A, OUT_B), true, &e);
+	assert_true(e->incarnation > 1);
+	assert_int_equal(e->output_incarnations[0], e->incarnation);
+	assert_int_equal(e->output_incarnations[1], e->incarnation);
 	ruleset_free(s);
 }
 
@@ -493,6 +529,7 @@ int main(void)
 		cmocka_unit_test(sources_make_different_inputs),
 		cmocka_unit_test(order_and_removal),
 		cmocka_unit_test(slots_come_and_go),
+		cmocka_unit_test(what_stays_counts_on),
 		cmocka_unit_test(loops_are_refused),
 		cmocka_unit_test(loop_names_the_output),
 		cmocka_unit_test(loop_through_a_source_specific_rule),

@@ -44,22 +44,27 @@ static struct rule *make(struct sample *s, uint16_t port, unsigned n)
 	return &s->rule;
 }
 
+static const uint64_t ones[] = {1, 1, 1, 1};
+
 static void test_places(void **state)
 {
 	static const uint32_t one[] = {4, 1}, two[] = {2};
+	static const uint64_t of_one[] = {70, 95}, of_two[] = {90};
 	struct ruleset *s = ruleset_new();
 	const struct ruleset_entry *e;
 	bool slot_used[4] = {false}, output_used[6] = {false};
 	struct sample m;
 
-	assert_int_equal(ruleset_restore(s, make(&m, 1, 2), 3, 70, one), 0);
-	assert_int_equal(ruleset_restore(s, make(&m, 2, 1), 1, 90, two), 0);
+	assert_int_equal(ruleset_restore(s, make(&m, 1, 2), 3, 70, one, of_one), 0);
+	assert_int_equal(ruleset_restore(s, make(&m, 2, 1), 1, 90, two, of_two), 0);
 	ruleset_restored(s, 80);
 	e = ruleset_at(s, 0);
 	assert_int_equal(e->slot, 3);
 	assert_int_equal(e->incarnation, 70);
 	assert_int_equal(e->output_slots[0], 4);
 	assert_int_equal(e->output_slots[1], 1);
+	assert_int_equal(e->output_incarnations[0], 70);
+	assert_int_equal(e->output_incarnations[1], 95);
 	assert_int_equal(e->rule.input.port, 1);
 	assert_non_null(ruleset_find_id(s, e->rule.id));
 
@@ -67,7 +72,7 @@ static void test_places(void **state)
 	output_used[4] = output_used[1] = output_used[2] = true;
 	for (uint16_t port = 3; port < 40; port++) {
 		assert_int_equal(ruleset_add(s, make(&m, port, 1), false, &e, NULL), RULESET_ADDED);
-		assert_int_equal(e->incarnation, 90 + port - 2);
+		assert_int_equal(e->incarnation, 95 + port - 2);
 		if (e->slot < 4) {
 			assert_false(slot_used[e->slot]);
 			slot_used[e->slot] = true;
@@ -87,7 +92,7 @@ static void test_holes_are_used(void **state)
 	struct ruleset *s = ruleset_new();
 	struct sample m;
 
-	assert_int_equal(ruleset_restore(s, make(&m, 1, 1), MCR_MAX_RULES - 1, 5, out), 0);
+	assert_int_equal(ruleset_restore(s, make(&m, 1, 1), MCR_MAX_RULES - 1, 5, out, ones), 0);
 	ruleset_restored(s, 0);
 	for (unsigned i = 2; i <= MCR_MAX_RULES; i++)
 		assert_int_equal(ruleset_add(s, make(&m, (uint16_t)i, 1), false, NULL, NULL),
@@ -103,13 +108,13 @@ static void test_refusals(void **state)
 	struct sample m;
 
 	make(&m, 1, 1);
-	assert_int_equal(ruleset_restore(s, &m.rule, MCR_MAX_RULES, 1, out), -ERANGE);
-	assert_int_equal(ruleset_restore(s, &m.rule, 0, 0, out), -ERANGE);
-	assert_int_equal(ruleset_restore(s, &m.rule, 0, 1, beyond), -ERANGE);
-	assert_int_equal(ruleset_restore(s, &m.rule, 0, 1, out), 0);
-	assert_int_equal(ruleset_restore(s, &m.rule, 1, 2, out), -EEXIST);
+	assert_int_equal(ruleset_restore(s, &m.rule, MCR_MAX_RULES, 1, out, ones), -ERANGE);
+	assert_int_equal(ruleset_restore(s, &m.rule, 0, 0, out, ones), -ERANGE);
+	assert_int_equal(ruleset_restore(s, &m.rule, 0, 1, beyond, ones), -ERANGE);
+	assert_int_equal(ruleset_restore(s, &m.rule, 0, 1, out, ones), 0);
+	assert_int_equal(ruleset_restore(s, &m.rule, 1, 2, out, ones), -EEXIST);
 	m.rule.input.port = 0;
-	assert_int_equal(ruleset_restore(s, &m.rule, 1, 2, out), -EINVAL);
+	assert_int_equal(ruleset_restore(s, &m.rule, 1, 2, out, ones), -EINVAL);
 	assert_int_equal(ruleset_count(s), 1);
 	ruleset_free(s);
 }
