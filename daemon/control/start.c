@@ -20,7 +20,8 @@
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
 #include "daemon/control/supervisor_channel.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/drop.h"
+#include "daemon/priv/seccomp.h"
 
 static void keep_fd(int *place, int fd)
 {

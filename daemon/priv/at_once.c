@@ -8,10 +8,11 @@
  * thread that lives no longer than the call.  The process has one thread before and after.
  * Where no thread can be had the calls are made one after the other.
  */
+#include "daemon/priv/at_once.h"
+
 #include <errno.h>
 #include <pthread.h>
-
-#include "daemon/priv/priv.h"
+#include <stdbool.h>
 
 #define AT_ONCE_MAX 64u
 

@@ -17,7 +17,7 @@
  * is still root can never hold more than its parent did.  It also makes what is
  * left in a child's bounding set (only CAP_SETPCAP could remove it) unreachable.
  */
-#include "daemon/priv/priv.h"
+#include "daemon/priv/drop.h"
 
 #include <cap-ng.h>
 #include <errno.h>

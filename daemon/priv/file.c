@@ -7,14 +7,15 @@
  * would be out of its reach afterwards.  The owner of that
  * file or directory may: CAP_SETUID lets us be that user for the one call.
  */
+#include "daemon/priv/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "daemon/priv/priv.h"
 
 /*
  * Finds the owner of the file (@itself), or of the deepest directory on the way to it that

@@ -8,7 +8,7 @@
  * Features are found by name, because their bit positions differ between kernels
  * (Documentation/networking/netdev-features.rst).
  */
-#include "daemon/priv/priv.h"
+#include "daemon/priv/gro.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -7,6 +7,8 @@
  * permanent, so one that works already is not touched.  Everything goes through a socket
  * that is made for the one call and answers inside sendmsg(2); nothing here waits.
  */
+#include "daemon/priv/neigh.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/icmp.h>
@@ -18,7 +20,6 @@
 #include <unistd.h>
 
 #include "core/base/addr.h"
-#include "daemon/priv/priv.h"
 
 #define NEIGH_WORKS (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)
 

@@ -29,7 +29,7 @@
  * stderr) falls back by itself.  A call of another architecture's table kills.
  * seccomp does not see io_uring operations; the worker restricts its ring itself.
  */
-#include "daemon/priv/priv.h"
+#include "daemon/priv/seccomp.h"
 
 #include <errno.h>
 #include <fcntl.h>

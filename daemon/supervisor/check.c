@@ -17,7 +17,9 @@
 
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/drop.h"
+#include "daemon/priv/file.h"
+#include "daemon/priv/socket.h"
 #include "daemon/supervisor/state.h"
 
 #define DEFAULT_DIR "/run/mcr"

@@ -36,7 +36,7 @@
 #include "daemon/common/ending.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/drop.h"
 #include "daemon/supervisor/child_log.h"
 #include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/state.h"

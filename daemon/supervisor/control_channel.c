@@ -20,7 +20,7 @@
 #include "daemon/common/log.h"
 #include "daemon/common/memfd.h"
 #include "daemon/common/startup.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/socket.h"
 #include "daemon/supervisor/budget.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/egress_socket.h"

@@ -19,7 +19,7 @@
 
 #include "core/base/bitset.h"
 #include "core/base/ipc.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/socket.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/state.h"

@@ -8,7 +8,7 @@
 
 #include "core/base/bitset.h"
 #include "core/base/ipc.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/gro.h"
 #include "daemon/supervisor/handover_field.h"
 #include "daemon/supervisor/state.h"
 

@@ -24,7 +24,7 @@
 
 #include "core/base/ipc.h"
 #include "core/base/join_key.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/socket.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/handover_field.h"
 #include "daemon/supervisor/igmp_list.h"

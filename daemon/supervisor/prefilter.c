@@ -14,7 +14,7 @@
 #include "core/base/ipc.h"
 #include "core/rules/steer.h"
 #include "daemon/common/memfd.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/sockopt.h"
 #include "daemon/supervisor/state.h"
 
 #define FILTER_FILE_MAX \

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 #include "core/base/clock.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/neigh.h"
 #include "daemon/supervisor/state.h"
 
 #define PROBES_PER_S 256u

@@ -54,7 +54,8 @@
 #include "core/rules/kernel_path.h"
 #include "daemon/common/log.h"
 #include "daemon/priv/bpf.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/drop.h"
+#include "daemon/priv/gro.h"
 
 struct heartbeat_page;
 struct iface_page;

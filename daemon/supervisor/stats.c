@@ -19,7 +19,7 @@
 #include "daemon/supervisor/stats.h"
 
 #include "core/base/statpage.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/packet.h"
 #include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/state.h"
 

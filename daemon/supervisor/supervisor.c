@@ -18,7 +18,7 @@
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/file.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/child_log.h"
 #include "daemon/supervisor/egress_socket.h"

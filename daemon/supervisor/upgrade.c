@@ -40,7 +40,7 @@
 #include "daemon/common/roles.h"
 #include "daemon/common/upgrade_outcome.h"
 #include "daemon/common/version.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/drop.h"
 #include "daemon/supervisor/child.h"
 #include "daemon/supervisor/control_channel.h"
 #include "daemon/supervisor/epoll_key.h"

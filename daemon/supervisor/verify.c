@@ -14,7 +14,7 @@
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/packet.h"
 #include "daemon/supervisor/iface.h"
 #include "daemon/supervisor/igmp_list.h"
 #include "daemon/supervisor/membership.h"

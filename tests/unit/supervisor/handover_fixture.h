@@ -27,6 +27,7 @@
 #include "core/base/limit_page.h"
 #include "core/base/statpage.h"
 #include "daemon/common/memfd.h"
+#include "daemon/priv/socket.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/worker_memory.h"

@@ -18,7 +18,11 @@
 #include <unistd.h>
 
 #include "core/rules/steer.h"
-#include "daemon/priv/priv.h"
+#include "daemon/priv/gro.h"
+#include "daemon/priv/neigh.h"
+#include "daemon/priv/packet.h"
+#include "daemon/priv/socket.h"
+#include "daemon/priv/sockopt.h"
 
 /* Arguments of the replaced calls, and their results. */
 static struct {

@@ -52,6 +52,8 @@
 #include <sys/wait.h>
 
 #include "core/base/clock.h"
+#include "daemon/priv/file.h"
+#include "daemon/priv/seccomp.h"
 #include "daemon/supervisor/budget.h"
 #include "daemon/supervisor/check.h"
 #include "daemon/supervisor/notify.h"

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/priv/socket.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/state.h"

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* at_once.h - calls that wait for the kernel, several at the same time */
+#ifndef DAEMON_PRIV_AT_ONCE_H
+#define DAEMON_PRIV_AT_ONCE_H
+
+/* @fn with each of @fds, at the same time.  Return: 0, or the first that is not. */
+int priv_at_once(int (*fn)(int fd), const int *fds, unsigned n);
+
+#endif

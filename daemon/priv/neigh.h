@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* neigh.h - make the kernel ask the network for a neighbour */
+#ifndef DAEMON_PRIV_NEIGH_H
+#define DAEMON_PRIV_NEIGH_H
+
+#include <stdbool.h>
+
+struct addr;
+
+/**
+ * priv_probe_neighbour() - make the kernel ask the network who has @host
+ *
+ * A resolved neighbour is left alone.  With CAP_NET_ADMIN the kernel is told to use the
+ * entry (NTF_USE), which sends nothing but the ARP request.  Without, an ICMP echo request
+ * goes to it, which the kernel holds back until the neighbour answers.
+ *
+ * Return: 0; -EPERM where a packet filter forbids it; other negative errno.
+ */
+int priv_probe_neighbour(unsigned ifindex, const struct addr *host, bool net_admin);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* seccomp.h - which system calls each process may still make */
+#ifndef DAEMON_PRIV_SECCOMP_H
+#define DAEMON_PRIV_SECCOMP_H
+
+/*
+ * Filters outlive an exec and pile up, so a supervisor that comes from an upgrade
+ * installs its own only when the one in force has another revision.
+ */
+#define PRIV_FILTERS_REVISION 2
+int priv_seal_syscalls_supervisor(void);
+int priv_seal_syscalls_control(void);
+int priv_seal_syscalls_worker(void);
+
+#endif
