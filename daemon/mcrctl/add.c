@@ -5,6 +5,8 @@
  * Numbers and addresses are checked here, so that a slip is told by the name of its
  * option; what only the daemon can know (conflicts, loops) it decides.
  */
+#include "daemon/mcrctl/add.h"
+
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +17,9 @@
 #include "core/base/decimal.h"
 #include "core/rules/rule.h"
 #include "core/text/json_field.h"
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/args.h"
+#include "daemon/mcrctl/connect.h"
+#include "daemon/mcrctl/result.h"
 
 const struct ctl_option ctl_add_options[] = {
 	{"--input-interface", "IF", true, "interface on which the stream arrives"},

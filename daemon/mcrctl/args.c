@@ -5,11 +5,13 @@
  * Own code instead of getopt_long(): the options belong to commands of one or two
  * words, and the global ones may stand before or after these.
  */
+#include "daemon/mcrctl/args.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/mcrctl/ctl.h"
+#include "core/base/complaint.h"
 
 #define WORDS_MAX 64
 #define LIST_MAX  128

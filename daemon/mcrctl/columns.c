@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <cjson/cJSON.h>
 
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/result.h"
 #include "daemon/mcrctl/table.h"
 
 void cell_number(struct table *t, const cJSON *object, const char *member)

@@ -6,6 +6,8 @@
  * system.  Syntax is checked before anything is sent, values by the daemon, and
  * either way a complaint carries the line of the file.
  */
+#include "daemon/mcrctl/config.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,8 +17,11 @@
 #include "core/text/config.h"
 #include "core/text/json_text.h"
 #include "core/text/request.h"
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/args.h"
+#include "daemon/mcrctl/connect.h"
 #include "daemon/mcrctl/file.h"
+#include "daemon/mcrctl/pages.h"
+#include "daemon/mcrctl/result.h"
 
 #define LOAD_MS 60000 /* for the answer to the largest configuration on a slow machine */
 

@@ -5,6 +5,8 @@
  * The process behind the path may be no mcrd, or a sick one: every wait has a deadline, the
  * answer a bound, and bytes that are no JSON-RPC answer get an error of their own.
  */
+#include "daemon/mcrctl/connect.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <poll.h>
@@ -19,7 +21,8 @@
 #include "core/base/clock.h"
 #include "core/text/json_text.h"
 #include "core/text/request.h"
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/args.h"
+#include "daemon/mcrctl/result.h"
 
 #define ANSWER_MS        10000
 #define ANSWER_MAX_BYTES (64u * 1024u * 1024u) /* eight times the longest of an mcrd */

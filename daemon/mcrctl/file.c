@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/args.h"
 
 static bool is_standard_input(const char *path)
 {

@@ -12,12 +12,15 @@
  *
  * Lines stay within 80 columns, but for names and addresses that are longer.
  */
+#include "daemon/mcrctl/list.h"
+
 #include <cjson/cJSON.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/pages.h"
+#include "daemon/mcrctl/result.h"
 
 #define WIDTH      79
 #define WHAT_WIDTH 38

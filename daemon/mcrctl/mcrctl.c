@@ -9,7 +9,14 @@
 #include <string.h>
 
 #include "daemon/common/version.h"
+#include "daemon/mcrctl/add.h"
+#include "daemon/mcrctl/args.h"
+#include "daemon/mcrctl/config.h"
 #include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/list.h"
+#include "daemon/mcrctl/rules.h"
+#include "daemon/mcrctl/stats.h"
+#include "daemon/mcrctl/workers.h"
 
 static const struct ctl_command commands[] = {
 	{"add", "add a relay rule", NULL, ctl_add_options, ctl_add},

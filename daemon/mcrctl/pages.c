@@ -7,6 +7,8 @@
  * For --json texts are put together and not what was read from them, because cJSON reads
  * numbers as doubles.
  */
+#include "daemon/mcrctl/pages.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +16,9 @@
 
 #include "core/text/json_text.h"
 #include "core/text/request.h"
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/args.h"
+#include "daemon/mcrctl/connect.h"
+#include "daemon/mcrctl/result.h"
 
 #define ATTEMPTS   20 /* while the rules keep changing */
 #define PAGE_RULES 2048

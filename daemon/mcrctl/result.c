@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* result.c - reading and printing what results have in common */
+#include "daemon/mcrctl/result.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/args.h"
 
 const cJSON *ctl_member(const cJSON *object, const char *name)
 {

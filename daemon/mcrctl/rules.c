@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 /* rules.c - mcrctl remove and sync */
+#include "daemon/mcrctl/rules.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/args.h"
+#include "daemon/mcrctl/connect.h"
+#include "daemon/mcrctl/result.h"
 
 const struct ctl_option ctl_remove_options[] = {
 	{"--rule-id", "ID", false, "the rule with this id"},

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* stats.c - mcrctl stats */
+#include "daemon/mcrctl/stats.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/mcrctl/columns.h"
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/pages.h"
+#include "daemon/mcrctl/result.h"
 #include "daemon/mcrctl/table.h"
 
 static void print_drops(const char *title, const cJSON *drops)

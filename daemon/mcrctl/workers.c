@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* workers.c - mcrctl list-workers, ping, upgrade and version */
+#include "daemon/mcrctl/workers.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 
 #include "daemon/common/version.h"
 #include "daemon/mcrctl/columns.h"
-#include "daemon/mcrctl/ctl.h"
+#include "daemon/mcrctl/connect.h"
+#include "daemon/mcrctl/result.h"
 #include "daemon/mcrctl/table.h"
 
 #define UPGRADE_MS 180000
