@@ -246,7 +246,7 @@ fuzz-bins: $(FUZZ_BINS)
 .PHONY: bench-check
 bench-check: deps-test
 	@$(SUB) -s -j$$(nproc) all experiments
-	@$(BUILD)/bin/mcrbench --profile quick --check
+	@$(BUILD)/bin/mcrbench --profile check --check
 
 # Faults for MINUTES under traffic; nothing may be lost that is not explained.
 MINUTES ?= 30

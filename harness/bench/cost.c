@@ -7,9 +7,8 @@
 
 #include "harness/bench/trial.h"
 
-#define TRIES    3
-#define STOP_MS  5000
-#define LEAST_MS 1000 /* the clock of idle time has steps of 10 ms */
+#define TRIES   3
+#define STOP_MS 5000
 
 /* The highest of a few rates at which bursts are carried; 0: none. */
 static int find_rate(const struct bench_run *run, double *rate_pps, uint32_t ms,
@@ -30,23 +29,37 @@ static int find_rate(const struct bench_run *run, double *rate_pps, uint32_t ms,
 	return 0;
 }
 
-int bench_cost_measure(struct bench_run *run, double rate_pps, uint32_t ms, double *added_ns,
-		       struct lab_error *error)
+/* Return: 1; 0 when the machine had no idle time; negative errno. */
+static int measure_added(struct bench_run *run, double rate_pps, uint32_t ms, double *added_ns,
+			 struct lab_error *error)
 {
-	const uint32_t send_ms = ms > LEAST_MS ? ms : LEAST_MS;
 	double with_ns, without_ns;
 	int status;
-	int ret = find_rate(run, &rate_pps, ms, error);
+	int ret = bench_trial_send(run, rate_pps, ms, &with_ns, error);
 
-	if (ret <= 0)
-		return ret;
-	ret = bench_trial_send(run, rate_pps, send_ms, &with_ns, error);
 	if (ret == 0) {
 		proc_stop(&run->relay, SIGTERM, deadline_in_ms(STOP_MS), &status);
-		ret = bench_trial_send(run, rate_pps, send_ms, &without_ns, error);
+		ret = bench_trial_send(run, rate_pps, ms, &without_ns, error);
 	}
 	if (ret < 0)
 		return ret == -EBUSY ? 0 : ret;
 	*added_ns = with_ns - without_ns;
-	return *added_ns > 0;
+	return 1;
+}
+
+int bench_cost_measure(struct bench_run *run, double rate_pps, uint32_t trial_ms, uint32_t ms,
+		       double *added_ns, struct lab_error *error)
+{
+	int ret = find_rate(run, &rate_pps, trial_ms, error);
+
+	if (ret > 0)
+		ret = measure_added(run, rate_pps, ms, added_ns, error);
+	/* A relay costs something: less than nothing is what the machine did besides. */
+	return ret == 1 && *added_ns <= 0 ? 0 : ret;
+}
+
+int bench_cost_unwanted(struct bench_run *run, double rate_pps, uint32_t ms, double *added_ns,
+			struct lab_error *error)
+{
+	return measure_added(run, rate_pps, ms, added_ns, error);
 }

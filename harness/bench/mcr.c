@@ -40,6 +40,8 @@ static cJSON *make_rule(const struct bench_run *run, const char *group, uint32_t
 	cJSON *outputs;
 
 	cJSON_AddItemToObject(rule, "input", endpoint("eth0", group, port));
+	if (run->scenario->consume)
+		cJSON_AddTrueToObject(rule, "consume");
 	outputs = cJSON_AddArrayToObject(rule, "outputs");
 	for (uint32_t i = 0; i < fanout; i++) {
 		char interface[16];

@@ -14,6 +14,7 @@
 #define FEWEST_GROUPS  256u
 #define MOST_GROUPS    16384u
 #define JOINS          5
+#define UNWANTED_PPS   200000.0
 
 static int measure_loads(const struct bench_run *run, const struct bench_plan *plan,
 			 double rate_pps, struct bench_series *series, struct lab_error *error)
@@ -25,9 +26,11 @@ static int measure_loads(const struct bench_run *run, const struct bench_plan *p
 	struct bench_trial t;
 
 	for (unsigned i = 0; i < sizeof(loads) / sizeof(*loads); i++) {
-		int ret =
-			bench_trial_run(run, rate_pps * loads[i].share, plan->trial_ms, &t, error);
+		int ret;
 
+		if (plan->loads != BENCH_LOADS_ALL && loads[i].p50 != BENCH_Q_50_P50)
+			continue;
+		ret = bench_trial_run(run, rate_pps * loads[i].share, plan->trial_ms, &t, error);
 		if (ret < 0)
 			return ret;
 		bench_series_latency(series, loads[i].p50, &t.latency);
@@ -39,8 +42,11 @@ static int measure_cost(struct bench_run *run, const struct bench_plan *plan, do
 			struct bench_series *series, struct lab_error *error)
 {
 	double added_ns;
-	int ret = bench_cost_measure(run, rate_pps, plan->trial_ms, &added_ns, error);
+	int ret = 0;
 
+	if (plan->cost_ms)
+		ret = bench_cost_measure(run, rate_pps, plan->trial_ms, plan->cost_ms, &added_ns,
+					 error);
 	if (ret == 1)
 		bench_series_add(series, BENCH_Q_ADDED_NS, added_ns);
 	return ret < 0 ? ret : 0;
@@ -69,7 +75,7 @@ static int measure_rate(struct bench_run *run, const struct bench_plan *plan,
 	series->limited = series->limited || found.limited;
 	if (!(found.best.offered_pps > 0))
 		return 0;
-	if (plan->load_latency)
+	if (plan->loads != BENCH_LOADS_NONE)
 		ret = measure_loads(run, plan, found.best.offered_pps, series, error);
 	/* Last, because the relay does not run afterwards. */
 	return ret < 0 ? ret : measure_cost(run, plan, found.best.offered_pps, series, error);
@@ -137,6 +143,19 @@ static int measure_capacity(const struct bench_run *like, struct bench_series *s
 	return 0;
 }
 
+static int measure_unwanted(struct bench_run *run, const struct bench_plan *plan,
+			    struct bench_series *series, struct lab_error *error)
+{
+	double added_ns;
+	int ret = bench_cost_unwanted(run, UNWANTED_PPS,
+				      plan->cost_ms ? plan->cost_ms : plan->trial_ms, &added_ns,
+				      error);
+
+	if (ret == 1)
+		bench_series_add(series, BENCH_Q_ADDED_NS, added_ns);
+	return ret < 0 ? ret : 0;
+}
+
 static int measure_running(struct bench_run *run, const struct bench_plan *plan,
 			   struct bench_series *series, struct lab_error *error)
 {
@@ -147,6 +166,8 @@ static int measure_running(struct bench_run *run, const struct bench_plan *plan,
 		return measure_trickle(run, plan, series, error);
 	case BENCH_JOIN:
 		return measure_join(run, series, error);
+	case BENCH_UNWANTED:
+		return measure_unwanted(run, plan, series, error);
 	case BENCH_CAPACITY:
 		break;
 	}

@@ -5,16 +5,26 @@
 
 #include "harness/bench/series.h"
 
+/* Shares of the rate found at which latency is measured, too. */
+enum bench_loads {
+	BENCH_LOADS_NONE,
+	BENCH_LOADS_HALF,
+	BENCH_LOADS_ALL, /* 10, 50 and 90 % */
+};
+
 /**
  * struct bench_plan - how thorough a bench is
  * @trial_ms:     length of a trial, 50 to 60000
  * @resolution:   of the search, as struct bench_search
- * @load_latency: also measure latency at 10, 50 and 90 % of the rate found
+ * @cost_ms:      length of each of the two runs whose difference is the added CPU time; 0: not
+ *                measured
+ * @loads:        at which latency is measured, too
  */
 struct bench_plan {
 	uint32_t trial_ms;
 	double resolution;
-	bool load_latency;
+	uint32_t cost_ms;
+	enum bench_loads loads;
 };
 
 /**

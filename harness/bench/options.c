@@ -20,13 +20,25 @@ struct profile {
 	const char *name;
 	unsigned rounds;
 	struct bench_plan plan;
-	bool all; /* every scenario, not only those that carry claims */
+	enum bench_rows rows;
+	unsigned relays; /* a bit mask; 0: every one */
 };
 
 static const struct profile profiles[] = {
-	{"smoke", 1, {250, 1.15, false}, false},
-	{"quick", 3, {500, 1.05, false}, false},
-	{"full", 3, {1000, 1.03, true}, true},
+	{"smoke", 1, {250, 1.15, 1000, BENCH_LOADS_NONE}, BENCH_ROWS_CLAIMS, 0},
+	{"quick", 3, {500, 1.05, 1000, BENCH_LOADS_NONE}, BENCH_ROWS_CLAIMS, 0},
+	{"full", 3, {1000, 1.03, 1000, BENCH_LOADS_ALL}, BENCH_ROWS_ALL, 0},
+	{"kernel-path",
+	 5,
+	 {250, 1.05, 1500, BENCH_LOADS_HALF},
+	 BENCH_ROWS_TABLE,
+	 1u << BENCH_MCR | 1u << BENCH_MCR_KERNEL | 1u << BENCH_KERNEL | 1u << BENCH_NFTABLES},
+	{"check",
+	 3,
+	 {250, 1.1, 0, BENCH_LOADS_NONE},
+	 BENCH_ROWS_CLAIMS,
+	 1u << BENCH_MCR | 1u << BENCH_PER_PACKET | 1u << BENCH_SOCAT | 1u << BENCH_KERNEL |
+		 1u << BENCH_MCR_KERNEL},
 };
 
 /* As typed. */
@@ -46,7 +58,7 @@ static const struct profile *find_profile(const char *name)
 	for (unsigned i = 0; i < sizeof(profiles) / sizeof(*profiles); i++)
 		if (!strcmp(profiles[i].name, name))
 			return &profiles[i];
-	die("--profile: '%s' is none of smoke, quick, full", name);
+	die("--profile: '%s' is none of smoke, quick, full, kernel-path, check", name);
 }
 
 static int read_cpu(const char *option, const char *text)
@@ -67,8 +79,10 @@ static int usual_gen_cpu(void)
 static void print_list(void)
 {
 	for (unsigned i = 0; i < bench_n_scenarios; i++)
-		printf("%-12s %s%s\n", bench_scenarios[i].name, bench_scenarios[i].what,
-		       bench_scenarios[i].claimed ? "" : " (full)");
+		printf("%-16s %s%s\n", bench_scenarios[i].name, bench_scenarios[i].what,
+		       bench_scenarios[i].claimed    ? ""
+		       : bench_scenarios[i].of_table ? " (full, kernel-path)"
+						     : " (full)");
 	exit(0);
 }
 
@@ -76,12 +90,13 @@ static void read_words(struct typed *typed, struct bench_options *opt, int argc,
 {
 	const struct cli_option table[] = {
 		{"profile", "NAME", CLI_TEXT, &typed->profile,
-		 .help = "smoke (two minutes), quick (default) or full (every scenario)"},
+		 .help = "smoke (two minutes), quick (default), full (every scenario), kernel-path "
+			 "(beside the kernel's own forwarding) or check (the gate)"},
 		{"scenario", "A[,B...]", CLI_TEXT, &typed->choice.scenarios, .help = "only these"},
 		{"list", NULL, CLI_FLAG, &typed->list, .help = "show the scenarios and end"},
 		{"backend", "A[,B...]", CLI_TEXT, &typed->choice.backends,
 		 .help = "only these relays: mcr, mcr-per-packet, recv-send, socat, kernel, "
-			 "mcr-kernel"},
+			 "mcr-kernel, nftables"},
 		{"burst", "N[,N...]", CLI_TEXT, &typed->choice.bursts,
 		 .help = "datagrams the generator hands over at a time: every scenario with each"},
 		{"rounds", "N", CLI_U32, &typed->rounds, 1, BENCH_MAX_ROUNDS,
@@ -131,7 +146,8 @@ void bench_options_parse(struct bench_options *options, int argc, char **argv)
 		if (!cJSON_IsObject(options->settings.mcr_extra))
 			die("--mcr-config-extra: '%s' is not a JSON object", typed.mcr_extra);
 	}
-	typed.choice.all = profile->all;
+	typed.choice.rows = profile->rows;
+	typed.choice.relays = profile->relays;
 	if (bench_set_choose(&options->set, &typed.choice, &error))
 		die("%s", error.text);
 }

@@ -23,6 +23,7 @@ static const struct {
 	[BENCH_SOCAT] = {false, {"socat"}},
 	[BENCH_MCR_KERNEL] = {true, {"mcrd"}},
 	[BENCH_KERNEL] = {false, {"smcrouted", "smcroutectl"}},
+	[BENCH_NFTABLES] = {false, {"nft"}},
 };
 static_assert(sizeof(needs) / sizeof(*needs) == BENCH_BACKENDS, "what every relay needs");
 

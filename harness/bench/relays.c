@@ -26,6 +26,7 @@ static const struct bench_relay relays[BENCH_BACKENDS] = {
 			  .start = bench_kernel_start,
 			  .rule_add = bench_kernel_rule_add,
 			  .rule_remove = bench_kernel_rule_remove},
+	[BENCH_NFTABLES] = {.takes_super = true, .translates = true, .start = bench_nftables_start},
 	[BENCH_MCR_KERNEL] = {.takes_super = true,
 			      .translates = true,
 			      .user_space = true,

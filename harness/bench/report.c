@@ -25,16 +25,19 @@ static void print_rate(const struct bench_series *s, const char *name)
 	if (added.n)
 		printf(", adds %.0f ns (%.0f to %.0f)", added.median, added.low, added.high);
 	if (half.n)
-		printf(", at half the rate p50 %.1f p99 %.1f us", half.median, half99.median);
+		printf(", at half the rate p50 %.1f (%.1f to %.1f) p99 %.1f us (%.1f to %.1f)",
+		       half.median, half.low, half.high, half99.median, half99.low, half99.high);
 	printf("%s\n", s->limited ? LIMITED : "");
 }
 
 static void print_latency(const struct bench_series *s, const char *name)
 {
 	struct bench_spread p50 = bench_series_spread(s, BENCH_Q_P50);
+	struct bench_spread p99 = bench_series_spread(s, BENCH_Q_P99);
 
-	printf("  %-14s latency p50 %.1f us (%.1f to %.1f), p99 %.1f, p99.9 %.1f, max %.1f\n", name,
-	       p50.median, p50.low, p50.high, bench_series_spread(s, BENCH_Q_P99).median,
+	printf("  %-14s latency p50 %.1f us (%.1f to %.1f), p99 %.1f (%.1f to %.1f), p99.9 %.1f, "
+	       "max %.1f\n",
+	       name, p50.median, p50.low, p50.high, p99.median, p99.low, p99.high,
 	       bench_series_spread(s, BENCH_Q_P999).median,
 	       bench_series_spread(s, BENCH_Q_MAX).median);
 }
@@ -51,6 +54,14 @@ static void print_join(const struct bench_series *s, const char *name)
 		printf(", membership of the input %.2f ms (%.2f to %.2f)", member.median,
 		       member.low, member.high);
 	putchar('\n');
+}
+
+static void print_unwanted(const struct bench_series *s, const char *name)
+{
+	struct bench_spread added = bench_series_spread(s, BENCH_Q_ADDED_NS);
+
+	printf("  %-14s adds %.0f ns (%.0f to %.0f) to a frame\n", name, added.median, added.low,
+	       added.high);
 }
 
 static void print_series(const struct bench_scenario *scenario, enum bench_backend backend,
@@ -72,6 +83,10 @@ static void print_series(const struct bench_scenario *scenario, enum bench_backe
 		if (s->n[BENCH_Q_JOIN])
 			print_join(s, name);
 		break;
+	case BENCH_UNWANTED:
+		if (s->n[BENCH_Q_ADDED_NS])
+			print_unwanted(s, name);
+		break;
 	case BENCH_CAPACITY:
 		if (groups.n)
 			printf("  %-14s %.0f groups (%.0f to %.0f)\n", name, groups.median,
@@ -81,17 +96,22 @@ static void print_series(const struct bench_scenario *scenario, enum bench_backe
 }
 
 /* A rate that the generator limits says little of the relay, so the added CPU time is compared. */
-static void print_comparison(const struct bench_results *results, unsigned i)
+static void print_comparison(const struct bench_results *results, unsigned i, int of, int to)
 {
-	for (int b = 0; b < BENCH_BACKENDS; b++) {
-		double ratio = bench_results_ratio(results, i, b, BENCH_Q_ADDED_NS);
+	double ratio = bench_results_ratio(results, i, of, to, BENCH_Q_ADDED_NS);
 
-		if (b != BENCH_MCR && ratio > 0 &&
-		    bench_results_basis(results, i, b) == BENCH_Q_ADDED_NS)
-			printf("  compared by added CPU time, as the generator limits a rate: "
-			       "%s / %s %.2f\n",
-			       bench_backend_name(BENCH_MCR), bench_backend_name(b), ratio);
-	}
+	if (bench_results_pair(of, to) && ratio > 0 &&
+	    bench_results_basis(results, i, of, to) == BENCH_Q_ADDED_NS)
+		printf("  compared by added CPU time, as the generator limits a rate: "
+		       "%s / %s %.2f\n",
+		       bench_backend_name(of), bench_backend_name(to), ratio);
+}
+
+static void print_comparisons(const struct bench_results *results, unsigned i)
+{
+	for (int of = 0; of < BENCH_BACKENDS; of++)
+		for (int to = 0; to < BENCH_BACKENDS; to++)
+			print_comparison(results, i, of, to);
 }
 
 static void print_gate(const struct bench_gate *gate, enum bench_verdict verdict, double ratio,
@@ -131,21 +151,22 @@ static void print_gates(const struct bench_results *results)
 	}
 }
 
-/* How MCR stands beside every other relay; @head stands above the first line there is. */
-static bool print_burst(const struct bench_results *results, unsigned i, const char *head)
+/* How a path stands beside every other relay; @head stands above the first line there is. */
+static bool print_burst(const struct bench_results *results, unsigned i, int of, const char *head)
 {
 	const struct bench_series *row = results->series[i];
-	bool limited = row[BENCH_MCR].limited;
+	bool limited = row[of].limited;
 	bool any = false;
 
 	for (int b = 0; b < BENCH_BACKENDS; b++) {
-		double ratio = bench_results_ratio(results, i, b, BENCH_Q_RATE);
+		double ratio = bench_results_ratio(results, i, of, b, BENCH_Q_RATE);
 
-		if (b == BENCH_MCR || !(ratio > 0))
+		if (!bench_results_pair(of, b) || !(ratio > 0))
 			continue;
 		if (!any)
 			printf("%s  %-14s ", head, results->set.scenarios[i].name);
-		printf("%smcr / %s %5.2f", any ? ", " : "", bench_backend_name(b), ratio);
+		printf("%s%s / %s %5.2f", any ? ", " : "", bench_backend_name(of),
+		       bench_backend_name(b), ratio);
 		limited = limited || row[b].limited;
 		any = true;
 	}
@@ -159,8 +180,9 @@ static void print_sweep(const struct bench_results *results)
 	const char *head = "\nratios of median rates by burst, this run\n";
 
 	for (unsigned i = 0; i < results->set.n; i++)
-		if (print_burst(results, i, head))
-			head = "";
+		for (int of = 0; of < BENCH_BACKENDS; of++)
+			if (print_burst(results, i, of, head))
+				head = "";
 }
 
 static void print_head(const struct bench_results *results)
@@ -190,7 +212,7 @@ void bench_report_print(const struct bench_results *results)
 		for (int b = 0; b < BENCH_BACKENDS; b++)
 			print_series(scenario, b, &results->series[i][b]);
 		if (scenario->kind == BENCH_RATE)
-			print_comparison(results, i);
+			print_comparisons(results, i);
 	}
 	if (results->set.sweep)
 		print_sweep(results);

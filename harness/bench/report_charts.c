@@ -34,27 +34,42 @@ static int close_chart(FILE *file, int ret)
 	return ret;
 }
 
-static int chart_rate(const char *directory, const struct bench_scenario *s,
-		      const struct bench_series *row)
+/* One quantity, a bar for each relay; values below zero have none. */
+static int chart_quantity(const char *directory, const struct bench_scenario *s,
+			  const struct bench_series *row, enum bench_quantity quantity,
+			  const char *kind, const char *unit)
 {
 	struct chart_bar bars[BENCH_BACKENDS];
-	struct chart_bars chart = {.title = s->what,
-				   .unit = "datagrams a second at the sink, highest rate without "
-					   "loss; median, line: least to most",
-				   .bars = bars};
+	struct chart_bars chart = {.title = s->what, .unit = unit, .bars = bars};
 	FILE *file;
 
 	for (int b = 0; b < BENCH_BACKENDS; b++) {
-		struct bench_spread rate = bench_series_spread(&row[b], BENCH_Q_RATE);
+		struct bench_spread value = bench_series_spread(&row[b], quantity);
 
-		if (rate.n)
-			bars[chart.n++] = (struct chart_bar){bench_backend_name(b), rate.median,
-							     rate.low, rate.high, (unsigned)b};
+		if (value.n && value.low >= 0)
+			bars[chart.n++] = (struct chart_bar){bench_backend_name(b), value.median,
+							     value.low, value.high, (unsigned)b};
 	}
 	if (!chart.n)
 		return 0;
-	file = open_chart(directory, s, "rate");
+	file = open_chart(directory, s, kind);
 	return file ? close_chart(file, chart_write_bars(file, &chart)) : -errno;
+}
+
+static int chart_rate(const char *directory, const struct bench_scenario *s,
+		      const struct bench_series *row)
+{
+	return chart_quantity(directory, s, row, BENCH_Q_RATE, "rate",
+			      "datagrams a second at the sink, highest rate without loss; median, "
+			      "line: least to most");
+}
+
+static int chart_added(const char *directory, const struct bench_scenario *s,
+		       const struct bench_series *row)
+{
+	return chart_quantity(directory, s, row, BENCH_Q_ADDED_NS, "added",
+			      "ns of CPU time that the relay adds to the machine per datagram; "
+			      "median, line: least to most");
 }
 
 static int by_rate(const void *a, const void *b)
@@ -136,6 +151,8 @@ int bench_report_charts(const struct bench_results *results, const char *directo
 		const struct bench_series *row = results->series[i];
 
 		ret = chart_rate(directory, s, row);
+		if (ret == 0)
+			ret = chart_added(directory, s, row);
 		if (ret == 0)
 			ret = chart_loss(directory, s, row);
 		if (ret == 0)

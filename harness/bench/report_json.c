@@ -39,22 +39,28 @@ static void add_series(cJSON *json, const struct bench_series *s)
 	}
 }
 
+static void add_comparison(cJSON *list, const struct bench_results *results, unsigned i, int of,
+			   int to)
+{
+	enum bench_quantity basis = bench_results_basis(results, i, of, to);
+	double ratio = bench_results_ratio(results, i, of, to, basis);
+	cJSON *item;
+
+	if (!bench_results_pair(of, to) || !(ratio > 0))
+		return;
+	item = cJSON_CreateObject();
+	cJSON_AddStringToObject(item, "of", bench_backend_name(of));
+	cJSON_AddStringToObject(item, "to", bench_backend_name(to));
+	cJSON_AddStringToObject(item, "quantity", bench_quantity_name(basis));
+	cJSON_AddNumberToObject(item, "ratio", ratio);
+	cJSON_AddItemToArray(list, item);
+}
+
 static void add_comparisons(cJSON *list, const struct bench_results *results, unsigned i)
 {
-	for (int b = 0; b < BENCH_BACKENDS; b++) {
-		enum bench_quantity basis = bench_results_basis(results, i, b);
-		double ratio = bench_results_ratio(results, i, b, basis);
-		cJSON *item;
-
-		if (b == BENCH_MCR || !(ratio > 0))
-			continue;
-		item = cJSON_CreateObject();
-		cJSON_AddStringToObject(item, "of", bench_backend_name(BENCH_MCR));
-		cJSON_AddStringToObject(item, "to", bench_backend_name(b));
-		cJSON_AddStringToObject(item, "quantity", bench_quantity_name(basis));
-		cJSON_AddNumberToObject(item, "ratio", ratio);
-		cJSON_AddItemToArray(list, item);
-	}
+	for (int of = 0; of < BENCH_BACKENDS; of++)
+		for (int to = 0; to < BENCH_BACKENDS; to++)
+			add_comparison(list, results, i, of, to);
 }
 
 static cJSON *scenario_json(const struct bench_results *results, unsigned i)
@@ -74,6 +80,8 @@ static cJSON *scenario_json(const struct bench_results *results, unsigned i)
 	cJSON_AddBoolToObject(json, "gro", s->gro);
 	cJSON_AddNumberToObject(json, "interfaces", s->interfaces ? s->interfaces : 1);
 	cJSON_AddBoolToObject(json, "unicast", s->unicast);
+	cJSON_AddBoolToObject(json, "super_datagrams", s->super);
+	cJSON_AddBoolToObject(json, "consume", s->consume);
 	cJSON_AddNumberToObject(json, "burst", bench_scenario_burst(s, BENCH_FULL_PPS));
 	backends = cJSON_AddObjectToObject(json, "backends");
 	for (int b = 0; b < BENCH_BACKENDS; b++)
@@ -113,7 +121,8 @@ static void add_gates(cJSON *list, const struct bench_results *results)
 	}
 }
 
-static cJSON *burst_json(const struct bench_results *results, unsigned i, enum bench_backend to)
+static cJSON *burst_json(const struct bench_results *results, unsigned i, enum bench_backend of,
+			 enum bench_backend to)
 {
 	const struct bench_scenario *scenario = &results->set.scenarios[i];
 	const struct bench_series *row = results->series[i];
@@ -121,19 +130,27 @@ static cJSON *burst_json(const struct bench_results *results, unsigned i, enum b
 
 	cJSON_AddStringToObject(json, "scenario", scenario->name);
 	cJSON_AddNumberToObject(json, "burst", bench_scenario_burst(scenario, BENCH_FULL_PPS));
-	cJSON_AddStringToObject(json, "of", bench_backend_name(BENCH_MCR));
+	cJSON_AddStringToObject(json, "of", bench_backend_name(of));
 	cJSON_AddStringToObject(json, "to", bench_backend_name(to));
-	cJSON_AddNumberToObject(json, "ratio", bench_results_ratio(results, i, to, BENCH_Q_RATE));
-	cJSON_AddBoolToObject(json, "generator_limited", row[BENCH_MCR].limited || row[to].limited);
+	cJSON_AddNumberToObject(json, "ratio",
+				bench_results_ratio(results, i, of, to, BENCH_Q_RATE));
+	cJSON_AddBoolToObject(json, "generator_limited", row[of].limited || row[to].limited);
 	return json;
+}
+
+static void add_bursts(cJSON *list, const struct bench_results *results, unsigned i, int of)
+{
+	for (int to = 0; to < BENCH_BACKENDS; to++)
+		if (bench_results_pair(of, to) &&
+		    bench_results_ratio(results, i, of, to, BENCH_Q_RATE) > 0)
+			cJSON_AddItemToArray(list, burst_json(results, i, of, to));
 }
 
 static void add_sweep(cJSON *list, const struct bench_results *results)
 {
 	for (unsigned i = 0; i < results->set.n; i++)
-		for (int b = 0; b < BENCH_BACKENDS; b++)
-			if (b != BENCH_MCR && bench_results_ratio(results, i, b, BENCH_Q_RATE) > 0)
-				cJSON_AddItemToArray(list, burst_json(results, i, b));
+		for (int of = 0; of < BENCH_BACKENDS; of++)
+			add_bursts(list, results, i, of);
 }
 
 static void add_left_out(cJSON *list, const struct bench_results *results)

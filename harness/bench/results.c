@@ -61,20 +61,25 @@ bool bench_results_can_judge(const struct bench_results *results, const struct b
 	       !*results->left_out[gate->of] && !*results->left_out[gate->to];
 }
 
-double bench_results_ratio(const struct bench_results *results, unsigned i, enum bench_backend to,
-			   enum bench_quantity quantity)
+bool bench_results_pair(enum bench_backend of, enum bench_backend to)
+{
+	return of != to && ((of == BENCH_MCR && to != BENCH_MCR_KERNEL) || of == BENCH_MCR_KERNEL);
+}
+
+double bench_results_ratio(const struct bench_results *results, unsigned i, enum bench_backend of,
+			   enum bench_backend to, enum bench_quantity quantity)
 {
 	const struct bench_series *row = results->series[i];
-	const struct bench_spread mcr = bench_series_spread(&row[BENCH_MCR], quantity);
+	const struct bench_spread one = bench_series_spread(&row[of], quantity);
 	const struct bench_spread other = bench_series_spread(&row[to], quantity);
 
-	return mcr.n && other.median > 0 ? mcr.median / other.median : 0;
+	return one.n && other.median > 0 ? one.median / other.median : 0;
 }
 
 enum bench_quantity bench_results_basis(const struct bench_results *results, unsigned i,
-					enum bench_backend to)
+					enum bench_backend of, enum bench_backend to)
 {
 	const struct bench_series *row = results->series[i];
 
-	return row[BENCH_MCR].limited || row[to].limited ? BENCH_Q_ADDED_NS : BENCH_Q_RATE;
+	return row[of].limited || row[to].limited ? BENCH_Q_ADDED_NS : BENCH_Q_RATE;
 }

@@ -84,26 +84,35 @@ unsigned bench_results_count(const struct bench_results *results, enum bench_ver
 bool bench_results_can_judge(const struct bench_results *results, const struct bench_gate *gate);
 
 /**
- * bench_results_ratio() - a figure of MCR over that of another relay
+ * bench_results_pair() - is a path of MCR compared with another relay?
+ * @of: a path of MCR, or none: either path stands beside every other relay
+ * @to: the other relay
+ */
+bool bench_results_pair(enum bench_backend of, enum bench_backend to);
+
+/**
+ * bench_results_ratio() - a figure of one relay over that of another
  * @results:  borrowed
  * @i:        scenario of the set
- * @to:       the other relay
+ * @of:       the one
+ * @to:       the other
  * @quantity: which figure
  *
  * Return: the ratio of medians; 0 when one was not measured or the other's is 0.
  */
-double bench_results_ratio(const struct bench_results *results, unsigned i, enum bench_backend to,
-			   enum bench_quantity quantity);
+double bench_results_ratio(const struct bench_results *results, unsigned i, enum bench_backend of,
+			   enum bench_backend to, enum bench_quantity quantity);
 
 /**
- * bench_results_basis() - the figure by which MCR and another relay are compared
+ * bench_results_basis() - the figure by which two relays are compared
  * @results: borrowed
  * @i:       scenario of the set, of the kind BENCH_RATE
- * @to:      the other relay
+ * @of:      the one
+ * @to:      the other
  *
  * Return: BENCH_Q_ADDED_NS when the generator limited one of the two rates, else BENCH_Q_RATE.
  */
 enum bench_quantity bench_results_basis(const struct bench_results *results, unsigned i,
-					enum bench_backend to);
+					enum bench_backend of, enum bench_backend to);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* rivals.c - start recv_send, socat and smcrouted, and wait until each is ready */
+/* rivals.c - start recv_send, socat, smcrouted and nft, and wait until each is ready */
 #include "harness/bench/rivals.h"
 
 #include <errno.h>
@@ -152,4 +152,45 @@ int bench_kernel_rule_add(struct bench_run *run, struct lab_error *error)
 int bench_kernel_rule_remove(struct bench_run *run, struct lab_error *error)
 {
 	return kernel_route(run, "remove", error);
+}
+
+static int write_ruleset(const char *path)
+{
+	FILE *file = fopen(path, "we");
+
+	if (!file)
+		return -errno;
+	fprintf(file,
+		"table netdev relay {\n"
+		"chain in { type filter hook ingress device eth0 priority 0;\n"
+		"ip daddr " BENCH_IN_GROUP " udp dport %u ip daddr set " BENCH_SINK_ADDRESS
+		" udp dport set %u fwd ip to " BENCH_SINK_ADDRESS " device eth1\n"
+		"}\n}\n",
+		BENCH_IN_PORT, BENCH_OUT_PORT);
+	return fclose(file) ? -errno : 0;
+}
+
+/* The rule lives as long as the shell does, so that a run without the relay is one without it. */
+int bench_nftables_start(struct bench_run *run, struct lab_error *error)
+{
+	static const char script[] = "nft -f \"$1\" || exit 1\n"
+				     "trap 'nft delete table netdev relay; kill $!; exit' TERM\n"
+				     "sleep infinity >/dev/null &\n"
+				     "echo ready\n"
+				     "wait\n";
+	char ruleset[96], word;
+	const char *argv[] = {"sh", "-c", script, "sh", ruleset, NULL};
+	int ret;
+
+	bench_run_path(run, "relay.nft", ruleset);
+	ret = write_ruleset(ruleset);
+	if (ret == 0)
+		ret = bench_run_spawn(run, argv, true);
+	if (ret < 0)
+		return bench_fail(error, -ret, "nft");
+	ret = wait_readable(run->relay.out_fd, deadline_in_ms(BENCH_READY_MS));
+	/* Its output ends without a word when nft refuses the rule. */
+	if (ret == 0 && read(run->relay.out_fd, &word, 1) != 1)
+		ret = -ECHILD;
+	return ret < 0 ? bench_fail(error, -ret, "nft does not get ready") : 0;
 }

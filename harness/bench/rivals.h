@@ -13,4 +13,7 @@ int bench_kernel_start(struct bench_run *run, struct lab_error *error);
 int bench_kernel_rule_add(struct bench_run *run, struct lab_error *error);
 int bench_kernel_rule_remove(struct bench_run *run, struct lab_error *error);
 
+/* A rule of nftables at the ingress of eth0, which sends to the sink's address. */
+int bench_nftables_start(struct bench_run *run, struct lab_error *error);
+
 #endif

@@ -77,9 +77,11 @@ static void describe(const struct bench_run *run, char text[static TOPOLOGY_MAX]
 		text, TOPOLOGY_MAX,
 		"{\"name\": \"bench\", \"nodes\": {\"gen\": {}, \"relay\": {\"rp_filter\": 0, "
 		"\"forwarding\": true}, \"sink\": {\"rp_filter\": 0}}, \"links\": [{%s"
-		"\"ends\": [{\"at\": \"gen:eth0\", \"addresses\": [\"" BENCH_SOURCE "/24\"]},"
+		"\"ends\": [{\"at\": \"gen:eth0\", \"addresses\": [\"" BENCH_SOURCE
+		"/24\"], \"uso\": "
+		"%s},"
 		"{\"at\": \"relay:eth0\", \"addresses\": [\"10.20.0.1/24\"], \"gro\": %s}]}",
-		mtu, gro ? "true" : "false");
+		mtu, run->scenario->super ? "true" : "false", gro ? "true" : "false");
 	for (uint32_t i = 1; i <= bench_interfaces(run); i++)
 		used += snprintf(text + used, TOPOLOGY_MAX - (size_t)used,
 				 ",{%s\"ends\": [{\"at\": \"relay:eth%u\", \"addresses\": "
@@ -134,7 +136,8 @@ static void remove_files(const struct bench_run *run)
 {
 	static const char *const files[] = {"config.json",   "control.sock", "control.sock.status",
 					    "status.sock",   "notify",       "log",
-					    "smcroute.conf", "smcroute.pid", "smcroute.sock"};
+					    "smcroute.conf", "smcroute.pid", "smcroute.sock",
+					    "relay.nft"};
 	char path[96];
 
 	for (unsigned i = 0; i < sizeof(files) / sizeof(*files); i++) {

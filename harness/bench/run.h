@@ -6,7 +6,8 @@
  *                            eth2 ---- eth1         with several output interfaces
  *
  * The relay's egress keeps UDP segmentation, as a network card with the offload does; the
- * generator's is off, so that single packets arrive at the relay.  rp_filter is off and the source
+ * generator's is off, so that single packets arrive at the relay, unless the scenario has whole
+ * super-datagrams.  rp_filter is off and the source
  * is routable, because the rivals are subject to the RPF check.
  */
 #ifndef HARNESS_BENCH_RUN_H

@@ -14,6 +14,8 @@ enum bench_backend {
 	BENCH_SOCAT,
 	BENCH_KERNEL, /* multicast forwarding by smcroute: cannot translate, has no fan-out 1:N */
 	BENCH_MCR_KERNEL, /* the relay with --path auto: the kernel relays, and no worker */
+	BENCH_NFTABLES, /* one nftables rule at ingress: to one host, and the frame goes no further
+			 */
 	BENCH_BACKENDS
 };
 
@@ -22,6 +24,7 @@ enum bench_kind {
 	BENCH_LATENCY,  /* latency of a trickle */
 	BENCH_JOIN,     /* group join and leave delay: RFC 3918, 6.1 and 6.2 */
 	BENCH_CAPACITY, /* multicast group capacity: RFC 3918, 7.1 */
+	BENCH_UNWANTED, /* cost of a frame that no rule wants */
 };
 
 /**
@@ -35,12 +38,16 @@ enum bench_kind {
  * @idle_rules:    rules installed beside those in use
  * @noise_pps:     traffic that no rule wants, at the same time
  * @gro:           UDP GRO on the relay's input
- * @claimed:       one of those that carry the project's claims: every profile has it
+ * @claimed:       one of those that carry the project's claims
  * @backends:      bit mask of enum bench_backend
  * @burst:         datagrams that the generator hands over at a time, as asked for; 0: the usual
  * @interfaces:    more than 1: the outputs of a stream are on as many interfaces, one on each, so
  *                 that it equals @fanout; 0 or 1: all on one
  * @unicast:       outputs go to a host instead of a group
+ * @super:         the generator's super-datagrams reach the relay whole, as from a device that
+ * merges
+ * @consume:       the frames of the rule do not reach the IP stack of the relay's host
+ * @of_table:      a row of the table that compares the kernel path with the kernel's own forwarding
  */
 struct bench_scenario {
 	char name[24];
@@ -58,9 +65,12 @@ struct bench_scenario {
 	uint32_t burst;
 	uint32_t interfaces;
 	bool unicast;
+	bool super;
+	bool consume;
+	bool of_table;
 };
 
-#define BENCH_MAX_SCENARIOS 32
+#define BENCH_MAX_SCENARIOS 48
 #define BENCH_FULL_PPS      1e6 /* a rate at which every scenario uses its burst */
 
 extern const struct bench_scenario bench_scenarios[];

@@ -128,7 +128,8 @@ static int fit_backends(struct wanted *wanted, const struct bench_choice *choice
 			continue;
 		if (choice->scenarios)
 			return refuse(error, "--scenario: none of %.60s can carry '%s'",
-				      choice->backends, bench_scenarios[i].name);
+				      choice->backends ? choice->backends : "the profile's relays",
+				      bench_scenarios[i].name);
 		wanted->scenarios[i] = false;
 	}
 	return 0;
@@ -162,14 +163,29 @@ static void fill(struct bench_set *set, const struct wanted *wanted)
 	}
 }
 
+static bool is_row(const struct bench_scenario *scenario, enum bench_rows rows)
+{
+	switch (rows) {
+	case BENCH_ROWS_CLAIMS:
+		return scenario->claimed;
+	case BENCH_ROWS_TABLE:
+		return scenario->of_table;
+	case BENCH_ROWS_ALL:
+		break;
+	}
+	return true;
+}
+
 int bench_set_choose(struct bench_set *set, const struct bench_choice *choice,
 		     struct lab_error *error)
 {
-	struct wanted wanted = {.backends = choice->backends ? 0 : EVERY_BACKEND};
+	struct wanted wanted = {.backends = choice->relays ? choice->relays : EVERY_BACKEND};
 	int ret;
 
+	if (choice->backends)
+		wanted.backends = 0;
 	for (unsigned i = 0; i < bench_n_scenarios && !choice->scenarios; i++)
-		wanted.scenarios[i] = choice->all || bench_scenarios[i].claimed;
+		wanted.scenarios[i] = is_row(&bench_scenarios[i], choice->rows);
 	ret = take_list(&wanted, choice->scenarios, take_scenario, error);
 	if (ret == 0)
 		ret = take_list(&wanted, choice->backends, take_backend, error);

@@ -16,19 +16,28 @@
 
 struct lab_error;
 
+/* Rows of the table of scenarios that a profile has. */
+enum bench_rows {
+	BENCH_ROWS_CLAIMS, /* those that carry the project's claims */
+	BENCH_ROWS_TABLE,  /* those of the comparison with the kernel's own forwarding */
+	BENCH_ROWS_ALL,
+};
+
 /**
  * struct bench_choice - as typed; every list has commas between its items, and counts a repeated
  * item once
  * @scenarios: names, or NULL: those of the profile
- * @backends:  names, or NULL: every relay
+ * @backends:  names, or NULL: those of the profile
  * @bursts:    datagrams at a time, 1 to 64 each, or NULL: no sweep
- * @all:       the profile has every scenario, not only those that carry claims
+ * @rows:      of the profile
+ * @relays:    of the profile, a bit mask of enum bench_backend; 0: every relay
  */
 struct bench_choice {
 	const char *scenarios;
 	const char *backends;
 	const char *bursts;
-	bool all;
+	enum bench_rows rows;
+	unsigned relays;
 };
 
 /**

@@ -201,7 +201,7 @@ static struct bench_traffic make_traffic(const struct bench_run *run, double rat
 		.rate_pps = rate_pps,
 		.count = (uint64_t)(rate_pps * ms / 1000 + 1),
 		.flows = run->scenario->flows,
-		.group = BENCH_IN_GROUP,
+		.group = run->scenario->kind == BENCH_UNWANTED ? BENCH_NOISE_GROUP : BENCH_IN_GROUP,
 		.port = BENCH_IN_PORT,
 		.segment = bench_scenario_burst(run->scenario, rate_pps),
 	};

@@ -91,7 +91,9 @@ def results(t):
         t.between(pair["ratio"] * to[pair["quantity"]]["median"] / of[pair["quantity"]]["median"],
                   0.999, 1.001, f"ratio: {pair}")
     charts = {path.name for path in svg.iterdir()}
-    t.equal(charts, {"plain-rate.svg", "plain-loss.svg", "latency-latency.svg"}, "charts")
+    # The chart of the added CPU time is there when a relay has that figure.
+    t.equal(charts - {"plain-added.svg"}, {"plain-rate.svg", "plain-loss.svg", "latency-latency.svg"},
+            "charts")
     bars = ElementTree.parse(svg / "plain-rate.svg").getroot()
     labels = {text.text for text in bars.iter(f"{SVG}text")}
     t.true(set(plain) <= labels, f"labels: {labels}")
@@ -190,8 +192,37 @@ def bursts(t):
         t.equal(ratio["generator_limited"], limited, f"{name}: is it the generator's limit?")
         t.equal(line, f"  {name:<14} mcr / kernel {ratio['ratio']:5.2f}"
                 + ("; the generator could not offer more" if limited else ""), "line")
-    t.equal({path.name for path in svg.iterdir()},
+    t.equal({path.name for path in svg.iterdir()} - {f"{name}-added.svg" for name in names},
             {f"{name}-{kind}.svg" for name in names for kind in ("rate", "loss")}, "charts")
+
+
+@scenario("super-datagrams arrive whole, a host is reached by nftables, and an unwanted frame has a cost",
+          deadline_s=120, alone=True)
+def rows(t):
+    program = installation(t, mcrd="bin", mcrsink="bin", mcrgen="bin")
+    generator, log = program.parent / "mcrgen", t.run_dir / "offload"
+    generator.rename(program.parent / "mcrgen.real")
+    generator.write_text(f"#!/bin/sh\nethtool -k eth0 | sed -n 's/tx-udp-segmentation: //p' >>{log}\n"
+                         'exec "$0.real" "$@"\n')
+    generator.chmod(0o755)
+    out = t.run_dir / "out.json"
+    done = bench(t, "--profile", "kernel-path", "--scenario", "super,unicast,unwanted", "--backend",
+                 "mcr,kernel,nftables", "--rounds", 1, "--trial-ms", 50, "--json", out, program=program)
+    t.equal(done.returncode, 0, f"status: {done.stderr}")
+    cut = log.read_text(encoding="utf-8").split()
+    # In the order of the table: unwanted, super, unicast.
+    t.equal([state for state, before in zip(cut, [None] + cut) if state != before], ["off", "on", "off"],
+            "the generator's device does not cut the super-datagrams of one scenario")
+    measured = {one["name"]: one for one in read(out)["scenarios"]}
+    t.true(measured["super"]["super_datagrams"] and measured["unicast"]["unicast"], "what they are")
+    for name, relays in ("super", {"mcr", "kernel"}), ("unicast", {"mcr", "nftables"}):
+        t.equal(set(measured[name]["backends"]), relays, f"relays of {name}")
+        for relay, one in measured[name]["backends"].items():
+            t.true(one["rate_pps"]["min"] > 0, f"{name}: {relay} relays nothing")
+            t.equal(len(one["p99_us_at_50"]["rounds"]), 1, f"{name}, {relay}: latency at half the rate")
+    # A machine without idle time gives no figure.
+    for relay, one in measured.get("unwanted", {"backends": {}})["backends"].items():
+        t.equal(set(one), {"added_cpu_ns", "generator_limited", "offered_pps_and_loss"}, relay)
 
 
 @scenario("a relay that is not installed is named at once and in the report, and is no pass",
@@ -270,13 +301,13 @@ def interrupted(t):
 
 BAD = [
     (["--scenario", "nonesuch"], "--scenario: there is no 'nonesuch'"),
-    (["--profile", "slow"], "--profile: 'slow' is none of smoke, quick, full"),
+    (["--profile", "slow"], "--profile: 'slow' is none of smoke, quick, full, kernel-path, check"),
     (["--rounds", "0"], "--rounds: '0' is not a number from 1"),
     (["--gen-cpu", "9999"], "--gen-cpu: '9999' is not a number"),
     (["--mcr-config-extra", "{"], "--mcr-config-extra: '{' is not a JSON object"),
     (["--check", "--reference", "/nonexistent"], "--check: /nonexistent: No such file"),
     (["--backend", "mcr,cat"],
-     "--backend: 'cat' is none of mcr, mcr-per-packet, recv-send, socat, kernel, mcr-kernel"),
+     "--backend: 'cat' is none of mcr, mcr-per-packet, recv-send, socat, kernel, mcr-kernel, nftables"),
     (["--scenario", "gro,latency", "--backend", "mcr,socat"],
      "--backend: no scenario that is measured can use 'socat'"),
     (["--scenario", "plain,latency", "--backend", "socat"],

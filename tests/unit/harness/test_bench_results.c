@@ -21,7 +21,7 @@ static struct bench_results results;
 /* A run of these, with a gate on gro and one on plain: mcr at least as fast as the other. */
 static void begin(const char *scenarios, const char *backends, const char *bursts)
 {
-	const struct bench_choice choice = {scenarios, backends, bursts, false};
+	const struct bench_choice choice = {scenarios, backends, bursts, BENCH_ROWS_CLAIMS, 0};
 	struct lab_error error = {""};
 
 	for (int i = 0; i < BENCH_MAX_SET; i++)
@@ -120,10 +120,11 @@ static void test_rate_ratio(void **state)
 	measured(1, BENCH_MCR, 3000);
 	measured(1, BENCH_KERNEL, 2000);
 	measured(1, BENCH_PER_PACKET, 0);
-	assert_true(bench_results_ratio(&results, 0, BENCH_KERNEL, BENCH_Q_RATE) == 0.5);
-	assert_true(bench_results_ratio(&results, 1, BENCH_KERNEL, BENCH_Q_RATE) == 1.5);
-	assert_true(bench_results_ratio(&results, 1, BENCH_PER_PACKET, BENCH_Q_RATE) == 0);
-	assert_true(bench_results_ratio(&results, 1, BENCH_SOCAT, BENCH_Q_RATE) == 0);
+	assert_true(bench_results_ratio(&results, 0, BENCH_MCR, BENCH_KERNEL, BENCH_Q_RATE) == 0.5);
+	assert_true(bench_results_ratio(&results, 1, BENCH_MCR, BENCH_KERNEL, BENCH_Q_RATE) == 1.5);
+	assert_true(bench_results_ratio(&results, 1, BENCH_MCR, BENCH_PER_PACKET, BENCH_Q_RATE) ==
+		    0);
+	assert_true(bench_results_ratio(&results, 1, BENCH_MCR, BENCH_SOCAT, BENCH_Q_RATE) == 0);
 }
 
 static void test_what_is_compared(void **state)
@@ -134,15 +135,64 @@ static void test_what_is_compared(void **state)
 	measured(0, BENCH_PER_PACKET, 500);
 	bench_series_add(&results.series[0][BENCH_MCR], BENCH_Q_ADDED_NS, 300);
 	bench_series_add(&results.series[0][BENCH_KERNEL], BENCH_Q_ADDED_NS, 600);
-	assert_int_equal(bench_results_basis(&results, 0, BENCH_KERNEL), BENCH_Q_RATE);
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_MCR, BENCH_KERNEL), BENCH_Q_RATE);
 	results.series[0][BENCH_KERNEL].limited = true;
-	assert_int_equal(bench_results_basis(&results, 0, BENCH_KERNEL), BENCH_Q_ADDED_NS);
-	assert_int_equal(bench_results_basis(&results, 0, BENCH_PER_PACKET), BENCH_Q_RATE);
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_MCR, BENCH_KERNEL),
+			 BENCH_Q_ADDED_NS);
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_MCR, BENCH_PER_PACKET),
+			 BENCH_Q_RATE);
 	results.series[0][BENCH_MCR].limited = true;
-	assert_int_equal(bench_results_basis(&results, 0, BENCH_PER_PACKET), BENCH_Q_ADDED_NS);
-	assert_true(bench_results_ratio(&results, 0, BENCH_KERNEL, BENCH_Q_ADDED_NS) == 0.5);
-	assert_true(bench_results_ratio(&results, 0, BENCH_PER_PACKET, BENCH_Q_ADDED_NS) == 0);
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_MCR, BENCH_PER_PACKET),
+			 BENCH_Q_ADDED_NS);
+	assert_true(bench_results_ratio(&results, 0, BENCH_MCR, BENCH_KERNEL, BENCH_Q_ADDED_NS) ==
+		    0.5);
+	assert_true(bench_results_ratio(&results, 0, BENCH_MCR, BENCH_PER_PACKET,
+					BENCH_Q_ADDED_NS) == 0);
 	results.series[0][BENCH_MCR].limited = results.series[0][BENCH_KERNEL].limited = false;
+}
+
+/* The generator limits the user path and not the kernel path: each pair has its own basis. */
+static void test_both_paths(void **state)
+{
+	begin("gro", NULL, NULL);
+	measured(0, BENCH_MCR, 3000);
+	measured(0, BENCH_MCR_KERNEL, 6000);
+	measured(0, BENCH_KERNEL, 2000);
+	results.series[0][BENCH_MCR].limited = true;
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_MCR_KERNEL, BENCH_KERNEL),
+			 BENCH_Q_RATE);
+	assert_int_equal(bench_results_basis(&results, 0, BENCH_MCR_KERNEL, BENCH_MCR),
+			 BENCH_Q_ADDED_NS);
+	assert_true(bench_results_ratio(&results, 0, BENCH_MCR_KERNEL, BENCH_KERNEL,
+					BENCH_Q_RATE) == 3);
+	assert_true(bench_results_ratio(&results, 0, BENCH_MCR_KERNEL, BENCH_MCR, BENCH_Q_RATE) ==
+		    2);
+	results.series[0][BENCH_MCR].limited = false;
+}
+
+static const struct {
+	enum bench_backend of, to;
+	bool wanted;
+} pairs[] = {
+	{BENCH_MCR, BENCH_KERNEL, true},
+	{BENCH_MCR, BENCH_PER_PACKET, true},
+	{BENCH_MCR_KERNEL, BENCH_KERNEL, true},
+	{BENCH_MCR_KERNEL, BENCH_MCR, true},
+	{BENCH_MCR_KERNEL, BENCH_NFTABLES, true},
+	{BENCH_MCR, BENCH_MCR_KERNEL, false},
+	{BENCH_MCR, BENCH_MCR, false},
+	{BENCH_MCR_KERNEL, BENCH_MCR_KERNEL, false},
+	{BENCH_KERNEL, BENCH_MCR, false},
+	{BENCH_PER_PACKET, BENCH_KERNEL, false},
+};
+
+/* Either path stands beside every other relay, and the two once beside each other. */
+static void test_pairs(void **state)
+{
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		if (bench_results_pair(pairs[i].of, pairs[i].to) != pairs[i].wanted)
+			fail_msg("%s / %s", bench_backend_name(pairs[i].of),
+				 bench_backend_name(pairs[i].to));
 }
 
 int main(void)
@@ -153,6 +203,8 @@ int main(void)
 		cmocka_unit_test(test_a_gate_outside_the_set),
 		cmocka_unit_test(test_rate_ratio),
 		cmocka_unit_test(test_what_is_compared),
+		cmocka_unit_test(test_both_paths),
+		cmocka_unit_test(test_pairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

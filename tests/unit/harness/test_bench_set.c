@@ -25,34 +25,47 @@ static const struct {
 	const char *backends;
 } chosen[] = {
 	{"the claims",
-	 {NULL, NULL, NULL, false},
+	 {NULL, NULL, NULL, BENCH_ROWS_CLAIMS, 0},
 	 "gro plain flows fanout latency",
 	 "mcr mcr-per-packet recv-send socat kernel mcr-kernel"},
 	{"by name, in the order of the table",
-	 {"latency,gro", NULL, NULL, true},
+	 {"latency,gro", NULL, NULL, BENCH_ROWS_ALL, 0},
 	 "gro latency",
 	 "mcr mcr-per-packet kernel mcr-kernel"},
-	{"a repeated name counts once", {"gro,gro", "mcr,mcr", "4,4", false}, "gro@4", "mcr"},
-	{"one relay", {"gro,plain", "kernel", NULL, false}, "gro plain", "kernel"},
+	{"a repeated name counts once",
+	 {"gro,gro", "mcr,mcr", "4,4", BENCH_ROWS_CLAIMS, 0},
+	 "gro@4",
+	 "mcr"},
+	{"one relay", {"gro,plain", "kernel", NULL, BENCH_ROWS_CLAIMS, 0}, "gro plain", "kernel"},
 	{"a profile is narrowed to what the relay can carry",
-	 {NULL, "socat", NULL, false},
+	 {NULL, "socat", NULL, BENCH_ROWS_CLAIMS, 0},
 	 "plain",
 	 "socat"},
 	{"a profile is narrowed to what has bursts",
-	 {NULL, "kernel", "8", false},
+	 {NULL, "kernel", "8", BENCH_ROWS_CLAIMS, 0},
 	 "gro@8 plain@8",
 	 "kernel"},
 	{"the whole table is",
-	 {NULL, "kernel", "8", true},
-	 "gro@8 plain@8 size-64@8 size-512@8 size-8900@8 gro-64@8 flows-1@8 noise@8 "
-	 "fanout-if@8",
+	 {NULL, "kernel", "8", BENCH_ROWS_ALL, 0},
+	 "gro@8 plain@8 size-64@8 size-512@8 size-8900@8 gro-64@8 flows-1@8 noise@8 consume@8 "
+	 "gro-consume@8 super@8 fanout-if@8 fanout-if-off@8 fanout-30-if@8",
 	 "kernel"},
+	{"the table of the kernel path",
+	 {NULL, NULL, NULL, BENCH_ROWS_TABLE, 1u << BENCH_MCR_KERNEL | 1u << BENCH_NFTABLES},
+	 "gro plain fanout latency size-64 size-8900 flows-1000 rules-10000 noise unwanted consume "
+	 "burst-4 burst-42 super fanout-50 fanout-if fanout-if-off fanout-30-if fanout-50-if "
+	 "unicast",
+	 "mcr-kernel nftables"},
+	{"the relays of the profile, unless some are named",
+	 {"unicast", "mcr", NULL, BENCH_ROWS_TABLE, 1u << BENCH_MCR_KERNEL | 1u << BENCH_NFTABLES},
+	 "unicast",
+	 "mcr"},
 	{"every size of a scenario stands together",
-	 {"plain,gro", "mcr,kernel", "16,1,64", false},
+	 {"plain,gro", "mcr,kernel", "16,1,64", BENCH_ROWS_CLAIMS, 0},
 	 "gro@16 gro@1 gro@64 plain@16 plain@1 plain@64",
 	 "mcr kernel"},
 	{"as many sizes as there may be",
-	 {"gro", "mcr", "1,2,3,4,5,6,7,8", false},
+	 {"gro", "mcr", "1,2,3,4,5,6,7,8", BENCH_ROWS_CLAIMS, 0},
 	 "gro@1 gro@2 gro@3 gro@4 gro@5 gro@6 gro@7 gro@8",
 	 "mcr"},
 };
@@ -94,42 +107,50 @@ static const struct {
 	const char *error;
 } refused[] = {
 	{"no such scenario",
-	 {"gro,nonesuch", NULL, NULL, false},
+	 {"gro,nonesuch", NULL, NULL, BENCH_ROWS_CLAIMS, 0},
 	 "--scenario: there is no 'nonesuch'; --list shows them"},
 	{"an empty name",
-	 {"gro,", NULL, NULL, false},
+	 {"gro,", NULL, NULL, BENCH_ROWS_CLAIMS, 0},
 	 "--scenario: there is no ''; --list shows them"},
 	{"no such relay",
-	 {NULL, "mcr,cat", NULL, false},
-	 "--backend: 'cat' is none of mcr, mcr-per-packet, recv-send, socat, kernel, mcr-kernel"},
+	 {NULL, "mcr,cat", NULL, BENCH_ROWS_CLAIMS, 0},
+	 "--backend: 'cat' is none of mcr, mcr-per-packet, recv-send, socat, kernel, mcr-kernel, "
+	 "nftables"},
 	{"a relay that cannot",
-	 {"gro,latency", "mcr,socat", NULL, false},
+	 {"gro,latency", "mcr,socat", NULL, BENCH_ROWS_CLAIMS, 0},
 	 "--backend: no scenario that is measured can use 'socat'"},
 	{"a scenario that cannot",
-	 {"latency,plain", "socat", NULL, false},
+	 {"latency,plain", "socat", NULL, BENCH_ROWS_CLAIMS, 0},
 	 "--scenario: none of socat can carry 'latency'"},
+	{"a scenario that no relay of the profile can carry",
+	 {"latency", NULL, NULL, BENCH_ROWS_CLAIMS, 1u << BENCH_SOCAT},
+	 "--scenario: none of the profile's relays can carry 'latency'"},
 	{"streams that interleave",
-	 {"gro,flows", NULL, "8", false},
+	 {"gro,flows", NULL, "8", BENCH_ROWS_CLAIMS, 0},
 	 "--burst: 'flows' has no bursts (64 interleaved streams, GRO off, 200 bytes)"},
 	{"a size of its own",
-	 {"burst-4", NULL, "8", false},
+	 {"burst-4", NULL, "8", BENCH_ROWS_CLAIMS, 0},
 	 "--burst: 'burst-4' has a size of its own (one stream, GRO on, 1400 bytes, 4 at a time)"},
 	{"a trickle",
-	 {"latency", NULL, "8", false},
+	 {"latency", NULL, "8", BENCH_ROWS_CLAIMS, 0},
 	 "--burst: 'latency' has no bursts (one datagram every millisecond, 1400 bytes)"},
-	{"no burst", {"gro", NULL, "0", false}, "--burst: '0' is not a number from 1 to 64"},
+	{"no burst",
+	 {"gro", NULL, "0", BENCH_ROWS_CLAIMS, 0},
+	 "--burst: '0' is not a number from 1 to 64"},
 	{"a burst too large",
-	 {"gro", NULL, "8,65", false},
+	 {"gro", NULL, "8,65", BENCH_ROWS_CLAIMS, 0},
 	 "--burst: '65' is not a number from 1 to 64"},
 	{"a negative burst",
-	 {"gro", NULL, "-1", false},
+	 {"gro", NULL, "-1", BENCH_ROWS_CLAIMS, 0},
 	 "--burst: '-1' is not a number from 1 to 64"},
 	{"a burst with a tail",
-	 {"gro", NULL, "8x", false},
+	 {"gro", NULL, "8x", BENCH_ROWS_CLAIMS, 0},
 	 "--burst: '8x' is not a number from 1 to 64"},
-	{"an empty size", {"gro", NULL, "8,,9", false}, "--burst: '' is not a number from 1 to 64"},
+	{"an empty size",
+	 {"gro", NULL, "8,,9", BENCH_ROWS_CLAIMS, 0},
+	 "--burst: '' is not a number from 1 to 64"},
 	{"one size too many",
-	 {"gro", NULL, "1,2,3,4,5,6,7,8,9", false},
+	 {"gro", NULL, "1,2,3,4,5,6,7,8,9", BENCH_ROWS_CLAIMS, 0},
 	 "--burst: more than 8 sizes"},
 };
 
@@ -184,7 +205,7 @@ static void test_bursts(void **state)
 /* A size that does not fit into a send keeps its name, and its line tells the truth. */
 static void test_derived(void **state)
 {
-	const struct bench_choice choice = {"plain", "mcr", "64", false};
+	const struct bench_choice choice = {"plain", "mcr", "64", BENCH_ROWS_CLAIMS, 0};
 	struct lab_error error = {""};
 	static struct bench_set set;
 
@@ -199,7 +220,7 @@ static void test_derived(void **state)
 static void test_room(void **state)
 {
 	for (unsigned i = 0; i < bench_n_scenarios; i++) {
-		struct bench_choice choice = {bench_scenarios[i].name, NULL, "64", false};
+		struct bench_choice choice = {.scenarios = bench_scenarios[i].name, .bursts = "64"};
 		struct lab_error error = {""};
 		static struct bench_set set;
 		size_t name = strlen(bench_scenarios[i].name);
