@@ -103,7 +103,10 @@ static void emit_is_arriving(struct writer *w)
 	emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
 }
 
-/* Falls through for a frame that the kernel path has left, and that is for this host or a group. */
+/*
+ * Falls through for a frame that the kernel path has left: without the mark one for this host
+ * or a group, with it one for others, which the IP stack discards.
+ */
 static void emit_is_left(struct writer *w, uint32_t mark)
 {
 	if (!mark)
@@ -111,7 +114,9 @@ static void emit_is_left(struct writer *w, uint32_t mark)
 	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_MARK));
 	emit(w, BPF_JMP | BPF_JSET | BPF_K, 2, 0, mark);
 	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_PKTTYPE));
-	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PACKET_OTHERHOST);
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 2, 3, PACKET_OTHERHOST);
+	emit_stmt(w, BPF_LD | BPF_W | BPF_ABS, ANC(SKF_AD_PKTTYPE));
+	emit(w, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, PACKET_OTHERHOST);
 	emit_stmt(w, BPF_RET | BPF_K, RET_NOTHING);
 }
 

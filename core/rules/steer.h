@@ -52,7 +52,8 @@ unsigned steer_worker(uint32_t group, uint16_t port, unsigned n);
  * @mark:  0, or for sockets on ETH_P_IP: the bit of the frame's mark that says that the kernel
  *         path has relayed it.  The kernel serves such sockets after it has taken the tag off a
  *         VLAN frame that no device claims, so the frame would look untagged.  It makes it a
- *         frame for others then, and those are refused, too
+ *         frame for others then, and those are refused, too.  Both together are what the kernel
+ *         path makes of a frame that it leaves, and keeps from the IP stack: that one passes
  * @wants: sorted or not, duplicates allowed; reordered in place
  * @n:     how many
  * @prog:  filled

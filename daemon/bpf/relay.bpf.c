@@ -13,6 +13,10 @@
  * division of the block as its source MAC address, and no mark: the worker that receives it
  * serves the other outputs.
  *
+ * A rule that consumes spares the IP stack: the frame ends behind its copies.  One that goes to
+ * workers nevertheless becomes a frame for others, which the IP stack discards before it looks
+ * for local members, and is marked.
+ *
  * To the user path go: fragments, IP options, a wrong IP checksum, lengths that contradict
  * each other, IP packets larger than the smallest MTU of the outputs, a priority tag.
  *
@@ -23,7 +27,7 @@
  * fill in stays so.
  *
  * experiments/poc_kernel_path shows that both paths divide the frames exactly, and what a clone
- * returns.
+ * returns; experiments/poc_kernel_path_consume who gets a frame that is consumed.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -105,7 +109,7 @@ enum fate {
 	FATE_LEFT,    /* workers have it, as it came */
 	FATE_RELAYED, /* all outputs of its rule have it, or have counted it as lost */
 	FATE_DIVIDED, /* so have some of them, and its MAC header tells workers which */
-	FATE_CONSUMED /* it ends here */
+	FATE_LOST     /* there is no memory to put it back as it came */
 };
 
 /**
@@ -424,17 +428,21 @@ static __always_inline bool put_back(struct relaying *r)
 	return ret == 0;
 }
 
-/* The frame's way through the outputs of a rule.  Without memory to put it back, it ends there. */
-static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n)
+/* The frame's way through the outputs of a rule. */
+static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n, bool consume)
 {
 	bpf_loop(n, send_next, r, 0);
 	count_out(r);
+	if (consume && !r->division)
+		return FATE_RELAYED;
 	if (!put_back(r))
-		return FATE_CONSUMED;
+		return FATE_LOST;
 	return r->division ? FATE_DIVIDED : FATE_RELAYED;
 }
 
-static __always_inline enum fate relay(struct __sk_buff *skb, const struct headers *h)
+/* *consume: is the IP stack not to have the frame? */
+static __always_inline enum fate relay(struct __sk_buff *skb, const struct headers *h,
+				       bool *consume)
 {
 	struct kernel_path_key key = {
 		.ifindex = skb->ifindex, .group = h->ip.daddr, .port = h->udp.dest};
@@ -443,10 +451,14 @@ static __always_inline enum fate relay(struct __sk_buff *skb, const struct heade
 	struct kernel_path_block *block;
 	struct relaying r = {.skb = skb, .now = *h, .found = *h, .block = first};
 
-	if (!(ref & KERNEL_PATH_REF_RELAY) || !can_carry(skb, h, &packet))
+	*consume = ref & KERNEL_PATH_REF_CONSUME;
+	if (!(ref & KERNEL_PATH_REF_RELAY))
 		return FATE_LEFT;
 	block = bpf_map_lookup_elem(&blocks, &first);
-	if (!block || !same_key(&block->key, &key) || packet > block->mtu)
+	if (!block || !same_key(&block->key, &key))
+		return FATE_LEFT;
+	*consume = block->flags & KERNEL_PATH_BLOCK_CONSUME;
+	if (!can_carry(skb, h, &packet) || packet > block->mtu)
 		return FATE_LEFT;
 	slot = block->slot;
 	iface = block->iface;
@@ -462,7 +474,7 @@ static __always_inline enum fate relay(struct __sk_buff *skb, const struct heade
 	if (!r.division)
 		count_in(&r, slot, iface);
 	cut_padding(skb, h);
-	return relay_to_outputs(&r, n);
+	return relay_to_outputs(&r, n, *consume);
 }
 
 /* Looped back by this host (without a MAC header), and what is for others: not ours. */
@@ -510,20 +522,30 @@ static __always_inline void take_off_forged_division(struct __sk_buff *skb)
 		bpf_skb_store_bytes(skb, MAC_SOURCE, none, sizeof(none), 0);
 }
 
-SEC("tc")
-int relay_ethernet(struct __sk_buff *skb)
+/*
+ * The mark keeps a frame that is relayed from workers; with a packet type that the IP stack
+ * discards at once it says that workers alone are to have the frame (core/rules/steer.c).
+ */
+static __always_inline void set_mark(struct __sk_buff *skb, enum fate fate, bool consume)
 {
-	struct headers h;
-	const enum fate fate = read_headers(skb, &h) ? relay(skb, &h) : FATE_LEFT;
-
-	if (fate == FATE_CONSUMED)
-		return TC_ACT_SHOT;
-	if (fate == FATE_LEFT)
-		take_off_forged_division(skb);
-	if (fate == FATE_RELAYED)
+	if (fate == FATE_RELAYED || (consume && bpf_skb_change_type(skb, PACKET_OTHERHOST) == 0))
 		skb->mark |= mark_bit;
 	else if (skb->mark & mark_bit)
 		skb->mark &= ~mark_bit;
+}
+
+SEC("tc")
+int relay_ethernet(struct __sk_buff *skb)
+{
+	bool consume = false;
+	struct headers h;
+	const enum fate fate = read_headers(skb, &h) ? relay(skb, &h, &consume) : FATE_LEFT;
+
+	if (fate == FATE_LOST || (fate == FATE_RELAYED && consume))
+		return TC_ACT_SHOT;
+	if (fate == FATE_LEFT)
+		take_off_forged_division(skb);
+	set_mark(skb, fate, consume);
 	/* The next program at this hook, then the IP stack: local members get it, too. */
 	return TC_ACT_UNSPEC;
 }

@@ -239,16 +239,25 @@ static void exact_programs(void **state)
 	}
 }
 
-/* Sockets behind the kernel path get what it has left, whatever other bits are set. */
-static void marked_frames_are_refused(void **state)
+/*
+ * Sockets behind the kernel path get what it has left, whatever other bits are set: a frame for
+ * others if it has the mark, one that is not if it has none.
+ */
+static void the_kernel_path_says_which_frames_pass(void **state)
 {
 	enum { MARK = 0x400 };
 	static const struct {
 		uint32_t mark;
 		bool for_others, passes;
 	} frames[] = {
-		{0, false, true}, {MARK, false, false},       {~(uint32_t)MARK, false, true},
-		{0, true, false}, {UINT32_MAX, false, false},
+		{0, false, true},
+		{MARK, false, false},
+		{~(uint32_t)MARK, false, true},
+		{0, true, false},
+		{UINT32_MAX, false, false},
+		{MARK, true, true},
+		{~(uint32_t)MARK, true, false},
+		{UINT32_MAX, true, true},
 	};
 	struct steer_want want = {0xefff0000u, 1000};
 	struct sock_filter exact[100], coarse[STEER_SMALL_MAX];
@@ -573,7 +582,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exact_programs),
-		cmocka_unit_test(marked_frames_are_refused),
+		cmocka_unit_test(the_kernel_path_says_which_frames_pass),
 		cmocka_unit_test(uneven_tree),
 		cmocka_unit_test(room),
 		cmocka_unit_test(random_frames),

@@ -278,6 +278,104 @@ static void a_division_is_not_taken_from_the_wire(void **state)
 	assert_same_frame(&plain, &r.after);
 }
 
+/* --- rules that consume --- */
+
+#define CONSUMED 2 /* TC_ACT_SHOT */
+
+static void a_frame_ends_behind_its_copies(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	const struct frame in = stream_frame(100);
+	struct frame got;
+	struct run r;
+
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	blocks[1].flags = KERNEL_PATH_BLOCK_CONSUME;
+	r = run(&in, 0);
+	got = taken(0);
+	assert_int_equal(CONSUMED, r.verdict);
+	assert_sent_as(translated(&in, "239.2.2.2", 8), &got);
+	assert_int_equal(1, lane_sum(KERNEL_PATH_RULE_IN + 5, false));
+	assert_int_equal(1, lane_sum(KERNEL_PATH_OUTPUT_SENT + 77, false));
+	/* Also when no device takes a copy. */
+	blocks[1].output[0].ifindex = 4000;
+	assert_int_equal(CONSUMED, run(&in, 0).verdict);
+	assert_int_equal(1, drops(77, SEND_DROP_NO_INTERFACE));
+}
+
+/* The mark goes with the packet type of others, which a test run does not show. */
+static void a_frame_for_workers_alone_is_marked(void **state)
+{
+	const struct kernel_path_key key = stream_key(NULL);
+	const struct frame in = stream_frame(100), large = stream_frame(1473);
+	struct frame handed_on = divided(&in, DIVISION), forged = divided(&in, 1);
+	struct run r;
+
+	/* The user path has the rule. */
+	set_ref(&key, KERNEL_PATH_REF_USER | KERNEL_PATH_REF_CONSUME);
+	r = run(&in, OTHER_MARKS);
+	assert_int_equal(PASS, r.verdict);
+	assert_int_equal(OTHER_MARKS | MARK, r.mark);
+	assert_same_frame(&in, &r.after);
+	/* It is as untrue of such a frame that the kernel path has served outputs. */
+	r = run(&forged, 0);
+	assert_int_equal(MARK, r.mark);
+	forged.bytes[ETH_ALEN + 1] = 0;
+	assert_same_frame(&forged, &r.after);
+	assert_nothing_sent();
+	/* It has some outputs. */
+	put_rule(&key, 1, 5, 1, 1500, one_output);
+	blocks[1].flags = KERNEL_PATH_BLOCK_CONSUME;
+	blocks[1].division = DIVISION;
+	r = run(&in, 0);
+	assert_int_equal(PASS, r.verdict);
+	assert_int_equal(MARK, r.mark);
+	assert_same_frame(&handed_on, &r.after);
+	assert_true(taken(0).len);
+	/* It gets a frame that is too large for the kernel path. */
+	blocks[1].division = 0;
+	r = run(&large, 0);
+	assert_int_equal(PASS, r.verdict);
+	assert_int_equal(MARK, r.mark);
+	assert_same_frame(&large, &r.after);
+	assert_nothing_sent();
+}
+
+/* Each rule consumes for itself: that for the source, or that for any. */
+static void consuming_follows_the_match(void **state)
+{
+	const uint64_t user = KERNEL_PATH_REF_USER, consume = user | KERNEL_PATH_REF_CONSUME,
+		       sources = KERNEL_PATH_REF_SOURCES;
+	const struct {
+		uint64_t any, of_source, of_other;
+		uint32_t mark;
+	} rows[] = {
+		{consume, 0, 0, MARK},
+		{user, 0, 0, 0},
+		{consume | sources, 0, user, MARK},
+		{consume | sources, user, consume, 0},
+		{user | sources, consume, 0, MARK},
+		{user | sources, 0, consume, 0},
+		{sources, consume, user, MARK},
+		{sources, user, consume, 0},
+		{sources, 0, consume, 0},
+	};
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct kernel_path_key any = stream_key(NULL), one = stream_key("10.9.9.9"),
+					     two = stream_key("10.9.9.8");
+		const struct frame in = stream_frame(100);
+
+		clear(NULL);
+		set_ref(&any, rows[i].any);
+		if (rows[i].of_source)
+			set_ref(&one, rows[i].of_source);
+		if (rows[i].of_other)
+			set_ref(&two, rows[i].of_other);
+		assert_int_equal(rows[i].mark, run(&in, OTHER_MARKS).mark & ~OTHER_MARKS);
+	}
+}
+
 /* --- damage and faults --- */
 
 static struct kernel_path_output missing_device(unsigned i)
@@ -359,6 +457,9 @@ int main(void)
 		cmocka_unit_test_setup(a_source_goes_before_any_source, clear),
 		cmocka_unit_test_setup(a_divided_frame_goes_on_to_a_worker, clear),
 		cmocka_unit_test_setup(a_division_is_not_taken_from_the_wire, clear),
+		cmocka_unit_test_setup(a_frame_ends_behind_its_copies, clear),
+		cmocka_unit_test_setup(a_frame_for_workers_alone_is_marked, clear),
+		cmocka_unit_test_setup(consuming_follows_the_match, clear),
 		cmocka_unit_test_setup(a_copy_that_fails_is_counted, clear),
 		cmocka_unit_test_setup(a_block_of_another_key_relays_nothing, clear),
 		cmocka_unit_test_setup(nonsense_in_the_maps_is_bounded, clear),
