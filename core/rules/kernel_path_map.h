@@ -28,6 +28,9 @@
 #define KERNEL_PATH_RULE_OUTPUTS  256   /* MCR_MAX_RULE_OUTPUTS */
 #define KERNEL_PATH_SEND_DROPS    11    /* SEND_DROPS */
 #define KERNEL_PATH_BLOCK_OUTPUTS 5
+/* More than there can be rules and outputs, so that those of before can rest. */
+#define KERNEL_PATH_RULE_COUNTERS   (KERNEL_PATH_RULES + KERNEL_PATH_RULES / 4)
+#define KERNEL_PATH_OUTPUT_COUNTERS (KERNEL_PATH_OUTPUTS + KERNEL_PATH_OUTPUTS / 4)
 /* Twice what all rules and outputs can need, so that those of before can rest. */
 #define KERNEL_PATH_BLOCKS (2 * (KERNEL_PATH_RULES + KERNEL_PATH_OUTPUTS / 4))
 /* With a rule each and an entry that says that its group has sources. */
@@ -58,7 +61,7 @@ enum kernel_path_ttl { KERNEL_PATH_TTL_GIVEN, KERNEL_PATH_TTL_DECREMENT };
 
 /**
  * struct kernel_path_output - where one copy goes, and as what
- * @slot:        output slot, for counters
+ * @slot:        its counters, below KERNEL_PATH_OUTPUT_COUNTERS
  * @group:       destination, a group or a host
  * @source_port: 0: that of the frame
  * @hold:        0; else no copy is made, and each datagram counts as send drop hold - 1
@@ -93,7 +96,8 @@ struct kernel_path_output {
 /**
  * struct kernel_path_block - a rule, or its next outputs
  * @key:         the rule's
- * @slot:        rule slot, @iface: slot of the input interface; for counters
+ * @slot:        its counters, below KERNEL_PATH_RULE_COUNTERS
+ * @iface:       slot of the input interface; for counters
  * @next:        block of the next outputs, when there are more; the head alone has the rest
  * @n_outputs:   of the rule, 1..KERNEL_PATH_RULE_OUTPUTS
  * @mtu:         the smallest of all outputs: a larger IP packet goes to the user path
@@ -120,18 +124,20 @@ struct kernel_path_record {
 };
 
 /*
+ * Counters belong to a rule or output as long as it is the same; which ones control decides.
+ *
  * Drops of outputs are rare and count with an atomic addition, for all CPUs together: reason
  * r of output s is word r % 2 of record KERNEL_PATH_DROPS(s) + r / 2.
  */
 #define KERNEL_PATH_DROPS(slot)  ((slot) * ((KERNEL_PATH_SEND_DROPS + 1) / 2))
-#define KERNEL_PATH_DROP_RECORDS (KERNEL_PATH_OUTPUTS * ((KERNEL_PATH_SEND_DROPS + 1) / 2))
+#define KERNEL_PATH_DROP_RECORDS (KERNEL_PATH_OUTPUT_COUNTERS * ((KERNEL_PATH_SEND_DROPS + 1) / 2))
 
 /*
- * Owner of the counters of a rule slot or output slot: a = incarnation of the rule, b = when
- * no block named the slot any more (CLOCK_MONOTONIC), 0: one may.  The program reads none.
+ * Owner of the counters of a rule or output: a = incarnation of the rule, b = its rule slot or
+ * output slot; a = 0: nobody's, b = 0: and never were.  The program reads none.
  */
 #define KERNEL_PATH_RULE_OWNER(slot)   (KERNEL_PATH_DROP_RECORDS + (slot))
-#define KERNEL_PATH_OUTPUT_OWNER(slot) (KERNEL_PATH_RULE_OWNER(KERNEL_PATH_RULES) + (slot))
+#define KERNEL_PATH_OUTPUT_OWNER(slot) (KERNEL_PATH_RULE_OWNER(KERNEL_PATH_RULE_COUNTERS) + (slot))
 
 /* A lane, which one CPU alone adds to: offsets from KERNEL_PATH_LANE(). */
 enum kernel_path_lane {
@@ -142,13 +148,13 @@ enum kernel_path_lane {
 	KERNEL_PATH_IFACE_FRAMES = KERNEL_PATH_TOTAL_DROPS + (KERNEL_PATH_SEND_DROPS + 1) / 2,
 	/* by interface slot; a: frames relayed */
 	KERNEL_PATH_RULE_IN = KERNEL_PATH_IFACE_FRAMES + KERNEL_PATH_IFACES,
-	/* by rule slot; a: datagrams, b: bytes of payload */
-	KERNEL_PATH_OUTPUT_SENT = KERNEL_PATH_RULE_IN + KERNEL_PATH_RULES,
-	/* by output slot; a: datagrams, b: bytes of payload */
-	KERNEL_PATH_LANE_RECORDS = KERNEL_PATH_OUTPUT_SENT + KERNEL_PATH_OUTPUTS
+	/* by rule; a: datagrams, b: bytes of payload */
+	KERNEL_PATH_OUTPUT_SENT = KERNEL_PATH_RULE_IN + KERNEL_PATH_RULE_COUNTERS,
+	/* by output; a: datagrams, b: bytes of payload */
+	KERNEL_PATH_LANE_RECORDS = KERNEL_PATH_OUTPUT_SENT + KERNEL_PATH_OUTPUT_COUNTERS
 };
-#define KERNEL_PATH_LANE(lane)                           \
-	(KERNEL_PATH_OUTPUT_OWNER(KERNEL_PATH_OUTPUTS) + \
+#define KERNEL_PATH_LANE(lane)                                   \
+	(KERNEL_PATH_OUTPUT_OWNER(KERNEL_PATH_OUTPUT_COUNTERS) + \
 	 (lane) * (unsigned)KERNEL_PATH_LANE_RECORDS)
 
 /* More CPUs than lanes share them, and add atomically. */

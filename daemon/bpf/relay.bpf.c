@@ -463,7 +463,7 @@ static __always_inline enum fate relay(struct __sk_buff *skb, const struct heade
 	slot = block->slot;
 	iface = block->iface;
 	n = block->n_outputs;
-	if (slot >= KERNEL_PATH_RULES || iface >= KERNEL_PATH_IFACES ||
+	if (slot >= KERNEL_PATH_RULE_COUNTERS || iface >= KERNEL_PATH_IFACES ||
 	    n > KERNEL_PATH_RULE_OUTPUTS)
 		return FATE_LEFT;
 	r.division = block->division;

@@ -218,6 +218,7 @@ static void tick(struct process *p, uint64_t now_ns)
 	if (now_ns >= p->check_ns) {
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
 		control_drift_check(c, now_ns);
+		control_kernel_path_check(c, now_ns);
 		take_over_kernel_path(c);
 		c->dirty = c->dirty || control_handover_due(c, now_ns) ||
 			   control_kernel_path_due(c, now_ns);
@@ -227,7 +228,6 @@ static void tick(struct process *p, uint64_t now_ns)
 		return;
 	p->tick_ns = now_ns + TICK_NS;
 	control_memory_check();
-	control_kernel_path_check(c, now_ns);
 	if (c->rec.failed)
 		c->dirty = true;
 	if (now_ns >= p->verify_ns) {

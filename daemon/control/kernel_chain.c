@@ -1,40 +1,20 @@
 // SPDX-License-Identifier: MIT
-/* kernel_chain.c - blocks that are free, and those that hold a rule one after the other */
+/* kernel_chain.c - blocks that hold a rule one after the other */
 #include "daemon/control/kernel_chain.h"
 
 #include <string.h>
 
+#include "core/base/bitset.h"
 #include "core/base/hash.h"
 #include "daemon/control/kernel_map.h"
 #include "daemon/control/kernel_map_state.h"
-
-static uint32_t take_block(struct kernel_map *m, uint64_t now_ns)
-{
-	const struct kernel_map_freed *f = &m->freed[m->oldest];
-	uint32_t block;
-
-	if (m->fresh < KERNEL_PATH_BLOCKS)
-		return m->fresh++;
-	if (!m->n_freed || now_ns < f->at_ns + KERNEL_MAP_REST_NS)
-		return CHAIN_END;
-	block = f->block;
-	m->oldest = (m->oldest + 1) % KERNEL_PATH_BLOCKS;
-	m->n_freed--;
-	return block;
-}
-
-void kernel_block_free(struct kernel_map *m, uint32_t block, uint64_t now_ns)
-{
-	m->freed[(m->oldest + m->n_freed++) % KERNEL_PATH_BLOCKS] =
-		(struct kernel_map_freed){.at_ns = now_ns, .block = block};
-}
 
 void kernel_chain_free(struct kernel_map *m, uint32_t block, uint64_t now_ns)
 {
 	while (block != CHAIN_END) {
 		const uint32_t next = m->next[block];
 
-		kernel_block_free(m, block, now_ns);
+		kernel_rest_put(&m->free_blocks, block, now_ns);
 		block = next;
 	}
 }
@@ -49,7 +29,7 @@ uint32_t kernel_chain_take(struct kernel_map *m, uint32_t n_outputs, uint64_t no
 	uint32_t first = CHAIN_END;
 
 	for (uint32_t i = chain_length(n_outputs); i-- > 0;) {
-		const uint32_t block = take_block(m, now_ns);
+		const uint32_t block = kernel_rest_take(&m->free_blocks, now_ns);
 
 		if (block == CHAIN_END) {
 			kernel_chain_free(m, first, now_ns);
@@ -70,7 +50,7 @@ static struct kernel_path_block block_of(const struct kernel_map *m,
 	const uint32_t n = left < KERNEL_PATH_BLOCK_OUTPUTS ? left : KERNEL_PATH_BLOCK_OUTPUTS;
 	struct kernel_path_block b = {
 		.key = r->key,
-		.slot = r->slot,
+		.slot = m->rule_counters[r->slot],
 		.iface = r->iface,
 		.next = m->next[at] == CHAIN_END ? 0 : m->next[at],
 		.n_outputs = r->n_outputs,
@@ -81,6 +61,8 @@ static struct kernel_path_block block_of(const struct kernel_map *m,
 	};
 
 	memcpy(b.output, r->output + done, n * sizeof(b.output[0]));
+	for (uint32_t k = 0; k < n; k++)
+		b.output[k].slot = m->output_counters[b.output[k].slot];
 	return b;
 }
 
@@ -97,6 +79,29 @@ bool kernel_chain_is(const struct kernel_map *m, uint32_t at, const struct kerne
 		at = m->next[at];
 	}
 	return at == CHAIN_END;
+}
+
+static bool same_output(const struct kernel_path_output *a, const struct kernel_path_output *b)
+{
+	return a->ifindex == b->ifindex && a->group == b->group && a->port == b->port &&
+	       a->source_port == b->source_port && a->ttl == b->ttl && a->ttl_set == b->ttl_set &&
+	       a->tos == b->tos;
+}
+
+bool kernel_chain_is_same_rule(const struct kernel_map *m, uint32_t at,
+			       const struct kernel_map_rule *r)
+{
+	if (m->blocks[at].n_outputs != r->n_outputs)
+		return false;
+	for (uint32_t i = 0; i < r->n_outputs; i++) {
+		const uint32_t place = i % KERNEL_PATH_BLOCK_OUTPUTS;
+
+		if (i && !place)
+			at = m->next[at];
+		if (at == CHAIN_END || !same_output(&m->blocks[at].output[place], &r->output[i]))
+			return false;
+	}
+	return true;
 }
 
 void kernel_chain_fill(struct kernel_map *m, uint32_t at, const struct kernel_map_rule *r)
@@ -116,7 +121,16 @@ uint64_t kernel_chain_hash(const struct kernel_map *m, uint32_t at)
 	return h;
 }
 
-bool kernel_chain_link(struct kernel_map *m, uint32_t first, uint8_t *used)
+uint32_t kernel_chain_blocks(const struct kernel_map *m, uint32_t at)
+{
+	uint32_t n = 0;
+
+	for (; at != CHAIN_END; at = m->next[at])
+		n++;
+	return n;
+}
+
+bool kernel_chain_link(struct kernel_map *m, uint32_t first, uint64_t *used)
 {
 	uint32_t at = first, left;
 
@@ -125,9 +139,9 @@ bool kernel_chain_link(struct kernel_map *m, uint32_t first, uint8_t *used)
 		return false;
 	left = chain_length(m->blocks[first].n_outputs);
 	for (;;) {
-		if (at >= KERNEL_PATH_BLOCKS || used[at])
+		if (at >= KERNEL_PATH_BLOCKS || bitset_has(used, at))
 			return false;
-		used[at] = 1;
+		bitset_add(used, at);
 		if (--left == 0)
 			break;
 		m->next[at] = m->blocks[at].next;
@@ -135,4 +149,21 @@ bool kernel_chain_link(struct kernel_map *m, uint32_t first, uint8_t *used)
 	}
 	m->next[at] = CHAIN_END;
 	return true;
+}
+
+void kernel_chain_mark(const struct kernel_map *m, uint32_t at, uint64_t *used)
+{
+	for (; at != CHAIN_END; at = m->next[at])
+		bitset_add(used, at);
+}
+
+void kernel_chain_free_others(struct kernel_map *m, const uint64_t *used, uint64_t now_ns)
+{
+	kernel_rest_clear(&m->free_blocks);
+	for (uint32_t i = 0; i < KERNEL_PATH_BLOCKS; i++)
+		if (!bitset_has(used, i) && !m->blocks[i].n_outputs)
+			kernel_rest_put(&m->free_blocks, i, 0);
+	for (uint32_t i = 0; i < KERNEL_PATH_BLOCKS; i++)
+		if (!bitset_has(used, i) && m->blocks[i].n_outputs)
+			kernel_rest_put(&m->free_blocks, i, now_ns);
 }

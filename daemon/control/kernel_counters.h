@@ -5,6 +5,7 @@
 #ifndef DAEMON_CONTROL_KERNEL_COUNTERS_H
 #define DAEMON_CONTROL_KERNEL_COUNTERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct egress_counters;
@@ -14,7 +15,7 @@ struct kernel_map_rule;
 
 /* --- for readers; each function adds to @to and its like --- */
 
-/* Of an incarnation that the slot's counters belong to; else nothing is added. */
+/* By rule slot and output slot; nothing is added when they are another incarnation's. */
 void kernel_map_count_rule(const struct kernel_map *m, uint32_t slot, uint64_t incarnation,
 			   uint64_t *matched, uint64_t *bytes);
 void kernel_map_count_output(const struct kernel_map *m, uint32_t slot, uint64_t incarnation,
@@ -26,15 +27,18 @@ void kernel_map_count_all(const struct kernel_map *m, struct ingress_counters *i
 /* --- for kernel_map.c --- */
 
 /*
- * The counters of the slots are the rule's from here on, and begin at zero unless they were.
- * Return: 0; -EBUSY: those of another one rest.
+ * The rule and its outputs have counters from here on, that begin at zero unless the rule had
+ * them.  Return: 0; -EBUSY: those that are free rest.
  */
 int kernel_counters_own(struct kernel_map *m, const struct kernel_map_rule *r, uint64_t now_ns);
 
-/* No block of the chain from @first names its slots any more. */
-void kernel_counters_leave(struct kernel_map *m, uint32_t first, uint64_t now_ns);
+/* Those of the chain from @at are the rule's, if the rule in there is the same. */
+void kernel_counters_take_over(struct kernel_map *m, const struct kernel_map_rule *r, uint32_t at);
 
-/* A fresh control: all rest but those of @have. */
-void kernel_counters_reload(struct kernel_map *m, uint64_t now_ns);
+/* @same_rules: see kernel_map_load(); else none is owned, but for those that are taken over */
+void kernel_counters_load(struct kernel_map *m, bool same_rules, uint64_t now_ns);
+
+/* Those of rules that nobody has asked for. */
+void kernel_counters_release_others(struct kernel_map *m, uint64_t now_ns);
 
 #endif

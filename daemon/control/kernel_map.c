@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* kernel_map.c - references of the kernel path, and their changes */
+/* kernel_map.c - rules of the kernel path, one by one, in the maps */
 #include "daemon/control/kernel_map.h"
 
 #include <errno.h>
@@ -8,12 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/base/hash.h"
+#include "core/base/bitset.h"
 #include "core/rules/kernel_path.h"
 #include "daemon/control/kernel_chain.h"
 #include "daemon/control/kernel_counters.h"
+#include "daemon/control/kernel_entry.h"
 #include "daemon/control/kernel_map_state.h"
-#include "daemon/priv/bpf_map.h"
 
 struct kernel_map *kernel_map_new(void)
 {
@@ -23,8 +23,16 @@ struct kernel_map *kernel_map_new(void)
 		return NULL;
 	m->rules = -1;
 	m->due_ns = UINT64_MAX;
-	m->have = m->refs[0];
-	m->want = m->refs[1];
+	m->round.number = 1;
+	for (uint32_t i = 0; i < KERNEL_PATH_RULES; i++)
+		m->place[i].entry = m->place[i].next = MCR_NO_SLOT;
+	kernel_entries_init(m);
+	if (kernel_rest_init(&m->free_blocks, KERNEL_PATH_BLOCKS) < 0 ||
+	    kernel_rest_init(&m->free_rules, KERNEL_PATH_RULE_COUNTERS) < 0 ||
+	    kernel_rest_init(&m->free_outputs, KERNEL_PATH_OUTPUT_COUNTERS) < 0) {
+		kernel_map_free(m);
+		return NULL;
+	}
 	return m;
 }
 
@@ -48,6 +56,9 @@ void kernel_map_free(struct kernel_map *m)
 		munmap(m->blocks, blocks_bytes());
 	if (m->records)
 		munmap(m->records, records_bytes(m->lanes));
+	kernel_rest_fini(&m->free_blocks);
+	kernel_rest_fini(&m->free_rules);
+	kernel_rest_fini(&m->free_outputs);
 	free(m);
 }
 
@@ -86,141 +97,130 @@ bool kernel_map_is_whole(const struct kernel_map *m)
 	return m->rules >= 0 && m->blocks && m->records;
 }
 
-/* --- references --- */
-
-static int by_key(const void *a, const void *b)
-{
-	const struct kernel_map_ref *x = a, *y = b;
-
-	return kernel_path_compare(&x->key, &y->key);
-}
-
-static struct kernel_map_ref *find(struct kernel_map_ref *refs, uint32_t n,
-				   const struct kernel_path_key *key)
-{
-	const struct kernel_map_ref wanted = {.key = *key};
-
-	return bsearch(&wanted, refs, n, sizeof(*refs), by_key);
-}
-
-static uint32_t first_block(uint64_t ref)
+static uint32_t chain_of(uint64_t ref)
 {
 	return ref & KERNEL_PATH_REF_RELAY ? (uint32_t)ref : CHAIN_END;
 }
 
-bool kernel_map_has(const struct kernel_map *m, const struct kernel_path_key *key)
+/* --- what is there before the first rule --- */
+
+/* A damaged chain is nobody's: its reference leads to the user path, as far as we know. */
+static int load_element(struct kernel_map *m, const struct kernel_path_key *key, uint64_t ref,
+			uint64_t *used)
 {
-	const struct kernel_map_ref *ref = find(m->have, m->n_have, key);
+	const uint32_t at = kernel_entry_get(m, key);
 
-	return ref && ref->ref & KERNEL_PATH_REF_RELAY;
-}
-
-/* The same for keys that come in their order; @at: where the last one left off, first 0. */
-static struct kernel_map_ref *seek(struct kernel_map_ref *refs, uint32_t n, uint32_t *at,
-				   const struct kernel_path_key *key)
-{
-	while (*at < n && kernel_path_compare(&refs[*at].key, key) < 0)
-		++*at;
-	return *at < n && kernel_path_compare(&refs[*at].key, key) == 0 ? &refs[*at] : NULL;
-}
-
-uint64_t kernel_map_due_ns(const struct kernel_map *m)
-{
-	return m->due_ns;
-}
-
-/* A fresh control knows no chain: all blocks that none has rest. */
-static int adopt_chains(struct kernel_map *m, uint64_t now_ns)
-{
-	uint8_t *used = calloc(KERNEL_PATH_BLOCKS, 1);
-
-	if (!used)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < m->n_have; i++) {
-		struct kernel_map_ref *ref = &m->have[i];
-
-		/* A damaged chain is taken for the user path, so the next write replaces it. */
-		if (first_block(ref->ref) != CHAIN_END &&
-		    !kernel_chain_link(m, first_block(ref->ref), used))
-			ref->ref = KERNEL_PATH_REF_USER;
-		ref->hash = kernel_chain_hash(m, first_block(ref->ref));
-	}
-	/* Those that were never used come first in the ring. */
-	for (uint32_t i = 0; i < KERNEL_PATH_BLOCKS; i++)
-		if (!used[i] && !m->blocks[i].n_outputs)
-			kernel_block_free(m, i, 0);
-	for (uint32_t i = 0; i < KERNEL_PATH_BLOCKS; i++)
-		if (!used[i] && m->blocks[i].n_outputs)
-			kernel_block_free(m, i, now_ns);
-	m->fresh = KERNEL_PATH_BLOCKS;
-	free(used);
-	kernel_counters_reload(m, now_ns);
+	if (at == MCR_NO_SLOT)
+		return -ENOSPC;
+	if (chain_of(ref) != CHAIN_END && !kernel_chain_link(m, chain_of(ref), used))
+		ref = KERNEL_PATH_REF_USER;
+	kernel_entry_holds(m, at, ref);
+	m->entry[at].orphan = true;
 	return 0;
 }
 
-/* Damage: a reference that we did not write, or blocks that are not as we left them. */
-static bool compare_refs(struct kernel_map *m, int n)
+/* An entry for any source knows those of its stream. */
+static void load_streams(struct kernel_map *m)
 {
-	bool changed = (uint32_t)n != m->n_have;
+	for (uint32_t i = 0; i < m->n_entries; i++) {
+		struct kernel_map_entry *e = &m->entry[i];
 
-	for (int i = 0; i < n && !changed; i++) {
-		const struct kernel_map_ref *ref = find(m->have, m->n_have, &m->keys[i]);
-
-		changed = !ref || ref->ref != m->values[i];
+		if (e->any == i) {
+			e->takes =
+				(e->ref & (KERNEL_PATH_REF_RELAY | KERNEL_PATH_REF_CONSUME)) != 0;
+			continue;
+		}
+		e->wanted = e->ref != 0;
+		m->entry[e->any].n_wanted += e->wanted;
 	}
-	for (uint32_t i = 0; i < m->n_have && !changed; i++)
-		changed = kernel_chain_hash(m, first_block(m->have[i].ref)) != m->have[i].hash;
-	return changed;
 }
 
-int kernel_map_reload(struct kernel_map *m, uint64_t now_ns, bool *changed)
+int kernel_map_load(struct kernel_map *m, bool same_rules, uint64_t now_ns)
 {
-	const int n = bpf_map_read(m->rules, m->keys, m->values, KERNEL_PATH_KEYS + 1);
-	const bool first = m->fresh == 0;
+	struct bpf_map_cursor cursor = {0};
+	uint64_t used[KERNEL_PATH_BLOCKS / 64] = {0};
+	int ret = 0;
 
-	*changed = false;
-	if (n < 0)
-		return n;
-	if (!first && !compare_refs(m, n))
-		return 0;
-	*changed = !first;
-	/* Chains that are given up were seen last: they rest, and no other takes their blocks. */
-	m->oldest = m->n_freed = 0;
-	m->n_have = (uint32_t)n < KERNEL_PATH_KEYS ? (uint32_t)n : KERNEL_PATH_KEYS;
-	for (uint32_t i = 0; i < m->n_have; i++)
-		m->have[i] = (struct kernel_map_ref){.key = m->keys[i], .ref = m->values[i]};
-	qsort(m->have, m->n_have, sizeof(m->have[0]), by_key);
-	return adopt_chains(m, now_ns);
+	while (ret == 0 && !cursor.ended) {
+		const int n = bpf_map_read(m->rules, &cursor, m->keys, m->values, KERNEL_MAP_SLICE);
+
+		ret = n < 0 ? n : 0;
+		for (int i = 0; i < n && ret == 0; i++)
+			ret = load_element(m, &m->keys[i], m->values[i], used);
+	}
+	if (ret < 0)
+		return ret;
+	load_streams(m);
+	kernel_chain_free_others(m, used, now_ns);
+	kernel_counters_load(m, same_rules, now_ns);
+	m->loading = true;
+	return 0;
 }
 
 bool kernel_map_is_empty(const struct kernel_map *m)
 {
-	return m->n_have == 0;
+	return m->n_refs == 0;
 }
 
-void kernel_map_begin(struct kernel_map *m)
+/* --- rules --- */
+
+/* The rule has another key, or another reference for it; 0: no key. */
+static int change(struct kernel_map *m, uint32_t slot, const struct kernel_path_key *key,
+		  uint64_t ref, uint64_t now_ns)
 {
-	m->n_want = 0;
-	m->due_ns = UINT64_MAX;
+	struct kernel_map_place *p = &m->place[slot];
+	const uint32_t old = p->entry, left = chain_of(p->ref);
+	const uint32_t at = key ? kernel_entry_get(m, key) : MCR_NO_SLOT;
+	int ret = 0, error = 0;
+
+	if (key && at == MCR_NO_SLOT) {
+		m->failed = true;
+		return -ENOSPC;
+	}
+	if (old != at && old != MCR_NO_SLOT)
+		kernel_entry_remove_rule(m, old, slot);
+	if (old != at && at != MCR_NO_SLOT)
+		kernel_entry_add_rule(m, at, slot);
+	p->ref = ref;
+	p->hash = kernel_chain_hash(m, chain_of(ref));
+	if (at != MCR_NO_SLOT)
+		error = kernel_entry_update(m, at);
+	if (old != at && old != MCR_NO_SLOT)
+		ret = kernel_entry_update(m, old);
+	error = error ? error : ret;
+	/* Where a reference could not be exchanged, its chain is neither used nor free. */
+	if (left != chain_of(ref) && error == 0)
+		kernel_chain_free(m, left, now_ns);
+	return error;
 }
 
-static void add_want(struct kernel_map *m, const struct kernel_path_key *key, uint64_t ref,
-		     uint64_t hash)
+/* What an earlier control has left for the key is the rule's from here on. */
+static void take_orphan(struct kernel_map *m, const struct kernel_map_rule *r)
 {
-	m->want[m->n_want++] = (struct kernel_map_ref){.key = *key, .ref = ref, .hash = hash};
+	const uint32_t at = kernel_entry_find(m, &r->key);
+	struct kernel_map_entry *e = at == MCR_NO_SLOT ? NULL : &m->entry[at];
+
+	if (!e || !e->orphan)
+		return;
+	e->orphan = false;
+	m->place[r->slot].ref = e->ref & ~KERNEL_PATH_REF_SOURCES;
+	kernel_entry_add_rule(m, at, r->slot);
+	if (chain_of(e->ref) != CHAIN_END && r->n_outputs)
+		kernel_counters_take_over(m, r, chain_of(e->ref));
 }
 
-int kernel_map_want(struct kernel_map *m, const struct kernel_map_rule *r, uint64_t now_ns)
+int kernel_map_set(struct kernel_map *m, const struct kernel_map_rule *r, uint64_t now_ns)
 {
-	const struct kernel_map_ref *have = find(m->have, m->n_have, &r->key);
-	uint32_t first = have ? first_block(have->ref) : CHAIN_END;
+	struct kernel_map_place *p = &m->place[r->slot];
+	uint32_t first;
 	int ret;
 
-	/* An entry for any source may be needed beside each. */
-	if (m->n_want >= MCR_MAX_RULES)
-		return -ENOSPC;
+	if (m->loading)
+		take_orphan(m, r);
+	p->run = m->run;
 	ret = kernel_counters_own(m, r, now_ns);
-	if (ret == 0 && !kernel_chain_is(m, first, r)) {
+	first = chain_of(p->ref);
+	if (ret == 0 && (first == CHAIN_END || !kernel_chain_is(m, first, r))) {
 		first = kernel_chain_take(m, r->n_outputs, now_ns);
 		if (first == CHAIN_END)
 			ret = -ENOSPC;
@@ -231,155 +231,95 @@ int kernel_map_want(struct kernel_map *m, const struct kernel_map_rule *r, uint6
 		m->due_ns = now_ns + KERNEL_MAP_REST_NS;
 		return ret;
 	}
-	add_want(m, &r->key, KERNEL_PATH_REF_RELAY | first,
-		 have && first_block(have->ref) == first ? have->hash
-							 : kernel_chain_hash(m, first));
-	return 0;
+	return change(m, r->slot, &r->key, KERNEL_PATH_REF_RELAY | first, now_ns);
 }
 
-void kernel_map_want_user(struct kernel_map *m, const struct kernel_path_key *key)
+int kernel_map_set_user(struct kernel_map *m, const struct kernel_map_rule *r, uint64_t now_ns)
 {
-	if (m->n_want < MCR_MAX_RULES)
-		add_want(m, key, KERNEL_PATH_REF_USER, HASH_SEED);
+	const bool consume = r->flags & KERNEL_PATH_BLOCK_CONSUME;
+
+	if (m->loading)
+		take_orphan(m, r);
+	m->place[r->slot].run = m->run;
+	return change(m, r->slot, r->key.ifindex ? &r->key : NULL,
+		      KERNEL_PATH_REF_USER | (consume ? KERNEL_PATH_REF_CONSUME : 0), now_ns);
 }
 
-/* --- commit --- */
-
-/*
- * Streams whose rules name sources need an entry for any source that says so; those that have
- * no rule in the kernel need none at all.
- */
-static void complete_streams(struct kernel_map *m)
+int kernel_map_clear(struct kernel_map *m, uint32_t slot, uint64_t now_ns)
 {
-	uint32_t n_written = 0, n = m->n_want;
-
-	for (uint32_t i = 0, end; i < n; i = end) {
-		bool relays = false, sources = false, any = m->want[i].key.source == 0;
-
-		for (end = i;
-		     end < n && kernel_path_same_stream(&m->want[i].key, &m->want[end].key);
-		     end++) {
-			relays |= (m->want[end].ref & KERNEL_PATH_REF_RELAY) != 0;
-			sources |= m->want[end].key.source != 0;
-		}
-		if (!relays)
-			continue;
-		if (any && sources)
-			m->want[i].ref |= KERNEL_PATH_REF_SOURCES;
-		memmove(&m->want[n_written], &m->want[i], (end - i) * sizeof(m->want[0]));
-		if (!any) {
-			struct kernel_path_key key = m->want[n_written].key;
-
-			key.source = 0;
-			m->want[m->n_want++] = (struct kernel_map_ref){
-				.key = key, .ref = KERNEL_PATH_REF_SOURCES, .hash = HASH_SEED};
-		}
-		n_written += end - i;
-	}
-	/* Entries for any source that had to be made stand behind the rules. */
-	memmove(&m->want[n_written], &m->want[n], (m->n_want - n) * sizeof(m->want[0]));
-	m->n_want = n_written + m->n_want - n;
-	qsort(m->want, m->n_want, sizeof(m->want[0]), by_key);
+	return change(m, slot, NULL, 0, now_ns);
 }
 
-/* Put what differs, entries with a source first: the others lead to them. */
-static int put_wanted(struct kernel_map *m, bool with_source)
+bool kernel_map_relays(const struct kernel_map *m, uint32_t slot)
 {
-	uint32_t at = 0;
+	const struct kernel_map_place *p = &m->place[slot];
+	const struct kernel_map_entry *e = p->entry == MCR_NO_SLOT ? NULL : &m->entry[p->entry];
+
+	return e && p->ref & KERNEL_PATH_REF_RELAY && (e->ref & ~KERNEL_PATH_REF_SOURCES) == p->ref;
+}
+
+uint64_t kernel_map_due_ns(const struct kernel_map *m)
+{
+	return m->due_ns;
+}
+
+/* --- all rules --- */
+
+void kernel_map_begin(struct kernel_map *m)
+{
+	m->run++;
+	m->due_ns = UINT64_MAX;
+}
+
+/* Elements that no rule has asked for. */
+static int drop_orphans(struct kernel_map *m, uint64_t now_ns)
+{
 	int first_error = 0;
 
-	for (uint32_t i = 0; i < m->n_want; i++) {
-		struct kernel_map_ref *want = &m->want[i];
-		const struct kernel_map_ref *have;
+	for (uint32_t i = 0; i < m->n_entries; i++) {
+		struct kernel_map_entry *e = &m->entry[i];
+		const uint32_t left = chain_of(e->ref);
 		int ret;
 
-		if ((want->key.source != 0) != with_source)
+		if (!e->used || !e->orphan)
 			continue;
-		have = seek(m->have, m->n_have, &at, &want->key);
-		if (have && have->ref == want->ref)
-			continue;
-		ret = bpf_map_put(m->rules, &want->key, want->ref);
-		if (ret < 0 && first_error == 0)
-			first_error = ret;
+		e->orphan = false;
+		ret = kernel_entry_update(m, i);
+		if (ret == 0)
+			kernel_chain_free(m, left, now_ns);
+		first_error = first_error ? first_error : ret;
 	}
 	return first_error;
 }
 
-static int remove_unwanted(struct kernel_map *m)
+int kernel_map_end(struct kernel_map *m, uint64_t now_ns)
 {
-	uint32_t at = 0;
 	int first_error = 0;
 
-	for (uint32_t i = 0; i < m->n_have; i++) {
-		int ret;
+	for (uint32_t i = 0; i < KERNEL_PATH_RULES; i++) {
+		struct kernel_map_place *p = &m->place[i];
+		int ret = 0;
 
-		if (seek(m->want, m->n_want, &at, &m->have[i].key))
-			continue;
-		ret = bpf_map_remove(m->rules, &m->have[i].key);
-		if (ret < 0 && ret != -ENOENT && first_error == 0)
-			first_error = ret;
+		if (p->run != m->run && (p->ref || p->entry != MCR_NO_SLOT))
+			ret = kernel_map_clear(m, i, now_ns);
+		first_error = first_error ? first_error : ret;
+	}
+	if (m->loading) {
+		const int ret = drop_orphans(m, now_ns);
+
+		first_error = first_error ? first_error : ret;
+		kernel_counters_release_others(m, now_ns);
+		m->loading = false;
 	}
 	return first_error;
 }
 
-/* Rules that name one interface by two names take the same frames: the first has them. */
-static void drop_repeated(struct kernel_map *m, uint64_t now_ns)
+struct kernel_map_summary kernel_map_summary(const struct kernel_map *m)
 {
-	uint32_t n_written = 0;
+	struct kernel_map_summary s = {
+		.references = m->n_refs, .hash = m->hash, .as_written = !m->failed};
 
-	for (uint32_t i = 0; i < m->n_want; i++) {
-		const struct kernel_map_ref *have;
-		const uint32_t first = first_block(m->want[i].ref);
-
-		if (!n_written || by_key(&m->want[n_written - 1], &m->want[i]) != 0) {
-			m->want[n_written++] = m->want[i];
-			continue;
-		}
-		have = find(m->have, m->n_have, &m->want[i].key);
-		if (first != CHAIN_END && (!have || first_block(have->ref) != first)) {
-			kernel_counters_leave(m, first, now_ns);
-			kernel_chain_free(m, first, now_ns);
-		}
-	}
-	m->n_want = n_written;
-}
-
-/* Chains to which no reference leads any more. */
-static void free_chains(struct kernel_map *m, uint64_t now_ns)
-{
-	uint32_t at = 0;
-
-	for (uint32_t i = 0; i < m->n_have; i++) {
-		const uint32_t first = first_block(m->have[i].ref);
-		const struct kernel_map_ref *want;
-
-		if (first == CHAIN_END)
-			continue;
-		want = seek(m->want, m->n_want, &at, &m->have[i].key);
-		if (want && first_block(want->ref) == first)
-			continue;
-		kernel_counters_leave(m, first, now_ns);
-		kernel_chain_free(m, first, now_ns);
-	}
-}
-
-int kernel_map_commit(struct kernel_map *m, uint64_t now_ns)
-{
-	struct kernel_map_ref *t = m->have;
-	int ret, error;
-
-	qsort(m->want, m->n_want, sizeof(m->want[0]), by_key);
-	drop_repeated(m, now_ns);
-	complete_streams(m);
-	error = put_wanted(m, true);
-	ret = put_wanted(m, false);
-	error = error ? error : ret;
-	ret = remove_unwanted(m);
-	error = error ? error : ret;
-	free_chains(m, now_ns);
-	m->have = m->want;
-	m->n_have = m->n_want;
-	m->want = t;
-	m->n_want = 0;
-	return error;
+	for (uint32_t i = 0; i < KERNEL_PATH_RULES; i++)
+		s.blocks += kernel_chain_blocks(m, chain_of(m->place[i].ref));
+	return s;
 }

@@ -48,7 +48,6 @@ int control_kernel_path_take_fd(struct control *c, const struct ipc_pass_fd *as,
 void control_kernel_path_start(struct control *c, const struct ipc_start *start, bool restarted)
 {
 	struct control_kernel_path *k = &c->kernel_path;
-	bool changed;
 	int ret;
 
 	k->mark = start->mark;
@@ -58,7 +57,7 @@ void control_kernel_path_start(struct control *c, const struct ipc_start *start,
 	if (k->unavailable != KERNEL_PATH_FITS)
 		return;
 	ret = k->map && kernel_map_is_whole(k->map)
-		      ? kernel_map_reload(k->map, monotonic_ns(), &changed)
+		      ? kernel_map_load(k->map, restarted, monotonic_ns())
 		      : -EBADF;
 	if (ret == 0) {
 		k->adopted = !restarted && !kernel_map_is_empty(k->map);
@@ -227,41 +226,76 @@ static enum kernel_path_reason encode_rule(const struct control *c, const struct
 
 /* --- the maps --- */
 
-/* A rule for a source that stays with the workers keeps its frames from one for any source. */
-static void leave_to_workers(struct control *c, const struct rule *r)
+/* @rule: what is known of one that stays with the workers. */
+static void describe_user(const struct control *c, const struct ruleset_entry *e,
+			  struct kernel_map_rule *rule)
 {
-	const uint32_t in = control_iface_slot(c, r->input.interface);
-	struct kernel_path_key key;
+	const struct rule_input *in = &e->rule.input;
+	const uint32_t slot = control_iface_slot(c, in->interface);
 
-	if (in == MCR_NO_SLOT || !addr_is_set(&r->input.source))
-		return;
-	key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex);
-	kernel_map_want_user(c->kernel_path.map, &key);
+	*rule = (struct kernel_map_rule){.incarnation = e->incarnation, .slot = e->slot};
+	if (slot != MCR_NO_SLOT)
+		rule->key = kernel_path_key_of(in, c->rec.iface[slot].ifindex);
+}
+
+static int update_rule(struct control *c, const struct ruleset_entry *e, uint64_t now_ns)
+{
+	static struct kernel_path_output outputs[MCR_MAX_RULE_OUTPUTS];
+	struct kernel_map *map = c->kernel_path.map;
+	struct kernel_map_rule rule;
+
+	if (encode_rule(c, e, &rule, outputs) == KERNEL_PATH_FITS &&
+	    kernel_map_set(map, &rule, now_ns) == 0)
+		return 0;
+	describe_user(c, e, &rule);
+	return kernel_map_set_user(map, &rule, now_ns);
+}
+
+static void log_error(int error, uint64_t now_ns)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+		    "the maps of the kernel path: %s; workers relay what they lack",
+		    strerror(-error));
+}
+
+static bool may_write(const struct control *c)
+{
+	return is_available(c) && !c->kernel_path.adopted;
 }
 
 void control_kernel_path_update(struct control *c, uint64_t now_ns)
 {
-	static struct kernel_path_output outputs[MCR_MAX_RULE_OUTPUTS];
-	static struct log_limit limit;
-	struct kernel_map *map = c->kernel_path.map;
-	int ret;
+	int ret, error = 0;
 
-	if (!is_available(c) || c->kernel_path.adopted)
+	if (!may_write(c))
 		return;
-	kernel_map_begin(map);
+	kernel_map_begin(c->kernel_path.map);
 	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
-		const struct ruleset_entry *e = ruleset_at(c->rules, i);
-		struct kernel_map_rule rule;
-
-		if (encode_rule(c, e, &rule, outputs) != KERNEL_PATH_FITS ||
-		    kernel_map_want(map, &rule, now_ns) < 0)
-			leave_to_workers(c, &e->rule);
+		ret = update_rule(c, ruleset_at(c->rules, i), now_ns);
+		error = error ? error : ret;
 	}
-	ret = kernel_map_commit(map, now_ns);
-	if (ret < 0)
-		log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
-			    "the maps of the kernel path: %s; workers relay what they lack",
-			    strerror(-ret));
+	ret = kernel_map_end(c->kernel_path.map, now_ns);
+	error = error ? error : ret;
+	if (error < 0)
+		log_error(error, now_ns);
+}
+
+void control_kernel_path_update_slots(struct control *c, const uint32_t *slots, unsigned n,
+				      uint64_t now_ns)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < n && may_write(c); i++) {
+		const struct ruleset_entry *e = c->resolved.rule[slots[i]].entry;
+		const int ret = e ? update_rule(c, e, now_ns)
+				  : kernel_map_clear(c->kernel_path.map, slots[i], now_ns);
+
+		error = error ? error : ret;
+	}
+	if (error < 0)
+		log_error(error, now_ns);
 }
 
 void control_kernel_path_check(struct control *c, uint64_t now_ns)
@@ -269,32 +303,23 @@ void control_kernel_path_check(struct control *c, uint64_t now_ns)
 	static struct log_limit limit;
 	bool changed;
 
-	if (!is_available(c) || c->kernel_path.adopted ||
-	    kernel_map_reload(c->kernel_path.map, now_ns, &changed) < 0 || !changed)
+	if (!may_write(c) || kernel_map_check(c->kernel_path.map, now_ns, &changed) <= 0)
+		return;
+	c->dirty = true;
+	if (!changed)
 		return;
 	c->heartbeat->kernel_path_drift++;
 	log_limited(
 		&limit, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
 		"the maps of the kernel path were changed by somebody else: writing them again");
-	c->dirty = true;
 }
 
 bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
 {
-	return is_available(c) && !c->kernel_path.adopted &&
-	       now_ns >= kernel_map_due_ns(c->kernel_path.map);
+	return may_write(c) && now_ns >= kernel_map_due_ns(c->kernel_path.map);
 }
 
 /* --- answers --- */
-
-/* Reason of a rule that is refused for now: its counters rest, or there is no room. */
-static enum kernel_path_reason not_taken(const struct control *c, const struct rule *r)
-{
-	const uint32_t in = control_iface_slot(c, r->input.interface);
-	const struct kernel_path_key key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex);
-
-	return kernel_map_has(c->kernel_path.map, &key) ? KERNEL_PATH_FITS : KERNEL_PATH_RESTING;
-}
 
 enum kernel_path_reason control_kernel_path_of_rule(const struct control *c,
 						    const struct ruleset_entry *e)
@@ -303,7 +328,10 @@ enum kernel_path_reason control_kernel_path_of_rule(const struct control *c,
 	struct kernel_map_rule rule;
 	const enum kernel_path_reason why = encode_rule(c, e, &rule, outputs);
 
-	return why == KERNEL_PATH_FITS ? not_taken(c, &e->rule) : why;
+	/* It was refused for now, or another rule has its frames. */
+	if (why == KERNEL_PATH_FITS && !kernel_map_relays(c->kernel_path.map, e->slot))
+		return KERNEL_PATH_RESTING;
+	return why;
 }
 
 enum kernel_path_reason control_kernel_path_of_output(const struct control *c,

@@ -47,7 +47,14 @@ void control_kernel_path_release(struct control *c, const struct rec_iface *out,
 /* Make the maps say what rules, links and addresses say now. */
 void control_kernel_path_update(struct control *c, uint64_t now_ns);
 
-/* Once a second: is what the kernel holds what was written?  If not it is repaired. */
+/* The same when nothing has changed but the rules in these slots, which may have gone. */
+void control_kernel_path_update_slots(struct control *c, const uint32_t *slots, unsigned n,
+				      uint64_t now_ns);
+
+/*
+ * Several times a second: is a part of what the kernel holds what was written?  If not all of it
+ * is repaired.
+ */
 void control_kernel_path_check(struct control *c, uint64_t now_ns);
 
 /* Is an update due, because something has rested? */

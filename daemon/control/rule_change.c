@@ -215,7 +215,11 @@ int control_rule_changes(struct control *c, uint64_t now_ns)
 		return ret;
 	}
 	join_and_leave(c);
-	control_kernel_path_update(c, now_ns);
+	/* A source address may have become known, which any rule can have waited for. */
+	if (ch->holds)
+		control_kernel_path_update(c, now_ns);
+	else
+		control_kernel_path_update_slots(c, ch->slots, ch->n_slots, now_ns);
 	ch->n_slots = ch->n_left = ch->n_closed = 0;
 	ch->holds = false;
 	return 0;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,30 +35,25 @@ int bpf_map_remove(int map, const struct kernel_path_key *key)
 	return command(BPF_MAP_DELETE_ELEM, &attr);
 }
 
-/* The kernel gives whole buckets, says -ENOSPC when one has no room, and -ENOENT at the end. */
-int bpf_map_read(int map, struct kernel_path_key *keys, uint64_t *refs, uint32_t max)
+/* The kernel gives whole buckets, as many as there is room for, and says -ENOENT at the end. */
+int bpf_map_read(int map, struct bpf_map_cursor *cursor, struct kernel_path_key *keys,
+		 uint64_t *refs, uint32_t max)
 {
-	uint32_t in = 0, out = 0, n = 0;
-	bool first = true;
-	int ret = 0;
+	uint32_t in = cursor->at;
+	union bpf_attr attr;
+	int ret;
 
-	while (ret == 0 && n < max) {
-		union bpf_attr attr;
-
-		memset(&attr, 0, sizeof(attr));
-		attr.batch.map_fd = (uint32_t)map;
-		attr.batch.in_batch = first ? 0 : (uintptr_t)&in;
-		attr.batch.out_batch = (uintptr_t)&out;
-		attr.batch.keys = (uintptr_t)(keys + n);
-		attr.batch.values = (uintptr_t)(refs + n);
-		attr.batch.count = max - n;
-		ret = command(BPF_MAP_LOOKUP_BATCH, &attr);
-		if (ret == 0 || ret == -ENOENT)
-			n += attr.batch.count;
-		in = out;
-		first = false;
-	}
-	if (ret == -ENOENT)
-		return (int)n;
-	return ret < 0 ? ret : -ENOSPC;
+	memset(&attr, 0, sizeof(attr));
+	attr.batch.map_fd = (uint32_t)map;
+	attr.batch.in_batch = cursor->begun ? (uintptr_t)&in : 0;
+	attr.batch.out_batch = (uintptr_t)&cursor->at;
+	attr.batch.keys = (uintptr_t)keys;
+	attr.batch.values = (uintptr_t)refs;
+	attr.batch.count = max;
+	ret = command(BPF_MAP_LOOKUP_BATCH, &attr);
+	if (ret < 0 && ret != -ENOENT)
+		return ret;
+	cursor->begun = true;
+	cursor->ended = ret == -ENOENT;
+	return (int)attr.batch.count;
 }

@@ -8,6 +8,7 @@
 #ifndef DAEMON_PRIV_BPF_MAP_H
 #define DAEMON_PRIV_BPF_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,11 +20,26 @@ int bpf_map_put(int map, const struct kernel_path_key *key, uint64_t ref);
 int bpf_map_remove(int map, const struct kernel_path_key *key);
 
 /**
- * bpf_map_read() - all elements
+ * struct bpf_map_cursor - how far a map was read; zeroed: not at all
+ * @at:    next bucket of the kernel
+ * @begun: @at is set
+ * @ended: there are no more
+ */
+struct bpf_map_cursor {
+	uint32_t at;
+	bool begun, ended;
+};
+
+/**
+ * bpf_map_read() - next elements
  * @keys, @refs: filled, room for @max each
  *
- * Return: how many; -ENOSPC when there are more; other negative errno of bpf(2).
+ * An element that is put or removed meanwhile may be missed; no other one is.
+ *
+ * Return: how many; -ENOSPC when @max is too small for one bucket; other negative errno of
+ * bpf(2).
  */
-int bpf_map_read(int map, struct kernel_path_key *keys, uint64_t *refs, uint32_t max);
+int bpf_map_read(int map, struct bpf_map_cursor *cursor, struct kernel_path_key *keys,
+		 uint64_t *refs, uint32_t max);
 
 #endif
