@@ -2,11 +2,12 @@
 /* cpu.c - CPU time from schedstat and /proc/stat */
 #include "harness/bench/cpu.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "harness/base/proc.h"
 
 #define PATH_BYTES 96
 
@@ -24,9 +25,11 @@ static double process_ns(pid_t pid)
 		unsigned long long ns;
 		FILE *file;
 
-		if (!isdigit((unsigned char)*entry->d_name))
+		pid_t task = proc_pid(entry->d_name);
+
+		if (!task)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%.16s/schedstat", pid, entry->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", pid, task);
 		file = fopen(path, "re");
 		if (file && fscanf(file, "%llu", &ns) == 1)
 			total_ns += (double)ns;
@@ -38,13 +41,13 @@ static double process_ns(pid_t pid)
 	return total_ns;
 }
 
-static pid_t parent_of(const char *pid)
+static pid_t parent_of(pid_t pid)
 {
 	char path[PATH_BYTES], line[64];
 	int parent = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/status", pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file))
 		if (sscanf(line, "PPid: %d", &parent) == 1)
@@ -61,9 +64,12 @@ double bench_cpu_tree_ns(pid_t pid)
 	struct dirent *entry;
 
 	// cppcheck-suppress readdirCalled
-	while (dir && (entry = readdir(dir)))
-		if (isdigit((unsigned char)*entry->d_name) && parent_of(entry->d_name) == pid)
-			total_ns += bench_cpu_tree_ns((pid_t)atoi(entry->d_name));
+	while (dir && (entry = readdir(dir))) {
+		pid_t child = proc_pid(entry->d_name);
+
+		if (child && parent_of(child) == pid)
+			total_ns += bench_cpu_tree_ns(child);
+	}
 	if (dir)
 		closedir(dir);
 	return total_ns;

@@ -12,13 +12,15 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <inttypes.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "harness/base/decimal.h"
 
 #define GROUPS_OF_A_SOCKET 20
 #define COUNTING_SOCKETS   3
@@ -51,9 +53,12 @@ struct needed {
 
 static void note_fd(const char *target, struct held *held)
 {
+	static const char socket[] = "socket:[";
+	const char *rest;
 	uint64_t inode;
 
-	if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1) {
+	if (!strncmp(target, socket, strlen(socket)) &&
+	    decimal_read(target + strlen(socket), UINT64_MAX, &inode, &rest) == 0) {
 		if (held->n_sockets < MAX_SOCKETS)
 			held->sockets[held->n_sockets++] = inode;
 	} else if (!strcmp(target, "anon_inode:[pidfd]")) {
@@ -105,11 +110,13 @@ static unsigned count_in(pid_t pid, const char *table, unsigned column, struct h
 	while (file && fgets(line, sizeof(line), file)) {
 		char *save = NULL;
 		const char *word = strtok_r(line, " \t\n", &save);
-		uint64_t inode;
+		uint64_t inode = 0;
 
 		for (unsigned i = 0; i < column && word; i++)
 			word = strtok_r(NULL, " \t\n", &save);
-		inode = word ? strtoull(word, NULL, 10) : 0;
+		/* The heading of the table is no number, and socket 0 is none. */
+		if (!word || decimal_whole(word, 0, UINT64_MAX, &inode) < 0)
+			continue;
 		for (unsigned i = 0; inode && i < held->n_sockets; i++)
 			if (held->sockets[i] == inode) {
 				held->sockets[i] = 0; /* known now */

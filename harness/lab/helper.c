@@ -3,6 +3,7 @@
 #include "harness/lab/helper.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/base/decimal.h"
 #include "harness/lab/state.h"
 
 static int ascending(const void *a, const void *b)
@@ -56,8 +58,9 @@ static void keep_only(const struct lab *lab, int owner_pidfd)
 static void take_name(const char *name)
 {
 	FILE *file = fopen("/proc/self/stat", "re");
-	unsigned long start = 0;
-	unsigned long end = 0;
+	uint64_t start = 0;
+	uint64_t end = 0;
+	const char *rest;
 	char text[1024] = "";
 	char *word = NULL;
 
@@ -70,11 +73,11 @@ static void take_name(const char *name)
 	for (unsigned field = 3; word && field <= 49; field++) {
 		word = strchr(word + 1, ' ');
 		if (word && field == 48)
-			start = strtoul(word, NULL, 10);
+			decimal_read(word + 1, ULONG_MAX, &start, &rest);
 		else if (word && field == 49)
-			end = strtoul(word, NULL, 10);
+			decimal_read(word + 1, ULONG_MAX, &end, &rest);
 	}
-	if (end <= start)
+	if (!start || end <= start)
 		return;
 	memset((void *)start, 0, end - start);
 	memcpy((void *)start, name, strnlen(name, end - start - 1));

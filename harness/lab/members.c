@@ -2,7 +2,6 @@
 /* members.c - list and kill the processes of a lab */
 #include "harness/lab/members.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/base/proc.h"
 #include "harness/base/wait.h"
 #include "harness/lab/state.h"
 
@@ -85,10 +85,10 @@ static ssize_t list_everything(const struct lab *lab, const struct stat *nodes,
 		goto out;
 	/* cppcheck-suppress readdirCalled */
 	while ((entry = readdir(proc))) {
-		pid_t pid = (pid_t)atoi(entry->d_name);
+		pid_t pid = proc_pid(entry->d_name);
 		pid_t parent;
 
-		if (!isdigit((unsigned char)entry->d_name[0]) || pid == getpid())
+		if (!pid || pid == getpid())
 			continue;
 		parent = parent_of(pid);
 		if (!parent)

@@ -2,7 +2,6 @@
 /* orphan.c - find and kill programs whose lab has ended */
 #include "harness/lab/orphan.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "harness/base/proc.h"
 #include "harness/lab/ask.h"
 
 /* Return: whether the process is marked as one of a lab, with the name of the lab filled. */
@@ -59,11 +59,10 @@ int lab_orphan_list(const char *name, void (*found)(const char *name, pid_t pid)
 		return -errno;
 	/* cppcheck-suppress readdirCalled */
 	while ((entry = readdir(proc))) {
-		pid_t pid = (pid_t)atoi(entry->d_name);
+		pid_t pid = proc_pid(entry->d_name);
 		char lab[LAB_NAME_SIZE];
 
-		if (!isdigit((unsigned char)entry->d_name[0]) || !read_mark(pid, lab) ||
-		    (name && strcmp(name, lab)) || is_up(lab))
+		if (!pid || !read_mark(pid, lab) || (name && strcmp(name, lab)) || is_up(lab))
 			continue;
 		found(lab, pid);
 		n++;

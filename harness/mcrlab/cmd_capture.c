@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "harness/base/cli.h"
+#include "harness/base/decimal.h"
 #include "harness/base/wait.h"
 #include "harness/capture/capture.h"
 #include "harness/capture/capture_ring.h"
@@ -154,12 +155,14 @@ static int open_holder(const char *name)
 {
 	char answer[LAB_NAME_ANSWER_SIZE];
 	size_t n_fds = 0;
-	int ret = lab_ask(name, "info", answer, NULL, &n_fds);
+	const char *rest;
+	uint64_t pid;
 	int fd;
 
-	if (ret < 0)
+	if (lab_ask(name, "info", answer, NULL, &n_fds) < 0 ||
+	    decimal_read(answer, INT_MAX, &pid, &rest) < 0)
 		die("no lab called '%s' is up; see mcrlab list", name);
-	fd = pidfd_open((pid_t)atoi(answer), 0);
+	fd = pidfd_open((pid_t)pid, 0);
 	if (fd < 0)
 		die("lab '%s': %s", name, strerror(errno));
 	return fd;

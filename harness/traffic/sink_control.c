@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "harness/base/decimal.h"
 #include "harness/base/slow.h"
 #include "harness/base/wait.h"
 #include "harness/traffic/sink.h"
@@ -49,6 +50,17 @@ static void answer_report(const struct sink *sink)
 	sink_report_free(text);
 }
 
+/* "finish COUNT QUIET_MS" */
+static bool read_finish(const char *line, uint64_t *count, uint64_t *quiet_ms)
+{
+	static const char verb[] = "finish ";
+	const char *rest;
+
+	return !strncmp(line, verb, strlen(verb)) &&
+	       decimal_read(line + strlen(verb), UINT64_MAX, count, &rest) == 0 && *rest == ' ' &&
+	       decimal_whole(rest + 1, 0, UINT32_MAX, quiet_ms) == 0;
+}
+
 static void serve_line(struct sink *sink, const char *line)
 {
 	uint64_t count;
@@ -61,7 +73,7 @@ static void serve_line(struct sink *sink, const char *line)
 		answer(sink, text);
 	} else if (!strcmp(line, "report")) {
 		answer_report(sink);
-	} else if (sscanf(line, "finish %" SCNu64 " %" SCNu64, &count, &quiet_ms) == 2) {
+	} else if (read_finish(line, &count, &quiet_ms)) {
 		sink->config.count = count;
 		sink->quiet_ms = quiet_ms * (uint64_t)slow_factor();
 		sink->quiet_since_ns = monotonic_ns();
