@@ -26,7 +26,7 @@
 #define MARK_BIT_MAX         31
 
 #ifdef MCR_SANITIZED
-/* Looking for leaks takes ptrace(2), which a sealed process does not have. */
+/* LeakSanitizer needs ptrace(2), which a sealed process may not call. */
 const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
@@ -82,7 +82,7 @@ static void print_usage(FILE *to)
 	fprintf(to, "\nmcrctl(1) adds and removes rules; mcrd(8) says the rest.\n");
 }
 
-/* Complaints about the command line are JSON, too, when it asks for that anywhere. */
+/* Errors of the command line are JSON, too, if --log-format=json stands anywhere in it. */
 static bool json_usage;
 
 static bool asks_for_json(int argc, char **argv)
@@ -183,7 +183,7 @@ static void take_argument(struct options *o, int which, const char *value)
 	case ARG_VERSION:
 		printf("mcrd %s%s\n", mcr_version, mcr_version_lacks);
 		exit(0);
-	default: /* getopt_long() has said what is wrong, unless it was told not to */
+	default: /* getopt_long() has printed the error, unless it was told not to */
 		if (json_usage)
 			usage_error("unknown option, or its value is missing", value);
 		fprintf(stderr, "mcrd --help lists the options\n");
@@ -191,7 +191,7 @@ static void take_argument(struct options *o, int which, const char *value)
 	}
 }
 
-/* Only the program before this one gives it, to itself. */
+/* Only mcrd itself gives this option, at an upgrade. */
 static int parse_resume(const char *text)
 {
 	uint64_t fd;

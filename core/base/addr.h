@@ -2,8 +2,8 @@
 /*
  * addr.h - a family-tagged network address
  *
- * Rules match IPv4 today; everything that stores, compares or hashes an address
- * carries the family from the first day, so that IPv6 is an addition.
+ * Rules match IPv4 today; but whatever is stored, compared or hashed carries the family, so that
+ * IPv6 can be added.
  */
 #ifndef CORE_BASE_ADDR_H
 #define CORE_BASE_ADDR_H
@@ -60,7 +60,7 @@ bool addr_is_loopback(const struct addr *a);  /* 127.0.0.0/8, RFC 1122 section 3
 bool addr_is_reserved(const struct addr *a);  /* 240.0.0.0/4, RFC 1112 section 4 */
 /* 232.0.0.0/8: groups that are joined with a source only, RFC 4607. */
 bool addr_is_source_specific(const struct addr *a);
-/* A host may own it: not multicast, not 0.0.0.0/8, not limited broadcast. */
+/* Can it be the address of a host?  Not multicast, not 0.0.0.0/8, not limited broadcast. */
 bool addr_is_host(const struct addr *a);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arena.h - the memory of one worker that outlives it
+ * arena.h - the memory of one worker, from which its successor goes on
  *
  * A memfd that the supervisor holds and one worker maps.  With the completion queue of the
  * ring, which the supervisor holds as well (ring.h), it is everything a successor needs to
  * finish what the last worker had received: the buffers, and the journal (journal.h has what
- * is written when, recover.h how it is read).  There are two sets of buffer rings, and the
- * rings of a worker use them in turn: as long as the kernel has a ring it holds its set.
+ * is written when, recover.h how it is read).  There are two sets of buffer rings, which the
+ * rings of a worker use in turn: as long as a ring exists, the kernel uses its set.
  *
  *   header | events | commits[2] | buffer rings[2][class] | buffers
  *
@@ -61,7 +61,7 @@ struct arena_class {
  * struct arena_header - which commit is in force
  * @epoch:       number of the commit in force, which lies in commits[epoch & 1]
  * @starts:      workers that have used this arena
- * @attempts:    workers that have begun to handle what lies here, and did not finish
+ * @attempts:    workers that have begun to recover this arena, and did not finish
  */
 struct arena_header {
 	uint64_t magic;
@@ -74,14 +74,14 @@ struct arena_header {
 static_assert(sizeof(struct arena_header) <= ARENA_PAGE, "the header has one page");
 
 /*
- * Every event of a batch holds a buffer or ends a receive, and a receive ends once
- * before it is armed again.
+ * Every event of a batch has a buffer or ends a receive, and each receive ends at most once in a
+ * batch, because it is armed again only afterwards.
  */
 #define ARENA_EVENTS 8192u
 static_assert(ARENA_EVENTS >= BUF_TOTAL_COUNT + 2 * MCR_MAX_IFACES, "room for every event");
 
 /**
- * struct arena_outcome - what became of a received buffer
+ * struct arena_outcome - what was done with a received buffer
  * @action:      of the rule that took it (struct match_rule); 0: it was dropped before any did
  * @admitted:    datagrams of it that are in the batch
  * @head:        item of the batch that is the first of the same rule
@@ -199,7 +199,7 @@ static inline struct arena_commit *arena_commit(void *arena, uint64_t epoch)
 	return (struct arena_commit *)((uint8_t *)arena + ARENA_COMMIT_OFFSET(epoch & 1));
 }
 
-/* Where the next event of the journal goes. */
+/* Place of the next event of the journal. */
 static inline uint32_t arena_commit_tail(const struct arena_commit *c)
 {
 	return (uint32_t)(c->seen >> 32);

@@ -2,8 +2,8 @@
 /*
  * clock.h - times are nanoseconds in 64 bits
  *
- * Core takes the time as a parameter: monotonic_ns() is here for the processes, which all
- * compare their times with those of the others.
+ * Core takes the time as a parameter: monotonic_ns() is for the processes, which compare their
+ * times with each other's.
  */
 #ifndef CORE_BASE_CLOCK_H
 #define CORE_BASE_CLOCK_H
@@ -25,8 +25,8 @@ uint64_t monotonic_ns(void);
  * @due_ns: @n times, NEVER_NS among them
  * @now_ns: the time now
  *
- * Return: milliseconds for poll(2) or epoll_wait(2), rounded up so that it is due then, at
- * most INT_MAX; 0 when one is due already; -1 when none will ever be.
+ * Return: milliseconds for poll(2) or epoll_wait(2), rounded up, at most INT_MAX; 0 when one is
+ * due already; -1 when all are NEVER_NS.
  */
 int timeout_ms(const uint64_t *due_ns, size_t n, uint64_t now_ns);
 

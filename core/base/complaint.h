@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * complaint.h - why an input was refused, in words for the one who sent it
+ * complaint.h - why an input was refused, in words for its sender
  *
  * Every parser of operator input fills one of these instead of logging: control
  * turns it into a JSON-RPC error, mcrctl and `mcrd --config` into a line.

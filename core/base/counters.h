@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * counters.h - what is counted, and the law that ties it together
+ * counters.h - the counters, and the conservation law that they keep
  *
  * Every datagram that arrives is received, and then either matched or dropped for
  * exactly one reason; every datagram matched is, per output, either sent or
@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum drop_reason {
-	DROP_NOT_MATCHED,      /* no rule wants it (turned away by the prefilter, or here) */
+	DROP_NOT_MATCHED,      /* no rule takes it (the prefilter refused it, or the worker) */
 	DROP_SOCKET_QUEUE,     /* the packet socket's queue was full: the worker was too slow */
 	DROP_NOT_IPV4_UDP,     /* passed a coarse prefilter, but is not untagged IPv4 UDP */
 	DROP_FRAGMENT,         /* an IP fragment; there is no reassembly */
@@ -33,8 +33,8 @@ enum drop_reason {
 	DROP_SHED,             /* low priority, given up because the worker is behind */
 	DROP_VLAN,             /* has a VLAN tag other than VID 0 (IEEE 802.1Q) */
 	DROP_RECOVERY_LOST,    /* received by a worker that died, and given up by its successor */
-	DROP_UNREADABLE,       /* a frame that the kernel could not describe, and discarded */
-	DROP_LOOPING,          /* its rule is held, because what it sends comes back to it */
+	DROP_UNREADABLE, /* a frame that the kernel discarded because it could not describe it */
+	DROP_LOOPING,    /* its rule is held, because what it sends comes back to it */
 	DROP_REASONS
 };
 
@@ -55,7 +55,7 @@ enum send_drop {
 
 struct ingress_counters;
 
-/* A frame that was discarded unread: how many datagrams it held is unknown, it counts as one. */
+/* Counts a frame that was discarded unread as one datagram: how many it held is unknown. */
 void ingress_count_unreadable(struct ingress_counters *c);
 
 const char *drop_reason_name(enum drop_reason r); /* "not_matched" ... */

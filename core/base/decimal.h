@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decimal.h - a number that somebody has typed
+ * decimal.h - the one reader of decimal numbers in text
  */
 #ifndef CORE_BASE_DECIMAL_H
 #define CORE_BASE_DECIMAL_H

@@ -330,8 +330,7 @@ int ipc_send(int sock, struct ipc_msg *msg, int fd)
 
 /*
  * Keeps the first descriptor in @fd, closes the others; returns how many there were.
- * @no_room: the kernel found no free number for the first.  That is this process's
- * trouble and no fault of the sender.
+ * @no_room: the kernel found no free number for the first.  The sender is not to blame for that.
  */
 static unsigned take_fds(struct msghdr *mh, int *fd, bool *no_room)
 {
@@ -351,7 +350,7 @@ static unsigned take_fds(struct msghdr *mh, int *fd, bool *no_room)
 				close(got);
 		}
 	}
-	/* The kernel closed what did not fit; that there was more is all we need to know. */
+	/* The kernel has closed those that did not fit; their number does not matter. */
 	*no_room = mh->msg_flags & MSG_CTRUNC && n_fds == 0;
 	if (mh->msg_flags & MSG_CTRUNC)
 		n_fds += *no_room ? 1 : 2;

@@ -43,7 +43,10 @@ static inline bool join_key_equal(const struct ipc_join *a, const struct ipc_joi
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* Control chooses the keys; a list of all that it may have is short enough. */
+/*
+ * Control chooses the keys.  At worst all of its memberships are in one bucket, and that list is
+ * short enough.
+ */
 static inline unsigned join_key_bucket(const struct ipc_join *key, unsigned buckets)
 {
 	return (unsigned)(hash_final(hash_bytes(HASH_SEED, key, sizeof(*key))) % buckets);

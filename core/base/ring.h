@@ -35,7 +35,7 @@
 enum ring_kind { RING_RECV, RING_SEND, RING_CHANNEL, RING_CANCEL };
 
 /**
- * union ring_tag - user_data of a submission, in its typed form
+ * union ring_tag - user_data of a submission, typed
  * @kind:  enum ring_kind
  * @class: RING_RECV: enum buf_class of the buffers the receive takes
  * @slot:  RING_RECV: interface slot
@@ -77,7 +77,7 @@ static inline bool ring_is_unreadable(int32_t res, uint32_t flags)
 #define RING_SQ_MAX 4096u
 #define RING_CQ_MAX 16384u
 
-/* How many entries a ring has, of the largest; each step needs less memory. */
+/* How many entries a ring has, from most to fewest; each step needs less memory. */
 enum ring_size { RING_FULL, RING_QUARTER, RING_SIXTEENTH, RING_SIZES };
 
 /**
@@ -152,7 +152,7 @@ int ring_open(struct ring *ring, int fd, const struct ring_info *info);
 void ring_fini(struct ring *ring);
 
 /**
- * ring_enable() - from here on this task, and no other, submits to it
+ * ring_enable() - enable the ring; from then on only the calling task may submit to it
  * Return: 0 or negative errno of io_uring_register(2).
  */
 int ring_enable(struct ring *ring);
@@ -180,8 +180,8 @@ void ring_queue_fini(struct ring_queue *q);
 int ring_wait(struct ring *ring, uint64_t timeout_ns);
 
 /*
- * Has something completed, or would it if the kernel were entered?  Reads memory only:
- * for polling without a system call.
+ * Is there a completion, or work for which the kernel must be entered?  Reads memory only, for
+ * polling without a system call.
  */
 bool ring_pending(const struct ring *ring);
 

@@ -213,7 +213,7 @@ int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t s
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	copy_words(&out->all, &from->all, sizeof(out->all));
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	/* It changes hands just now, or never was what it should be: all is nobody's. */
+	/* Its owner is just changing, or the page is damaged: the counts belong to no device. */
 	if (load(&from->ifindex) != out->ifindex || !before_is_possible(out))
 		out->ifindex = 0;
 	if (!out->ifindex)

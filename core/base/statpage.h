@@ -9,10 +9,11 @@
  *
  * Values are 64-bit, each written whole by one writer and read with relaxed
  * loads: never a torn one.  A worker writes them one after the other, so a copy may have
- * a datagram received and not yet matched; the law tells such a copy, and whoever answers
- * with it reads again (control_stats_settled()).  Writers pay nothing for it.
- * Reading a page: statpage_read_worker() and friends copy the wanted part out and
- * check it, because a compromised worker may write anything at any time.
+ * a datagram received and not yet matched; the law tells such a copy, and control then reads
+ * again (control_stats_settled()).  Writers pay nothing for it.
+ *
+ * Reading a page: statpage_read_worker() and friends copy the wanted part out and check it,
+ * because a compromised worker may write anything at any time.
  */
 #ifndef CORE_BASE_STATPAGE_H
 #define CORE_BASE_STATPAGE_H
@@ -113,11 +114,11 @@ struct iface_page {
 	struct iface_queue queue[MCR_MAX_IFACES];
 };
 
-/* Of control, which has nothing else to say this way, and of all that follow it. */
+/* Of control and of its successors. */
 struct heartbeat_page {
 	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, at least every 100 ms; 0: not yet */
-	uint64_t reloads;      /* how often an IPC_RELOAD was dealt with, well or badly */
-	/* Control's own counters, which outlive it here; nobody else looks at them. */
+	uint64_t reloads;      /* how often an IPC_RELOAD was carried out, with success or not */
+	/* Control's own counters, which outlive it here; no other process reads them. */
 	uint64_t drift_detected[MCR_MAX_WORKERS];
 	uint64_t drift_repaired[MCR_MAX_WORKERS];
 	uint64_t kernel_path_drift; /* times that somebody else had changed the maps */

@@ -2,9 +2,8 @@
 /*
  * config.c - reading the configuration file
  *
- * Rules are put into a rule set of their own as they are read, because only there
- * ids, names and inputs that stand twice and circles through several rules show; so a
- * text that parses is one that can be loaded.
+ * Rules are put into a rule set of their own as they are read: it finds ids, names and inputs
+ * that stand twice, and circles through several rules.  So a text that parses can be loaded.
  */
 #include "core/text/config.h"
 

@@ -61,7 +61,7 @@ static cJSON *if_added(cJSON *o, bool added)
 	return o;
 }
 
-/* Names every interface, also those left at the default: they are part of what was read. */
+/* Names every interface, also those with default settings: the text that was read named them. */
 static cJSON *steering_object(const struct config *c)
 {
 	cJSON *o = cJSON_CreateObject();

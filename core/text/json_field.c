@@ -26,7 +26,7 @@ const char *json_kind(const cJSON *json)
 	return "null";
 }
 
-/* Path of a member; one that is too long is cut, and only a complaint is shorter for it. */
+/* Path of a member, for complaints; cut if it is too long. */
 static const char *member_path(const struct json_object *o, const char *name,
 			       char buf[static COMPLAINT_FIELD_MAX])
 {

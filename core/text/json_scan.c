@@ -66,7 +66,7 @@ size_t json_utf8_length(const char *p, size_t len)
 	return n;
 }
 
-/* Holds for the whole text, comments included. */
+/* Checks the whole text, comments included. */
 static int check_bytes(struct json_scan *s)
 {
 	size_t n;

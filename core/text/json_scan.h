@@ -2,10 +2,10 @@
 /*
  * json_scan.h - the grammar of JSON, to the byte
  *
- * cJSON builds the trees, but it says neither where a text is wrong nor why, and it
- * lets through what RFC 8259 forbids ("01", control characters in strings, a NUL by
- * \u0000, any nesting).  This scanner walks the text first, without allocating, and
- * refuses all of that with its place; what it accepts, cJSON accepts.
+ * cJSON builds the trees, but it says neither where a text is wrong nor why, and it accepts texts
+ * that RFC 8259 forbids ("01", control characters in strings) and that are of no use here (a NUL
+ * by \u0000, any nesting).  This scanner walks the text first, without allocating, and names the
+ * place of an error. cJSON accepts every text that it accepts.
  */
 #ifndef CORE_TEXT_JSON_SCAN_H
 #define CORE_TEXT_JSON_SCAN_H
@@ -53,12 +53,12 @@ struct json_scan {
 };
 
 /**
- * json_scan_text() - walk a whole text: one value and what may surround it
+ * json_scan_text() - walk a whole text: one value, with white space around it
  * Return: 0, or -EINVAL.
  */
 int json_scan_text(struct json_scan *s);
 
-/* Each moves past what its name says.  Return: 0, or -EINVAL. */
+/* Each moves past the element that its name says.  Return: 0, or -EINVAL. */
 int json_scan_space(struct json_scan *s);
 int json_scan_string(struct json_scan *s);
 int json_scan_value(struct json_scan *s);

@@ -138,7 +138,7 @@ out:
 	return ret;
 }
 
-/* How much of @path the name with its quotes at [start, end) covers, 0 for no match. */
+/* Return: how many bytes of @path the name with its quotes at [start, end) covers; 0: no match. */
 static size_t match_name(const char *text, size_t start, size_t end, const char *path)
 {
 	char raw[JSON_WORD_MAX + 1], word[JSON_WORD_MAX];

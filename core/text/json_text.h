@@ -4,8 +4,8 @@
  *
  * A tree from here has no two fields of one object with the same name, is at most
  * JSON_MAX_DEPTH deep and holds valid UTF-8 without NUL.  cJSON keeps no positions,
- * so a complaint about a field finds its line by walking the text again; that costs
- * something only when there is a complaint.
+ * so the line of a complaint is found by a second walk over the text, which only a complaint
+ * costs.
  */
 #ifndef CORE_TEXT_JSON_TEXT_H
 #define CORE_TEXT_JSON_TEXT_H

@@ -2,8 +2,7 @@
 /*
  * request.c - a client's line to a typed request
  *
- * The id is taken first, so that whatever is wrong behind it can be answered to the
- * one who asked.
+ * The id is taken first, so that the answer to a request with errors has it.
  */
 #include "core/text/request.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request.h - JSON-RPC 2.0 requests, as typed structs, and responses, as lines
+ * request.h - JSON-RPC 2.0 requests, as typed structs
  *
  * request_parse() is the one place where a client's bytes become a request.  One
  * message per line, at most REQUEST_LINE_MAX bytes (jsonrpc.org/specification;
@@ -32,7 +32,7 @@ enum rpc_error {
 	RPC_INTERNAL_ERROR = -32603,
 	RPC_VERSION_MISMATCH = -32000, /* or VersionCheck was not first */
 	RPC_NOT_FOUND = -32001,
-	RPC_CONFLICT = -32002,  /* exists with other outputs, would loop */
+	RPC_CONFLICT = -32002,  /* a rule that exists with other outputs, or would loop */
 	RPC_READ_ONLY = -32003, /* not on the status socket */
 	RPC_REFUSED = -32005,   /* an upgrade that cannot be */
 	RPC_LIMIT = -32004,     /* too many rules, line too long, too many clients */

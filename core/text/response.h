@@ -15,8 +15,8 @@ struct complaint;
 char *response_result(const struct cJSON *id, struct cJSON *result);
 
 /*
- * An error line: {"code", "message": "FIELD: REASON", "data": {"field", "reason",
- * "line"?, "column"?}}.
+ * response_error() - a line with an error: {"code", "message": "FIELD: REASON", "data": {"field",
+ * "reason", "line"?, "column"?}}.
  */
 char *response_error(const struct cJSON *id, int code, const struct complaint *c);
 

@@ -73,7 +73,7 @@ static int get_input(const struct json_object *rule, struct rule_input *in)
 	return ret < 0 ? ret : 0;
 }
 
-/* A number, or the word for one less than what came. */
+/* A number, or "decrement". */
 static int get_ttl(const struct json_object *o, struct rule_output *out)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(o->json, "ttl");
@@ -208,7 +208,7 @@ static int get_path(const struct json_object *rule, struct rule *r)
 	return 0;
 }
 
-/* Checks the fields against each other; the complaint gets @path, which rule_check() has not. */
+/* Checks the fields against each other, and puts @path in front of the complaint's field. */
 static int check(const struct rule *r, const char *path, struct complaint *c)
 {
 	struct complaint inner = {0};

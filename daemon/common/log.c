@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * log.c - log lines, one write each, that wait for nobody
+ * log.c - log lines, one write each, which never block
  *
  * A line is composed in a buffer on the stack and written at once, because several
  * processes share descriptor 2 and must not mix their lines.  Nothing here opens a
@@ -11,10 +11,10 @@
  * description, which others share: it is not set on theirs.  The supervisor opens the pipe
  * or terminal once more (log_detach()), and its children inherit that description.  A
  * socket is written with MSG_DONTWAIT.  Where a pipe cannot be opened again, because it is
- * another user's, poll(2) is asked before each line; a line is shorter than PIPE_BUF, so
- * what poll(2) promised fits unless another process takes that room first.
+ * another user's, poll(2) is asked before each line; a line is shorter than PIPE_BUF, so it fits
+ * if poll(2) says so, unless another process takes that room first.
  *
- * A line that finds no room is lost and counted; the count is written when there is room.
+ * A line for which there is no room is lost and counted; the count is written when there is room.
  */
 #include "daemon/common/log.h"
 
@@ -59,8 +59,8 @@ static enum log_severity log_level = SEV_INFO;
 /* How a line gets out without waiting. */
 static enum { OUT_WRITE, OUT_SOCKET, OUT_POLL } log_out = OUT_POLL;
 
-static uint64_t log_lost;         /* lines, not told yet */
-static char log_rest[LINE_BYTES]; /* of a line of which only the beginning was taken */
+static uint64_t log_lost;         /* lines, not reported yet */
+static char log_rest[LINE_BYTES]; /* rest of a line of which only the beginning was written */
 static size_t log_rest_len;
 
 const char *log_severity_name(enum log_severity s)
@@ -73,7 +73,7 @@ const char *log_facility_name(enum log_facility f)
 	return (unsigned)f < FACILITIES ? facility_names[f] : "unknown";
 }
 
-/* A regular file takes what it is given; what has O_NONBLOCK says when it does not. */
+/* A regular file never blocks, and a descriptor with O_NONBLOCK returns EAGAIN. */
 static void find_out(void)
 {
 	int flags = fcntl(STDERR_FILENO, F_GETFL);
@@ -175,7 +175,7 @@ static void format_time(char *buf, size_t size)
 		 now.tv_nsec / (long)NS_PER_MS);
 }
 
-/* Return: bytes taken, perhaps not all; negative: none. */
+/* Return: bytes written, perhaps not all; negative: none. */
 static ssize_t give(const char *text, size_t len)
 {
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -187,7 +187,7 @@ static ssize_t give(const char *text, size_t len)
 	return write(STDERR_FILENO, text, len);
 }
 
-/* Return: whether the line is out, or its end is kept; else nothing of it was written. */
+/* Return: whether it was written, or its rest is kept; else nothing of it was written. */
 static bool put(const char *line, size_t len)
 {
 	ssize_t n = give(line, len);

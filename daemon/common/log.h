@@ -2,8 +2,9 @@
 /*
  * log.h - log lines of every process of the daemon
  *
- * A line is one write to descriptor 2, so lines of several processes never mix.  A log that
- * takes no more costs lines, never time: they are counted, and the count is logged later.
+ * A line is one write to descriptor 2, so lines of several processes never mix.  A reader that
+ * does not keep up costs lines, never time: the lost lines are counted, and the count is logged
+ * later.
  *   text:  2026-01-31T12:00:00.123Z warning Ingress[worker 0]: message
  *   json:  {"time":..., "severity":"warning", "facility":"Ingress", "process":"worker 0", ...}
  *
@@ -58,23 +59,23 @@ const char *log_facility_name(enum log_facility f);
 void log_init(const char *process, bool json);
 
 /*
- * Opens standard error once more where that is a pipe or a terminal, so that this process
- * and its children write without waiting and nobody else's description is changed.  For
- * the supervisor, before it has children.
+ * Opens standard error once more if it is a pipe or a terminal, so that this process and its
+ * children can write without waiting, and the flags of other processes do not change.  The
+ * supervisor calls it before it has children.
  */
 void log_detach(void);
 
-/* A line that a child has written, without its newline; as it is, cut at 2,000 bytes. */
+/* Writes a line of a child unchanged, cut at 2,000 bytes.  @line: without its newline. */
 void log_forward(const char *line, size_t len);
 
-/* Writes what could not be written before, if anything; to be called a few times a second. */
+/* Writes the rest of earlier lines and the count of lost ones; call it a few times a second. */
 void log_catch_up(void);
 
 void log_msg(enum log_severity s, enum log_facility f, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * The bare line, without time and severity: what existing log scrapers read.  With JSON
+ * Writes the bare line, without time and severity, as existing log scrapers read it.  With JSON
  * lines it is the message of one.
  */
 void log_raw(enum log_facility f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -90,7 +91,7 @@ struct log_limit {
 void log_limited(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum log_facility f,
 		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* The same with up to 100 lines in ten seconds: for what operators do. */
+/* The same with up to 100 lines in ten seconds, for requests of operators. */
 void log_burst(struct log_limit *l, uint64_t now_ns, enum log_severity s, enum log_facility f,
 	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memfd.h - memory that processes share, and the seals without which nobody maps it
+ * memfd.h - memory that processes share, and the seals that it must have
  *
  * There are two kinds (memfd_create(2), fcntl(2)):
  *
- *   sealed   its content and size are fixed: what was checked once stays so.  Snapshots,
+ *   sealed   its content and size are fixed, so it is checked once.  Snapshots,
  *            filter programs, the state over an exec.
  *   shared   its size is fixed, its content changes: a process that maps it never gets SIGBUS.
  *            Pages, arenas.

@@ -2,9 +2,9 @@
 /*
  * roles.h - the three processes of mcrd
  *
- * mcrd starts as supervisor.  Each child is fork + re-exec of the same binary with
- * a role as its first argument and its channel to the supervisor on descriptor 3,
- * so that a child shares no memory with its parent.
+ * mcrd starts as supervisor.  Each child is a fork that executes the same binary again, with a
+ * role as its first argument and its channel to the supervisor on descriptor 3.  So a child shares
+ * no memory with its parent.
  */
 #ifndef DAEMON_COMMON_ROLES_H
 #define DAEMON_COMMON_ROLES_H
@@ -62,7 +62,7 @@ struct options {
 
 /* Each returns the exit status of its process. */
 int supervisor_main(const struct options *options);
-/* Would this binary take over from a supervisor that speaks these versions? */
+/* Can this binary take over from a supervisor with these versions? */
 int supervisor_check_upgrade(const char *versions);
 
 /* @config_name: for messages, "" when there is no configuration */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * startup.h - the first messages of a child: what it works with, and with which values
+ * startup.h - the first messages of a child: its descriptors, interfaces and start values
  *
  *   supervisor                          child
  *   startup_pass(), startup_new(),  --> startup_receive() hands each to its callback
@@ -27,7 +27,7 @@ struct startup {
 /* Passes a descriptor.  @fd: borrowed; -1: it is left out. */
 void startup_pass(struct startup *s, enum passed_fd what, unsigned index, int fd);
 
-/* Passes one made for the child.  @fd: taken; a negative errno ends the conversation. */
+/* Passes one that was made for the child.  @fd: taken; a negative errno ends the conversation. */
 void startup_new(struct startup *s, enum passed_fd what, unsigned index, int fd);
 
 /* Names an interface, 1 to 15 characters. */

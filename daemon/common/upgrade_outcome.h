@@ -7,7 +7,7 @@
 
 #include "core/base/ipc.h"
 
-/* In which a new binary must have shown that it starts. */
+/* Time in which a new binary must pass its check. */
 #define UPGRADE_CHECK_S 2
 
 /* Room for every outcome, beside the name of the binary. */

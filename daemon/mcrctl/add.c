@@ -2,8 +2,8 @@
 /*
  * add.c - mcrctl add: options to a rule object
  *
- * Numbers and addresses are checked here, so that a slip is told by the name of its
- * option; what only the daemon can know (conflicts, loops) it decides.
+ * Numbers and addresses are checked here, so that an error names its option.  Conflicts and loops
+ * are checked by the daemon, which alone knows the other rules.
  */
 #include "daemon/mcrctl/add.h"
 

@@ -125,7 +125,7 @@ static bool find_command(struct ctl *ctl, const struct ctl_command *commands, co
 	return false;
 }
 
-/* "show, check, ..." for the @len bytes "config"; nothing for what begins no command. */
+/* "show, check, ..." for the @len bytes "config"; "" for words that begin no command. */
 static const char *second_words(const struct ctl_command *commands, const char *words, size_t len,
 				char list[static LIST_MAX])
 {
@@ -140,7 +140,7 @@ static const char *second_words(const struct ctl_command *commands, const char *
 	return list;
 }
 
-/* @words: those that stood before, "help" excepted. */
+/* @words: the words before it, without "help". */
 static enum ctl_status parse_word(struct ctl *ctl, const struct ctl_command *commands,
 				  char words[static WORDS_MAX], const char *word)
 {

@@ -18,7 +18,7 @@ struct ctl_column {
 	void (*cell)(struct table *t, const struct cJSON *object, const char *member);
 };
 
-/* Cells that several tables have; what is missing reads as 0 or "". */
+/* Cells that several tables have; a member that is missing reads as 0 or "". */
 void cell_number(struct table *t, const struct cJSON *object, const char *member);
 void cell_text(struct table *t, const struct cJSON *object, const char *member);
 

@@ -2,9 +2,9 @@
 /*
  * config.c - mcrctl config show, check, load and save
  *
- * Files are read and written here, with the caller's rights: the daemon has no file
- * system.  Syntax is checked before anything is sent, values by the daemon, and
- * either way a complaint carries the line of the file.
+ * Files are read and written here, with the caller's rights; the daemon opens none.  The syntax is
+ * checked here before anything is sent, and the values by the daemon.  A complaint of either names
+ * the line of the file.
  */
 #include "daemon/mcrctl/config.h"
 
@@ -41,7 +41,7 @@ const struct ctl_option ctl_config_save_options[] = {
 	{NULL},
 };
 
-/* "FILE:LINE:COLUMN: FIELD: REASON", without what is not known. */
+/* "FILE:LINE:COLUMN: FIELD: REASON", without the parts that are not known. */
 static void say_complaint(const char *file, const struct complaint *c)
 {
 	if (c->line)

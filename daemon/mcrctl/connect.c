@@ -79,8 +79,8 @@ static enum ctl_status no_answer(const struct ctl_session *c, const char *why)
 }
 
 /*
- * A daemon that refuses a request (too long, too many clients) may have answered and closed
- * before all of it was sent, so a send that fails is not the end: the answer may be there.
+ * A daemon that refuses a request (too long, too many clients) answers and closes before all of
+ * it was sent.  So the answer is read after a send that failed, too.
  */
 static void send_all(const struct ctl_session *c, const char *text, size_t len)
 {
@@ -292,7 +292,7 @@ void ctl_report(const struct ctl *ctl, enum ctl_status status, const struct ctl_
 {
 	const char *field = reply->refusal.field;
 
-	/* On a command line there are no params, and the method is not the user's choice. */
+	/* The user has typed options and no params, and did not choose the method. */
 	if (strncmp(field, "params.", 7) == 0)
 		field += 7;
 	else if (strcmp(field, "method") == 0)

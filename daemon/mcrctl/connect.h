@@ -41,7 +41,7 @@ enum ctl_status ctl_call(const struct ctl *ctl, const char *method, struct cJSON
 
 /**
  * struct ctl_session - a connection for several calls, for connect.c alone
- * @data: what was received on it and not yet taken
+ * @data: received on it and not yet taken
  */
 struct ctl_session {
 	const char *path;
@@ -62,11 +62,13 @@ void ctl_session_close(struct ctl_session *c);
 /* Prints a result for people. */
 typedef void ctl_print_fn(const struct cJSON *result);
 
-/* Prints what ctl_call() brought: a refusal, the result as it came with --json, else by @print. */
+/*
+ * Prints the outcome of ctl_call(): a refusal; with --json the result as it came; else by @print.
+ */
 void ctl_report(const struct ctl *ctl, enum ctl_status status, const struct ctl_reply *reply,
 		ctl_print_fn *print);
 
-/* ctl_call() and ctl_report(): all that most commands are. */
+/* ctl_call() and ctl_report(): most commands need no more. */
 enum ctl_status ctl_run(const struct ctl *ctl, const char *method, struct cJSON *params,
 			ctl_print_fn *print);
 

@@ -15,18 +15,20 @@ const char *file_label(const char *path);
  * @max: bytes; a longer file is refused
  * @len: filled with its length
  *
- * Return: malloc()ed text with a NUL behind it; NULL when it cannot be read, said on stderr.
+ * Return: malloc()ed text with a NUL behind it; NULL when it cannot be read; the error has been
+ * printed.
  */
 char *file_read(const char *path, size_t max, size_t *len);
 
 /**
  * file_replace() - write a file so that a reader, or a crash, sees the old or the new one
  *
- * A temporary file in the same directory is filled, synced and renamed.  An existing
- * file keeps its mode and, where the caller may, its owner; a symbolic link stays and
- * what it points to is replaced.
+ * A temporary file in the same directory is filled, synced and renamed.  An existing file keeps
+ * its mode and, where the caller may, its owner.  Of a symbolic link the target is replaced, and
+ * the link stays.
  *
- * Return: false when it cannot be written, said on stderr; the old file is untouched.
+ * Return: false when it cannot be written; the error has been printed, and the old file is
+ * untouched.
  */
 bool file_replace(const char *path, const char *text, size_t len);
 

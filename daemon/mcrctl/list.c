@@ -35,7 +35,7 @@ static void make_plain(char *text)
 			*p = '?';
 }
 
-/* One line of the four columns; what is empty or negative is left out. */
+/* One line of the four columns; an empty text and a negative number leave theirs blank. */
 static void print_row(const char *what, const char *ttl, const char *state, double count)
 {
 	char line[TEXT_MAX];

@@ -3,9 +3,9 @@
  * pages.c - answers in pages, put together again
  *
  * A page names the cursor of the next one.  The daemon refuses a cursor when the rules have
- * changed since, so what is put together is one state of the rules, never a mixture.
- * For --json texts are put together and not what was read from them, because cJSON reads
- * numbers as doubles.
+ * changed since, so the pages together are one state of the rules, never a mixture.  For --json
+ * the texts are joined and not printed anew from the trees, because cJSON reads numbers as
+ * doubles.
  */
 #include "daemon/mcrctl/pages.h"
 
@@ -24,7 +24,7 @@
 #define PAGE_RULES 2048
 
 /**
- * struct gathered - what is put together
+ * struct gathered - the pages so far
  * @first: the first page, which gets the rules of the others
  * @rules: its list; NULL for a configuration
  * @file:  writes @text: the result without its end, or the configuration
@@ -48,7 +48,7 @@ static cJSON *page_params(const char *cursor)
 	return params;
 }
 
-/* The text of a page's list, without its brackets, and of the first what stands before it. */
+/* The text of a page's list, without its brackets; of the first page also the text before it. */
 static bool add_text(struct gathered *g, const char *text)
 {
 	struct json_place rules;
@@ -99,7 +99,7 @@ static bool add_page(struct gathered *g, struct ctl_reply *page, bool json)
 	return true;
 }
 
-/* All pages, from the first.  @reply is filled unless all went well. */
+/* Reads all pages, from the first.  @reply is filled on an error. */
 static enum ctl_status gather(const struct ctl *ctl, struct ctl_session *c, const char *method,
 			      struct gathered *g, struct ctl_reply *reply)
 {
@@ -134,7 +134,7 @@ static bool reply_config(const char *text, struct ctl_reply *reply)
 	return reply->text != NULL;
 }
 
-/* Takes what is in @g. */
+/* Takes the members of @g. */
 static enum ctl_status put_together(struct gathered *g, struct ctl_reply *reply)
 {
 	bool ok;

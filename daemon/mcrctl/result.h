@@ -15,7 +15,9 @@ const struct cJSON *ctl_member(const struct cJSON *object, const char *name);
 /* "name N, name N" of the members that are not zero, "-" when all are. */
 const char *ctl_nonzero(const struct cJSON *object, char buf[static CTL_LIST_MAX]);
 
-/* "generation 7 applied on 2 of 2 workers" on stdout; who is pending; warnings on stderr. */
+/*
+ * "generation 7 applied on 2 of 2 workers" and the pending workers on stdout; warnings on stderr.
+ */
 void ctl_print_applied(const struct cJSON *result);
 
 #endif

@@ -41,7 +41,7 @@ void table_cell(struct table *t, const char *fmt, ...)
 	if (vasprintf(&text, fmt, args) < 0)
 		text = NULL;
 	va_end(args);
-	/* Names come from others: none of them may steer the terminal. */
+	/* Names come from other users: no control character of theirs may reach the terminal. */
 	for (char *p = text; p && *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';

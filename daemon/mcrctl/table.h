@@ -2,7 +2,7 @@
 /*
  * table.h - a table for people: columns as wide as their widest cell
  *
- * Running out of memory leaves cells empty; nothing else depends on a table.
+ * If memory runs out, cells stay empty.
  */
 #ifndef DAEMON_MCRCTL_TABLE_H
 #define DAEMON_MCRCTL_TABLE_H

@@ -31,7 +31,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* The first is left for this thread. */
+/* All but the first, which this thread calls itself. */
 static int run_some(int (*fn)(int fd), const int *fds, unsigned n)
 {
 	struct call call[AT_ONCE_MAX];

@@ -3,7 +3,7 @@
 #ifndef DAEMON_PRIV_AT_ONCE_H
 #define DAEMON_PRIV_AT_ONCE_H
 
-/* @fn with each of @fds, at the same time.  Return: 0, or the first that is not. */
+/* Calls @fn with each of @fds, at the same time.  Return: 0, or the first value that is not 0. */
 int priv_at_once(int (*fn)(int fd), const int *fds, unsigned n);
 
 #endif

@@ -173,8 +173,8 @@ void priv_raise_locked_memory(size_t bytes)
 }
 
 /*
- * Applies what was selected with libcap-ng.  The bounding set needs CAP_SETPCAP,
- * so it goes first; who does not have that right cannot use the set either.
+ * Applies what was selected with libcap-ng.  The bounding set needs CAP_SETPCAP, so it is applied
+ * first; a process without that right cannot use the set either.
  */
 static int apply_capabilities(bool may_bound)
 {
@@ -239,7 +239,7 @@ static int change_user(const struct priv_identity *id)
 	if (setgroups(0, NULL) < 0 || setresgid(id->gid, id->gid, id->gid) < 0 ||
 	    setresuid(id->uid, id->uid, id->uid) < 0)
 		return -errno;
-	/* Believe it only when there is no way back. */
+	/* It is done only when there is no way back. */
 	if (setresuid(0, 0, 0) == 0 || getuid() != id->uid || geteuid() != id->uid)
 		return -EPERM;
 	return 0;
@@ -274,8 +274,8 @@ int priv_seal_identity(const struct priv_identity *id, bool empty_netns, bool *n
 }
 
 /*
- * CAP_KILL is not among the rights kept.  kill(2) also lets a process signal
- * another whose user it is, and CAP_SETUID lets us be that for one call.
+ * CAP_KILL is not among the rights kept.  kill(2) also lets a process signal others of its own
+ * user, and CAP_SETUID lets us become that user for one call.
  */
 int priv_kill(int pidfd, int sig, const struct priv_identity *id)
 {

@@ -31,7 +31,7 @@ enum priv_user {
 };
 
 /**
- * struct priv_identity - who the children become
+ * struct priv_identity - the user that the children become
  * @change: they are another user than the supervisor
  */
 struct priv_identity {
@@ -44,15 +44,15 @@ struct priv_identity {
 
 /* In the supervisor.  -ENOENT: there is no user to become; -EINVAL: "mcr" is root. */
 int priv_identity_find(struct priv_identity *id);
-/* In a child, of what the supervisor found: no database of users is read twice. */
+/* The same in a child, from the ids that the supervisor found: the user database is read once. */
 struct priv_identity priv_identity_of(uid_t uid, gid_t gid);
 
-/* -EPERM when CAP_NET_RAW is missing: nothing can be done without. */
+/* Return: 0; -EPERM when CAP_NET_RAW is missing, without which nothing works. */
 int priv_check_rights(void);
 
 /*
- * Let this user's programs lock @bytes of memory, or as much as may be had: up to the hard
- * limit, beyond it with CAP_SYS_RESOURCE.
+ * Lets this user's programs lock @bytes of memory, or as much as the hard limit allows;
+ * CAP_SYS_RESOURCE raises that one, too.
  */
 void priv_raise_locked_memory(size_t bytes);
 
@@ -63,8 +63,8 @@ void priv_raise_locked_memory(size_t bytes);
 int priv_seal_supervisor(bool *have_net_admin);
 
 /*
- * Before an exec that keeps the supervisor's rights: root keeps them by itself, another
- * user takes them along as ambient capabilities, which priv_seal_supervisor() clears.
+ * Before an exec that keeps the supervisor's rights.  Root keeps them anyway; another user's are
+ * made ambient capabilities, which priv_seal_supervisor() clears afterwards.
  */
 int priv_carry_rights(void);
 
@@ -76,8 +76,8 @@ int priv_carry_rights(void);
 int priv_seal_identity(const struct priv_identity *id, bool empty_netns, bool *netns);
 
 /*
- * Signal a child that may run as @id already.  CAP_KILL is not kept, so this takes
- * its user for the one call.
+ * Signals a child that may run as @id already.  CAP_KILL is not kept, so the caller becomes that
+ * user for the one call.
  */
 int priv_kill(int pidfd, int sig, const struct priv_identity *id);
 

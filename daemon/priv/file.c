@@ -4,8 +4,8 @@
  *
  * Root reads and removes any file by CAP_DAC_OVERRIDE, which the supervisor gives up.  A
  * configuration of another user with mode 0600, or a socket in another user's directory,
- * would be out of its reach afterwards.  The owner of that
- * file or directory may: CAP_SETUID lets us be that user for the one call.
+ * would be out of its reach afterwards.  The owner of that file or directory may still reach it,
+ * and CAP_SETUID lets us become that user for the one call.
  */
 #include "daemon/priv/file.h"
 
@@ -58,7 +58,7 @@ static int as_owner(uid_t owner, int (*call)(const char *path), const char *path
 	if (owner == self || seteuid(owner) < 0)
 		return refused;
 	ret = call(path);
-	/* Not to come back would be worse than to end. */
+	/* A supervisor that stays another user is worse than none. */
 	if (seteuid(self) < 0)
 		_exit(1);
 	return ret;

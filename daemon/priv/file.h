@@ -4,8 +4,8 @@
 #define DAEMON_PRIV_FILE_H
 
 /*
- * As ourselves; where that is not permitted, as the user who owns the file, or the directory
- * that keeps us from it.  Return: descriptor or negative errno; 0 or negative errno.
+ * Tried with our own user; if that is refused, as the owner of the file or of the directory that
+ * refused it.  Return: descriptor, or 0 for priv_unlink(); negative errno.
  */
 int priv_open_to_read(const char *path);
 int priv_unlink(const char *path);

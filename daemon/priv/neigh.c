@@ -3,9 +3,9 @@
  * neigh.c - make the kernel ask the network for a neighbour
  *
  * NTF_USE does what a datagram would do, without a datagram: the kernel makes the entry
- * if there is none, and sends ARP requests.  Since 5.16 it also takes away that an entry is
- * permanent, so one that works already is not touched.  Everything goes through a socket
- * that is made for the one call and answers inside sendmsg(2); nothing here waits.
+ * if there is none, and sends ARP requests.  Since 5.16 it also makes a permanent entry one that
+ * expires, so an entry that works is not touched.  Everything goes through a socket that is made
+ * for the one call and answers inside sendmsg(2); nothing here waits.
  */
 #include "daemon/priv/neigh.h"
 
@@ -40,7 +40,7 @@ static struct nlmsghdr *put_request(char *buf, uint16_t type, uint16_t flags, un
 	return nlh;
 }
 
-/* Return: length of the answer in @buf, or -errno, of the kernel's refusal as well. */
+/* Return: length of the answer in @buf; negative errno, also that of a refusal by the kernel. */
 static ssize_t ask(int sock, const struct nlmsghdr *nlh, char *buf, size_t room)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};

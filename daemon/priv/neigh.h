@@ -8,11 +8,11 @@
 struct addr;
 
 /**
- * priv_probe_neighbour() - make the kernel ask the network who has @host
+ * priv_probe_neighbour() - make the kernel resolve @host on a link
  *
  * A resolved neighbour is left alone.  With CAP_NET_ADMIN the kernel is told to use the
- * entry (NTF_USE), which sends nothing but the ARP request.  Without, an ICMP echo request
- * goes to it, which the kernel holds back until the neighbour answers.
+ * entry (NTF_USE), which sends nothing but the ARP request.  Without that right an ICMP echo
+ * request is sent to it, which the kernel holds back until the neighbour answers.
  *
  * Return: 0; -EPERM where a packet filter forbids it; other negative errno.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * packet.c - packet sockets: those of inputs, and those that count
+ * packet.c - packet sockets of inputs, and counting sockets
  *
  * Each function either returns a socket that is complete or closes what it made.  A larger
  * receive buffer is tried and not insisted upon; see socket(7), packet(7).
@@ -31,7 +31,7 @@
 #endif
 
 #define INPUT_RCVBUF_BYTES (64 << 20)
-/* No frame takes less of that than half a kilobyte. */
+/* Each frame takes at least half a kilobyte of that. */
 #define QUEUE_ERRORS_MAX 3u
 #define QUEUE_FRAMES_MAX (2 * INPUT_RCVBUF_BYTES / 512)
 
@@ -140,8 +140,8 @@ int priv_packet_ifindex(int sock)
  * The kernel numbers the members of a group in the order in which they join, and
  * after the interface was down in the order in which they were made; both are the
  * order of @socks.  A group has a hook of its own: PACKET_IGNORE_OUTGOING of its members
- * does not count.  The flag for a group counts since Linux 6.7; before, the filters alone
- * keep out what leaves (core/rules/steer.c).
+ * does not count.  The flag for a group counts since Linux 6.7; before, only the filters keep
+ * outgoing frames out (core/rules/steer.c).
  */
 static int join_fanout(const int *socks, unsigned n, unsigned type)
 {
@@ -185,7 +185,7 @@ int priv_fanout_add(int member, int sock)
 
 	if (getsockopt(member, SOL_PACKET, PACKET_FANOUT, &group, &len) < 0)
 		return -errno;
-	/* Its number in the lower half, how it was made in the upper. */
+	/* The lower half has its number, the upper half its type and flags. */
 	return priv_set_int(sock, SOL_PACKET, PACKET_FANOUT, group);
 }
 
@@ -214,8 +214,7 @@ uint32_t priv_empty_queue(int sock)
 	uint32_t n = 0, errors = 0;
 	char head[64]; /* room for the virtio header, without which nothing is received */
 
-	/* The input is closed and the queue cannot grow.  The bounds hold where that is not so yet.
-	 */
+	/* No frame gets in any more.  The bounds hold for a queue whose filter lets some in. */
 	while (n < QUEUE_FRAMES_MAX && errors < QUEUE_ERRORS_MAX) {
 		if (recv(sock, head, sizeof(head), MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
 		    errno == EINVAL) /* older kernels cannot describe it, and drop it */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* packet.h - packet sockets: those of inputs, and those that count */
+/* packet.h - packet sockets of inputs, and counting sockets */
 #ifndef DAEMON_PRIV_PACKET_H
 #define DAEMON_PRIV_PACKET_H
 
@@ -12,31 +12,34 @@
 int priv_packet_socket(void);
 /*
  * @n of them begin to receive: bound to @ifindex, ETH_P_ALL or, with @after_tc, ETH_P_IP;
- * outgoing frames ignored, filter that refuses all until priv_set_filter().  Frames that they send
- * go nowhere.
+ * they ignore outgoing frames, and their filter refuses all until priv_set_filter().  The kernel
+ * transmits nothing that is sent through them.
  */
 int priv_packet_start(const int *socks, unsigned n, unsigned ifindex, bool after_tc);
 /* Closes @n packet sockets. */
 void priv_packet_close(const int *socks, unsigned n);
 
 /*
- * A fan-out group of @n sockets of one interface, numbered in this order; one more, which
- * gets the next number; and the program that chooses, steer_fanout().  @member, @sock: any
- * socket of the group.
+ * priv_fanout() makes a fan-out group of @n sockets of one interface, numbered in this order;
+ * priv_fanout_add() adds one, which gets the next number; priv_steer() sets the program that
+ * chooses among them (steer_fanout()).  @member, @sock: any socket of the group.
  */
 int priv_fanout(const int *socks, unsigned n, bool defrag);
 int priv_fanout_add(int member, int sock);
 int priv_steer(int sock, enum steering steering, const uint8_t *members, unsigned n);
 /* Give one socket the filter that another has. */
 int priv_copy_filter(int from, int to);
-/* Throw away what waits in a packet socket whose filter lets nothing in.  Return: frames. */
+/*
+ * Discards the frames that wait in a packet socket whose filter lets nothing in.  Return: how
+ * many.
+ */
 uint32_t priv_empty_queue(int sock);
 
 /* Unread counting socket on ETH_P_ALL with the smallest receive buffer. */
 int priv_counting_socket(unsigned ifindex);
 /* Put STEER_COUNTS of them into a fan-out group whose program is steer_counting(). */
 int priv_counting_group(const int *socks, unsigned n);
-/* The device a packet socket is bound to; -1 when that has gone, or negative errno. */
+/* The device that a packet socket is bound to; -1 when that is gone; other negative errno. */
 int priv_packet_ifindex(int sock);
 
 /*

@@ -7,16 +7,16 @@
  *   control     a list of what it may: its epoll loop, memfds, the sockets it was given.
  *   worker      a list of what it may: its ring, its channel, memory without PROT_EXEC.
  *
- * Some calls are allowed with some of their arguments only, because what they would reach
- * is shared with other processes or sends:
+ * Some calls are allowed with some of their arguments only, because the others would affect other
+ * processes or send:
  *
  *   mmap      not executable, and not both shared and writable: the ring through which a
  *             packet socket would send (priv_packet_socket()) is reached that way only
  *   fcntl     reads flags and seals; control also seals.  F_SETFL would change the flags of
  *             a description that every process holds, and so make the others block
  *   shutdown  the sending half: the other one would end the listeners for good
- *   sendmsg   of a worker: on its channel
- *   sendto    of a worker: on standard error, where that is a socket, to its other end
+ *   sendmsg   of a worker: only on its channel
+ *   sendto    of a worker: only on standard error, where that is a socket, to its other end
  *   bpf       of control: elements of maps whose descriptors it was given.  The supervisor also
  *             attaches the program that it made before, and pins what it has.  Nobody makes
  *             a program or a map
@@ -62,7 +62,7 @@ static const int supervisor_denied[] = {
 	SCMP_SYS(setdomainname), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
 	SCMP_SYS(clock_adjtime), SCMP_SYS(adjtimex)};
 
-/* Memory, time, signals and the end: what the C library needs in any process. */
+/* Memory, time, signals and exit: the C library needs them in any process. */
 static const int common_allowed[] = {
 	SCMP_SYS(read),          SCMP_SYS(write),
 	SCMP_SYS(writev),        SCMP_SYS(recvmsg),
@@ -133,14 +133,14 @@ static int add_common(scmp_filter_ctx ctx)
 		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL));
 	if (ret == 0)
 		ret = allow_with(ctx, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
-	if (ret == 0) /* log lines, where standard error is a socket; to nobody else */
+	if (ret == 0) /* log lines, where standard error is a socket, without an address */
 		ret = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 2,
 				       SCMP_A0(SCMP_CMP_EQ, STDERR_FILENO),
 				       SCMP_A4(SCMP_CMP_EQ, 0));
 	return ret;
 }
 
-/* A filter under which all fails but the common calls and @calls.  @ctx: filled, or NULL. */
+/* A filter that allows the common calls and @calls, and no others.  @ctx: filled, or NULL. */
 static int deny_but(scmp_filter_ctx *ctx, const int *calls, size_t n)
 {
 	int ret;
@@ -152,7 +152,7 @@ static int deny_but(scmp_filter_ctx *ctx, const int *calls, size_t n)
 	return ret < 0 ? ret : add_rules(*ctx, SCMP_ACT_ALLOW, calls, n);
 }
 
-/* @ctx: taken, may be NULL.  @ret: what making it returned; it is loaded when that is 0. */
+/* @ctx: taken, may be NULL. @ret: result of making it; the filter is loaded when that is 0. */
 static int load(scmp_filter_ctx ctx, int ret)
 {
 	if (ret == 0)

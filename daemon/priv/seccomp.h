@@ -4,8 +4,8 @@
 #define DAEMON_PRIV_SECCOMP_H
 
 /*
- * Filters outlive an exec and pile up, so a supervisor that comes from an upgrade
- * installs its own only when the one in force has another revision.
+ * Filters survive an exec and add up, so a supervisor that comes from an upgrade installs its own
+ * only if the one in force has another revision.
  */
 #define PRIV_FILTERS_REVISION 2
 int priv_seal_syscalls_supervisor(void);

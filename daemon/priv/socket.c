@@ -25,14 +25,14 @@
 #define OUTPUT_SNDBUF_BYTES  (16 << 20)
 #define DSCP_SHIFT           2 /* upper six bits of the TOS byte (RFC 2474) */
 #define NETLINK_RCVBUF_BYTES (4 << 20)
-/* So many clients wait to be answered or refused, as far as net.core.somaxconn allows. */
+/* Clients that may wait for accept(2), as far as net.core.somaxconn allows. */
 #define LISTEN_BACKLOG 1024
 
 /*
  * Bound to the interface rather than IP_UNICAST_IF, so that a unicast output can
- * never leave by another one.  IP_RECVERR makes what a queue refuses ENOBUFS of
- * that send (experiment poc_egress_recverr).  The filter keeps what somebody sends
- * to the socket's own port from filling it: nobody reads it.
+ * never leave by another one.  With IP_RECVERR a send that the interface's queue refuses fails
+ * with ENOBUFS (experiment poc_egress_recverr).  The filter keeps datagrams to the socket's own
+ * port out of its receive buffer, which nobody reads.
  */
 int priv_egress_socket(unsigned ifindex)
 {
@@ -61,9 +61,9 @@ int priv_egress_socket(unsigned ifindex)
 }
 
 /*
- * TTL and DSCP are the socket's here, so that a send needs no message for them (ip(7)).
- * The source address of an output may not be ours yet, or no more: then the socket is not
- * bound to it, and each send finds out.
+ * TTL and DSCP are set on the socket here, so that a send needs no control message for them
+ * (ip(7)).  If the source address of the output is not this host's just now, the socket is not
+ * bound to it, and each send fails or succeeds by itself.
  */
 int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be, bool *connected)
 {
@@ -92,7 +92,7 @@ int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be
 	return sock;
 }
 
-/* Never bound to a port, so nothing is ever delivered to it. */
+/* It is bound to no port, so nothing is delivered to it. */
 int priv_helper_socket(void)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -167,8 +167,8 @@ int priv_netlink_socket(unsigned groups)
 }
 
 /*
- * Is somebody listening?  -EADDRINUSE when so; a socket file that nobody serves is
- * removed; anything else at that path is left alone (-ENOTSOCK).
+ * Return: -EADDRINUSE if somebody listens there; -ENOTSOCK if something else is at that path,
+ * which is left alone; 0 otherwise, with a stale socket file removed.
  */
 static int clear_stale(const struct sockaddr_un *un)
 {
@@ -207,7 +207,7 @@ int priv_unix_listener(const char *path, mode_t mode, gid_t group)
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (sock < 0)
 		return -errno;
-	/* Right from the first moment; a chmod() afterwards would leave a gap. */
+	/* The mode holds from the first moment; a chmod() afterwards would leave a gap. */
 	old_mask = umask(~mode & 0777);
 	ret = bind(sock, (struct sockaddr *)&un, sizeof(un)) < 0 ? -errno : 0;
 	umask(old_mask);
