@@ -75,8 +75,10 @@ static void print_help(void)
 		printf("  %-14s %s\n", c->words, c->summary);
 	puts("  help COMMAND   options of a command\n\n"
 	     "  --socket-path PATH  the control socket of mcrd (default " CTL_SOCKET_PATH ")\n"
-	     "  --json              print the result as one line of JSON\n\n"
-	     "Both may stand before or after the command.\n"
+	     "  --json              print the result as one line of JSON\n"
+	     "  --help              print this, or the options of the command, and exit (-h)\n"
+	     "  --version           print the version of mcrctl and exit\n\n"
+	     "The first two may stand before or after the command.\n"
 	     "Exit status: 0 done; 1 refused; 2 bad arguments; 3 mcrd cannot be reached.");
 }
 
