@@ -13,13 +13,14 @@
 
 /* Of a snapshot; core/rules/snapshot.h has what it is made of. */
 #define MCR_SNAPSHOT_HEAD_BYTES 64u
-#define MCR_SNAPSHOT_MAX_BYTES  9704512u
+#define MCR_SNAPSHOT_MAX_BYTES  11801664u
 
 #define MCR_BUSY_POLL_MAX_US 1000000u /* how long an idle worker may poll, microseconds */
 
-#define MCR_IFNAME_MAX 16 /* IFNAMSIZ, with its NUL */
-#define MCR_ID_MAX     64 /* rule id, with its NUL */
-#define MCR_NAME_MAX   64 /* rule name, with its NUL */
+#define MCR_IFNAME_MAX      16  /* IFNAMSIZ, with its NUL */
+#define MCR_ID_MAX          64  /* rule id, with its NUL */
+#define MCR_NAME_MAX        64  /* rule name, with its NUL */
+#define MCR_DESCRIPTION_MAX 128 /* of a rule, with its NUL */
 
 /* An interface, rule or output that has no slot. */
 #define MCR_NO_SLOT UINT32_MAX

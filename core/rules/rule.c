@@ -16,7 +16,7 @@ static const char *const state_names[] = {
 	[RULE_ACTIVE] = "active",           [RULE_DEGRADED] = "degraded",
 	[RULE_UNREACHABLE] = "unreachable", [RULE_FAILED] = "failed",
 	[RULE_PAUSED] = "paused",           [RULE_UNRESOLVED] = "unresolved",
-	[RULE_LOOPING] = "looping",
+	[RULE_LOOPING] = "looping",         [RULE_DISABLED] = "disabled",
 };
 static_assert(sizeof(state_names) / sizeof(state_names[0]) == RULE_STATES, "a name each");
 
@@ -118,6 +118,24 @@ static int check_text(const char *text, size_t max, const char *forbidden, const
 		}
 		if (strchr(forbidden, text[i])) {
 			complain(c, field, "spaces and quotes are not allowed");
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* Names are ASCII because tables are made of them; what is for people alone is not. */
+static int check_description(const char text[static MCR_DESCRIPTION_MAX], struct complaint *c)
+{
+	const size_t len = strnlen(text, MCR_DESCRIPTION_MAX);
+
+	if (len == MCR_DESCRIPTION_MAX) {
+		complain(c, "description", "longer than %d bytes", MCR_DESCRIPTION_MAX - 1);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
+			complain(c, "description", "control characters are not allowed");
 			return -EINVAL;
 		}
 	}
@@ -294,6 +312,8 @@ int rule_check(const struct rule *r, struct complaint *c)
 	if (ret == 0)
 		ret = check_text(r->name, sizeof(r->name), "", "name", c);
 	if (ret == 0)
+		ret = check_description(r->description, c);
+	if (ret == 0)
 		ret = check_input(&r->input, c);
 	if (ret == 0 && (unsigned)r->priority >= RULE_PRIORITIES) {
 		complain(c, "priority", "not one of high, normal, low");
@@ -312,6 +332,7 @@ bool rule_same_action(const struct rule *a, const struct rule *b)
 {
 	if (a->limit_pps != b->limit_pps || a->limit_bps != b->limit_bps ||
 	    a->priority != b->priority || a->path != b->path || a->consume != b->consume ||
+	    a->disabled != b->disabled || strcmp(a->description, b->description) != 0 ||
 	    a->n_outputs != b->n_outputs)
 		return false;
 	for (unsigned i = 0; i < a->n_outputs; i++) {

@@ -35,6 +35,7 @@ enum rule_state {
 	RULE_PAUSED,      /* an interface it needs is down */
 	RULE_UNRESOLVED,  /* an interface or a source address it needs does not exist */
 	RULE_LOOPING,     /* held: what it sends comes back to it */
+	RULE_DISABLED,    /* the operator has switched it off */
 	RULE_STATES
 };
 
@@ -79,6 +80,8 @@ struct rule_output {
  * struct rule - one rule
  * @id:         unique; rule_make_id() when the operator gave none
  * @name:       unique unless ""
+ * @description: for people, UTF-8
+ * @disabled:   it takes nothing; its id, name, input and counters stay its own
  * @limit_pps:  datagrams per second, 0 for no limit
  * @limit_bps:  payload bits per second, 0 for no limit
  * @consume:    frames that it takes do not reach the IP stack of this host
@@ -88,6 +91,8 @@ struct rule_output {
 struct rule {
 	char id[MCR_ID_MAX];
 	char name[MCR_NAME_MAX];
+	char description[MCR_DESCRIPTION_MAX];
+	bool disabled;
 	struct rule_input input;
 	uint64_t limit_pps;
 	uint64_t limit_bps;
@@ -121,7 +126,7 @@ int rule_check(const struct rule *r, struct complaint *c);
 /* Same input (interface, group, port, source)? */
 bool rule_same_input(const struct rule_input *a, const struct rule_input *b);
 
-/* Same outputs in the same order, limits, priority, path and consume? */
+/* Same outputs in the same order, and all else but id, name and input? */
 bool rule_same_action(const struct rule *a, const struct rule *b);
 
 /* Which output of @r goes to the interface, group and port of @o.  Return: -1: none. */

@@ -117,8 +117,7 @@ static int refuse_to_replace(const struct rule *have, const struct rule *want, s
 	else if (strcmp(have->id, want->id) != 0)
 		complain(c, "input", "is taken by rule %s", have->id);
 	else if (!rule_same_action(have, want))
-		complain(c, "input",
-			 "is taken by rule %s, which has other outputs, limits or priority",
+		complain(c, "input", "is taken by rule %s, which has other outputs or settings",
 			 have->id);
 	else
 		complain(c, "name", "rule %s has another name: \"%s\"", have->id, have->name);
@@ -296,7 +295,7 @@ static int add(struct ruleset *s, const struct rule *rule, bool replace, bool ma
 	ret = check_name(s, &want, place, c);
 	if (ret == 0)
 		ret = check_room(s, &want, place, c);
-	if (ret == 0 && !may_circle)
+	if (ret == 0 && !may_circle && !want.disabled)
 		ret = ruleset_check_cycle(s, &want, place, c);
 	if (ret == 0)
 		ret = commit(s, &want, &place, c);

@@ -252,7 +252,7 @@ static void search(struct ruleset *s, struct search *found)
 	for (size_t i = 0; i < s->count; i++) {
 		struct ruleset_node *t = ruleset_by_target(s, &s->order[i]->entry.rule.input);
 
-		if (t->walk != s->walks)
+		if (t && t->walk != s->walks)
 			walk_from(s, t, found);
 		if (found->circles > 0 && !found->fn)
 			return;

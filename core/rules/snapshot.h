@@ -101,8 +101,9 @@ struct snapshot_rule {
 	char in_name[MCR_IFNAME_MAX];
 	char id[MCR_ID_MAX];
 	char name[MCR_NAME_MAX];
+	char description[MCR_DESCRIPTION_MAX]; /* for a restarted control */
 };
-static_assert(sizeof(struct snapshot_rule) == 240, "snapshot format");
+static_assert(sizeof(struct snapshot_rule) == 368, "snapshot format");
 
 /* Why workers do not send to an output; each counts as the send drop of its name. */
 enum output_hold {

@@ -92,7 +92,8 @@ static bool rule_valid(const struct snapshot_rule *r, struct slot_sets *sets)
 	       addr_is_clean(&r->group, ADDR_IPV4) && source_valid(&r->source) && r->port != 0 &&
 	       r->priority < RULE_PRIORITIES && r->state < RULE_STATES && r->path < RULE_PATHS &&
 	       r->consume <= 1 && terminated(r->in_name, sizeof(r->in_name)) &&
-	       terminated(r->id, sizeof(r->id)) && terminated(r->name, sizeof(r->name));
+	       terminated(r->id, sizeof(r->id)) && terminated(r->name, sizeof(r->name)) &&
+	       terminated(r->description, sizeof(r->description));
 }
 
 static bool egress_socket_valid(const struct snapshot_output *o)

@@ -33,6 +33,12 @@ static const struct {
 	[METHOD_ADD_RULE] = {"AddRule", false},
 	[METHOD_REMOVE_RULE] = {"RemoveRule", false},
 	[METHOD_REMOVE_RULE_BY_NAME] = {"RemoveRuleByName", false},
+	[METHOD_ADD_OUTPUT] = {"AddOutput", false},
+	[METHOD_REMOVE_OUTPUT] = {"RemoveOutput", false},
+	[METHOD_SET_OUTPUT] = {"SetOutput", false},
+	[METHOD_RENAME_RULE] = {"RenameRule", false},
+	[METHOD_ENABLE_RULE] = {"EnableRule", false},
+	[METHOD_DISABLE_RULE] = {"DisableRule", false},
 	[METHOD_LIST_RULES] = {"ListRules", true},
 	[METHOD_GET_STATS] = {"GetStats", true},
 	[METHOD_LIST_WORKERS] = {"ListWorkers", true},
@@ -74,6 +80,12 @@ void request_fini(struct request *r)
 	case METHOD_PING:
 	case METHOD_REMOVE_RULE:
 	case METHOD_REMOVE_RULE_BY_NAME:
+	case METHOD_ADD_OUTPUT:
+	case METHOD_REMOVE_OUTPUT:
+	case METHOD_SET_OUTPUT:
+	case METHOD_RENAME_RULE:
+	case METHOD_ENABLE_RULE:
+	case METHOD_DISABLE_RULE:
 	case METHOD_LIST_RULES:
 	case METHOD_GET_STATS:
 	case METHOD_LIST_WORKERS:
@@ -166,6 +178,39 @@ static int parse_add_rule(const struct json_object *params, cJSON *json, struct 
 		return ret;
 	cJSON_DeleteItemFromObjectCaseSensitive(json, "replace");
 	return rule_from_json(json, params->path, &out->add_rule.rule, params->c);
+}
+
+static int parse_output(const struct json_object *params, struct request *out)
+{
+	struct json_object o;
+	int ret = json_get_object(params, "output", JSON_REQUIRED, &o);
+
+	if (ret < 0)
+		return ret;
+	return rule_output_from_json(o.json, o.path, &out->change.output, params->c);
+}
+
+/* @what: "output" or "name", which the method needs beside the rule, or NULL */
+static int parse_change(const struct json_object *params, const char *what, struct request *out)
+{
+	const char *const names[] = {"rule", what};
+	int ret = json_object_only(params, names, what ? 2 : 1);
+
+	if (ret < 0)
+		return ret;
+	ret = json_get_string(params, "rule", JSON_REQUIRED, out->change.rule,
+			      sizeof(out->change.rule));
+	if (ret < 0)
+		return ret;
+	if (!out->change.rule[0])
+		return json_refuse(params, "rule", "must not be empty");
+	if (!what)
+		return 0;
+	if (strcmp(what, "output") == 0)
+		return parse_output(params, out);
+	ret = json_get_string(params, what, JSON_REQUIRED, out->change.name,
+			      sizeof(out->change.name));
+	return ret < 0 ? ret : 0;
 }
 
 static int parse_upload(const struct json_object *params, struct request *out)
@@ -276,6 +321,15 @@ static int parse_params(cJSON *json, struct request *out, struct complaint *c)
 	case METHOD_REMOVE_RULE_BY_NAME:
 		return parse_one_string(&params, "name", out->remove_rule_by_name.name,
 					sizeof(out->remove_rule_by_name.name));
+	case METHOD_ADD_OUTPUT:
+	case METHOD_REMOVE_OUTPUT:
+	case METHOD_SET_OUTPUT:
+		return parse_change(&params, "output", out);
+	case METHOD_RENAME_RULE:
+		return parse_change(&params, "name", out);
+	case METHOD_ENABLE_RULE:
+	case METHOD_DISABLE_RULE:
+		return parse_change(&params, NULL, out);
 	case METHOD_UPLOAD_CONFIG:
 		return parse_upload(&params, out);
 	case METHOD_CHECK_CONFIG:

@@ -45,6 +45,12 @@ enum method {
 	METHOD_ADD_RULE,
 	METHOD_REMOVE_RULE,
 	METHOD_REMOVE_RULE_BY_NAME,
+	METHOD_ADD_OUTPUT,
+	METHOD_REMOVE_OUTPUT,
+	METHOD_SET_OUTPUT,
+	METHOD_RENAME_RULE,
+	METHOD_ENABLE_RULE,
+	METHOD_DISABLE_RULE,
 	METHOD_LIST_RULES,
 	METHOD_GET_STATS,
 	METHOD_LIST_WORKERS,
@@ -101,6 +107,12 @@ struct request {
 		struct {
 			char name[MCR_NAME_MAX];
 		} remove_rule_by_name;
+		/* AddOutput to DisableRule: @output or @name is given where the method has it. */
+		struct {
+			char rule[MCR_ID_MAX]; /* id or name */
+			struct rule_output output;
+			char name[MCR_NAME_MAX];
+		} change;
 		struct request_page page; /* ListRules, GetStats, GetConfig */
 		struct {
 			char *text; /* owned */

@@ -123,11 +123,43 @@ static int get_output(const struct json_object *o, struct rule_output *out)
 	return ret < 0 ? ret : 0;
 }
 
+int rule_output_from_json(const cJSON *json, const char *path, struct rule_output *out,
+			  struct complaint *c)
+{
+	struct json_object o;
+	int ret = json_object_open(&o, json, path, c);
+
+	memset(out, 0, sizeof(*out));
+	return ret < 0 ? ret : get_output(&o, out);
+}
+
+static int get_texts(const struct json_object *rule, struct rule *r)
+{
+	int ret = json_get_string(rule, "id", JSON_OPTIONAL, r->id, sizeof(r->id));
+
+	if (ret < 0)
+		return ret;
+	ret = json_get_string(rule, "name", JSON_OPTIONAL, r->name, sizeof(r->name));
+	if (ret < 0)
+		return ret;
+	return json_get_string(rule, "description", JSON_OPTIONAL, r->description,
+			       sizeof(r->description));
+}
+
+/* "enabled" is true unless it is said. */
+static int get_disabled(const struct json_object *rule, struct rule *r)
+{
+	bool enabled = true;
+	int ret = json_get_bool(rule, "enabled", &enabled);
+
+	r->disabled = !enabled;
+	return ret;
+}
+
 static int get_outputs(const struct json_object *rule, struct rule *r)
 {
 	char path[COMPLAINT_FIELD_MAX + 32];
 	const cJSON *array, *item;
-	struct json_object o;
 	size_t n;
 	int ret;
 
@@ -144,9 +176,7 @@ static int get_outputs(const struct json_object *rule, struct rule *r)
 	cJSON_ArrayForEach(item, array) {
 		snprintf(path, sizeof(path), "%s%soutputs[%u]", rule->path,
 			 rule->path[0] ? "." : "", r->n_outputs);
-		ret = json_object_open(&o, item, path, rule->c);
-		if (!ret)
-			ret = get_output(&o, &r->outputs[r->n_outputs++]);
+		ret = rule_output_from_json(item, path, &r->outputs[r->n_outputs++], rule->c);
 		if (ret < 0)
 			return ret;
 	}
@@ -223,8 +253,9 @@ static int check(const struct rule *r, const char *path, struct complaint *c)
 
 int rule_from_json(const cJSON *json, const char *path, struct rule *out, struct complaint *c)
 {
-	static const char *const names[] = {"id",         "name",     "input", "outputs",
-					    "rate_limit", "priority", "path",  "consume"};
+	static const char *const names[] = {"id",    "name",    "description", "enabled",
+					    "input", "outputs", "rate_limit",  "priority",
+					    "path",  "consume"};
 	struct json_object o;
 	int ret;
 
@@ -235,10 +266,10 @@ int rule_from_json(const cJSON *json, const char *path, struct rule *out, struct
 	ret = json_object_only(&o, names, N(names));
 	if (ret < 0)
 		goto out;
-	ret = json_get_string(&o, "id", JSON_OPTIONAL, out->id, sizeof(out->id));
+	ret = get_texts(&o, out);
 	if (ret < 0)
 		goto out;
-	ret = json_get_string(&o, "name", JSON_OPTIONAL, out->name, sizeof(out->name));
+	ret = get_disabled(&o, out);
 	if (ret < 0)
 		goto out;
 	ret = get_input(&o, &out->input);
@@ -316,6 +347,10 @@ static bool fill(cJSON *o, const struct rule *r)
 	if (r->id[0] && !cJSON_AddStringToObject(o, "id", r->id))
 		return false;
 	if (r->name[0] && !cJSON_AddStringToObject(o, "name", r->name))
+		return false;
+	if (r->description[0] && !cJSON_AddStringToObject(o, "description", r->description))
+		return false;
+	if (r->disabled && !cJSON_AddFalseToObject(o, "enabled"))
 		return false;
 	input = cJSON_AddObjectToObject(o, "input");
 	if (!input || !add_endpoint(input, r->input.interface, &r->input.group, r->input.port) ||

@@ -122,14 +122,15 @@ static enum rule_state of_outputs(enum output_state best)
 
 static bool is_stopped(enum rule_state input)
 {
-	return input == RULE_PAUSED || input == RULE_UNRESOLVED || input == RULE_FAILED;
+	return input == RULE_PAUSED || input == RULE_UNRESOLVED || input == RULE_FAILED ||
+	       input == RULE_DISABLED;
 }
 
 enum rule_state control_rule_state_from(const struct control *c, const struct rule *r,
 					const struct rec_iface *in,
 					const struct output_status *outputs)
 {
-	const enum rule_state input = input_state(c, r, in, NULL);
+	const enum rule_state input = r->disabled ? RULE_DISABLED : input_state(c, r, in, NULL);
 	enum output_state best = OUTPUT_STATES;
 	unsigned active = 0;
 
@@ -146,7 +147,8 @@ enum rule_state control_rule_state_from(const struct control *c, const struct ru
 enum rule_state control_rule_state(const struct control *c, const struct rule *r, char *reason)
 {
 	enum rule_state state =
-		input_state(c, r, control_iface_named(c, r->input.interface), reason);
+		r->disabled ? with_reason(RULE_DISABLED, reason, "%s", "")
+			    : input_state(c, r, control_iface_named(c, r->input.interface), reason);
 	enum output_state best = OUTPUT_STATES;
 	const struct rule_output *first = NULL;
 	char why[REASON_MAX];
@@ -245,7 +247,7 @@ static void warn_input(const struct control *c, const struct rule *r, struct war
 void control_rule_warnings(const struct control *c, const struct rule *r, bool states,
 			   control_warn_fn *fn, void *ctx)
 {
-	struct warner w = {.fn = fn, .ctx = ctx, .on = true};
+	struct warner w = {.fn = fn, .ctx = ctx, .on = !r->disabled};
 	char text[REASON_MAX];
 
 	/* Down is no more than a state: it will come up.  All else needs somebody to act. */

@@ -184,7 +184,7 @@ static enum kernel_path_reason of_input(const struct control *c, const struct ru
 		why = of_link(f);
 	if (why == KERNEL_PATH_FITS && f && f->in_open && !f->in_as.kernel_path)
 		why = KERNEL_PATH_INPUT_OPEN;
-	if (why == KERNEL_PATH_FITS && (!f || !f->up || !f->in_open))
+	if (why == KERNEL_PATH_FITS && (r->disabled || !f || !f->up || !f->in_open))
 		why = KERNEL_PATH_INACTIVE;
 	return why;
 }
@@ -234,7 +234,7 @@ static void describe_user(const struct control *c, const struct ruleset_entry *e
 	const uint32_t slot = control_iface_slot(c, in->interface);
 
 	*rule = (struct kernel_map_rule){.incarnation = e->incarnation, .slot = e->slot};
-	if (slot != MCR_NO_SLOT)
+	if (slot != MCR_NO_SLOT && !e->rule.disabled)
 		rule->key = kernel_path_key_of(in, c->rec.iface[slot].ifindex);
 }
 

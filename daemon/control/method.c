@@ -11,6 +11,7 @@
 #include "daemon/common/version.h"
 #include "daemon/control/call.h"
 #include "daemon/control/client_output.h"
+#include "daemon/control/method_change.h"
 #include "daemon/control/method_config.h"
 #include "daemon/control/method_rule.h"
 #include "daemon/control/method_stats.h"
@@ -63,6 +64,12 @@ static void (*const methods[])(struct call *call) = {
 	[METHOD_ADD_RULE] = method_add_rule,
 	[METHOD_REMOVE_RULE] = method_remove_rule,
 	[METHOD_REMOVE_RULE_BY_NAME] = method_remove_rule_by_name,
+	[METHOD_ADD_OUTPUT] = method_add_output,
+	[METHOD_REMOVE_OUTPUT] = method_remove_output,
+	[METHOD_SET_OUTPUT] = method_set_output,
+	[METHOD_RENAME_RULE] = method_rename_rule,
+	[METHOD_ENABLE_RULE] = method_enable_rule,
+	[METHOD_DISABLE_RULE] = method_disable_rule,
 	[METHOD_LIST_RULES] = method_list_rules,
 	[METHOD_GET_STATS] = method_get_stats,
 	[METHOD_LIST_WORKERS] = method_list_workers,

@@ -178,7 +178,44 @@ static const struct wait_method wait_for_add = {
 	.result = add_result,
 };
 
-void method_add_rule(struct call *call)
+/* The request has no list of outputs: "outputs[3].ttl" is its "output.ttl". */
+static void name_output(struct complaint *cpl, int output)
+{
+	char prefix[24], field[COMPLAINT_FIELD_MAX];
+	int len;
+
+	if (output < 0)
+		return;
+	len = snprintf(prefix, sizeof(prefix), "outputs[%d]", output);
+	if (strncmp(cpl->field, prefix, (size_t)len) != 0)
+		return;
+	snprintf(field, sizeof(field), "output%.100s", cpl->field + len);
+	memcpy(cpl->field, field, sizeof(field));
+}
+
+/* Return: enum ruleset_result with the rule in the set; negative, and it was refused. */
+static int put_rule(struct call *call, const struct rule *r, bool replace, int output,
+		    const struct ruleset_entry **e)
+{
+	struct complaint cpl = {0};
+	int ret = control_wiring_update(call->c, r, 1);
+
+	if (ret == 0)
+		ret = control_kernel_path_refuse(call->c, r, &cpl);
+	if (ret == 0)
+		ret = control_check_outputs(call->c, r, &cpl);
+	if (ret == 0)
+		ret = ruleset_add(call->c->rules, r, replace, e, &cpl);
+	if (ret == -EEXIST)
+		call_offer_replace(&cpl, "puts the new rule in its place");
+	if (ret < 0) {
+		name_output(&cpl, output);
+		call_refuse_rule(call, ret, "params", &cpl);
+	}
+	return ret;
+}
+
+void method_put_rule(struct call *call, const struct rule *r, bool replace, int output)
 {
 	static const char *const words[] = {
 		[RULESET_UNCHANGED] = "unchanged",
@@ -186,27 +223,11 @@ void method_add_rule(struct call *call)
 		[RULESET_REPLACED] = "replaced",
 	};
 	const struct ruleset_entry *e;
-	struct complaint cpl = {0};
 	struct control_wait *w;
-	int ret;
+	const int ret = put_rule(call, r, replace, output, &e);
 
-	ret = control_wiring_update(call->c, &call->req.add_rule.rule, 1);
-	if (ret == 0)
-		ret = control_kernel_path_refuse(call->c, &call->req.add_rule.rule, &cpl);
-	if (ret == 0)
-		ret = control_check_outputs(call->c, &call->req.add_rule.rule, &cpl);
-	if (ret < 0) {
-		call_refuse_rule(call, ret, "params", &cpl);
+	if (ret < 0)
 		return;
-	}
-	ret = ruleset_add(call->c->rules, &call->req.add_rule.rule, call->req.add_rule.replace, &e,
-			  &cpl);
-	if (ret == -EEXIST)
-		call_offer_replace(&cpl, "puts the new rule in its place");
-	if (ret < 0) {
-		call_refuse_rule(call, ret, "params", &cpl);
-		return;
-	}
 	if (ret == RULESET_ADDED)
 		control_rule_added(call->c, e);
 	else if (ret == RULESET_REPLACED)
@@ -219,6 +240,11 @@ void method_add_rule(struct call *call)
 		return;
 	w->rule.outcome = words[ret];
 	memcpy(w->rule.id, e->rule.id, sizeof(w->rule.id));
+}
+
+void method_add_rule(struct call *call)
+{
+	method_put_rule(call, &call->req.add_rule.rule, call->req.add_rule.replace, -1);
 }
 
 /* --- RemoveRule, RemoveRuleByName, SyncRules --- */

@@ -213,7 +213,7 @@ bool control_outputs_held_otherwise(const struct control *c, const struct rulese
 bool control_outputs_settling(const struct control *c, const struct ruleset_entry *e,
 			      uint64_t now_ns)
 {
-	for (unsigned i = 0; i < e->rule.n_outputs; i++) {
+	for (unsigned i = 0; i < e->rule.n_outputs && !e->rule.disabled; i++) {
 		const struct rule_output *o = &e->rule.outputs[i];
 		const struct rec_iface *f = control_iface_named(c, o->interface);
 		const struct reach_dest *d = f && f->up ? dest_of(c, f, o) : NULL;

@@ -20,13 +20,16 @@ static uint32_t slot_of(const struct control *c, const struct rec_iface *f)
 	return f ? (uint32_t)(f - c->rec.iface) : MCR_NO_SLOT;
 }
 
-/* @in: its input; without one no datagram comes, and all workers hold the rule. */
+/*
+ * @in: its input; without one no datagram comes, and all workers hold the rule.  Of a rule that is
+ * disabled nothing is open.
+ */
 static int resolve_output(struct control *c, const struct ruleset_entry *e, unsigned i,
 			  const struct rec_iface *in)
 {
 	struct resolved_rule *v = &c->resolved.rule[e->slot];
 	const struct rule_output *o = &e->rule.outputs[i];
-	struct rec_iface *out = control_iface_need(c, o->interface);
+	struct rec_iface *out = e->rule.disabled ? NULL : control_iface_need(c, o->interface);
 	struct reach_key key;
 
 	c->resolved.out_slot[e->output_slots[i]] = slot_of(c, out);
@@ -60,7 +63,8 @@ static int resolve_input(struct control *c, const struct ruleset_entry *e, struc
 
 int control_resolve(struct control *c, const struct ruleset_entry *e)
 {
-	struct rec_iface *in = control_iface_need(c, e->rule.input.interface);
+	struct rec_iface *in =
+		e->rule.disabled ? NULL : control_iface_need(c, e->rule.input.interface);
 	int ret = 0;
 
 	c->resolved.rule[e->slot] = (struct resolved_rule){

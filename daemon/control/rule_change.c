@@ -52,7 +52,7 @@ void control_rule_added(struct control *c, const struct ruleset_entry *e)
 	const bool publish = c->rec.publish;
 	struct rec_iface *in;
 
-	if (c->dirty || !fits_in(c, &e->rule) || control_resolve(c, e) < 0) {
+	if (c->dirty || e->rule.disabled || !fits_in(c, &e->rule) || control_resolve(c, e) < 0) {
 		control_rules_changed(c);
 		return;
 	}

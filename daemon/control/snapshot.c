@@ -92,6 +92,7 @@ void control_snapshot_rule(const struct control *c, const struct ruleset_entry *
 	memcpy(rule->in_name, r->input.interface, sizeof(rule->in_name));
 	memcpy(rule->id, r->id, sizeof(rule->id));
 	memcpy(rule->name, r->name, sizeof(rule->name));
+	memcpy(rule->description, r->description, sizeof(rule->description));
 }
 
 uint32_t control_snapshot_ifaces(const struct control *c,
@@ -184,6 +185,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		.limit_bps = s->limit_bps,
 		.priority = (enum rule_priority)s->priority,
 		.path = (enum rule_path)s->path,
+		.disabled = s->state == RULE_DISABLED,
 		.consume = s->consume,
 		.n_outputs = s->n_outputs,
 		.outputs = outputs,
@@ -193,6 +195,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		return -EBADMSG;
 	memcpy(r.id, s->id, sizeof(r.id));
 	memcpy(r.name, s->name, sizeof(r.name));
+	memcpy(r.description, s->description, sizeof(r.description));
 	memcpy(r.input.interface, s->in_name, sizeof(r.input.interface));
 	r.input.group = s->group;
 	r.input.source = s->source;

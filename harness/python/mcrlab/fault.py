@@ -205,7 +205,7 @@ def limit_memory(pid):
 
 # A worker's live table: struct match_rule and struct match_output begin with these records
 RULE_ID_OFFSET, RULE_PORT_OFFSET = 112, 88
-OUTPUT_NAME_OFFSET, OUTPUT_DESTINATION_OFFSET = 56, 72
+OUTPUT_NAME_OFFSET, OUTPUT_DESTINATION_OFFSET = 72, 88
 
 
 def rule_records(pid, rule_id):

@@ -105,6 +105,24 @@ static void test_params(void **state)
 	assert_string_equal(r.remove_rule_by_name.name, "camera 1");
 	request_fini(&r);
 
+	parse(CALL("SetOutput", "{\"rule\":\"abc\",\"output\":{\"interface\":\"eth1\","
+				"\"group\":\"239.2.2.2\",\"port\":6000,\"ttl\":9}}"),
+	      &r);
+	assert_int_equal(r.method, METHOD_SET_OUTPUT);
+	assert_string_equal(r.change.rule, "abc");
+	assert_int_equal(r.change.output.ttl, 9);
+	assert_false(method_read_only(r.method));
+	request_fini(&r);
+
+	parse(CALL("RenameRule", "{\"rule\":\"abc\",\"name\":\"\"}"), &r);
+	assert_int_equal(r.method, METHOD_RENAME_RULE);
+	assert_string_equal(r.change.name, "");
+	request_fini(&r);
+
+	parse(CALL("DisableRule", "{\"rule\":\"abc\"}"), &r);
+	assert_int_equal(r.method, METHOD_DISABLE_RULE);
+	request_fini(&r);
+
 	parse(CALL("AddRule", "{" INPUT "," OUTPUTS ",\"replace\":true,\"name\":\"n\"}"), &r);
 	assert_int_equal(r.method, METHOD_ADD_RULE);
 	assert_true(r.add_rule.replace);

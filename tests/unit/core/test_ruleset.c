@@ -520,6 +520,26 @@ static void clone_is_independent(void **state)
 	ruleset_free(copy);
 }
 
+/* A rule that is disabled closes no circle until it is enabled. */
+static void disabled_rules_close_no_circle(void **state)
+{
+	struct ruleset *s = ruleset_new();
+	const struct ruleset_entry *newest;
+	char ids[32] = "";
+	struct rule back;
+
+	add(s, rule("a", "", A, B, NULL), false, NULL);
+	back = rule("b", "", B, A, NULL);
+	back.disabled = true;
+	assert_int_equal(add(s, back, false, NULL), RULESET_ADDED);
+	assert_int_equal(ruleset_circles(s, mark, ids), 0);
+	assert_int_equal(ruleset_check_circles(s, &newest, NULL), 0);
+	back = rule("b", "", B, A, NULL);
+	assert_int_equal(add(s, back, true, NULL), -ELOOP);
+	assert_true(ruleset_find_id(s, "b")->rule.disabled);
+	ruleset_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,6 +555,7 @@ int main(void)
 		cmocka_unit_test(loop_through_a_source_specific_rule),
 		cmocka_unit_test(replacing_breaks_and_makes_loops),
 		cmocka_unit_test(long_circle_is_cut_short),
+		cmocka_unit_test(disabled_rules_close_no_circle),
 		cmocka_unit_test(circles_are_what_comes_back),
 		cmocka_unit_test(all_circles_are_found),
 		cmocka_unit_test(many_rules_are_checked_at_once),
