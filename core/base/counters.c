@@ -22,6 +22,7 @@ static const char *const drop_names[] = {
 	[DROP_RECOVERY_LOST] = "recovery_lost",
 	[DROP_UNREADABLE] = "unreadable",
 	[DROP_LOOPING] = "looping",
+	[DROP_UNKNOWN_DIVISION] = "unknown_division",
 };
 static_assert(sizeof(drop_names) / sizeof(drop_names[0]) == DROP_REASONS, "a name each");
 
@@ -115,6 +116,7 @@ void egress_counters_add(struct egress_counters *to, const struct egress_counter
 		to->drops[i] += from->drops[i];
 	to->fragmented += from->fragmented;
 	to->calls += from->calls;
+	to->divided += from->divided;
 }
 
 bool ingress_counters_balance(const struct ingress_counters *c)

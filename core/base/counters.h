@@ -35,6 +35,7 @@ enum drop_reason {
 	DROP_RECOVERY_LOST,    /* received by a worker that died, and given up by its successor */
 	DROP_UNREADABLE, /* a frame that the kernel discarded because it could not describe it */
 	DROP_LOOPING,    /* its rule is held, because what it sends comes back to it */
+	DROP_UNKNOWN_DIVISION, /* the kernel sent a part of it under a division of long ago */
 	DROP_REASONS
 };
 
@@ -84,6 +85,8 @@ struct ingress_counters {
  * struct egress_counters - per worker, and per output
  * @matched:    datagrams handed over for sending
  * @fragmented: of those sent, how many were larger than the MTU and left as fragments
+ * @divided:    datagrams of the rule that the kernel path had sent to the output before, not in
+ *              @matched; per output only
  * @calls:      sends handed to the kernel (a UDP_SEGMENT send counts once); per worker only
  */
 struct egress_counters {
@@ -93,6 +96,7 @@ struct egress_counters {
 	uint64_t drops[SEND_DROPS];
 	uint64_t fragmented;
 	uint64_t calls;
+	uint64_t divided;
 };
 
 /* Per rule. */

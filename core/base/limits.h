@@ -13,7 +13,7 @@
 
 /* Of a snapshot; core/rules/snapshot.h has what it is made of. */
 #define MCR_SNAPSHOT_HEAD_BYTES 64u
-#define MCR_SNAPSHOT_MAX_BYTES  11801664u
+#define MCR_SNAPSHOT_MAX_BYTES  11932736u
 
 #define MCR_BUSY_POLL_MAX_US 1000000u /* how long an idle worker may poll, microseconds */
 

@@ -14,7 +14,7 @@
 static_assert(sizeof(struct worker_page) % sizeof(uint64_t) == 0, "pages hold 64-bit words only");
 static_assert(sizeof(struct iface_page) % sizeof(uint64_t) == 0, "pages hold 64-bit words only");
 static_assert(sizeof(struct rule_counters) == 8 * sizeof(uint64_t), "64-bit words only");
-static_assert(sizeof(struct egress_counters) == (5 + SEND_DROPS) * sizeof(uint64_t),
+static_assert(sizeof(struct egress_counters) == (6 + SEND_DROPS) * sizeof(uint64_t),
 	      "64-bit words only");
 static_assert(sizeof(struct ingress_counters) == (5 + DROP_REASONS) * sizeof(uint64_t),
 	      "64-bit words only");

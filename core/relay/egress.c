@@ -133,6 +133,7 @@ static struct gso_batch *gso_make(struct egress *e, const struct egress_item *it
 
 	b->segment_bytes = items[*i].segment_bytes;
 	b->ttl = items[*i].ttl;
+	b->divided = items[*i].divided;
 	for (; *i != CHAIN_END && gso_batch_takes(b, &items[*i], e->segments_max);
 	     *i = items[*i].next) {
 		bufpool_ref(e->pool, items[*i].buffer);
@@ -176,7 +177,8 @@ void egress_rule(struct egress *e, struct match_rule *rule, const struct egress_
 		may_be_refused = false;
 		b = gso_make(e, items, &i);
 		for (uint32_t o = 0; o < rule->rec.n_outputs; o++)
-			may_be_refused |= send_gso_batch(e, b, &rule->outputs[o]);
+			if (!(rule->outputs[o].rec.divided & b->divided))
+				may_be_refused |= send_gso_batch(e, b, &rule->outputs[o]);
 		egress_gso_put(e, b);
 	}
 }

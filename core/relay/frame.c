@@ -16,8 +16,11 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/rules/kernel_path_map.h"
+
 #define ETHERTYPE_IPV4 0x0800
 #define ETHER_BYTES    14
+#define ETHER_SOURCE   6
 #define IP_MIN_BYTES   20
 #define UDP_BYTES      8
 #define PROTO_UDP      17
@@ -43,6 +46,16 @@ static_assert(sizeof(struct vnet_hdr) == FRAME_VNET_BYTES, "struct virtio_net_hd
 static uint16_t get_be16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+/* Of a frame that the kernel path has left to us in part; its number is in network order. */
+static uint32_t division_of(const uint8_t *ether)
+{
+	const uint8_t *mac = ether + ETHER_SOURCE;
+
+	if (get_be16(mac) != (KERNEL_PATH_DIVISION_MAC_0 << 8 | KERNEL_PATH_DIVISION_MAC_1))
+		return 0;
+	return (uint32_t)get_be16(mac + 2) << 16 | get_be16(mac + 4);
 }
 
 /* One's complement sum of RFC 1071, not folded, in whatever byte order memory has. */
@@ -156,6 +169,7 @@ bool frame_parse(const uint8_t *frame, size_t len, enum link_layer link, struct 
 	uint16_t udp_bytes, udp_sum;
 
 	view->datagrams = 1;
+	view->division = 0;
 	if (len < sizeof(vnet))
 		return drop(why, DROP_TRUNCATED);
 	memcpy(&vnet, frame, sizeof(vnet));
@@ -166,6 +180,7 @@ bool frame_parse(const uint8_t *frame, size_t len, enum link_layer link, struct 
 			return drop(why, DROP_TRUNCATED);
 		if (get_be16(ip + 12) != ETHERTYPE_IPV4)
 			return drop(why, DROP_NOT_IPV4_UDP);
+		view->division = division_of(ip);
 		ip += ETHER_BYTES;
 		len -= ETHER_BYTES;
 	}

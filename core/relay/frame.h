@@ -37,6 +37,8 @@
  * @source_be, @group_be: IPv4 addresses, network order; also set for a fragment
  * @ttl:           of the IPv4 header
  * @port:          destination port, host order; of a fragment other than the first 0
+ * @division:      number that the source address of the MAC header carries: the kernel path has
+ *                 sent the frame to some of the outputs already (core/rules/snapshot.h); 0: none
  */
 struct frame_view {
 	const uint8_t *payload;
@@ -45,6 +47,7 @@ struct frame_view {
 	uint32_t datagrams;
 	uint32_t source_be;
 	uint32_t group_be;
+	uint32_t division;
 	uint16_t port;
 	uint8_t ttl;
 };

@@ -28,6 +28,7 @@
  * @next:          next item of the same rule, or CHAIN_END
  * @ttl:           of what came, for a rule with an output that decrements it; else 0
  * @unit:          in a replay, of the first item of a rule: number of its first datagram
+ * @divided:       outputs that have a bit of it are not sent to: the kernel path has done it
  */
 struct egress_item {
 	const uint8_t *payload;
@@ -38,12 +39,13 @@ struct egress_item {
 	uint32_t next;
 	uint32_t unit;
 	uint8_t ttl;
+	uint8_t divided;
 };
 
 /**
  * struct gso_batch
  * @iov, @buffers: payload of each item, and the buffer in which it lies; @n_iov of them
- * @ttl:       of all items
+ * @ttl, @divided: of all items
  * @segment_bytes: of each datagram but the last
  * @refs:      sends that point to it, and who builds it; 0: it is free
  */
@@ -52,6 +54,7 @@ struct gso_batch {
 	uint32_t buffers[GSO_BATCH_IOV];
 	uint32_t n_iov;
 	uint8_t ttl;
+	uint8_t divided;
 	uint32_t segment_bytes;
 	uint32_t bytes;
 	uint32_t datagrams;
@@ -71,7 +74,7 @@ static inline bool gso_batch_takes(const struct gso_batch *b, const struct egres
 {
 	if (b->n_iov == 0)
 		return true;
-	return b->n_iov < GSO_BATCH_IOV && item->ttl == b->ttl &&
+	return b->n_iov < GSO_BATCH_IOV && item->ttl == b->ttl && item->divided == b->divided &&
 	       b->bytes == b->datagrams * b->segment_bytes && item->payload_bytes > 0 &&
 	       item->payload_bytes + b->bytes <= FRAME_PAYLOAD_MAX &&
 	       item->datagrams + b->datagrams <= segments_max &&

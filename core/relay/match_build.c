@@ -88,6 +88,8 @@ static void build_rule(struct match_table *t, struct match_rule *r,
 
 		build_output(&r->outputs[i], out, mtu, r->counters->matched, page);
 		r->decrements |= out->ttl_set == TTL_DECREMENT;
+		for (unsigned k = 0; k < SNAPSHOT_DIVISIONS; k++)
+			r->n_divided[k] += out->divided >> k & 1;
 		if (i == 0 || r->outputs[i].payload_max < r->payload_max)
 			r->payload_max = r->outputs[i].payload_max;
 	}

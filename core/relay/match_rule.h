@@ -57,6 +57,8 @@ struct match_link {
  * @head, @tail: its datagrams in the batch being gathered (core/relay/relay.c), or CHAIN_END
  * @decrements: some output's TTL is one less than what came
  * @action:     its incarnation, its outputs and their order, in one number that is not 0
+ * @n_divided:  outputs that the kernel path has under each division
+ * @share_lost: in a replay: a frame of it was given up, so the numbers of the rest are not known
  * @key, @slot, @n_outputs: as in the record when it was taken, whatever becomes of @rec
  * @at:         its place in the table's list
  * @hash:       its part of the table's hash
@@ -75,12 +77,39 @@ struct match_rule {
 	struct guard_rule guard;
 	bool decrements;
 	uint64_t action;
+	bool share_lost;
+	uint16_t n_divided[SNAPSHOT_DIVISIONS];
 	struct match_key_value key;
 	uint32_t slot, n_outputs;
 	uint32_t at;
 	uint64_t hash;
 	struct match_link same[MATCH_KEYS];
 };
+
+/**
+ * match_divided() - which outputs has the kernel path sent a frame to?
+ * @division: that the frame carries, 0: none
+ * @bits:     filled: outputs with one of these bits in @divided; 0: none
+ *
+ * Return: false: the rule does not know the division, so that nobody can tell.
+ */
+static inline bool match_divided(const struct match_rule *r, uint32_t division, uint8_t *bits)
+{
+	*bits = 0;
+	/* Without divisions a sender happens to have such an address. */
+	if (!division || !(r->rec.division[0] | r->rec.division[1]))
+		return true;
+	for (unsigned i = 0; i < SNAPSHOT_DIVISIONS; i++)
+		if (division == r->rec.division[i])
+			*bits |= (uint8_t)(1u << i);
+	return *bits != 0;
+}
+
+/* Outputs that a worker sends a frame to of which it has @bits from match_divided(). */
+static inline uint32_t match_outputs(const struct match_rule *r, uint8_t bits)
+{
+	return r->rec.n_outputs - (bits ? r->n_divided[bits >> 1] : 0u);
+}
 
 #define MATCH_SOURCE_BYTES CMSG_SPACE(sizeof(struct in_pktinfo))
 

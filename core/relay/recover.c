@@ -183,8 +183,12 @@ static void count_lost(const uint8_t *arena, const struct arena_event *e, struct
 	counter_add(&page->ingress.drops[DROP_RECOVERY_LOST], view.datagrams);
 }
 
-static void count_lost_send(struct output_slot *o, uint64_t n, struct worker_page *page)
+/* @matched: of its rule */
+static void count_lost_send(struct output_slot *o, uint64_t matched, struct worker_page *page)
 {
+	const uint64_t done = o->before + o->c.matched + o->c.divided;
+	const uint64_t n = done < matched ? matched - done : 0;
+
 	counter_add(&o->c.matched, n);
 	counter_add(&o->c.drops[SEND_DROP_RECOVERY_LOST], n);
 	counter_add(&page->egress.matched, n);
@@ -193,8 +197,8 @@ static void count_lost_send(struct output_slot *o, uint64_t n, struct worker_pag
 
 /*
  * Counts the sends that are missing from a batch of which @c has committed a part: between
- * batches each output has as many datagrams as its rule since the output came.  The outputs of a
- * rule follow it in the list of saved counters.
+ * batches each output has as many datagrams as its rule since the output came, with those that the
+ * kernel path has sent.  The outputs of a rule follow it in the list of saved counters.
  */
 static void count_lost_sends(const struct arena_commit *c, struct worker_page *page)
 {
@@ -207,8 +211,8 @@ static void count_lost_sends(const struct arena_commit *c, struct worker_page *p
 
 		if (!s->output)
 			matched = rule->incarnation == s->incarnation ? rule->c.matched : 0;
-		else if (o->incarnation == s->incarnation && o->before + o->c.matched < matched)
-			count_lost_send(o, matched - o->before - o->c.matched, page);
+		else if (o->incarnation == s->incarnation)
+			count_lost_send(o, matched, page);
 	}
 }
 

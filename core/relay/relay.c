@@ -55,6 +55,15 @@ struct relay {
 	struct guard guard;
 };
 
+/**
+ * struct incoming - a received frame
+ * @divided: outputs that have a bit of it were served by the kernel path
+ */
+struct incoming {
+	uint32_t buffer;
+	uint8_t divided;
+};
+
 struct relay *relay_new(struct bufpool *pool, struct egress *egress, struct worker_page *page)
 {
 	struct relay *r = calloc(1, sizeof(*r));
@@ -83,19 +92,28 @@ static void count_drop(struct relay *r, enum drop_reason why, uint32_t n)
 	counter_add(&r->page->ingress.drops[why], n);
 }
 
-/* IP packets that the datagrams become over all outputs of the rule, about. */
-static uint32_t packets_of(const struct match_rule *rule, const struct frame_view *view)
+/* IP packets that the datagrams become over so many outputs of the rule, about. */
+static uint32_t packets_of(const struct match_rule *rule, const struct frame_view *view,
+			   uint32_t n_outputs)
 {
 	uint32_t fragments = 1;
 
 	if (rule->payload_max && view->segment_bytes > rule->payload_max)
 		fragments += view->segment_bytes / rule->payload_max;
-	return view->datagrams * rule->rec.n_outputs * fragments;
+	return view->datagrams * n_outputs * fragments;
+}
+
+/* Where the kernel path has sent the datagrams: beside each output, as they are matched. */
+static void count_divided(const struct match_rule *rule, uint8_t divided, uint32_t datagrams)
+{
+	for (uint32_t i = 0; i < rule->rec.n_outputs; i++)
+		if (rule->outputs[i].rec.divided & divided)
+			counter_add(&rule->outputs[i].counters->divided, datagrams);
 }
 
 /* Appends to the rule's chain; the item's buffer stays held until the flush. */
 static void append(struct relay *r, struct match_rule *rule, const struct frame_view *view,
-		   uint32_t buffer, uint32_t unit)
+		   const struct incoming *in, uint32_t unit)
 {
 	const uint32_t at = r->n_items++;
 
@@ -104,10 +122,11 @@ static void append(struct relay *r, struct match_rule *rule, const struct frame_
 		.payload_bytes = view->payload_bytes,
 		.segment_bytes = view->segment_bytes,
 		.datagrams = view->datagrams,
-		.buffer = buffer,
+		.buffer = in->buffer,
 		.next = CHAIN_END,
 		.unit = unit,
 		.ttl = rule->decrements ? view->ttl : 0,
+		.divided = in->divided,
 	};
 	if (rule->head == CHAIN_END) {
 		rule->head = at;
@@ -117,7 +136,9 @@ static void append(struct relay *r, struct match_rule *rule, const struct frame_
 	}
 	rule->tail = at;
 	r->gathered += view->datagrams;
-	r->packets += packets_of(rule, view);
+	r->packets += packets_of(rule, view, match_outputs(rule, in->divided));
+	if (in->divided)
+		count_divided(rule, in->divided, view->datagrams);
 	counter_add(&r->page->ingress.matched, view->datagrams);
 	counter_add(&r->page->ingress.bytes, view->payload_bytes);
 	counter_add(&rule->counters->matched, view->datagrams);
@@ -192,7 +213,7 @@ static uint32_t admissible(struct relay *r, struct match_rule *rule, const struc
 
 /* Takes the first @pass datagrams into the batch, counts the rest, keeps or returns the buffer. */
 static void admit(struct relay *r, struct match_rule *rule, struct frame_view *view,
-		  uint32_t buffer, uint32_t pass, enum drop_reason why, uint32_t unit)
+		  const struct incoming *in, uint32_t pass, enum drop_reason why, uint32_t unit)
 {
 	const uint32_t rest = view->datagrams - pass;
 
@@ -205,12 +226,12 @@ static void admit(struct relay *r, struct match_rule *rule, struct frame_view *v
 	else if (rest)
 		counter_add(&rule->counters->drops_rate_limited, rest);
 	if (!pass) {
-		bufpool_unref(r->pool, buffer);
+		bufpool_unref(r->pool, in->buffer);
 		return;
 	}
 	if (rest)
 		shorten(view, pass);
-	append(r, rule, view, buffer, unit);
+	append(r, rule, view, in, unit);
 }
 
 /* Counts a fragment at the rule of its datagram, as far as it shows that. */
@@ -228,11 +249,25 @@ static void count_fragment(struct relay *r, uint32_t iface, const struct frame_v
 	counter_add(&rule->counters->fragments, 1);
 }
 
-/* Parses and matches.  Counts what no rule takes; saves the counters of the rule that does. */
-static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
-				    enum link_layer link, struct frame_view *view)
+/* Has the rule what is to be known of the frame's division?  If not the frame is counted. */
+static bool divide(struct relay *r, struct match_rule *rule, const struct frame_view *view,
+		   struct incoming *in)
 {
-	const uint32_t room = r->pool->class[bufpool_class_of(buffer)].buffer_bytes;
+	if (match_divided(rule, view->division, &in->divided))
+		return true;
+	count_drop(r, DROP_UNKNOWN_DIVISION, view->datagrams);
+	rule->share_lost = r->replay;
+	return false;
+}
+
+/*
+ * Parses and matches.  Counts what no rule takes; saves the counters of the rule that does.
+ * @in: its @divided is filled with a rule
+ */
+static struct match_rule *find_rule(struct relay *r, struct incoming *in, size_t len,
+				    uint32_t iface, enum link_layer link, struct frame_view *view)
+{
+	const uint32_t room = r->pool->class[bufpool_class_of(in->buffer)].buffer_bytes;
 	enum drop_reason why = DROP_OVERSIZE;
 	struct match_rule *rule = NULL;
 	bool good = false;
@@ -240,7 +275,7 @@ static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len
 	view->datagrams = 1;
 	counter_add(&r->page->ingress.frames, 1);
 	if (len <= room)
-		good = frame_parse(bufpool_data(r->pool, buffer), len, link, view, &why);
+		good = frame_parse(bufpool_data(r->pool, in->buffer), len, link, view, &why);
 	counter_add(&r->page->ingress.received, view->datagrams);
 	if (!good) {
 		count_drop(r, why, view->datagrams);
@@ -250,9 +285,13 @@ static struct match_rule *find_rule(struct relay *r, uint32_t buffer, size_t len
 	}
 	if (r->table)
 		rule = match_lookup(r->table, iface, view->source_be, view->group_be, view->port);
-	if (!rule)
+	if (!rule) {
 		count_drop(r, DROP_NOT_MATCHED, view->datagrams);
-	else if (r->journal)
+		return NULL;
+	}
+	if (!divide(r, rule, view, in))
+		return NULL;
+	if (r->journal)
 		journal_save_rule(r->journal, rule);
 	return rule;
 }
@@ -261,37 +300,51 @@ struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, u
 				 enum link_layer link, uint64_t now_ns)
 {
 	struct arena_outcome outcome = {0};
+	struct incoming in = {.buffer = buffer};
 	struct match_rule *rule;
 	struct frame_view view;
 	enum drop_reason why;
 	uint32_t pass;
 
-	rule = find_rule(r, buffer, len, iface, link, &view);
+	rule = find_rule(r, &in, len, iface, link, &view);
 	if (!rule) {
 		bufpool_unref(r->pool, buffer);
 		return outcome;
 	}
 	pass = admissible(r, rule, &view, now_ns, &why);
-	admit(r, rule, &view, buffer, pass, why, 0);
+	admit(r, rule, &view, &in, pass, why, 0);
 	outcome.action = rule->action;
 	outcome.admitted = pass;
 	outcome.head = pass ? rule->head : 0;
-	outcome.n_outputs = rule->rec.n_outputs;
+	outcome.n_outputs = match_outputs(rule, in.divided);
 	outcome.priority = rule->rec.priority;
 	outcome.shed = why == DROP_SHED;
 	outcome.looping = why == DROP_LOOPING;
 	return outcome;
 }
 
+/*
+ * Is the rule the one that took the frame, for the same outputs?  And so it was for those before
+ * it in the batch: else its datagrams have other numbers than they had.
+ */
+static bool is_as_before(const struct match_rule *rule, const struct incoming *in,
+			 const struct arena_outcome *outcome)
+{
+	return rule->action == outcome->action && !rule->share_lost &&
+	       (!outcome->admitted || match_outputs(rule, in->divided) == outcome->n_outputs);
+}
+
 void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 		  enum link_layer link, const struct arena_outcome *outcome, uint32_t unit)
 {
+	struct incoming in = {.buffer = buffer};
 	struct match_rule *rule;
 	struct frame_view view;
 
 	r->replay = true;
-	rule = find_rule(r, buffer, len, iface, link, &view);
-	if (rule && rule->action != outcome->action) {
+	rule = find_rule(r, &in, len, iface, link, &view);
+	if (rule && !is_as_before(rule, &in, outcome)) {
+		rule->share_lost = true;
 		count_drop(r, DROP_NOT_MATCHED, view.datagrams);
 		rule = NULL;
 	}
@@ -299,7 +352,7 @@ void relay_replay(struct relay *r, uint32_t buffer, size_t len, uint32_t iface,
 		bufpool_unref(r->pool, buffer);
 		return;
 	}
-	admit(r, rule, &view, buffer,
+	admit(r, rule, &view, &in,
 	      outcome->admitted < view.datagrams ? outcome->admitted : view.datagrams,
 	      outcome->looping ? DROP_LOOPING
 	      : outcome->shed  ? DROP_SHED

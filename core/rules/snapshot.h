@@ -32,6 +32,8 @@
 #define SNAPSHOT_MAGIC   0x3150414e5352434dull /* "MCRSNAP1" */
 #define SNAPSHOT_VERSION 4
 
+#define SNAPSHOT_DIVISIONS 2 /* that a rule knows: of now, and the one before */
+
 /**
  * struct snapshot_header
  * @hash: snapshot_hash_rule() summed over the rules of this snapshot
@@ -80,6 +82,9 @@ static_assert(sizeof(struct snapshot_iface) == 40, "snapshot format");
  * @in_iface:     slot of the input interface, MCR_NO_SLOT when it does not exist
  * @first_output: index into the output array; its outputs follow one another
  * @state:        an enum rule_state, for readers; workers match all that have in_iface
+ * @division:     frames with this number were sent by the kernel path to the outputs that have
+ *                the bit of its place here in @divided; 0: none.  A worker
+ *                leaves these out (core/relay/relay.c)
  */
 struct snapshot_rule {
 	uint64_t incarnation;
@@ -90,6 +95,7 @@ struct snapshot_rule {
 	uint32_t in_iface;
 	uint32_t first_output;
 	uint32_t n_outputs;
+	uint32_t division[SNAPSHOT_DIVISIONS];
 	struct addr group;
 	struct addr source;
 	uint16_t port;
@@ -103,7 +109,7 @@ struct snapshot_rule {
 	char name[MCR_NAME_MAX];
 	char description[MCR_DESCRIPTION_MAX]; /* for a restarted control */
 };
-static_assert(sizeof(struct snapshot_rule) == 368, "snapshot format");
+static_assert(sizeof(struct snapshot_rule) == 376, "snapshot format");
 
 /* Why workers do not send to an output; each counts as the send drop of its name. */
 enum output_hold {
@@ -128,6 +134,7 @@ enum ttl_setting { TTL_DEFAULT, TTL_GIVEN, TTL_DECREMENT, TTL_SETTINGS };
  * @ttl_set: enum ttl_setting: what the operator gave
  * @hold:  enum output_hold: what control knows of the way to it
  * @source_port: 0, or the port that its egress socket is bound to; no other one serves it
+ * @divided: bit i: the kernel path has it under division i of the rule
  */
 struct snapshot_output {
 	uint64_t incarnation;
@@ -143,7 +150,8 @@ struct snapshot_output {
 	uint8_t ttl_set;
 	uint8_t hold; /* enum output_hold */
 	uint8_t egress_socket_kind;
-	uint8_t reserved[3];
+	uint8_t divided;
+	uint8_t reserved[2];
 	char if_name[MCR_IFNAME_MAX];
 };
 static_assert(sizeof(struct snapshot_output) == 88, "snapshot format");

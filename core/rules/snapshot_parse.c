@@ -96,6 +96,20 @@ static bool rule_valid(const struct snapshot_rule *r, struct slot_sets *sets)
 	       terminated(r->description, sizeof(r->description));
 }
 
+/* Are they two numbers, and does each output name only those that are there? */
+static bool divisions_valid(const struct snapshot_rule *r, const struct snapshot_output *outputs)
+{
+	const unsigned known = (r->division[0] != 0) | (r->division[1] != 0) << 1;
+
+	if (r->division[0] && r->division[0] == r->division[1])
+		return false;
+	for (uint32_t i = 0; i < r->n_outputs; i++) {
+		if (outputs[i].divided & ~known)
+			return false;
+	}
+	return true;
+}
+
 static bool egress_socket_valid(const struct snapshot_output *o)
 {
 	return o->egress_socket_kind < EGRESS_SOCKET_KINDS &&
@@ -119,6 +133,8 @@ static bool ranges_valid(const struct snapshot_view *v)
 
 	for (uint32_t i = 0; i < v->n_rules; i++) {
 		if (v->rules[i].first_output != next || v->rules[i].n_outputs > v->n_outputs - next)
+			return false;
+		if (!divisions_valid(&v->rules[i], &v->outputs[next]))
 			return false;
 		next += v->rules[i].n_outputs;
 	}

@@ -28,11 +28,11 @@
 
 static const struct table_output outs[] = {
 	{.iface = 0, .group = FIXTURE_GROUP + 9, .port = 6000},
-	{.iface = 1, .group = FIXTURE_GROUP + 9, .port = 6001},
+	{.iface = 1, .group = FIXTURE_GROUP + 9, .port = 6001, .divided = 2},
 };
 
 static const struct table_rule rules[RULES] = {
-	{.group = FIXTURE_GROUP, .port = 5000, .n_outputs = 2, .outputs = outs},
+	{.group = FIXTURE_GROUP, .port = 5000, .division = {0, 9}, .n_outputs = 2, .outputs = outs},
 	{.group = FIXTURE_GROUP,
 	 .port = 5001,
 	 .priority = RULE_PRIORITY_HIGH,
@@ -64,8 +64,10 @@ static uint64_t recv_tag(void)
 /* A receive of two datagrams into the super buffer of that number. */
 static void fill(uint32_t bid, int32_t *res, uint32_t *flags)
 {
-	const struct fake_frame f = {
-		.port = (uint16_t)(5000 + bid % 3), .segment = 20, .bytes = 40};
+	const struct fake_frame f = {.port = (uint16_t)(5000 + bid % 3),
+				     .segment = 20,
+				     .bytes = 40,
+				     .division = bid % 4 ? 0 : 9};
 
 	*res = (int32_t)make_frame(&f, (uint8_t *)arena + arena_buffers_offset(BUF_SUPER) +
 					       bid * (size_t)BUF_SUPER_BYTES);
@@ -99,7 +101,7 @@ static void leave_a_batch(void)
 			e->outcome = (struct arena_outcome){.action = 1,
 							    .admitted = 2,
 							    .head = i % 3,
-							    .n_outputs = 2 - i % 3,
+							    .n_outputs = 2 - i % 3 - (i % 12 == 0),
 							    .priority = RULE_PRIORITY_HIGH};
 	}
 	for (uint32_t i = 0; i < 5; i++) {

@@ -24,7 +24,7 @@
 
 #define STEP_BYTES 5
 #define STEPS_MAX  150
-#define RULES      5
+#define RULES      6
 
 static const struct table_output outs[] = {
 	{.iface = 0, .group = FIXTURE_GROUP + 9, .port = 6000},
@@ -32,6 +32,14 @@ static const struct table_output outs[] = {
 	{.iface = TABLE_BIG_IFACE, .group = FIXTURE_GROUP + 9, .port = 6002, .dscp = 7},
 	{.iface = MCR_NO_SLOT, .group = FIXTURE_GROUP + 9, .port = 6003},
 };
+
+static const struct table_output divided_outs[] = {
+	{.iface = 0, .group = FIXTURE_GROUP + 9, .port = 6000, .divided = 1},
+	{.iface = 1, .group = FIXTURE_GROUP + 9, .port = 6001, .divided = 2},
+	{.iface = MCR_NO_SLOT, .group = FIXTURE_GROUP + 9, .port = 6003},
+};
+#define DIVIDED_RULE 5
+#define DIVIDED_SLOT 9 /* of its first output */
 
 static const struct table_rule rules[RULES] = {
 	{.group = FIXTURE_GROUP, .port = 5000, .n_outputs = 4, .outputs = outs},
@@ -48,6 +56,11 @@ static const struct table_rule rules[RULES] = {
 	 .n_outputs = 1,
 	 .priority = RULE_PRIORITY_HIGH,
 	 .outputs = outs + 1},
+	{.group = FIXTURE_GROUP,
+	 .port = 5000 + DIVIDED_RULE,
+	 .division = {1, 2},
+	 .n_outputs = 3,
+	 .outputs = divided_outs},
 };
 
 /* Made once, because an arena is 40 MB; every input leaves all buffers offered. */
@@ -106,6 +119,7 @@ static void frame_in(const uint8_t step[STEP_BYTES])
 		.gso_size = (uint16_t)(step[0] & 0x20 ? step[4] * (step[0] & 0x40 ? 40 : 1) : 0),
 		.no_udp_sum = true,
 		.source = FIXTURE_SOURCE + (step[1] >> 6),
+		.division = step[4] % 4,
 	};
 	uint32_t len;
 	enum buf_class class;
@@ -146,6 +160,9 @@ static void check(void)
 	}
 	MUST(sum.matched == w.page->egress.matched && sum.sent == w.page->egress.sent &&
 	     sum.bytes == w.page->egress.bytes);
+	for (uint32_t i = DIVIDED_SLOT; i < DIVIDED_SLOT + 3; i++)
+		MUST(w.page->output[i].c.matched + w.page->output[i].c.divided ==
+		     w.page->rule[DIVIDED_RULE].c.matched);
 	w.k->n_log = w.k->n_got = 0;
 }
 

@@ -25,6 +25,7 @@
  * @options:   bytes of IP options, a multiple of 4
  * @gso_size:  not zero: a UDP_L4 super-datagram with this segment size
  * @no_udp_sum: leave the UDP checksum zero
+ * @division:  not zero: the source address of the MAC header carries it
  */
 struct frame_spec {
 	bool raw_ip;
@@ -35,6 +36,7 @@ struct frame_spec {
 	uint8_t options;
 	uint16_t gso_size;
 	bool no_udp_sum;
+	uint32_t division;
 };
 
 static inline void fixture_put16(uint8_t *p, uint32_t v)
@@ -97,6 +99,10 @@ static inline uint32_t fixture_frame(uint8_t *frame, const struct frame_spec *sp
 	if (!spec->raw_ip) {
 		memcpy(ip - FIXTURE_ETHER, "\x01\x00\x5e\x01\x02\x03\x02\x00\x00\x00\x00\x01", 12);
 		fixture_put16(ip - 2, 0x0800);
+		if (spec->division) {
+			fixture_put16(ip - 8, 0x024d);
+			fixture_put32(ip - 6, spec->division);
+		}
 	}
 	ip[0] = (uint8_t)(0x40 | header / 4);
 	fixture_put16(ip + 2, header + udp_bytes);

@@ -31,7 +31,7 @@
 struct table_output {
 	uint32_t iface, group, source;
 	uint16_t port;
-	uint8_t ttl, dscp;
+	uint8_t ttl, dscp, divided;
 };
 
 struct table_rule {
@@ -41,6 +41,7 @@ struct table_rule {
 	uint64_t worker_mask; /* 0: worker 0 */
 	uint64_t pps, bps;
 	uint8_t priority;
+	uint32_t division[SNAPSHOT_DIVISIONS];
 	uint32_t n_outputs;
 	const struct table_output *outputs;
 };
@@ -73,6 +74,7 @@ static inline void table_add_rule(struct snapshot_writer *w, const struct table_
 		.source = table_addr(r->source),
 		.port = r->port,
 		.priority = r->priority,
+		.division = {r->division[0], r->division[1]},
 	};
 
 	snprintf(rec.id, sizeof(rec.id), "rule-%u", slot);
@@ -87,6 +89,7 @@ static inline void table_add_rule(struct snapshot_writer *w, const struct table_
 			.port = o->port,
 			.ttl = o->ttl ? o->ttl : 1,
 			.dscp = o->dscp,
+			.divided = o->divided,
 		};
 
 		snapshot_add_output(w, &out);

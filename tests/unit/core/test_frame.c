@@ -472,12 +472,48 @@ static void every_bit_is_covered(void **state)
 	}
 }
 
+/* The number in a source address of 02:4d; no other address has one, nor has a device without. */
+static void divisions(void **state)
+{
+	static const struct {
+		const char *name;
+		struct frame_spec spec;
+		uint8_t first; /* byte of the source address, 0: as made */
+		uint32_t division;
+	} rows[] = {
+		{"none", {.payload_bytes = 9}, 0, 0},
+		{"one", {.payload_bytes = 9, .division = 1}, 0, 1},
+		{"every byte", {.payload_bytes = 9, .division = 0x01020304}, 0, 0x01020304},
+		{"largest", {.payload_bytes = 9, .division = UINT32_MAX}, 0, UINT32_MAX},
+		{"super-datagram", {.payload_bytes = 90, .gso_size = 9, .division = 7}, 0, 7},
+		{"another first byte", {.payload_bytes = 9, .division = 1}, 0x06, 0},
+		{"no MAC header", {.payload_bytes = 9, .raw_ip = true, .division = 1}, 0, 0},
+	};
+	static uint8_t frame[FIXTURE_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint32_t len = fixture_frame(frame, &rows[i].spec);
+		struct frame_view view = {.division = 99};
+		enum drop_reason why;
+		size_t offset;
+
+		if (rows[i].first)
+			frame[FIXTURE_VNET + 6] = rows[i].first;
+		if (!parse_exact(frame, len, rows[i].spec.raw_ip ? LINK_RAW_IP : LINK_ETHERNET,
+				 &view, &why, &offset))
+			fail_msg("%s: %s", rows[i].name, drop_reason_name(why));
+		if (view.division != rows[i].division)
+			fail_msg("%s: division %#x", rows[i].name, view.division);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),
 		cmocka_unit_test(truncated_everywhere),
 		cmocka_unit_test(every_bit_is_covered),
+		cmocka_unit_test(divisions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -429,6 +429,51 @@ static void destinations(void **state)
 	match_free(t);
 }
 
+/* Of a frame with a division: the outputs to skip, or nobody can tell. */
+static void divisions(void **state)
+{
+	static const struct table_output outs[] = {
+		{.iface = 1, .group = 0xef020202, .port = 6000, .divided = 1},
+		{.iface = 1, .group = 0xef020202, .port = 6001, .divided = 3},
+		{.iface = 1, .group = 0xef020202, .port = 6002},
+	};
+	static const struct table_rule rules[] = {
+		{.group = GROUP, .port = 5000, ONE_OUTPUT},
+		{.group = GROUP, .port = 5001, .division = {9, 5}, .n_outputs = 3, .outputs = outs},
+		{.group = GROUP, .port = 5002, .division = {0, 4}, ONE_OUTPUT},
+	};
+	static const struct {
+		const char *name;
+		unsigned rule;
+		uint32_t division;
+		bool known;
+		uint8_t bits;
+		uint32_t outputs;
+	} rows[] = {
+		{"whole", 1, 0, true, 0, 3},
+		{"the division of now", 1, 9, true, 1, 1},
+		{"the one before", 1, 5, true, 2, 2},
+		{"one that is forgotten", 1, 4, false, 0, 3},
+		{"a sender's address, and no division", 0, 9, true, 0, 1},
+		{"whole, divided before", 2, 0, true, 0, 1},
+		{"nothing left of it", 2, 4, true, 2, 1},
+		{"before that", 2, 9, false, 0, 1},
+	};
+	struct match_table *t = build(rules, 3, NULL);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct match_rule *r = table_find(t, &rules[rows[i].rule]);
+		uint8_t bits = 99;
+
+		if (match_divided(r, rows[i].division, &bits) != rows[i].known)
+			fail_msg("%s: %s", rows[i].name, rows[i].known ? "unknown" : "known");
+		if (bits != rows[i].bits || match_outputs(r, bits) != rows[i].outputs)
+			fail_msg("%s: bits %#x, %u outputs", rows[i].name, bits,
+				 match_outputs(r, bits));
+	}
+	match_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -443,6 +488,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(same_input_twice_is_sound, page_new, page_free),
 		cmocka_unit_test_setup_teardown(control_messages, page_new, page_free),
 		cmocka_unit_test_setup_teardown(destinations, page_new, page_free),
+		cmocka_unit_test_setup_teardown(divisions, page_new, page_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@
 #define SECOND 1000000000ull
 
 /* One rule per input port from 5000 on; rule i sends to port 6000 + i. */
-enum { NORMAL, HIGH, LOW, PPS, BPS, TWO_OUTPUTS, OTHER_IFACE, RULES };
+enum { NORMAL, HIGH, LOW, PPS, BPS, TWO_OUTPUTS, OTHER_IFACE, DIVIDED, RULES };
 
 static const struct table_output outs[] = {
 	{.iface = 0, .group = FIXTURE_GROUP + 1, .port = 6000 + NORMAL},
@@ -35,6 +35,14 @@ static const struct table_output outs[] = {
 	{.iface = 0, .group = FIXTURE_GROUP + 1, .port = 6000 + TWO_OUTPUTS},
 	{.iface = 1, .group = FIXTURE_GROUP + 1, .port = 6100},
 };
+
+/* Under division 70 the kernel path has the first two, under 60 the last; outputs 8, 9 and 10. */
+static const struct table_output divided_outs[] = {
+	{.iface = 0, .group = FIXTURE_GROUP + 1, .port = 6200, .divided = 1},
+	{.iface = 1, .group = FIXTURE_GROUP + 1, .port = 6201, .divided = 1},
+	{.iface = 1, .group = FIXTURE_GROUP + 1, .port = 6202, .divided = 2},
+};
+#define DIVIDED_SLOT 8
 
 #define RULE(i, level, n, ...)                    \
 	[i] = {.group = FIXTURE_GROUP,            \
@@ -52,6 +60,12 @@ static const struct table_rule rules[RULES] = {
 	RULE(BPS, NORMAL, 1, .bps = 80000000), /* 500,000 bytes in 50 ms */
 	RULE(TWO_OUTPUTS, NORMAL, 2),
 	RULE(OTHER_IFACE, NORMAL, 1, .iface = 2),
+	[DIVIDED] = {.group = FIXTURE_GROUP,
+		     .port = 5000 + DIVIDED,
+		     .priority = RULE_PRIORITY_NORMAL,
+		     .division = {70, 60},
+		     .n_outputs = 3,
+		     .outputs = divided_outs},
 };
 
 struct env {
@@ -92,7 +106,7 @@ static void check(void)
 		assert_int_equal(env->pool.class[c].offered, env->pool.class[c].buffers);
 	assert_true(ingress_counters_balance(&env->page->ingress));
 	assert_true(egress_counters_balance(&env->page->egress));
-	for (uint32_t i = 0; i < 8; i++)
+	for (uint32_t i = 0; i < DIVIDED_SLOT + 3; i++)
 		assert_true(egress_counters_balance(&env->page->output[i].c));
 }
 
@@ -277,6 +291,69 @@ static void matched_is_counted(void **state)
 	assert_int_equal(env->page->egress.sent, 8);
 	assert_int_equal(env->page->egress.bytes, 5000);
 	assert_int_equal(env->k->n_got, 8);
+}
+
+/* --- divisions --- */
+
+static void input_divided(int rule, uint32_t division, uint32_t bytes, uint16_t gso_size)
+{
+	static uint8_t frame[FIXTURE_MAX];
+	const struct frame_spec spec = {.port = (uint16_t)(5000 + rule),
+					.payload_bytes = bytes,
+					.gso_size = gso_size,
+					.division = division};
+
+	input_bytes(frame, fixture_frame(frame, &spec), BUF_SMALL, 0, SECOND);
+}
+
+static uint32_t got(uint16_t port)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < env->k->n_got; i++)
+		n += env->k->got[i].port == port;
+	return n;
+}
+
+/* Each output gets a datagram from the kernel path or from here, and is counted so. */
+static void divided(void **state)
+{
+	static const uint64_t want[3][2] = {{5, 3}, {5, 3}, {6, 2}}; /* sent, divided */
+	const struct rule_counters *r = &env->page->rule[DIVIDED].c;
+
+	/* In one batch: what is divided otherwise may not share a send. */
+	input_divided(DIVIDED, 0, 300, 0);
+	input_divided(DIVIDED, 70, 300, 0);
+	input_divided(DIVIDED, 60, 600, 300);
+	input_divided(DIVIDED, 70, 600, 300);
+	input_divided(DIVIDED, 0, 600, 300);
+	input_divided(DIVIDED, 71, 600, 300);
+	assert_int_equal(relay_gathered(env->relay), 8);
+	assert_int_equal(relay_packets(env->relay), 3 + 1 + 2 * 2 + 2 + 3 * 2);
+	flush();
+	for (unsigned o = 0; o < 3; o++) {
+		const struct egress_counters *c = &env->page->output[DIVIDED_SLOT + o].c;
+
+		assert_int_equal(got((uint16_t)(6200 + o)), want[o][0]);
+		assert_int_equal(c->sent, want[o][0]);
+		assert_int_equal(c->matched, want[o][0]);
+		assert_int_equal(c->divided, want[o][1]);
+		assert_int_equal(c->matched + c->divided, r->matched);
+	}
+	assert_int_equal(r->matched, 8);
+	assert_int_equal(env->page->egress.matched, 16);
+	assert_int_equal(env->page->ingress.received, 10);
+	assert_int_equal(drops(DROP_UNKNOWN_DIVISION), 2);
+}
+
+/* A sender may have such an address: without a division it means nothing. */
+static void divided_by_chance(void **state)
+{
+	input_divided(TWO_OUTPUTS, 70, 300, 0);
+	flush();
+	assert_int_equal(got(6000 + TWO_OUTPUTS), 1);
+	assert_int_equal(got(6100), 1);
+	assert_int_equal(drops(DROP_UNKNOWN_DIVISION), 0);
 }
 
 /* --- order --- */
@@ -522,6 +599,8 @@ int main(void)
 		TEST(oversize_boundary),
 		TEST(no_table),
 		TEST(matched_is_counted),
+		TEST(divided),
+		TEST(divided_by_chance),
 		TEST(flows_interleaved),
 		TEST(priorities),
 		TEST(shed),

@@ -220,6 +220,14 @@ CHANGE(output_unresolved, s->outputs[0].iface = MCR_NO_SLOT)
 CHANGE(largest_values, s->outputs[0].ttl = 255; s->outputs[0].dscp = 63; s->outputs[0].ttl_set = 1)
 CHANGE(path, s->rules[0].path = RULE_PATHS)
 CHANGE(consume, s->rules[0].consume = 2)
+CHANGE(division_twice, s->rules[1].division[0] = s->rules[1].division[1] = 7)
+CHANGE(divided_by_none, s->outputs[2].divided = 1)
+CHANGE(divided_by_another, s->rules[1].division[1] = 7; s->outputs[2].divided = 1)
+CHANGE(divided_by_another_rules, s->rules[0].division[0] = 7; s->outputs[1].divided = 1)
+CHANGE(divided_by_more, s->rules[1].division[0] = 7; s->rules[1].division[1] = 6;
+       s->outputs[1].divided = 4)
+CHANGE(divisions, s->rules[1].division[0] = UINT32_MAX; s->rules[1].division[1] = 1;
+       s->outputs[1].divided = 1; s->outputs[2].divided = 3)
 CHANGE(reserved, s->rules[0].reserved[0] = 1; s->outputs[0].reserved[1] = 1)
 
 static const struct {
@@ -286,7 +294,13 @@ static const struct {
 	BAD(ttl_set),
 	BAD(hold),
 	BAD(output_name),
+	BAD(division_twice),
+	BAD(divided_by_none),
+	BAD(divided_by_another),
+	BAD(divided_by_another_rules),
+	BAD(divided_by_more),
 #undef BAD
+	{"divisions", divisions, 0},
 	{"largest MTU", largest_mtu, 0},
 	{"largest slots", largest_slots, 0},
 	{"output without interface", output_unresolved, 0},

@@ -48,6 +48,7 @@ struct fake_frame {
 	uint16_t segment; /* 0: a plain packet */
 	uint32_t bytes;
 	uint32_t first;
+	uint32_t division;
 	bool damaged;
 	bool unreadable; /* the kernel discards it and says EINVAL */
 };
@@ -178,6 +179,7 @@ static uint32_t make_frame(const struct fake_frame *f, uint8_t *to)
 	const struct frame_spec spec = {.port = f->port,
 					.payload_bytes = f->bytes,
 					.gso_size = f->segment,
+					.division = f->division,
 					.no_udp_sum = true};
 	const uint32_t len = fixture_frame(to, &spec), step = f->segment ? f->segment : f->bytes;
 
