@@ -29,37 +29,40 @@ static int find_rate(const struct bench_run *run, double *rate_pps, uint32_t ms,
 	return 0;
 }
 
-/* Return: 1; 0 when the machine had no idle time; negative errno. */
-static int measure_added(struct bench_run *run, double rate_pps, uint32_t ms, double *added_ns,
-			 struct lab_error *error)
+static double difference(double with_ns, double without_ns)
 {
-	double with_ns, without_ns;
-	int status;
-	int ret = bench_trial_send(run, rate_pps, ms, &with_ns, error);
+	return with_ns > 0 && without_ns > 0 ? with_ns - without_ns : 0;
+}
 
-	if (ret == 0) {
-		proc_stop(&run->relay, SIGTERM, deadline_in_ms(STOP_MS), &status);
-		ret = bench_trial_send(run, rate_pps, ms, &without_ns, error);
-	}
+static int measure_added(struct bench_run *run, double rate_pps, uint32_t ms,
+			 struct bench_spent *added, struct lab_error *error)
+{
+	struct bench_spent with, without;
+	int status;
+	int ret = bench_trial_send(run, rate_pps, ms, &with, error);
+
 	if (ret < 0)
-		return ret == -EBUSY ? 0 : ret;
-	*added_ns = with_ns - without_ns;
-	return 1;
+		return ret;
+	proc_stop(&run->relay, SIGTERM, deadline_in_ms(STOP_MS), &status);
+	ret = bench_trial_send(run, rate_pps, ms, &without, error);
+	if (ret < 0)
+		return ret;
+	added->machine_ns = difference(with.machine_ns, without.machine_ns);
+	added->tasks_ns = difference(with.tasks_ns, without.tasks_ns);
+	return 0;
 }
 
 int bench_cost_measure(struct bench_run *run, double rate_pps, uint32_t trial_ms, uint32_t ms,
-		       double *added_ns, struct lab_error *error)
+		       struct bench_spent *added, struct lab_error *error)
 {
 	int ret = find_rate(run, &rate_pps, trial_ms, error);
 
-	if (ret > 0)
-		ret = measure_added(run, rate_pps, ms, added_ns, error);
-	/* A relay costs something: less than nothing is what the machine did besides. */
-	return ret == 1 && *added_ns <= 0 ? 0 : ret;
+	*added = (struct bench_spent){0};
+	return ret > 0 ? measure_added(run, rate_pps, ms, added, error) : ret;
 }
 
-int bench_cost_unwanted(struct bench_run *run, double rate_pps, uint32_t ms, double *added_ns,
-			struct lab_error *error)
+int bench_cost_unwanted(struct bench_run *run, double rate_pps, uint32_t ms,
+			struct bench_spent *added, struct lab_error *error)
 {
-	return measure_added(run, rate_pps, ms, added_ns, error);
+	return measure_added(run, rate_pps, ms, added, error);
 }

@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "harness/base/proc.h"
@@ -109,4 +111,55 @@ double bench_cpu_idle_ns(void)
 
 	read_times(ns);
 	return ns[IDLE] + ns[IOWAIT] + ns[STEAL];
+}
+
+static double timeval_ns(struct timeval time)
+{
+	return (double)time.tv_sec * 1e9 + (double)time.tv_usec * 1e3;
+}
+
+double bench_cpu_children_ns(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
+		return 0;
+	return timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime);
+}
+
+static bool is_softirq_thread(const char *pid)
+{
+	static const char name[] = "ksoftirqd/";
+	char path[PATH_BYTES], comm[sizeof(name)] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(comm, sizeof(comm), file))
+		comm[0] = '\0';
+	fclose(file);
+	return !strcmp(comm, name);
+}
+
+double bench_cpu_softirq_ns(void)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	double total_ns = 0;
+
+	// cppcheck-suppress readdirCalled
+	while (dir && (entry = readdir(dir)))
+		if (isdigit((unsigned char)*entry->d_name) && is_softirq_thread(entry->d_name))
+			total_ns += process_ns((pid_t)atoi(entry->d_name));
+	if (dir)
+		closedir(dir);
+	return total_ns;
+}
+
+bool bench_cpu_softirq_is_charged(void)
+{
+	/* The file is there when that accounting is (psi.c of the kernel, 6.1). */
+	return access("/proc/pressure/irq", F_OK) < 0;
 }

@@ -3,6 +3,7 @@
 #ifndef HARNESS_BENCH_CPU_H
 #define HARNESS_BENCH_CPU_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /**
@@ -33,5 +34,28 @@ double bench_cpu_machine_ns(void);
  * Return: nanoseconds, rounded down to 10 ms.
  */
 double bench_cpu_idle_ns(void);
+
+/**
+ * bench_cpu_children_ns() - CPU time of the children of this process that have been waited for
+ *
+ * Return: nanoseconds, as the scheduler counts them.
+ */
+double bench_cpu_children_ns(void);
+
+/**
+ * bench_cpu_softirq_ns() - CPU time of the kernel's softirq threads
+ *
+ * A softirq that runs on top of a task is charged to that task; what is left over runs in these.
+ *
+ * Return: nanoseconds.
+ */
+double bench_cpu_softirq_ns(void);
+
+/**
+ * bench_cpu_softirq_is_charged() - does a task's CPU time hold the softirqs that ran on top of it?
+ *
+ * It does not where the kernel accounts the time of interrupts apart (CONFIG_IRQ_TIME_ACCOUNTING).
+ */
+bool bench_cpu_softirq_is_charged(void);
 
 #endif

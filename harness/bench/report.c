@@ -9,12 +9,24 @@
 
 #define LIMITED "; the generator could not offer more"
 
+/* Two figures of one thing, see cost.h. */
+static void print_added(const struct bench_series *s)
+{
+	const struct bench_spread machine = bench_series_spread(s, BENCH_Q_ADDED_NS);
+	const struct bench_spread tasks = bench_series_spread(s, BENCH_Q_TASKS_NS);
+
+	if (machine.n)
+		printf(", adds %.0f ns (%.0f to %.0f)", machine.median, machine.low, machine.high);
+	if (tasks.n)
+		printf(", adds to its tasks %.0f ns (%.0f to %.0f)", tasks.median, tasks.low,
+		       tasks.high);
+}
+
 static void print_rate(const struct bench_series *s, const char *name)
 {
 	struct bench_spread rate = bench_series_spread(s, BENCH_Q_RATE);
 	struct bench_spread relay = bench_series_spread(s, BENCH_Q_RELAY_NS);
 	struct bench_spread half = bench_series_spread(s, BENCH_Q_50_P50);
-	struct bench_spread added = bench_series_spread(s, BENCH_Q_ADDED_NS);
 	struct bench_spread half99 = bench_series_spread(s, BENCH_Q_50_P99);
 
 	printf("  %-14s %9.0f pps (%.0f to %.0f)", name, rate.median, rate.low, rate.high);
@@ -22,8 +34,7 @@ static void print_rate(const struct bench_series *s, const char *name)
 		printf(", relay %.0f", relay.median);
 	printf(relay.median > 0 ? " and machine" : ", machine");
 	printf(" %.0f ns per datagram", bench_series_spread(s, BENCH_Q_MACHINE_NS).median);
-	if (added.n)
-		printf(", adds %.0f ns (%.0f to %.0f)", added.median, added.low, added.high);
+	print_added(s);
 	if (half.n)
 		printf(", at half the rate p50 %.1f (%.1f to %.1f) p99 %.1f us (%.1f to %.1f)",
 		       half.median, half.low, half.high, half99.median, half99.low, half99.high);
@@ -58,10 +69,9 @@ static void print_join(const struct bench_series *s, const char *name)
 
 static void print_unwanted(const struct bench_series *s, const char *name)
 {
-	struct bench_spread added = bench_series_spread(s, BENCH_Q_ADDED_NS);
-
-	printf("  %-14s adds %.0f ns (%.0f to %.0f) to a frame\n", name, added.median, added.low,
-	       added.high);
+	printf("  %-14s for a frame", name);
+	print_added(s);
+	putchar('\n');
 }
 
 static void print_series(const struct bench_scenario *scenario, enum bench_backend backend,
@@ -84,7 +94,7 @@ static void print_series(const struct bench_scenario *scenario, enum bench_backe
 			print_join(s, name);
 		break;
 	case BENCH_UNWANTED:
-		if (s->n[BENCH_Q_ADDED_NS])
+		if (s->n[BENCH_Q_ADDED_NS] || s->n[BENCH_Q_TASKS_NS])
 			print_unwanted(s, name);
 		break;
 	case BENCH_CAPACITY:
@@ -98,12 +108,12 @@ static void print_series(const struct bench_scenario *scenario, enum bench_backe
 /* A rate that the generator limits says little of the relay, so the added CPU time is compared. */
 static void print_comparison(const struct bench_results *results, unsigned i, int of, int to)
 {
-	double ratio = bench_results_ratio(results, i, of, to, BENCH_Q_ADDED_NS);
+	enum bench_quantity basis = bench_results_basis(results, i, of, to);
+	double ratio = bench_results_ratio(results, i, of, to, basis);
 
-	if (bench_results_pair(of, to) && ratio > 0 &&
-	    bench_results_basis(results, i, of, to) == BENCH_Q_ADDED_NS)
-		printf("  compared by added CPU time, as the generator limits a rate: "
-		       "%s / %s %.2f\n",
+	if (bench_results_pair(of, to) && ratio > 0 && basis != BENCH_Q_RATE)
+		printf("  compared by %s, as the generator limits a rate: %s / %s %.2f\n",
+		       basis == BENCH_Q_ADDED_NS ? "added CPU time" : "CPU time added to tasks",
 		       bench_backend_name(of), bench_backend_name(to), ratio);
 }
 

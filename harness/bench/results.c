@@ -76,10 +76,18 @@ double bench_results_ratio(const struct bench_results *results, unsigned i, enum
 	return one.n && other.median > 0 ? one.median / other.median : 0;
 }
 
+/* Has every round that counted tasks the figure of the whole machine, too? */
+static bool has_machine(const struct bench_series *series)
+{
+	return series->n[BENCH_Q_ADDED_NS] >= series->n[BENCH_Q_TASKS_NS];
+}
+
 enum bench_quantity bench_results_basis(const struct bench_results *results, unsigned i,
 					enum bench_backend of, enum bench_backend to)
 {
 	const struct bench_series *row = results->series[i];
 
-	return row[of].limited || row[to].limited ? BENCH_Q_ADDED_NS : BENCH_Q_RATE;
+	if (!row[of].limited && !row[to].limited)
+		return BENCH_Q_RATE;
+	return has_machine(&row[of]) && has_machine(&row[to]) ? BENCH_Q_ADDED_NS : BENCH_Q_TASKS_NS;
 }

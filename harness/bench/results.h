@@ -110,7 +110,8 @@ double bench_results_ratio(const struct bench_results *results, unsigned i, enum
  * @of:      the one
  * @to:      the other
  *
- * Return: BENCH_Q_ADDED_NS when the generator limited one of the two rates, else BENCH_Q_RATE.
+ * Return: BENCH_Q_RATE; when the generator limited one of the two rates, BENCH_Q_ADDED_NS, and in
+ * its place BENCH_Q_TASKS_NS when the machine did something else in some round.
  */
 enum bench_quantity bench_results_basis(const struct bench_results *results, unsigned i,
 					enum bench_backend of, enum bench_backend to);

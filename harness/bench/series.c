@@ -7,12 +7,12 @@
 #include <string.h>
 
 static const char *const names[] = {
-	"rate_pps",     "relay_cpu_ns",   "machine_cpu_ns", "p50_us",       "p90_us",
-	"p99_us",       "p99.9_us",       "max_us",         "p50_us_at_10", "p90_us_at_10",
-	"p99_us_at_10", "p99.9_us_at_10", "max_us_at_10",   "p50_us_at_50", "p90_us_at_50",
-	"p99_us_at_50", "p99.9_us_at_50", "max_us_at_50",   "p50_us_at_90", "p90_us_at_90",
-	"p99_us_at_90", "p99.9_us_at_90", "max_us_at_90",   "join_ms",      "leave_ms",
-	"member_ms",    "groups",         "added_cpu_ns"};
+	"rate_pps",     "relay_cpu_ns",   "machine_cpu_ns", "p50_us",        "p90_us",
+	"p99_us",       "p99.9_us",       "max_us",         "p50_us_at_10",  "p90_us_at_10",
+	"p99_us_at_10", "p99.9_us_at_10", "max_us_at_10",   "p50_us_at_50",  "p90_us_at_50",
+	"p99_us_at_50", "p99.9_us_at_50", "max_us_at_50",   "p50_us_at_90",  "p90_us_at_90",
+	"p99_us_at_90", "p99.9_us_at_90", "max_us_at_90",   "join_ms",       "leave_ms",
+	"member_ms",    "groups",         "added_cpu_ns",   "added_tasks_ns"};
 static_assert(sizeof(names) / sizeof(*names) == BENCH_QUANTITIES, "a name for every quantity");
 
 const char *bench_quantity_name(enum bench_quantity quantity)

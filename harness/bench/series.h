@@ -37,6 +37,7 @@ enum bench_quantity {
 	BENCH_Q_MEMBER,   /* ms from asking for a rule to the membership of the input interface */
 	BENCH_Q_GROUPS,   /* groups forwarded at once */
 	BENCH_Q_ADDED_NS, /* CPU time that the relay adds to the machine per datagram (cost.h) */
+	BENCH_Q_TASKS_NS, /* the same of the tasks that work for the stream */
 	BENCH_QUANTITIES
 };
 

@@ -34,6 +34,17 @@ struct bench_trial {
 };
 
 /**
+ * struct bench_spent - CPU time per datagram sent
+ * @machine_ns: of the whole machine; 0: unknown, because it was busy with something else
+ * @tasks_ns:   of the generator, the relay's processes and the softirq threads, with the softirqs
+ *              that ran on top of them; 0: the kernel accounts these apart
+ */
+struct bench_spent {
+	double machine_ns;
+	double tasks_ns;
+};
+
+/**
  * bench_trial_run() - one trial at a steady rate
  * @run:      started
  * @rate_pps: over all streams
@@ -65,14 +76,13 @@ int bench_trial_in_bursts(const struct bench_run *run, double rate_pps, uint32_t
  * @run:      started; its relay may have been stopped
  * @rate_pps: over all streams, on average
  * @ms:       how long
- * @busy_ns:  filled on success: CPU time of the machine per datagram sent
+ * @spent:    filled on success
  * @error:    filled on failure
  *
- * Return: as bench_trial_run(); -EBUSY when the machine had no idle time, so that its CPU time
- * tells nothing.
+ * Return: as bench_trial_run().
  */
-int bench_trial_send(const struct bench_run *run, double rate_pps, uint32_t ms, double *busy_ns,
-		     struct lab_error *error);
+int bench_trial_send(const struct bench_run *run, double rate_pps, uint32_t ms,
+		     struct bench_spent *spent, struct lab_error *error);
 
 /**
  * bench_trial_carried() - was nothing lost, by relay or sink, and did nothing pile up?
