@@ -127,13 +127,13 @@ double bench_cpu_children_ns(void)
 	return timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime);
 }
 
-static bool is_softirq_thread(const char *pid)
+static bool is_softirq_thread(pid_t pid)
 {
 	static const char name[] = "ksoftirqd/";
 	char path[PATH_BYTES], comm[sizeof(name)] = "";
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
@@ -150,9 +150,12 @@ double bench_cpu_softirq_ns(void)
 	double total_ns = 0;
 
 	// cppcheck-suppress readdirCalled
-	while (dir && (entry = readdir(dir)))
-		if (isdigit((unsigned char)*entry->d_name) && is_softirq_thread(entry->d_name))
-			total_ns += process_ns((pid_t)atoi(entry->d_name));
+	while (dir && (entry = readdir(dir))) {
+		const pid_t pid = proc_pid(entry->d_name);
+
+		if (pid && is_softirq_thread(pid))
+			total_ns += process_ns(pid);
+	}
 	if (dir)
 		closedir(dir);
 	return total_ns;
