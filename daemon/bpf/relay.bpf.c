@@ -17,6 +17,8 @@
  * workers nevertheless becomes a frame for others, which the IP stack discards before it looks
  * for local members, and is marked.
  *
+ * Devices with and without a MAC header (Ethernet, tun) are told apart by the frame.
+ *
  * To the user path go: fragments, IP options, a wrong IP checksum, lengths that contradict
  * each other, IP packets larger than the smallest MTU of the outputs, a priority tag.
  *
@@ -54,8 +56,8 @@ enum {
 
 #define IP_BYTES      20
 #define UDP_BYTES     8
-#define HEADERS       (ETH_HLEN + IP_BYTES + UDP_BYTES)
-#define UDP_CHECK     (ETH_HLEN + IP_BYTES + (int)offsetof(struct udphdr, check))
+#define IP_UDP        (IP_BYTES + UDP_BYTES)
+#define UDP_CHECK     (IP_BYTES + (int)offsetof(struct udphdr, check)) /* from the IP header on */
 #define IP_FIRST_BYTE 0x45
 #define IP_FRAGMENT   0x3fff /* more fragments, or an offset */
 #define MAC_SOURCE    ETH_ALEN
@@ -116,6 +118,8 @@ enum fate {
  * struct relaying - one frame on its way to all outputs
  * @now:   headers as they are in the frame
  * @found: as they came
+ * @mac_bytes: of the MAC header in the frame: 0 or ETH_HLEN
+ * @consume: the frame need not be put back
  * @block, @at: block of the next output, and its place there
  * @identification: where those of this lane begin
  * @division: 0, or a worker has the other outputs of the rule
@@ -125,6 +129,8 @@ struct relaying {
 	struct __sk_buff *skb;
 	struct headers now;
 	struct headers found;
+	__u32 mac_bytes;
+	bool consume;
 	__u32 block;
 	__u32 at;
 	__u32 datagrams;
@@ -195,21 +201,29 @@ static __always_inline __u32 ports(const struct headers *h)
 	return *(const __u32 *)&h->udp;
 }
 
+/* All but the UDP checksum, which ends the headers. */
+static __always_inline long store(struct relaying *r, const struct headers *to)
+{
+	if (r->mac_bytes)
+		return bpf_skb_store_bytes(r->skb, 0, to->mac, ETH_HLEN + UDP_CHECK, 0);
+	return bpf_skb_store_bytes(r->skb, 0, &to->ip, UDP_CHECK, 0);
+}
+
 /* From r->now to @to, in the frame.  Return: 0 or a negative errno. */
 static __always_inline long rewrite(struct relaying *r, const struct headers *to)
 {
 	const __u32 difference = address_difference(&r->now.ip, &to->ip);
+	const __u32 check = r->mac_bytes + UDP_CHECK;
 	long ret = 0;
 
 	if (difference != 0 && difference != 0xffffffff)
-		ret = bpf_l4_csum_replace(r->skb, UDP_CHECK, 0, difference,
+		ret = bpf_l4_csum_replace(r->skb, check, 0, difference,
 					  BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0);
 	if (ret == 0 && ports(&r->now) != ports(to))
-		ret = bpf_l4_csum_replace(r->skb, UDP_CHECK, ports(&r->now), ports(to),
+		ret = bpf_l4_csum_replace(r->skb, check, ports(&r->now), ports(to),
 					  BPF_F_MARK_MANGLED_0 | sizeof(__u32));
-	/* All but the UDP checksum, which ends the headers. */
 	if (ret == 0)
-		ret = bpf_skb_store_bytes(r->skb, 0, to->mac, UDP_CHECK, 0);
+		ret = store(r, to);
 	if (ret == 0)
 		r->now = *to;
 	return ret;
@@ -281,7 +295,26 @@ static __always_inline __u32 refusal(const struct relaying *r, const struct kern
 	return 0;
 }
 
-static __always_inline void send_copy(struct relaying *r, const struct kernel_path_output *o)
+/*
+ * Without a MAC header in the frame, an output with one has it added.  No helper takes it off
+ * again, so there are such outputs only where the frame ends behind its copies.
+ */
+static __always_inline long fit_mac_header(struct relaying *r, const struct kernel_path_output *o)
+{
+	long ret;
+
+	if (r->mac_bytes || (o->flags & KERNEL_PATH_OUTPUT_NO_MAC))
+		return 0;
+	if (!r->consume)
+		return RETURNS_EINVAL;
+	ret = bpf_skb_change_head(r->skb, ETH_HLEN, 0);
+	if (ret == 0)
+		r->mac_bytes = ETH_HLEN;
+	return ret;
+}
+
+static __always_inline void send_copy(struct relaying *r, const struct kernel_path_output *o,
+				      bool mac_header)
 {
 	const __u32 slot = o->slot, refused = refusal(r, o);
 	struct kernel_path_record *sent =
@@ -296,7 +329,9 @@ static __always_inline void send_copy(struct relaying *r, const struct kernel_pa
 		return;
 	}
 	to = headers_of_copy(r, o, sent->a);
-	ret = rewrite(r, &to);
+	ret = mac_header ? 0 : fit_mac_header(r, o);
+	if (ret == 0)
+		ret = rewrite(r, &to);
 	if (ret == 0) {
 		r->calls++;
 		ret = bpf_clone_redirect(r->skb, o->ifindex, 0);
@@ -310,8 +345,7 @@ static __always_inline void send_copy(struct relaying *r, const struct kernel_pa
 	add(&sent->b, r->bytes);
 }
 
-/* Callback of bpf_loop().  Return: 1 ends the loop. */
-static long send_next(__u32 i, struct relaying *r)
+static __always_inline long send_next(struct relaying *r, bool mac_header)
 {
 	struct kernel_path_block *block = bpf_map_lookup_elem(&blocks, &r->block);
 	const __u32 at = r->at;
@@ -324,19 +358,30 @@ static long send_next(__u32 i, struct relaying *r)
 	} else {
 		r->at = at + 1;
 	}
-	send_copy(r, &block->output[at]);
+	send_copy(r, &block->output[at], mac_header);
 	return 0;
+}
+
+/* Callbacks of bpf_loop().  Return: 1 ends the loop. */
+static long send_next_ethernet(__u32 i, struct relaying *r)
+{
+	return send_next(r, true);
+}
+
+static long send_next_ip(__u32 i, struct relaying *r)
+{
+	return send_next(r, false);
 }
 
 /* Return: whether @ip and @udp are what the kernel path carries; *packet: bytes of IP. */
 static __always_inline bool can_carry(const struct __sk_buff *skb, const struct headers *h,
-				      __u32 *packet)
+				      __u32 mac_bytes, __u32 *packet)
 {
 	const __u32 total = bpf_ntohs(h->ip.tot_len);
 
 	/* Both parts of a super-datagram have the length of the whole. */
 	if (bpf_ntohs(h->udp.len) != total - IP_BYTES || total < IP_BYTES + UDP_BYTES ||
-	    total > skb->len - ETH_HLEN || header_sum(&h->ip) != 0xffff)
+	    total > skb->len - mac_bytes || header_sum(&h->ip) != 0xffff)
 		return false;
 	*packet = skb->gso_size ? skb->gso_size + IP_BYTES + UDP_BYTES : total;
 	return true;
@@ -400,9 +445,10 @@ static __always_inline void count_out(const struct relaying *r)
 }
 
 /* An Ethernet frame may be padded up to 60 bytes; a device without Ethernet would show that. */
-static __always_inline void cut_padding(struct __sk_buff *skb, const struct headers *h)
+static __always_inline void cut_padding(struct __sk_buff *skb, const struct headers *h,
+					__u32 mac_bytes)
 {
-	const __u32 len = ETH_HLEN + bpf_ntohs(h->ip.tot_len);
+	const __u32 len = mac_bytes + bpf_ntohs(h->ip.tot_len);
 
 	if (!skb->gso_size && skb->len > len)
 		bpf_skb_change_tail(skb, len, 0);
@@ -423,33 +469,40 @@ static __always_inline bool put_back(struct relaying *r)
 	ret = rewrite(r, &to);
 	/* Differences add up to none, but for the two forms of zero. */
 	if (ret == 0)
-		ret = bpf_skb_store_bytes(r->skb, UDP_CHECK, &to.udp.check, sizeof(to.udp.check),
-					  0);
+		ret = bpf_skb_store_bytes(r->skb, r->mac_bytes + UDP_CHECK, &to.udp.check,
+					  sizeof(to.udp.check), 0);
 	return ret == 0;
 }
 
 /* The frame's way through the outputs of a rule. */
-static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n, bool consume)
+static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n)
 {
-	bpf_loop(n, send_next, r, 0);
+	if (r->mac_bytes)
+		bpf_loop(n, send_next_ethernet, r, 0);
+	else
+		bpf_loop(n, send_next_ip, r, 0);
 	count_out(r);
-	if (consume && !r->division)
+	if (r->consume)
 		return FATE_RELAYED;
 	if (!put_back(r))
 		return FATE_LOST;
 	return r->division ? FATE_DIVIDED : FATE_RELAYED;
 }
 
-/* *consume: is the IP stack not to have the frame? */
+/*
+ * @mac_bytes: of the frame's MAC header
+ * @consume:   filled: is the IP stack not to have the frame?
+ */
 static __always_inline enum fate relay(struct __sk_buff *skb, const struct headers *h,
-				       bool *consume)
+				       __u32 mac_bytes, bool *consume)
 {
 	struct kernel_path_key key = {
 		.ifindex = skb->ifindex, .group = h->ip.daddr, .port = h->udp.dest};
 	const __u64 ref = match(&key, h->ip.saddr);
 	__u32 first = (__u32)ref, packet, slot, iface, n;
 	struct kernel_path_block *block;
-	struct relaying r = {.skb = skb, .now = *h, .found = *h, .block = first};
+	struct relaying r = {
+		.skb = skb, .now = *h, .found = *h, .mac_bytes = mac_bytes, .block = first};
 
 	*consume = ref & KERNEL_PATH_REF_CONSUME;
 	if (!(ref & KERNEL_PATH_REF_RELAY))
@@ -458,7 +511,7 @@ static __always_inline enum fate relay(struct __sk_buff *skb, const struct heade
 	if (!block || !same_key(&block->key, &key))
 		return FATE_LEFT;
 	*consume = block->flags & KERNEL_PATH_BLOCK_CONSUME;
-	if (!can_carry(skb, h, &packet) || packet > block->mtu)
+	if (!can_carry(skb, h, mac_bytes, &packet) || packet > block->mtu)
 		return FATE_LEFT;
 	slot = block->slot;
 	iface = block->iface;
@@ -467,14 +520,17 @@ static __always_inline enum fate relay(struct __sk_buff *skb, const struct heade
 	    n > KERNEL_PATH_RULE_OUTPUTS)
 		return FATE_LEFT;
 	r.division = block->division;
+	if (r.division && !mac_bytes)
+		return FATE_LEFT;
+	r.consume = *consume && !r.division;
 	r.bytes = bpf_ntohs(h->udp.len) - UDP_BYTES;
 	r.datagrams = count_datagrams(skb, r.bytes);
 	r.lane = bpf_get_smp_processor_id() & (lanes - 1);
 	r.identification = r.lane * (0x10000 / lanes);
 	if (!r.division)
 		count_in(&r, slot, iface);
-	cut_padding(skb, h);
-	return relay_to_outputs(&r, n, *consume);
+	cut_padding(skb, h, mac_bytes);
+	return relay_to_outputs(&r, n);
 }
 
 /* Looped back by this host (without a MAC header), and what is for others: not ours. */
@@ -483,13 +539,45 @@ static __always_inline bool may_be_ours(const struct __sk_buff *skb)
 	return skb->pkt_type != PACKET_LOOPBACK && skb->pkt_type != PACKET_OTHERHOST;
 }
 
+/* Is nothing before the network header?  Then the last byte is as far from it as it is long. */
+static __always_inline bool begins_with_network_header(struct __sk_buff *skb)
+{
+	__u8 last;
+
+	return bpf_skb_pull_data(skb, skb->len) == 0 &&
+	       bpf_skb_load_bytes_relative(skb, skb->len - 1, &last, 1, BPF_HDR_START_NET) == 0;
+}
+
+/*
+ * Does an IPv4 frame come without MAC header, as from a tun device?  Seldom a byte of an
+ * Ethernet address is that of version and length, or an IP address has 08:00 at that place.
+ */
+static __always_inline bool is_without_mac_header(struct __sk_buff *skb)
+{
+	const __u8 *at = (const __u8 *)(long)skb->data;
+
+	if (at + ETH_HLEN > (const __u8 *)(long)skb->data_end || at[0] != IP_FIRST_BYTE)
+		return false;
+	if (at[2 * ETH_ALEN] != ETH_P_IP >> 8 || at[2 * ETH_ALEN + 1] != (ETH_P_IP & 0xff))
+		return true;
+	return begins_with_network_header(skb);
+}
+
 /* The headers of untagged IPv4 UDP without options that is no fragment; else false. */
-static __always_inline bool read_headers(struct __sk_buff *skb, struct headers *h)
+static __always_inline bool read_headers(struct __sk_buff *skb, struct headers *h, __u32 *mac_bytes)
 {
 	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present || !may_be_ours(skb))
 		return false;
-	if (bpf_skb_load_bytes(skb, 0, h->mac, HEADERS) < 0)
-		return false;
+	if (is_without_mac_header(skb)) {
+		*h = (struct headers){.protocol = bpf_htons(ETH_P_IP)};
+		*mac_bytes = 0;
+		if (bpf_skb_load_bytes(skb, 0, &h->ip, IP_UDP) < 0)
+			return false;
+	} else {
+		*mac_bytes = ETH_HLEN;
+		if (bpf_skb_load_bytes(skb, 0, h->mac, ETH_HLEN + IP_UDP) < 0)
+			return false;
+	}
 	return h->protocol == bpf_htons(ETH_P_IP) && *(__u8 *)&h->ip == IP_FIRST_BYTE &&
 	       h->ip.protocol == IPPROTO_UDP && !(h->ip.frag_off & bpf_htons(IP_FRAGMENT));
 }
@@ -518,7 +606,8 @@ static __always_inline void take_off_forged_division(struct __sk_buff *skb)
 	if (mac + 2 * ETH_ALEN > (const __u8 *)(long)skb->data_end)
 		return;
 	if (mac[MAC_SOURCE] == KERNEL_PATH_DIVISION_MAC_0 &&
-	    mac[MAC_SOURCE + 1] == KERNEL_PATH_DIVISION_MAC_1 && is_ipv4_for_workers(skb))
+	    mac[MAC_SOURCE + 1] == KERNEL_PATH_DIVISION_MAC_1 && is_ipv4_for_workers(skb) &&
+	    !begins_with_network_header(skb))
 		bpf_skb_store_bytes(skb, MAC_SOURCE, none, sizeof(none), 0);
 }
 
@@ -535,12 +624,15 @@ static __always_inline void set_mark(struct __sk_buff *skb, enum fate fate, bool
 }
 
 SEC("tc")
-int relay_ethernet(struct __sk_buff *skb)
+int relay_frame(struct __sk_buff *skb)
 {
+	enum fate fate = FATE_LEFT;
 	bool consume = false;
 	struct headers h;
-	const enum fate fate = read_headers(skb, &h) ? relay(skb, &h, &consume) : FATE_LEFT;
+	__u32 mac_bytes;
 
+	if (read_headers(skb, &h, &mac_bytes))
+		fate = relay(skb, &h, mac_bytes, &consume);
 	if (fate == FATE_LOST || (fate == FATE_RELAYED && consume))
 		return TC_ACT_SHOT;
 	if (fate == FATE_LEFT)

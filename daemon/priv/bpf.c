@@ -136,7 +136,7 @@ static int keep(int fd)
 
 static int keep_all(struct bpf_object *o, struct priv_bpf *bpf)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(o, "relay_ethernet");
+	struct bpf_program *program = bpf_object__find_program_by_name(o, "relay_frame");
 
 	bpf->program = keep(program ? bpf_program__fd(program) : -1);
 	bpf->rules = keep(bpf_object__find_map_fd_by_name(o, "rules"));

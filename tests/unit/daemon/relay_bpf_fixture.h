@@ -50,8 +50,11 @@
 #define IN_IFINDEX  1 /* test runs are frames of the loopback device */
 #define TAPS        2
 #define TUN         2 /* a device without MAC header */
-#define DEVICES     3
+#define IN_TAP      3 /* inputs of test_relay_bpf_device.c */
+#define IN_TUN      4
+#define DEVICES     5
 #define FRAME_MAX   2048
+#define DIVISION    0x81c2a3f4u
 #define PASS        (-1) /* TC_ACT_UNSPEC: the next program */
 
 static struct priv_bpf bpf;
@@ -138,6 +141,56 @@ static inline struct frame stream_frame(unsigned payload)
 		udp[8 + i] = (uint8_t)(i * 37 + 11);
 	put16(ip + 10, ip_checksum(ip));
 	put16(udp + 6, udp_checksum(ip));
+	return f;
+}
+
+/* --- changed frames --- */
+
+static inline void tagged(struct frame *f)
+{
+	memmove(f->bytes + 16, f->bytes + 12, f->len - 12);
+	put16(f->bytes + 12, ETH_P_8021Q);
+	put16(f->bytes + 14, 5);
+	f->len += 4;
+}
+
+static inline void priority_tagged(struct frame *f)
+{
+	tagged(f);
+	put16(f->bytes + 14, 5 << 13);
+}
+
+static inline void set_ip16(struct frame *f, unsigned at, unsigned value)
+{
+	put16(f->bytes + ETH_HLEN + at, value);
+	put16(f->bytes + ETH_HLEN + 10, ip_checksum(f->bytes + ETH_HLEN));
+}
+
+static inline void first_fragment(struct frame *f)
+{
+	set_ip16(f, 6, 0x2000);
+}
+
+static inline void with_options(struct frame *f)
+{
+	uint8_t *ip = f->bytes + ETH_HLEN;
+
+	memmove(ip + 24, ip + 20, f->len - ETH_HLEN - 20);
+	memset(ip + 20, 1, 4);
+	ip[0] = 0x46;
+	f->len += 4;
+	set_ip16(f, 2, f->len - ETH_HLEN);
+}
+
+/* @in as a worker gets it that has the other outputs. */
+static inline struct frame divided(const struct frame *in, uint32_t division)
+{
+	static const uint8_t begin[] = {0x02, 0x4d};
+	struct frame f = *in;
+
+	memcpy(f.bytes + ETH_ALEN, begin, sizeof(begin));
+	put16(f.bytes + ETH_ALEN + 2, division >> 16);
+	put16(f.bytes + ETH_ALEN + 4, division);
 	return f;
 }
 
@@ -277,6 +330,25 @@ static inline void assert_same_frame(const struct frame *a, const struct frame *
 	assert_memory_equal(a->bytes, b->bytes, a->len);
 }
 
+/* What @f is behind its MAC header. */
+static inline struct frame without_mac_header(const struct frame *f)
+{
+	struct frame packet = {.len = f->len - ETH_HLEN};
+
+	memcpy(packet.bytes, f->bytes + ETH_HLEN, packet.len);
+	return packet;
+}
+
+/* @packet behind the MAC header of @f */
+static inline struct frame with_mac_header(const struct frame *packet, const struct frame *f)
+{
+	struct frame whole = {.len = packet->len + ETH_HLEN};
+
+	memcpy(whole.bytes, f->bytes, ETH_HLEN);
+	memcpy(whole.bytes + ETH_HLEN, packet->bytes, packet->len);
+	return whole;
+}
+
 /* @want is sent as @got; the identification is the program's to choose. */
 static inline void assert_sent_as(struct frame want, const struct frame *got)
 {
@@ -316,10 +388,10 @@ static inline struct kernel_path_output many_outputs(unsigned i)
 
 static inline int make_tap(unsigned i)
 {
-	struct ifreq ifr = {.ifr_flags = (i == TUN ? IFF_TUN : IFF_TAP) | IFF_NO_PI};
+	struct ifreq ifr = {.ifr_flags = (i == TUN || i == IN_TUN ? IFF_TUN : IFF_TAP) | IFF_NO_PI};
 	int sock = socket(AF_INET, SOCK_DGRAM, 0);
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "out%u", i);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "dev%u", i);
 	tap[i] = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 	if (sock < 0 || tap[i] < 0 || ioctl(tap[i], TUNSETIFF, &ifr) < 0)
 		return -errno;
@@ -366,8 +438,9 @@ static inline int set_up(void)
 		ret = make_tap(i);
 	return ret == 0 ? map_arrays() : ret;
 }
-/* Runs the cases of @tests, or says why not. */
-#define RELAY_BPF_MAIN(tests)                                                \
+
+/* Runs the cases of @tests behind @prepare, or says why not. */
+#define RELAY_BPF_MAIN(tests, prepare)                                       \
 	do {                                                                 \
 		const int set = set_up();                                    \
                                                                              \
@@ -379,7 +452,7 @@ static inline int set_up(void)
 			fprintf(stderr, "set-up: %s\n", strerror(-set));     \
 			return 1;                                            \
 		}                                                            \
-		return cmocka_run_group_tests(tests, NULL, NULL);            \
+		return cmocka_run_group_tests(tests, prepare, NULL);         \
 	} while (0)
 
 #endif

@@ -10,45 +10,9 @@
 
 /* --- what is left to the user path --- */
 
-static void tagged(struct frame *f)
-{
-	memmove(f->bytes + 16, f->bytes + 12, f->len - 12);
-	put16(f->bytes + 12, ETH_P_8021Q);
-	put16(f->bytes + 14, 5);
-	f->len += 4;
-}
-
-static void priority_tagged(struct frame *f)
-{
-	tagged(f);
-	put16(f->bytes + 14, 5 << 13);
-}
-
-static void set_ip16(struct frame *f, unsigned at, unsigned value)
-{
-	put16(f->bytes + ETH_HLEN + at, value);
-	put16(f->bytes + ETH_HLEN + 10, ip_checksum(f->bytes + ETH_HLEN));
-}
-
-static void first_fragment(struct frame *f)
-{
-	set_ip16(f, 6, 0x2000);
-}
-
 static void last_fragment(struct frame *f)
 {
 	set_ip16(f, 6, 185);
-}
-
-static void with_options(struct frame *f)
-{
-	uint8_t *ip = f->bytes + ETH_HLEN;
-
-	memmove(ip + 24, ip + 20, f->len - ETH_HLEN - 20);
-	memset(ip + 20, 1, 4);
-	ip[0] = 0x46;
-	f->len += 4;
-	set_ip16(f, 2, f->len - ETH_HLEN);
 }
 
 static void cut_in_udp(struct frame *f)
@@ -203,20 +167,6 @@ static void a_source_goes_before_any_source(void **state)
 }
 
 /* --- divided rules --- */
-
-#define DIVISION 0x81c2a3f4u
-
-/* @in as a worker gets it that has the other outputs. */
-static struct frame divided(const struct frame *in, uint32_t division)
-{
-	static const uint8_t begin[] = {0x02, 0x4d};
-	struct frame f = *in;
-
-	memcpy(f.bytes + ETH_ALEN, begin, sizeof(begin));
-	put16(f.bytes + ETH_ALEN + 2, division >> 16);
-	put16(f.bytes + ETH_ALEN + 4, division);
-	return f;
-}
 
 /* The worker counts the frame as received and matched; the program counts its outputs. */
 static void a_divided_frame_goes_on_to_a_worker(void **state)
@@ -465,7 +415,7 @@ int main(void)
 		cmocka_unit_test_setup(nonsense_in_the_maps_is_bounded, clear),
 	};
 
-	RELAY_BPF_MAIN(tests);
+	RELAY_BPF_MAIN(tests, NULL);
 }
 
 #else
