@@ -36,7 +36,7 @@ static int connect_to(const char *name)
 		close(fd);
 		return ret;
 	}
-	if (!lab_name_peer_is_friend(fd)) {
+	if (!lab_name_peer_is_allowed(fd)) {
 		close(fd);
 		return -EPERM;
 	}

@@ -112,7 +112,7 @@ static bool serve_client(const struct lab_hold *hold, int client)
 	size_t length = sizeof(request) - 1;
 	size_t n_fds = 0;
 
-	if (!lab_name_peer_is_friend(client)) {
+	if (!lab_name_peer_is_allowed(client)) {
 		answer(client, "error the lab belongs to another user", NULL, 0);
 		return false;
 	}

@@ -26,7 +26,7 @@ int lab_name_address(struct lab_name_address *address, const char *name)
 	return 0;
 }
 
-bool lab_name_peer_is_friend(int fd)
+bool lab_name_peer_is_allowed(int fd)
 {
 	struct ucred peer;
 	socklen_t length = sizeof(peer);

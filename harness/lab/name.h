@@ -26,9 +26,9 @@ struct lab_name_address {
 int lab_name_address(struct lab_name_address *address, const char *name);
 
 /**
- * lab_name_peer_is_friend() - does the other side run as the same user, or as root?
+ * lab_name_peer_is_allowed() - does the other side run as the same user, or as root?
  * @fd: a connected Unix socket
  */
-bool lab_name_peer_is_friend(int fd);
+bool lab_name_peer_is_allowed(int fd);
 
 #endif

@@ -55,7 +55,7 @@ static bool refuse(unsigned i, uint64_t at_s)
 	return control_port_refused(c, &entry, i, &counters, at_s * NS_PER_S);
 }
 
-static void of_its_host_and_port(void **state)
+static void outputs_to_the_same_host_and_port(void **state)
 {
 	assert_false(control_port_is_closed(c, &outputs[0]));
 	assert_true(refuse(0, 1));
@@ -119,7 +119,7 @@ static void goes_with_its_rule(void **state)
 	assert_false(control_port_is_closed(c, &outputs[0]));
 }
 
-static void there_is_a_limit(void **state)
+static void number_of_ports_is_bounded(void **state)
 {
 	for (unsigned i = 0; i < CLOSED_PORTS_MAX + 5; i++) {
 		outputs[0].port = (uint16_t)(1 + i);
@@ -136,11 +136,11 @@ static void there_is_a_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		PORT_TEST(of_its_host_and_port),
+		PORT_TEST(outputs_to_the_same_host_and_port),
 		PORT_TEST(open_when_datagrams_are_taken),
 		PORT_TEST(stays_closed_without_traffic),
 		PORT_TEST(goes_with_its_rule),
-		PORT_TEST(there_is_a_limit),
+		PORT_TEST(number_of_ports_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

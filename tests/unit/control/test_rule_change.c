@@ -168,7 +168,7 @@ static unsigned any_changes(struct fixture *b, unsigned steps, unsigned n)
 	return n;
 }
 
-static void as_a_look_at_everything(void **state)
+static void same_as_a_full_reconcile(void **state)
 {
 	struct fixture *b = *state;
 
@@ -337,7 +337,7 @@ static void last_rule_of_an_interface(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CONTROL_TEST(as_a_look_at_everything),
+		CONTROL_TEST(same_as_a_full_reconcile),
 		CONTROL_TEST(egress_sockets_are_few),
 		CONTROL_TEST(one_rule_asks_for_little),
 		CONTROL_TEST(cost_grows_with_the_changes),

@@ -89,7 +89,7 @@ static void test_egress_counts_too(void **state)
 }
 
 /* Nonsense delays a reading for STATS_SETTLE_NS from its first call, and is taken then. */
-static void test_nonsense_is_taken_in_the_end(void **state)
+static void test_unsettled_counts_are_taken_at_last(void **state)
 {
 	struct worker_page *page[WORKERS];
 	struct fixture *b = *state;
@@ -121,7 +121,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_worker_finishes_its_datagram, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_egress_counts_too, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nonsense_is_taken_in_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unsettled_counts_are_taken_at_last, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_missing_page, setup, teardown),
 	};
 

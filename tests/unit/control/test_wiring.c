@@ -83,7 +83,7 @@ static const struct {
 	{"mv", "v0 "},
 };
 
-static void links_hear(void **state)
+static void arrivals_by_kind_of_link(void **state)
 {
 	struct control_netif n;
 	bool heard[LINKS];
@@ -106,7 +106,7 @@ static void links_hear(void **state)
 }
 
 /* It is made for what rules name, and anew when a name comes up or a link has changed. */
-static void made_when_needed(void **state)
+static void made_for_named_interfaces(void **state)
 {
 	struct control *c = calloc(1, sizeof(*c));
 	struct rule r = rule("", "", "v0 239.1.1.1:1", "v1 239.1.1.1:1", NULL);
@@ -145,8 +145,8 @@ static void made_when_needed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(links_hear),
-		cmocka_unit_test(made_when_needed),
+		cmocka_unit_test(arrivals_by_kind_of_link),
+		cmocka_unit_test(made_for_named_interfaces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

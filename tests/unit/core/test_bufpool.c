@@ -134,7 +134,7 @@ static void filled_ones_are_not_offered(void **state)
 	fixture_free(f);
 }
 
-static void take_refuses(void **state)
+static void take_of_a_bad_buffer_fails(void **state)
 {
 	struct fixture *f = fixture_new(0);
 
@@ -267,7 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(init_offers_every_buffer_once),
 		cmocka_unit_test(filled_ones_are_not_offered),
-		cmocka_unit_test(take_refuses),
+		cmocka_unit_test(take_of_a_bad_buffer_fails),
 		cmocka_unit_test(references),
 		cmocka_unit_test(wraparound),
 		cmocka_unit_test(low_mark),

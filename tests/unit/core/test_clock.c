@@ -43,7 +43,7 @@ static void first_of_several(void **state)
 	assert_int_equal(timeout_ms(NULL, 0, NOW_NS), -1);
 }
 
-static void does_not_go_back(void **state)
+static void is_monotonic(void **state)
 {
 	uint64_t before_ns = monotonic_ns();
 
@@ -59,7 +59,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(first_of_several),
-		cmocka_unit_test(does_not_go_back),
+		cmocka_unit_test(is_monotonic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

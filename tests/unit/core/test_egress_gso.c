@@ -176,7 +176,7 @@ static void nothing_overtakes_a_refused_gso_batch(void **state)
 
 /* An interface that is known to take such GSO batches is not asked again, nor a single send ever.
  */
-static void what_is_proven_costs_nothing(void **state)
+static void accepted_segments_are_not_doubted_again(void **state)
 {
 	start("proven", 2, false);
 	add_many(100, 1400);
@@ -203,7 +203,7 @@ static void what_is_proven_costs_nothing(void **state)
 }
 
 /* A proven interface that refuses after all is in doubt again from the next batch on. */
-static void a_refusal_ends_the_proof(void **state)
+static void a_refusal_ends_the_acceptance(void **state)
 {
 	uint32_t first;
 
@@ -234,8 +234,8 @@ int main(void)
 		cmocka_unit_test(old_kernel),
 		cmocka_unit_test(limit_stays),
 		cmocka_unit_test(nothing_overtakes_a_refused_gso_batch),
-		cmocka_unit_test(what_is_proven_costs_nothing),
-		cmocka_unit_test(a_refusal_ends_the_proof),
+		cmocka_unit_test(accepted_segments_are_not_doubted_again),
+		cmocka_unit_test(a_refusal_ends_the_acceptance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,7 +130,7 @@ static void harmless_errors(void **state)
 }
 
 /* Errors of one output's socket, and the memory of them, touch no other output. */
-static void own_sockets(void **state)
+static void errors_stay_with_their_socket(void **state)
 {
 	start("own sockets", 3, false);
 	for (uint32_t o = 0; o < 3; o++)
@@ -158,7 +158,7 @@ static void own_sockets(void **state)
 }
 
 /* A socket that is not, or no more, for this output is not used for it. */
-static void others_sockets(void **state)
+static void socket_of_another_output_is_not_used(void **state)
 {
 	static const struct {
 		const char *name;
@@ -339,7 +339,7 @@ static int refuse_in_turn(struct fake_kernel *k, const struct fake_send *s)
 	return codes[k->n_log % 8];
 }
 
-static void nothing_leaks(void **state)
+static void every_slot_comes_back(void **state)
 {
 	start("refused in turn", 3, false);
 	env->k->refuse = refuse_in_turn;
@@ -359,11 +359,15 @@ static void nothing_leaks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lasting_errors),      cmocka_unit_test(harmless_errors),
-		cmocka_unit_test(own_sockets),         cmocka_unit_test(others_sockets),
-		cmocka_unit_test(damaged_destination), cmocka_unit_test(closed_port),
-		cmocka_unit_test(fragmented),          cmocka_unit_test(out_of_sends_while_refused),
-		cmocka_unit_test(nothing_leaks),
+		cmocka_unit_test(lasting_errors),
+		cmocka_unit_test(harmless_errors),
+		cmocka_unit_test(errors_stay_with_their_socket),
+		cmocka_unit_test(socket_of_another_output_is_not_used),
+		cmocka_unit_test(damaged_destination),
+		cmocka_unit_test(closed_port),
+		cmocka_unit_test(fragmented),
+		cmocka_unit_test(out_of_sends_while_refused),
+		cmocka_unit_test(every_slot_comes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,7 +247,7 @@ static void holds_grow_and_end(void **state)
 }
 
 /* A number anywhere in the first 64 bytes makes a payload another one, whatever follows. */
-static void numbers_are_seen(void **state)
+static void sequence_numbers_tell_payloads_apart(void **state)
 {
 	static const uint32_t lengths[] = {12, 64, 96, 97, 200, 1400, 8900};
 	static uint8_t bytes[8900];
@@ -314,7 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loops_are_held_and_streams_are_not),
 		cmocka_unit_test(holds_grow_and_end),
-		cmocka_unit_test(numbers_are_seen),
+		cmocka_unit_test(sequence_numbers_tell_payloads_apart),
 		cmocka_unit_test(cost),
 	};
 

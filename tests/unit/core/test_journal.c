@@ -65,7 +65,7 @@ static void part_keeps_what_is_finished(void **state)
 	assert_memory_equal(j.c->finished, was->finished, 2 * sizeof(j.c->finished[0]));
 }
 
-static void whole_forgets_it(void **state)
+static void commit_of_a_whole_batch_forgets_parts(void **state)
 {
 	begin_in_the_midst();
 	j.in = j.tail = 40;
@@ -81,7 +81,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(part_keeps_what_is_finished, setup, teardown),
-		cmocka_unit_test_setup_teardown(whole_forgets_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(commit_of_a_whole_batch_forgets_parts, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,7 +120,7 @@ static void burst(void **state)
 }
 
 /* A datagram of the largest size fits whatever the rate. */
-static void one_always_fits(void **state)
+static void largest_datagram_always_fits(void **state)
 {
 	struct limited r = rule_with(1, 1);
 
@@ -129,7 +129,7 @@ static void one_always_fits(void **state)
 }
 
 /* Tokens of both buckets are taken for what passes, not for what one of them admits. */
-static void refused_by_one_costs_nothing_in_the_other(void **state)
+static void refused_datagrams_take_no_tokens(void **state)
 {
 	struct limited r = rule_with(1000, 1);
 
@@ -183,7 +183,7 @@ static void late(void **state)
 }
 
 /* The state of a rule that is gone is not that of the next one in its slot. */
-static void owner(void **state)
+static void state_belongs_to_an_incarnation(void **state)
 {
 	struct limited r = rule_with(1000, 0);
 
@@ -213,12 +213,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(long_run_rate),
 		cmocka_unit_test(burst),
-		cmocka_unit_test(one_always_fits),
-		cmocka_unit_test(refused_by_one_costs_nothing_in_the_other),
+		cmocka_unit_test(largest_datagram_always_fits),
+		cmocka_unit_test(refused_datagrams_take_no_tokens),
 		cmocka_unit_test(clock_behind),
 		cmocka_unit_test(workers_share),
 		cmocka_unit_test(late),
-		cmocka_unit_test(owner),
+		cmocka_unit_test(state_belongs_to_an_incarnation),
 		cmocka_unit_test(garbage),
 	};
 

@@ -282,7 +282,7 @@ static void flip_all(struct match_table *t, void *at, size_t bytes, size_t from,
 #define SKIP(type, member) \
 	offsetof(type, member), offsetof(type, member) + sizeof(((type *)NULL)->member)
 
-static void corruption_shows(void **state)
+static void corruption_changes_the_hash(void **state)
 {
 	static const struct table_output outs[] = {
 		{.iface = 1, .group = GROUP + 9, .port = 1, .source = SOURCE, .ttl = 9, .dscp = 8},
@@ -484,7 +484,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counters_of_new_incarnations_are_zeroed, page_new,
 						page_free),
 		cmocka_unit_test_setup_teardown(hash_is_that_of_the_snapshot, page_new, page_free),
-		cmocka_unit_test_setup_teardown(corruption_shows, page_new, page_free),
+		cmocka_unit_test_setup_teardown(corruption_changes_the_hash, page_new, page_free),
 		cmocka_unit_test_setup_teardown(same_input_twice_is_sound, page_new, page_free),
 		cmocka_unit_test_setup_teardown(control_messages, page_new, page_free),
 		cmocka_unit_test_setup_teardown(destinations, page_new, page_free),

@@ -166,7 +166,7 @@ static void change(struct set *s, uint64_t generation)
 	table_snapshot_fini(&snap);
 }
 
-static void any_changes(void **state)
+static void random_changes(void **state)
 {
 	struct set *s = *state;
 
@@ -212,7 +212,7 @@ static void another_base_changes_nothing(void **state)
 }
 
 /* Rules that are the same are not touched: their counters and what the guard knows stay. */
-static void what_is_the_same_stays(void **state)
+static void equal_rules_are_not_touched(void **state)
 {
 	struct set *s = *state;
 	struct match_rule *r;
@@ -312,9 +312,9 @@ static void damaged_rule_is_removed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TABLE_TEST(any_changes),
+		TABLE_TEST(random_changes),
 		TABLE_TEST(another_base_changes_nothing),
-		TABLE_TEST(what_is_the_same_stays),
+		TABLE_TEST(equal_rules_are_not_touched),
 		TABLE_TEST(build_with_changes),
 		TABLE_TEST(same_input_twice),
 		TABLE_TEST(damaged_rule_is_removed),

@@ -49,7 +49,7 @@ static void a_short_turn_says_nothing(void **state)
 	assert_int_equal(p.packet_ns, 1000);
 }
 
-static void no_time_at_all(void **state)
+static void no_time_measured(void **state)
 {
 	struct pace p = {0};
 
@@ -64,7 +64,7 @@ int main(void)
 		cmocka_unit_test(a_slow_turn_counts_at_once),
 		cmocka_unit_test(fast_turns_count_little_by_little),
 		cmocka_unit_test(a_short_turn_says_nothing),
-		cmocka_unit_test(no_time_at_all),
+		cmocka_unit_test(no_time_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

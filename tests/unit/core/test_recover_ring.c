@@ -119,7 +119,7 @@ static void die_armed(struct owner *o)
  * Received by a successor that has the same buffers, also while the kernel takes the ring of
  * the dead one apart.
  */
-static void the_dead_receive_nothing(void **state)
+static void datagrams_after_a_death_wait_for_the_successor(void **state)
 {
 	struct owner *dead = begin_disabled(0), *next;
 	struct ring_queue q;
@@ -156,7 +156,8 @@ static void the_dead_receive_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_dead_receive_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(datagrams_after_a_death_wait_for_the_successor,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -400,7 +400,7 @@ static void old_queue_stays_readable(void **state)
 	fixture_free(f);
 }
 
-static void what_is_no_ring_is_refused(void **state)
+static void foreign_descriptor_is_refused(void **state)
 {
 	struct fixture *f = sealed(0);
 	struct ring_info bad[4];
@@ -443,7 +443,7 @@ static void rings_lie_in_their_memory(void **state)
 }
 
 /* A ring of any size takes more sends than it has entries, and loses no completion. */
-static void small_rings_carry_on(void **state)
+static void small_rings_lose_no_completion(void **state)
 {
 	struct fixture *f = enabled_of(RING_SIXTEENTH, 1);
 	const unsigned sends = f->ring.uring.cq.ring_entries + 100;
@@ -493,9 +493,9 @@ int main(void)
 		cmocka_unit_test(wait_times_out),
 		cmocka_unit_test(more_than_the_queue_holds),
 		cmocka_unit_test(old_queue_stays_readable),
-		cmocka_unit_test(what_is_no_ring_is_refused),
+		cmocka_unit_test(foreign_descriptor_is_refused),
 		cmocka_unit_test(rings_lie_in_their_memory),
-		cmocka_unit_test(small_rings_carry_on),
+		cmocka_unit_test(small_rings_lose_no_completion),
 		cmocka_unit_test(fini_of_zeroed),
 	};
 

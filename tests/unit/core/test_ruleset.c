@@ -94,7 +94,7 @@ static void add_meets_rule(void **state)
 	}
 }
 
-static void replaced_keys_are_forgotten(void **state)
+static void replaced_keys_are_not_found(void **state)
 {
 	struct ruleset *s = ruleset_new();
 
@@ -187,7 +187,7 @@ static void slots_come_and_go(void **state)
 	ruleset_free(s);
 }
 
-static void what_stays_counts_on(void **state)
+static void replaced_rule_keeps_its_incarnations(void **state)
 {
 	struct ruleset *s = ruleset_new();
 	const struct ruleset_entry *e;
@@ -265,12 +265,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(add_meets_rule),
-		cmocka_unit_test(replaced_keys_are_forgotten),
+		cmocka_unit_test(replaced_keys_are_not_found),
 		cmocka_unit_test(made_id_does_not_replace_a_stranger),
 		cmocka_unit_test(sources_make_different_inputs),
 		cmocka_unit_test(order_and_removal),
 		cmocka_unit_test(slots_come_and_go),
-		cmocka_unit_test(what_stays_counts_on),
+		cmocka_unit_test(replaced_rule_keeps_its_incarnations),
 		cmocka_unit_test(clone_is_independent),
 	};
 

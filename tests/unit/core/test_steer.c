@@ -214,7 +214,7 @@ static void exact_programs(void **state)
  * Sockets behind the kernel path get what it has left, whatever other bits are set: a frame for
  * others if it has the mark, one that is not if it has none.
  */
-static void the_kernel_path_says_which_frames_pass(void **state)
+static void mark_and_packet_type_decide(void **state)
 {
 	enum { MARK = 0x400 };
 	static const struct {
@@ -403,7 +403,7 @@ static void passes_whole(void **state)
 	assert_true(bpf_run(p.wanted, p.n_wanted, &s) >= ETHER + 65535);
 }
 
-static void nothing_passes_nothing(void **state)
+static void refuse_all_refuses(void **state)
 {
 	struct sock_filter prog[STEER_SMALL_MAX];
 	const unsigned n = steer_filter_refuse_all(prog);
@@ -460,14 +460,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exact_programs),
-		cmocka_unit_test(the_kernel_path_says_which_frames_pass),
+		cmocka_unit_test(mark_and_packet_type_decide),
 		cmocka_unit_test(uneven_tree),
 		cmocka_unit_test(room),
 		cmocka_unit_test(random_frames),
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(leaving),
 		cmocka_unit_test(passes_whole),
-		cmocka_unit_test(nothing_passes_nothing),
+		cmocka_unit_test(refuse_all_refuses),
 		cmocka_unit_test(kernel_accepts),
 	};
 

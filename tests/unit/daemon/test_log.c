@@ -232,7 +232,7 @@ static unsigned long long lost_in(const char *text)
 }
 
 /* More lines than anything takes that nobody reads; this would never end if one waited. */
-static void test_nobody_reads(void **state)
+static void test_no_reader(void **state)
 {
 	static const struct {
 		const char *name;
@@ -376,7 +376,7 @@ int main(void)
 		cmocka_unit_test(test_lines),     cmocka_unit_test(test_overlong),
 		cmocka_unit_test(test_raw),       cmocka_unit_test(test_limited),
 		cmocka_unit_test(test_names),     cmocka_unit_test(test_die),
-		cmocka_unit_test(test_json_text), cmocka_unit_test(test_nobody_reads),
+		cmocka_unit_test(test_json_text), cmocka_unit_test(test_no_reader),
 		cmocka_unit_test(test_detached),  cmocka_unit_test(test_burst),
 	};
 

@@ -98,7 +98,7 @@ static int right(void)
 }
 
 /* Result of each of the three mappings for each kind of descriptor. */
-static void what_is_mapped(void **state)
+static void mappings_need_their_seals(void **state)
 {
 	static const struct {
 		const char *name;
@@ -184,7 +184,7 @@ static void sealed_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_mapped),
+		cmocka_unit_test(mappings_need_their_seals),
 		cmocka_unit_test(shared_memory),
 		cmocka_unit_test(sealed_memory),
 	};

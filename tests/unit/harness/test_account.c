@@ -126,7 +126,7 @@ static void test_flows_of_a_stream(void **state)
 }
 
 /* Wild numbers with a valid header: what they can take is bounded, and they count as corrupt. */
-static void test_wild_numbers(void **state)
+static void test_numbers_out_of_range(void **state)
 {
 	const uint64_t far_apart = (1ull << 33) - (1u << 20);
 	struct payload_info info = {.sent_ns = NOW_NS};
@@ -180,7 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_flows_of_a_stream),
-		cmocka_unit_test(test_wild_numbers),
+		cmocka_unit_test(test_numbers_out_of_range),
 		cmocka_unit_test(test_too_many_flows),
 	};
 

@@ -121,7 +121,7 @@ static void test_two_programs(void **state)
 }
 
 /* Our own are not looked for in PATH: another version may be installed there. */
-static void test_ours(void **state)
+static void test_own_programs(void **state)
 {
 	char file[128], path[512];
 	char own[512] = "";
@@ -141,7 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_in_path),       cmocka_unit_test(test_current_directory),
 		cmocka_unit_test(test_not_a_program), cmocka_unit_test(test_two_programs),
-		cmocka_unit_test(test_ours),
+		cmocka_unit_test(test_own_programs),
 	};
 
 	return cmocka_run_group_tests(tests, make_directory, remove_directory);

@@ -127,7 +127,7 @@ static void test_rate_ratio(void **state)
 	assert_true(bench_results_ratio(&results, 1, BENCH_MCR, BENCH_SOCAT, BENCH_Q_RATE) == 0);
 }
 
-static void test_what_is_compared(void **state)
+static void test_comparable_rows(void **state)
 {
 	begin("gro", NULL, NULL);
 	measured(0, BENCH_MCR, 3000);
@@ -207,7 +207,7 @@ int main(void)
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_a_gate_outside_the_set),
 		cmocka_unit_test(test_rate_ratio),
-		cmocka_unit_test(test_what_is_compared),
+		cmocka_unit_test(test_comparable_rows),
 		cmocka_unit_test(test_both_paths),
 		cmocka_unit_test(test_pairs),
 	};

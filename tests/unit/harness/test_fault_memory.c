@@ -93,7 +93,7 @@ static void child_has(const unsigned char *at, const unsigned char *expected)
 }
 
 /* At the edges of a map and across those of what is read at a time: each place once. */
-static void test_everywhere(void **state)
+static void test_edges_of_maps_and_reads(void **state)
 {
 	static const size_t places[] = {0,
 					100,
@@ -163,7 +163,7 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_everywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_edges_of_maps_and_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_write, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),

@@ -77,7 +77,7 @@ static void test_both(void **state)
 	}
 }
 
-static void test_surplus(void **state)
+static void test_surplus_descriptors(void **state)
 {
 	const int sent[] = {0, 1, 2, sockets[0], sockets[1]};
 	const unsigned before = open_fds();
@@ -138,7 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_both, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_surplus, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_surplus_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_most, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
 	};

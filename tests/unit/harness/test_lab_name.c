@@ -52,15 +52,15 @@ static void test_address(void **state)
 	assert_memory_equal(address.sun.sun_path, expected, sizeof(expected) - 1);
 }
 
-static void test_friend(void **state)
+static void test_current_user(void **state)
 {
 	int sockets[2];
 	int pipes[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
-	assert_true(lab_name_peer_is_friend(sockets[0]));
+	assert_true(lab_name_peer_is_allowed(sockets[0]));
 	assert_int_equal(pipe(pipes), 0);
-	assert_false(lab_name_peer_is_friend(pipes[0]));
+	assert_false(lab_name_peer_is_allowed(pipes[0]));
 	for (unsigned i = 0; i < 2; i++) {
 		close(sockets[i]);
 		close(pipes[i]);
@@ -72,7 +72,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_address),
-		cmocka_unit_test(test_friend),
+		cmocka_unit_test(test_current_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void refusal_has_the_message(void **state)
 	assert_string_equal(rpc.error, "ListRules: no such rule");
 }
 
-static void rubbish_is_no_answer(void **state)
+static void malformed_answer_is_an_error(void **state)
 {
 	static const char *const lines[] = {"{\n", "[]\n", "\n", "{\"error\":7}\n", "null\n"};
 
@@ -184,7 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(result_is_taken_out),
 		cmocka_unit_test(refusal_has_the_message),
-		cmocka_unit_test(rubbish_is_no_answer),
+		cmocka_unit_test(malformed_answer_is_an_error),
 		cmocka_unit_test(closed_connection),
 		cmocka_unit_test(long_answer_and_the_next),
 		cmocka_unit_test(nobody_listens),

@@ -26,7 +26,7 @@
 #include "daemon/supervisor/membership.h"
 #include "tests/unit/supervisor/handover_fixture.h"
 
-static void test_same_again(void **state)
+static void test_saved_and_restored(void **state)
 {
 	struct supervisor *s = supervisor_fresh();
 	struct ipc_join join;
@@ -93,7 +93,7 @@ static void test_same_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_same_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_saved_and_restored, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,7 +200,7 @@ static void test_descriptors(void **state)
 }
 
 /* A changed byte is refused or harmless, never a crash. */
-static void test_noise(void **state)
+static void test_random_bytes(void **state)
 {
 	size_t len;
 	char *bytes = saved_bytes(&len);
@@ -224,7 +224,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_envelope, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_noise, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_random_bytes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

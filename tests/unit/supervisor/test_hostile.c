@@ -419,7 +419,7 @@ static void test_worker(void **state)
 }
 
 /* The twin of all of the above: nobody misbehaves, nobody is restarted. */
-static void test_nobody(void **state)
+static void test_no_child_misbehaves(void **state)
 {
 	begin("nobody", ACT_NONE);
 	expect("ready after");
@@ -434,7 +434,7 @@ static void test_nobody(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_no_child_misbehaves),
 		cmocka_unit_test(test_control),
 		cmocka_unit_test(test_worker),
 	};

@@ -141,7 +141,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void as_large_as_fits(void **state)
+static void largest_ring_that_fits(void **state)
 {
 	static const struct {
 		const char *name;
@@ -219,7 +219,7 @@ static void start(struct worker_record *w)
 	w->ring.given = true;
 }
 
-static void from_life_to_life(void **state)
+static void rings_alternate_from_worker_to_worker(void **state)
 {
 	struct worker_record *w = &sup->worker[0];
 	struct ring_file file;
@@ -288,8 +288,8 @@ static void restart_within_the_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(as_large_as_fits),         TEST(late_release),
-		TEST(other_errors_end_it),      TEST(from_life_to_life),
+		TEST(largest_ring_that_fits),   TEST(late_release),
+		TEST(other_errors_end_it),      TEST(rings_alternate_from_worker_to_worker),
 		TEST(restart_within_the_limit),
 	};
 

@@ -142,7 +142,7 @@ static void test_refused(void **state)
 	assert_true(stand_in_timers(sup, now_ns) == UINT64_MAX);
 }
 
-static void test_there_and_back(void **state)
+static void test_begin_and_end(void **state)
 {
 	assert_int_equal(stand_in_begin(sup, 0, 1), 0);
 	assert_string_equal(new_sent(), "1+0.0 1+0.1 ");
@@ -210,7 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_there_and_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_begin_and_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_return_without_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stand_in_dies, setup, teardown),
 	};
