@@ -54,7 +54,7 @@ static long say(int fd)
 /* Two destinations on one host; nobody listens on the second. */
 static void own_sockets(void)
 {
-	int alive = listener(poc_addr("127.0.0.1", 7001));
+	int open_port = listener(poc_addr("127.0.0.1", 7001));
 	int good = connected("127.0.0.1", 7001), bad = connected("127.0.0.1", 7002);
 	int failed = 0, repeated = 0, good_failed = 0;
 
@@ -65,7 +65,7 @@ static void own_sockets(void)
 			repeated += say(bad) == 1;
 		}
 	}
-	poc_check(good_failed == 0 && received(alive) == 100,
+	poc_check(good_failed == 0 && received(open_port) == 100,
 		  "two connected sockets, one port closed: 100 of 100 sends to the other arrive");
 	poc_check(
 		failed == 99 && repeated == 99,
@@ -74,7 +74,7 @@ static void own_sockets(void)
 		failed, repeated);
 	close(good);
 	close(bad);
-	close(alive);
+	close(open_port);
 }
 
 static uint16_t checksum(const void *data, size_t len)
@@ -129,21 +129,21 @@ static void forged(void)
 		{3, 15, EHOSTUNREACH}, {11, 0, EHOSTUNREACH}, {12, 0, EPROTO},
 	};
 	int raw = (int)poc_must(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), "raw socket");
-	int alive = listener(poc_addr("127.0.0.1", 7001)), fd = connected("127.0.0.1", 7001);
+	int open_port = listener(poc_addr("127.0.0.1", 7001)), fd = connected("127.0.0.1", 7001);
 	struct sockaddr_in peer = poc_addr("127.0.0.1", 7001), other = poc_addr("127.0.0.1", 7003);
 	int as_expected = 0, repeated = 0;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		long first, again;
+		long first, repeated_send;
 
 		forge(raw, fd, &peer, rows[i].type, rows[i].code);
 		first = say(fd);
-		again = say(fd);
+		repeated_send = say(fd);
 		if (first != -rows[i].errno_value)
 			poc_check(false, "type %d code %d: %s", rows[i].type, rows[i].code,
 				  poc_err(first));
 		as_expected += first == -rows[i].errno_value;
-		repeated += again == 1;
+		repeated += repeated_send == 1;
 	}
 	poc_check(as_expected == 18 && repeated == 18,
 		  "forged errors of %d kinds fail the next send with the errno of the kind; "
@@ -156,9 +156,9 @@ static void forged(void)
 		  "ten errors before the next send fail it once");
 	forge(raw, fd, &other, 3, 3);
 	poc_check(say(fd) == 1, "one that quotes another destination than the connected one: none");
-	received(alive);
+	received(open_port);
 	close(fd);
-	close(alive);
+	close(open_port);
 	close(raw);
 }
 

@@ -45,7 +45,7 @@ static void icmp_case(void)
 	struct sockaddr_in closed_port = poc_addr("127.0.0.1", 7002);
 	int listener = (int)poc_must(socket(AF_INET, SOCK_DGRAM, 0), "socket");
 	int fd = (int)poc_must(socket(AF_INET, SOCK_DGRAM, 0), "socket");
-	long first, next, again;
+	long first, next, repeated;
 	int on = 1, n;
 
 	poc_must(bind(listener, (struct sockaddr *)&open_port, sizeof(open_port)), "bind");
@@ -64,10 +64,10 @@ static void icmp_case(void)
 	poc_check(first == 1 && next == -ECONNREFUSED && n == 0,
 		  "IP_RECVERR, after port-unreachable: send to another host %s, %d arrived",
 		  poc_err(next), n);
-	again = poc_send(fd, "x", 1, &open_port);
+	repeated = poc_send(fd, "x", 1, &open_port);
 	n = received(listener);
-	poc_check(again == 1 && n == 1, "the same send repeated: %s, %d arrived", poc_err(again),
-		  n);
+	poc_check(repeated == 1 && n == 1, "the same send repeated: %s, %d arrived",
+		  poc_err(repeated), n);
 
 	drain_errors(fd);
 	poc_send(fd, "x", 1, &closed_port);
@@ -153,7 +153,7 @@ static void uring_case(void)
 	struct iovec iov = {.iov_base = (char[1000]){0}, .iov_len = 1000};
 	struct msghdr msg = {
 		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &iov, .msg_iovlen = 1};
-	int fd = poc_egress_socket("slow0"), sndbuf = 8192, ok = 0, again = 0, other = 0;
+	int fd = poc_egress_socket("slow0"), sndbuf = 8192, ok = 0, would_block = 0, other = 0;
 	struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER |
 						  IORING_SETUP_DEFER_TASKRUN};
 	struct io_uring ring;
@@ -171,13 +171,13 @@ static void uring_case(void)
 	ready = io_uring_cq_ready(&ring);
 	io_uring_for_each_cqe(&ring, head, cqe) {
 		ok += cqe->res == 1000;
-		again += cqe->res == -EAGAIN;
+		would_block += cqe->res == -EAGAIN;
 		other += cqe->res != 1000 && cqe->res != -EAGAIN;
 	}
 	poc_check(ready == 50, "50 SENDMSG with MSG_DONTWAIT: %u completions right after submit",
 		  ready);
-	poc_check(ok > 0 && again > 0 && !other, "send buffer full: %d sent, %d EAGAIN, %d other",
-		  ok, again, other);
+	poc_check(ok > 0 && would_block > 0 && !other,
+		  "send buffer full: %d sent, %d EAGAIN, %d other", ok, would_block, other);
 	io_uring_queue_exit(&ring);
 	close(fd);
 }

@@ -122,8 +122,8 @@ static int held(int tap)
 	return n;
 }
 
-/* @told: the result is not 0 for what the device drops. */
-static void tap_case(const char *what, const char *name, int tap, int per_frame, bool told)
+/* @reported: the result is not 0 for what the device drops. */
+static void tap_case(const char *what, const char *name, int tap, int per_frame, bool reported)
 {
 	const unsigned long before = device_drops(name);
 	const int count = 1400; /* it holds 1000 */
@@ -132,8 +132,8 @@ static void tap_case(const char *what, const char *name, int tap, int per_frame,
 	const int lost = (int)(device_drops(name) - before);
 
 	poc_check(arrived + lost == count && lost > 0 &&
-			  c.accepted == (unsigned)(told ? arrived : count) &&
-			  c.result == (told ? NET_XMIT_DROP : 0),
+			  c.accepted == (unsigned)(reported ? arrived : count) &&
+			  c.result == (reported ? NET_XMIT_DROP : 0),
 		  "%s: %d datagrams, %u accepted, %d arrived, tx_dropped +%d, result %d", what,
 		  count, c.accepted, arrived, lost, c.result);
 }

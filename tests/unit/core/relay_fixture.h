@@ -161,8 +161,6 @@ static uint64_t drops(enum drop_reason why)
 	return env->page->ingress.drops[why];
 }
 
-/* --- divisions --- */
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 #endif
