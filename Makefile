@@ -121,6 +121,44 @@ $(BUILD)/test/mcrd-hostile: $(call obj,daemon/mcrd.c $(DAEMON_SRCS) $(HOSTILE_SR
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) $(HOSTILE_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
 
+# mcrd whose maps have another version: what it pins is stale for this one, and it for that.
+OTHER_MAPS_SRCS := daemon/priv/bpf_pin.c daemon/priv/bpf_clsact.c daemon/supervisor/handover.c daemon/supervisor/upgrade.c
+OTHER_MAPS_OBJS := $(patsubst %.c,$(BUILD)/obj/other-maps/%.o,$(OTHER_MAPS_SRCS))
+$(OTHER_MAPS_OBJS): $(BUILD)/obj/other-maps/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -DKERNEL_PATH_VERSION=9 -MMD -MP -c -o $@ $<
+
+$(BUILD)/test/mcrd-other-maps: $(call obj,daemon/mcrd.c $(filter-out $(OTHER_MAPS_SRCS),$(DAEMON_SRCS))) \
+		$(OTHER_MAPS_OBJS) $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
+
+# mcrd whose program no kernel takes (tests/bpf/refused.bpf.c).
+REFUSED_OBJECT := $(BUILD)/obj/tests/bpf/refused.bpf.o
+$(REFUSED_OBJECT): tests/bpf/refused.bpf.c core/rules/kernel_path_map.h
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)$(BPF_CLANG) -target bpf -O2 -g -Wall -Werror -I. \
+		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+
+$(BUILD)/obj/tests/bpf/refused.o: daemon/priv/bpf.c $(REFUSED_OBJECT)
+	$(call say,CC,$@)$(CC) $(ALL_CFLAGS) -DMCR_BPF_OBJECT='"$(REFUSED_OBJECT)"' -MMD -MP -c -o $@ $<
+
+$(BUILD)/test/mcrd-refused: $(call obj,daemon/mcrd.c $(filter-out daemon/priv/bpf.c,$(DAEMON_SRCS))) \
+		$(BUILD)/obj/tests/bpf/refused.o $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
+
+# mcrd as it is built without clang or libbpf.
+$(BUILD)/obj/tests/bpf/%-without-bpf.o: daemon/%.c $(BUILD)/version
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(filter-out -DMCR_HAVE_BPF,$(ALL_CFLAGS)) -DMCR_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+
+WITHOUT_BPF_SRCS := daemon/priv/bpf.c daemon/common/version.c
+$(BUILD)/test/mcrd-without-bpf: $(call obj,daemon/mcrd.c $(filter-out $(WITHOUT_BPF_SRCS),$(DAEMON_SRCS))) \
+		$(patsubst daemon/%.c,$(BUILD)/obj/tests/bpf/%-without-bpf.o,$(WITHOUT_BPF_SRCS)) $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
+
 $(BUILD)/bin/mcrctl: $(call obj,daemon/mcrctl/mcrctl.c $(CTL_SRCS) daemon/common/version.c) $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDFLAGS) $(DAEMON_LIBS)
@@ -221,7 +259,8 @@ unit-test: deps-test
 	@CMOCKA_MESSAGE_OUTPUT=TAP $(PROVE) $(UNIT_BINS)
 
 .PHONY: unit-bins
-unit-bins: $(UNIT_BINS) $(BUILD)/test/mcrd-hostile
+unit-bins: $(UNIT_BINS) $(BUILD)/test/mcrd-hostile $(BUILD)/test/mcrd-other-maps \
+	$(BUILD)/test/mcrd-without-bpf $(if $(have_bpf),$(BUILD)/test/mcrd-refused)
 
 # What tests/netns/run needs, built.
 .PHONY: netns-ready

@@ -24,6 +24,7 @@
 #define EXIT_USAGE           2
 #define MARK_BIT_DEFAULT     26
 #define MARK_BIT_MAX         31
+#define PIN_DIR_LENGTH       256
 
 #ifdef MCR_SANITIZED
 /* LeakSanitizer needs ptrace(2), which a sealed process may not call. */
@@ -46,8 +47,11 @@ static const struct argument {
 	{"log-format", "text|json", "form of the log lines on standard error (text)"},
 	{"path", "auto|user", "who relays: the kernel where it can, or workers (user)"},
 	{"mark-bit", "N", "bit of the mark of frames that the kernel has relayed, 0 to 31 (26)"},
-	{"pin", "DIR", "pin the kernel path there, in a bpf file system: it outlives a crash"},
-	{"detach", NULL, "remove what is pinned in the --pin directory, and exit"},
+	{"attach", "auto|tcx|clsact",
+	 "how interfaces get its program: tcx from Linux 6.6 on (auto)"},
+	{"pin", "DIR|none",
+	 "pin the kernel path there: it outlives a crash (below /sys/fs/bpf/mcr)"},
+	{"detach", NULL, "remove what a crashed mcrd left of the kernel path, and exit"},
 	{"help", NULL, "print this and exit (-h)"},
 	{"version", NULL, "print the version and exit"},
 };
@@ -61,6 +65,7 @@ enum {
 	ARG_LOG,
 	ARG_PATH,
 	ARG_MARK_BIT,
+	ARG_ATTACH,
 	ARG_PIN,
 	ARG_DETACH,
 	ARG_HELP,
@@ -138,6 +143,17 @@ static unsigned parse_mark_bit(const char *text)
 	return (unsigned)n;
 }
 
+static enum attach_mode parse_attach(const char *text)
+{
+	static const char *const modes[] = {
+		[ATTACH_AUTO] = "auto", [ATTACH_TCX] = "tcx", [ATTACH_CLSACT] = "clsact"};
+
+	for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(text, modes[i]))
+			return (enum attach_mode)i;
+	usage_error("--attach takes auto, tcx or clsact", text);
+}
+
 static void add_interface(struct options *o, const char *name)
 {
 	if (!*name || strlen(name) >= IFNAMSIZ)
@@ -170,6 +186,9 @@ static void take_argument(struct options *o, int which, const char *value)
 		break;
 	case ARG_MARK_BIT:
 		o->mark_bit = parse_mark_bit(value);
+		break;
+	case ARG_ATTACH:
+		o->attach = parse_attach(value);
 		break;
 	case ARG_PIN:
 		o->pin_dir = value;
@@ -227,10 +246,8 @@ static void parse_options(struct options *o, int argc, char **argv)
 		optind++;
 	if (optind < argc)
 		usage_error("unexpected argument", argv[optind]);
-	if (o->detach && !o->pin_dir)
-		usage_error("--detach takes what it is to remove from --pin", NULL);
-	if (o->pin_dir && !*o->pin_dir)
-		usage_error("--pin takes a directory", NULL);
+	if (o->pin_dir && (!*o->pin_dir || strlen(o->pin_dir) >= PIN_DIR_LENGTH))
+		usage_error("--pin takes a directory of up to 255 bytes, or none", o->pin_dir);
 	if (o->config_path && !*o->config_path)
 		usage_error("--config takes a file name", NULL);
 	if (!*o->control_path)

@@ -20,7 +20,9 @@
 #include <linux/types.h>
 
 /* Of all that follows: pinned maps of another version are not taken over. */
+#ifndef KERNEL_PATH_VERSION
 #define KERNEL_PATH_VERSION 2
+#endif
 
 #define KERNEL_PATH_RULES         16384 /* MCR_MAX_RULES */
 #define KERNEL_PATH_OUTPUTS       65536 /* MCR_MAX_OUTPUTS */

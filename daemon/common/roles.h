@@ -35,12 +35,16 @@
  * @interfaces:   names given with --interface, opened as inputs at start
  * @workers:      0 when not given
  * @path_auto:    rules relay in the kernel where they can
- * @pin_dir:      where the kernel path is pinned, NULL: nowhere
- * @detach:       remove what is pinned there, and end
+ * @attach:       how inputs get the program of the kernel path
+ * @pin_dir:      where the kernel path is pinned, NULL: where it usually is, PIN_NONE: nowhere
+ * @detach:       remove what an earlier mcrd left of the kernel path, and end
  * @mark_bit:     that the kernel path sets in the mark of what it has relayed, 0..31
  * @resume_fd:    state of the program that this one replaces (--resume), -1: none
  * @argv:         as given, without --resume; for the next exec
  */
+enum attach_mode { ATTACH_AUTO, ATTACH_TCX, ATTACH_CLSACT };
+#define PIN_NONE "none"
+
 struct options {
 	const char *config_path;
 	const char *control_path;
@@ -50,6 +54,7 @@ struct options {
 	bool json_log;
 	bool path_auto;
 	bool detach;
+	enum attach_mode attach;
 	const char *pin_dir;
 	unsigned mark_bit;
 	int resume_fd;

@@ -72,6 +72,7 @@ static void become_ready(struct process *p)
 
 	p->c->phase = PHASE_RUNNING;
 	control_supervisor_request(&p->c->supervisor, &msg, -1, NULL, NULL);
+	p->settle_seq = p->c->supervisor.last_seq;
 	control_listeners_watch(p, true);
 }
 
@@ -189,17 +190,20 @@ static void take_event(struct process *p, const struct epoll_event *ev, uint64_t
 /* --- time --- */
 
 /*
- * The maps are as an earlier daemon left them until the workers have the rules: from then on a
- * frame whose rule leaves the maps is a worker's.
+ * The maps are as an earlier daemon left them, or empty behind its program, until the workers
+ * have the rules and the supervisor has taken that program away: from then on a frame whose
+ * rule is not in the maps is a worker's.
  */
-static void take_over_kernel_path(struct control *c)
+static void take_over_kernel_path(struct process *p)
 {
-	if (!c->kernel_path.adopted)
+	struct control *c = p->c;
+
+	if (!c->kernel_path.deferred || !control_supervisor_acked(&c->supervisor, p->settle_seq))
 		return;
 	for (unsigned w = 0; w < c->workers; w++)
 		if (!c->worker[w].running || !control_publish_confirmed(c, w, c->pub.generation))
 			return;
-	c->kernel_path.adopted = false;
+	c->kernel_path.deferred = false;
 	c->dirty = true;
 }
 
@@ -219,7 +223,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
 		control_drift_check(c, now_ns);
 		control_kernel_path_check(c, now_ns);
-		take_over_kernel_path(c);
+		take_over_kernel_path(p);
 		c->dirty = c->dirty || control_handover_due(c, now_ns) ||
 			   control_kernel_path_due(c, now_ns);
 		control_loop_check(c, now_ns);

@@ -60,9 +60,9 @@ void control_kernel_path_start(struct control *c, const struct ipc_start *start,
 		      ? kernel_map_load(k->map, restarted, monotonic_ns())
 		      : -EBADF;
 	if (ret == 0) {
-		k->adopted = !restarted && !kernel_map_is_empty(k->map);
+		k->deferred = !restarted;
 		/* No rule of ours is to be taken for one of theirs. */
-		if (k->adopted)
+		if (k->deferred && !kernel_map_is_empty(k->map))
 			ruleset_restored(c->rules, monotonic_ns());
 		return;
 	}
@@ -262,7 +262,7 @@ static void log_error(int error, uint64_t now_ns)
 
 static bool may_write(const struct control *c)
 {
-	return is_available(c) && !c->kernel_path.adopted;
+	return is_available(c) && !c->kernel_path.deferred;
 }
 
 void control_kernel_path_update(struct control *c, uint64_t now_ns)

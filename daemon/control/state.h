@@ -371,13 +371,13 @@ struct control_stats {
  * struct control_kernel_path
  * @unavailable: why there is none; KERNEL_PATH_FITS: there is
  * @mark:        the bit that its program sets in the mark of a frame
- * @adopted:     the maps are still as an earlier daemon left them
+ * @deferred:    the maps stay as they are until workers have the rules
  * @map:         NULL: there is none
  */
 struct control_kernel_path {
 	enum kernel_path_reason unavailable;
 	uint32_t mark;
-	bool adopted;
+	bool deferred;
 	struct kernel_map *map;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* bpf.c - load and attach the program of the kernel path, by libbpf and bpf(2) */
+/* bpf.c - load the program of the kernel path, by libbpf */
 #include "daemon/priv/bpf.h"
 
 #include <assert.h>
@@ -11,13 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core/base/counters.h"
 #include "core/base/limits.h"
+#include "daemon/priv/bpf_call.h"
 
 static_assert(KERNEL_PATH_RULES == MCR_MAX_RULES && KERNEL_PATH_OUTPUTS == MCR_MAX_OUTPUTS &&
 		      KERNEL_PATH_IFACES == MCR_MAX_IFACES &&
@@ -53,10 +52,6 @@ __asm__(".section .rodata\n"
 	"relay_bpf_end: .byte 0\n"
 	".previous\n");
 extern const unsigned char relay_bpf_begin[], relay_bpf_end[];
-
-/* linux/bpf.h of Linux 6.6 and newer. */
-#define ATTACH_TCX_INGRESS 46
-#define FLAG_BEFORE        (1u << 3)
 
 bool priv_bpf_built(void)
 {
@@ -144,7 +139,7 @@ static int keep_all(struct bpf_object *o, struct priv_bpf *bpf)
 	bpf->counters = keep(bpf_object__find_map_fd_by_name(o, "counters"));
 	if (bpf->program < 0 || bpf->rules < 0 || bpf->blocks < 0 || bpf->counters < 0)
 		return -EMFILE;
-	return priv_bpf_map_counters(bpf);
+	return priv_bpf_resume(bpf);
 }
 
 int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
@@ -170,20 +165,6 @@ int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
 	return ret;
 }
 
-int priv_bpf_attach(const struct priv_bpf *bpf, unsigned ifindex)
-{
-	union bpf_attr attr;
-	long ret;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.link_create.prog_fd = (uint32_t)bpf->program;
-	attr.link_create.target_ifindex = ifindex;
-	attr.link_create.attach_type = ATTACH_TCX_INGRESS;
-	attr.link_create.flags = FLAG_BEFORE;
-	ret = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return ret < 0 ? -errno : (int)ret;
-}
-
 #else
 
 bool priv_bpf_built(void)
@@ -198,21 +179,7 @@ int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
 	return -ENOSYS;
 }
 
-int priv_bpf_attach(const struct priv_bpf *bpf, unsigned ifindex)
-{
-	return -ENOSYS;
-}
-
 #endif
-
-bool priv_bpf_attachable(void)
-{
-	struct utsname name;
-	unsigned major = 0, minor = 0;
-
-	return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-	       (major > 6 || (major == 6 && minor >= 6));
-}
 
 bool priv_bpf_lacks_rights(void)
 {
@@ -220,25 +187,23 @@ bool priv_bpf_lacks_rights(void)
 	       !capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN);
 }
 
-int priv_bpf_map_counters(struct priv_bpf *bpf)
+int priv_bpf_resume(struct priv_bpf *bpf)
 {
-	void *mem = mmap(NULL, priv_bpf_counters_bytes(bpf->lanes), PROT_READ, MAP_SHARED,
-			 bpf->counters, 0);
+	struct bpf_prog_info info;
+	void *mem;
+	int ret;
 
+	memset(&info, 0, sizeof(info));
+	ret = bpf_call_info(bpf->program, &info, sizeof(info));
+	if (ret < 0)
+		return ret;
+	bpf->program_id = info.id;
+	mem = mmap(NULL, priv_bpf_counters_bytes(bpf->lanes), PROT_READ, MAP_SHARED, bpf->counters,
+		   0);
 	if (mem == MAP_FAILED)
 		return -errno;
 	bpf->records = mem;
 	return 0;
-}
-
-void priv_bpf_detach(int link)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.link_detach.link_fd = (uint32_t)link;
-	syscall(SYS_bpf, BPF_LINK_DETACH, &attr, sizeof(attr));
-	close(link);
 }
 
 static void close_one(int *fd)

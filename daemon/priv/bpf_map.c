@@ -2,16 +2,7 @@
 /* bpf_map.c - elements of the map of references, by bpf(2) */
 #include "daemon/priv/bpf_map.h"
 
-#include <errno.h>
-#include <linux/bpf.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static int command(int number, union bpf_attr *attr)
-{
-	return syscall(SYS_bpf, number, attr, sizeof(*attr)) < 0 ? -errno : 0;
-}
+#include "daemon/priv/bpf_call.h"
 
 int bpf_map_put(int map, const struct kernel_path_key *key, uint64_t ref)
 {
@@ -22,7 +13,7 @@ int bpf_map_put(int map, const struct kernel_path_key *key, uint64_t ref)
 	attr.key = (uintptr_t)key;
 	attr.value = (uintptr_t)&ref;
 	attr.flags = BPF_ANY;
-	return command(BPF_MAP_UPDATE_ELEM, &attr);
+	return bpf_call(BPF_MAP_UPDATE_ELEM, &attr);
 }
 
 int bpf_map_remove(int map, const struct kernel_path_key *key)
@@ -32,7 +23,7 @@ int bpf_map_remove(int map, const struct kernel_path_key *key)
 	memset(&attr, 0, sizeof(attr));
 	attr.map_fd = (uint32_t)map;
 	attr.key = (uintptr_t)key;
-	return command(BPF_MAP_DELETE_ELEM, &attr);
+	return bpf_call(BPF_MAP_DELETE_ELEM, &attr);
 }
 
 /* The kernel gives whole buckets, as many as there is room for, and says -ENOENT at the end. */
@@ -50,7 +41,7 @@ int bpf_map_read(int map, struct bpf_map_cursor *cursor, struct kernel_path_key 
 	attr.batch.keys = (uintptr_t)keys;
 	attr.batch.values = (uintptr_t)refs;
 	attr.batch.count = max;
-	ret = command(BPF_MAP_LOOKUP_BATCH, &attr);
+	ret = bpf_call(BPF_MAP_LOOKUP_BATCH, &attr);
 	if (ret < 0 && ret != -ENOENT)
 		return ret;
 	cursor->begun = true;

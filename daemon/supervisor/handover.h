@@ -5,7 +5,7 @@
 
 struct supervisor;
 
-#define SUPERVISOR_STATE_VERSION 4
+#define SUPERVISOR_STATE_VERSION 5
 /*
  * Everything that must outlive an exec, sealed; the descriptors named in it lose
  * close-on-exec.  Return: descriptor or negative errno.

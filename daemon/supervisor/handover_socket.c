@@ -24,7 +24,8 @@ struct saved_input {
 	uint32_t buf_class;
 	uint32_t mark;
 	uint64_t kernel_frames;
-	uint8_t gro_on, gro_changed, gro, udp_forwarding, fraglist, members, reserved[6];
+	uint8_t gro_on, gro_changed, gro, udp_forwarding, fraglist, members, filter, own_qdisc,
+		reserved[4];
 	uint8_t member[MCR_MAX_WORKERS];
 };
 
@@ -53,6 +54,8 @@ static void save_input(const struct input *in, struct handover_writer *w)
 				    .gro = in->gro_found.gro,
 				    .udp_forwarding = in->gro_found.udp_forwarding,
 				    .fraglist = in->gro_found.fraglist,
+				    .filter = in->attached.filter,
+				    .own_qdisc = in->attached.own_qdisc,
 				    .members = (uint8_t)in->members};
 
 	memcpy(saved.member, in->member, sizeof(saved.member));
@@ -62,7 +65,7 @@ static void save_input(const struct input *in, struct handover_writer *w)
 	handover_put_fd(w, in->ipv4_udp);
 	handover_put_fd(w, in->vlan);
 	handover_put_fd(w, in->foreign);
-	handover_put_fd(w, in->program);
+	handover_put_fd(w, in->attached.link);
 }
 
 /* It is one that control may ask for. */
@@ -79,12 +82,12 @@ static void restore_input(struct supervisor *s, struct handover_reader *r)
 	struct input *in;
 
 	handover_get(r, &saved, sizeof(saved));
-	handover_check(r, iface_is_valid(&saved.iface) && saved.buf_class < BUF_CLASSES &&
-				  saved.incarnation >= 1 &&
-				  saved.incarnation <= s->next_incarnation &&
-				  (saved.gro_on | saved.gro_changed | saved.gro |
-				   saved.udp_forwarding | saved.fraglist) <= 1 &&
-				  saved.members <= s->workers);
+	handover_check(
+		r, iface_is_valid(&saved.iface) && saved.buf_class < BUF_CLASSES &&
+			   saved.incarnation >= 1 && saved.incarnation <= s->next_incarnation &&
+			   (saved.gro_on | saved.gro_changed | saved.gro | saved.udp_forwarding |
+			    saved.fraglist | saved.filter | saved.own_qdisc) <= 1 &&
+			   saved.members <= s->workers);
 	if (r->error)
 		return;
 	in = &s->input[saved.iface.slot];
@@ -107,8 +110,10 @@ static void restore_input(struct supervisor *s, struct handover_reader *r)
 	in->ipv4_udp = handover_need_fd(r, FD_PACKET, 0);
 	in->vlan = handover_need_fd(r, FD_PACKET, 0);
 	in->foreign = handover_need_fd(r, FD_PACKET, 0);
-	in->program = handover_get_fd(r, FD_ANONYMOUS, 0);
-	handover_check(r, (in->program >= 0) <= (saved.mark != 0));
+	in->attached.link = handover_get_fd(r, FD_ANONYMOUS, 0);
+	handover_check(r, (in->attached.link >= 0) + saved.filter == (saved.mark != 0));
+	in->attached.filter = saved.filter;
+	in->attached.own_qdisc = saved.own_qdisc;
 	in->mark = saved.mark;
 	in->kernel_frames = saved.kernel_frames;
 }

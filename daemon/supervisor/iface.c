@@ -31,7 +31,7 @@
 #include "daemon/priv/socket.h"
 #include "daemon/priv/sockopt.h"
 #include "daemon/supervisor/descriptor_reserve.h"
-#include "daemon/supervisor/kernel_path.h"
+#include "daemon/supervisor/kernel_attach.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/state.h"
 #include "daemon/supervisor/stats.h"

@@ -1,86 +1,179 @@
 // SPDX-License-Identifier: MIT
-/* kernel_path.c - load, attach and count the tc program of the kernel path */
+/*
+ * kernel_path.c - make, keep and count the tc program of the kernel path
+ *
+ * The lock of the mark comes first.  From then on whatever bears that mark in this network
+ * namespace is of an mcrd that has ended, and goes when control is ready (kernel_attach.c).
+ */
 #include "daemon/supervisor/kernel_path.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/clock.h"
 #include "core/rules/kernel_path.h"
 #include "daemon/common/log.h"
 #include "daemon/common/roles.h"
+#include "daemon/priv/bpf_lock.h"
+#include "daemon/priv/bpf_tcx.h"
 #include "daemon/supervisor/state.h"
 
-static const char *pin_dir(const struct supervisor *s)
+#define WHY_BYTES 640
+
+/* --- pins --- */
+
+/* @why: filled with what is in the way of a directory that was asked for. */
+static void explain_directory(int error, const char *dir, char *why, size_t size)
 {
-	return s->options->pin_dir;
+	switch (error) {
+	case -ENOENT:
+		snprintf(why, size, "%s is in no bpf file system (mount -t bpf bpf /sys/fs/bpf)",
+			 dir);
+		return;
+	case -EBUSY:
+		snprintf(why, size, "%s is that of another mcrd", dir);
+		return;
+	case -EPERM:
+		snprintf(why, size, "%s belongs to another user, or others may write into it", dir);
+		return;
+	case -EXDEV:
+		snprintf(why, size,
+			 "%s has pins of another network namespace (mcrd --detach --pin %s removes "
+			 "them)",
+			 dir, dir);
+		return;
+	default:
+		snprintf(why, size, "%s: %s", dir, strerror(-error));
+	}
 }
 
-/* Takes the pinned program, with which the kernel still relays; else loads and pins a new one. */
-static int load_pinned(struct supervisor *s, uint32_t mark, char *why, size_t size)
+/* Return: 0, also when nothing is to be pinned; negative errno. */
+static int open_pins(struct supervisor *s, char *why, size_t size)
 {
-	int ret = priv_bpf_pins(pin_dir(s), mark);
+	const char *asked = s->options->pin_dir;
+	char usual[PIN_DIR_MAX];
+	int ret;
 
-	if (ret == -ENOENT)
-		snprintf(why, size, "%s is in no bpf file system", pin_dir(s));
-	if (ret == -EEXIST)
-		snprintf(why, size,
-			 "%s has pins of another version or mark: mcrd --detach --pin %s removes "
-			 "them",
-			 pin_dir(s), pin_dir(s));
+	if (asked && !strcmp(asked, PIN_NONE))
+		return 0;
+	priv_pins_default(usual, s->options->mark_bit);
+	ret = priv_pins_open(&s->pins, asked ? asked : usual, 1u << s->options->mark_bit);
+	if (ret == 0)
+		return 0;
+	priv_pins_close(&s->pins);
+	explain_directory(ret, asked ? asked : usual, why, size);
+	if (asked)
+		return ret;
+	log_msg(SEV_NOTICE, FAC_SUPERVISOR, "%s: the kernel path ends with mcrd", why);
+	*why = '\0';
+	return 0;
+}
+
+/* Takes the pinned program, with which the kernel still relays. */
+static int adopt(struct supervisor *s)
+{
+	const char *what;
+	int ret;
+
+	if (s->pins.dir < 0)
+		return -ENOENT;
+	ret = priv_pins_adopt(&s->pins, &s->bpf, &what);
+	s->adopted = ret == 0;
+	if (ret == -EBADF)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR,
+			"pins in %s are damaged: %s is not what mcrd pins under that name; a new "
+			"program takes their place",
+			s->pins.path, what);
+	return ret;
+}
+
+static int load_new(struct supervisor *s, char *why, size_t size)
+{
+	int ret = priv_bpf_load(1u << s->options->mark_bit, &s->bpf, why, size);
+
+	if (ret < 0 || s->pins.dir < 0)
+		return ret;
+	ret = priv_pins_put(&s->pins, &s->bpf);
+	if (ret < 0)
+		snprintf(why, size, "pins in %s: %s", s->pins.path, strerror(-ret));
+	return ret;
+}
+
+/* --- start and end --- */
+
+static int make(struct supervisor *s, char *why, size_t size)
+{
+	int ret = s->mark_lock = priv_bpf_lock(1u << s->options->mark_bit);
+
+	if (ret == -EADDRINUSE)
+		snprintf(
+			why, size,
+			"another mcrd in this network namespace has bit %u of the mark (--mark-bit "
+			"chooses another)",
+			s->options->mark_bit);
 	if (ret < 0)
 		return ret;
-	s->adopted = priv_bpf_adopt(pin_dir(s), mark, &s->bpf) == 0;
-	if (s->adopted)
-		return 0;
-	priv_bpf_unpin(pin_dir(s));
-	ret = priv_bpf_load(mark, &s->bpf, why, size);
-	if (ret == 0)
-		ret = priv_bpf_pin(pin_dir(s), &s->bpf);
-	return ret;
+	ret = open_pins(s, why, size);
+	if (ret < 0)
+		return ret;
+	s->others_left = true;
+	return adopt(s) == 0 ? 0 : load_new(s, why, size);
+}
+
+static void choose_hook(struct supervisor *s)
+{
+	s->clsact = s->options->attach == ATTACH_CLSACT ||
+		    (s->options->attach == ATTACH_AUTO && !priv_tcx_available());
 }
 
 static enum kernel_path_reason load(struct supervisor *s, char *why, size_t size)
 {
-	const uint32_t mark = 1u << s->options->mark_bit;
 	int ret;
 
 	*why = '\0';
 	if (!priv_bpf_built())
 		return KERNEL_PATH_NOT_BUILT;
-	if (!priv_bpf_attachable())
+	choose_hook(s);
+	if (!s->clsact && !priv_tcx_available())
 		return KERNEL_PATH_TOO_OLD;
-	ret = pin_dir(s) ? load_pinned(s, mark, why, size)
-			 : priv_bpf_load(mark, &s->bpf, why, size);
+	ret = make(s, why, size);
 	if (ret == -EPERM && priv_bpf_lacks_rights())
 		return KERNEL_PATH_NO_RIGHT;
 	if (ret < 0 && !*why)
 		snprintf(why, size, "%s", strerror(-ret));
-	if (ret < 0)
-		priv_bpf_close(&s->bpf);
 	return ret < 0 ? KERNEL_PATH_REFUSED : KERNEL_PATH_FITS;
 }
 
 void kernel_path_start(struct supervisor *s)
 {
-	char why[256];
+	char why[WHY_BYTES];
 
 	s->no_kernel_path = KERNEL_PATH_NOT_STARTED;
 	if (!s->options->path_auto)
 		return;
 	s->no_kernel_path = load(s, why, sizeof(why));
-	if (s->no_kernel_path == KERNEL_PATH_FITS)
+	if (s->no_kernel_path == KERNEL_PATH_FITS) {
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
 			"rules relay in the kernel where they can; frames that it has relayed have "
 			"bit %u of their mark set%s",
 			s->options->mark_bit,
 			s->adopted ? "; what an earlier mcrd left goes on" : "");
-	else
-		log_msg(SEV_WARNING, FAC_SUPERVISOR, "--path auto: %s: workers relay all rules%s%s",
-			kernel_path_reason_text(s->no_kernel_path), *why ? ": " : "", why);
+		return;
+	}
+	log_msg(SEV_WARNING, FAC_SUPERVISOR, "--path auto: %s: workers relay all rules%s%s",
+		kernel_path_reason_text(s->no_kernel_path), *why ? ": " : "", why);
+	priv_bpf_close(&s->bpf);
+}
+
+/* The locks are not handed over: for the moment of an exec nobody has them. */
+static void resume_locks(struct supervisor *s)
+{
+	char why[WHY_BYTES];
+
+	s->mark_lock = priv_bpf_lock(s->bpf.mark);
+	if (open_pins(s, why, sizeof(why)) < 0)
+		log_msg(SEV_WARNING, FAC_SUPERVISOR, "upgrade: %s: nothing more is pinned", why);
 }
 
 int kernel_path_resume(struct supervisor *s)
@@ -90,71 +183,26 @@ int kernel_path_resume(struct supervisor *s)
 		return 0;
 	}
 	s->no_kernel_path = KERNEL_PATH_FITS;
-	return priv_bpf_map_counters(&s->bpf);
+	choose_hook(s);
+	resume_locks(s);
+	return priv_bpf_resume(&s->bpf);
 }
 
 void kernel_path_fini(struct supervisor *s)
 {
-	if (s->bpf.program >= 0 && pin_dir(s))
-		priv_bpf_unpin(pin_dir(s));
+	if (s->bpf.program >= 0)
+		priv_pins_remove(&s->pins);
 	priv_bpf_close(&s->bpf);
+	priv_pins_close(&s->pins);
+	if (s->mark_lock >= 0)
+		close(s->mark_lock);
+	s->mark_lock = -1;
 }
 
 void kernel_path_describe(const struct supervisor *s, struct ipc_start *start)
 {
 	start->kernel_path = (uint8_t)s->no_kernel_path;
 	start->mark = s->bpf.program >= 0 ? s->bpf.mark : 0;
-}
-
-/* Return: a descriptor; negative errno. */
-static int attach(struct supervisor *s, unsigned ifindex)
-{
-	int link, ret;
-
-	if (!pin_dir(s))
-		return priv_bpf_attach(&s->bpf, ifindex);
-	link = priv_bpf_link_adopt(pin_dir(s), &s->bpf, ifindex);
-	if (link >= 0)
-		return link;
-	link = priv_bpf_attach(&s->bpf, ifindex);
-	ret = link < 0 ? link : priv_bpf_link_pin(pin_dir(s), &s->bpf, ifindex, link);
-	if (ret < 0)
-		log_msg(SEV_WARNING, FAC_NETWORK,
-			"what is attached to interface %u is not pinned: %s", ifindex,
-			strerror(-ret));
-	return link;
-}
-
-void kernel_path_attach(struct supervisor *s, struct input *in)
-{
-	static struct log_limit limit[MCR_MAX_IFACES];
-	char name[IF_NAMESIZE];
-	int ret;
-
-	if (s->bpf.program < 0)
-		return;
-	ret = attach(s, in->iface.ifindex);
-	if (ret < 0) {
-		log_limited(&limit[in->iface.slot], monotonic_ns(), SEV_WARNING, FAC_NETWORK,
-			    "input %s takes no tc program: %s; workers relay what arrives there",
-			    if_indextoname(in->iface.ifindex, name) ? name : "that has gone",
-			    strerror(-ret));
-		return;
-	}
-	in->program = ret;
-	in->mark = s->bpf.mark;
-	/* The slot may have counts of an earlier input. */
-	kernel_path_new_frames(s, in);
-}
-
-void kernel_path_detach(struct supervisor *s, struct input *in)
-{
-	if (in->program >= 0 && pin_dir(s))
-		priv_bpf_link_unpin(pin_dir(s), &s->bpf, in->iface.ifindex);
-	if (in->program >= 0)
-		priv_bpf_detach(in->program);
-	in->program = -1;
-	in->mark = 0;
 }
 
 uint64_t kernel_path_new_frames(const struct supervisor *s, struct input *in)
@@ -171,29 +219,4 @@ uint64_t kernel_path_new_frames(const struct supervisor *s, struct input *in)
 	fresh = sum - in->kernel_frames;
 	in->kernel_frames = sum;
 	return fresh;
-}
-
-void kernel_path_drop_others(struct supervisor *s)
-{
-	uint32_t kept[MCR_MAX_IFACES];
-	unsigned n = 0;
-
-	if (!s->adopted)
-		return;
-	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
-		if (s->input[i].program >= 0)
-			kept[n++] = s->input[i].iface.ifindex;
-	priv_bpf_links_unpin_others(pin_dir(s), &s->bpf, kept, n);
-}
-
-int kernel_path_remove_pins(const struct options *options)
-{
-	const int ret = priv_bpf_unpin(options->pin_dir);
-
-	if (ret < 0)
-		log_msg(SEV_ERROR, FAC_SUPERVISOR, "%s: %s", options->pin_dir, strerror(-ret));
-	else
-		log_msg(SEV_NOTICE, FAC_SUPERVISOR, "%d pins removed from %s", ret,
-			options->pin_dir);
-	return ret < 0;
 }

@@ -23,7 +23,7 @@
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/egress_socket.h"
 #include "daemon/supervisor/iface.h"
-#include "daemon/supervisor/kernel_path.h"
+#include "daemon/supervisor/kernel_attach.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/limit.h"
 #include "daemon/supervisor/membership.h"

@@ -23,6 +23,7 @@
  *   limit.c            how fast control may ask for what costs much
  *   iface.c            inputs and outputs: the sockets of an interface
  *   kernel_path.c      the tc program and its maps
+ *   kernel_attach.c    which inputs have that program
  *   prefilter.c        the program that lets only frames for rules into an input
  *   egress_socket.c    egress sockets of single outputs
  *   membership.c       unread helper sockets that hold group memberships
@@ -54,6 +55,7 @@
 #include "core/rules/kernel_path.h"
 #include "daemon/common/log.h"
 #include "daemon/priv/bpf.h"
+#include "daemon/priv/bpf_pin.h"
 #include "daemon/priv/drop.h"
 #include "daemon/priv/gro.h"
 
@@ -245,6 +247,19 @@ struct worker_record {
 };
 
 /**
+ * struct kernel_path_attachment - the program of the kernel path at an input
+ * @link:      its tcx link; -1: it has none
+ * @filter:    it is a filter of a clsact qdisc
+ * @own_qdisc: which mcrd made
+ */
+struct kernel_path_attachment {
+	int link;
+	bool filter;
+	bool own_qdisc;
+};
+#define KERNEL_PATH_DETACHED ((struct kernel_path_attachment){.link = -1})
+
+/**
  * struct input - the sockets of one input interface
  * @incarnation: tells one opening of the slot from the next; 0 when closed
  * @round:       the last control that asked for it
@@ -257,7 +272,7 @@ struct worker_record {
  * @vlan:        counts frames with a VLAN tag
  * @foreign:     counts everything else
  * @gro_found:   settings to put back when @gro_changed
- * @program:     of the kernel path: attached with this descriptor, -1: it is not
+ * @attached:    the program of the kernel path, or not
  * @mark:        0, or the sockets come after tc ingress, where the program marks what it
  *               has relayed with this bit
  * @kernel_frames: that it has relayed, as far as they have been counted
@@ -277,7 +292,7 @@ struct input {
 	int64_t unclaimed;
 	int vlan;
 	int foreign;
-	int program;
+	struct kernel_path_attachment attached;
 	uint32_t mark;
 	uint64_t kernel_frames;
 };
@@ -434,7 +449,11 @@ struct supervisor {
 
 	struct priv_bpf bpf; /* no program: there is no kernel path */
 	enum kernel_path_reason no_kernel_path;
-	bool adopted; /* from the pins of an earlier mcrd */
+	struct priv_pins pins;
+	int mark_lock;
+	bool clsact;      /* inputs get the program as a filter of a clsact qdisc */
+	bool adopted;     /* from the pins of an earlier mcrd */
+	bool others_left; /* what an earlier mcrd attached may be there until control is ready */
 };
 
 /* A start that cannot succeed: one line has been logged, the loop ends. */
@@ -448,9 +467,11 @@ static inline void supervisor_fail(struct supervisor *s)
 static inline void supervisor_no_sockets(struct supervisor *s)
 {
 	s->bpf = PRIV_BPF_NONE;
+	s->pins = PRIV_PINS_NONE;
+	s->mark_lock = -1;
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
 		s->input[i].ipv4_udp = s->input[i].vlan = s->input[i].foreign = -1;
-		s->input[i].program = -1;
+		s->input[i].attached = KERNEL_PATH_DETACHED;
 		for (unsigned k = 0; k < MCR_MAX_WORKERS; k++)
 			s->input[i].sock[k] = s->output[i].sock[k] = -1;
 	}

@@ -25,6 +25,7 @@
 #include "daemon/supervisor/epoll_key.h"
 #include "daemon/supervisor/health.h"
 #include "daemon/supervisor/iface.h"
+#include "daemon/supervisor/kernel_attach.h"
 #include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/membership.h"
@@ -125,6 +126,7 @@ static void finish(struct supervisor *s)
 	}
 	upgrade_abandon(s);
 	iface_fini(s);
+	kernel_path_drop_others(s);
 	kernel_path_fini(s);
 	egress_socket_fini(s);
 	membership_fini(&s->memberships);
@@ -141,7 +143,7 @@ int supervisor_main(const struct options *options)
 
 	log_init("supervisor", options->json_log);
 	if (options->detach)
-		return kernel_path_remove_pins(options);
+		return kernel_path_remove_left(options);
 	log_detach();
 	s = start_new(options);
 	if (!s)

@@ -19,7 +19,6 @@ import signal
 import support  # pylint: disable=unused-import
 from mcrlab import main, proc, scenario
 
-from support_kernel import RELAYS_ITSELF
 from support_rules import add, held, output, rule, rules_by_id, state_of_process
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
@@ -151,7 +150,7 @@ def open_descriptors(t):
               "anon_inode:[io_uring]", "anon_inode:[eventfd]")
     # Channel, two listeners, netlink of links and of routes; pages and snapshots are mapped, not open.
     # With the kernel path the map of references, too; only the supervisor has program and links.
-    by_kernel = os.environ.get("MCR_PATH") == "auto" and RELAYS_ITSELF
+    by_kernel = os.environ.get("MCR_PATH") == "auto"
     holds(control, *["socket"] * 5, "anon_inode:[eventpoll]", "anon_inode:[eventfd]",
           *["anon_inode:bpf-map"] * by_kernel)
     # It also looks at the state of each child.

@@ -12,7 +12,6 @@ GetStats shows the path of a frame: `kernel_path` counts the frames of the progr
 of the workers.  A frame is in one of them.
 """
 
-import contextlib
 import ctypes
 import json
 import os
@@ -21,63 +20,11 @@ import struct
 
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, payload, scenario
-from mcrlab import paths as harness_paths
-from mcrlab.process import ProcessError
 from mcrlab.binary import other_version, own_mcrd, replace
 
 from support_frames import SCAPY, send
-from support_kernel import need_kernel_path
-from support_rules import add, interface_stats, nonzero, output, rule, rules_by_id
-
-IN = "239.1.1.1"
-OUT = "239.2.2.2"
-AUTO = ["--path", "auto"]
-
-
-def paths(relay):
-    """(path, reason) of every output, by rule id."""
-    return {name: [(one["path"], one["path_reason"]) for one in found["outputs"]]
-            for name, found in rules_by_id(relay).items()}
-
-
-def by_kernel(t, relay, name):
-    """Waits until the kernel has the rule: a source address may have to be asked for first."""
-    need_kernel_path(t)
-    t.wait_until(lambda: all(path == "kernel" for path, _ in paths(relay)[name]), 5,
-                 f"{name} in the kernel")
-
-
-def kernel_relay(t):
-    """(relay, sink) of one rule, "cam", that the kernel relays."""
-    relay = t.mcrd("relay", args=AUTO)
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    by_kernel(t, relay, "cam")
-    return relay, t.sink("sink", "eth0", OUT, 6000)
-
-
-def took(stats):
-    """(datagrams that the kernel path took, that workers took)."""
-    return (stats["kernel_path"]["received"],
-            sum(one["received"] for one in stats["workers"]))
-
-
-def answers(relay):
-    try:
-        return relay.rpc("Ping")["pong"]
-    except (OSError, ProcessError):
-        return False
-
-
-@contextlib.contextmanager
-def bpf_filesystem(t):
-    """A directory for pins in a bpf file system of its own."""
-    mount = t.run_dir / "bpf"
-    mount.mkdir()
-    t.run(None, ["mount", "-t", "bpf", "bpf", mount])
-    try:
-        yield mount / "mcr"
-    finally:
-        t.run(None, ["umount", "-l", mount])
+from support_kernel import AUTO, IN, OUT, answers, by_kernel, kernel_relay, paths, took
+from support_rules import add, interface_stats, nonzero, output, rule
 
 
 def refused(relay, one):
@@ -367,7 +314,7 @@ def damaged_maps(t):
     t.conservation(relay)
 
 
-# --- what the kernel path outlives ---
+# --- restarts and changes ---
 
 
 @scenario("kernel path: control and workers die under traffic", topology="chain3", deadline_s=60)
@@ -412,74 +359,6 @@ def upgraded(t):
     sent = gen.stop()["sent"]
     t.clean(sink.finish(sent), sent)
     t.equal(took(t.conservation(relay)), (sent, 0), "relayed by kernel, by workers")
-
-
-@scenario("kernel path: the end takes the program away", topology="chain3")
-def end(t):
-    """With the daemon, also one that is killed, nothing is left at the hook."""
-    for signo in (signal.SIGTERM, signal.SIGKILL):
-        relay, sink = kernel_relay(t)
-        t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
-        t.clean(sink.finish(500), 500)
-        if signo == signal.SIGTERM:
-            relay.stop()
-        else:
-            relay.kill()
-        silent = t.sink("sink", "eth0", OUT, 6000)
-        t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
-        t.equal(silent.finish(0)["received"], 0, f"received after {signo.name}")
-
-
-@scenario("kernel path: the supervisor is killed, and the next one goes on", topology="chain3",
-          deadline_s=60, root="a bpf file system")
-def supervisor_dies(t):
-    """The kernel relays while no process of mcrd is alive; the next mcrd takes over, 0 lost."""
-    with bpf_filesystem(t) as pins:
-        args = AUTO + ["--pin", pins]
-        rules = {"rules": [rule(IN, 5000, output(OUT, 6000), id="cam")]}
-        first = t.mcrd("relay", args=args, config=rules)
-        by_kernel(t, first, "cam")
-        sink = t.sink("sink", "eth0", OUT, 6000)
-        gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
-        t.wait_until(lambda: sink.received() > 1000, 10, "the stream flows")
-        first.kill()
-        arrived = sink.received()
-        t.wait_until(lambda: sink.received() > arrived + 2000, 10, "it flows without any process")
-        second = t.mcrd("relay", args=args, config=rules)
-        arrived = sink.received()
-        t.wait_until(lambda: sink.received() > arrived + 2000, 10, "it flows with the next one")
-        by_kernel(t, second, "cam")
-        sent = gen.stop()["sent"]
-        report = sink.finish(sent)
-        t.equal((report["received"], report["lost"], report["duplicated"]), (sent, 0, 0),
-                "received, lost, duplicated")
-        t.conservation(second)
-        second.stop()
-        t.equal(os.listdir(pins), [], "pins after SIGTERM")
-
-
-@scenario("kernel path: pins that cannot be used", topology="chain3", root="a bpf file system")
-def bad_pins(t):
-    """No bpf file system, pins of another mark: one line, and workers relay; --detach cleans up."""
-    relay = t.mcrd("relay", args=AUTO + ["--pin", t.run_dir / "plain"])
-    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
-    t.equal(paths(relay)["cam"], [("user", "the kernel refused the program when mcrd started")],
-            "path")
-    t.equal(relay.log().count("is in no bpf file system"), 1, "said once")
-    relay.stop()
-    with bpf_filesystem(t) as pins:
-        first = t.mcrd("relay", args=AUTO + ["--pin", pins])
-        first.kill()
-        other = t.mcrd("relay", args=AUTO + ["--pin", pins, "--mark-bit", "5"])
-        t.equal(other.log().count("has pins of another version or mark"), 1, "refused in one line")
-        add(t, other, rule(IN, 5000, output(OUT, 6000), id="cam"))
-        sink = t.sink("sink", "eth0", OUT, 6000)
-        t.gen("gen", "eth0", IN, 5000, rate=4000, count=500)
-        t.clean(sink.finish(500), 500)
-        other.stop()
-        done = t.run(None, [harness_paths.program("mcrd"), "--detach", "--pin", pins])
-        t.true("4 pins removed" in done.stderr, f"what --detach says: {done.stderr}")
-        t.equal(os.listdir(pins), [], "pins")
 
 
 @scenario("kernel path: a rule changes path under traffic", topology="chain3")

@@ -42,7 +42,8 @@ class Programs:
         """mcrd in a node, ready: num_workers, config (dict or text), interface, args, env.
 
         `program` is another binary, `wrapper` the words of a program that starts it and becomes it;
-        `owner` is the uid to which its directory and configuration belong.
+        `owner` is the uid to which its directory and configuration belong.  `pin` is where the
+        kernel path is pinned: nowhere, so that nothing outlives the lab; None: where it usually is.
         """
         return self._keep(Relay(run_dir=self.run_dir, **self._place("mcrd", node), **options))
 

@@ -104,7 +104,7 @@ class Relay(Process):
 
     def __init__(self, name, *, lab, node, log_dir, run_dir, num_workers=1, config=None,
                  interface=None, args=(), env=None, ready_s=10, program=None, wrapper=(),
-                 owner=None):
+                 owner=None, pin="none"):
         self.node = node
         self.dir = run_dir / name
         self.dir.mkdir(mode=0o755)
@@ -114,9 +114,12 @@ class Relay(Process):
         self._stopped = False
         argv = list(wrapper) + [program or paths.program("mcrd"), "--control-socket-path",
                                 self.socket_path]
+        if pin:
+            argv += ["--pin", pin]
         # The same scenarios for the kernel path (tests/netns/README.md).
-        if os.environ.get("MCR_PATH"):
-            argv += ["--path", os.environ["MCR_PATH"]]
+        for variable, option in (("MCR_PATH", "--path"), ("MCR_ATTACH", "--attach")):
+            if os.environ.get(variable):
+                argv += [option, os.environ[variable]]
         if num_workers is not None:
             argv += ["--num-workers", num_workers]
         for one in [interface] if isinstance(interface, str) else interface or []:

@@ -15,7 +15,9 @@
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c
  * Links: daemon/supervisor/egress_socket.c
  * Links: daemon/common/memfd.c
- * Links: daemon/supervisor/kernel_path.c
+ * Links: daemon/supervisor/kernel_path.c daemon/supervisor/kernel_attach.c
+ * Links: daemon/priv/bpf_tcx.c daemon/priv/bpf_clsact.c daemon/priv/bpf_lock.c
+ * Links: daemon/priv/bpf_check.c
  * Links: core/rules/kernel_path.c daemon/priv/bpf.c
  * Links: core/rules/rule.c
  * Links: core/base/complaint.c
