@@ -48,7 +48,10 @@ static uint16_t get_be16(const uint8_t *p)
 	return (uint16_t)(p[0] << 8 | p[1]);
 }
 
-/* Of a frame that the kernel path has left to us in part; its number is in network order. */
+/*
+ * Return: the division of a frame of which the kernel path has served some outputs
+ * (core/rules/kernel_path_map.h); 0: it has none.
+ */
 static uint32_t division_of(const uint8_t *ether)
 {
 	const uint8_t *mac = ether + ETHER_SOURCE;

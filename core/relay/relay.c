@@ -176,7 +176,7 @@ static bool is_looping(struct relay *r, struct match_rule *rule, const struct fr
 	return held || rule->rec.state == RULE_LOOPING;
 }
 
-/* When what this pass handles may have come. */
+/* Return: the earliest time at which datagrams of this pass may have arrived. */
 static uint64_t waiting_since(const struct relay *r, uint64_t now_ns)
 {
 	if (now_ns >= r->late_until_ns)
@@ -249,7 +249,7 @@ static void count_fragment(struct relay *r, uint32_t iface, const struct frame_v
 	counter_add(&rule->counters->fragments, 1);
 }
 
-/* Has the rule what is to be known of the frame's division?  If not the frame is counted. */
+/* Does the rule know the frame's division?  If not, the frame is counted as dropped. */
 static bool divide(struct relay *r, struct match_rule *rule, const struct frame_view *view,
 		   struct incoming *in)
 {
@@ -324,8 +324,9 @@ struct arena_outcome relay_input(struct relay *r, uint32_t buffer, size_t len, u
 }
 
 /*
- * Is the rule the one that took the frame, for the same outputs?  And so it was for those before
- * it in the batch: else its datagrams have other numbers than they had.
+ * Did this rule take the frame for the same outputs when the predecessor handled it, and the
+ * frames before it in the batch as well?  Otherwise its datagrams do not have the numbers that
+ * they had there.
  */
 static bool is_as_before(const struct match_rule *rule, const struct incoming *in,
 			 const struct arena_outcome *outcome)
@@ -403,16 +404,19 @@ bool relay_pauses(struct relay *r, uint64_t now_ns, bool starved)
 	const bool pauses = guard_pauses(
 		&r->guard, now_ns, starved || r->n_items >= RELAY_PAUSE_ITEMS || relay_full(r));
 
-	/* At once: another table may take the rule over before its next datagram comes. */
+	/*
+	 * Shown at once, because another table may take the rule over before its next datagram
+	 * comes.
+	 */
 	if (suspect && !pauses)
 		show_hold(r, (void *)((char *)suspect - offsetof(struct match_rule, guard)));
 	return pauses;
 }
 
 /*
- * A worker that can run makes a pass within a burst's time, also when nothing comes.  So it is
- * late by what goes beyond that, and the datagrams of a late pass are received over several
- * passes: in twice that time if the worker keeps up.
+ * A worker that can run makes a pass within a burst's time, also when nothing comes.  Time beyond
+ * that is its delay.  The datagrams of a late pass are received over several passes, within twice
+ * the delay if the worker keeps up.
  */
 void relay_begin_pass(struct relay *r, uint64_t now_ns)
 {

@@ -94,7 +94,7 @@ void relay_discard(struct relay *r, uint32_t buffer, size_t len, enum link_layer
 /* Datagrams gathered and not yet flushed. */
 uint32_t relay_gathered(const struct relay *r);
 
-/* IP packets that sending what is gathered makes, about. */
+/* About how many IP packets leave when the batch is sent. */
 uint32_t relay_packets(const struct relay *r);
 
 /**

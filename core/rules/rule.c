@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* rule.c - what makes a rule one that the relay can serve, and its identity */
+/* rule.c - checks of a rule, its identity and its texts */
 #include "core/rules/rule.h"
 
 #include <assert.h>
@@ -124,7 +124,7 @@ static int check_text(const char *text, size_t max, const char *forbidden, const
 	return 0;
 }
 
-/* Names are ASCII because tables are made of them; what is for people alone is not. */
+/* Names are ASCII because tables align them; a description may be UTF-8. */
 static int check_description(const char text[static MCR_DESCRIPTION_MAX], struct complaint *c)
 {
 	const size_t len = strnlen(text, MCR_DESCRIPTION_MAX);

@@ -21,7 +21,7 @@ enum rule_priority { RULE_PRIORITY_HIGH, RULE_PRIORITY_NORMAL, RULE_PRIORITY_LOW
 /* The path of a rule's datagrams: through a worker, or through a tc program in the kernel. */
 enum rule_path {
 	RULE_PATH_UNSET,  /* the kernel where it can, else a worker */
-	RULE_PATH_AUTO,   /* the same, said */
+	RULE_PATH_AUTO,   /* the same, given by the operator */
 	RULE_PATH_KERNEL, /* the same, and refused where the kernel never can */
 	RULE_PATH_USER,   /* a worker */
 	RULE_PATHS

@@ -45,7 +45,7 @@ static void node_free(struct ruleset_node *node)
 	free(node);
 }
 
-/* A node with a copy of @rule and room for what belongs to its outputs; NULL: out of memory. */
+/* Return: a node with a copy of @rule and unfilled slots of its outputs; NULL: out of memory. */
 static struct ruleset_node *node_new(const struct rule *rule)
 {
 	struct ruleset_node *node = calloc(1, sizeof(*node));
@@ -91,7 +91,7 @@ static int find_place(const struct ruleset *s, struct rule *want, struct ruleset
 		rule_make_id(want);
 	same_id = ruleset_by_id(s, want->id);
 
-	/* A made id is no request to replace the rule that happens to bear it. */
+	/* An id that was made here is no request to replace another rule that has it. */
 	if (same_id && same_id != same_input && (same_input || !id_given)) {
 		complain(c, "id", "%s belongs to another rule, with another input", want->id);
 		return -ENOTUNIQ;
@@ -100,7 +100,7 @@ static int find_place(const struct ruleset *s, struct rule *want, struct ruleset
 	return 0;
 }
 
-/* Is there nothing to do?  Unless @replace, a name that was not given is not asked for. */
+/* Is @want the rule that is there?  Without @replace any name matches one that was not given. */
 static bool unchanged(const struct rule *have, const struct rule *want, bool replace)
 {
 	bool same_name = strcmp(have->name, want->name) == 0 || (!replace && want->name[0] == '\0');
@@ -109,7 +109,7 @@ static bool unchanged(const struct rule *have, const struct rule *want, bool rep
 	       rule_same_input(&have->input, &want->input) && rule_same_action(have, want);
 }
 
-/* Without @replace, an entry that differs may not be touched: says in what it differs. */
+/* Says in what @want differs from the rule that is there; only @replace may change it. */
 static int refuse_to_replace(const struct rule *have, const struct rule *want, struct complaint *c)
 {
 	if (!rule_same_input(&have->input, &want->input))
@@ -155,7 +155,7 @@ static int check_room(const struct ruleset *s, const struct rule *want,
 	return 0;
 }
 
-/* The last thing that can refuse a rule; what @place uses is given back first. */
+/* The last check that may refuse a rule.  The interfaces of @place are given back first. */
 static int exchange_ifaces(struct ruleset *s, const struct ruleset_node *place,
 			   const struct rule *want, struct complaint *c)
 {
@@ -164,7 +164,7 @@ static int exchange_ifaces(struct ruleset *s, const struct ruleset_node *place,
 	if (ruleset_use_ifaces(s, want) == 0)
 		return 0;
 	if (place)
-		ruleset_use_ifaces(s, &place->entry.rule); /* fits: it did before */
+		ruleset_use_ifaces(s, &place->entry.rule); /* cannot fail: they fitted before */
 	complain(c, "", "the rules would name more than %d interfaces", MCR_MAX_IFACES);
 	return -ENOSPC;
 }
@@ -184,8 +184,8 @@ static void append(struct ruleset *s, struct ruleset_node *node)
 }
 
 /*
- * Outputs of @e that @before had, too, keep their counters; the others get slots of their own,
- * and what @before alone had goes.
+ * Outputs that both have keep their slots and counters.  New ones get slots, and those of outputs
+ * that only @before has are freed.
  */
 static void inherit_outputs(struct ruleset *s, struct ruleset_entry *e,
 			    const struct ruleset_entry *before)
@@ -229,7 +229,7 @@ static void renew_outputs(struct ruleset *s, struct ruleset_entry *e,
 		e->output_incarnations[i] = e->incarnation;
 }
 
-/* @old keeps its place and slot and takes what @fresh holds; @fresh takes the rest away. */
+/* @old keeps its place and slot and gets the rule of @fresh; @fresh is freed with the old rule. */
 static void replace_content(struct ruleset *s, struct ruleset_node *old, struct ruleset_node *fresh)
 {
 	struct ruleset_entry before = old->entry;

@@ -18,7 +18,7 @@
 struct complaint;
 struct wiring;
 
-struct ruleset; /* heap object: its size is no business of the caller */
+struct ruleset; /* on the heap; callers do not see its members */
 
 struct ruleset *ruleset_new(void); /* NULL: out of memory */
 void ruleset_free(struct ruleset *s);
@@ -35,8 +35,8 @@ enum ruleset_result { RULESET_UNCHANGED, RULESET_ADDED, RULESET_REPLACED };
  *
  * Adding the same rule twice changes nothing and succeeds.  A replaced rule keeps
  * its place and slot.  With the same input it also keeps its incarnation, and so do its
- * outputs to the same interface, group and port: whoever counts by slot and incarnation goes
- * on counting.  With another input everything starts again.
+ * outputs to the same interface, group and port: their counters go on.  With another input all
+ * counters start again.
  *
  * Return: an enum ruleset_result; -EINVAL (rule_check()); -EEXIST when the id or the
  * input is that of a rule that differs, which @replace would replace; -ENOTUNIQ when the
@@ -48,8 +48,8 @@ int ruleset_add(struct ruleset *s, const struct rule *rule, bool replace,
 		const struct ruleset_entry **out, struct complaint *c);
 
 /*
- * ruleset_put() - the same without a look for circles, which costs as much as there is
- * downstream of the rule: for many rules, followed by one ruleset_check_circles()
+ * ruleset_put() - the same without the search for circles, whose time grows with the rules
+ * downstream; for many rules, followed by one ruleset_check_circles()
  */
 int ruleset_put(struct ruleset *s, const struct rule *rule, bool replace,
 		const struct ruleset_entry **out, struct complaint *c);
@@ -70,8 +70,8 @@ int ruleset_remove(struct ruleset *s, const char *id);
 size_t ruleset_count(const struct ruleset *s);
 
 /*
- * A number that is another one after every change, so that somebody who reads the entries
- * in parts notices one in between; never 0.  Of a set that was restored it begins with the
+ * A number that every change makes another one, never 0.  A reader that takes the entries in parts
+ * sees by it that the set has changed in between.  Of a set that was restored it begins with the
  * incarnation that ruleset_restored() was given.
  */
 uint64_t ruleset_revision(const struct ruleset *s);

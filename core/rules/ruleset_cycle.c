@@ -96,8 +96,8 @@ struct queue {
 };
 
 /*
- * Entries that take what @out sends at @interface join the queue.  They were all reached
- * together, so one that was met before means that all were.
+ * Entries that take what @out sends at @interface join the queue.  They are always reached
+ * together, so if one has been met before, all have.
  */
 static void reach_at(struct ruleset *s, struct queue *q, const char *interface,
 		     const struct rule_output *out, struct ruleset_node *parent,

@@ -17,7 +17,7 @@
 #include "core/rules/rule.h"
 #include "core/rules/snapshot.h"
 
-/* Slots met so far; a slot that two share would make one count for the other. */
+/* Slots met so far; two rules with one slot would share their counters. */
 struct slot_sets {
 	uint64_t ifaces[MCR_MAX_IFACES / 64];
 	uint64_t rules[MCR_MAX_RULES / 64];

@@ -18,7 +18,7 @@
 
 struct rule_output;
 
-#define WIRING_LOOPBACK "lo" /* what the kernel calls it */
+#define WIRING_LOOPBACK "lo" /* the name that the kernel gives it */
 
 /* A frame that leaves by @from arrives at @to. */
 struct wiring_path {
