@@ -19,6 +19,11 @@ static_assert(sizeof(struct egress_counters) == (6 + SEND_DROPS) * sizeof(uint64
 static_assert(sizeof(struct ingress_counters) == (5 + DROP_REASONS) * sizeof(uint64_t),
 	      "64-bit words only");
 
+static_assert(offsetof(struct rule_counters, bytes) == 8, "matched, bytes");
+static_assert(offsetof(struct egress_counters, sent) == 8 &&
+		      offsetof(struct egress_counters, bytes) == 16,
+	      "matched, sent, bytes");
+
 static const char *const state_names[] = {
 	[WORKER_STARTING] = "starting",
 	[WORKER_RUNNING] = "running",
@@ -158,6 +163,38 @@ int statpage_read_output(const volatile void *page, size_t size_bytes, uint32_t 
 		return ret;
 	from = &((const volatile struct worker_page *)page)->output[slot];
 	copy_owned(out, &from->c, sizeof(*out), &from->incarnation, incarnation);
+	return 0;
+}
+
+int statpage_sample_rule(const volatile void *page, size_t size_bytes, uint32_t slot,
+			 uint64_t incarnation, uint64_t *matched, uint64_t *bytes)
+{
+	const int ret = check_slot(page, size_bytes, slot, MCR_MAX_RULES);
+	const volatile struct rule_slot *from;
+	uint64_t c[2]; /* matched, bytes */
+
+	if (ret < 0)
+		return ret;
+	from = &((const volatile struct worker_page *)page)->rule[slot];
+	copy_owned(c, &from->c, sizeof(c), &from->incarnation, incarnation);
+	*matched = c[0];
+	*bytes = c[1];
+	return 0;
+}
+
+int statpage_sample_output(const volatile void *page, size_t size_bytes, uint32_t slot,
+			   uint64_t incarnation, uint64_t *sent, uint64_t *bytes)
+{
+	const int ret = check_slot(page, size_bytes, slot, MCR_MAX_OUTPUTS);
+	const volatile struct output_slot *from;
+	uint64_t c[3]; /* matched, sent, bytes */
+
+	if (ret < 0)
+		return ret;
+	from = &((const volatile struct worker_page *)page)->output[slot];
+	copy_owned(c, &from->c, sizeof(c), &from->incarnation, incarnation);
+	*sent = c[1];
+	*bytes = c[2];
 	return 0;
 }
 

@@ -114,6 +114,20 @@ struct iface_page {
 	struct iface_queue queue[MCR_MAX_IFACES];
 };
 
+/**
+ * struct traffic_seen - what control has seen of a rule or an output, once a second
+ * @owner:    its incarnation
+ * @packets:  its counter when it was looked at last
+ * @first_ns, @last_ns: when the counter was first and last seen to have grown; 0: never
+ * @gap_ns:   the longest time between two of these during which it is known to have stood still
+ */
+struct traffic_seen {
+	uint64_t owner;
+	uint64_t packets;
+	uint64_t first_ns, last_ns;
+	uint64_t gap_ns;
+};
+
 /* Of control and of its successors. */
 struct heartbeat_page {
 	uint64_t heartbeat_ns; /* CLOCK_MONOTONIC, at least every 100 ms; 0: not yet */
@@ -122,6 +136,8 @@ struct heartbeat_page {
 	uint64_t drift_detected[MCR_MAX_WORKERS];
 	uint64_t drift_repaired[MCR_MAX_WORKERS];
 	uint64_t kernel_path_drift; /* times that somebody else had changed the maps */
+	struct traffic_seen rule[MCR_MAX_RULES];
+	struct traffic_seen output[MCR_MAX_OUTPUTS];
 };
 
 /* For the writer: prepare a fresh, zeroed page; or make one valid again, counters as they are. */
@@ -192,6 +208,15 @@ int statpage_read_rule(const volatile void *page, size_t size_bytes, uint32_t sl
 		       uint64_t incarnation, struct rule_counters *out);
 int statpage_read_output(const volatile void *page, size_t size_bytes, uint32_t slot,
 			 uint64_t incarnation, struct egress_counters *out);
+
+/*
+ * statpage_sample_rule() - the first two of the counters of a rule, its matched and bytes: less
+ * memory is touched than by statpage_read_rule().  The same for an output, its sent and bytes.
+ */
+int statpage_sample_rule(const volatile void *page, size_t size_bytes, uint32_t slot,
+			 uint64_t incarnation, uint64_t *matched, uint64_t *bytes);
+int statpage_sample_output(const volatile void *page, size_t size_bytes, uint32_t slot,
+			   uint64_t incarnation, uint64_t *sent, uint64_t *bytes);
 
 /**
  * statpage_read_iface() - copy one slot of the interface page

@@ -171,6 +171,13 @@ const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char 
 	return node ? &node->entry : NULL;
 }
 
+const struct ruleset_entry *ruleset_find(const struct ruleset *s, const char *text)
+{
+	const struct ruleset_entry *e = ruleset_find_id(s, text);
+
+	return e ? e : ruleset_find_name(s, text);
+}
+
 const struct ruleset_entry *ruleset_find_input(const struct ruleset *s, const struct rule_input *in)
 {
 	const struct ruleset_node *node = ruleset_by_input(s, in);

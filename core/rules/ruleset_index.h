@@ -15,6 +15,8 @@ const struct ruleset_entry *ruleset_find_id(const struct ruleset *s, const char 
 const struct ruleset_entry *ruleset_find_input(const struct ruleset *s,
 					       const struct rule_input *in);
 const struct ruleset_entry *ruleset_find_name(const struct ruleset *s, const char *name);
+/* By its id, else by its name. */
+const struct ruleset_entry *ruleset_find(const struct ruleset *s, const char *text);
 
 /* --- for core/rules/ruleset*.c --- */
 

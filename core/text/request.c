@@ -278,15 +278,23 @@ const char *request_cursor(uint64_t revision, uint32_t first, char buf[static RE
 	return buf;
 }
 
-static int parse_page(const struct json_object *params, struct request_page *page)
+/* @whole: all rules, or none */
+static int parse_page(const struct json_object *params, bool whole, struct request_page *page)
 {
-	static const char *const names[] = {"cursor", "limit"};
+	static const char *const names[] = {"cursor", "limit", "rule"};
 	uint64_t limit = MCR_MAX_RULES;
 	const char *cursor;
-	int ret = json_object_only(params, names, N(names));
+	int ret = json_object_only(params, names, N(names) - whole);
 
 	if (ret < 0)
 		return ret;
+	ret = json_get_string(params, "rule", JSON_OPTIONAL, page->rule, sizeof(page->rule));
+	if (ret < 0)
+		return ret;
+	if (ret > 0 && !page->rule[0])
+		return json_refuse(params, "rule", "must not be empty");
+	if (ret > 0 && cJSON_GetArraySize(params->json) > 1)
+		return json_refuse(params, "rule", "is one rule: there are no pages");
 	ret = json_get_integer(params, "limit", JSON_OPTIONAL, 1, MCR_MAX_RULES, &limit);
 	if (ret < 0)
 		return ret;
@@ -338,7 +346,7 @@ static int parse_params(cJSON *json, struct request *out, struct complaint *c)
 	case METHOD_LIST_RULES:
 	case METHOD_GET_STATS:
 	case METHOD_GET_CONFIG:
-		return parse_page(&params, &out->page);
+		return parse_page(&params, out->method == METHOD_GET_CONFIG, &out->page);
 	case METHOD_GET_VERSION:
 	case METHOD_PING:
 	case METHOD_LIST_WORKERS:

@@ -72,12 +72,14 @@ bool method_read_only(enum method m);   /* allowed on the status socket? */
  * @revision: of the list that the cursor belongs to (ruleset_revision()); 0: no cursor
  * @first:    rules that came before
  * @limit:    the most rules to give, 1..MCR_MAX_RULES
+ * @rule:     id or name of the only rule to give; "": all.  Not paged then; not of GetConfig
  */
 struct request_page {
 	bool paged;
 	uint64_t revision;
 	uint32_t first;
 	uint32_t limit;
+	char rule[MCR_ID_MAX];
 };
 
 #define REQUEST_CURSOR_MAX 40 /* bytes, with its NUL */

@@ -45,6 +45,7 @@
 #include "daemon/control/reach.h"
 #include "daemon/control/reconcile.h"
 #include "daemon/control/rule_change.h"
+#include "daemon/control/sampler.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/start.h"
 #include "daemon/control/state.h"
@@ -218,6 +219,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		control_listeners_sweep(p, now_ns);
 	}
 	control_stats_line_tick(c, now_ns);
+	control_sampler_tick(c, now_ns);
 	control_notice_tick(c, now_ns);
 	if (now_ns >= p->check_ns) {
 		p->check_ns = now_ns + DRIFT_CHECK_NS;
@@ -263,6 +265,7 @@ static int next_timeout(const struct process *p, uint64_t now_ns)
 				   runs ? p->tick_ns : NEVER_NS,
 				   runs ? p->check_ns : NEVER_NS,
 				   runs ? c->stats.next_ns : NEVER_NS,
+				   runs ? c->sampler.next_ns : NEVER_NS,
 				   sweeps ? p->sweep_ns : NEVER_NS};
 
 	return timeout_ms(due_ns, sizeof(due_ns) / sizeof(due_ns[0]), now_ns);
@@ -391,6 +394,7 @@ int control_main(const char *config_name)
 	watch(&control, p.routes, SOURCE_ROUTES);
 	watch(&control, p.applied, SOURCE_APPLIED);
 	control_stats_line_start(&control, monotonic_ns());
+	control_sampler_start(&control, monotonic_ns());
 	control_start_workers(&p);
 	loop(&p);
 	fini(&control);

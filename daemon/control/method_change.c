@@ -20,10 +20,8 @@
 static bool find_rule(struct call *call, const struct rule **r)
 {
 	const char *text = call->req.change.rule;
-	const struct ruleset_entry *e = ruleset_find_id(call->c->rules, text);
+	const struct ruleset_entry *e = ruleset_find(call->c->rules, text);
 
-	if (!e)
-		e = ruleset_find_name(call->c->rules, text);
 	if (!e) {
 		call_refuse(call, RPC_NOT_FOUND, "params.rule", "no rule has the id or name %s",
 			    text);

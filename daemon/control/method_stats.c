@@ -7,10 +7,13 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/ruleset_entry.h"
+#include "daemon/control/assign.h"
 #include "daemon/control/call.h"
+#include "daemon/control/kernel_map.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/page.h"
 #include "daemon/control/result.h"
+#include "daemon/control/sampler.h"
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
 #include "daemon/control/supervisor_channel.h"
@@ -127,8 +130,11 @@ static void show_ifaces(const struct control *c, cJSON *json, struct stats_total
 	add_iface_counts(cJSON_AddObjectToObject(json, "closed_interfaces"), &closed);
 }
 
-static cJSON *show_output_stats(const struct control *c, const struct ruleset_entry *e, unsigned i)
+static cJSON *show_output_stats(const struct control *c, const struct ruleset_entry *e, unsigned i,
+				int64_t wall_ns)
 {
+	struct sampled sampled;
+
 	const struct rule_output *out = &e->rule.outputs[i];
 	cJSON *o = cJSON_CreateObject();
 	struct egress_counters n;
@@ -143,12 +149,28 @@ static cJSON *show_output_stats(const struct control *c, const struct ruleset_en
 	control_result_u64(o, "bytes", n.bytes);
 	control_result_u64(o, "fragmented", n.fragmented);
 	control_result_send_drops(o, &n, true);
+	control_sampled_output(c, e, i, &sampled);
+	control_result_sampled(o, &sampled, wall_ns);
 	return o;
+}
+
+static void show_rule_workers(const struct control *c, const struct ruleset_entry *e, cJSON *o)
+{
+	const struct control_kernel_path *k = &c->kernel_path;
+	cJSON *workers = cJSON_AddArrayToObject(o, "workers");
+	uint64_t mask = control_rule_workers(c, &e->rule);
+
+	for (; mask; mask &= mask - 1)
+		cJSON_AddItemToArray(workers, cJSON_CreateNumber(__builtin_ctzll(mask)));
+	cJSON_AddStringToObject(o, "path",
+				k->map && kernel_map_relays(k->map, e->slot) ? "kernel" : "user");
 }
 
 static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entry *e)
 {
 	cJSON *o = cJSON_CreateObject();
+	const int64_t wall_ns = control_wall_offset_ns();
+	struct sampled sampled;
 	struct rule_counters n;
 	struct rule_queue q;
 	cJSON *outputs;
@@ -166,9 +188,12 @@ static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entr
 	control_stats_queue(c, &e->rule, &q);
 	control_result_u64(o, "socket_queue", q.frames);
 	cJSON_AddNumberToObject(o, "socket_rules", q.rules);
+	control_sampled_rule(c, e, &sampled);
+	control_result_sampled(o, &sampled, wall_ns);
+	show_rule_workers(c, e, o);
 	outputs = cJSON_AddArrayToObject(o, "outputs");
 	for (unsigned i = 0; i < e->rule.n_outputs; i++)
-		cJSON_AddItemToArray(outputs, show_output_stats(c, e, i));
+		cJSON_AddItemToArray(outputs, show_output_stats(c, e, i, wall_ns));
 	return o;
 }
 

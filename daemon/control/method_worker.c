@@ -10,6 +10,7 @@
 #include "daemon/control/call.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/result.h"
+#include "daemon/control/sampler.h"
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
 
@@ -17,6 +18,7 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t queue, u
 {
 	const struct control_worker *worker = &c->worker[w];
 	cJSON *o = cJSON_CreateObject();
+	const int cpu = control_sampled_cpu(c, w);
 	struct worker_summary s;
 	char hash[24], last[ENDING_TEXT_MAX];
 
@@ -36,6 +38,10 @@ static cJSON *show_worker(const struct control *c, unsigned w, uint64_t queue, u
 	cJSON_AddBoolToObject(o, "in_sync",
 			      worker->running &&
 				      control_publish_confirmed(c, w, c->pub.generation));
+	if (cpu >= 0)
+		cJSON_AddNumberToObject(o, "cpu_percent", cpu / 10.0);
+	else
+		cJSON_AddNullToObject(o, "cpu_percent");
 	control_result_u64(o, "rules", s.rules);
 	control_result_u64(o, "heartbeat_age_ms",
 			   now_ns > s.heartbeat_ns ? (now_ns - s.heartbeat_ns) / NS_PER_MS : 0);

@@ -8,6 +8,7 @@
 
 #include "core/base/complaint.h"
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_index.h"
 #include "core/text/request.h"
 #include "daemon/control/result.h"
 #include "daemon/control/state.h"
@@ -23,6 +24,10 @@ int control_page_check(const struct control *c, const struct request_page *page,
 			 "and \"cursor\"");
 		return RPC_LIMIT;
 	}
+	if (page->rule[0] && !ruleset_find(c->rules, page->rule)) {
+		complain(cpl, "params.rule", "no rule has the id or name %s", page->rule);
+		return RPC_NOT_FOUND;
+	}
 	if (!page->revision)
 		return 0;
 	if (page->revision != ruleset_revision(c->rules)) {
@@ -37,9 +42,10 @@ int control_page_check(const struct control *c, const struct request_page *page,
 }
 
 /* Return: false when out of memory. */
-static bool write_entry(FILE *f, const struct control *c, control_show_fn *show, size_t i)
+static bool write_entry(FILE *f, const struct control *c, control_show_fn *show,
+			const struct ruleset_entry *e)
 {
-	cJSON *o = show(c, ruleset_at(c->rules, i));
+	cJSON *o = show(c, e);
 	char *text = o ? cJSON_PrintUnformatted(o) : NULL;
 	bool ok = text != NULL;
 
@@ -48,6 +54,17 @@ static bool write_entry(FILE *f, const struct control *c, control_show_fn *show,
 	cJSON_free(text);
 	cJSON_Delete(o);
 	return ok;
+}
+
+static int write_one(FILE *f, const struct control *c, const char *rule, control_show_fn *show)
+{
+	const struct ruleset_entry *e = ruleset_find(c->rules, rule);
+	bool ok;
+
+	putc('[', f);
+	ok = e && write_entry(f, c, show, e);
+	putc(']', f);
+	return ok ? 0 : RPC_INTERNAL_ERROR;
 }
 
 /* Return: 0, or an enum rpc_error; @next: the first entry that is not written. */
@@ -67,7 +84,7 @@ static int write_entries(FILE *f, const struct control *c, const struct request_
 			return RPC_LIMIT;
 		if (i > page->first)
 			putc(',', f);
-		if (!write_entry(f, c, show, i))
+		if (!write_entry(f, c, show, ruleset_at(c->rules, i)))
 			return RPC_INTERNAL_ERROR;
 	}
 	putc(']', f);
@@ -86,7 +103,9 @@ static int entries(const struct control *c, const struct request_page *page, con
 	f = open_memstream(text, &size);
 	if (!f)
 		return RPC_INTERNAL_ERROR;
-	ret = write_entries(f, c, page, show, next);
+	*next = ruleset_count(c->rules);
+	ret = page->rule[0] ? write_one(f, c, page->rule, show)
+			    : write_entries(f, c, page, show, next);
 	if (ferror(f))
 		ret = RPC_INTERNAL_ERROR;
 	if (fclose(f) != 0)

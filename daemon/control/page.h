@@ -28,7 +28,7 @@ typedef struct cJSON *control_show_fn(const struct control *c, const struct rule
  * @cpl: filled when not
  *
  * Return: 0; RPC_CONFLICT when the rules have changed since the cursor was made;
- * RPC_INVALID_PARAMS when it points beyond the list.
+ * RPC_INVALID_PARAMS when it points beyond the list; RPC_NOT_FOUND when there is no such rule.
  */
 int control_page_check(const struct control *c, const struct request_page *page,
 		       struct complaint *cpl);

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/complaint.h"
 #include "core/base/counters.h"
 #include "core/text/request.h"
 #include "core/text/response.h"
 #include "daemon/control/client_state.h"
+#include "daemon/control/sampler.h"
 
 void control_result_u64(struct cJSON *object, const char *name, uint64_t value)
 {
@@ -57,6 +60,46 @@ void control_result_send_drops(cJSON *object, const struct egress_counters *e, b
 		if (all || e->drops[i])
 			control_result_u64(drops, send_drop_name((enum send_drop)i), e->drops[i]);
 	}
+}
+
+int64_t control_wall_offset_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * (int64_t)NS_PER_S + t.tv_nsec - (int64_t)monotonic_ns();
+}
+
+/* Of a slow stream a tenth counts. */
+static void add_rate(cJSON *o, const char *name, uint64_t n, uint64_t ms)
+{
+	const uint64_t tenths = ms ? n * 10000 / ms : 0;
+	char text[32];
+
+	snprintf(text, sizeof(text), tenths % 10 && tenths < 1000 ? "%" PRIu64 ".%u" : "%" PRIu64,
+		 tenths / 10, (unsigned)(tenths % 10));
+	cJSON_AddRawToObject(o, name, text);
+}
+
+static void add_time(cJSON *o, const char *name, uint64_t at_ns, int64_t wall_ns)
+{
+	if (at_ns)
+		control_result_u64(o, name, (uint64_t)((int64_t)at_ns + wall_ns) / NS_PER_MS);
+	else
+		cJSON_AddNullToObject(o, name);
+}
+
+void control_result_sampled(cJSON *object, const struct sampled *s, int64_t wall_ns)
+{
+	const struct traffic_window *second = &s->rates.second, *minute = &s->rates.minute;
+
+	add_rate(object, "pps", second->packets, second->ms);
+	add_rate(object, "bps", second->bytes * 8, second->ms);
+	add_rate(object, "pps_minute", minute->packets, minute->ms);
+	add_rate(object, "bps_minute", minute->bytes * 8, minute->ms);
+	add_time(object, "first_at", s->first_ns, wall_ns);
+	add_time(object, "last_at", s->last_ns, wall_ns);
+	control_result_u64(object, "longest_gap_ms", s->gap_ns / NS_PER_MS);
 }
 
 void control_result_drops(cJSON *object, const struct ingress_counters *in)

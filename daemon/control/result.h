@@ -12,9 +12,19 @@ struct cJSON;
 struct complaint;
 struct egress_counters;
 struct ingress_counters;
+struct sampled;
 
 /* Add an unsigned integer, all digits of it. */
 void control_result_u64(struct cJSON *object, const char *name, uint64_t value);
+
+/*
+ * control_result_sampled() - rates, and times as Unix milliseconds or null
+ * @wall_ns: what CLOCK_REALTIME is ahead of CLOCK_MONOTONIC
+ */
+void control_result_sampled(struct cJSON *object, const struct sampled *s, int64_t wall_ns);
+
+/* For control_result_sampled(). */
+int64_t control_wall_offset_ns(void);
 
 /* An object "drops" with all reasons. */
 void control_result_drops(struct cJSON *object, const struct ingress_counters *in);

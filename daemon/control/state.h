@@ -37,6 +37,7 @@
 #include "daemon/control/netif_state.h"
 #include "daemon/control/publish_state.h"
 #include "daemon/control/reach_state.h"
+#include "daemon/control/sampler.h"
 #include "daemon/control/wait_state.h"
 
 struct control;
@@ -426,6 +427,7 @@ struct control {
 	struct control_waits waits;
 	struct control_upgrade upgrade;
 	struct control_stats stats;
+	struct control_sampler sampler;
 	struct heartbeat_page *heartbeat;
 	struct control_notice *notice; /* NULL: none */
 	struct log_limit log_changes, log_ifaces;

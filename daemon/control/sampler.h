@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sampler.h - looks at the counters of all rules once a second, some at a time
+ *
+ * What is read is what control_stats_rule() and control_stats_output() sum up: workers and kernel
+ * path together.  The rates that come of it are asked for by rule and output.
+ */
+#ifndef DAEMON_CONTROL_SAMPLER_H
+#define DAEMON_CONTROL_SAMPLER_H
+
+#include <stdint.h>
+
+#include "core/base/limits.h"
+#include "daemon/control/traffic.h"
+
+struct control;
+struct ruleset_entry;
+
+/**
+ * struct control_sampler - all series
+ * @next_ns:  when the next round, or the next part of a round, is due
+ * @due_ns:   when the next round is
+ * @at:       rules that were looked at in this round
+ * @cpu_ns:   CPU time of each worker's process in this round, and before; 0: not known
+ * @cpu_pid:  of which process
+ */
+struct control_sampler {
+	struct traffic_clock clock;
+	uint64_t next_ns, due_ns;
+	size_t at;
+	uint64_t cpu_ns[MCR_MAX_WORKERS], cpu_before_ns[MCR_MAX_WORKERS];
+	int32_t cpu_pid[MCR_MAX_WORKERS];
+	struct traffic_series rule[MCR_MAX_RULES];
+	struct traffic_series output[MCR_MAX_OUTPUTS];
+};
+
+/* What of one rule or output was seen; times are CLOCK_MONOTONIC, 0: never. */
+struct sampled {
+	struct traffic_rates rates;
+	uint64_t first_ns, last_ns, gap_ns;
+};
+
+void control_sampler_start(struct control *c, uint64_t now_ns);
+
+/* When c->sampler.next_ns has come: a bounded part of a round. */
+void control_sampler_tick(struct control *c, uint64_t now_ns);
+
+void control_sampled_rule(const struct control *c, const struct ruleset_entry *e,
+			  struct sampled *out);
+void control_sampled_output(const struct control *c, const struct ruleset_entry *e, unsigned i,
+			    struct sampled *out);
+
+/* Share of one CPU that a worker's process had between the last rounds, per mille; -1: not known.
+ */
+int control_sampled_cpu(const struct control *c, unsigned worker);
+
+#endif
