@@ -84,7 +84,7 @@ static bool bind_valid(const struct ipc_join *j)
 static bool probe_valid(const struct ipc_probe *p)
 {
 	return ifindex_valid(p->ifindex) && addr_is_clean(&p->host) && addr_is_host(&p->host) &&
-	       !addr_is_loopback(&p->host);
+	       !addr_is_loopback(&p->host) && p->kind < PROBE_KINDS;
 }
 
 static bool publish_valid(const struct ipc_publish *p)

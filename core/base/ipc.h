@@ -32,7 +32,7 @@
 #include "core/base/limits.h"
 
 #define IPC_MAGIC   0x4d435249 /* "IRCM" in memory */
-#define IPC_VERSION 4          /* of these messages: an upgrade goes only to an equal one */
+#define IPC_VERSION 5          /* of these messages: an upgrade goes only to an equal one */
 
 /* Sender and receiver of a message. */
 enum ipc_peer {
@@ -193,9 +193,17 @@ struct ipc_join {
 	uint16_t reserved;
 };
 
+/*
+ * PROBE_RESOLVE: unless it is resolved.  PROBE_KEEP: and keep the entry fresh from then on.
+ * PROBE_RELEASE: not any more.
+ */
+enum probe_kind { PROBE_RESOLVE, PROBE_KEEP, PROBE_RELEASE, PROBE_KINDS };
+
+/* @kind: enum probe_kind */
 struct ipc_probe {
 	uint32_t ifindex;
 	struct addr host;
+	uint32_t kind;
 };
 
 /**

@@ -23,11 +23,14 @@ static const char *const reason_texts[] = {
 	[KERNEL_PATH_INPUT_PORT] = "the input interface is a port of a bridge or bond",
 	[KERNEL_PATH_INPUT_FRAGLIST] = "rx-gro-list is on at the input interface",
 	[KERNEL_PATH_INPUT_OPEN] = "the input interface was opened for the user path alone",
-	[KERNEL_PATH_UNICAST_OUTPUT] = "the output is no multicast group",
-	[KERNEL_PATH_OUTPUT_LINK] = "the output interface is no Ethernet device",
+	[KERNEL_PATH_LOCAL_OUTPUT] = "the output is an address of this host",
+	[KERNEL_PATH_OUTPUT_LINK] =
+		"frames of the output interface have a MAC header other than Ethernet's",
+	[KERNEL_PATH_OUTPUT_NEIGHBOUR] = "the output interface resolves no neighbours",
 	[KERNEL_PATH_OTHER_OUTPUT] = "another output of the rule needs a worker",
 	[KERNEL_PATH_INACTIVE] = "it is not active",
 	[KERNEL_PATH_SOURCE_UNKNOWN] = "its source address is not known yet",
+	[KERNEL_PATH_NEIGHBOUR_UNKNOWN] = "the MAC address of its next hop is not known yet",
 	[KERNEL_PATH_RESTING] = "the rule was changed less than a second ago",
 	[KERNEL_PATH_FULL] = "the maps of the kernel path are full",
 };
@@ -73,18 +76,42 @@ static void group_mac(uint32_t group_be, uint8_t mac[static 6])
 	mac[5] = (uint8_t)group;
 }
 
+/* Reasons that stay come before a hold, which passes. */
+static enum kernel_path_reason reason_of_link(const struct rule_output *o,
+					      const struct kernel_path_link *link)
+{
+	const bool needs_hop =
+		link->header == KERNEL_PATH_HEADER_ETHERNET && !addr_is_multicast(&o->group);
+
+	if (link->local)
+		return KERNEL_PATH_LOCAL_OUTPUT;
+	if (link->ifindex && link->header == KERNEL_PATH_HEADER_OTHER)
+		return KERNEL_PATH_OUTPUT_LINK;
+	if (link->ifindex && needs_hop && link->hop == KERNEL_PATH_HOP_NEVER)
+		return KERNEL_PATH_OUTPUT_NEIGHBOUR;
+	if (link->hold)
+		return KERNEL_PATH_FITS;
+	if (!link->source_be)
+		return KERNEL_PATH_SOURCE_UNKNOWN;
+	return needs_hop && link->hop != KERNEL_PATH_HOP_KNOWN ? KERNEL_PATH_NEIGHBOUR_UNKNOWN
+							       : KERNEL_PATH_FITS;
+}
+
 enum kernel_path_reason kernel_path_encode(const struct rule_output *o,
 					   const struct kernel_path_link *link,
 					   struct kernel_path_output *out)
 {
-	if (!addr_is_multicast(&o->group))
-		return KERNEL_PATH_UNICAST_OUTPUT;
-	if (!link->ifindex || !link->active)
-		return KERNEL_PATH_INACTIVE;
-	if (!link->ethernet)
-		return KERNEL_PATH_OUTPUT_LINK;
-	if (!link->source_be)
-		return KERNEL_PATH_SOURCE_UNKNOWN;
+	const uint8_t ttl_set =
+		o->ttl_decrement ? KERNEL_PATH_TTL_DECREMENT : KERNEL_PATH_TTL_GIVEN;
+	const enum kernel_path_reason why = reason_of_link(o, link);
+
+	if (why != KERNEL_PATH_FITS)
+		return why;
+	if (link->hold) {
+		*out = (struct kernel_path_output){
+			.slot = link->slot, .ttl_set = ttl_set, .hold = link->hold};
+		return KERNEL_PATH_FITS;
+	}
 	*out = (struct kernel_path_output){
 		.ifindex = link->ifindex,
 		.slot = link->slot,
@@ -93,10 +120,17 @@ enum kernel_path_reason kernel_path_encode(const struct rule_output *o,
 		.port = htons(o->port),
 		.source_port = htons(o->source_port),
 		.ttl = rule_output_ttl(o),
-		.ttl_set = o->ttl_decrement ? KERNEL_PATH_TTL_DECREMENT : KERNEL_PATH_TTL_GIVEN,
+		.ttl_set = ttl_set,
 		.tos = (uint8_t)(o->dscp << DSCP_SHIFT),
 	};
-	group_mac(out->group, out->mac);
+	if (link->header == KERNEL_PATH_HEADER_NONE) {
+		out->flags = KERNEL_PATH_OUTPUT_NO_MAC;
+		return KERNEL_PATH_FITS;
+	}
+	if (addr_is_multicast(&o->group))
+		group_mac(out->group, out->mac);
+	else
+		memcpy(out->mac, link->hop_mac, 6);
 	memcpy(out->mac + 6, link->mac, 6);
 	return KERNEL_PATH_FITS;
 }

@@ -35,12 +35,14 @@ enum kernel_path_reason {
 	KERNEL_PATH_INPUT_FRAGLIST,
 	KERNEL_PATH_INPUT_OPEN,
 	/* of an output */
-	KERNEL_PATH_UNICAST_OUTPUT,
+	KERNEL_PATH_LOCAL_OUTPUT,
 	KERNEL_PATH_OUTPUT_LINK,
+	KERNEL_PATH_OUTPUT_NEIGHBOUR,
 	KERNEL_PATH_OTHER_OUTPUT,
 	/* for now */
 	KERNEL_PATH_INACTIVE,
 	KERNEL_PATH_SOURCE_UNKNOWN,
+	KERNEL_PATH_NEIGHBOUR_UNKNOWN,
 	KERNEL_PATH_RESTING,
 	KERNEL_PATH_FULL,
 	KERNEL_PATH_REASONS
@@ -58,27 +60,48 @@ enum kernel_path_reason kernel_path_of_rule(const struct rule *r);
 /* Is the user path what was asked for, so that the reason is no news? */
 bool kernel_path_is_no_news(const struct rule *r, enum kernel_path_reason reason);
 
+/* The MAC header of an interface's frames. */
+enum kernel_path_header {
+	KERNEL_PATH_HEADER_OTHER, /* one that the program cannot write */
+	KERNEL_PATH_HEADER_ETHERNET,
+	KERNEL_PATH_HEADER_NONE,
+};
+
+/* What control knows of the MAC address of a host's next hop. */
+enum kernel_path_hop {
+	KERNEL_PATH_HOP_UNKNOWN, /* not yet, or not any more */
+	KERNEL_PATH_HOP_KNOWN,
+	KERNEL_PATH_HOP_NEVER, /* the link resolves no neighbours */
+};
+
 /**
  * struct kernel_path_link - what control knows of an output
  * @slot:      output slot
  * @ifindex:   0: the interface does not exist
- * @ethernet:  its frames have a MAC header
- * @mac:       its own address
- * @active:    nothing is known that keeps datagrams from leaving
+ * @header:    enum kernel_path_header of its frames
+ * @local:     the destination is an address of this host
+ * @hold:      0; else nothing can be sent there now, and that is enum send_drop hold - 1
+ * @hop:       enum kernel_path_hop, of a host behind an Ethernet interface
+ * @hop_mac:   with KERNEL_PATH_HOP_KNOWN
+ * @mac:       the interface's own address
  * @source_be: that the kernel would take, or the output's; 0: not known
  */
 struct kernel_path_link {
 	uint32_t slot;
 	uint32_t ifindex;
-	bool ethernet;
-	bool active;
+	enum kernel_path_header header;
+	bool local;
+	uint8_t hold;
+	enum kernel_path_hop hop;
+	uint8_t hop_mac[6];
 	uint8_t mac[6];
 	uint32_t source_be;
 };
 
 /**
  * kernel_path_encode() - an output as the program reads it
- * @out: filled with KERNEL_PATH_FITS
+ * @out: filled with KERNEL_PATH_FITS; one that is held has its slot, why, and how the TTL is set,
+ *       because a TTL that has expired is told first
  *
  * Return: KERNEL_PATH_FITS, or why it needs a worker.
  */

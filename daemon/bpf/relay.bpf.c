@@ -285,13 +285,13 @@ headers_of_copy(const struct relaying *r, const struct kernel_path_output *o, __
 	return to;
 }
 
-/* Why there is no copy for @o, as 1 + enum send_drop; else 0. */
+/* Why there is no copy for @o, as 1 + enum send_drop; else 0.  In a worker's order. */
 static __always_inline __u32 refusal(const struct relaying *r, const struct kernel_path_output *o)
 {
-	if (o->hold)
-		return o->hold <= KERNEL_PATH_SEND_DROPS ? o->hold : 1 + DROP_OTHER;
 	if (o->ttl_set == KERNEL_PATH_TTL_DECREMENT && r->found.ip.ttl <= 1)
 		return 1 + DROP_TTL_EXPIRED;
+	if (o->hold)
+		return o->hold <= KERNEL_PATH_SEND_DROPS ? o->hold : 1 + DROP_OTHER;
 	return 0;
 }
 

@@ -107,6 +107,23 @@ const struct config_iface *control_iface_settings(const struct control *c, const
 	return f ? settings_of(c, f) : config_find_iface(&c->settings, name);
 }
 
+/*
+ * Of the types that have none (dev_is_mac_header_xmit() of the kernel) those are left out whose
+ * devices may want more of a frame than its IP packet: tunnels without a fixed peer.
+ */
+static enum kernel_path_header header_of(uint16_t type)
+{
+	switch (type) {
+	case ARPHRD_ETHER:
+		return KERNEL_PATH_HEADER_ETHERNET;
+	case ARPHRD_NONE:
+	case ARPHRD_RAWIP:
+	case ARPHRD_PPP:
+		return KERNEL_PATH_HEADER_NONE;
+	}
+	return KERNEL_PATH_HEADER_OTHER;
+}
+
 /* @s: may be NULL */
 static uint64_t workers_of(const struct control *c, const struct config_iface *s, bool *found)
 {
@@ -152,7 +169,7 @@ static void iface_update(struct control *c, struct rec_iface *f, const struct ne
 	f->arp = l->arp;
 	f->has_addr = control_netif_has_addr(&c->netif, l->ifindex, NULL);
 	f->link = link_layer(l);
-	f->ethernet = l->type == ARPHRD_ETHER;
+	f->header = header_of(l->type);
 	f->is_port = l->wire.master != 0;
 	memcpy(f->mac, l->mac, sizeof(f->mac));
 	memcpy(f->name, l->name, sizeof(f->name));

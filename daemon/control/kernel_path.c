@@ -2,7 +2,6 @@
 /* kernel_path.c - from rules and links to the maps of the kernel path */
 #include "daemon/control/kernel_path.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -14,16 +13,9 @@
 #include "daemon/control/assign.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/kernel_map.h"
+#include "daemon/control/kernel_output.h"
 #include "daemon/control/loop.h"
-#include "daemon/control/output.h"
-#include "daemon/control/reach.h"
 #include "daemon/control/state.h"
-
-/*
- * The source address of what goes to a group depends on the interface alone: the kernel is
- * asked for it with one group (RFC 2365, 6.1: the local scope, which every host has).
- */
-#define ANY_GROUP 0xefff0001u
 
 /* --- start and end --- */
 
@@ -88,7 +80,7 @@ static bool is_available(const struct control *c)
 /* Of the input interface; KERNEL_PATH_FITS also while it does not exist. */
 static enum kernel_path_reason of_link(const struct rec_iface *f)
 {
-	if (!f->ethernet)
+	if (f->header != KERNEL_PATH_HEADER_ETHERNET)
 		return KERNEL_PATH_INPUT_LINK;
 	return f->is_port ? KERNEL_PATH_INPUT_PORT : KERNEL_PATH_FITS;
 }
@@ -101,71 +93,19 @@ bool control_kernel_path_wants_input(const struct control *c, const struct rec_i
 	return !f->in_open || f->in_as.kernel_path;
 }
 
-static struct reach_key source_key(const struct rec_iface *out)
-{
-	return (struct reach_key){.ifindex = out->ifindex, .host_be = htonl(ANY_GROUP)};
-}
-
-static bool needs_source(const struct rule *r, const struct rule_output *o)
-{
-	return kernel_path_of_rule(r) == KERNEL_PATH_FITS && addr_is_multicast(&o->group) &&
-	       !addr_is_set(&o->source);
-}
-
 int control_kernel_path_need(struct control *c, const struct rec_iface *out, const struct rule *r,
 			     const struct rule_output *o)
 {
-	const struct reach_key key = source_key(out);
-
-	if (!is_available(c) || !needs_source(r, o))
+	if (!is_available(c) || kernel_path_of_rule(r) != KERNEL_PATH_FITS)
 		return 0;
-	return reach_need(&c->reach, &key, out->arp);
+	return control_kernel_output_need(c, out, o);
 }
 
 void control_kernel_path_release(struct control *c, const struct rec_iface *out,
 				 const struct rule *r, const struct rule_output *o)
 {
-	const struct reach_key key = source_key(out);
-
-	if (is_available(c) && needs_source(r, o))
-		reach_release(&c->reach, &key);
-}
-
-static uint32_t source_of(const struct control *c, const struct rec_iface *out,
-			  const struct rule_output *o)
-{
-	const struct reach_key key = source_key(out);
-	const struct reach_dest *d;
-
-	if (addr_is_set(&o->source))
-		return addr_ipv4_be(&o->source);
-	d = reach_find(&c->reach, &key);
-	return d ? d->kernel_source_be : 0;
-}
-
-static struct kernel_path_link link_of(const struct control *c, const struct rule_output *o,
-				       uint32_t slot)
-{
-	const uint32_t iface = control_iface_slot(c, o->interface);
-	const struct rec_iface *f = iface == MCR_NO_SLOT ? NULL : &c->rec.iface[iface];
-	struct kernel_path_link link = {.slot = slot};
-
-	if (!f)
-		return link;
-	link.ifindex = f->ifindex;
-	link.ethernet = f->ethernet;
-	link.active = control_output_status(c, o, NULL).state == OUTPUT_ACTIVE;
-	memcpy(link.mac, f->mac, sizeof(link.mac));
-	link.source_be = source_of(c, f, o);
-	return link;
-}
-
-static enum kernel_path_reason encode_output(const struct control *c, const struct rule_output *o,
-					     uint32_t slot, struct kernel_path_output *out)
-{
-	const struct kernel_path_link link = link_of(c, o, slot);
-
-	return kernel_path_encode(o, &link, out);
+	if (is_available(c) && kernel_path_of_rule(r) == KERNEL_PATH_FITS)
+		control_kernel_output_release(c, out, o);
 }
 
 /* Of the daemon, the rule and its input, before any output is looked at. */
@@ -213,13 +153,14 @@ static enum kernel_path_reason encode_rule(const struct control *c, const struct
 		.output_incarnation = e->output_incarnations,
 	};
 	for (unsigned i = 0; i < r->n_outputs; i++) {
-		const uint32_t slot = control_iface_slot(c, r->outputs[i].interface);
+		uint32_t mtu;
 
-		why = encode_output(c, &r->outputs[i], e->output_slots[i], &outputs[i]);
+		why = control_kernel_output_encode(c, &r->outputs[i], e->output_slots[i],
+						   &outputs[i], &mtu);
 		if (why != KERNEL_PATH_FITS)
 			return KERNEL_PATH_OTHER_OUTPUT;
-		if (c->rec.iface[slot].mtu < rule->mtu)
-			rule->mtu = c->rec.iface[slot].mtu;
+		if (mtu < rule->mtu)
+			rule->mtu = mtu;
 	}
 	return KERNEL_PATH_FITS;
 }
@@ -341,10 +282,12 @@ enum kernel_path_reason control_kernel_path_of_output(const struct control *c,
 {
 	struct kernel_path_output unused;
 	enum kernel_path_reason own;
+	uint32_t mtu;
 
 	if (of_rule != KERNEL_PATH_OTHER_OUTPUT)
 		return of_rule;
-	own = encode_output(c, &e->rule.outputs[output], e->output_slots[output], &unused);
+	own = control_kernel_output_encode(c, &e->rule.outputs[output], e->output_slots[output],
+					   &unused, &mtu);
 	return own == KERNEL_PATH_FITS ? of_rule : own;
 }
 
@@ -357,8 +300,9 @@ int control_kernel_path_refuse(const struct control *c, const struct rule *r, st
 	why = of_input(c, r);
 	for (unsigned i = 0; i < r->n_outputs && !kernel_path_is_lasting(why); i++) {
 		struct kernel_path_output out;
+		uint32_t mtu;
 
-		why = encode_output(c, &r->outputs[i], 0, &out);
+		why = control_kernel_output_encode(c, &r->outputs[i], 0, &out, &mtu);
 	}
 	if (!kernel_path_is_lasting(why))
 		return 0;

@@ -224,6 +224,28 @@ int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out)
 	return 0;
 }
 
+/* False when the attribute is malformed. */
+static bool neigh_attr(const struct nlattr *a, struct netif_neigh *out)
+{
+	uint32_t flags;
+
+	switch (mnl_attr_get_type(a)) {
+	case NDA_DST:
+		return attr_u32(a, &out->host_be);
+	case NDA_LLADDR:
+		out->has_mac = mnl_attr_get_payload_len(a) == sizeof(out->mac);
+		if (out->has_mac)
+			memcpy(out->mac, mnl_attr_get_payload(a), sizeof(out->mac));
+		return true;
+	case NDA_FLAGS_EXT:
+		if (!attr_u32(a, &flags))
+			return false;
+		out->managed = flags & NTF_EXT_MANAGED;
+		return true;
+	}
+	return true;
+}
+
 int netif_parse_neigh(const struct nlmsghdr *nlh, struct netif_neigh *out)
 {
 	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
@@ -236,7 +258,7 @@ int netif_parse_neigh(const struct nlmsghdr *nlh, struct netif_neigh *out)
 	if (ndm->ndm_family != AF_INET || ndm->ndm_flags & NTF_PROXY)
 		return -EAFNOSUPPORT;
 	mnl_attr_for_each(a, nlh, sizeof(*ndm)) {
-		if (mnl_attr_get_type(a) == NDA_DST && !attr_u32(a, &out->host_be))
+		if (!neigh_attr(a, out))
 			return -EBADMSG;
 	}
 	if (!out->host_be || ndm->ndm_ifindex <= 0)

@@ -82,11 +82,15 @@ struct netif_addr {
  * struct netif_neigh - one IPv4 neighbour
  * @host_be: its address
  * @state:   NUD_*
+ * @has_mac: @mac is its Ethernet address
+ * @managed: the kernel asks for it by itself before it is out of date
  */
 struct netif_neigh {
 	uint32_t ifindex;
 	uint32_t host_be;
 	uint16_t state;
+	bool has_mac, managed;
+	uint8_t mac[6];
 };
 
 /**

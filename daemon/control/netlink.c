@@ -9,6 +9,7 @@
 #include "daemon/common/log.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/reach.h"
+#include "daemon/control/reach_keep.h"
 #include "daemon/control/reach_netlink.h"
 #include "daemon/control/state.h"
 #include "daemon/control/supervisor_channel.h"
@@ -21,13 +22,19 @@ static void probed(void *ctx, const struct ipc_msg *request, int status, uint64_
 	const struct ipc_probe *probe = &request->probe;
 	const uint64_t now_ns = monotonic_ns();
 	struct control *c = ctx;
+	struct reach_hop *h;
 	char text[ADDR_TEXT_MAX];
 
-	if (unprobeable)
+	if (unprobeable && probe->kind != PROBE_RELEASE)
 		log_limited(&limit, now_ns, SEV_WARNING, FAC_NETWORK,
 			    "%s cannot be probed (%s): datagrams to it count as sent whether it "
 			    "answers or not",
 			    addr_format(&probe->host, text), strerror(-status));
+	h = reach_hop_find(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host));
+	if (h && status < 0 && probe->kind == PROBE_KEEP)
+		reach_keep_refused(&c->reach, h, status == -EAGAIN);
+	if (probe->kind == PROBE_RELEASE)
+		return;
 	/* Of other refusals, too many at once say nothing about this one. */
 	if (unprobeable || status == 0)
 		reach_set_unprobeable(&c->reach, probe->ifindex, addr_ipv4_be(&probe->host),
@@ -82,9 +89,19 @@ static void ask_routes(struct control *c, uint64_t now_ns)
 	log_malformed(malformed, c->reach.malformed, now_ns);
 }
 
-void control_netlink_ask(struct control *c, uint64_t now_ns)
+static void probe(struct control *c, uint32_t ifindex, uint32_t host_be, enum probe_kind kind)
 {
 	struct ipc_msg msg = {.type = IPC_PROBE};
+
+	msg.probe.ifindex = ifindex;
+	msg.probe.host = addr_from_ipv4_be(host_be);
+	msg.probe.kind = kind;
+	control_supervisor_request(&c->supervisor, &msg, -1, probed, c);
+}
+
+void control_netlink_ask(struct control *c, uint64_t now_ns)
+{
+	struct reach_upkeep k;
 	struct reach_hop *h;
 
 	control_netif_poll(&c->netif);
@@ -92,9 +109,11 @@ void control_netlink_ask(struct control *c, uint64_t now_ns)
 	if (c->phase == PHASE_SPAWN)
 		return;
 	ask_routes(c, now_ns);
-	while ((h = reach_next_probe(&c->reach, now_ns))) {
-		msg.probe.ifindex = h->ifindex;
-		msg.probe.host = addr_from_ipv4_be(h->host_be);
-		control_supervisor_request(&c->supervisor, &msg, -1, probed, c);
+	while (reach_token(&c->reach, now_ns) && reach_next_upkeep(&c->reach, &k)) {
+		reach_token_take(&c->reach);
+		probe(c, k.ifindex, k.host_be, k.keep ? PROBE_KEEP : PROBE_RELEASE);
 	}
+	/* A plain probe would tell the kernel that the entry is not to be managed. */
+	while ((h = reach_next_probe(&c->reach, now_ns)))
+		probe(c, h->ifindex, h->host_be, h->kept ? PROBE_KEEP : PROBE_RESOLVE);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/control/reach_keep.h"
+
 static unsigned bucket_of(uint32_t a, uint32_t b, uint32_t c)
 {
 	uint32_t h = a * 0x9e3779b1u;
@@ -30,6 +32,7 @@ void reach_init(struct control_reach *r, int sock)
 	r->tokens = REACH_PROBES_PER_S;
 	TAILQ_INIT(&r->due);
 	TAILQ_INIT(&r->probing);
+	TAILQ_INIT(&r->keeps);
 }
 
 /* --- questions --- */
@@ -140,8 +143,9 @@ static void hop_put(struct control_reach *r, struct reach_hop *h)
 	question_drop(r, &h->question);
 	probe_remove(r, h);
 	r->waiting -= h->state == HOP_ASKED;
-	free(h);
 	r->n_hops--;
+	if (!reach_keep_leave(r, h))
+		free(h);
 }
 
 void reach_hop_set(struct control_reach *r, struct reach_hop *h, enum reach_state state,
@@ -171,6 +175,16 @@ void reach_hop_set(struct control_reach *r, struct reach_hop *h, enum reach_stat
 		act_within(r, state == HOP_ASKED ? REACH_GRACE_NS : REACH_GATHER_NS, now_ns);
 }
 
+void reach_hop_set_mac(struct control_reach *r, struct reach_hop *h, const uint8_t mac[static 6],
+		       uint64_t now_ns)
+{
+	if (h->has_mac && memcmp(h->mac, mac, sizeof(h->mac)) == 0)
+		return;
+	h->has_mac = true;
+	memcpy(h->mac, mac, sizeof(h->mac));
+	act_within(r, REACH_GATHER_NS, now_ns);
+}
+
 void reach_hop_removed(struct control_reach *r, struct reach_hop *h, uint64_t now_ns)
 {
 	/* Before a deletion the kernel announces NUD_FAILED, which says nothing about the host. */
@@ -183,9 +197,8 @@ void reach_hop_removed(struct control_reach *r, struct reach_hop *h, uint64_t no
 	reach_hop_set(r, h, HOP_ASKED, now_ns);
 }
 
-struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns)
+bool reach_token(struct control_reach *r, uint64_t now_ns)
 {
-	struct reach_hop *h = TAILQ_FIRST(&r->probing);
 	const uint64_t refill = (now_ns - r->tokens_ns) * REACH_PROBES_PER_S / NS_PER_S;
 
 	if (now_ns - r->tokens_ns >= NS_PER_S)
@@ -195,9 +208,21 @@ struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns)
 								    : REACH_PROBES_PER_S;
 	if (refill)
 		r->tokens_ns = now_ns;
-	if (!h || !r->tokens || (h->probe_ns && now_ns < h->probe_ns + REACH_PROBE_NS))
-		return NULL;
+	return r->tokens;
+}
+
+void reach_token_take(struct control_reach *r)
+{
 	r->tokens--;
+}
+
+struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns)
+{
+	struct reach_hop *h = TAILQ_FIRST(&r->probing);
+
+	if (!reach_token(r, now_ns) || !h || (h->probe_ns && now_ns < h->probe_ns + REACH_PROBE_NS))
+		return NULL;
+	reach_token_take(r);
 	TAILQ_REMOVE(&r->probing, h, probe);
 	h->probe_ns = now_ns;
 	TAILQ_INSERT_TAIL(&r->probing, h, probe);
@@ -222,7 +247,7 @@ static unsigned dest_bucket(const struct reach_key *k)
 	return bucket_of(k->ifindex, k->host_be, k->source_be);
 }
 
-static struct reach_dest *dest_find(const struct control_reach *r, const struct reach_key *key)
+struct reach_dest *reach_dest_find(const struct control_reach *r, const struct reach_key *key)
 {
 	struct reach_dest *d = r->dest[dest_bucket(key)];
 
@@ -233,19 +258,19 @@ static struct reach_dest *dest_find(const struct control_reach *r, const struct 
 
 const struct reach_dest *reach_find(const struct control_reach *r, const struct reach_key *key)
 {
-	return dest_find(r, key);
+	return reach_dest_find(r, key);
 }
 
 void reach_unmark(struct control_reach *r)
 {
 	for (unsigned b = 0; b < REACH_BUCKETS; b++)
 		for (struct reach_dest *d = r->dest[b]; d; d = d->next)
-			d->users = 0;
+			reach_keep_none(r, d);
 }
 
 int reach_need(struct control_reach *r, const struct reach_key *key, bool arp)
 {
-	struct reach_dest *d = dest_find(r, key);
+	struct reach_dest *d = reach_dest_find(r, key);
 	const unsigned b = dest_bucket(key);
 
 	if (!d) {
@@ -269,6 +294,7 @@ int reach_need(struct control_reach *r, const struct reach_key *key, bool arp)
 static void dest_free(struct control_reach *r, struct reach_dest *d)
 {
 	question_drop(r, &d->question);
+	reach_keep_none(r, d);
 	hop_put(r, d->hop);
 	free(d);
 	r->n_dests--;
@@ -309,6 +335,7 @@ void reach_fini(struct control_reach *r)
 {
 	reach_unmark(r);
 	reach_sweep(r);
+	reach_keep_fini(r);
 }
 
 void reach_dest_set(struct control_reach *r, struct reach_dest *d, enum reach_way way,
@@ -321,7 +348,9 @@ void reach_dest_set(struct control_reach *r, struct reach_dest *d, enum reach_wa
 
 	if (same)
 		return;
+	reach_keep_move(r, d, false);
 	d->hop = way == WAY_HOP ? hop_get(r, ifindex, host_be, now_ns) : NULL;
+	reach_keep_move(r, d, true);
 	/* Out of memory: not known, so outputs send to it. */
 	d->way = way == WAY_HOP && !d->hop ? WAY_UNKNOWN : way;
 	hop_put(r, was);
@@ -387,11 +416,13 @@ uint64_t reach_deadline(const struct control_reach *r)
 	uint64_t at = r->act_ns < r->routes_ns ? r->act_ns : r->routes_ns;
 	uint64_t probe_ns = UINT64_MAX;
 
-	if (r->sock >= 0 && !TAILQ_EMPTY(&r->due))
+	if (r->sock >= 0 && (!TAILQ_EMPTY(&r->due) || (r->tokens && !TAILQ_EMPTY(&r->keeps))))
 		return 0;
 	if (h)
 		probe_ns = h->probe_ns ? h->probe_ns + REACH_PROBE_NS : 0;
-	if (h && !r->tokens && probe_ns < r->tokens_ns + NS_PER_S / REACH_PROBES_PER_S)
+	if (!r->tokens && !TAILQ_EMPTY(&r->keeps))
+		probe_ns = 0;
+	if (!r->tokens && probe_ns < r->tokens_ns + NS_PER_S / REACH_PROBES_PER_S)
 		probe_ns = r->tokens_ns + NS_PER_S / REACH_PROBES_PER_S;
 	return probe_ns < at ? probe_ns : at;
 }

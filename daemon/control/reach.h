@@ -46,6 +46,9 @@ void reach_sweep(struct control_reach *r);
 /* NULL for one that is not needed. */
 const struct reach_dest *reach_find(const struct control_reach *r, const struct reach_key *key);
 
+/* The same, for reach_keep(). */
+struct reach_dest *reach_dest_find(const struct control_reach *r, const struct reach_key *key);
+
 /* Has the kernel, or the host in its first REACH_SETTLE_NS, still to answer? */
 bool reach_settling(const struct reach_dest *d, uint64_t now_ns);
 
@@ -72,6 +75,10 @@ struct reach_hop *reach_next_probe(struct control_reach *r, uint64_t now_ns);
 void reach_set_unprobeable(struct control_reach *r, uint32_t ifindex, uint32_t host_be,
 			   bool unprobeable, uint64_t now_ns);
 
+/* Is there a token for a message to the supervisor?  reach_token_take() uses it up. */
+bool reach_token(struct control_reach *r, uint64_t now_ns);
+void reach_token_take(struct control_reach *r);
+
 /* When this module has something to do next; UINT64_MAX: never. */
 uint64_t reach_deadline(const struct control_reach *r);
 
@@ -88,6 +95,9 @@ void reach_dest_set_source(struct control_reach *r, struct reach_dest *d, uint32
 			   uint64_t now_ns);
 void reach_hop_set(struct control_reach *r, struct reach_hop *h, enum reach_state state,
 		   uint64_t now_ns);
+/* The Ethernet address of its entry. */
+void reach_hop_set_mac(struct control_reach *r, struct reach_hop *h, const uint8_t mac[static 6],
+		       uint64_t now_ns);
 
 /* The kernel's entry was deleted. */
 void reach_hop_removed(struct control_reach *r, struct reach_hop *h, uint64_t now_ns);

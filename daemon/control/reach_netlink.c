@@ -21,6 +21,7 @@
 #include "daemon/control/netif_parse.h"
 #include "daemon/control/netif_state.h"
 #include "daemon/control/reach.h"
+#include "daemon/control/reach_keep.h"
 
 #define READ_BYTES     32768
 #define READ_DATAGRAMS 256 /* in one go: the answers to a message, and events between them */
@@ -207,6 +208,16 @@ static enum reach_state state_of(const struct netif_neigh *n)
 	return n->state & NUD_FAILED ? HOP_FAILED : HOP_ASKED;
 }
 
+/* What the kernel says of an entry. */
+static void take_entry(struct control_reach *r, struct reach_hop *h, const struct netif_neigh *n,
+		       uint64_t now_ns)
+{
+	if (n->has_mac)
+		reach_hop_set_mac(r, h, n->mac, now_ns);
+	reach_hop_set(r, h, state_of(n), now_ns);
+	reach_keep_look(r, h, n);
+}
+
 /* An error means that there is no entry: no packet was sent there yet. */
 static void neigh_answered(struct control_reach *r, struct reach_hop *h, const struct nlmsghdr *nlh,
 			   uint64_t now_ns)
@@ -220,7 +231,7 @@ static void neigh_answered(struct control_reach *r, struct reach_hop *h, const s
 	if (netif_parse_neigh(nlh, &n) < 0)
 		r->malformed++;
 	else if (n.ifindex == h->ifindex && n.host_be == h->host_be)
-		reach_hop_set(r, h, state_of(&n), now_ns);
+		take_entry(r, h, &n, now_ns);
 }
 
 /* Events carry the sequence number of whoever caused them: the port tells them from answers. */
@@ -269,7 +280,7 @@ static void neigh_event(struct control_reach *r, const struct nlmsghdr *nlh, uin
 	if (nlh->nlmsg_type == RTM_DELNEIGH)
 		reach_hop_removed(r, h, now_ns);
 	else
-		reach_hop_set(r, h, state_of(&n), now_ns);
+		take_entry(r, h, &n, now_ns);
 }
 
 static void consume_one(struct control_reach *r, const struct nlmsghdr *nlh, uint64_t now_ns)

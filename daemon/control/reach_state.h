@@ -61,9 +61,13 @@ TAILQ_HEAD(reach_questions, reach_question);
  * struct reach_hop - a next hop
  * @users:    destinations behind it
  * @unprobeable:    it cannot be probed (the supervisor says so), so not knowing means nothing
+ * @has_mac:  @mac is the Ethernet address of the neighbour entry, as it was last seen
  * @since_ns: when it was first needed, or asked for anew
  * @failed_ns: when it failed after it had been valid
  * @probe_ns: when it was probed last, 0: never
+ * @keepers:  those of @users that want its entry kept fresh
+ * @kept:     the supervisor was asked to keep it so
+ * @keep_due: in the list of those for which that may have changed; @users 0: only there
  */
 struct reach_hop {
 	struct reach_question question;
@@ -74,7 +78,12 @@ struct reach_hop {
 	uint32_t users;
 	enum reach_state state;
 	bool probing; /* in the list of those that are probed */
+	uint32_t keepers;
+	bool kept, keep_due;
+	TAILQ_ENTRY(reach_hop) keep;
 	bool unprobeable;
+	bool has_mac;
+	uint8_t mac[6];
 	uint64_t since_ns;
 	uint64_t failed_ns;
 	uint64_t probe_ns;
@@ -91,6 +100,7 @@ struct reach_key {
 /**
  * struct reach_dest - a destination
  * @arp:       of its link
+ * @keepers:   those of @users that want the entry of the next hop kept fresh
  * @matched:   a route was found
  * @kernel_source_be: the source address that the kernel would take, 0: none
  * @hop:       with WAY_HOP, else NULL
@@ -99,7 +109,7 @@ struct reach_dest {
 	struct reach_question question;
 	struct reach_dest *next;
 	struct reach_key key;
-	uint32_t users;
+	uint32_t users, keepers;
 	bool arp;
 	bool matched;
 	enum reach_way way;
@@ -133,7 +143,7 @@ struct control_reach {
 	struct reach_dest *dest[REACH_BUCKETS];
 	struct reach_hop *hop[REACH_BUCKETS];
 	struct reach_questions due;
-	struct reach_hops probing;
+	struct reach_hops probing, keeps;
 	unsigned n_asked;
 	struct reach_question *asked[REACH_WINDOW];
 };

@@ -103,9 +103,9 @@ static void leave_output(struct control *c, const struct ruleset_entry *e, unsig
 	if (slot == MCR_NO_SLOT)
 		return;
 	out = &c->rec.iface[slot];
+	control_kernel_path_release(c, out, &e->rule, &e->rule.outputs[i]);
 	if (control_output_dest(out, &e->rule.outputs[i], &key))
 		reach_release(&c->reach, &key);
-	control_kernel_path_release(c, out, &e->rule, &e->rule.outputs[i]);
 	if (!out->outputs || --out->outputs == 0)
 		control_rules_changed(c);
 }

@@ -172,7 +172,7 @@ struct filter_want {
  * struct rec_iface - an interface that is or was needed; its place is its slot
  * @deleted:    the link was deleted; what is open is to be closed
  * @has_addr:   it has an IPv4 address
- * @ethernet:   its frames have a MAC header, and @mac is its own address
+ * @header:     the MAC header of its frames; @mac is its own address in an Ethernet header
  * @is_port:    of a bridge or bond
  * @serial:     of the link, 0: taken from a snapshot, not known yet
  * @alt:        its alternative names
@@ -193,7 +193,8 @@ struct rec_iface {
 	bool used, deleted, up, supers, arp;
 	bool has_addr;
 	bool in_open, out_open, filter_set;
-	bool ethernet, is_port;
+	bool is_port;
+	enum kernel_path_header header;
 	uint8_t mac[6];
 	bool gro_refused, coarse, all_udp, wants_changed;
 	uint32_t inputs, outputs;

@@ -4,8 +4,9 @@
  *
  * NTF_USE does what a datagram would do, without a datagram: the kernel makes the entry
  * if there is none, and sends ARP requests.  Since 5.16 it also makes a permanent entry one that
- * expires, so an entry that works is not touched.  Everything goes through a socket that is made
- * for the one call and answers inside sendmsg(2); nothing here waits.
+ * expires, so an entry that works is not touched.  With NTF_EXT_MANAGED the kernel does all that
+ * by itself from then on, until NTF_USE comes without it.  Everything goes through a socket that
+ * is made for the one call and answers inside sendmsg(2); nothing here waits.
  */
 #include "daemon/priv/neigh.h"
 
@@ -21,6 +22,7 @@
 
 #include "core/base/addr.h"
 
+#define NEIGH_FIXED (NUD_PERMANENT | NUD_NOARP)
 #define NEIGH_WORKS (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)
 
 static struct nlmsghdr *put_request(char *buf, uint16_t type, uint16_t flags, unsigned ifindex,
@@ -64,7 +66,8 @@ static ssize_t ask(int sock, const struct nlmsghdr *nlh, char *buf, size_t room)
 	return err->error;
 }
 
-static bool works(int sock, unsigned ifindex, const struct addr *host)
+/* Return: NUD_* of the entry, 0: there is none. */
+static uint16_t state_of(int sock, unsigned ifindex, const struct addr *host)
 {
 	char request[64] __attribute__((aligned(8))) = {0};
 	char answer[1024] __attribute__((aligned(8))) = {0};
@@ -74,30 +77,44 @@ static bool works(int sock, unsigned ifindex, const struct addr *host)
 
 	len = ask(sock, put_request(request, RTM_GETNEIGH, 0, ifindex, host), answer,
 		  sizeof(answer));
-	return len >= (ssize_t)(MNL_NLMSG_HDRLEN + sizeof(*ndm)) &&
-	       nlh->nlmsg_type == RTM_NEWNEIGH && ndm->ndm_state & NEIGH_WORKS;
+	if (len < (ssize_t)(MNL_NLMSG_HDRLEN + sizeof(*ndm)) || nlh->nlmsg_type != RTM_NEWNEIGH)
+		return 0;
+	return ndm->ndm_state;
 }
 
-static int use_entry(int sock, unsigned ifindex, const struct addr *host)
+/* Each use says anew whether the kernel manages the entry. */
+static int use_entry(int sock, unsigned ifindex, const struct addr *host, uint16_t flags,
+		     uint32_t ext_flags)
 {
+	struct nlmsghdr *nlh;
 	char request[64] __attribute__((aligned(8))) = {0};
 	char answer[1024] __attribute__((aligned(8)));
 	ssize_t len;
 
-	len = ask(sock, put_request(request, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_ACK, ifindex, host),
-		  answer, sizeof(answer));
+	nlh = put_request(request, RTM_NEWNEIGH, flags | NLM_F_ACK, ifindex, host);
+	if (ext_flags)
+		mnl_attr_put_u32(nlh, NDA_FLAGS_EXT, ext_flags);
+	len = ask(sock, nlh, answer, sizeof(answer));
 	return len < 0 ? (int)len : 0;
 }
 
-static int probe_by_entry(unsigned ifindex, const struct addr *host)
+static int neigh_socket(void)
 {
-	int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	int ret = 0;
+	const int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	return sock < 0 ? -errno : sock;
+}
+
+/* @left_alone: NUD_* of entries that are not used; @ext_flags: NTF_EXT_* */
+static int probe_by_entry(unsigned ifindex, const struct addr *host, uint16_t left_alone,
+			  uint32_t ext_flags)
+{
+	int sock = neigh_socket(), ret = 0;
 
 	if (sock < 0)
-		return -errno;
-	if (!works(sock, ifindex, host))
-		ret = use_entry(sock, ifindex, host);
+		return sock;
+	if (!(state_of(sock, ifindex, host) & left_alone))
+		ret = use_entry(sock, ifindex, host, NLM_F_CREATE, ext_flags);
 	close(sock);
 	return ret;
 }
@@ -142,5 +159,28 @@ static int probe_by_echo(unsigned ifindex, const struct addr *host)
 
 int priv_probe_neighbour(unsigned ifindex, const struct addr *host, bool net_admin)
 {
-	return net_admin ? probe_by_entry(ifindex, host) : probe_by_echo(ifindex, host);
+	return net_admin ? probe_by_entry(ifindex, host, NEIGH_WORKS, 0)
+			 : probe_by_echo(ifindex, host);
+}
+
+int priv_keep_neighbour(unsigned ifindex, const struct addr *host, bool net_admin, bool manage)
+{
+	const uint32_t ext_flags = manage ? NTF_EXT_MANAGED : 0;
+
+	return net_admin ? probe_by_entry(ifindex, host, NEIGH_FIXED, ext_flags)
+			 : probe_by_echo(ifindex, host);
+}
+
+int priv_release_neighbour(unsigned ifindex, const struct addr *host)
+{
+	int sock = neigh_socket(), ret = 0;
+	uint16_t state;
+
+	if (sock < 0)
+		return sock;
+	state = state_of(sock, ifindex, host);
+	if (state && !(state & NEIGH_FIXED))
+		ret = use_entry(sock, ifindex, host, 0, 0);
+	close(sock);
+	return ret == -ENOENT ? 0 : ret;
 }

@@ -189,6 +189,7 @@ static void drop_others(struct supervisor *s)
 	unsigned egress_sockets = egress_socket_drop_others(s);
 
 	kernel_path_drop_others(s);
+	probe_drop_others(s);
 	if (sockets + joins + egress_sockets)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,
 			"%u interfaces and %u egress sockets closed, %u memberships left: the last "

@@ -319,6 +319,19 @@ struct opened_egress_socket {
 	int *sock;
 };
 
+/* As many as the kernel's table of neighbours holds by default (gc_thresh3, arp(7)). */
+#define MANAGED_NEIGHBOURS_MAX 1024
+
+/**
+ * struct managed_neighbour - an entry that the kernel asks for by itself (probe.c)
+ * @round: of the control that asked for it last
+ */
+struct managed_neighbour {
+	uint32_t ifindex;
+	struct addr host;
+	uint64_t round;
+};
+
 struct helper;
 struct membership;
 #define MEMBERSHIP_BUCKETS 4096
@@ -423,6 +436,8 @@ struct supervisor {
 	struct heartbeat_page *heartbeat;
 	uint64_t probes_ns; /* since when @probes are counted */
 	unsigned probes;
+	unsigned n_managed;
+	struct managed_neighbour managed[MANAGED_NEIGHBOURS_MAX];
 	unsigned budget; /* messages that control may still send */
 	uint64_t budget_ns;
 	uint64_t limit_whole_ns[LIMITS];

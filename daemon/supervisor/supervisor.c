@@ -29,6 +29,7 @@
 #include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/lifecycle.h"
 #include "daemon/supervisor/membership.h"
+#include "daemon/supervisor/probe.h"
 #include "daemon/supervisor/request.h"
 #include "daemon/supervisor/stand_in.h"
 #include "daemon/supervisor/start.h"
@@ -129,6 +130,7 @@ static void finish(struct supervisor *s)
 	kernel_path_drop_others(s);
 	kernel_path_fini(s);
 	egress_socket_fini(s);
+	probe_fini(s);
 	membership_fini(&s->memberships);
 	if (s->control_listener >= 0)
 		remove_socket(s->options->control_path);

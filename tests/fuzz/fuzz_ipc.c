@@ -62,7 +62,8 @@ static void check_request(const struct ipc_msg *m)
 		must(m->egress_socket.id < MCR_MAX_EGRESS_SOCKETS);
 		return;
 	case IPC_PROBE:
-		must((int32_t)m->probe.ifindex > 0 && addr_is_host(&m->probe.host));
+		must((int32_t)m->probe.ifindex > 0 && addr_is_host(&m->probe.host) &&
+		     m->probe.kind < PROBE_KINDS);
 		return;
 	case IPC_PUBLISH:
 		must(m->publish.size_bytes <= SNAPSHOT_MAX_BYTES);

@@ -10,6 +10,7 @@
  * destinations come, go, and are asked for again.
  *
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: daemon/control/reach_keep.c
  * Links: daemon/control/netif.c daemon/control/netif_parse.c core/base/addr.c
  * Links: core/base/clock.c
  */
@@ -131,6 +132,7 @@ static void likely(struct control_reach *r, const uint8_t *b, uint64_t now_ns)
 		ndm->ndm_ifindex = (int)key.ifindex;
 		ndm->ndm_state = b[3];
 		mnl_attr_put_u32(nlh, NDA_DST, key.host_be);
+		mnl_attr_put(nlh, NDA_LLADDR, 5 + b[5] % 2, b);
 	}
 	reach_consume(r, buf, nlh->nlmsg_len, now_ns);
 }

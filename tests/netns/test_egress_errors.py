@@ -68,7 +68,7 @@ def closed_port(t):
 def counted(t):
     """One datagram at a time to a host without the port: all but the last are known not to arrive."""
     relay = t.mcrd("relay")
-    add(t, relay, rule(IN, 5000, output("10.90.1.2", 7000), output(OUT, 6000)))
+    add(t, relay, rule(IN, 5000, output("10.90.1.2", 7000), output(OUT, 6000), path="user"))
     sink = t.sink("sink", "eth0", OUT, 6000)
     t.run("sink", ["sysctl", "-q", "net.ipv4.icmp_ratelimit=0"])
     before = snmp(t, "relay", "Icmp.InDestUnreachs")

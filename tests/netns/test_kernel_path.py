@@ -82,7 +82,7 @@ def reasons(t):
     add(t, relay, rule(IN, 5001, output(OUT, 6001), id="user", path="user"))
     add(t, relay, rule(IN, 5002, output(OUT, 6002), id="limit", rate_limit={"pps": 1000000}))
     add(t, relay, rule(IN, 5003, output(OUT, 6003), id="priority", priority="high"))
-    add(t, relay, rule(IN, 5004, output(OUT, 6004), output("10.90.1.2", 6004), id="mixed"))
+    add(t, relay, rule(IN, 5004, output(OUT, 6004), output("10.90.1.1", 6004), id="mixed"))
     by_kernel(t, relay, "kernel")
     t.equal(paths(relay), {
         "kernel": [("kernel", "")],
@@ -90,14 +90,14 @@ def reasons(t):
         "limit": [("user", "a rate limit needs a worker")],
         "priority": [("user", "a priority needs a worker")],
         "mixed": [("user", "another output of the rule needs a worker"),
-                  ("user", "the output is no multicast group")],
+                  ("user", "the output is an address of this host")],
     }, "paths")
     for more, reason in (({"rate_limit": {"pps": 1}}, "a rate limit needs a worker"),
                          ({"priority": "low"}, "a priority needs a worker")):
         t.equal(refused(relay, rule(IN, 5009, output(OUT, 6009), path="kernel", **more)),
                 (-32602, "params.path", f'"kernel" is not possible: {reason}'), "refusal")
-    t.equal(refused(relay, rule(IN, 5009, output("10.90.1.2", 6009), path="kernel")),
-            (-32602, "params.path", '"kernel" is not possible: the output is no multicast group'),
+    t.equal(refused(relay, rule(IN, 5009, output("10.90.1.1", 6009), path="kernel")),
+            (-32602, "params.path", '"kernel" is not possible: the output is an address of this host'),
             "refusal")
     t.equal(refused(relay, rule(IN, 5009, output(OUT, 6009), path="both"))[1], "params.path",
             "field")

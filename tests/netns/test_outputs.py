@@ -149,7 +149,7 @@ def closed_port(t):
     """The host is there and nobody listens: what its ICMP messages say is counted and shown."""
     relay = t.mcrd("relay")
     add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6009, "out0"), GROUP,
-                       interface="in0"))
+                       interface="in0", path="user"))
     sink = working_sink(t)
     t.gen("gen", "eth0", "239.1.1.1", 5000, rate=20, count=20, size=200)
     t.clean(sink.finish(20), 20, "the other output")

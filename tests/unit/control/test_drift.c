@@ -11,6 +11,7 @@
  * Links: daemon/control/output.c daemon/control/closed_port.c
  * Links: daemon/control/filter.c
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: daemon/control/reach_keep.c
  * Links: daemon/control/join.c daemon/control/membership.c daemon/control/publish.c
  * Links: daemon/control/snapshot.c
  * Links: daemon/control/stats.c daemon/control/supervisor_channel.c daemon/control/netif.c
@@ -28,6 +29,7 @@
  * Links: daemon/common/memfd.c
  * Links: core/base/decimal.c
  * Links: daemon/control/kernel_counters.c daemon/control/kernel_path.c
+ * Links: daemon/control/kernel_output.c
  * Links: core/rules/kernel_path.c daemon/control/kernel_map.c
  * Links: daemon/control/kernel_check.c daemon/control/kernel_entry.c daemon/control/kernel_rest.c
  * Links: daemon/control/kernel_chain.c

@@ -4,6 +4,7 @@
  *
  * Links: daemon/control/netlink.c daemon/control/netif.c daemon/control/netif_parse.c
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c
+ * Links: daemon/control/reach_keep.c
  * Links: daemon/control/supervisor_channel.c core/base/addr.c core/base/clock.c core/base/ipc.c
  */
 #include <setjmp.h>

@@ -5,6 +5,7 @@
  * The test is the kernel: it reads the questions and answers them.
  *
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c daemon/control/netif_parse.c
+ * Links: daemon/control/reach_keep.c
  * Links: core/base/addr.c
  * Links: core/base/clock.c
  */

@@ -3,6 +3,7 @@
  * test_reach_neighbour.c - neighbours of next hops, and probes
  *
  * Links: daemon/control/reach.c daemon/control/reach_netlink.c daemon/control/netif_parse.c
+ * Links: daemon/control/reach_keep.c
  * Links: core/base/addr.c
  * Links: core/base/clock.c
  */

@@ -24,6 +24,7 @@
  * Links: core/text/json_field.c core/text/json_text.c core/text/json_scan.c
  * Links: daemon/control/egress_socket.c
  * Links: daemon/control/output.c daemon/control/closed_port.c daemon/control/reach.c
+ * Links: daemon/control/reach_keep.c
  * Links: daemon/control/reach_netlink.c
  * Links: core/base/clock.c
  * Links: daemon/common/memfd.c
@@ -32,6 +33,7 @@
  * Links: core/rules/kernel_path.c daemon/control/kernel_map.c
  * Links: daemon/control/kernel_check.c daemon/control/kernel_entry.c daemon/control/kernel_rest.c
  * Links: daemon/priv/bpf_map.c
+ * Links: daemon/control/kernel_output.c
  * Links: daemon/control/kernel_chain.c
  */
 #include <arpa/inet.h>

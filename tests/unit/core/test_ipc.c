@@ -183,6 +183,7 @@ static void ranges_of_requests(void **state)
 	RANGE(IPC_PROBE, peer, probe.host, GROUP, -ERANGE);
 	RANGE(IPC_PROBE, peer, probe.host, loopback, -ERANGE);
 	RANGE(IPC_PROBE, peer, probe.host, none_with_bytes, -ERANGE);
+	RANGE(IPC_PROBE, peer, probe.kind, PROBE_KINDS, -ERANGE);
 	RANGE(IPC_PUBLISH, peer, publish.size_bytes, 63, -ERANGE);
 	RANGE(IPC_PUBLISH, peer, publish.size_bytes, SNAPSHOT_MAX_BYTES, 0);
 	RANGE(IPC_PUBLISH, peer, publish.size_bytes, SNAPSHOT_MAX_BYTES + 1, -ERANGE);

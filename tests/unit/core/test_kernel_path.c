@@ -39,8 +39,7 @@ static struct kernel_path_link good_link(void)
 {
 	return (struct kernel_path_link){.slot = 7,
 					 .ifindex = 3,
-					 .ethernet = true,
-					 .active = true,
+					 .header = KERNEL_PATH_HEADER_ETHERNET,
 					 .mac = {2, 3, 4, 5, 6, 7},
 					 .source_be = htonl(0x0a5a0101)};
 }
@@ -97,24 +96,100 @@ static void an_output_is_encoded(void **state)
 	assert_int_equal(out.ttl_set, KERNEL_PATH_TTL_DECREMENT);
 }
 
-static void outputs_that_need_a_worker(void **state)
+static void a_host_is_encoded(void **state)
 {
-	struct kernel_path_link missing = good_link(), down = good_link(), tun = good_link(),
-				unknown = good_link();
-	const struct kernel_path_link good = good_link();
-	struct rule_output o = good_output(), unicast = good_output();
+	static const uint8_t mac[] = {2, 9, 8, 7, 6, 5, 2, 3, 4, 5, 6, 7};
+	struct rule_output o = good_output();
+	struct kernel_path_link link = good_link();
 	struct kernel_path_output out;
 
-	missing.ifindex = 0;
-	down.active = false;
-	tun.ethernet = false;
-	unknown.source_be = 0;
-	unicast.group = ip("192.0.2.7");
-	assert_int_equal(kernel_path_encode(&o, &missing, &out), KERNEL_PATH_INACTIVE);
-	assert_int_equal(kernel_path_encode(&o, &down, &out), KERNEL_PATH_INACTIVE);
-	assert_int_equal(kernel_path_encode(&o, &tun, &out), KERNEL_PATH_OUTPUT_LINK);
-	assert_int_equal(kernel_path_encode(&o, &unknown, &out), KERNEL_PATH_SOURCE_UNKNOWN);
-	assert_int_equal(kernel_path_encode(&unicast, &good, &out), KERNEL_PATH_UNICAST_OUTPUT);
+	o.group = ip("192.0.2.7");
+	link.hop = KERNEL_PATH_HOP_KNOWN;
+	memcpy(link.hop_mac, mac, 6);
+	assert_int_equal(kernel_path_encode(&o, &link, &out), KERNEL_PATH_FITS);
+	assert_int_equal(ntohl(out.group), 0xc0000207);
+	assert_int_equal(out.ttl, 64); /* ip(7) */
+	assert_int_equal(out.flags, 0);
+	assert_memory_equal(out.mac, mac, sizeof(mac));
+}
+
+static void an_output_without_mac_header(void **state)
+{
+	static const uint8_t none[12];
+	const char *const groups[] = {"239.130.3.4", "192.0.2.7"};
+	struct kernel_path_link link = good_link();
+	struct rule_output o = good_output();
+	struct kernel_path_output out;
+
+	link.header = KERNEL_PATH_HEADER_NONE;
+	for (int i = 0; i < 2; i++) {
+		o.group = ip(groups[i]);
+		assert_int_equal(kernel_path_encode(&o, &link, &out), KERNEL_PATH_FITS);
+		assert_int_equal(out.flags, KERNEL_PATH_OUTPUT_NO_MAC);
+		assert_memory_equal(out.mac, none, sizeof(none));
+	}
+}
+
+/* A TTL that has expired is told before the hold, as a worker does. */
+static void held_outputs(void **state)
+{
+	struct kernel_path_link down = good_link(), missing = {.slot = 7, .hold = 3};
+	struct rule_output o = good_output(), host = good_output();
+	struct kernel_path_output out;
+
+	down.hold = 5;
+	down.source_be = 0;
+	host.group = ip("192.0.2.7");
+	host.ttl_decrement = true;
+	assert_int_equal(kernel_path_encode(&o, &missing, &out), KERNEL_PATH_FITS);
+	assert_memory_equal(&out, (&(struct kernel_path_output){.slot = 7, .hold = 3}),
+			    sizeof(out));
+	assert_int_equal(kernel_path_encode(&host, &down, &out), KERNEL_PATH_FITS);
+	assert_memory_equal(&out,
+			    (&(struct kernel_path_output){
+				    .slot = 7, .hold = 5, .ttl_set = KERNEL_PATH_TTL_DECREMENT}),
+			    sizeof(out));
+}
+
+static void outputs_that_need_a_worker(void **state)
+{
+	const struct {
+		const char *group;
+		enum kernel_path_header header;
+		enum kernel_path_hop hop;
+		bool local, no_source, held;
+		enum kernel_path_reason why;
+	} cases[] = {
+		{"239.1.1.1", KERNEL_PATH_HEADER_OTHER, .why = KERNEL_PATH_OUTPUT_LINK},
+		{"239.1.1.1", KERNEL_PATH_HEADER_OTHER, .held = true,
+		 .why = KERNEL_PATH_OUTPUT_LINK},
+		{"239.1.1.1", KERNEL_PATH_HEADER_ETHERNET, .no_source = true,
+		 .why = KERNEL_PATH_SOURCE_UNKNOWN},
+		{"239.1.1.1", KERNEL_PATH_HEADER_NONE, .no_source = true,
+		 .why = KERNEL_PATH_SOURCE_UNKNOWN},
+		{"192.0.2.7", KERNEL_PATH_HEADER_ETHERNET, .local = true,
+		 .why = KERNEL_PATH_LOCAL_OUTPUT},
+		{"192.0.2.7", KERNEL_PATH_HEADER_ETHERNET, .why = KERNEL_PATH_NEIGHBOUR_UNKNOWN},
+		{"192.0.2.7", KERNEL_PATH_HEADER_ETHERNET, KERNEL_PATH_HOP_NEVER,
+		 .why = KERNEL_PATH_OUTPUT_NEIGHBOUR},
+		{"192.0.2.7", KERNEL_PATH_HEADER_ETHERNET, KERNEL_PATH_HOP_NEVER, .held = true,
+		 .why = KERNEL_PATH_OUTPUT_NEIGHBOUR},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct kernel_path_link link = good_link();
+		struct rule_output o = good_output();
+		struct kernel_path_output out;
+
+		o.group = ip(cases[i].group);
+		link.header = cases[i].header;
+		link.hop = cases[i].hop;
+		link.local = cases[i].local;
+		link.hold = cases[i].held;
+		if (cases[i].no_source)
+			link.source_be = 0;
+		assert_int_equal(kernel_path_encode(&o, &link, &out), cases[i].why);
+	}
 }
 
 /* "kernel" is refused for what stays, and waits for what may pass. */
@@ -128,9 +203,10 @@ static void reasons(void **state)
 	assert_false(kernel_path_is_lasting(KERNEL_PATH_FITS));
 	assert_true(kernel_path_is_lasting(KERNEL_PATH_NO_RIGHT));
 	assert_true(kernel_path_is_lasting(KERNEL_PATH_LIMIT));
-	assert_true(kernel_path_is_lasting(KERNEL_PATH_UNICAST_OUTPUT));
+	assert_true(kernel_path_is_lasting(KERNEL_PATH_LOCAL_OUTPUT));
 	assert_false(kernel_path_is_lasting(KERNEL_PATH_INACTIVE));
 	assert_false(kernel_path_is_lasting(KERNEL_PATH_RESTING));
+	assert_false(kernel_path_is_lasting(KERNEL_PATH_NEIGHBOUR_UNKNOWN));
 	/* The user path is news to who asked for another one. */
 	assert_true(kernel_path_is_no_news(&r, KERNEL_PATH_NOT_STARTED));
 	r.path = RULE_PATH_AUTO;
@@ -165,11 +241,10 @@ static void keys_are_ordered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rules_that_fit),
-		cmocka_unit_test(an_output_is_encoded),
-		cmocka_unit_test(outputs_that_need_a_worker),
-		cmocka_unit_test(reasons),
-		cmocka_unit_test(keys_are_ordered),
+		cmocka_unit_test(rules_that_fit),    cmocka_unit_test(an_output_is_encoded),
+		cmocka_unit_test(a_host_is_encoded), cmocka_unit_test(an_output_without_mac_header),
+		cmocka_unit_test(held_outputs),      cmocka_unit_test(outputs_that_need_a_worker),
+		cmocka_unit_test(reasons),           cmocka_unit_test(keys_are_ordered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

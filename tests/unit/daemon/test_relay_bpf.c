@@ -199,7 +199,7 @@ static void a_held_output_counts_and_sends_nothing(void **state)
 	}
 }
 
-/* A TTL that runs out is not news of an output that is held. */
+/* A worker looks at the TTL first. */
 static void a_held_output_has_one_reason(void **state)
 {
 	const struct kernel_path_key key = stream_key(NULL);
@@ -210,8 +210,8 @@ static void a_held_output_has_one_reason(void **state)
 	put_rule(&key, 1, 5, 1, 1500, decrementing);
 	blocks[1].output[0].hold = 1 + SEND_DROP_UNREACHABLE;
 	run(&in, 0);
-	assert_int_equal(1, drops(77, SEND_DROP_UNREACHABLE));
-	assert_int_equal(0, drops(77, SEND_DROP_TTL_EXPIRED));
+	assert_int_equal(0, drops(77, SEND_DROP_UNREACHABLE));
+	assert_int_equal(1, drops(77, SEND_DROP_TTL_EXPIRED));
 }
 
 /* A host, by the address of its next hop. */

@@ -32,7 +32,7 @@ static struct {
 	struct priv_gro_state gro;
 	int gro_sets, gro_error;
 	bool counts[1024]; /* descriptors of counting sockets */
-	int probes, probe_error;
+	int probes, probe_error, managed, released;
 	int bound_to; /* the device of every packet socket */
 	int group_error, fanout_error;
 	enum steering steering;
@@ -176,6 +176,20 @@ int priv_probe_neighbour(unsigned ifindex, const struct addr *host, bool net_adm
 {
 	fake.probes++;
 	return fake.probe_error;
+}
+
+int priv_keep_neighbour(unsigned ifindex, const struct addr *host, bool net_admin, bool manage)
+{
+	fake.probes++;
+	if (fake.probe_error == 0 && manage)
+		fake.managed++;
+	return fake.probe_error;
+}
+
+int priv_release_neighbour(unsigned ifindex, const struct addr *host)
+{
+	fake.released++;
+	return 0;
 }
 
 int priv_gro_get(unsigned ifindex, struct priv_gro_state *st)

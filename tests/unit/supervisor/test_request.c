@@ -33,6 +33,7 @@
 #include <netinet/in.h>
 
 #include "core/rules/snapshot.h"
+#include "daemon/supervisor/probe.h"
 #include "tests/unit/supervisor/request_fixture.h"
 
 static void test_start(void **state)
@@ -199,6 +200,66 @@ static void test_probes(void **state)
 	assert_int_equal(ask(m, -1), -ENODEV);
 }
 
+/* An entry is managed for as long as a control wants it, and no more of them than there is room. */
+static void test_managed_neighbours(void **state)
+{
+	struct ipc_msg m = {.type = IPC_PROBE,
+			    .probe = {.ifindex = 5,
+				      .host = addr_from_ipv4_be(htonl(0x0a000001)),
+				      .kind = PROBE_KEEP}};
+
+	configure(1);
+	sup->have_net_admin = true;
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_OPEN_OUTPUT,
+					      .iface = {.slot = 3, .ifindex = 5, .mtu = 1500}},
+			     -1),
+			 0);
+	fake.probe_error = -EPERM;
+	assert_int_equal(ask(m, -1), -EPERM);
+	assert_int_equal(sup->n_managed, 0);
+	fake.probe_error = 0;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(sup->n_managed, 1);
+	/* What is not ours stays as it is; what is ours goes also when its output has gone. */
+	m.probe.kind = PROBE_RELEASE;
+	m.probe.ifindex = 6;
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(fake.released, 0);
+	m.probe.ifindex = 5;
+	assert_int_equal(ask((struct ipc_msg){.type = IPC_CLOSE_OUTPUT, .iface = {.slot = 3}}, -1),
+			 0);
+	assert_int_equal(ask(m, -1), 0);
+	assert_int_equal(fake.released, 1);
+	assert_int_equal(sup->n_managed, 0);
+}
+
+/* A control that is new keeps what it asks for; the table has an end, and it goes with the end. */
+static void test_managed_neighbours_of_before(void **state)
+{
+	struct ipc_probe p = {.ifindex = 5, .kind = PROBE_KEEP};
+
+	sup->have_net_admin = true;
+	sup->output[3].incarnation = 1;
+	sup->output[3].ifindex = 5;
+	for (unsigned i = 0; i < MANAGED_NEIGHBOURS_MAX + 3; i++) {
+		sup->probes = 0;
+		p.host = addr_from_ipv4_be(htonl(0x0a000001 + i));
+		assert_int_equal(probe_neighbour(sup, &p), 0);
+	}
+	assert_int_equal(sup->n_managed, MANAGED_NEIGHBOURS_MAX);
+	assert_int_equal(fake.managed, MANAGED_NEIGHBOURS_MAX);
+	sup->round++;
+	sup->probes = 0;
+	p.host = addr_from_ipv4_be(htonl(0x0a000001));
+	assert_int_equal(probe_neighbour(sup, &p), 0);
+	probe_drop_others(sup);
+	assert_int_equal(sup->n_managed, 1);
+	assert_int_equal(fake.released, MANAGED_NEIGHBOURS_MAX - 1);
+	probe_fini(sup);
+	assert_int_equal(sup->n_managed, 0);
+}
+
 /* The table itself is tested in test_membership.c. */
 static void test_joins(void **state)
 {
@@ -326,6 +387,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_publish, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_publish_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_probes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_managed_neighbours, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_managed_neighbours_of_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_joins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memberships_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rates, setup, teardown),
