@@ -154,6 +154,17 @@ static inline int poc_egress_socket(const char *ifname)
 	return fd;
 }
 
+/* Takes all datagrams that wait in a socket.  Return: how many. */
+static inline int poc_received(int fd)
+{
+	char buf[64];
+	int n = 0;
+
+	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
+		n++;
+	return n;
+}
+
 static inline long poc_send(int fd, const void *data, size_t len, const struct sockaddr_in *to)
 {
 	ssize_t n = sendto(fd, data, len, 0, (const struct sockaddr *)to, sizeof(*to));

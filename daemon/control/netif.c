@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "daemon/control/netif_parse.h"
+#include "daemon/control/netlink_receive.h"
 
 #define READ_BYTES     32768 /* what the kernel fills at most into a dump datagram */
 #define READ_DATAGRAMS 64    /* in one go */
@@ -350,28 +351,16 @@ int control_netif_read(struct control_netif *n)
 	static char buf[READ_BYTES] __attribute__((aligned(8)));
 
 	for (int i = 0; i < READ_DATAGRAMS; i++) {
-		struct sockaddr_nl from = {0};
-		struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
-		struct msghdr msg = {.msg_name = &from,
-				     .msg_namelen = sizeof(from),
-				     .msg_iov = &iov,
-				     .msg_iovlen = 1};
-		ssize_t len = recvmsg(n->sock, &msg, MSG_DONTWAIT);
+		const int len = netlink_receive(n->sock, buf, sizeof(buf));
 
-		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		if (len == 0)
 			return 0;
-		if (len < 0 && errno == ENOBUFS) {
-			n->dump_due = true;
-			continue;
-		}
-		if (len < 0)
-			return -errno;
-		if (from.nl_pid != 0)
-			continue; /* any process may send to us; only the kernel counts */
-		if (msg.msg_flags & MSG_TRUNC)
-			n->dump_due = true;
-		else
+		if (len > 0)
 			control_netif_consume(n, buf, (size_t)len);
+		else if (len == -ENOBUFS)
+			n->dump_due = true;
+		else if (len != -EPERM)
+			return len;
 	}
 	return 0;
 }

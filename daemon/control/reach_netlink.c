@@ -20,6 +20,7 @@
 #include "core/base/clock.h"
 #include "daemon/control/netif_parse.h"
 #include "daemon/control/netif_state.h"
+#include "daemon/control/netlink_receive.h"
 #include "daemon/control/reach.h"
 #include "daemon/control/reach_keep.h"
 
@@ -336,28 +337,16 @@ int reach_read(struct control_reach *r, uint64_t now_ns)
 	static char buf[READ_BYTES] __attribute__((aligned(8)));
 
 	for (int i = 0; i < READ_DATAGRAMS; i++) {
-		struct sockaddr_nl from = {0};
-		struct iovec iov = {.iov_base = buf, .iov_len = sizeof(buf)};
-		struct msghdr msg = {.msg_name = &from,
-				     .msg_namelen = sizeof(from),
-				     .msg_iov = &iov,
-				     .msg_iovlen = 1};
-		const ssize_t len = recvmsg(r->sock, &msg, MSG_DONTWAIT);
+		const int len = netlink_receive(r->sock, buf, sizeof(buf));
 
-		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		if (len == 0)
 			return 0;
-		if (len < 0 && errno == ENOBUFS) {
-			overflowed(r);
-			continue;
-		}
-		if (len < 0)
-			return -errno;
-		if (from.nl_pid != 0)
-			continue; /* any process may send to us; only the kernel is believed */
-		if (msg.msg_flags & MSG_TRUNC)
-			overflowed(r);
-		else
+		if (len > 0)
 			reach_consume(r, buf, (size_t)len, now_ns);
+		else if (len == -ENOBUFS)
+			overflowed(r);
+		else if (len != -EPERM)
+			return len;
 	}
 	return 0;
 }

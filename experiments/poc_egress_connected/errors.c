@@ -36,16 +36,6 @@ static int connected(const char *ip, int port)
 	return fd;
 }
 
-static int received(int fd)
-{
-	char buf[64];
-	int n = 0;
-
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
-		n++;
-	return n;
-}
-
 static long say(int fd)
 {
 	return send(fd, "x", 1, 0) < 0 ? -errno : 1;
@@ -65,7 +55,7 @@ static void own_sockets(void)
 			repeated += say(bad) == 1;
 		}
 	}
-	poc_check(good_failed == 0 && received(open_port) == 100,
+	poc_check(good_failed == 0 && poc_received(open_port) == 100,
 		  "two connected sockets, one port closed: 100 of 100 sends to the other arrive");
 	poc_check(
 		failed == 99 && repeated == 99,
@@ -156,7 +146,7 @@ static void forged(void)
 		  "ten errors before the next send fail it once");
 	forge(raw, fd, &other, 3, 3);
 	poc_check(say(fd) == 1, "one that quotes another destination than the connected one: none");
-	received(open_port);
+	poc_received(open_port);
 	close(fd);
 	close(open_port);
 	close(raw);
@@ -170,7 +160,8 @@ static void what_is_left(void)
 			   broadcast = poc_addr("10.0.1.255", 7004);
 	int fd = connected("127.0.0.1", 7001), free_one = udp();
 
-	poc_check(poc_send(fd, "x", 1, &to) == 1 && received(other) == 1 && received(peer) == 0,
+	poc_check(poc_send(fd, "x", 1, &to) == 1 && poc_received(other) == 1 &&
+			  poc_received(peer) == 0,
 		  "a send on a connected socket that names another address goes to that address");
 	poc_check(poc_send(free_one, "x", 1, &broadcast) == -EACCES,
 		  "to a broadcast address it fails with EACCES without SO_BROADCAST");

@@ -12,16 +12,6 @@
 #define IP_PMTUDISC_OMIT 5
 #endif
 
-static int received(int fd)
-{
-	char buf[64];
-	int n = 0;
-
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) >= 0)
-		n++;
-	return n;
-}
-
 static int drain_errors(int fd)
 {
 	char data[256], control[256];
@@ -52,7 +42,7 @@ static void icmp_case(void)
 
 	first = poc_send(fd, "x", 1, &closed_port);
 	next = poc_send(fd, "x", 1, &open_port);
-	n = received(listener);
+	n = poc_received(listener);
 	poc_check(first == 1 && next == 1 && n == 1,
 		  "plain, after port-unreachable: send to another host %s, %d arrived",
 		  poc_err(next), n);
@@ -60,12 +50,12 @@ static void icmp_case(void)
 	poc_must(setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), "IP_RECVERR");
 	first = poc_send(fd, "x", 1, &closed_port);
 	next = poc_send(fd, "x", 1, &open_port);
-	n = received(listener);
+	n = poc_received(listener);
 	poc_check(first == 1 && next == -ECONNREFUSED && n == 0,
 		  "IP_RECVERR, after port-unreachable: send to another host %s, %d arrived",
 		  poc_err(next), n);
 	repeated = poc_send(fd, "x", 1, &open_port);
-	n = received(listener);
+	n = poc_received(listener);
 	poc_check(repeated == 1 && n == 1, "the same send repeated: %s, %d arrived",
 		  poc_err(repeated), n);
 
@@ -73,7 +63,7 @@ static void icmp_case(void)
 	poc_send(fd, "x", 1, &closed_port);
 	n = drain_errors(fd);
 	next = poc_send(fd, "x", 1, &open_port);
-	poc_check(n == 1 && next == 1 && received(listener) == 1,
+	poc_check(n == 1 && next == 1 && poc_received(listener) == 1,
 		  "error queue read first (%d entry): the next send %s", n, poc_err(next));
 
 	for (n = 0; n < 100000; n++)
@@ -83,7 +73,7 @@ static void icmp_case(void)
 	next = poc_send(fd, "x", 1, &open_port);
 	poc_check(n > 0 && n < 100000, "never read, 100000 errors: %d kept (bounded by SO_RCVBUF)",
 		  n);
-	received(listener);
+	poc_received(listener);
 	close(fd);
 	close(listener);
 }

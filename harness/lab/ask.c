@@ -23,14 +23,11 @@
 static int connect_to(const char *name)
 {
 	struct lab_name_address address;
-	int ret = lab_name_address(&address, name);
-	int fd;
+	int fd = lab_name_socket(&address, name);
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (connect(fd, (const struct sockaddr *)&address.sun, address.length) < 0) {
 		ret = errno == ECONNREFUSED ? -ENOENT : -errno;
 		close(fd);

@@ -25,14 +25,11 @@
 int lab_hold_listen(const char *name)
 {
 	struct lab_name_address address;
-	int ret = lab_name_address(&address, name);
-	int fd;
+	int fd = lab_name_socket(&address, name);
+	int ret;
 
-	if (ret < 0)
-		return ret;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (bind(fd, (const struct sockaddr *)&address.sun, address.length) < 0 ||
 	    listen(fd, BACKLOG) < 0) {
 		ret = -errno;

@@ -26,6 +26,16 @@ int lab_name_address(struct lab_name_address *address, const char *name)
 	return 0;
 }
 
+int lab_name_socket(struct lab_name_address *address, const char *name)
+{
+	int ret = lab_name_address(address, name);
+
+	if (ret < 0)
+		return ret;
+	ret = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	return ret < 0 ? -errno : ret;
+}
+
 bool lab_name_peer_is_allowed(int fd)
 {
 	struct ucred peer;

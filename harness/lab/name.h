@@ -26,6 +26,15 @@ struct lab_name_address {
 int lab_name_address(struct lab_name_address *address, const char *name);
 
 /**
+ * lab_name_socket() - a socket to bind or connect to the address of a lab
+ * @address: filled on success
+ * @name:    as for lab_name_address()
+ *
+ * Return: descriptor; -EINVAL for a bad name; other negative errno of socket(2).
+ */
+int lab_name_socket(struct lab_name_address *address, const char *name);
+
+/**
  * lab_name_peer_is_allowed() - does the other side run as the same user, or as root?
  * @fd: a connected Unix socket
  */

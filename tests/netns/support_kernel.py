@@ -60,18 +60,6 @@ def answers(relay):
 
 @contextlib.contextmanager
 def bpf_filesystem(t):
-    """A directory for pins in a bpf file system of its own."""
-    mount = t.run_dir / "bpf"
-    mount.mkdir()
-    t.run(None, ["mount", "-t", "bpf", "bpf", mount])
-    try:
-        yield mount / "mcr"
-    finally:
-        t.run(None, ["umount", "-l", mount])
-
-
-@contextlib.contextmanager
-def bpf_filesystem(t):
     """A bpf file system of its own, mounted."""
     mount = t.run_dir / "bpf"
     mount.mkdir()

@@ -169,17 +169,27 @@ static uint64_t next_snapshot(bool *follows)
 	return m.publish.generation;
 }
 
-/* The next message at the worker's end; its slot, or -1 when it is not @type; -2 for none. */
-static int next(enum ipc_to_worker type)
+/*
+ * The next message at the worker's end.  Return: 0; -1 when it is not @type; -2 when there is none.
+ */
+static int next_message(enum ipc_to_worker type, struct ipc_msg *m)
 {
-	struct ipc_msg m;
-	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
+	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, m, &fd);
 
 	if (fd >= 0)
 		close(fd);
 	if (ret != 1)
 		return -2;
-	return m.type == type ? (int)m.input.slot : -1;
+	return m->type == type ? 0 : -1;
+}
+
+/* The slot in the next message, or as next_message(). */
+static int next(enum ipc_to_worker type)
+{
+	struct ipc_msg m;
+	const int ret = next_message(type, &m);
+
+	return ret < 0 ? ret : (int)m.input.slot;
 }
 
 static void test_difference(void **state)
@@ -272,13 +282,9 @@ static void open_egress_socket(unsigned id, uint64_t incarnation)
 static int next_egress_socket(enum ipc_to_worker type)
 {
 	struct ipc_msg m;
-	int fd, ret = ipc_recv(worker_end, IPC_TO_WORKER, &m, &fd);
+	const int ret = next_message(type, &m);
 
-	if (fd >= 0)
-		close(fd);
-	if (ret != 1)
-		return -2;
-	return m.type == type ? (int)m.egress_socket.id : -1;
+	return ret < 0 ? ret : (int)m.egress_socket.id;
 }
 
 /* Another process of the worker, which has taken its first messages. */
