@@ -224,14 +224,18 @@ void method_put_rule(struct call *call, const struct rule *r, bool replace, int 
 	};
 	const struct ruleset_entry *e;
 	struct control_wait *w;
-	const int ret = put_rule(call, r, replace, output, &e);
+	struct rule_before before;
+	int ret;
 
-	if (ret < 0)
-		return;
+	control_rule_remember(call->c, r, &before);
+	ret = put_rule(call, r, replace, output, &e);
 	if (ret == RULESET_ADDED)
 		control_rule_added(call->c, e);
 	else if (ret == RULESET_REPLACED)
-		control_rules_changed(call->c);
+		control_rule_replaced(call->c, &before, e);
+	control_rule_forget(&before);
+	if (ret < 0)
+		return;
 	if (ret != RULESET_UNCHANGED)
 		log_burst(&call->c->log_changes, call->now_ns, SEV_INFO, FAC_RULE_DISPATCH,
 			  "rule %s %s", e->rule.id, words[ret]);

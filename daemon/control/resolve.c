@@ -61,11 +61,30 @@ static int resolve_input(struct control *c, const struct ruleset_entry *e, struc
 	return 0;
 }
 
+static int resolve_outputs(struct control *c, const struct ruleset_entry *e,
+			   const struct rec_iface *in)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < e->rule.n_outputs && ret == 0; i++)
+		ret = resolve_output(c, e, i, in);
+	return ret;
+}
+
+int control_resolve_outputs(struct control *c, const struct ruleset_entry *e)
+{
+	struct resolved_rule *v = &c->resolved.rule[e->slot];
+
+	v->entry = e;
+	v->asks = false;
+	return resolve_outputs(c, e, control_iface_at(c, v->in_slot));
+}
+
 int control_resolve(struct control *c, const struct ruleset_entry *e)
 {
 	struct rec_iface *in =
 		e->rule.disabled ? NULL : control_iface_need(c, e->rule.input.interface);
-	int ret = 0;
+	int ret;
 
 	c->resolved.rule[e->slot] = (struct resolved_rule){
 		.entry = e,
@@ -73,8 +92,7 @@ int control_resolve(struct control *c, const struct ruleset_entry *e)
 		.workers = control_rule_workers_on(c, &e->rule, in),
 		.in_slot = slot_of(c, in),
 	};
-	for (unsigned i = 0; i < e->rule.n_outputs && ret == 0; i++)
-		ret = resolve_output(c, e, i, in);
+	ret = resolve_outputs(c, e, in);
 	return ret < 0 ? ret : resolve_input(c, e, in);
 }
 

@@ -23,6 +23,13 @@ int control_resolve_all(struct control *c);
  */
 int control_resolve(struct control *c, const struct ruleset_entry *e);
 
+/*
+ * control_resolve_outputs() - the same for a rule that is resolved and has other outputs now
+ *
+ * What its outputs of before needed is not counted any more.  Return: 0; -ENOMEM.
+ */
+int control_resolve_outputs(struct control *c, const struct ruleset_entry *e);
+
 /* An input is about to be served by other workers: which serve each rule meanwhile? */
 void control_resolve_workers(struct control *c);
 

@@ -2,7 +2,12 @@
 /* rule_change.c - the steps of a reconcile for single rules */
 #include "daemon/control/rule_change.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "core/rules/ruleset.h"
+#include "core/rules/ruleset_index.h"
 #include "daemon/control/change.h"
 #include "daemon/control/egress_socket.h"
 #include "daemon/control/filter.h"
@@ -88,26 +93,32 @@ static void leave_input(struct control *c, const struct ruleset_entry *e)
 		ch->left[ch->n_left++] = key;
 }
 
+/* @slot: of its interface */
+static void release_output(struct control *c, uint32_t slot, const struct rule *r, unsigned i)
+{
+	struct rec_iface *out = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	struct reach_key key;
+
+	if (!out)
+		return;
+	control_kernel_path_release(c, out, r, &r->outputs[i]);
+	if (control_output_dest(out, &r->outputs[i], &key))
+		reach_release(&c->reach, &key);
+	if (!out->outputs || --out->outputs == 0)
+		control_rules_changed(c);
+}
+
 static void leave_output(struct control *c, const struct ruleset_entry *e, unsigned i)
 {
 	struct control_rule_changes *ch = &c->changes;
 	const uint32_t slot = c->resolved.out_slot[e->output_slots[i]];
 	const uint32_t id = control_egress_socket_leave(c, e->output_slots[i]);
-	struct rec_iface *out;
-	struct reach_key key;
 
 	if (ch->n_closed == RULE_CHANGES_MAX)
 		control_rules_changed(c);
 	else if (id)
 		ch->closed[ch->n_closed++] = id - 1;
-	if (slot == MCR_NO_SLOT)
-		return;
-	out = &c->rec.iface[slot];
-	control_kernel_path_release(c, out, &e->rule, &e->rule.outputs[i]);
-	if (control_output_dest(out, &e->rule.outputs[i], &key))
-		reach_release(&c->reach, &key);
-	if (!out->outputs || --out->outputs == 0)
-		control_rules_changed(c);
+	release_output(c, slot, &e->rule, i);
 }
 
 void control_rule_removed(struct control *c, const struct ruleset_entry *e)
@@ -120,6 +131,85 @@ void control_rule_removed(struct control *c, const struct ruleset_entry *e)
 	for (unsigned i = 0; i < e->rule.n_outputs; i++)
 		leave_output(c, e, i);
 	c->resolved.rule[e->slot] = (struct resolved_rule){0};
+	note_slot(c, e->slot);
+}
+
+/* --- a rule is replaced --- */
+
+void control_rule_remember(const struct control *c, const struct rule *r, struct rule_before *b)
+{
+	const struct ruleset_entry *e = ruleset_find_id(c->rules, r->id);
+
+	*b = (struct rule_before){0};
+	if (!e)
+		e = ruleset_find_input(c->rules, &r->input);
+	if (!e || rule_copy(&b->entry.rule, &e->rule) < 0)
+		return;
+	b->entry.slot = e->slot;
+	b->entry.incarnation = e->incarnation;
+	b->entry.output_slots = calloc(e->rule.n_outputs, sizeof(*e->output_slots));
+	if (!b->entry.output_slots)
+		return;
+	memcpy(b->entry.output_slots, e->output_slots,
+	       e->rule.n_outputs * sizeof(*e->output_slots));
+	b->there = true;
+}
+
+void control_rule_forget(struct rule_before *b)
+{
+	rule_fini(&b->entry.rule);
+	free(b->entry.output_slots);
+	*b = (struct rule_before){0};
+}
+
+/* What an output needs is needed once more, so that it is not given up meanwhile. */
+static int keep_output(struct control *c, const struct ruleset_entry *e, unsigned i)
+{
+	const uint32_t slot = c->resolved.out_slot[e->output_slots[i]];
+	struct rec_iface *out = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
+	struct reach_key key;
+
+	if (!out)
+		return 0;
+	out->outputs++;
+	if (control_output_dest(out, &e->rule.outputs[i], &key) &&
+	    reach_need(&c->reach, &key, out->arp) < 0)
+		return -ENOMEM;
+	return control_kernel_path_need(c, out, &e->rule, &e->rule.outputs[i]);
+}
+
+static bool is_change_of_outputs(const struct control *c, const struct rule_before *b,
+				 const struct ruleset_entry *e)
+{
+	return b->there && b->entry.slot == e->slot && control_is_resolved(c, &b->entry) &&
+	       c->resolved.rule[e->slot].in_slot != MCR_NO_SLOT &&
+	       rule_same_input(&b->entry.rule.input, &e->rule.input) && !b->entry.rule.disabled &&
+	       !e->rule.disabled && fits_in(c, &b->entry.rule) && fits_in(c, &e->rule);
+}
+
+void control_rule_replaced(struct control *c, const struct rule_before *b,
+			   const struct ruleset_entry *e)
+{
+	const bool publish = c->rec.publish;
+	uint32_t slots[MCR_MAX_RULE_OUTPUTS];
+	int ret = 0;
+
+	if (c->dirty || !is_change_of_outputs(c, b, e)) {
+		control_rules_changed(c);
+		return;
+	}
+	for (unsigned i = 0; i < b->entry.rule.n_outputs; i++) {
+		slots[i] = c->resolved.out_slot[b->entry.output_slots[i]];
+		ret = ret < 0 ? ret : keep_output(c, &b->entry, i);
+	}
+	for (unsigned i = 0; i < b->entry.rule.n_outputs; i++)
+		leave_output(c, &b->entry, i);
+	ret = ret < 0 ? ret : control_resolve_outputs(c, e);
+	for (unsigned i = 0; i < b->entry.rule.n_outputs; i++)
+		release_output(c, slots[i], &b->entry.rule, i);
+	c->rec.publish = c->dirty || publish;
+	if (ret < 0)
+		control_rules_changed(c);
 	note_slot(c, e->slot);
 }
 

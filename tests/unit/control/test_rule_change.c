@@ -97,6 +97,29 @@ static void remove_at(struct fixture *b, size_t i)
 	assert_int_equal(ruleset_remove(b->c->rules, id), 0);
 }
 
+/* Some of the outputs it had stay, with another TTL; others go or come. */
+static void replace_at(struct fixture *b, size_t i, unsigned n_outputs)
+{
+	const struct ruleset_entry *e = ruleset_at(b->c->rules, i);
+	struct rule_output outputs[4] = {0};
+	struct rule r = e->rule;
+	struct rule_before before;
+	struct complaint cpl = {0};
+	const unsigned first = draw(4);
+
+	r.outputs = outputs;
+	r.n_outputs = n_outputs;
+	for (unsigned k = 0; k < n_outputs; k++) {
+		outputs[k] = e->rule.outputs[0];
+		outputs[k].port = (uint16_t)(6000 + first + k);
+		outputs[k].ttl = (uint8_t)(1 + draw(3));
+	}
+	control_rule_remember(b->c, &r, &before);
+	if (ruleset_add(b->c->rules, &r, true, &e, &cpl) == RULESET_REPLACED)
+		control_rule_replaced(b->c, &before, e);
+	control_rule_forget(&before);
+}
+
 /* One turn of control's loop.  Return: its requests. */
 static const char *turn(struct fixture *b)
 {
@@ -159,6 +182,9 @@ static unsigned any_changes(struct fixture *b, unsigned steps, unsigned n)
 		for (unsigned k = 1 + draw(3); k; k--) {
 			if (ruleset_count(b->c->rules) > 6 && draw(5) < 2)
 				remove_at(b, draw((uint32_t)ruleset_count(b->c->rules)));
+			else if (draw(3) == 0)
+				replace_at(b, draw((uint32_t)ruleset_count(b->c->rules)),
+					   1 + draw(4));
 			else
 				add(b, n++, 1 + draw(4));
 		}
@@ -206,6 +232,10 @@ static void one_rule_asks_for_little(void **state)
 	begin(b);
 	add(b, 6, 1);
 	assert_string_equal(turn(b), "publish filter join");
+	assert_true(b->changes >= 0);
+	replace_at(b, 3, 4);
+	assert_false(b->c->dirty);
+	assert_string_equal(turn(b), "publish");
 	assert_true(b->changes >= 0);
 	remove_at(b, ruleset_count(b->c->rules) - 1);
 	assert_string_equal(turn(b), "publish filter leave");
