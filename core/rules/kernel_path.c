@@ -19,7 +19,8 @@ static const char *const reason_texts[] = {
 	[KERNEL_PATH_LIMIT] = "a rate limit needs a worker",
 	[KERNEL_PATH_PRIORITY] = "a priority needs a worker",
 	[KERNEL_PATH_UNICAST_INPUT] = "the input is no multicast group",
-	[KERNEL_PATH_INPUT_LINK] = "the input interface is no Ethernet device",
+	[KERNEL_PATH_INPUT_LINK] =
+		"frames of the input interface have a MAC header other than Ethernet's",
 	[KERNEL_PATH_INPUT_PORT] = "the input interface is a port of a bridge or bond",
 	[KERNEL_PATH_INPUT_FRAGLIST] = "rx-gro-list is on at the input interface",
 	[KERNEL_PATH_INPUT_OPEN] = "the input interface was opened for the user path alone",
@@ -27,6 +28,8 @@ static const char *const reason_texts[] = {
 	[KERNEL_PATH_OUTPUT_LINK] =
 		"frames of the output interface have a MAC header other than Ethernet's",
 	[KERNEL_PATH_OUTPUT_NEIGHBOUR] = "the output interface resolves no neighbours",
+	[KERNEL_PATH_OUTPUT_HEADER] =
+		"from an interface without MAC header to Ethernet the rule must consume",
 	[KERNEL_PATH_OTHER_OUTPUT] = "another output of the rule needs a worker",
 	[KERNEL_PATH_INACTIVE] = "it is not active",
 	[KERNEL_PATH_SOURCE_UNKNOWN] = "its source address is not known yet",
@@ -87,6 +90,9 @@ static enum kernel_path_reason reason_of_link(const struct rule_output *o,
 		return KERNEL_PATH_LOCAL_OUTPUT;
 	if (link->ifindex && link->header == KERNEL_PATH_HEADER_OTHER)
 		return KERNEL_PATH_OUTPUT_LINK;
+	/* No helper takes a header off again. */
+	if (link->ifindex && link->header == KERNEL_PATH_HEADER_ETHERNET && link->no_header)
+		return KERNEL_PATH_OUTPUT_HEADER;
 	if (link->ifindex && needs_hop && link->hop == KERNEL_PATH_HOP_NEVER)
 		return KERNEL_PATH_OUTPUT_NEIGHBOUR;
 	if (link->hold)

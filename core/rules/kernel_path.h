@@ -38,6 +38,7 @@ enum kernel_path_reason {
 	KERNEL_PATH_LOCAL_OUTPUT,
 	KERNEL_PATH_OUTPUT_LINK,
 	KERNEL_PATH_OUTPUT_NEIGHBOUR,
+	KERNEL_PATH_OUTPUT_HEADER,
 	KERNEL_PATH_OTHER_OUTPUT,
 	/* for now */
 	KERNEL_PATH_INACTIVE,
@@ -79,6 +80,7 @@ enum kernel_path_hop {
  * @slot:      output slot
  * @ifindex:   0: the interface does not exist
  * @header:    enum kernel_path_header of its frames
+ * @no_header: the frame has no MAC header, and is to be without one behind its copies
  * @local:     the destination is an address of this host
  * @hold:      0; else nothing can be sent there now, and that is enum send_drop hold - 1
  * @hop:       enum kernel_path_hop, of a host behind an Ethernet interface
@@ -90,6 +92,7 @@ struct kernel_path_link {
 	uint32_t slot;
 	uint32_t ifindex;
 	enum kernel_path_header header;
+	bool no_header;
 	bool local;
 	uint8_t hold;
 	enum kernel_path_hop hop;

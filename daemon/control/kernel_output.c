@@ -132,13 +132,15 @@ static struct kernel_path_link link_of(const struct control *c, const struct rec
 	return link;
 }
 
-enum kernel_path_reason control_kernel_output_encode(const struct control *c,
+enum kernel_path_reason control_kernel_output_encode(const struct control *c, const struct rule *r,
 						     const struct rule_output *o, uint32_t slot,
 						     struct kernel_path_output *out, uint32_t *mtu)
 {
 	const struct rec_iface *f = control_iface_named(c, o->interface);
-	const struct kernel_path_link link = link_of(c, f, o, slot);
+	const struct rec_iface *in = control_iface_named(c, r->input.interface);
+	struct kernel_path_link link = link_of(c, f, o, slot);
 
+	link.no_header = in && in->header == KERNEL_PATH_HEADER_NONE && !r->consume;
 	*mtu = link.hold ? UINT32_MAX : f->mtu;
 	return kernel_path_encode(o, &link, out);
 }

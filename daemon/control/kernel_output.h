@@ -15,6 +15,7 @@
 
 struct control;
 struct rec_iface;
+struct rule;
 struct rule_output;
 
 /* Ask for what the output needs beyond a worker's needs.  Return: 0; -ENOMEM. */
@@ -25,7 +26,8 @@ void control_kernel_output_release(struct control *c, const struct rec_iface *ou
 
 /**
  * control_kernel_output_encode() - an output for the maps
- * @slot: its slot
+ * @r:    its rule
+ * @o:    one of its outputs, @slot: the slot of that
  * @out:  filled with KERNEL_PATH_FITS
  * @mtu:  filled: bytes of an IP packet that leave there as they are; UINT32_MAX: it is held
  *
@@ -33,7 +35,7 @@ void control_kernel_output_release(struct control *c, const struct rec_iface *ou
  * without DF and leaves it to routers to cut what is too large for a smaller one behind them.
  * Return: KERNEL_PATH_FITS, or why it needs a worker.
  */
-enum kernel_path_reason control_kernel_output_encode(const struct control *c,
+enum kernel_path_reason control_kernel_output_encode(const struct control *c, const struct rule *r,
 						     const struct rule_output *o, uint32_t slot,
 						     struct kernel_path_output *out, uint32_t *mtu);
 

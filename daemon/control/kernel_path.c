@@ -80,7 +80,7 @@ static bool is_available(const struct control *c)
 /* Of the input interface; KERNEL_PATH_FITS also while it does not exist. */
 static enum kernel_path_reason of_link(const struct rec_iface *f)
 {
-	if (f->header != KERNEL_PATH_HEADER_ETHERNET)
+	if (f->header == KERNEL_PATH_HEADER_OTHER)
 		return KERNEL_PATH_INPUT_LINK;
 	return f->is_port ? KERNEL_PATH_INPUT_PORT : KERNEL_PATH_FITS;
 }
@@ -108,25 +108,36 @@ void control_kernel_path_release(struct control *c, const struct rec_iface *out,
 		control_kernel_output_release(c, out, o);
 }
 
-/* Of the daemon, the rule and its input, before any output is looked at. */
-static enum kernel_path_reason of_input(const struct control *c, const struct rule *r)
+/* Of the program at the rule's input; KERNEL_PATH_FITS: it sees the frames. */
+static enum kernel_path_reason of_program(const struct control *c, const struct rule *r)
 {
-	const uint32_t slot = control_iface_slot(c, r->input.interface);
-	const struct rec_iface *f = slot == MCR_NO_SLOT ? NULL : &c->rec.iface[slot];
-	enum kernel_path_reason why = kernel_path_of_rule(r);
+	const struct rec_iface *f = control_iface_named(c, r->input.interface);
+	enum kernel_path_reason why;
 
-	if (why == KERNEL_PATH_NOT_ASKED)
-		return why;
 	if (!is_available(c))
 		return c->kernel_path.unavailable ? c->kernel_path.unavailable
 						  : KERNEL_PATH_NOT_STARTED;
-	if (why == KERNEL_PATH_FITS && f)
-		why = of_link(f);
+	why = f ? of_link(f) : KERNEL_PATH_FITS;
 	if (why == KERNEL_PATH_FITS && f && f->in_open && !f->in_as.kernel_path)
 		why = KERNEL_PATH_INPUT_OPEN;
 	if (why == KERNEL_PATH_FITS && (r->disabled || !f || !f->up || !f->in_open))
 		why = KERNEL_PATH_INACTIVE;
 	return why;
+}
+
+/* Of the daemon, the rule and its input, before any output is looked at. */
+static enum kernel_path_reason of_input(const struct control *c, const struct rule *r)
+{
+	const enum kernel_path_reason of_rule = kernel_path_of_rule(r), why = of_program(c, r);
+
+	if (of_rule == KERNEL_PATH_NOT_ASKED || (is_available(c) && of_rule != KERNEL_PATH_FITS))
+		return of_rule;
+	return why;
+}
+
+static uint32_t block_flags(const struct rule *r)
+{
+	return r->consume ? KERNEL_PATH_BLOCK_CONSUME : 0;
 }
 
 /* @rule: filled but for its output, which is encoded into @outputs. */
@@ -148,6 +159,7 @@ static enum kernel_path_reason encode_rule(const struct control *c, const struct
 		.slot = e->slot,
 		.iface = in,
 		.mtu = UINT32_MAX,
+		.flags = block_flags(r),
 		.n_outputs = r->n_outputs,
 		.output = outputs,
 		.output_incarnation = e->output_incarnations,
@@ -155,7 +167,7 @@ static enum kernel_path_reason encode_rule(const struct control *c, const struct
 	for (unsigned i = 0; i < r->n_outputs; i++) {
 		uint32_t mtu;
 
-		why = control_kernel_output_encode(c, &r->outputs[i], e->output_slots[i],
+		why = control_kernel_output_encode(c, r, &r->outputs[i], e->output_slots[i],
 						   &outputs[i], &mtu);
 		if (why != KERNEL_PATH_FITS)
 			return KERNEL_PATH_OTHER_OUTPUT;
@@ -174,7 +186,8 @@ static void describe_user(const struct control *c, const struct ruleset_entry *e
 	const struct rule_input *in = &e->rule.input;
 	const uint32_t slot = control_iface_slot(c, in->interface);
 
-	*rule = (struct kernel_map_rule){.incarnation = e->incarnation, .slot = e->slot};
+	*rule = (struct kernel_map_rule){
+		.incarnation = e->incarnation, .slot = e->slot, .flags = block_flags(&e->rule)};
 	if (slot != MCR_NO_SLOT && !e->rule.disabled)
 		rule->key = kernel_path_key_of(in, c->rec.iface[slot].ifindex);
 }
@@ -286,9 +299,14 @@ enum kernel_path_reason control_kernel_path_of_output(const struct control *c,
 
 	if (of_rule != KERNEL_PATH_OTHER_OUTPUT)
 		return of_rule;
-	own = control_kernel_output_encode(c, &e->rule.outputs[output], e->output_slots[output],
-					   &unused, &mtu);
+	own = control_kernel_output_encode(c, &e->rule, &e->rule.outputs[output],
+					   e->output_slots[output], &unused, &mtu);
 	return own == KERNEL_PATH_FITS ? of_rule : own;
+}
+
+enum kernel_path_reason control_kernel_path_consumes(const struct control *c, const struct rule *r)
+{
+	return of_program(c, r);
 }
 
 int control_kernel_path_refuse(const struct control *c, const struct rule *r, struct complaint *cpl)
@@ -302,7 +320,7 @@ int control_kernel_path_refuse(const struct control *c, const struct rule *r, st
 		struct kernel_path_output out;
 		uint32_t mtu;
 
-		why = control_kernel_output_encode(c, &r->outputs[i], 0, &out, &mtu);
+		why = control_kernel_output_encode(c, r, &r->outputs[i], 0, &out, &mtu);
 	}
 	if (!kernel_path_is_lasting(why))
 		return 0;

@@ -71,6 +71,9 @@ enum kernel_path_reason control_kernel_path_of_output(const struct control *c,
 						      enum kernel_path_reason of_rule,
 						      unsigned output);
 
+/* Why "consume" of a rule has no effect; KERNEL_PATH_FITS: it has. */
+enum kernel_path_reason control_kernel_path_consumes(const struct control *c, const struct rule *r);
+
 /**
  * control_kernel_path_refuse() - does the rule ask for the kernel in vain?
  * @cpl: filled when it does

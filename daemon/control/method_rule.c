@@ -118,6 +118,10 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 			 e->rule.input.interface);
 		control_result_warning(warnings, text);
 	}
+	if (e->rule.consume)
+		cJSON_AddStringToObject(
+			json, "consume_reason",
+			kernel_path_reason_text(control_kernel_path_consumes(c, &e->rule)));
 	show_rule_pending(c, mask, json);
 	workers = cJSON_AddArrayToObject(json, "workers");
 	for (; mask; mask &= mask - 1)

@@ -160,7 +160,9 @@ static void print_rule(const cJSON *rule)
 	print_row(place_text("in", input, text), "", "", ctl_number(rule, "matched"));
 	if (ctl_text(input, "source")[0])
 		print_note("from source %s", ctl_text(input, "source"));
-	if (cJSON_IsTrue(ctl_member(rule, "consume")))
+	if (cJSON_IsTrue(ctl_member(rule, "consume")) && ctl_text(rule, "consume_reason")[0])
+		print_note("not consumed: %s", ctl_text(rule, "consume_reason"));
+	else if (cJSON_IsTrue(ctl_member(rule, "consume")))
 		print_note("consumed: programs on this host do not receive it");
 	print_notes_of_rule(rule);
 	cJSON_ArrayForEach(output, ctl_member(rule, "outputs"))

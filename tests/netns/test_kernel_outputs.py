@@ -16,7 +16,7 @@ import support  # pylint: disable=unused-import
 from mcrlab import main, payload, scenario
 
 from support_frames import SCAPY
-from support_kernel import KERNEL, need_kernel_path
+from support_kernel import AUTO, IN, KERNEL, by_kernel, paths as all_paths, took
 from support_rules import add, nonzero, output, rule, rules_by_id
 
 LAB = {
@@ -28,8 +28,6 @@ LAB = {
                         {"at": f"sink:eth{n}", "addresses": [f"10.9{n}.1.2/24"]}]}
               for n in range(3)],
 }
-AUTO = ["--path", "auto"]
-IN = "239.1.1.1"
 SEEN_S = 2  # the promise: in `list` within two seconds
 
 
@@ -54,36 +52,25 @@ def quick_neighbours(t, *interfaces):
             sysctl(t, "relay", f"neigh/{interface}/{name}", value)
 
 
-def outputs_of(relay, name="cam"):
-    return rules_by_id(relay)[name]["outputs"]
+def outputs_of(relay):
+    return rules_by_id(relay)["cam"]["outputs"]
 
 
-def paths(relay, name="cam"):
-    return [(one["path"], one["path_reason"]) for one in outputs_of(relay, name)]
+def paths(relay):
+    """(path, reason) of every output of the one rule."""
+    return all_paths(relay)["cam"]
 
 
-def by_kernel(t, relay, name="cam"):
-    need_kernel_path(t)
-    t.wait_until(lambda: all(path == "kernel" for path, _ in paths(relay, name)), 5,
-                 f"{name} in the kernel")
-
-
-def kernel_rule(t, *outputs, name="cam", args=(), **more):
+def kernel_rule(t, *outputs):
     """A relay with one rule, which the kernel relays."""
-    relay = t.mcrd("relay", args=[*AUTO, *args])
-    add(t, relay, rule(IN, 5000, *outputs, interface="in0", id=name, **more))
-    by_kernel(t, relay, name)
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, rule(IN, 5000, *outputs, interface="in0", id="cam"))
+    by_kernel(t, relay, "cam")
     return relay
 
 
-def states(relay, name="cam"):
-    return [(one["state"], one["reason"]) for one in outputs_of(relay, name)]
-
-
-def took(stats):
-    """(datagrams that the kernel path took, that workers took)."""
-    return (stats["kernel_path"]["received"],
-            sum(one["received"] for one in stats["workers"]))
+def states(relay):
+    return [(one["state"], one["reason"]) for one in outputs_of(relay)]
 
 
 def books(t, relay):
@@ -165,7 +152,7 @@ def never_there(t):
                               output("239.2.2.4", 6000, "out2", source_ip="10.99.0.1"),
                               output("239.2.2.5", 6000, "out9", ttl="decrement"),
                               interface="in0", id="cam"))
-    by_kernel(t, relay)
+    by_kernel(t, relay, "cam")
     t.equal([state for state, _ in states(relay)],
             ["active", "unresolved", "unreachable", "unresolved", "unresolved"], "states")
     sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
@@ -258,6 +245,100 @@ def upkeep(t):
     t.equal(states(relay), [("active", "")] * 2, "states")
     relay.stop()
     t.equal(managed(), set(), "after the end")
+
+
+# --- without a MAC header, and consumed ---
+
+TUNS = {
+    "name": "kernel-tuns",
+    "nodes": {"gen": {}, "relay": {}, "sink": {}},
+    "links": [{"ends": [{"at": "gen:eth0", "addresses": ["10.10.1.2/24"]},
+                        {"at": "relay:in0", "addresses": ["10.10.1.1/24"]}]},
+              {"kind": "tun", "ends": [{"at": "gen:tun0", "addresses": ["10.11.1.2/24"]},
+                                       {"at": "relay:tun0", "addresses": ["10.11.1.1/24"]}]},
+              {"ends": [{"at": "relay:out0", "addresses": ["10.90.1.1/24"]},
+                        {"at": "sink:eth0", "addresses": ["10.90.1.2/24"]}]},
+              {"kind": "tun", "ends": [{"at": "relay:tun1", "addresses": ["10.91.1.1/24"]},
+                                       {"at": "sink:tun0", "addresses": ["10.91.1.2/24"]}]}],
+}
+# Destinations on both kinds of link: (sink's interface, output).
+BOTH = [("eth0", output("239.2.2.2", 6000, "out0")), ("eth0", output("10.90.1.2", 6001, "out0")),
+        ("tun0", output("239.2.2.3", 6000, "tun1")), ("tun0", output("10.91.1.2", 6001, "tun1"))]
+PLAIN = [one for one in BOTH if one[0] == "tun0"]
+
+
+def relayed(t, relay, source, outputs, expected, local=None, count=1000):
+    """A burst arrives at every output, and nobody but `expected` says (kernel, workers) relayed it."""
+    before = took(relay.stats())
+    sinks = [t.sink("sink", interface, one["group"], one["port"]) for interface, one in outputs]
+    here = t.sink("relay", "tun0" if source == "tun0" else "in0", IN, 5000)
+    t.gen("gen", source, IN, 5000, rate=2000, count=count, size="40,301,1400", ttl=3)
+    for sink in sinks:
+        t.clean(sink.finish(count), count, sink.name)
+    if local is not None:
+        t.equal(here.finish(local)["received"], local, "received by a member on the relay")
+    after = took(t.conservation(relay))
+    t.equal(tuple(b - a for a, b in zip(before, after)), expected, "relayed by kernel, by workers")
+
+
+def listen_here(t):
+    """The relay's own programs take what comes from elsewhere."""
+    for name in ("all", "in0", "tun0"):
+        sysctl(t, "relay", f"conf/{name}/rp_filter", 0)
+
+
+@scenario("kernel outputs: from Ethernet to devices without MAC header", topology=TUNS)
+def to_tun(t):
+    """Groups and hosts on both kinds of device, and the frame is as it came behind the copies."""
+    listen_here(t)
+    relay = kernel_rule(t, *(one for _, one in BOTH))
+    relayed(t, relay, "eth0", BOTH, (1000, 0), local=1000)
+
+
+@scenario("kernel outputs: from a device without MAC header", topology=TUNS)
+def from_tun(t):
+    """To the like it relays; to Ethernet only what it consumes, because the header would stay."""
+    listen_here(t)
+    relay = t.mcrd("relay", args=AUTO)
+
+    def put(outputs, **more):
+        add(t, relay, rule(IN, 5000, *(one for _, one in outputs), interface="tun0", id="cam"),
+            replace=True, **more)
+
+    put(PLAIN)
+    by_kernel(t, relay, "cam")
+    relayed(t, relay, "tun0", PLAIN, (1000, 0), local=1000)
+    put(BOTH, consume=True)
+    by_kernel(t, relay, "cam")
+    relayed(t, relay, "tun0", BOTH, (1000, 0), local=0)
+    put(BOTH)
+    reason = "from an interface without MAC header to Ethernet the rule must consume"
+    t.wait_until(lambda: paths(relay)[:2] == [("user", reason)] * 2, 5, "the reason")
+    t.equal({path for path, _ in paths(relay)}, {"user"}, "there is no division without a MAC")
+    relayed(t, relay, "tun0", BOTH, (0, 1000), local=1000)
+
+
+@scenario("kernel outputs: what a rule consumes does not reach the IP stack", topology=TUNS)
+def consumes(t):
+    """On both paths; without the program at the input it has no effect, and `list` says so."""
+    listen_here(t)
+    relay = t.mcrd("relay", args=AUTO)
+    for path, expected in (("auto", (1000, 0)), ("user", (0, 1000))):
+        add(t, relay, rule(IN, 5000, BOTH[0][1], interface="in0", id="cam", path=path, consume=True),
+            replace=True)
+        if path == "auto":
+            by_kernel(t, relay, "cam")
+        t.equal(rules_by_id(relay)["cam"]["consume_reason"], "", "why it has no effect")
+        relayed(t, relay, "eth0", BOTH[:1], expected, local=0)
+        t.true("programs on this host do not receive it" in relay.ctl("list").stdout, "list")
+    add(t, relay, rule(IN, 5000, BOTH[0][1], interface="in0", id="cam"), replace=True)
+    by_kernel(t, relay, "cam")
+    relayed(t, relay, "eth0", BOTH[:1], (1000, 0), local=1000)
+    relay.stop()
+    relay = t.mcrd("relay", args=["--path", "user"])
+    add(t, relay, rule(IN, 5000, BOTH[0][1], interface="in0", id="cam", consume=True))
+    relayed(t, relay, "eth0", BOTH[:1], (0, 1000), local=1000)
+    t.true("not consumed: mcrd was started without --path auto" in relay.ctl("list").stdout, "list")
 
 
 if __name__ == "__main__":

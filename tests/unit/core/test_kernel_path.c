@@ -157,7 +157,7 @@ static void outputs_that_need_a_worker(void **state)
 		const char *group;
 		enum kernel_path_header header;
 		enum kernel_path_hop hop;
-		bool local, no_source, held;
+		bool local, no_source, held, no_header;
 		enum kernel_path_reason why;
 	} cases[] = {
 		{"239.1.1.1", KERNEL_PATH_HEADER_OTHER, .why = KERNEL_PATH_OUTPUT_LINK},
@@ -167,6 +167,9 @@ static void outputs_that_need_a_worker(void **state)
 		 .why = KERNEL_PATH_SOURCE_UNKNOWN},
 		{"239.1.1.1", KERNEL_PATH_HEADER_NONE, .no_source = true,
 		 .why = KERNEL_PATH_SOURCE_UNKNOWN},
+		{"239.1.1.1", KERNEL_PATH_HEADER_ETHERNET, .no_header = true,
+		 .why = KERNEL_PATH_OUTPUT_HEADER},
+		{"239.1.1.1", KERNEL_PATH_HEADER_NONE, .no_header = true, .why = KERNEL_PATH_FITS},
 		{"192.0.2.7", KERNEL_PATH_HEADER_ETHERNET, .local = true,
 		 .why = KERNEL_PATH_LOCAL_OUTPUT},
 		{"192.0.2.7", KERNEL_PATH_HEADER_ETHERNET, .why = KERNEL_PATH_NEIGHBOUR_UNKNOWN},
@@ -185,6 +188,7 @@ static void outputs_that_need_a_worker(void **state)
 		link.header = cases[i].header;
 		link.hop = cases[i].hop;
 		link.local = cases[i].local;
+		link.no_header = cases[i].no_header;
 		link.hold = cases[i].held;
 		if (cases[i].no_source)
 			link.source_be = 0;
