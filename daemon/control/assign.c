@@ -96,7 +96,7 @@ static enum rule_state input_state(const struct control *c, const struct rule *r
 	e = control_join_find(&c->rec.joins, &key);
 	if (e && e->error)
 		return with_reason(RULE_FAILED, reason, "%s %s on %s: %s",
-				   e->bind ? "cannot bind" : "cannot join",
+				   e->entry.bind ? "cannot bind" : "cannot join",
 				   addr_format(&r->input.group, text), f->name,
 				   strerror(-e->error));
 	return with_reason(RULE_ACTIVE, reason, "%s", "");

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* join.c - a chained hash table that counts users */
+/* join.c - entries of a join_table that count their users */
 #include "daemon/control/join.h"
 
 #include <stdlib.h>
 
-#include "core/base/join_key.h"
+#include "core/base/join_table.h"
 #include "daemon/control/state.h"
 
 struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in)
@@ -16,83 +16,50 @@ struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in)
 	return join_key(ifindex, &in->group, &any, in->port);
 }
 
-static unsigned bucket_of(const struct ipc_join *key)
+static struct join_entry **find(const struct join_table *t, const struct ipc_join *key)
 {
-	return join_key_bucket(key, CONTROL_JOIN_BUCKETS);
+	return join_find(t, key, !addr_is_multicast(&key->group));
 }
 
-struct control_join *control_join_find(const struct control_joins *t, const struct ipc_join *key)
+struct control_join *control_join_find(const struct join_table *t, const struct ipc_join *key)
 {
-	struct control_join *e = t->bucket[bucket_of(key)];
-
-	while (e && !join_key_equal(&e->key, key))
-		e = e->next;
-	return e;
+	return (struct control_join *)*find(t, key);
 }
 
-struct control_join *control_join_get(struct control_joins *t, const struct ipc_join *key)
+struct control_join *control_join_get(struct join_table *t, const struct ipc_join *key)
 {
-	struct control_join *e = control_join_find(t, key);
-	unsigned b = bucket_of(key);
+	struct join_entry **at = find(t, key);
+	struct control_join *j;
 
-	if (e)
-		return e;
-	e = calloc(1, sizeof(*e));
-	if (!e)
+	if (*at)
+		return (struct control_join *)*at;
+	j = calloc(1, sizeof(*j));
+	if (!j)
 		return NULL;
-	e->key = *key;
-	e->bind = !addr_is_multicast(&key->group);
-	e->next = t->bucket[b];
-	t->bucket[b] = e;
-	t->n++;
-	return e;
+	j->entry.key = *key;
+	j->entry.bind = !addr_is_multicast(&key->group);
+	join_add(t, at, &j->entry);
+	return j;
 }
 
-void control_joins_unmark(struct control_joins *t)
+void control_joins_unmark(struct join_table *t)
 {
-	for (unsigned b = 0; b < CONTROL_JOIN_BUCKETS; b++) {
-		for (struct control_join *e = t->bucket[b]; e; e = e->next)
-			e->users = 0;
-	}
+	for (struct join_entry *e = NULL; (e = join_next(t, e));)
+		((struct control_join *)e)->users = 0;
 }
 
-void control_joins_each(struct control_joins *t, bool (*fn)(void *ctx, struct control_join *e),
-			void *ctx)
+void control_join_drop(struct join_table *t, struct control_join *j)
 {
-	for (unsigned b = 0; b < CONTROL_JOIN_BUCKETS; b++) {
-		struct control_join **at = &t->bucket[b];
-
-		while (*at) {
-			struct control_join *e = *at;
-
-			if (fn(ctx, e)) {
-				at = &e->next;
-				continue;
-			}
-			*at = e->next;
-			free(e);
-			t->n--;
-		}
-	}
+	free(join_take(t, find(t, &j->entry.key)));
 }
 
-void control_join_drop(struct control_joins *t, struct control_join *e)
+static bool forget(void *ctx, struct join_entry *e)
 {
-	struct control_join **at = &t->bucket[bucket_of(&e->key)];
-
-	while (*at != e)
-		at = &(*at)->next;
-	*at = e->next;
 	free(e);
-	t->n--;
-}
-
-static bool forget(void *ctx, struct control_join *e)
-{
 	return false;
 }
 
-void control_joins_fini(struct control_joins *t)
+void control_joins_fini(struct join_table *t)
 {
-	control_joins_each(t, forget, NULL);
+	join_each(t, forget, NULL);
 }

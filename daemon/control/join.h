@@ -16,28 +16,21 @@
 #include "core/base/ipc.h"
 
 struct control_join;
-struct control_joins;
+struct join_table;
 struct rule_input;
 /* The key of a rule's input on a link. */
 struct ipc_join control_join_key(uint32_t ifindex, const struct rule_input *in);
 
-struct control_join *control_join_find(const struct control_joins *t, const struct ipc_join *key);
-struct control_join *control_join_get(struct control_joins *t,
+struct control_join *control_join_find(const struct join_table *t, const struct ipc_join *key);
+struct control_join *control_join_get(struct join_table *t,
 				      const struct ipc_join *key); /* NULL: no memory */
 
-/* @e: freed */
-void control_join_drop(struct control_joins *t, struct control_join *e);
+/* @j: freed */
+void control_join_drop(struct join_table *t, struct control_join *j);
 
 /* Before marking. */
-void control_joins_unmark(struct control_joins *t);
+void control_joins_unmark(struct join_table *t);
 
-/*
- * Calls @fn for each entry; it may set members, and returns false for an entry that
- * is to be forgotten.
- */
-void control_joins_each(struct control_joins *t, bool (*fn)(void *ctx, struct control_join *e),
-			void *ctx);
-
-void control_joins_fini(struct control_joins *t);
+void control_joins_fini(struct join_table *t);
 
 #endif

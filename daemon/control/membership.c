@@ -3,9 +3,11 @@
 #include "daemon/control/membership.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/join_table.h"
 #include "daemon/common/log.h"
 #include "daemon/control/change.h"
 #include "daemon/control/join.h"
@@ -16,10 +18,10 @@
 static void log_refused(const struct control_join *e, int status)
 {
 	static struct log_limit many;
-	const char *what = e->bind ? "cannot bind" : "cannot join";
+	const char *what = e->entry.bind ? "cannot bind" : "cannot join";
 	char text[ADDR_TEXT_MAX];
 
-	addr_format(&e->key.group, text);
+	addr_format(&e->entry.key.group, text);
 	if (status == -EMFILE || status == -EBUSY)
 		log_limited(&many, monotonic_ns(), SEV_WARNING, FAC_NETWORK, "%s %s: %s", what,
 			    text, strerror(-status));
@@ -46,28 +48,27 @@ static void joined(void *ctx, const struct ipc_msg *request, int status, uint64_
 	control_retry_later(c);
 }
 
-static bool join_wanted(void *ctx, struct control_join *e)
+static void join(struct control *c, struct control_join *e)
 {
-	struct control *c = ctx;
-	struct ipc_msg msg = {.type = e->bind ? IPC_BIND : IPC_JOIN};
+	struct ipc_msg msg = {.type = e->entry.bind ? IPC_BIND : IPC_JOIN};
 
 	if (!e->users || e->held)
-		return true;
+		return;
 	e->held = true;
-	msg.join = e->key;
+	msg.join = e->entry.key;
 	control_supervisor_request(&c->supervisor, &msg, -1, joined, c);
-	return true;
 }
 
 void control_memberships_join(struct control *c)
 {
-	control_joins_each(&c->rec.joins, join_wanted, c);
+	for (struct join_entry *e = NULL; (e = join_next(&c->rec.joins, e));)
+		join(c, (struct control_join *)e);
 }
 
 /* Ask the supervisor to leave or unbind; the answer changes nothing. */
 static void leave(struct control *c, const struct control_join *e)
 {
-	struct ipc_msg msg = {.type = e->bind ? IPC_UNBIND : IPC_LEAVE, .join = e->key};
+	struct ipc_msg msg = {.type = e->entry.bind ? IPC_UNBIND : IPC_LEAVE, .join = e->entry.key};
 
 	if (e->held)
 		control_supervisor_request(&c->supervisor, &msg, -1, NULL, NULL);
@@ -79,19 +80,23 @@ void control_membership_join(struct control *c, uint32_t ifindex, const struct r
 	struct control_join *e = control_join_find(&c->rec.joins, &key);
 
 	if (e)
-		join_wanted(c, e);
+		join(c, e);
 }
 
-static bool leave_unwanted(void *ctx, struct control_join *e)
+static bool leave_unwanted(void *ctx, struct join_entry *entry)
 {
-	if (!e->users)
-		leave(ctx, e);
-	return e->users;
+	struct control_join *e = (struct control_join *)entry;
+
+	if (e->users)
+		return true;
+	leave(ctx, e);
+	free(e);
+	return false;
 }
 
 void control_memberships_leave(struct control *c)
 {
-	control_joins_each(&c->rec.joins, leave_unwanted, c);
+	join_each(&c->rec.joins, leave_unwanted, c);
 }
 
 void control_membership_leave(struct control *c, const struct ipc_join *key)
@@ -109,28 +114,24 @@ struct leaving {
 	uint32_t ifindex;
 };
 
-static bool leave_on_link(void *ctx, struct control_join *e)
+static bool leave_on_link(void *ctx, struct join_entry *e)
 {
 	const struct leaving *l = ctx;
 
 	if (e->key.ifindex != l->ifindex)
 		return true;
-	leave(l->c, e);
+	leave(l->c, (struct control_join *)e);
+	free(e);
 	return false;
 }
 
 void control_memberships_leave_link(struct control *c, uint32_t ifindex)
 {
-	control_joins_each(&c->rec.joins, leave_on_link, &(struct leaving){c, ifindex});
-}
-
-static bool ask_anew(void *ctx, struct control_join *e)
-{
-	e->held = false;
-	return true;
+	join_each(&c->rec.joins, leave_on_link, &(struct leaving){c, ifindex});
 }
 
 void control_memberships_recheck(struct control *c)
 {
-	control_joins_each(&c->rec.joins, ask_anew, NULL);
+	for (struct join_entry *e = NULL; (e = join_next(&c->rec.joins, e));)
+		((struct control_join *)e)->held = false;
 }

@@ -26,6 +26,7 @@
 #include "core/base/clock.h"
 #include "core/base/iface.h"
 #include "core/base/ipc.h"
+#include "core/base/join_table.h"
 #include "core/base/limits.h"
 #include "core/base/statpage.h"
 #include "core/rules/kernel_path.h"
@@ -46,11 +47,10 @@ struct kernel_map;
 struct ruleset;
 struct ruleset_entry;
 
-#define CONTROL_JOIN_BUCKETS 4096
-#define RULE_CHANGES_MAX     256  /* of one turn that are acted on one by one */
-#define IFACE_NAMES          4096 /* a power of two, several times the names of all */
-#define REASON_MAX           256  /* room for a reason or a warning with its NUL */
-#define HANDOVER_NS          (2 * NS_PER_S)
+#define RULE_CHANGES_MAX 256  /* of one turn that are acted on one by one */
+#define IFACE_NAMES      4096 /* a power of two, several times the names of all */
+#define REASON_MAX       256  /* room for a reason or a warning with its NUL */
+#define HANDOVER_NS      (2 * NS_PER_S)
 /* Interfaces of the rules that are there and of a configuration that is checked. */
 #define WIRING_NAMES_MAX (2 * MCR_MAX_IFACES)
 
@@ -141,24 +141,16 @@ struct control_worker {
 /* --- interfaces, memberships, filters (reconcile.c) --- */
 
 /**
- * struct control_join - one membership
- * @bind:   a bound address instead
+ * struct control_join - one membership or bound address
  * @held:   asked for, and not refused
  * @users:  rules that want it
  * @error:  why it was refused last, negative; 0
  */
 struct control_join {
-	struct control_join *next;
-	struct ipc_join key;
-	bool bind;
+	struct join_entry entry;
 	bool held;
 	uint32_t users;
 	int error;
-};
-
-struct control_joins {
-	struct control_join *bucket[CONTROL_JOIN_BUCKETS];
-	size_t n;
 };
 
 /* A (group, port) that a filter lets in, and the number of rules that want it. */
@@ -231,7 +223,7 @@ struct control_reconcile {
 	bool failed;
 	struct rec_iface iface[MCR_MAX_IFACES];
 	struct iface_name names[IFACE_NAMES];
-	struct control_joins joins;
+	struct join_table joins;
 };
 
 /* --- rules with their interfaces (rule_change.c) --- */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * membership.c - a hash table, and a pool of helper sockets for each interface
+ * membership.c - a pool of helper sockets for each interface
  *
  * A socket may hold net.ipv4.igmp_max_memberships groups (20) and
  * net.ipv4.igmp_max_msf sources of a group (10), so a pool of them is kept for each
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "core/base/ipc.h"
-#include "core/base/join_key.h"
+#include "core/base/join_table.h"
 #include "daemon/priv/socket.h"
 #include "daemon/supervisor/descriptor_reserve.h"
 #include "daemon/supervisor/handover_field.h"
@@ -41,9 +41,7 @@ struct helper {
 };
 
 struct membership {
-	struct membership *next;
-	struct ipc_join key;
-	bool bind;
+	struct join_entry entry;
 	unsigned round;        /* the last control that asked for it */
 	int bound_fd;          /* bind: its own socket */
 	struct helper *helper; /* else: the one that holds it */
@@ -55,13 +53,10 @@ static struct ipc_join key_of(const struct ipc_join *j, bool bind)
 	return join_key(j->ifindex, &j->group, &j->source, bind ? j->port : 0);
 }
 
-static struct membership **find(struct membership_table *t, const struct ipc_join *key, bool bind)
+/* The one after @m, as join_next(). */
+static struct membership *next_of(const struct membership_table *t, const struct membership *m)
 {
-	struct membership **at = &t->bucket[join_key_bucket(key, MEMBERSHIP_BUCKETS)];
-
-	while (*at && ((*at)->bind != bind || !join_key_equal(&(*at)->key, key)))
-		at = &(*at)->next;
-	return at;
+	return (struct membership *)join_next(&t->joins, m ? &m->entry : NULL);
 }
 
 static void helper_drop_empty(struct membership_table *t, struct helper *h)
@@ -100,25 +95,25 @@ static int helper_new(struct membership_table *t, uint32_t ifindex, bool source_
 
 static int join_group(struct membership_table *t, struct membership *m)
 {
-	bool source_specific = addr_is_set(&m->key.source);
+	bool source_specific = addr_is_set(&m->entry.key.source);
 	struct helper *h;
 	int ret;
 
 	for (h = t->helpers; h; h = h->next) {
-		if (h->full || h->ifindex != m->key.ifindex ||
+		if (h->full || h->ifindex != m->entry.key.ifindex ||
 		    h->source_specific != source_specific)
 			continue;
-		ret = priv_join(h->fd, &m->key);
+		ret = priv_join(h->fd, &m->entry.key);
 		if (ret == 0)
 			goto joined;
 		if (ret != -ENOBUFS)
 			return ret;
 		h->full = true;
 	}
-	ret = helper_new(t, m->key.ifindex, source_specific, &h);
+	ret = helper_new(t, m->entry.key.ifindex, source_specific, &h);
 	if (ret < 0)
 		return ret;
-	ret = priv_join(h->fd, &m->key);
+	ret = priv_join(h->fd, &m->entry.key);
 	if (ret < 0) {
 		helper_drop_empty(t, h);
 		return ret;
@@ -133,26 +128,27 @@ bool membership_has(struct membership_table *t, const struct ipc_join *j, bool b
 {
 	const struct ipc_join key = key_of(j, bind);
 
-	return *find(t, &key, bind) != NULL;
+	return *join_find(&t->joins, &key, bind) != NULL;
 }
 
 int membership_add(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
 	struct ipc_join key = key_of(j, bind);
-	struct membership **at = find(t, &key, bind), *m;
+	struct join_entry **at = join_find(&t->joins, &key, bind);
+	struct membership *m = (struct membership *)*at;
 	int ret;
 
-	if (*at) {
-		(*at)->round = t->round;
+	if (m) {
+		m->round = t->round;
 		return 0;
 	}
-	if (t->n == MEMBERSHIPS_MAX)
+	if (t->joins.n == MEMBERSHIPS_MAX)
 		return -EDQUOT;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
-	m->key = key;
-	m->bind = bind;
+	m->entry.key = key;
+	m->entry.bind = bind;
 	m->round = t->round;
 	if (bind)
 		ret = m->bound_fd = descriptor_or_refuse(priv_bind_unread(&key));
@@ -162,19 +158,18 @@ int membership_add(struct membership_table *t, const struct ipc_join *j, bool bi
 		free(m);
 		return ret;
 	}
-	*at = m;
-	t->n++;
+	join_add(&t->joins, at, &m->entry);
 	return 0;
 }
 
+/* @m: freed; it is in no table any more */
 static void release(struct membership_table *t, struct membership *m)
 {
-	t->n--;
-	if (m->bind) {
+	if (m->entry.bind) {
 		close(m->bound_fd);
 	} else {
 		/* Fails when the interface is gone, and the membership with it. */
-		priv_leave(m->helper->fd, &m->key);
+		priv_leave(m->helper->fd, &m->entry.key);
 		m->helper->members--;
 		m->helper->full = false;
 		helper_drop_empty(t, m->helper);
@@ -185,12 +180,11 @@ static void release(struct membership_table *t, struct membership *m)
 int membership_remove(struct membership_table *t, const struct ipc_join *j, bool bind)
 {
 	struct ipc_join key = key_of(j, bind);
-	struct membership **at = find(t, &key, bind), *m = *at;
+	struct join_entry **at = join_find(&t->joins, &key, bind);
 
-	if (!m)
+	if (!*at)
 		return -ENOENT;
-	*at = m->next;
-	release(t, m);
+	release(t, (struct membership *)join_take(&t->joins, at));
 	return 0;
 }
 
@@ -198,10 +192,9 @@ static void count_wanted(struct membership_table *t)
 {
 	for (struct helper *h = t->helpers; h; h = h->next)
 		h->wanted = 0;
-	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
-		for (struct membership *m = t->bucket[i]; m; m = m->next)
-			if (!m->bind && m->round == t->round)
-				m->helper->wanted++;
+	for (struct membership *m = NULL; (m = next_of(t, m));)
+		if (!m->entry.bind && m->round == t->round)
+			m->helper->wanted++;
 }
 
 /*
@@ -228,76 +221,78 @@ static void close_unwanted(struct membership_table *t)
 }
 
 /* The socket has been closed; its last member takes it along. */
-static void forget(struct membership_table *t, struct membership *m)
+static void forget(struct membership *m)
 {
 	if (--m->helper->members == 0)
 		free(m->helper);
-	t->n--;
 	free(m);
+}
+
+static bool keep_wanted(void *ctx, struct join_entry *e)
+{
+	struct membership *m = (struct membership *)e;
+	struct membership_table *t = ctx;
+
+	if (m->round == t->round)
+		return true;
+	if (m->entry.bind || m->helper->fd >= 0)
+		release(t, m);
+	else
+		forget(m);
+	return false;
 }
 
 unsigned membership_drop_others(struct membership_table *t)
 {
-	unsigned n = 0;
-
 	close_unwanted(t);
-	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++) {
-		struct membership **at = &t->bucket[i];
-
-		while (*at) {
-			struct membership *m = *at;
-
-			if (m->round == t->round) {
-				at = &m->next;
-				continue;
-			}
-			*at = m->next;
-			if (m->bind || m->helper->fd >= 0)
-				release(t, m);
-			else
-				forget(t, m);
-			n++;
-		}
-	}
-	return n;
+	return join_each(&t->joins, keep_wanted, t);
 }
 
 static bool is_lost(const struct membership *m, const struct igmp_list *have)
 {
-	return !m->bind && !igmp_list_has(have, m->key.ifindex, addr_ipv4_be(&m->key.group));
+	return !m->entry.bind &&
+	       !igmp_list_has(have, m->entry.key.ifindex, addr_ipv4_be(&m->entry.key.group));
 }
 
 unsigned membership_count_lost(const struct membership_table *t, const struct igmp_list *have)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
-		for (const struct membership *m = t->bucket[i]; m; m = m->next)
-			n += is_lost(m, have);
+	for (const struct membership *m = NULL; (m = next_of(t, m));)
+		n += is_lost(m, have);
 	return n;
+}
+
+struct lost {
+	struct membership_table *t;
+	const struct igmp_list *first, *second;
+};
+
+static bool keep_present(void *ctx, struct join_entry *e)
+{
+	struct membership *m = (struct membership *)e;
+	const struct lost *l = ctx;
+
+	if (!is_lost(m, l->first) || !is_lost(m, l->second))
+		return true;
+	release(l->t, m);
+	return false;
 }
 
 unsigned membership_drop_lost(struct membership_table *t, const struct igmp_list *first,
 			      const struct igmp_list *second)
 {
-	unsigned n = 0;
+	return join_each(&t->joins, keep_present, &(struct lost){t, first, second});
+}
 
-	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++) {
-		struct membership **at = &t->bucket[i];
+static bool free_one(void *ctx, struct join_entry *e)
+{
+	struct membership *m = (struct membership *)e;
 
-		while (*at) {
-			struct membership *m = *at;
-
-			if (!is_lost(m, first) || !is_lost(m, second)) {
-				at = &m->next;
-				continue;
-			}
-			*at = m->next;
-			release(t, m);
-			n++;
-		}
-	}
-	return n;
+	if (m->entry.bind)
+		close(m->bound_fd);
+	free(m);
+	return false;
 }
 
 /*
@@ -306,15 +301,7 @@ unsigned membership_drop_lost(struct membership_table *t, const struct igmp_list
  */
 void membership_fini(struct membership_table *t)
 {
-	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
-		while (t->bucket[i]) {
-			struct membership *m = t->bucket[i];
-
-			t->bucket[i] = m->next;
-			if (m->bind)
-				close(m->bound_fd);
-			free(m);
-		}
+	join_each(&t->joins, free_one, NULL);
 	while (t->helpers) {
 		struct helper *h = t->helpers;
 
@@ -322,7 +309,6 @@ void membership_fini(struct membership_table *t)
 		close(h->fd);
 		free(h);
 	}
-	t->n = 0;
 }
 
 /* --- over an exec --- */
@@ -341,28 +327,26 @@ struct saved_membership {
 static void save_members(const struct membership_table *t, const struct helper *h,
 			 struct handover_writer *w)
 {
-	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
-		for (const struct membership *m = t->bucket[i]; m; m = m->next) {
-			struct saved_membership saved;
+	for (const struct membership *m = NULL; (m = next_of(t, m));) {
+		struct saved_membership saved;
 
-			if (h ? m->bind || m->helper != h : !m->bind)
-				continue;
-			memset(&saved, 0, sizeof(saved));
-			saved.key = m->key;
-			saved.bind = m->bind;
-			handover_put(w, &saved, sizeof(saved));
-			if (m->bind)
-				handover_put_fd(w, m->bound_fd);
-		}
+		if (h ? m->entry.bind || m->helper != h : !m->entry.bind)
+			continue;
+		memset(&saved, 0, sizeof(saved));
+		saved.key = m->entry.key;
+		saved.bind = m->entry.bind;
+		handover_put(w, &saved, sizeof(saved));
+		if (m->entry.bind)
+			handover_put_fd(w, m->bound_fd);
+	}
 }
 
 static unsigned count_bound(const struct membership_table *t)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < MEMBERSHIP_BUCKETS; i++)
-		for (const struct membership *m = t->bucket[i]; m; m = m->next)
-			n += m->bind;
+	for (const struct membership *m = NULL; (m = next_of(t, m));)
+		n += m->entry.bind;
 	return n;
 }
 
@@ -389,29 +373,30 @@ static void restore_membership(struct membership_table *t, struct helper *h,
 {
 	struct ipc_msg msg = {.magic = IPC_MAGIC, .type = h ? IPC_JOIN : IPC_BIND}, out;
 	struct saved_membership saved;
-	struct membership **at, *m;
+	struct join_entry **at;
+	struct membership *m;
 	int fd = -1;
 
 	handover_get(r, &saved, sizeof(saved));
 	if (!h)
 		fd = handover_get_fd(r, FD_UDP, 0);
 	msg.join = saved.key;
-	if (t->n == MEMBERSHIPS_MAX || saved.bind != !h || (!h && fd < 0) ||
+	if (t->joins.n == MEMBERSHIPS_MAX || saved.bind != !h || (!h && fd < 0) ||
 	    ipc_parse(&msg, sizeof(msg), 0, IPC_FROM_CONTROL, &out) < 0 ||
 	    (h && (saved.key.ifindex != h->ifindex ||
 		   addr_is_set(&saved.key.source) != h->source_specific)))
 		handover_bad(r);
-	at = find(t, &saved.key, !h);
+	at = join_find(&t->joins, &saved.key, !h);
 	m = r->error || *at ? NULL : calloc(1, sizeof(*m));
 	if (!m) {
 		handover_bad(r);
 		return;
 	}
-	*m = (struct membership){.key = saved.key, .bind = !h, .bound_fd = fd, .helper = h};
+	*m = (struct membership){
+		.entry = {.key = saved.key, .bind = !h}, .bound_fd = fd, .helper = h};
 	if (h)
 		h->members++;
-	t->n++;
-	*at = m;
+	join_add(&t->joins, at, &m->entry);
 }
 
 /* At the end, so that the newest stays the first. */

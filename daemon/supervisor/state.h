@@ -50,6 +50,7 @@
 #include <sys/types.h>
 
 #include "core/base/ipc.h"
+#include "core/base/join_table.h"
 #include "core/base/limits.h"
 #include "core/base/ring.h"
 #include "core/rules/kernel_path.h"
@@ -333,16 +334,13 @@ struct managed_neighbour {
 };
 
 struct helper;
-struct membership;
-#define MEMBERSHIP_BUCKETS 4096
 /* One for each rule, and as many for the rules that they replace: new ones are made first. */
 #define MEMBERSHIPS_MAX (2 * MCR_MAX_RULES)
 
-/* Memberships by hash of their key, and the sockets that hold them. */
+/* Memberships, and the sockets that hold them. */
 struct membership_table {
-	unsigned round; /* as in struct supervisor */
-	unsigned n;     /* memberships and bound sockets, at most MEMBERSHIPS_MAX */
-	struct membership *bucket[MEMBERSHIP_BUCKETS];
+	unsigned round;          /* as in struct supervisor */
+	struct join_table joins; /* memberships and bound sockets, at most MEMBERSHIPS_MAX */
 	struct helper *helpers;
 };
 

@@ -228,7 +228,7 @@ static void test_drop_others(void **state)
 	assert_int_equal(membership_drop_others(&table), 21);
 	/* The second socket, of which no group is wanted, is closed with its ten groups. */
 	assert_int_equal(leaves, 10);
-	assert_int_equal(table.n, 11);
+	assert_int_equal(table.joins.n, 11);
 	assert_int_equal(membership_remove(&table, &address, true), -ENOENT);
 	assert_int_equal(leave(5, 0xef00000a, 0), -ENOENT);
 	assert_int_equal(leave(5, 0xef000009, 0), 0);
