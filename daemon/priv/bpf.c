@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
@@ -58,21 +59,64 @@ bool priv_bpf_built(void)
 	return true;
 }
 
-/* The last line that libbpf or the kernel's verifier wrote; one process, one thread. */
-static char last_line[256];
+/*
+ * What the kernel or libbpf said, in one line: the last lines of the verifier's log, or else the
+ * first complaint, which the later ones are about.  One process, one thread.
+ */
+static struct {
+	char text[384];
+	bool verifier;
+} complaint;
 
-static int keep_last_line(enum libbpf_print_level level, const char *fmt, va_list ap)
+/* It blames a limit that counts no maps since Linux 5.11. */
+#define ABOUT_MEMLOCK "Failed to bump RLIMIT_MEMLOCK"
+
+#define LOG_BEGINS "-- BEGIN PROG LOAD LOG --"
+#define LOG_ENDS   "-- END PROG LOAD LOG --"
+#define LOG_LINES  3
+
+static void keep_text(const char *from, size_t len)
 {
-	char text[4096], *line = text, *next;
+	size_t n = 0;
 
-	if (level == LIBBPF_DEBUG)
+	for (size_t i = 0; i < len && n < sizeof(complaint.text) - 2; i++) {
+		if (from[i] != '\n')
+			complaint.text[n++] = from[i];
+		else if (i + 1 < len && n)
+			complaint.text[n++] = ';';
+		if (from[i] == '\n' && i + 1 < len)
+			complaint.text[n++] = ' ';
+	}
+	complaint.text[n] = '\0';
+}
+
+/* Its end is a summary; the reason is in the lines before it. */
+static void keep_log_end(const char *log)
+{
+	const char *end = strstr(log, LOG_ENDS), *from;
+	unsigned lines = 0;
+
+	end = end ? end : log + strlen(log);
+	for (from = end; from > log && lines <= LOG_LINES; from--)
+		lines += from[-1] == '\n';
+	from += lines > LOG_LINES ? 1 : 0;
+	keep_text(from, (size_t)(end - from));
+	complaint.verifier = true;
+}
+
+static int keep_complaint(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char *text = NULL;
+	const char *log;
+
+	if (level == LIBBPF_DEBUG || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	vsnprintf(text, sizeof(text), fmt, ap);
-	while ((next = strchr(line, '\n')) && next[1])
-		line = next + 1;
-	line[strcspn(line, "\n")] = '\0';
-	if (*line && strncmp(line, "-- END", 6) != 0)
-		snprintf(last_line, sizeof(last_line), "%.250s", line);
+	log = strstr(text, LOG_BEGINS);
+	if (log)
+		keep_log_end(log + strlen(LOG_BEGINS));
+	else if (!complaint.verifier && !complaint.text[0] && !strstr(text, ABOUT_MEMLOCK))
+		keep_text(text, strlen(text));
+	free(text);
 	return 0;
 }
 
@@ -148,8 +192,9 @@ int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
 	int ret;
 
 	*bpf = PRIV_BPF_NONE;
-	last_line[0] = '\0';
-	libbpf_set_print(keep_last_line);
+	complaint.text[0] = '\0';
+	complaint.verifier = false;
+	libbpf_set_print(keep_complaint);
 	o = bpf_object__open_mem(relay_bpf_begin, (size_t)(relay_bpf_end - relay_bpf_begin), NULL);
 	if (!o) {
 		ret = -errno;
@@ -161,7 +206,7 @@ int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size)
 	}
 	if (ret < 0)
 		priv_bpf_close(bpf);
-	snprintf(why, size, "%s", last_line);
+	snprintf(why, size, "%s", complaint.text);
 	return ret;
 }
 

@@ -110,7 +110,8 @@ bool clsact_parse(const struct nlmsghdr *nlh, struct clsact_filter *filter)
 	const struct nlattr *attr, *name = NULL, *id = NULL;
 	bool bpf = false;
 
-	if (nlh->nlmsg_type != RTM_NEWTFILTER ||
+	/* libmnl looks at attributes up to the next multiple of four. */
+	if (nlh->nlmsg_type != RTM_NEWTFILTER || nlh->nlmsg_len != MNL_ALIGN(nlh->nlmsg_len) ||
 	    nlh->nlmsg_len < MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(*tcm)) ||
 	    TC_H_MAJ(tcm->tcm_info) != CLSACT_PRIORITY << 16)
 		return false;
@@ -148,7 +149,8 @@ static int take_filter(const struct nlmsghdr *nlh, void *ctx)
 	struct listing *l = ctx;
 	struct clsact_filter filter;
 
-	if (clsact_parse(nlh, &filter) && filter.mark == l->mark && l->n < CLSACT_FILTERS_MAX)
+	if (clsact_parse(nlh, &filter) && (!l->mark || filter.mark == l->mark) &&
+	    l->n < CLSACT_FILTERS_MAX)
 		l->list[l->n++] = filter;
 	return MNL_CB_OK;
 }

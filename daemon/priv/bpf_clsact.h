@@ -42,6 +42,7 @@ bool clsact_parse(const struct nlmsghdr *nlh, struct clsact_filter *filter);
 
 /**
  * priv_clsact_list() - filters of a device that have that mark
+ * @mark: 0: any
  *
  * Return: how many, 0..CLSACT_FILTERS_MAX; -ENODEV; other negative errno.
  */

@@ -18,7 +18,7 @@ bool priv_tcx_available(void);
  * priv_tcx_attach() - run the program at ingress of a device, before all others there
  *
  * Return: a descriptor, with which the program leaves; -ERANGE: as many programs are there as
- * can be (64); other negative errno of BPF_LINK_CREATE.
+ * can be (63); other negative errno of BPF_LINK_CREATE.
  */
 int priv_tcx_attach(const struct priv_bpf *bpf, unsigned ifindex);
 

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/clock.h"
 #include "daemon/common/log.h"
@@ -98,7 +99,7 @@ void kernel_path_attach(struct supervisor *s, struct input *in)
 		log_limited(&limit[in->iface.slot], monotonic_ns(), SEV_WARNING, FAC_NETWORK,
 			    "input %s takes no tc program: %s%s; workers relay what arrives there",
 			    if_indextoname(in->iface.ifindex, name) ? name : "that has gone",
-			    strerror(-ret), ret == -ERANGE ? " (64 programs are there)" : "");
+			    strerror(-ret), ret == -ERANGE ? " (63 programs are there)" : "");
 		return;
 	}
 	in->mark = s->bpf.mark;
@@ -136,7 +137,17 @@ static bool is_ours(const struct supervisor *s, unsigned ifindex, const struct c
 	return false;
 }
 
-/* @s: its own filters stay; NULL: none does.  Return: filters that were removed. */
+/* Does no process have the lock of that mark? */
+static bool is_left(uint32_t mark)
+{
+	const int lock = priv_bpf_lock(mark);
+
+	if (lock >= 0)
+		close(lock);
+	return lock >= 0;
+}
+
+/* @s: its own filters stay; NULL: none of @mark does.  Return: filters that were removed. */
 static unsigned remove_filters(const struct supervisor *s, uint32_t mark)
 {
 	struct if_nameindex *all = if_nameindex();
@@ -144,10 +155,11 @@ static unsigned remove_filters(const struct supervisor *s, uint32_t mark)
 
 	for (unsigned i = 0; all && all[i].if_index; i++) {
 		struct clsact_filter list[CLSACT_FILTERS_MAX];
-		const int n = priv_clsact_list(all[i].if_index, mark, list);
+		const int n = priv_clsact_list(all[i].if_index, s ? 0 : mark, list);
 
 		for (int k = 0; k < n; k++)
-			if (!s || !is_ours(s, all[i].if_index, &list[k]))
+			if (list[k].mark == mark ? !s || !is_ours(s, all[i].if_index, &list[k])
+						 : is_left(list[k].mark))
 				removed += priv_clsact_detach(all[i].if_index, &list[k]) == 0;
 	}
 	if (all)

@@ -161,8 +161,10 @@ void kernel_path_start(struct supervisor *s)
 			s->adopted ? "; what an earlier mcrd left goes on" : "");
 		return;
 	}
-	log_msg(SEV_WARNING, FAC_SUPERVISOR, "--path auto: %s: workers relay all rules%s%s",
-		kernel_path_reason_text(s->no_kernel_path), *why ? ": " : "", why);
+	log_msg(SEV_WARNING, FAC_SUPERVISOR, "--path auto: workers relay all rules: %s",
+		s->no_kernel_path == KERNEL_PATH_REFUSED
+			? why
+			: kernel_path_reason_text(s->no_kernel_path));
 	priv_bpf_close(&s->bpf);
 }
 

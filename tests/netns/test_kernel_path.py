@@ -12,7 +12,6 @@ GetStats shows the path of a frame: `kernel_path` counts the frames of the progr
 of the workers.  A frame is in one of them.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -22,6 +21,7 @@ import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, payload, scenario
 from mcrlab.binary import other_version, own_mcrd, replace
 
+from support_bpf import MAP_DELETE, MAP_LOOKUP, MAP_NEXT_KEY, MAP_UPDATE, Map
 from support_frames import SCAPY, send
 from support_kernel import AUTO, IN, OUT, answers, by_kernel, kernel_relay, paths, took
 from support_rules import add, interface_stats, nonzero, output, rule
@@ -242,36 +242,7 @@ def sources(t):
     t.equal((any_sink.finish(1000)["lost"], gen_sink.finish(1000)["lost"]), (0, 0), "lost")
 
 
-# --- bpf(2): a foreign hand on the maps ---
-
-MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY = 1, 2, 3, 4
-SYS = {"x86_64": (321, 438), "aarch64": (280, 438)}[os.uname().machine]  # bpf, pidfd_getfd
-LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-class Map:
-    """The map of references of a relay, by a descriptor taken from its supervisor."""
-
-    def __init__(self, pid):
-        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-                found = dict(line.split(":", 1) for line in file if ":" in line)
-            if found.get("map_type", "").strip() == "1":  # a hash
-                pidfd = os.pidfd_open(pid)
-                self.fd = LIBC.syscall(SYS[1], pidfd, int(fd), 0)
-                os.close(pidfd)
-        self.key = ctypes.create_string_buffer(16)
-        self.value = ctypes.create_string_buffer(8)
-
-    def call(self, command, key=True):
-        second = {MAP_NEXT_KEY: ctypes.addressof(self.key), MAP_DELETE: 0}
-        attr = struct.pack("=IIQQQ", self.fd, 0, ctypes.addressof(self.key) if key else 0,
-                           second.get(command, ctypes.addressof(self.value)), 0)
-        if LIBC.syscall(SYS[0], command, attr, len(attr)) < 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-    def close(self):
-        os.close(self.fd)
+# --- a foreign hand on the maps ---
 
 
 @scenario("kernel path: maps changed by a foreign hand", topology="chain3", deadline_s=60)
