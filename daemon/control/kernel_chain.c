@@ -6,7 +6,7 @@
 
 #include "core/base/bitset.h"
 #include "core/base/hash.h"
-#include "daemon/control/kernel_map.h"
+#include "daemon/control/kernel_map_rule.h"
 #include "daemon/control/kernel_map_state.h"
 
 void kernel_chain_free(struct kernel_map *m, uint32_t block, uint64_t now_ns)

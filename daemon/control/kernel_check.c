@@ -6,6 +6,7 @@
  * element that the round has not seen at its end is missing.  What differs is rare, and then
  * everything is read at once, so that one damage is told once.
  */
+#include "daemon/control/kernel_check.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,6 @@
 #include "core/base/clock.h"
 #include "daemon/control/kernel_chain.h"
 #include "daemon/control/kernel_entry.h"
-#include "daemon/control/kernel_map.h"
 #include "daemon/control/kernel_map_state.h"
 
 /* Both a little less than the caller's pace makes of it; together the bound for a repair. */

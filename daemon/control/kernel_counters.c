@@ -8,7 +8,7 @@
 #include "core/base/counters.h"
 #include "core/rules/kernel_path.h"
 #include "daemon/control/kernel_chain.h"
-#include "daemon/control/kernel_map.h"
+#include "daemon/control/kernel_map_rule.h"
 #include "daemon/control/kernel_map_state.h"
 
 /*

@@ -228,7 +228,7 @@ int kernel_map_set(struct kernel_map *m, const struct kernel_map_rule *r, uint64
 			kernel_chain_fill(m, first, r);
 	}
 	if (ret < 0) {
-		m->due_ns = now_ns + KERNEL_MAP_REST_NS;
+		m->due_ns = now_ns + KERNEL_REST_NS;
 		return ret;
 	}
 	return change(m, r->slot, &r->key, KERNEL_PATH_REF_RELAY | first, now_ns);

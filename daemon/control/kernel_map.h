@@ -11,7 +11,7 @@
  * kernel_map_begin() and kernel_map_end(): rules that were not set in between have gone.
  *
  * A rule that is to be another way gets other blocks, then its reference is exchanged.  The
- * blocks of before rest for KERNEL_MAP_REST_NS, because the program may just be reading
+ * blocks of before rest for KERNEL_REST_NS, because the program may just be reading
  * them; so do their counters, unless the rule is still the same.
  *
  * kernel_map_load() takes what the kernel holds for what there is.  That is how a fresh
@@ -24,33 +24,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/base/clock.h"
-#include "core/rules/kernel_path_map.h"
+#include "daemon/control/kernel_map_rule.h"
 
 struct kernel_map;
 struct ruleset_entry;
-
-#define KERNEL_MAP_REST_NS NS_PER_S
-
-/**
- * struct kernel_map_rule - a rule as the program reads it
- * @key:    its ifindex is 0 while the input interface does not exist; only the user path then
- * @slot:   rule slot
- * @output: n_outputs of them, borrowed; the slots are output slots
- * @output_incarnation: of each of them, for its counters
- */
-struct kernel_map_rule {
-	struct kernel_path_key key;
-	uint64_t incarnation;
-	uint32_t slot;
-	uint32_t iface;
-	uint32_t mtu;
-	uint32_t division;
-	uint32_t flags; /* KERNEL_PATH_BLOCK_* */
-	uint32_t n_outputs;
-	const struct kernel_path_output *output;
-	const uint64_t *output_incarnation;
-};
 
 /* Return: NULL: out of memory. */
 struct kernel_map *kernel_map_new(void);
@@ -108,18 +85,6 @@ bool kernel_map_relays(const struct kernel_map *m, uint32_t slot);
 
 /* When what rests has rested, UINT64_MAX: nothing was refused for it. */
 uint64_t kernel_map_due_ns(const struct kernel_map *m);
-
-/**
- * kernel_map_check() - does the kernel hold what was written?
- * @changed: filled: somebody else has changed it
- *
- * Looks at a part of it, some thousand elements and their blocks, when one is due.  Called every
- * 100 ms it finds any change within 1.7 seconds.
- *
- * Return: 0; 1: all rules are to be set again, for that or because a change has failed;
- * negative errno of bpf(2).
- */
-int kernel_map_check(struct kernel_map *m, uint64_t now_ns, bool *changed);
 
 /**
  * struct kernel_map_summary - what the maps hold, as last written or read

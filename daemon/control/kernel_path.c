@@ -12,6 +12,7 @@
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/iface.h"
+#include "daemon/control/kernel_check.h"
 #include "daemon/control/kernel_map.h"
 #include "daemon/control/kernel_output.h"
 #include "daemon/control/loop.h"

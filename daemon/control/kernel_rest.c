@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "core/base/limits.h"
-#include "daemon/control/kernel_map.h"
 
 int kernel_rest_init(struct kernel_rest *r, uint32_t limit)
 {
@@ -30,7 +29,7 @@ uint32_t kernel_rest_take(struct kernel_rest *r, uint64_t now_ns)
 {
 	const struct kernel_rested *oldest = &r->ring[r->oldest];
 
-	if (!r->n || (oldest->at_ns && now_ns < oldest->at_ns + KERNEL_MAP_REST_NS))
+	if (!r->n || (oldest->at_ns && now_ns < oldest->at_ns + KERNEL_REST_NS))
 		return MCR_NO_SLOT;
 	r->oldest = (r->oldest + 1) % r->limit;
 	r->n--;

@@ -3,12 +3,16 @@
  * kernel_rest.h - places of the kernel path's maps, which rest before they are used again
  *
  * A block or a counter that nothing leads to any more may still be in the hands of the program,
- * for as long as it takes with one frame.  It is given out again after KERNEL_MAP_REST_NS.
+ * for as long as it takes with one frame.  It is given out again after KERNEL_REST_NS.
  */
 #ifndef DAEMON_CONTROL_KERNEL_REST_H
 #define DAEMON_CONTROL_KERNEL_REST_H
 
 #include <stdint.h>
+
+#include "core/base/clock.h"
+
+#define KERNEL_REST_NS NS_PER_S
 
 struct kernel_rested {
 	uint64_t at_ns;

@@ -38,7 +38,7 @@
 #include "daemon/control/netif_state.h"
 #include "daemon/control/publish_state.h"
 #include "daemon/control/reach_state.h"
-#include "daemon/control/sampler.h"
+#include "daemon/control/sampler_state.h"
 #include "daemon/control/wait_state.h"
 
 struct control;

@@ -24,13 +24,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/counters.h"
+#include "daemon/control/kernel_check.h"
 #include "daemon/control/kernel_counters.h"
 #include "daemon/control/kernel_map.h"
+#include "daemon/control/kernel_rest.h"
 #include "daemon/priv/bpf_map.h"
 
 #define NOW  (100 * NS_PER_S)
-#define REST KERNEL_MAP_REST_NS
+#define REST KERNEL_REST_NS
 #define TICK (100 * NS_PER_MS)
 #define IF   7
 
