@@ -127,7 +127,10 @@ static void patch(const uint8_t p[PATCH_BYTES])
 	       p + 4, bytes);
 }
 
-/* As it was before the first worker: what the last input's left is large, so only what counts. */
+/*
+ * As before the first worker.  The memory that the last input left is large, so only the parts
+ * that matter are cleared.
+ */
 static void reset(void)
 {
 	memset(&kernel, 0, sizeof(kernel));
@@ -158,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	worker_start(w, rules, RULES);
 	sent = world->n_sent;
 	worker_run(w);
-	/* Later datagrams go to both outputs, beside what was left. */
+	/* Later datagrams go to both outputs, beside those that were left. */
 	MUST(world->n_sent - sent >= 8 * 2 * 2);
 	MUST(world->taken == world->n_frames && egress_settled(w->egress));
 	for (enum buf_class c = BUF_SMALL; c < BUF_CLASSES; c++)

@@ -101,7 +101,7 @@ static void world_make(void)
 	w.k->refuse = refuse;
 }
 
-/* A fresh engine for each input: what it has learnt of the kernel would stay otherwise. */
+/* A fresh engine for each input, because an engine remembers what the kernel has refused. */
 static void engine_make(bool per_packet)
 {
 	MUST(fake_attach(w.k, &w.pool, w.page, per_packet, TABLE_IFACES));

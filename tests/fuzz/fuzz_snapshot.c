@@ -64,7 +64,10 @@ static void check_view(const struct snapshot_view *v)
 	check_removed(v);
 }
 
-/* The memory is exactly as long as what is parsed: one byte beyond is an ASan report. */
+/*
+ * The memory is exactly as long as the text that is parsed: a read of one byte beyond it is an
+ * ASan report.
+ */
 static void parse_copy(const void *bytes, size_t size)
 {
 	struct snapshot_view view;

@@ -2,8 +2,8 @@
 /*
  * hostile_calls.c - system calls that no sealed child may make
  *
- * Each is made so that it would succeed, or harm somebody, for an ordinary process of the
- * same user: an error of the arguments would hide a filter that lets it through.
+ * Each would succeed, or do harm, in an ordinary process of the same user: an error of the
+ * arguments would hide a filter that lets it through.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -79,7 +79,7 @@ static long change(int sock, void *message, size_t bytes)
 	n = sendto(sock, message, bytes, 0, (struct sockaddr *)&kernel, sizeof(kernel));
 	if (n < 0)
 		return -errno;
-	/* The kernel answers before sendto() returns; what it had to say before stands first. */
+	/* The kernel answers before sendto() returns; its earlier messages come first. */
 	while ((n = recv(sock, answer, sizeof(answer), MSG_DONTWAIT)) > 0) {
 		struct nlmsghdr *h = (struct nlmsghdr *)answer;
 
@@ -139,7 +139,10 @@ static void attack(void)
 	say("end", 0);
 }
 
-/* With a description of its own nobody could be made to wait; without, the filter sees to it. */
+/*
+ * With a description of its own it could make no other process wait; without one the filter
+ * prevents it.
+ */
 static void block_workers(struct control *c)
 {
 	const uint64_t most = UINT64_MAX - 1;

@@ -170,7 +170,7 @@ static const char *step(struct fixture *b, uint64_t now_ns)
 	return check(b, now_ns);
 }
 
-/* A worker that does not run has not failed to do what it was told. */
+/* A worker that does not run is not late. */
 static void test_no_heartbeat(void **state)
 {
 	struct fixture *b = *state;
@@ -256,7 +256,7 @@ static void test_flapping(void **state)
 	end(b, page);
 }
 
-/* A moment in which hash and generation do not belong together is none. */
+/* A page whose hash and generation do not belong together for a moment is no drift. */
 static void test_moment(void **state)
 {
 	struct fixture *b = *state;

@@ -213,7 +213,7 @@ static int set_user(struct fixture *f, struct made t, uint64_t now_ns)
 	return kernel_map_set_user(f->m, &t.r, now_ns);
 }
 
-/* The reference for a group and source; 0: there is none. */
+/* The reference for a group and source; 0: no element. */
 static uint64_t ref_of(uint32_t group, uint32_t source)
 {
 	const struct kernel_path_key key = {

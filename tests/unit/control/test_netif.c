@@ -65,7 +65,10 @@ static void test_events(void **state)
 	control_netif_fini(&n);
 }
 
-/* A new dump removes what it does not mention, also when no deletion was announced. */
+/*
+ * A new dump removes links and addresses that it does not mention, also without an event of their
+ * deletion.
+ */
 static void test_dump_sweeps(void **state)
 {
 	struct control_netif n;
@@ -130,7 +133,7 @@ static void test_malformed_datagrams(void **state)
 	control_netif_fini(&n);
 }
 
-/* Lengths that lie, up to those that are negative as a signed number. */
+/* Wrong lengths, up to those that are negative as a signed number. */
 static void test_lengths(void **state)
 {
 	static const uint32_t lengths[] = {0,           1,           15,          0x7fffffff,
@@ -165,7 +168,7 @@ static void test_bounded(void **state)
 	control_netif_fini(&n);
 }
 
-/* A link of that name goes before one that has it as another name. */
+/* A link of that name goes before one that has it as its alternative name. */
 static void test_alt_names(void **state)
 {
 	struct netif_link link;

@@ -93,7 +93,7 @@ static void expect(struct fixture *b, const struct rule *r, enum rule_state stat
 	assert_int_equal(view_of(b).rules[0].state, state);
 }
 
-/* Published once for each change, and not for what is no change. */
+/* Published once for each change, and never without one. */
 static void test_neighbour_goes_and_returns(void **state)
 {
 	struct fixture *b = *state;

@@ -104,7 +104,7 @@ static void test_restore(void **state)
 	assert_memory_equal(after.outputs, before.outputs, 2 * sizeof(*after.outputs));
 	assert_memory_equal(after.ifaces, before.ifaces, 2 * sizeof(*after.ifaces));
 
-	/* A new rule takes nobody's slot, and an incarnation that was never used. */
+	/* A new rule gets a free slot, and an incarnation that was never used. */
 	add_rule(b, "in0", "239.1.1.4", 5000, "out0");
 	assert_true(ruleset_at(b->c->rules, 2)->incarnation > 999999999);
 	assert_int_not_equal(ruleset_at(b->c->rules, 2)->slot, ruleset_at(b->c->rules, 0)->slot);
@@ -221,7 +221,7 @@ static void test_restore_stand_in(void **state)
 	assert_int_equal(view_of(b).rules[0].worker_mask, 1ull << owner);
 }
 
-/* A worker that is further than an answer waits for has what the answer is about. */
+/* A worker with a later generation than the answer waits for has applied the change, too. */
 static void test_confirmed(void **state)
 {
 	struct fixture *b = *state;

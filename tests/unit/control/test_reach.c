@@ -89,7 +89,7 @@ static void test_shared_gateway(void **state)
 	assert_int_equal(reach->n_hops, 0);
 }
 
-/* The answer to a question about what is not needed any more is nobody's. */
+/* An answer about a destination that is not needed any more is ignored. */
 static void test_late_answer(void **state)
 {
 	const struct route_answer on_link = {.type = RTN_UNICAST, .table = 254};
@@ -109,7 +109,7 @@ static void test_late_answer(void **state)
 	assert_int_equal(reach->malformed, 0);
 }
 
-/* Events carry the sequence number of whoever caused them. */
+/* Events carry the sequence number of the request that caused them. */
 static void test_event_with_our_number(void **state)
 {
 	struct message m;

@@ -84,7 +84,7 @@ static void no_upkeep(void)
 	assert_false(reach_next_upkeep(reach, &k));
 }
 
-/* Asked for once, whoever keeps it; again when it is stale and nobody else sees to it. */
+/* Asked for once, however many need it; again when it is stale and no datagram refreshes it. */
 static void test_kept(void **state)
 {
 	const struct reach_key key = key_of(HOST);

@@ -96,7 +96,7 @@ static void test_goes_and_returns(void **state)
 	assert_null(reach_next_probe(reach, NOW));
 }
 
-/* An entry that is flushed is asked for at once, and acted upon only if nobody answers. */
+/* An entry that is flushed is asked for at once; outputs are held only if no answer comes. */
 static void test_flushed(void **state)
 {
 	const struct reach_dest *d = need(HOST);

@@ -240,7 +240,7 @@ static void test_refusal_is_said_once(void **state)
 	}
 }
 
-/* A control that was restarted asks for what its predecessor has opened: that is none. */
+/* A restarted control that asks for the sockets of its predecessor opens no new ones. */
 static void test_what_is_open_already(void **state)
 {
 	static const enum ipc_request types[] = {IPC_OPEN_INPUT, IPC_OPEN_OUTPUT};

@@ -106,7 +106,7 @@ static void test_unsettled_counts_are_taken_at_last(void **state)
 	free_pages(page);
 }
 
-/* A worker without a page counts nothing, and nobody waits for it. */
+/* A worker without a page counts nothing, and answers do not wait for it. */
 static void test_missing_page(void **state)
 {
 	struct fixture *b = *state;

@@ -236,7 +236,7 @@ static void low_mark(void **state)
 	fixture_free(f);
 }
 
-/* Giving back what is not held would offer a buffer twice: the process ends instead. */
+/* Giving back a buffer that is not held would offer it twice: the process ends instead. */
 static void misuse_aborts(void **state)
 {
 	struct fixture *f = fixture_new(0);

@@ -146,8 +146,8 @@ static void no_socket(void **state)
 }
 
 /*
- * One less than what came, in sends of one TTL each; what has none left is counted.  The
- * other outputs have their own TTL, and get it all.
+ * One less than the TTL received, in sends of one TTL each; datagrams whose TTL runs out are
+ * counted.  The other outputs have their own TTL, and get all of them.
  */
 static void decrement(void **state)
 {

@@ -224,7 +224,7 @@ static int refuse_closed_port(struct fake_kernel *k, const struct fake_send *s)
 	return pending ? closed_port_error : 0;
 }
 
-/* A port that nobody has: each error is one datagram that was not delivered after all. */
+/* A closed port: each error means that one datagram was not delivered after all. */
 static void closed_port(void **state)
 {
 	static const struct {

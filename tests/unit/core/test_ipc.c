@@ -26,7 +26,10 @@ static int wanted(size_t row, enum ipc_peer peer, unsigned n_fds)
 
 	if (types[row].peers >> peer & 1)
 		return n_fds != types[row].n_fds ? -EBADMSG : 0;
-	/* Both roles have the same messages; one that is the other's has no body that is right. */
+	/*
+	 * Both roles have the same numbers of messages; a message of the other role has no valid
+	 * body.
+	 */
 	if (child && new_child)
 		return n_fds != types[row].n_fds ? -EBADMSG : -ERANGE;
 	return -EPROTO;
@@ -52,7 +55,7 @@ static void directions_and_descriptors(void **state)
 	}
 }
 
-/* Beyond the first and the last of each direction there is none. */
+/* There is no type beyond the first and the last of each direction. */
 static void types_end(void **state)
 {
 	static const uint16_t none[] = {IPC_CONFIGURE - 1,

@@ -195,7 +195,7 @@ static void state_belongs_to_an_incarnation(void **state)
 	assert_int_equal(take(&r, 500, 100, 100 * SECOND), 50);
 }
 
-/* Garbage in the shared page holds nobody up for longer than it is written. */
+/* Garbage in the shared page delays a rule only as long as it is written. */
 static void garbage(void **state)
 {
 	static const uint64_t words[] = {UINT64_MAX, 1ull << 63, 102 * SECOND * 16, 1, 0};

@@ -297,7 +297,7 @@ static void corruption_changes_the_hash(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		struct match_rule *r = table_find(t, &rules[i]);
 
-		/* first_output and what is reserved say nothing to a worker. */
+		/* first_output and reserved bytes mean nothing to a worker. */
 		flip_all(t, &r->rec, offsetof(struct snapshot_rule, reserved),
 			 SKIP(struct snapshot_rule, first_output), "rule");
 		flip_all(t, r->rec.in_name,
@@ -429,7 +429,7 @@ static void destinations(void **state)
 	match_free(t);
 }
 
-/* Of a frame with a division: the outputs to skip, or nobody can tell. */
+/* Of a frame with a division: the outputs to skip, or the division is not known. */
 static void divisions(void **state)
 {
 	static const struct table_output outs[] = {

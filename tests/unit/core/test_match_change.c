@@ -176,7 +176,7 @@ static void random_changes(void **state)
 
 			set_rule(s, slot, !s->there[slot] || draw(3));
 		}
-		/* Some changes are never seen: those that follow have them, too. */
+		/* Some changes are never seen: later ones contain them. */
 		if (draw(4) == 0)
 			continue;
 		change(s, BASE + step);

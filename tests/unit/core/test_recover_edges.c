@@ -77,7 +77,7 @@ static void ring_is_gone(void **state)
 	}
 }
 
-/* A frame that kills whoever looks at it does not do so for ever. */
+/* A frame that kills every worker that parses it is given up. */
 static void deadly_batch_is_given_up(void **state)
 {
 	uint32_t wanted[STREAMS_MAX], batch;
@@ -156,7 +156,7 @@ static void deadly_rest_is_given_up(void **state)
 	matched_before = 0;
 }
 
-/* A super-datagram that is given up counts as what it holds. */
+/* A super-datagram that is given up counts as the datagrams in it. */
 static void lost_supers(void **state)
 {
 	static const struct kill_case supers = {"supers", 1, 1, 40, 4000, 400, 20};

@@ -176,7 +176,7 @@ static void divided(void **state)
 	static const uint64_t want[3][2] = {{5, 3}, {5, 3}, {6, 2}}; /* sent, divided */
 	const struct rule_counters *r = &env->page->rule[DIVIDED].c;
 
-	/* In one batch: what is divided otherwise may not share a send. */
+	/* In one batch: datagrams of different divisions do not share a send. */
 	input_divided(DIVIDED, 0, 300, 0);
 	input_divided(DIVIDED, 70, 300, 0);
 	input_divided(DIVIDED, 60, 600, 300);

@@ -118,7 +118,7 @@ static void full(void **state)
 	assert_int_equal(env->k->n_got, RELAY_GATHER_DATAGRAMS + 21 * 49);
 }
 
-/* A batch is bounded in what leaves, too: datagrams, outputs and fragments. */
+/* A batch is bounded in the packets that leave, too: datagrams, outputs and fragments. */
 static void full_of_packets(void **state)
 {
 	relay_set_packets_max(env->relay, 0);

@@ -423,7 +423,7 @@ static void foreign_descriptor_is_refused(void **state)
 	fixture_free(f);
 }
 
-/* Both rings lie in what is mapped for them, whichever of them comes last. */
+/* Both rings lie in the memory that is mapped for them, whichever of them comes last. */
 static void rings_lie_in_their_memory(void **state)
 {
 	for (enum ring_size size = RING_FULL; size < RING_SIZES; size++) {

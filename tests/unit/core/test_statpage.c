@@ -123,12 +123,12 @@ static void rule_and_output_slots(void **state)
 	assert_int_equal(statpage_read_output(p, sizeof(*p), last_output, 7, &out), 0);
 	assert_memory_equal(&out, &p->output[last_output].c, sizeof(out));
 
-	/* Those of another incarnation are nobody's business. */
+	/* Counters of another incarnation read as zero. */
 	assert_int_equal(statpage_read_rule(p, sizeof(*p), last_rule, 8, &rule), 0);
 	assert_int_equal(rule.matched | rule.bytes | rule.drops_rate_limited | rule.drops_shed, 0);
 	assert_int_equal(statpage_read_output(p, sizeof(*p), last_output, 6, &out), 0);
 	assert_int_equal(out.matched | out.sent | out.bytes | out.calls, 0);
-	/* Incarnation 0 means nobody, even where the slot says so too. */
+	/* Incarnation 0 has no counters, even if the slot has it, too. */
 	p->rule[0].c.matched = 5;
 	assert_int_equal(statpage_read_rule(p, sizeof(*p), 0, 0, &rule), 0);
 	assert_int_equal(rule.matched, 0);
@@ -190,7 +190,7 @@ static void slot_changes_hands(void **state)
 	free(p);
 }
 
-/* By worker; what cannot be is nobody's. */
+/* By worker; impossible counts read as 0. */
 static void queues(void **state)
 {
 	struct iface_page *p = calloc(1, sizeof(*p));

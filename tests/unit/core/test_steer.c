@@ -211,8 +211,8 @@ static void exact_programs(void **state)
 }
 
 /*
- * Sockets behind the kernel path get what it has left, whatever other bits are set: a frame for
- * others if it has the mark, one that is not if it has none.
+ * Sockets behind the kernel path get the frames that it has left, whatever other bits are set:
+ * those with the mark if they are for others, those without it if they are not.
  */
 static void mark_and_packet_type_decide(void **state)
 {
@@ -348,7 +348,7 @@ static void kinds(void **state)
 	s = sample_of(LINK_ETHERNET, 0xef010101, 5001, 15, ETHER + 60 + 3); /* no port to be seen */
 	assert_int_equal(reference(&s, wants, 1), WANTED);
 	check(&s, wants, 1);
-	s.vlan = true; /* a priority tag is none */
+	s.vlan = true; /* a priority tag is no VLAN tag */
 	s.tci = 0xf000;
 	assert_int_equal(reference(&s, wants, 1), WANTED);
 	check(&s, wants, 1);

@@ -139,7 +139,7 @@ static void test_raw(void **state)
 	assert_non_null(strstr(line, "\"message\":\"[STATS] t_ms=12 rx=34\"}\n"));
 }
 
-/* Characters and escapes are never cut, and what is no UTF-8 becomes it. */
+/* Characters and escapes are never cut, and bytes that are no UTF-8 are replaced. */
 static void test_json_text(void **state)
 {
 	static const struct {
@@ -231,7 +231,7 @@ static unsigned long long lost_in(const char *text)
 	return sum;
 }
 
-/* More lines than anything takes that nobody reads; this would never end if one waited. */
+/* More lines than a pipe without a reader takes; this would never end if a line waited. */
 static void test_no_reader(void **state)
 {
 	static const struct {

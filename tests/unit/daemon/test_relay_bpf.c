@@ -26,7 +26,7 @@ static void a_frame_is_translated(void **state)
 		assert_int_equal(PASS, r.verdict);
 		assert_int_equal(OTHER_MARKS | MARK, r.mark);
 		assert_sent_as(want, &got);
-		/* Local programs get what came. */
+		/* Local programs get the frame as it came. */
 		assert_same_frame(&in, &r.after);
 		assert_nothing_sent();
 		assert_int_equal(1, lane_sum(KERNEL_PATH_RULE_IN + 5, false));
@@ -74,7 +74,7 @@ static void a_checksum_of_zero_stays_zero(void **state)
 	assert_same_frame(&in, &r.after);
 }
 
-/* By as much: whoever gets the copy sees that the datagram is damaged. */
+/* By as much, so that the receiver of the copy sees that the datagram is damaged. */
 static void a_wrong_checksum_stays_wrong(void **state)
 {
 	static const unsigned errors[] = {1, 0x100, 0x7fff, 0xfffe};

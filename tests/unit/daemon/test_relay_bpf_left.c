@@ -160,7 +160,7 @@ static void a_source_goes_before_any_source(void **state)
 	put_rule(&two, 2, 6, 1, 1500, second_output);
 	run(&in, 0);
 	assert_true(taken(0).len && !taken(1).len);
-	/* There is none for any. */
+	/* There is no rule for any source. */
 	set_ref(&any, KERNEL_PATH_REF_SOURCES);
 	assert_int_equal(0, run(&in, 0).mark);
 	assert_nothing_sent();

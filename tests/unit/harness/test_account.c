@@ -125,7 +125,7 @@ static void test_flows_of_a_stream(void **state)
 	account_fini(&account);
 }
 
-/* Wild numbers with a valid header: what they can take is bounded, and they count as corrupt. */
+/* Numbers out of range with a valid header: their memory is bounded, and they count as corrupt. */
 static void test_numbers_out_of_range(void **state)
 {
 	const uint64_t far_apart = (1ull << 33) - (1u << 20);

@@ -23,7 +23,7 @@
 #define RECORD(caplen) (sizeof(struct pcap_pkthdr) + (caplen))
 #define MAX_SAVED      (2 * CAPTURE_RING_HALF / RECORD(8))
 
-/* The packets that pcap_dispatch() delivers next, and those that pcap_dump() was given. */
+/* The packets that pcap_dispatch() delivers next, and those passed to pcap_dump(). */
 static struct {
 	uint32_t next;   /* number of the next packet, which stands in its first bytes */
 	uint32_t amount; /* packets that the next dispatch delivers */
@@ -185,7 +185,7 @@ static void test_failures(void **state)
 	fake.refuse_flush = true;
 	assert_int_equal(capture_ring_save(&ring, "file"), -1);
 	capture_ring_close(&ring);
-	/* Closing what is closed, or was never open, is harmless. */
+	/* Closing an input that is closed, or was never open, is harmless. */
 	capture_ring_close(&ring);
 	assert_int_equal(fake.closed, 1);
 	fake.refuse_open = true;

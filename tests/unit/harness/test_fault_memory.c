@@ -92,7 +92,9 @@ static void child_has(const unsigned char *at, const unsigned char *expected)
 	assert_memory_equal(bytes, expected, LENGTH);
 }
 
-/* At the edges of a map and across those of what is read at a time: each place once. */
+/*
+ * At the edges of a map, and across the edges of the pieces in which it is read: each place once.
+ */
 static void test_edges_of_maps_and_reads(void **state)
 {
 	static const size_t places[] = {0,

@@ -106,7 +106,7 @@ static void test_room(void **state)
 		assert_int_equal(room, ROOM - FIRST_BYTES);
 		assert_int_equal(seqtrack_add(&track, rooms[i].fits, &room), 0);
 		assert_int_equal(room, 0);
-		/* Nothing is left for any other, and what is there already still counts. */
+		/* No room is left for another one, and those that are there still count. */
 		assert_int_equal(seqtrack_add(&other, 0, &room), -ERANGE);
 		assert_int_equal(seqtrack_add(&track, rooms[i].start, &room), 0);
 		assert_int_equal(track.duplicated, 1);

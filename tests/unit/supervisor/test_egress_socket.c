@@ -122,7 +122,7 @@ static void test_budget(void **state)
 	assert_int_equal(ret, -ENOSPC);
 	assert_int_equal(n, 50);
 	assert_int_equal(sup->egress_socket[n].incarnation, 0);
-	/* In the place of one that is open there is room. */
+	/* One that takes the place of an open one finds room. */
 	assert_int_equal(ask(egress_socket_msg(0, 1), -1), 0);
 	assert_int_equal(ask(egress_socket_msg(n, 1), -1), 0);
 	assert_int_equal(ask(egress_socket_msg(n, 3), -1), -ENOSPC);
@@ -150,7 +150,7 @@ static void test_too_fast(void **state)
 	assert_int_equal(ask(close_msg(1), -1), 0);
 }
 
-/* The next control counts serials anew, and what it does not ask for goes. */
+/* The next control counts serials anew; sockets that it does not ask for are closed. */
 static void test_next_control(void **state)
 {
 	struct ipc_msg m = egress_socket_msg(1, 1);

@@ -182,8 +182,8 @@ static void test_worker_that_starves(void **state)
 }
 
 /*
- * Waits in the kernel and cannot be interrupted, as one that closes a packet socket: here for its
- * vfork(2).  Believed for ten seconds.
+ * Waits in the kernel and cannot be interrupted, as while a packet socket is closed: here for its
+ * vfork(2).  It is accepted for ten seconds.
  */
 static void test_worker_that_the_kernel_holds(void **state)
 {

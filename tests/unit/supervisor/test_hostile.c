@@ -420,7 +420,7 @@ static void test_worker(void **state)
 	}
 }
 
-/* The twin of all of the above: nobody misbehaves, nobody is restarted. */
+/* The negative of all of the above: no child misbehaves, and none is restarted. */
 static void test_no_child_misbehaves(void **state)
 {
 	begin("nobody", ACT_NONE);

@@ -102,7 +102,7 @@ static void test_slot_handed_on(void **state)
 	assert_int_equal(ask(iface_msg(IPC_OPEN_INPUT, 0, 1), -1), 0);
 	assert_int_equal(iface_counts_own(s).delivered, 21); /* it goes on */
 
-	/* In place of one that is open: what it counted until now is its own. */
+	/* In place of one that is open: its counts until now stay its own. */
 	other.iface.ifindex++;
 	assert_int_equal(ask(other, -1), 0);
 	assert_int_equal(s->ifindex, other.iface.ifindex);
@@ -169,7 +169,7 @@ static void test_changed_in_place(void **state)
 	assert_int_equal(fake.members[0], 2);
 	assert_int_equal(fake.members[1], 1);
 
-	/* Buffers only grow; GRO is put back to what was found, whatever it was meanwhile. */
+	/* Buffers only grow; GRO is put back as it was found, whatever it was meanwhile. */
 	m.iface.gro = GRO_ON;
 	assert_int_equal(ask(m, -1), 0);
 	assert_int_equal(reply_value, 1);
@@ -267,7 +267,7 @@ static void test_buffers_and_gro(void **state)
 	}
 }
 
-/* The device has gone, and what came back has its index only. */
+/* The device has gone, and another one has its index. */
 static void test_lost_device(void **state)
 {
 	const struct ipc_msg verify_all = {.type = IPC_VERIFY};
@@ -337,7 +337,10 @@ static void test_outputs(void **state)
 	assert_int_equal(sup->output[0].sock[1], -1);
 }
 
-/* A control that died had opened what its successor asks for otherwise, or not at all. */
+/*
+ * A control that died had opened inputs that its successor asks for with other settings, or not
+ * at all.
+ */
 static void test_next_control(void **state)
 {
 	struct ipc_msg ready = {.type = IPC_READY}, other = iface_msg(IPC_OPEN_INPUT, 0, 3);
@@ -352,7 +355,10 @@ static void test_next_control(void **state)
 	first[0] = sup->input[0].incarnation;
 	first[1] = sup->input[1].incarnation;
 	sup->round++;
-	/* Another interface has the slot by now: what was open there must not be taken for it. */
+	/*
+	 * Another interface has the slot by now: the sockets of the earlier one must not be taken
+	 * for its own.
+	 */
 	other.iface.ifindex++;
 	assert_int_equal(ask(other, -1), 0);
 	assert_true(sup->input[0].incarnation > first[0]);

@@ -221,7 +221,7 @@ static void test_managed_neighbours(void **state)
 	assert_int_equal(ask(m, -1), 0);
 	assert_int_equal(ask(m, -1), 0);
 	assert_int_equal(sup->n_managed, 1);
-	/* What is not ours stays as it is; what is ours goes also when its output has gone. */
+	/* Entries of others stay; our own are removed, also when their output has gone. */
 	m.probe.kind = PROBE_RELEASE;
 	m.probe.ifindex = 6;
 	assert_int_equal(ask(m, -1), 0);
@@ -234,7 +234,10 @@ static void test_managed_neighbours(void **state)
 	assert_int_equal(sup->n_managed, 0);
 }
 
-/* A control that is new keeps what it asks for; the table has an end, and it goes with the end. */
+/*
+ * A new control keeps the sockets that it asks for; the table is bounded, and is freed at the
+ * end.
+ */
 static void test_managed_neighbours_of_before(void **state)
 {
 	struct ipc_probe p = {.ifindex = 5, .kind = PROBE_KEEP};

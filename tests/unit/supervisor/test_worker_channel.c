@@ -386,7 +386,7 @@ static void test_not_ready(void **state)
 	assert_int_equal(next(IPC_SNAPSHOT), -2);
 }
 
-/* A worker that does not read delays nobody and loses nothing. */
+/* A worker that does not read delays no other and loses nothing. */
 static void test_busy(void **state)
 {
 	unsigned got = 0, rounds = 0;

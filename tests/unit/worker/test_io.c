@@ -99,7 +99,7 @@ static void end_of_a_closed_socket(void **state)
 	assert_int_equal(w->inputs[OTHER].rearm_ns, 0);
 }
 
-/* The next reader of the socket must not overtake what was received: it is sent before. */
+/* Received datagrams are sent before the next reader of the socket may overtake them. */
 static void input_that_is_finished(void **state)
 {
 	const uint32_t lines = world->lines;
