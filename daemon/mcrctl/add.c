@@ -19,6 +19,8 @@
 #include "core/text/json_field.h"
 #include "daemon/mcrctl/args.h"
 #include "daemon/mcrctl/connect.h"
+#include "daemon/mcrctl/output_text.h"
+#include "daemon/mcrctl/place.h"
 #include "daemon/mcrctl/result.h"
 
 const struct ctl_option ctl_add_options[] = {
@@ -32,9 +34,11 @@ const struct ctl_option ctl_add_options[] = {
 	{"--input-source", "A", false, "only from this source (source-specific multicast)"},
 	{"--rule-id", "ID", false, "id of the rule instead of a generated one"},
 	{"--name", "NAME", false, "name of the rule"},
+	{"--description", "TEXT", false, "what it is for"},
+	{"--disabled", NULL, false, "it takes nothing until it is enabled"},
 	{"--replace", NULL, false, "replace the rule with this id or input"},
-	{"--limit-pps", "N", false, "at most N datagrams per second"},
-	{"--limit-bps", "N", false, "at most N payload bits per second"},
+	{"--limit-pps", "N", false, "at most N datagrams per second; 10k, 2M, 1G"},
+	{"--limit-bps", "N", false, "at most N payload bits per second; 10k, 2M, 1G"},
 	{"--priority", "LEVEL", false, "high, normal (default) or low"},
 	{"--path", "PATH", false,
 	 "auto, kernel or user: who relays (default: as mcrd was started)"},
@@ -42,100 +46,11 @@ const struct ctl_option ctl_add_options[] = {
 	{NULL},
 };
 
-/*
- * Where an argument stands in the command: complaints name the option and, of several
- * outputs, the one that is wrong.
- */
-struct place {
-	const struct ctl *ctl;
-	const char *option;
-	const char *output; /* text of the output, NULL for other options */
-};
-
-static bool refuse(const struct place *at, const char *what, const char *text, const char *wanted)
-{
-	if (at->output)
-		ctl_usage_error(at->ctl, at->option, "\"%s\": %s \"%s\" is not %s", at->output,
-				what, text, wanted);
-	else
-		ctl_usage_error(at->ctl, at->option, "\"%s\" is not %s", text, wanted);
-	return false;
-}
-
-static bool add_number(cJSON *o, const char *name, const struct place *at, const char *text,
-		       uint64_t min, uint64_t max)
-{
-	char wanted[64];
-	uint64_t value;
-
-	if (decimal_parse(text, min, max, &value) < 0) {
-		snprintf(wanted, sizeof(wanted), "a number from %" PRIu64 " to %" PRIu64, min, max);
-		return refuse(at, name, text, wanted);
-	}
-	return cJSON_AddNumberToObject(o, name, (double)value) != NULL;
-}
-
-static bool add_address(cJSON *o, const char *name, const struct place *at, const char *text)
-{
-	struct addr addr;
-
-	if (addr_parse(text, &addr) < 0)
-		return refuse(at, name, text, "an IPv4 address");
-	return cJSON_AddStringToObject(o, name, text) != NULL;
-}
-
-static bool add_interface(cJSON *o, const struct place *at, const char *text)
-{
-	if (!text[0] || strlen(text) >= MCR_IFNAME_MAX)
-		return refuse(at, "interface", text, "an interface name (1 to 15 characters)");
-	return cJSON_AddStringToObject(o, "interface", text) != NULL;
-}
-
-static bool add_output_setting(cJSON *o, const struct place *at, const char *setting)
-{
-	if (strcmp(setting, "ttl=decrement") == 0)
-		return cJSON_AddStringToObject(o, "ttl", "decrement") != NULL;
-	if (strncmp(setting, "ttl=", 4) == 0)
-		return add_number(o, "ttl", at, setting + 4, 1, 255);
-	if (strncmp(setting, "dscp=", 5) == 0)
-		return add_number(o, "dscp", at, setting + 5, 0, 63);
-	if (strncmp(setting, "source=", 7) == 0)
-		return add_address(o, "source_ip", at, setting + 7);
-	if (strncmp(setting, "sport=", 6) == 0)
-		return add_number(o, "source_port", at, setting + 6, 1, 65535);
-	return refuse(at, "setting", setting,
-		      "one of ttl=N, ttl=decrement, source=A, sport=P, dscp=N");
-}
-
-/* A:P:IF[:ttl=N][:source=A][:sport=P][:dscp=N]; no interface name holds a colon.  Cuts up @copy. */
-static bool fill_output(cJSON *o, const struct place *at, char *copy)
-{
-	const char *group = strsep(&copy, ":"), *port = strsep(&copy, ":"),
-		   *interface = strsep(&copy, ":"), *setting;
-
-	if (!interface) {
-		ctl_usage_error(at->ctl, at->option, "\"%s\" is not ADDRESS:PORT:INTERFACE",
-				at->output);
-		return false;
-	}
-	if (!add_address(o, "group", at, group) || !add_number(o, "port", at, port, 1, 65535) ||
-	    !add_interface(o, at, interface))
-		return false;
-	while ((setting = strsep(&copy, ":")))
-		if (!add_output_setting(o, at, setting))
-			return false;
-	return true;
-}
-
 static bool add_output(cJSON *array, const struct ctl *ctl, const char *text)
 {
-	struct place at = {.ctl = ctl, .option = "--outputs", .output = text};
 	cJSON *o = cJSON_CreateObject();
-	char *copy = strdup(text);
-	bool ok = copy && cJSON_AddItemToArray(array, o) && fill_output(o, &at, copy);
 
-	free(copy);
-	return ok;
+	return cJSON_AddItemToArray(array, o) && output_from_text(o, ctl, "--outputs", text);
 }
 
 /* @list: one value of the option */
@@ -167,16 +82,16 @@ static bool add_input(cJSON *rule, const struct ctl *ctl)
 	struct place at = {.ctl = ctl, .option = "--input-interface"};
 	const char *source = ctl_value(ctl, "--input-source");
 
-	if (!add_interface(o, &at, ctl_value(ctl, at.option)))
+	if (!place_add_interface(o, &at, ctl_value(ctl, at.option)))
 		return false;
 	at.option = "--input-group";
-	if (!add_address(o, "group", &at, ctl_value(ctl, at.option)))
+	if (!place_add_address(o, "group", &at, ctl_value(ctl, at.option)))
 		return false;
 	at.option = "--input-port";
-	if (!add_number(o, "port", &at, ctl_value(ctl, at.option), 1, 65535))
+	if (!place_add_number(o, "port", &at, ctl_value(ctl, at.option), 1, 65535))
 		return false;
 	at.option = "--input-source";
-	return !source || add_address(o, "source", &at, source);
+	return !source || place_add_address(o, "source", &at, source);
 }
 
 static bool add_limits(cJSON *rule, const struct ctl *ctl)
@@ -190,7 +105,7 @@ static bool add_limits(cJSON *rule, const struct ctl *ctl)
 
 		if (text && !o)
 			o = cJSON_AddObjectToObject(rule, "rate_limit");
-		if (text && !add_number(o, i ? "bps" : "pps", &at, text, 0, JSON_INTEGER_MAX))
+		if (text && !place_add_large(o, i ? "bps" : "pps", &at, text))
 			return false;
 	}
 	return true;
@@ -202,7 +117,7 @@ static bool add_path(cJSON *rule, const struct ctl *ctl)
 	const char *path = ctl_value(ctl, "--path");
 
 	if (path && rule_path_parse(path) < 0)
-		return refuse(&at, "path", path, "one of auto, kernel, user");
+		return place_refuse(&at, "path", path, "one of auto, kernel, user");
 	return !path || cJSON_AddStringToObject(rule, "path", path);
 }
 
@@ -216,18 +131,22 @@ static bool add_texts(cJSON *rule, const struct ctl *ctl)
 		cJSON_AddStringToObject(rule, "id", id);
 	if (name)
 		cJSON_AddStringToObject(rule, "name", name);
+	if (ctl_value(ctl, "--description"))
+		cJSON_AddStringToObject(rule, "description", ctl_value(ctl, "--description"));
+	if (ctl_value(ctl, "--disabled"))
+		cJSON_AddFalseToObject(rule, "enabled");
 	if (ctl_value(ctl, "--replace"))
 		cJSON_AddTrueToObject(rule, "replace");
 	if (ctl_value(ctl, "--consume"))
 		cJSON_AddTrueToObject(rule, "consume");
 	if (priority && rule_priority_parse(priority) < 0)
-		return refuse(&at, "priority", priority, "one of high, normal, low");
+		return place_refuse(&at, "priority", priority, "one of high, normal, low");
 	if (priority)
 		cJSON_AddStringToObject(rule, "priority", priority);
 	return true;
 }
 
-static void print_added(const cJSON *result)
+static void print_added(const struct ctl *ctl, const cJSON *result)
 {
 	printf("rule %s %s, %s\n", ctl_text(result, "rule_id"), ctl_text(result, "result"),
 	       ctl_text(result, "state"));

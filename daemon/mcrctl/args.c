@@ -7,24 +7,51 @@
  */
 #include "daemon/mcrctl/args.h"
 
+#include <cjson/cJSON.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/complaint.h"
+#include "daemon/mcrctl/suggest.h"
 
 #define WORDS_MAX 64
 #define LIST_MAX  128
 
+static bool as_json;
+
+void ctl_say_as_json(void)
+{
+	as_json = true;
+}
+
+static void print_json(const char *message)
+{
+	cJSON *o = cJSON_CreateObject();
+	char *text;
+
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(o, "error"), "message", message);
+	text = cJSON_PrintUnformatted(o);
+	fprintf(stderr, "%s\n", text ? text : "{\"error\":{}}");
+	cJSON_free(text);
+	cJSON_Delete(o);
+}
+
 void ctl_say(const char *fmt, ...)
 {
+	char *text;
 	va_list args;
 
-	fputs("mcrctl: ", stderr);
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
 	va_end(args);
-	fputc('\n', stderr);
+	if (as_json)
+		print_json(text ? text : "out of memory");
+	else
+		fprintf(stderr, "mcrctl: %s\n", text ? text : "out of memory");
+	free(text);
 }
 
 enum ctl_status ctl_usage_error(const struct ctl *ctl, const char *option, const char *fmt, ...)
@@ -65,6 +92,44 @@ static const char *take_value(const char *equals, int argc, char **argv, int *i)
 	return *i + 1 < argc ? argv[++*i] : NULL;
 }
 
+static enum ctl_status unknown_option(const struct ctl *ctl, const char *arg, size_t len)
+{
+	struct suggestion s = suggest_for(arg, len);
+	char hint[SUGGEST_MAX];
+
+	if (!ctl->command)
+		return ctl_usage_error(ctl, arg, "unknown option before a command");
+	suggest_consider(&s, "--socket-path");
+	suggest_consider(&s, "--json");
+	for (const struct ctl_option *o = ctl->command->options; o && o->name; o++)
+		suggest_consider(&s, o->name);
+	return ctl_usage_error(ctl, arg, "'%s' has no such option%s", ctl->command->words,
+			       suggest_text(&s, hint));
+}
+
+static enum ctl_status unknown_command(const struct ctl *ctl, const struct ctl_command *commands,
+				       const char *word)
+{
+	struct suggestion s = suggest_for(word, strlen(word));
+	char hint[SUGGEST_MAX];
+
+	for (; commands->words; commands++)
+		suggest_consider(&s, commands->words);
+	return ctl_usage_error(ctl, word, "unknown command%s", suggest_text(&s, hint));
+}
+
+/* How many operands there may be, or with @required must be. */
+static unsigned count_operands(const struct ctl_command *command, bool required)
+{
+	unsigned n = 0;
+
+	for (const char *at = command->operands; at && *at; at += strspn(at, " ")) {
+		n += !(required && *at == '[');
+		at += strcspn(at, " ");
+	}
+	return n;
+}
+
 static enum ctl_status parse_option(struct ctl *ctl, int argc, char **argv, int *i)
 {
 	const char *arg = argv[*i], *equals = strchr(arg, '='), *value = "";
@@ -72,19 +137,14 @@ static enum ctl_status parse_option(struct ctl *ctl, int argc, char **argv, int 
 	int option = find_option(ctl, arg, len);
 	bool takes_value, path = len == 13 && strncmp(arg, "--socket-path", len) == 0;
 
-	if (strcmp(arg, "--json") == 0) {
-		ctl->json = true;
-		return CTL_OK;
-	}
+	if (strcmp(arg, "--json") == 0)
+		return CTL_OK; /* seen before */
 	if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
 		ctl->help = true;
 		return CTL_OK;
 	}
-	if (option < 0 && !path) {
-		if (!ctl->command)
-			return ctl_usage_error(ctl, arg, "unknown option before a command");
-		return ctl_usage_error(ctl, arg, "'%s' has no such option", ctl->command->words);
-	}
+	if (option < 0 && !path)
+		return unknown_option(ctl, arg, len);
 	takes_value = path || ctl->command->options[option].arg;
 	if (!takes_value && equals)
 		return ctl_usage_error(ctl, arg, "this option takes no value");
@@ -147,8 +207,12 @@ static enum ctl_status parse_word(struct ctl *ctl, const struct ctl_command *com
 	size_t used = strlen(words);
 	char list[LIST_MAX];
 
-	if (ctl->command)
+	if (ctl->command && ctl->n_operands == count_operands(ctl->command, false))
 		return ctl_usage_error(ctl, word, "unexpected argument");
+	if (ctl->command) {
+		ctl->operands[ctl->n_operands++] = word;
+		return CTL_OK;
+	}
 	if (!used && strcmp(word, "help") == 0 && !ctl->help) {
 		ctl->help = true;
 		return CTL_OK;
@@ -158,7 +222,7 @@ static enum ctl_status parse_word(struct ctl *ctl, const struct ctl_command *com
 	    find_command(ctl, commands, words))
 		return CTL_OK;
 	if (!used)
-		return ctl_usage_error(ctl, word, "unknown command");
+		return unknown_command(ctl, commands, word);
 	return ctl_usage_error(ctl, word, "is none of the commands that %.*s has: %s", (int)used,
 			       words, second_words(commands, words, used, list));
 }
@@ -167,6 +231,9 @@ static enum ctl_status check_required(const struct ctl *ctl)
 {
 	const struct ctl_option *o = ctl->command->options;
 
+	if (ctl->n_operands < count_operands(ctl->command, true))
+		return ctl_usage_error(ctl, ctl->command->words, "needs %s",
+				       ctl->command->operands);
 	for (int i = 0; o && o[i].name; i++)
 		if (o[i].required && !ctl->values[i])
 			return ctl_usage_error(ctl, o[i].name, "is missing");
@@ -181,6 +248,11 @@ enum ctl_status ctl_args_parse(struct ctl *ctl, int argc, char **argv,
 
 	memset(ctl, 0, sizeof(*ctl));
 	ctl->socket_path = CTL_SOCKET_PATH;
+	/* Before anything can be wrong. */
+	for (int i = 1; i < argc; i++)
+		ctl->json |= strcmp(argv[i], "--json") == 0;
+	if (ctl->json)
+		ctl_say_as_json();
 	for (int i = 1; i < argc; i++) {
 		if (argv[i][0] == '-')
 			ret = parse_option(ctl, argc, argv, &i);

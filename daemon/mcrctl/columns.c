@@ -46,7 +46,8 @@ static void add_cells(struct table *t, const cJSON *object, const struct ctl_col
 			table_cell(t, "%s", "");
 }
 
-void columns_print(const cJSON *objects, const struct ctl_column *columns, const char *if_empty)
+void columns_print(const cJSON *objects, const struct ctl_column *columns, unsigned width,
+		   const char *if_empty)
 {
 	const char *headings[TABLE_COLUMNS_MAX];
 	const cJSON *object;
@@ -57,11 +58,11 @@ void columns_print(const cJSON *objects, const struct ctl_column *columns, const
 		add_cells(&t, object, columns);
 		table_end_row(&t);
 	}
-	table_print(&t, if_empty);
+	table_print(&t, width, if_empty);
 }
 
 void columns_print_outputs(const cJSON *rules, const struct ctl_column *of_rule,
-			   const struct ctl_column *of_output)
+			   const struct ctl_column *of_output, unsigned width)
 {
 	const char *headings[TABLE_COLUMNS_MAX];
 	const cJSON *rule, *output;
@@ -79,5 +80,5 @@ void columns_print_outputs(const cJSON *rules, const struct ctl_column *of_rule,
 			first = NULL;
 		}
 	}
-	table_print(&t, "no rules");
+	table_print(&t, width, "no rules");
 }

@@ -28,9 +28,10 @@ void cell_nonzero(struct table *t, const struct cJSON *object, const char *membe
 /**
  * columns_print() - a table of an array's objects on stdout, one row each
  * @columns: up to TABLE_COLUMNS_MAX
+ * @width:   of a line, as table_print()
  * @if_empty: printed instead when there are none
  */
-void columns_print(const struct cJSON *objects, const struct ctl_column *columns,
+void columns_print(const struct cJSON *objects, const struct ctl_column *columns, unsigned width,
 		   const char *if_empty);
 
 /**
@@ -39,6 +40,6 @@ void columns_print(const struct cJSON *objects, const struct ctl_column *columns
  * @of_output: columns of each output, to the right of them; both up to TABLE_COLUMNS_MAX
  */
 void columns_print_outputs(const struct cJSON *rules, const struct ctl_column *of_rule,
-			   const struct ctl_column *of_output);
+			   const struct ctl_column *of_output, unsigned width);
 
 #endif

@@ -193,7 +193,7 @@ enum ctl_status ctl_config_load(const struct ctl *ctl)
 	return ret;
 }
 
-static void print_text(const cJSON *result)
+static void print_text(const struct ctl *ctl, const cJSON *result)
 {
 	fputs(ctl_text(result, "text"), stdout);
 }
@@ -211,7 +211,7 @@ enum ctl_status ctl_config_save(const struct ctl *ctl)
 
 	if (!file)
 		return ctl_config_show(ctl);
-	ret = ctl_call_pages(ctl, "GetConfig", &reply);
+	ret = ctl_call_pages(ctl, "GetConfig", NULL, &reply);
 	ctl_report(ctl, ret, &reply, NULL);
 	if (ret == CTL_OK) {
 		text = ctl_text(reply.result, "text");

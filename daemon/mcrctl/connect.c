@@ -287,6 +287,22 @@ void ctl_reply_fini(struct ctl_reply *r)
 	memset(r, 0, sizeof(*r));
 }
 
+/* {"error":{"code","field","reason"}}, for programs; on stderr, as other errors. */
+static void say_refusal(const struct ctl_reply *reply, const char *field)
+{
+	cJSON *o = cJSON_CreateObject();
+	cJSON *error = cJSON_AddObjectToObject(o, "error");
+	char *text;
+
+	cJSON_AddNumberToObject(error, "code", reply->code);
+	cJSON_AddStringToObject(error, "field", field);
+	cJSON_AddStringToObject(error, "reason", reply->refusal.reason);
+	text = cJSON_PrintUnformatted(o);
+	fprintf(stderr, "%s\n", text ? text : "{\"error\":{}}");
+	cJSON_free(text);
+	cJSON_Delete(o);
+}
+
 void ctl_report(const struct ctl *ctl, enum ctl_status status, const struct ctl_reply *reply,
 		ctl_print_fn *print)
 {
@@ -297,12 +313,14 @@ void ctl_report(const struct ctl *ctl, enum ctl_status status, const struct ctl_
 		field += 7;
 	else if (strcmp(field, "method") == 0)
 		field = "";
-	if (status == CTL_REFUSED)
+	if (status == CTL_REFUSED && ctl->json)
+		say_refusal(reply, field);
+	else if (status == CTL_REFUSED)
 		ctl_say("%s%s%s", field, field[0] ? ": " : "", reply->refusal.reason);
 	else if (status == CTL_OK && ctl->json)
 		puts(reply->text ? reply->text : "{}");
 	else if (status == CTL_OK && print)
-		print(reply->result);
+		print(ctl, reply->result);
 }
 
 enum ctl_status ctl_run(const struct ctl *ctl, const char *method, cJSON *params,

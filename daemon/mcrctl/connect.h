@@ -60,7 +60,7 @@ enum ctl_status ctl_session_call(struct ctl_session *c, const char *method, stru
 void ctl_session_close(struct ctl_session *c);
 
 /* Prints a result for people. */
-typedef void ctl_print_fn(const struct cJSON *result);
+typedef void ctl_print_fn(const struct ctl *ctl, const struct cJSON *result);
 
 /*
  * Prints the outcome of ctl_call(): a refusal; with --json the result as it came; else by @print.

@@ -7,6 +7,9 @@
  *   connect.c, pages.c       talk to the daemon
  *   result.c, columns.c, table.c   print
  *   file.c                   reads and replaces files
+ *   output_text.c            outputs as words of a command line
+ *   suggest.c                the word that may have been meant
+ *   select.c                 which rules of an answer, in which order
  *   add.c, rules.c, list.c, stats.c, workers.c, config.c   the commands
  */
 #ifndef DAEMON_MCRCTL_CTL_H
@@ -40,14 +43,16 @@ struct ctl_option {
 	bool repeats;
 };
 
-#define CTL_MAX_OPTIONS 16
-#define CTL_MAX_REPEATS 256
+#define CTL_MAX_OPTIONS  16
+#define CTL_MAX_REPEATS  256
+#define CTL_MAX_OPERANDS 2
 
 struct ctl;
 
 /**
  * struct ctl_command - a row of the table of commands
  * @words:   "add", "config load"
+ * @operands: words that follow, "RULE OUTPUT"; those in brackets may be left out; or NULL
  * @summary: one line for the list of commands
  * @notes:   further lines for `mcrctl help COMMAND`, or NULL
  * @options: its own ones
@@ -55,6 +60,7 @@ struct ctl;
  */
 struct ctl_command {
 	const char *words;
+	const char *operands;
 	const char *summary;
 	const char *notes;
 	const struct ctl_option *options;
@@ -65,6 +71,7 @@ struct ctl_command {
  * struct ctl - the command line, read
  * @help:   asked for; @command may be NULL then
  * @answer_ms: how long an answer may take; 0: as usual
+ * @operands: in their order; NULL: left out
  * @repeated: further values of the option that repeats
  * @values: of the options of @command, in their order; a switch has "" when given
  */
@@ -74,6 +81,8 @@ struct ctl {
 	bool help;
 	const struct ctl_command *command;
 	const char *values[CTL_MAX_OPTIONS];
+	const char *operands[CTL_MAX_OPERANDS];
+	unsigned n_operands;
 	const char *repeated[CTL_MAX_REPEATS];
 	unsigned n_repeated;
 	unsigned answer_ms;

@@ -5,12 +5,13 @@
  *   RULE                                   TTL          STATE        MATCHED, SENT
  *   cam camera-1                                        degraded
  *     in   239.1.1.1:5000 eth0                                                1000
- *     out  239.2.2.2:6000 eth1             1 (default)  active               1000
- *     out  192.0.2.7:6000 eth1             64 (default) unreachable             0
+ *     out  239.2.2.2:6000:eth1             1 (default)  active               1000
+ *     out  192.0.2.7:6000:eth1             64 (default) unreachable             0
  *          192.0.2.7 does not answer on eth1
  *          not sent: unreachable 1000
  *
- * Lines stay within 80 columns, but for names and addresses that are longer.
+ * Outputs are written as `mcrctl add` takes them.  Lines stay within 80 columns, but for names and
+ * outputs that are longer.
  */
 #include "daemon/mcrctl/list.h"
 
@@ -19,13 +20,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/mcrctl/pages.h"
+#include "daemon/mcrctl/output_text.h"
 #include "daemon/mcrctl/result.h"
+#include "daemon/mcrctl/select.h"
 
 #define WIDTH      79
 #define WHAT_WIDTH 38
 #define NOTE       7 /* columns before a note */
 #define TEXT_MAX   600
+
+const struct ctl_option ctl_list_options[] = {
+	{"--rule", "RULE", false, "only the rule with this id or name"},
+	{"--state", "STATE", false, "only rules that are so, or have an output that is"},
+	{"--interface", "IF", false, "only rules with this input or output interface"},
+	{"--group", "A", false, "only rules that take or send to this address"},
+	{"--sort", "KEY", false, "id, name, state or matched"},
+	{NULL},
+};
 
 /* Names come from others: none of them may steer the terminal. */
 static void make_plain(char *text)
@@ -41,6 +52,10 @@ static void print_row(const char *what, const char *ttl, const char *state, doub
 	char line[TEXT_MAX];
 	int n;
 
+	if (strlen(what) > WHAT_WIDTH && (ttl[0] || state[0] || count >= 0)) {
+		print_row(what, "", "", -1);
+		what = "";
+	}
 	n = snprintf(line, sizeof(line), "%-*s %-12s %-11s ", WHAT_WIDTH, what, ttl, state);
 	if (count >= 0 && n >= 0 && (size_t)n < sizeof(line))
 		snprintf(line + n, sizeof(line) - (size_t)n, "%*.0f", WIDTH - n > 0 ? WIDTH - n : 0,
@@ -91,24 +106,16 @@ static const char *place_text(const char *prefix, const cJSON *o, char buf[stati
 
 static void print_output(const cJSON *output)
 {
-	const char *source = ctl_text(output, "source_ip"), *reason = ctl_text(output, "reason");
-	const double dscp = ctl_number(output, "dscp");
-	const double source_port = ctl_number(output, "source_port");
-	char text[TEXT_MAX], ttl[32], drops[CTL_LIST_MAX];
+	const char *reason = ctl_text(output, "reason");
+	char text[TEXT_MAX], as_added[OUTPUT_TEXT_MAX], ttl[32], drops[CTL_LIST_MAX];
 
 	if (ctl_text(output, "ttl")[0])
 		snprintf(ttl, sizeof(ttl), "%.20s", ctl_text(output, "ttl"));
 	else
 		snprintf(ttl, sizeof(ttl), "%.0f%s", ctl_number(output, "ttl"),
 			 cJSON_IsTrue(ctl_member(output, "ttl_default")) ? " (default)" : "");
-	print_row(place_text("out", output, text), ttl, ctl_text(output, "state"),
-		  ctl_number(output, "sent"));
-	if (source[0])
-		print_note("from source_ip %s", source);
-	if (source_port > 0)
-		print_note("from source_port %.0f", source_port);
-	if (dscp > 0)
-		print_note("dscp %.0f", dscp);
+	snprintf(text, sizeof(text), "  out  %s", output_to_text(output, as_added));
+	print_row(text, ttl, ctl_text(output, "state"), ctl_number(output, "sent"));
 	if (strcmp(ctl_text(output, "path"), "kernel") == 0)
 		print_note("relayed in the kernel");
 	if (reason[0])
@@ -158,6 +165,8 @@ static void print_rule(const cJSON *rule)
 	snprintf(text, sizeof(text), "%s%s%s", id, name[0] ? " " : "", name);
 	print_row(text, "", ctl_text(rule, "state"), -1);
 	print_row(place_text("in", input, text), "", "", ctl_number(rule, "matched"));
+	if (ctl_text(rule, "description")[0])
+		print_note("%s", ctl_text(rule, "description"));
 	if (ctl_text(input, "source")[0])
 		print_note("from source %s", ctl_text(input, "source"));
 	if (cJSON_IsTrue(ctl_member(rule, "consume")) && ctl_text(rule, "consume_reason")[0])
@@ -169,7 +178,29 @@ static void print_rule(const cJSON *rule)
 		print_output(output);
 }
 
-static void print_list(const cJSON *result)
+/* With one rule there is nothing to sum up. */
+static void print_totals(const cJSON *rules)
+{
+	double matched = 0, sent = 0, lost = 0;
+	const cJSON *rule, *output, *drop;
+	int n_outputs = 0;
+
+	if (cJSON_GetArraySize(rules) < 2)
+		return;
+	cJSON_ArrayForEach(rule, rules) {
+		matched += ctl_number(rule, "matched");
+		cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
+			n_outputs++;
+			sent += ctl_number(output, "sent");
+			cJSON_ArrayForEach(drop, ctl_member(output, "send_drops"))
+				lost += drop->valuedouble;
+		}
+	}
+	printf("%d rules, %d outputs: matched %.0f, sent %.0f, not sent %.0f\n",
+	       cJSON_GetArraySize(rules), n_outputs, matched, sent, lost);
+}
+
+static void print_list(const struct ctl *ctl, const cJSON *result)
 {
 	const cJSON *rules = ctl_member(result, "rules"), *rule;
 
@@ -181,9 +212,10 @@ static void print_list(const cJSON *result)
 	       WIDTH - WHAT_WIDTH - 26, "MATCHED, SENT");
 	cJSON_ArrayForEach(rule, rules)
 		print_rule(rule);
+	print_totals(rules);
 }
 
 enum ctl_status ctl_list(const struct ctl *ctl)
 {
-	return ctl_run_pages(ctl, "ListRules", print_list);
+	return select_run(ctl, "ListRules", print_list);
 }

@@ -5,6 +5,8 @@
 
 #include "daemon/mcrctl/ctl.h"
 
+extern const struct ctl_option ctl_list_options[];
+
 enum ctl_status ctl_list(const struct ctl *ctl);
 
 #endif

@@ -19,27 +19,41 @@
 #include "daemon/mcrctl/workers.h"
 
 static const struct ctl_command commands[] = {
-	{"add", "add a relay rule", NULL, ctl_add_options, ctl_add},
-	{"remove", "remove a rule", NULL, ctl_remove_options, ctl_remove},
-	{"list", "list the rules", NULL, NULL, ctl_list},
-	{"list-rules", "the same", NULL, NULL, ctl_list},
-	{"stats", "counters: totals, workers, interfaces, rules", NULL, NULL, ctl_stats},
-	{"list-workers", "the worker processes", NULL, NULL, ctl_list_workers},
-	{"ping", "ask whether mcrd answers", NULL, NULL, ctl_ping},
-	{"upgrade", "go over to the mcrd binary on disk, losing nothing",
+	{"add", NULL, "add a relay rule", NULL, ctl_add_options, ctl_add},
+	{"remove", "[RULE]", "remove a rule", "RULE is its id or its name.\n", ctl_remove_options,
+	 ctl_remove},
+	{"output add", "RULE OUTPUT", "add an output to a rule", ctl_output_notes, NULL,
+	 ctl_output_add},
+	{"output set", "RULE OUTPUT", "change how an output of a rule is sent to", ctl_output_notes,
+	 NULL, ctl_output_set},
+	{"output remove", "RULE OUTPUT", "remove an output of a rule", ctl_output_notes, NULL,
+	 ctl_output_remove},
+	{"rename", "RULE NAME", "give a rule another name", ctl_rule_notes, NULL, ctl_rename},
+	{"enable", "RULE", "a disabled rule takes its input again", ctl_rule_notes, NULL,
+	 ctl_enable},
+	{"disable", "RULE", "a rule takes nothing, and stays in the list", ctl_rule_notes, NULL,
+	 ctl_disable},
+	{"list", NULL, "list the rules", NULL, ctl_list_options, ctl_list},
+	{"list-rules", NULL, "the same", NULL, ctl_list_options, ctl_list},
+	{"stats", NULL, "counters and rates: totals, workers, interfaces, rules", NULL,
+	 ctl_stats_options, ctl_stats},
+	{"list-workers", NULL, "the worker processes", NULL, ctl_list_workers_options,
+	 ctl_list_workers},
+	{"ping", NULL, "ask whether mcrd answers", NULL, NULL, ctl_ping},
+	{"upgrade", NULL, "go over to the mcrd binary on disk, losing nothing",
 	 "The binary is checked first; one that does not start, or speaks other versions, is\n"
 	 "refused and nothing changes.  Clients are disconnected when it is done.\n",
 	 NULL, ctl_upgrade},
-	{"version", "versions of mcrctl and mcrd", NULL, NULL, ctl_version},
-	{"sync", "publish all rules to the workers again", NULL, NULL, ctl_sync},
-	{"config show", "print the running configuration", NULL, NULL, ctl_config_show},
-	{"config check", "check a configuration file",
+	{"version", NULL, "versions of mcrctl and mcrd", NULL, NULL, ctl_version},
+	{"sync", NULL, "publish all rules to the workers again", NULL, NULL, ctl_sync},
+	{"config show", NULL, "print the running configuration", NULL, NULL, ctl_config_show},
+	{"config check", NULL, "check a configuration file",
 	 "The file is checked by mcrctl itself, with the caller's rights; no mcrd is needed.\n",
 	 ctl_config_file_options, ctl_config_check},
-	{"config load", "apply a configuration file, all of it or nothing",
+	{"config load", NULL, "apply a configuration file, all of it or nothing",
 	 "Its rules join those that run; one that is in the way of another is an error.\n",
 	 ctl_config_load_options, ctl_config_load},
-	{"config save", "write the running configuration",
+	{"config save", NULL, "write the running configuration",
 	 "The file is replaced at once: temporary file, fsync, rename.\n", ctl_config_save_options,
 	 ctl_config_save},
 	{NULL},
@@ -56,7 +70,8 @@ static void print_command_help(const struct ctl_command *c)
 {
 	char left[64];
 
-	printf("Usage: mcrctl [--socket-path PATH] [--json] %s", c->words);
+	printf("Usage: mcrctl [--socket-path PATH] [--json] %s%s%s", c->words,
+	       c->operands ? " " : "", c->operands ? c->operands : "");
 	print_options(c->options);
 	printf("\n\n%s\n", c->summary);
 	if (c->notes)

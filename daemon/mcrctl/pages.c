@@ -38,11 +38,14 @@ struct gathered {
 	unsigned pages;
 };
 
-static cJSON *page_params(const char *cursor)
+static cJSON *page_params(const char *rule, const char *cursor)
 {
 	cJSON *params = cJSON_CreateObject();
 
-	cJSON_AddNumberToObject(params, "limit", PAGE_RULES);
+	if (rule)
+		cJSON_AddStringToObject(params, "rule", rule);
+	else
+		cJSON_AddNumberToObject(params, "limit", PAGE_RULES);
 	if (cursor[0])
 		cJSON_AddStringToObject(params, "cursor", cursor);
 	return params;
@@ -101,13 +104,13 @@ static bool add_page(struct gathered *g, struct ctl_reply *page, bool json)
 
 /* Reads all pages, from the first.  @reply is filled on an error. */
 static enum ctl_status gather(const struct ctl *ctl, struct ctl_session *c, const char *method,
-			      struct gathered *g, struct ctl_reply *reply)
+			      const char *rule, struct gathered *g, struct ctl_reply *reply)
 {
 	char cursor[REQUEST_CURSOR_MAX] = "";
 	enum ctl_status ret;
 
 	do {
-		ret = ctl_session_call(c, method, page_params(cursor), reply);
+		ret = ctl_session_call(c, method, page_params(rule, cursor), reply);
 		if (ret != CTL_OK)
 			return ret;
 		snprintf(cursor, sizeof(cursor), "%s", ctl_text(reply->result, "next"));
@@ -157,7 +160,7 @@ static enum ctl_status put_together(struct gathered *g, struct ctl_reply *reply)
 }
 
 static enum ctl_status attempt(const struct ctl *ctl, struct ctl_session *c, const char *method,
-			       struct ctl_reply *reply)
+			       const char *rule, struct ctl_reply *reply)
 {
 	struct gathered g = {0};
 	enum ctl_status ret;
@@ -167,7 +170,7 @@ static enum ctl_status attempt(const struct ctl *ctl, struct ctl_session *c, con
 		ctl_say("out of memory");
 		return CTL_UNREACHABLE;
 	}
-	ret = gather(ctl, c, method, &g, reply);
+	ret = gather(ctl, c, method, rule, &g, reply);
 	if (ret == CTL_OK)
 		return put_together(&g, reply);
 	fclose(g.file);
@@ -176,13 +179,14 @@ static enum ctl_status attempt(const struct ctl *ctl, struct ctl_session *c, con
 	return ret;
 }
 
-enum ctl_status ctl_call_pages(const struct ctl *ctl, const char *method, struct ctl_reply *reply)
+enum ctl_status ctl_call_pages(const struct ctl *ctl, const char *method, const char *rule,
+			       struct ctl_reply *reply)
 {
 	struct ctl_session c;
 	enum ctl_status ret = ctl_session_open(ctl, &c, reply);
 
 	for (int i = 1; ret == CTL_OK; i++) {
-		ret = attempt(ctl, &c, method, reply);
+		ret = attempt(ctl, &c, method, rule, reply);
 		if (ret != CTL_REFUSED || reply->code != RPC_CONFLICT || i == ATTEMPTS)
 			break;
 		ctl_reply_fini(reply);
@@ -195,7 +199,7 @@ enum ctl_status ctl_call_pages(const struct ctl *ctl, const char *method, struct
 enum ctl_status ctl_run_pages(const struct ctl *ctl, const char *method, ctl_print_fn *print)
 {
 	struct ctl_reply reply;
-	enum ctl_status ret = ctl_call_pages(ctl, method, &reply);
+	enum ctl_status ret = ctl_call_pages(ctl, method, NULL, &reply);
 
 	ctl_report(ctl, ret, &reply, print);
 	ctl_reply_fini(&reply);

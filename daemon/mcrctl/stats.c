@@ -5,10 +5,12 @@
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "daemon/mcrctl/args.h"
 #include "daemon/mcrctl/columns.h"
-#include "daemon/mcrctl/pages.h"
 #include "daemon/mcrctl/result.h"
+#include "daemon/mcrctl/select.h"
 #include "daemon/mcrctl/table.h"
 
 static void print_drops(const char *title, const cJSON *drops)
@@ -54,24 +56,24 @@ static void print_totals(const cJSON *result)
 	print_drops("not sent", ctl_member(totals, "send_drops"));
 }
 
-static void print_workers(const cJSON *workers)
+static void print_workers(const struct ctl *ctl, const cJSON *workers)
 {
 	static const struct ctl_column columns[] = {
 		{">WORKER", "worker", cell_number},
 		{">RECEIVED", "received", cell_number},
-		{">FRAMES", "frames", cell_number},
+		{"+>FRAMES", "frames", cell_number},
 		{">MATCHED", "matched", cell_number},
-		{">COPIES", "egress_matched", cell_number},
+		{"+>COPIES", "egress_matched", cell_number},
 		{">SENT", "sent", cell_number},
-		{">CALLS", "send_calls", cell_number},
-		{">EXHAUSTED", "buf_exhaust", cell_number},
+		{"+>CALLS", "send_calls", cell_number},
+		{"+>EXHAUSTED", "buf_exhaust", cell_number},
 		{"DROPS", "drops", cell_nonzero},
-		{"SEND DROPS", "send_drops", cell_nonzero},
+		{"+SEND DROPS", "send_drops", cell_nonzero},
 		{NULL},
 	};
 
 	putchar('\n');
-	columns_print(workers, columns, "no workers");
+	columns_print(workers, columns, table_width(ctl_value(ctl, "--wide")), "no workers");
 }
 
 static void print_vlan_advice(const cJSON *interfaces)
@@ -88,7 +90,7 @@ static void print_vlan_advice(const cJSON *interfaces)
 	}
 }
 
-static void print_interfaces(const cJSON *interfaces)
+static void print_interfaces(const struct ctl *ctl, const cJSON *interfaces)
 {
 	static const struct ctl_column columns[] = {
 		{"INPUT INTERFACE", "name", cell_text},
@@ -101,7 +103,8 @@ static void print_interfaces(const cJSON *interfaces)
 	};
 
 	putchar('\n');
-	columns_print(interfaces, columns, "no input interfaces");
+	columns_print(interfaces, columns, table_width(ctl_value(ctl, "--wide")),
+		      "no input interfaces");
 	print_vlan_advice(interfaces);
 }
 
@@ -129,43 +132,151 @@ static void cell_queue(struct table *t, const cJSON *rule, const char *member)
 		cell_number(t, rule, member);
 }
 
-static void print_rules(const cJSON *rules)
+/* "12 s ago", "-": never */
+static void cell_ago(struct table *t, const cJSON *object, const char *member)
+{
+	const double at_ms = ctl_number(object, member);
+	struct timespec now;
+	double s;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	s = (double)now.tv_sec - at_ms / 1000;
+	if (at_ms == 0)
+		table_cell(t, "-");
+	else if (s < 2)
+		table_cell(t, "now");
+	else if (s < 600)
+		table_cell(t, "%.0f s ago", s);
+	else if (s < 86400)
+		table_cell(t, "%.0f min ago", s / 60);
+	else
+		table_cell(t, "%.0f d ago", s / 86400);
+}
+
+static void cell_seconds(struct table *t, const cJSON *object, const char *member)
+{
+	table_cell(t, "%.1f s", ctl_number(object, member) / 1000);
+}
+
+static void cell_rate(struct table *t, const cJSON *object, const char *member)
+{
+	const double n = ctl_number(object, member);
+
+	table_cell(t, n > 0 && n < 100 ? "%.1f" : "%.0f", n);
+}
+
+/* With the letters that --limit-bps takes. */
+static void cell_bits(struct table *t, const cJSON *object, const char *member)
+{
+	static const char *const units[] = {"", "k", "M", "G", "T"};
+	double n = ctl_number(object, member);
+	unsigned u = 0;
+
+	while (n >= 10000 && u < 4) {
+		n /= 1000;
+		u++;
+	}
+	table_cell(t, "%.0f%s", n, units[u]);
+}
+
+/* Workers by their numbers, "kernel" while these have nothing to do. */
+static void cell_path(struct table *t, const cJSON *rule, const char *member)
+{
+	const cJSON *worker;
+	char list[CTL_LIST_MAX] = "";
+	size_t used = 0;
+
+	if (strcmp(ctl_text(rule, "path"), "kernel") == 0) {
+		table_cell(t, "kernel");
+		return;
+	}
+	cJSON_ArrayForEach(worker, ctl_member(rule, member))
+		if (used < sizeof(list) - 8)
+			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%d",
+						 used ? "," : "worker ", worker->valueint);
+	table_cell(t, "%s", list);
+}
+
+static void print_rules(const struct ctl *ctl, const cJSON *rules)
 {
 	static const struct ctl_column of_rule[] = {
 		{"RULE", "rule_id", cell_text},
-		{"NAME", "name", cell_text},
+		{"+NAME", "name", cell_text},
 		{">MATCHED", "matched", cell_number},
-		{">LIMITED", "rate_limited", cell_number},
-		{">SHED", "shed", cell_number},
-		{">LOOPING", "looping", cell_number},
-		{">FRAGMENTS", "fragments", cell_number},
-		{">QUEUE", "socket_queue", cell_queue},
+		{"+>LIMITED", "rate_limited", cell_number},
+		{"+>SHED", "shed", cell_number},
+		{"+>LOOPING", "looping", cell_number},
+		{"+>FRAGMENTS", "fragments", cell_number},
+		{"+>QUEUE", "socket_queue", cell_queue},
+		{"+PATH", "workers", cell_path},
 		{NULL},
 	};
 	static const struct ctl_column of_output[] = {
 		{"OUTPUT", "group", cell_address},
-		{">COPIES", "matched", cell_number},
+		{"+>COPIES", "matched", cell_number},
 		{">SENT", "sent", cell_number},
-		{">BYTES", "bytes", cell_number},
-		{">FRAGMENTED", "fragmented", cell_number},
-		{"SEND DROPS", "send_drops", cell_nonzero},
+		{"+>BYTES", "bytes", cell_number},
+		{"+>FRAGMENTED", "fragmented", cell_number},
+		{"+SEND DROPS", "send_drops", cell_nonzero},
+		{">PPS", "pps", cell_rate},
+		{"+>BIT/S", "bps", cell_bits},
+		{"+>PPS, MINUTE", "pps_minute", cell_rate},
+		{"+>BIT/S, MINUTE", "bps_minute", cell_bits},
+		{"+FIRST", "first_at", cell_ago},
+		{"LAST", "last_at", cell_ago},
+		{"+>LONGEST GAP", "longest_gap_ms", cell_seconds},
 		{NULL},
 	};
 
-	putchar('\n');
-	columns_print_outputs(rules, of_rule, of_output);
+	columns_print_outputs(rules, of_rule, of_output, table_width(ctl_value(ctl, "--wide")));
 }
 
-static void print_stats(const cJSON *result)
+/* Sums over the rules that are shown. */
+static void print_sums(const cJSON *rules)
 {
-	print_totals(result);
-	print_workers(ctl_member(result, "workers"));
-	print_interfaces(ctl_member(result, "interfaces"));
-	print_closed(ctl_member(result, "closed_interfaces"));
-	print_rules(ctl_member(result, "rules"));
+	double matched = 0, in = 0, sent = 0, out = 0, bits = 0;
+	const cJSON *rule, *output;
+	int n_outputs = 0;
+
+	cJSON_ArrayForEach(rule, rules) {
+		matched += ctl_number(rule, "matched");
+		in += ctl_number(rule, "pps");
+		cJSON_ArrayForEach(output, ctl_member(rule, "outputs")) {
+			n_outputs++;
+			sent += ctl_number(output, "sent");
+			out += ctl_number(output, "pps");
+			bits += ctl_number(output, "bps");
+		}
+	}
+	if (n_outputs > 1)
+		printf("%d rules, %d outputs: matched %.0f, %.0f/s; sent %.0f, %.0f/s, %.0f "
+		       "bit/s\n",
+		       cJSON_GetArraySize(rules), n_outputs, matched, in, sent, out, bits);
 }
+
+static void print_stats(const struct ctl *ctl, const cJSON *result)
+{
+	if (!ctl_value(ctl, "--rule")) {
+		print_totals(result);
+		print_workers(ctl, ctl_member(result, "workers"));
+		print_interfaces(ctl, ctl_member(result, "interfaces"));
+		print_closed(ctl_member(result, "closed_interfaces"));
+		putchar('\n');
+	}
+	print_rules(ctl, ctl_member(result, "rules"));
+	print_sums(ctl_member(result, "rules"));
+}
+
+const struct ctl_option ctl_stats_options[] = {
+	{"--rule", "RULE", false, "only the rule with this id or name"},
+	{"--interface", "IF", false, "only rules with this output interface"},
+	{"--group", "A", false, "only rules that send to this address"},
+	{"--sort", "KEY", false, "id, name, matched, pps, or last: those silent for longest first"},
+	{"--wide", NULL, false, "all columns, whatever the terminal's width"},
+	{NULL},
+};
 
 enum ctl_status ctl_stats(const struct ctl *ctl)
 {
-	return ctl_run_pages(ctl, "GetStats", print_stats);
+	return select_run(ctl, "GetStats", print_stats);
 }

@@ -5,6 +5,8 @@
 
 #include "daemon/mcrctl/ctl.h"
 
+extern const struct ctl_option ctl_stats_options[];
+
 enum ctl_status ctl_stats(const struct ctl *ctl);
 
 #endif

@@ -6,12 +6,18 @@
 #include <stdio.h>
 
 #include "daemon/common/version.h"
+#include "daemon/mcrctl/args.h"
 #include "daemon/mcrctl/columns.h"
 #include "daemon/mcrctl/connect.h"
 #include "daemon/mcrctl/result.h"
 #include "daemon/mcrctl/table.h"
 
 #define UPGRADE_MS 180000
+
+const struct ctl_option ctl_list_workers_options[] = {
+	{"--wide", NULL, false, "all columns, whatever the terminal's width"},
+	{NULL},
+};
 
 static void cell_cpu(struct table *t, const cJSON *worker, const char *member)
 {
@@ -35,6 +41,16 @@ static void cell_state(struct table *t, const cJSON *worker, const char *member)
 		table_cell(t, "%s", ctl_text(worker, member));
 }
 
+static void cell_share(struct table *t, const cJSON *worker, const char *member)
+{
+	const cJSON *share = ctl_member(worker, member);
+
+	if (cJSON_IsNumber(share))
+		table_cell(t, "%.1f", share->valuedouble);
+	else
+		table_cell(t, "-");
+}
+
 static void cell_yes_no(struct table *t, const cJSON *worker, const char *member)
 {
 	table_cell(t, "%s", cJSON_IsTrue(ctl_member(worker, member)) ? "yes" : "no");
@@ -52,28 +68,30 @@ static void cell_exit(struct table *t, const cJSON *worker, const char *member)
 	table_cell(t, "%s", last[0] ? last : "-");
 }
 
-static void print_workers(const cJSON *result)
+static void print_workers(const struct ctl *ctl, const cJSON *result)
 {
 	static const struct ctl_column columns[] = {
 		{">WORKER", "worker", cell_number},
-		{">PID", "pid", cell_number},
+		{"+>PID", "pid", cell_number},
 		{">CPU", "cpu", cell_cpu},
 		{"STATE", "state", cell_state},
 		{">RULES", "rules", cell_number},
-		{"IN SYNC", "in_sync", cell_yes_no},
-		{">GENERATION", "generation", cell_number},
-		{"HASH", "hash", cell_text},
+		{">CPU %", "cpu_percent", cell_share},
+		{"+IN SYNC", "in_sync", cell_yes_no},
+		{"+>GENERATION", "generation", cell_number},
+		{"+HASH", "hash", cell_text},
 		{">HEARTBEAT", "heartbeat_age_ms", cell_age},
 		{">RESTARTS", "worker_restarts", cell_number},
-		{">HUNG", "health_check_failures", cell_number},
-		{">DRIFT", "drift_detected", cell_number},
-		{">REPAIRED", "drift_repaired", cell_number},
-		{">SOCKET QUEUE", "socket_queue", cell_number},
-		{"LAST EXIT", "last_exit", cell_exit},
+		{"+>HUNG", "health_check_failures", cell_number},
+		{"+>DRIFT", "drift_detected", cell_number},
+		{"+>REPAIRED", "drift_repaired", cell_number},
+		{"+>SOCKET QUEUE", "socket_queue", cell_number},
+		{"+LAST EXIT", "last_exit", cell_exit},
 		{NULL},
 	};
 
-	columns_print(ctl_member(result, "workers"), columns, "no workers");
+	columns_print(ctl_member(result, "workers"), columns, table_width(ctl_value(ctl, "--wide")),
+		      "no workers");
 }
 
 enum ctl_status ctl_list_workers(const struct ctl *ctl)
@@ -81,7 +99,7 @@ enum ctl_status ctl_list_workers(const struct ctl *ctl)
 	return ctl_run(ctl, "ListWorkers", NULL, print_workers);
 }
 
-static void print_pong(const cJSON *result)
+static void print_pong(const struct ctl *ctl, const cJSON *result)
 {
 	printf("mcrd answers, up %.0f s\n", ctl_number(result, "uptime_ms") / 1000);
 }
@@ -91,7 +109,7 @@ enum ctl_status ctl_ping(const struct ctl *ctl)
 	return ctl_run(ctl, "Ping", NULL, print_pong);
 }
 
-static void print_upgraded(const cJSON *result)
+static void print_upgraded(const struct ctl *ctl, const cJSON *result)
 {
 	printf("mcrd %s runs, was %s: %.0f of %.0f workers rolled in %.0f ms\n",
 	       ctl_text(result, "version"), ctl_text(result, "was"), ctl_number(result, "rolled"),
@@ -110,7 +128,7 @@ enum ctl_status ctl_upgrade(const struct ctl *ctl)
 	return ctl_run(&patient, "Upgrade", NULL, print_upgraded);
 }
 
-static void print_version(const cJSON *result)
+static void print_version(const struct ctl *ctl, const cJSON *result)
 {
 	printf("mcrd %s, protocol %s\n", ctl_text(result, "version"), ctl_text(result, "protocol"));
 }

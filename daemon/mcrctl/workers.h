@@ -5,6 +5,8 @@
 
 #include "daemon/mcrctl/ctl.h"
 
+extern const struct ctl_option ctl_list_workers_options[];
+
 enum ctl_status ctl_list_workers(const struct ctl *ctl);
 enum ctl_status ctl_upgrade(const struct ctl *ctl);
 enum ctl_status ctl_ping(const struct ctl *ctl);

@@ -54,12 +54,13 @@ def add_list_remove(t):
     t.equal(rows[0][1:], ["active"], "first rule")
     t.equal(rows[1:], [
         ["in", "239.1.1.1:5000", "eth0", "100"],
-        ["out", "239.2.2.2:6000", "eth1", "1", "(default)", "active", "100"],
+        ["out", "239.2.2.2:6000:eth1", "1", "(default)", "active", "100"],
         ["rule-2", "camera", "active"],
         ["in", "239.1.1.2:5000", "eth0", "200"],
         ["from", "source", "10.10.1.100"],
-        ["out", "239.2.2.2:6001", "eth1", "1", "(default)", "active", "200"],
-        ["out", "10.90.1.2:6002", "eth1", "64", "(default)", "active", "200"]], "the rest")
+        ["out", "239.2.2.2:6001:eth1", "1", "(default)", "active", "200"],
+        ["out", "10.90.1.2:6002:eth1", "64", "(default)", "active", "200"],
+        ["2", "rules,", "3", "outputs:", "matched", "300,", "sent", "500,", "not", "sent", "0"]], "the rest")
     t.true(all(len(line) < 80 for line in listed.splitlines()), f"80 columns: {listed}")
 
     relay.ctl("add", "--input-interface", "eth0", "--input-group", "239.1.1.2", "--input-port",
@@ -83,8 +84,8 @@ def refused_without_replace(t):
     way = '; "replace" (mcrctl: --replace) puts the new rule in its place'
     done = relay.ctl("add", *where, check=False)
     t.equal((done.returncode, done.stdout, done.stderr),
-            (REFUSED, "", "mcrctl: input: is taken by rule cam, which has other outputs, limits or "
-             f"priority{way}\n"), "other outputs")
+            (REFUSED, "", "mcrctl: input: is taken by rule cam, which has other outputs or "
+             f"settings{way}\n"), "other outputs")
     for what, one, field, replaceable in (
             ("another id", dict(camera, id="other"), "input", True),
             ("another input", rule("239.1.1.2", 5000, output("239.2.2.2", 6000), id="cam"), "id",
@@ -182,11 +183,112 @@ def columns(t):
     t.equal(after(lines, "copies", "to", "send"), ["369"], "copies to send")
     t.true(["sent", "246"] in [line.split() for line in lines], "sent")
     lines = relay.ctl("list").stdout.splitlines()
-    at = [line.split()[1:3] for line in lines].index(["239.2.2.4:6000", "down0"])
+    at = [line.split()[:2] for line in lines].index(["out", "239.2.2.4:6000:down0"])
     t.equal([line.split() for line in lines[at:at + 3]],
-            [["out", "239.2.2.4:6000", "down0", "1", "(default)", "paused", "0"],
+            [["out", "239.2.2.4:6000:down0", "1", "(default)", "paused", "0"],
              ["down0", "is", "down"], ["not", "sent:", "no_interface", "123"]],
             "state, sent, reason and send drops")
+
+
+@scenario("one thing of a rule is changed from the command line", topology="chain3")
+def one_change(t):
+    """Outputs are listed as they are added, so what was listed can be removed or changed."""
+    relay = t.mcrd("relay")
+    where = ("--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port", "5000")
+    relay.ctl("add", *where, "--outputs", "239.2.2.2:6000:eth1", "--rule-id", "cam", "--name",
+              "camera 1", "--limit-bps", "10M", "--limit-pps", "20k", "--description", "for a test")
+    [one] = relay.rpc("ListRules")["rules"]
+    t.equal((one["rate_limit"], one["description"]),
+            ({"pps": 20000, "bps": 10000000}, "for a test"), "the rule")
+    text = "10.90.1.2:6000:eth1:ttl=8:source=10.90.1.1:sport=4000:dscp=34"
+    done = relay.ctl("output", "add", "cam", text)
+    t.true(done.stdout.startswith("rule cam changed, active\ngeneration "), done.stdout)
+    t.true(f"  out  {text}\n" in relay.ctl("list").stdout, "listed as it was added")
+    relay.ctl("output", "set", "camera 1", "10.90.1.2:6000:eth1:ttl=decrement")
+    t.true("  out  10.90.1.2:6000:eth1:ttl=decrement\n" in relay.ctl("list").stdout, "set")
+    relay.ctl("output", "remove", "cam", "10.90.1.2:6000:eth1")
+    t.equal(len(relay.rpc("ListRules")["rules"][0]["outputs"]), 1, "outputs")
+    t.equal(relay.ctl("disable", "cam").stdout.splitlines()[0], "rule cam changed, disabled", "disable")
+    t.equal(relay.ctl("enable", "cam").stdout.splitlines()[0], "rule cam changed, active", "enable")
+    relay.ctl("rename", "cam", "camera 2")
+    done = relay.ctl("output", "remove", "cam", "239.2.2.9:1:eth1", check=False)
+    t.equal((done.returncode, done.stderr),
+            (REFUSED, "mcrctl: output: rule cam has no output 239.2.2.9:1:eth1\n"), "no such output")
+    t.equal(relay.ctl("remove", "camera 2").stdout.splitlines()[0], "rule cam removed", "remove")
+    done = relay.ctl("remove", "camera 2", check=False)
+    t.equal((done.returncode, done.stderr),
+            (REFUSED, 'mcrctl: name: there is no rule named "camera 2"\n'), "twice")
+
+
+@scenario("rules are selected and sorted", topology="chain3")
+def selected(t):
+    """By state, interface and group, in the list and the statistics, also with --json."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000), id="a", name="zebra"))
+    add(t, relay, rule("239.1.1.2", 5000, output("239.2.2.2", 6000), id="b", name="ape"))
+    relay.rpc("AddRule", rule("239.1.1.3", 5000, output("239.2.2.3", 6000, "nosuch0"), id="c"))
+    relay.rpc("DisableRule", {"rule": "a"})
+    t.gen("gen", "eth0", "239.1.1.2", 5000, rate=2000, count=100, size=100)
+    t.wait_until(lambda: relay.stats()["totals"]["sent"] == 100, 5, "sent")
+    t.wait_until(lambda: relay.stats()["rules"][1]["last_at"], 10, "a look at it")
+    for options, ids in (((), "abc"), (("--state", "disabled"), "a"), (("--state", "active"), "ab"),
+                         (("--state", "unresolved"), "c"), (("--interface", "nosuch0"), "c"),
+                         (("--interface", "eth0"), "abc"), (("--group", "239.1.1.2"), "b"),
+                         (("--group", "239.2.2.1"), "a"), (("--rule", "ape"), "b"),
+                         (("--interface", "eth1", "--group", "239.2.2.3"), ""),
+                         (("--sort", "name"), "cba"), (("--sort", "matched"), "bac"),
+                         (("--sort", "state"), "bac")):
+        listed = json.loads(relay.ctl("--json", "list", *options).stdout)
+        t.equal("".join(one["rule_id"] for one in listed["rules"]), ids, f"list {options}")
+        rows = [line for line in relay.ctl("list", *options).stdout.splitlines()[1:]
+                if re.match("[abc]( |$)", line)]
+        t.equal("".join(row[0] for row in rows), ids, f"the table of list {options}")
+    for options, ids in ((("--sort", "last"), "acb"), (("--rule", "ape"), "b"),
+                         (("--group", "239.2.2.2"), "b")):
+        stats = json.loads(relay.ctl("--json", "stats", *options).stdout)
+        t.equal("".join(one["rule_id"] for one in stats["rules"]), ids, f"stats {options}")
+    text = relay.ctl("stats", "--rule", "b").stdout
+    t.true(text.startswith("RULE ") and len(text.splitlines()) == 2, f"one rule: {text}")
+    for command, word in ((("list", "--sort", "nmae"), "did you mean 'name'?"),
+                          (("list", "--stat", "up"), "did you mean '--state'?"),
+                          (("sats",), "did you mean 'stats'?"),
+                          (("stats", "--sort", "colour"), "is none of id, name")):
+        done = relay.ctl(*command, check=False)
+        t.equal((done.returncode, word in done.stderr), (USAGE, True), f"{command}: {done.stderr}")
+
+
+@scenario("tables fit the terminal, or say what they leave out", topology="chain3")
+def widths(t):
+    """COLUMNS is the width; without it and without a terminal nothing is left out."""
+    relay = t.mcrd("relay", num_workers=2)
+    add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000), id="cam", name="camera-1"))
+    for command in ("stats", "list-workers", "list"):
+        for columns in ("80", "1"):
+            argv = [paths.program("mcrctl"), "--socket-path", str(relay.socket_path), command]
+            text = t.run(None, ["env", f"COLUMNS={columns}", *argv]).stdout
+            long = [line for line in text.splitlines()
+                    if len(line) >= 80 and not line.endswith(": --wide shows them")]
+            t.equal(long, [], f"lines of {command} with COLUMNS={columns}")
+            wide = t.run(None, ["env", f"COLUMNS={columns}", *argv, "--wide"], check=False)
+            if command != "list":
+                t.equal(wide.stdout.count("shows them"), 0, f"{command} --wide")
+                t.true("no room for " in text, f"{command}: what is left out")
+    t.true("DROPS" in relay.ctl("stats").stdout, "into a pipe")
+
+
+@scenario("errors are JSON with --json", topology="chain3")
+def json_errors(t):
+    """One line on standard error, whatever is wrong; the exit status is the same."""
+    relay = t.mcrd("relay")
+    done = relay.ctl("--json", "remove", "--rule-id", "nobody", check=False)
+    t.equal((done.returncode, done.stdout, json.loads(done.stderr)),
+            (REFUSED, "", {"error": {"code": -32001, "field": "rule_id",
+                                     "reason": "there is no rule nobody"}}), "refused")
+    for args, status in ((("list", "--json", "--colour"), USAGE), (("--json", "lsit"), USAGE),
+                         (("--json", "--socket-path", t.run_dir / "none", "ping"), UNREACHABLE)):
+        done = relay.ctl(*args, check=False)
+        t.equal((done.returncode, done.stdout, done.stderr.count("\n")), (status, "", 1), f"{args}")
+        t.true(json.loads(done.stderr)["error"]["message"], f"{args}: {done.stderr}")
 
 
 @scenario("warnings of mcrd are printed", topology="chain3")

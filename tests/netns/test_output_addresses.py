@@ -194,10 +194,10 @@ def listed(t):
         ["RULE", "TTL", "STATE", "MATCHED,", "SENT"],
         ["cam", "camera-1", "degraded"],
         ["in", "239.1.1.1:5000", "in0", "1000"],
-        ["out", "10.90.1.99:6001", "out0", "64", "(default)", "unreachable", "0"],
+        ["out", "10.90.1.99:6001:out0", "64", "(default)", "unreachable", "0"],
         "10.90.1.99 does not answer on out0".split(),
         "not sent: unreachable 1000".split(),
-        ["out", "239.2.2.2:6000", "out0", "1", "(default)", "active", "1000"]], "list")
+        ["out", "239.2.2.2:6000:out0", "1", "(default)", "active", "1000"]], "list")
     ip(t, "relay", "link", "set", "in0", "down")
     t.wait_until(lambda: first_state(relay)[0] == "paused", SEEN_S, "paused")
     t.true("\n       in0 is down\n" in relay.ctl("list").stdout, "the input's reason")
@@ -205,7 +205,7 @@ def listed(t):
                               interface="in0"))
     text = relay.ctl("list").stdout
     t.true("warning: 232.1.1.1 is of the source-specific range" in text, text)
-    t.true("dscp 34" in text, text)
+    t.true("10.90.1.98:6001:out0:dscp=34" in text, text)
     t.equal([line for line in text.splitlines() if len(line) >= 80], [], "lines that are too long")
 
 
