@@ -29,7 +29,7 @@ def error(kind, code, source, destination):
 
 
 def source_of(group, port):
-    """Where the next datagram to (group, port) comes from; whoever gets it does not notice."""
+    """The source of the next datagram to (group, port); its receivers do not notice."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
     print("ready", flush=True)
     while True:

@@ -57,7 +57,7 @@ def all_counted(t, relay, matched):
 
 
 def sources(capture):
-    """The source addresses of what was on the wire."""
+    """The source addresses of the datagrams on the wire."""
     return {socket.inet_ntoa(packet[26:30]) for packet in capture.finish()}
 
 

@@ -7,7 +7,7 @@ from mcrlab import paths
 
 
 def refused_start(t, *args, wrapper=(), program=None, path=None, node="relay"):
-    """mcrd that does not start: its status and log.  Nothing may be left of it."""
+    """mcrd that does not start: its status and log. It may leave nothing behind."""
     path = path or t.run_dir / "refused.sock"
     done = t.run(node, list(wrapper) + [program or paths.program("mcrd"), "--control-socket-path",
                                         path, "--num-workers", 1] + list(args),
@@ -22,7 +22,7 @@ def critical(log):
 
 
 def one_line(t, log, *words):
-    """Exactly one line says what is wrong, with these words in it."""
+    """Exactly one line names the error, with these words in it."""
     lines = critical(log)
     t.equal(len(lines), 1, f"critical lines in {log!r}")
     for word in words:

@@ -73,7 +73,7 @@ def unknown(t):
 
 @scenario("what the network loses is found, to the datagram", topology="chain3", wires=True)
 def loses(t):
-    """The relay sends what the sink never gets: lost, and none of it the sink's."""
+    """The relay sends datagrams that never reach the sink: lost, and not by the sink."""
     def event(t, _relay, _binary):
         t.impair("sink", "eth0", "every", 10)
         streams.pass_time(0.2)

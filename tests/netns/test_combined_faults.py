@@ -45,14 +45,16 @@ def workers_of(relay):
 
 
 def left_behind(log):
-    """How many datagrams may go out late: what the dead had received, if another stood in."""
+    """How many datagrams may leave late: those that a dead worker had received, if another stood
+    in."""
     if "serves its rules\n" not in log:
         return 0
     return sum(int(n) for n in re.findall(r"the last worker left (\d+) receives unfinished", log))
 
 
 class Streams:
-    """A relay with two workers, a stream for each, and what is to be as before in the end."""
+    """A relay with two workers, a stream for each, and the state that it must have again in the
+    end."""
 
     def __init__(self, t, rate=5000):
         self.t = t

@@ -291,7 +291,7 @@ def long_and_half_lines(t):
 
 @scenario("of 1,000 connections those beyond the limit are refused and closed", topology="chain3")
 def many_connections(t):
-    """Those beyond what is served are told so and closed; who was there first is still served."""
+    """Connections beyond the limit are refused and closed; the earlier ones are still served."""
     with streaming(t) as relay, relay.connect() as first:
         before_kb = resident_kb(relay)
         served = [relay.connect() for _ in range(CLIENTS - 1)]
@@ -374,7 +374,7 @@ def never_read(t):
         t.between(grown_kb, -before_kb, 64 * 1024, "growth of control in KB")
         for client in clients:
             client.close()
-        # Nobody waits for the answers to what they had sent; others do not wait for it either.
+        # Their requests are dropped, and other clients do not wait for them.
         waits += [ping_s(relay) for _ in range(10)]
         t.wait_until(lambda: resident_kb(relay) - before_kb < 16 * 1024, 5, "memory given back")
         t.note(f"others waited {max(waits):.3f} s at most")

@@ -110,7 +110,7 @@ def under_traffic(t):
 
 
 class Churn:
-    """A client that changes rules without pause and remembers what it was told."""
+    """A client that changes rules without pause and remembers the answers."""
 
     def __init__(self, relay, seed):
         self.relay = relay

@@ -177,7 +177,7 @@ def sigterm(t):
 
 @scenario("a loss makes the demo fail and say what was lost", deadline_s=60)
 def loss_is_told(t):
-    """A rate limit is put on the rule behind the demo's back: what is above it is lost."""
+    """A rate limit is put on the rule behind the demo's back: datagrams above it are lost."""
     demo = Demo(t)
     demo.wait_for("second          sent")
     socket_path, = re.findall(r"SOCKET=(\S+)", demo.output())

@@ -210,7 +210,7 @@ def wrong_again(t):
 
 @scenario("200 changes a second are no drift", topology="chain3")
 def churn(t):
-    """A worker is never asked to have what it cannot have yet, and loses nothing."""
+    """A worker is not taken for late while a snapshot is on its way, and it loses nothing."""
     relay = t.mcrd("relay", num_workers=2)
     add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000)))
     sink = t.sink("sink", "eth0", "239.2.2.1", 6000)

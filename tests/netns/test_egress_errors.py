@@ -93,7 +93,7 @@ def forge(t, group, port, count):
 
 @scenario("forged ICMP errors lose no datagram", topology="chain3", deadline_s=90)
 def forged(t):
-    """Not a datagram is lost, whatever the code; only a host may be said not to have got some."""
+    """No datagram is lost, whatever the code; some to a host may be counted as not delivered."""
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000), output("10.90.1.2", 6001), output(OUT, 6002)))
     t.run("relay", ["sysctl", "-q", "net.ipv4.icmp_ratelimit=0"])
@@ -114,14 +114,14 @@ def forged(t):
     outs = outputs_of(relay)
     for port in (6000, 6002):
         t.equal((outs[port]["sent"], outs[port]["send_drops"]), (sent, {}), f"port {port}")
-    # That one of its datagrams did not arrive may be true, and no more is believed.
+    # The message may be true of one datagram, so one is counted as not delivered, and no more.
     t.equal(set(outs[6001]["send_drops"]) - {"port_unreachable", "unreachable"}, set(),
             "drops of the unicast one")
 
 
 @scenario("UDP_SEGMENT survives forged errors", topology="gro")
 def segments_survive(t):
-    """An ICMP message does not change what a device is known to support."""
+    """An ICMP message does not change the sizes of sends that a device is known to take."""
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
 
@@ -145,7 +145,7 @@ def segments_survive(t):
 
 @scenario("datagrams that leave in fragments are counted", topology="chain3")
 def fragmented(t):
-    """Payloads above the MTU arrive; each is counted, and said once for its output."""
+    """Payloads above the MTU arrive; each is counted, and the log names the output once."""
     relay = t.mcrd("relay")
     for node, name in (("gen", "eth0"), ("relay", "eth0")):
         t.run(node, ["ip", "link", "set", name, "mtu", "3000"])

@@ -68,7 +68,7 @@ def signals(t):
     t.check(relay)
 
 
-# Says where it keeps a text, and what the text is whenever it is asked.
+# Prints the address of a text, and the text whenever it is asked.
 REMEMBERS = """
 import ctypes, signal
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
@@ -270,7 +270,7 @@ WORKER = {"worker": 0, "state": "running", "generation": 7, "hash": "ab", "in_sy
 COUNTERS = {"received": 10, "matched": 7, "drops": {"not_matched": 2, "shed": 1}}
 OUTPUT = {"interface": "eth1", "matched": 7, "sent": 5, "send_drops": {"refused": 2}}
 
-# A relay's answer; what is wrong in it; what the check must say of it.
+# A relay's answer, the error in it, and the line that the check must print.
 LIES = [
     ("totals", "matched", 6, "conservation: totals: received 10, but matched 6 and dropped 3"),
     ("totals", "received", 11, "conservation: totals: received 11, but matched 7 and dropped 3"),

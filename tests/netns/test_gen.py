@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The generator sends what it was told to, as fast as it was told to, and admits it when it cannot.
+"""The generator sends as many datagrams as asked, as fast as asked, and says so when it cannot.
 
     [gen] eth0 10.90.1.1/24 ------- [sink] eth0 10.90.1.2/24
 
@@ -60,7 +60,7 @@ def header(t):
 
 
 BAD = [
-    # arguments beside --group, --port and --count; what the one line must say
+    # arguments beside --group, --port and --count; words of the one line
     (("--interface", "eth9"), "no interface has the name or address 'eth9'"),
     (("--interface", "10.90.1.9"), "no interface has the name or address '10.90.1.9'"),
     (("--group", "239.1.1.300"), "--group: '239.1.1.300' is not an IPv4 address"),

@@ -176,7 +176,7 @@ def ifindex(t, interface):
 
 
 def flood(t, what, requests, **options):
-    """(relay, counts of what was granted and refused, the first refusal, seconds it took)"""
+    """(relay, numbers of requests granted and refused, the first refusal, seconds it took)"""
     begin = time.monotonic()
     relay = hostile(t, CONTROL=what, REQUESTS=requests, IFINDEX=ifindex(t, "eth0"), **options)
     made = dict(tried(t, relay, "control", deadline_s=60))
@@ -205,7 +205,7 @@ def another_worker(t, relay):
 def goes_on(t, relay, times=1):
     """The relay serves as ever; another control has only what rules need."""
     relay.rpc("AddRule", rule(IN, 5000, output(OUT, 6000)))
-    # Control repeats every second what was refused for its rate.
+    # Control repeats requests that were refused for their rate every second.
     t.wait_until(lambda: [one for one in relay.stats()["interfaces"] if one["name"] == "eth0"] and
                  len(memberships(t, "relay", "eth0")) == 1, 20, "the input and its membership")
     flows(t, 0)

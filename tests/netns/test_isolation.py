@@ -211,7 +211,7 @@ def queued(t):
         [worker] = relay.children(WORKER)
         gen = t.gen_start("gen", "eth0", IN, 5000, hold=True, count=300, size=200,
                           first_flow=flow)
-        with held(t, [worker]):  # so that what is sent is in the socket and nowhere else
+        with held(t, [worker]):  # so that the datagrams are in the socket and nowhere else
             gen.finish()
             relay.expect("worker 0 was killed by SIGKILL")
             os.kill(worker, signal.SIGKILL)

@@ -268,7 +268,7 @@ PLAIN = [one for one in BOTH if one[0] == "tun0"]
 
 
 def relayed(t, relay, source, outputs, expected, local=None, count=1000):
-    """A burst arrives at every output, and nobody but `expected` says (kernel, workers) relayed it."""
+    """A burst arrives at every output; `expected` are the numbers that (kernel, workers) relay."""
     before = took(relay.stats())
     sinks = [t.sink("sink", interface, one["group"], one["port"]) for interface, one in outputs]
     here = t.sink("relay", "tun0" if source == "tun0" else "in0", IN, 5000)
@@ -282,7 +282,7 @@ def relayed(t, relay, source, outputs, expected, local=None, count=1000):
 
 
 def listen_here(t):
-    """The relay's own programs take what comes from elsewhere."""
+    """The relay's own programs get datagrams that come from elsewhere."""
     for name in ("all", "in0", "tun0"):
         sysctl(t, "relay", f"conf/{name}/rp_filter", 0)
 
@@ -297,7 +297,8 @@ def to_tun(t):
 
 @scenario("kernel outputs: from a device without MAC header", topology=TUNS)
 def from_tun(t):
-    """To the like it relays; to Ethernet only what it consumes, because the header would stay."""
+    """It relays to such devices; to Ethernet only for rules that consume, because the header
+    would stay."""
     listen_here(t)
     relay = t.mcrd("relay", args=AUTO)
 

@@ -124,7 +124,7 @@ def not_asked(t):
 
 @scenario("kernel path: what leaves, byte for byte", topology="chain3")
 def witnessed(t):
-    """Headers are the output's, the rest is what came; checksums are good, as scapy reads them."""
+    """The headers are the output's, the payload is unchanged; scapy finds the checksums right."""
     # Without offload the checksums are in the frames, as they are behind a real card.
     t.run("gen", ["ethtool", "-K", "eth0", "tx", "off"])
     relay = t.mcrd("relay", args=AUTO)
@@ -198,7 +198,7 @@ def above_mtu(t):
 
 @scenario("kernel path: a member on the relay itself", topology="chain3")
 def local_member(t):
-    """It receives what came, unchanged, beside what is relayed."""
+    """It receives the datagrams unchanged, beside those that are relayed."""
     relay = t.mcrd("relay", args=AUTO)
     t.run("relay", ["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0",
                     "net.ipv4.conf.eth0.rp_filter=0"])
@@ -247,7 +247,8 @@ def sources(t):
 
 @scenario("kernel path: maps changed by a foreign hand", topology="chain3", deadline_s=60)
 def damaged_maps(t):
-    """A reference deleted, bent or added is as it was within two seconds, said once; 0 lost."""
+    """A reference deleted, changed or added is mended within two seconds; one line, nothing
+    lost."""
     relay, sink = kernel_relay(t)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=2000, size=200)
     entry = Map(relay.pid)

@@ -56,7 +56,8 @@ NO_RIGHT = "mcrd was started without CAP_BPF and CAP_NET_ADMIN"
 
 @scenario("kernel path: no right, no kernel, no program for it", topology="chain3")
 def not_started(t):
-    """What the kernel or the build lacks is one line, a verifier's log its last lines."""
+    """A feature that kernel or build lack is one line; of a verifier's log the last lines are
+    printed."""
     by_workers(t, NO_RIGHT, NO_RIGHT,
                wrapper=["setpriv", "--bounding-set=-bpf,-sys_admin,-perfmon", "--"])
     by_workers(t, "Operation not permitted", NOT_STARTED,
@@ -176,7 +177,8 @@ def break_pins(pins, how):
 @scenario("kernel path: pins that are damaged or not ours", topology="chain3", deadline_s=60,
           root="a bpf file system")
 def bad_pins(t):
-    """They are replaced, said in one line; files of others stay; the kernel relays, 0 lost."""
+    """They are replaced, with one line; files of others stay; the kernel relays, and nothing is
+    lost."""
     with bpf_filesystem(t) as mount:
         pins = mount / "mcr"
         for how, part in (("missing", "rules"), ("exchanged", "rules"), ("another map", "blocks"),

@@ -163,7 +163,8 @@ def other_program(t):
 @scenario("kernel path: an upgrade to maps of another version is refused", topology="chain3",
           deadline_s=60)
 def upgrade_refused(t):
-    """Nothing has changed then; one to the same maps hands the filter and its qdisc over: 0 lost."""
+    """Nothing has changed then; one to the same maps hands filter and qdisc over and loses
+    nothing."""
     relay, binary = own_mcrd(t, "relay", args=AUTO + ["--attach", "clsact"], config=RULES)
     content, version = other_version(binary)
     by_kernel(t, relay, "cam")

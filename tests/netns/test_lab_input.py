@@ -15,7 +15,7 @@ from mcrlab.lab import lab_exists
 
 from support_lab import mcrlab, one_line
 
-# Arguments, what the one line must say.  LAB is a lab that is up, without wires; FILE one that must
+# Arguments, and words of the one line. LAB is a lab that is up, without wires; FILE one that must
 # not come to be.
 BAD = [
     (("melt",), "there is no command 'melt'"),
@@ -73,7 +73,7 @@ BAD = [
 AB = '{"nodes": {"a": {}, "b": {}}, "links": ['
 
 MALFORMED = [
-    # what is wrong; text; what follows the file's name in the message
+    # the error; text; the message behind the file's name
     ("nothing at all", "", ":1: this is not JSON"),
     ("no JSON", '{\n "nodes": {\n', ":3: this is not JSON"),
     ("unknown field", '{"nodes": {"a": {}},\n "lnks": []}', ":2: lnks: there is no such field"),

@@ -15,7 +15,7 @@ from support_cgroup import cpu_quota
 from support_rules import add, held, nonzero, output, rule
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
-BURST_S = 0.05  # what a silent rule saves up; see core/relay/limiter.h
+BURST_S = 0.05  # tokens that a silent rule saves up; see core/relay/limiter.h
 
 
 def all_received(t, relay, count):
@@ -80,7 +80,7 @@ def none(t):
 
 @scenario("a limit in datagrams a second lets that many pass", topology="chain3", deadline_s=300)
 def pps(t):
-    """5,000 a second offered, 1,000 a second pass, and what was saved up before."""
+    """5,000 a second offered; 1,000 a second pass, and the tokens that were saved up before."""
     is_fair(t, *limited(t, {"pps": 1000}, rate=5000, count=5000, size=200), 1000, BURST_S * 1000)
 
 

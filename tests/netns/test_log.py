@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The log: nobody has to read it, every line is what its form says, clients do not write it.
+"""The log: it needs no reader, every line has its form, and clients cannot forge lines.
 
     gen ---- eth0  relay  eth1 ---- sink         mcrctl ---- control.sock, status.sock
 """
@@ -30,7 +30,7 @@ LOST = re.compile(r"(\d+) lines of the log were lost")
 
 
 class Unread:
-    """mcrd whose standard error is a pipe, or a socket, that nobody reads."""
+    """mcrd whose standard error is a pipe or a socket without a reader."""
 
     def __init__(self, t, to_socket, args=()):
         if to_socket:
@@ -307,7 +307,7 @@ def state_changes(t):
             t.wait_until(lambda: len(lines_with(relay, words)) == round_, 10, f"{change}: {words}")
     t.equal(lines_with(relay, r"rule rule-\d+: "), [], "lines about one of these rules alone")
     t.equal(len(lines_with(relay, unresolved)), 1, "lines about the other")
-    # A restarted control does not say again what it said.
+    # A restarted control does not repeat the lines of its predecessor.
     end = len(relay.stderr())
     [control] = relay.children(CONTROL)
     relay.expect("control was killed by SIGKILL")

@@ -118,7 +118,8 @@ def rings_are(t, daemon, entries):
 @scenario("32 workers start under a small RLIMIT_MEMLOCK", topology="chain3", root=ROOT, alone=True,
           deadline_s=DEADLINE_S)
 def without(t):
-    """Smaller rings; a worker that is killed comes back, and what it had is not lost."""
+    """Smaller rings; a worker that is killed comes back, and the datagrams that it held are not
+    lost."""
     charged(t)
     daemon = Daemon(t, next(USERS), 32)
     relays(t, daemon, 32)

@@ -119,7 +119,7 @@ def renamed(t):
 
 @scenario("a rule is unresolved while its source address is missing", topology=LAB)
 def source_address(t):
-    """Without the address of its source_ip a rule is unresolved, and what it drops is counted."""
+    """Without the address of its source_ip a rule is unresolved, and counts what it drops."""
     sides = Sides(t, source_ip="10.90.2.1")
     sides.send("b")
     for _ in range(TIMES):

@@ -106,7 +106,7 @@ def disabled(t):
 
 @scenario("a configuration that differs in one output resets no other counter", topology="chain3")
 def loaded(t):
-    """What the rule and the output that stays have counted goes on."""
+    """Counters of the rule, and of the output that stays, go on."""
     relay = t.mcrd("relay")
     first = rule("239.1.1.1", 5000, output("239.2.2.1", 6000), output("239.2.2.2", 6000), id="cam")
     add(t, relay, first)

@@ -146,7 +146,7 @@ def no_route(t):
 @scenario("an output to a closed port is unreachable until datagrams are taken again", topology=LAB,
           deadline_s=60)
 def closed_port(t):
-    """The host is there and nobody listens: what its ICMP messages say is counted and shown."""
+    """The host is there and no program listens: its ICMP messages are counted and shown."""
     relay = t.mcrd("relay")
     add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6009, "out0"), GROUP,
                        interface="in0", path="user"))
@@ -169,7 +169,7 @@ def closed_port(t):
 
 @scenario("an output that is held stays held when control is killed", topology=LAB)
 def control_killed(t):
-    """The next control finds the same: what works goes on, what is held stays held."""
+    """The next control finds the same: outputs that work go on, held ones stay held."""
     relay = t.mcrd("relay")
     add_any(relay, output("10.90.1.99", 6001, "out0"), GROUP, output("10.90.1.2", 6002, "out0"))
     t.wait_until(lambda: first_state(relay)[2] == "10.90.1.99 does not answer on out0", 10,
@@ -194,7 +194,7 @@ def control_killed(t):
 
 @scenario("without CAP_NET_ADMIN neighbours are probed by an echo request", topology=LAB)
 def without_net_admin(t):
-    """The same states; where a packet filter forbids the probe, what is not known holds nothing."""
+    """The same states; where a packet filter forbids the probe, the output is not held."""
     relay = t.mcrd("relay", wrapper=["setpriv", "--bounding-set=-net_admin", "--"])
     add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6001, "out0"), GROUP,
                        interface="in0"))
@@ -225,7 +225,7 @@ subprocess.run(["ip", "-batch", "-"], input="\\n".join(lines) + "\\n", text=True
 
 @scenario("20,000 events of neighbours and routes at once publish nothing", topology=LAB)
 def flood(t):
-    """No rule is published for them, nothing is lost, and what follows is seen as fast as ever."""
+    """No rule is published for them, nothing is lost, and later events are seen as fast as ever."""
     relay = t.mcrd("relay")
     add(t, relay, rule("239.1.1.1", 5000, output("10.90.1.2", 6001, "out0"), GROUP,
                        interface="in0"))

@@ -29,7 +29,7 @@ def worker(relay):
 
 
 def accounted(stats, segment):
-    """Datagrams that are in a counter; what the socket's queue loses is counted in frames."""
+    """Datagrams that are in a counter; losses of the socket's queue are counted in frames."""
     totals = stats["totals"]
     return totals["received"] + totals["drops"]["socket_queue"] * (segment - 1)
 

@@ -195,13 +195,13 @@ def terminate(t):
         t.equal(memberships(t, "relay", "eth0"), set(), "memberships")
         final = re.search(r"\[STATS:Egress FINAL\] total: sent=(\d+)", log)
         gen.stop()
-        # A second signal waits for nobody: control may not have come to its last lines.
+        # A second signal ends all at once: control may not have come to its last lines.
         sent = int(final[1]) if final or signals == 1 else 0
         report = sink.finish(sent)
         if signals == 1:
             t.clean(report, sent, "everything that it says it sent")
         else:
-            # The second signal ends a worker where it stands: what it has just sent is not counted.
+            # The second signal ends a worker where it stands: its last sends are not counted.
             t.true(report["received"] >= sent, f"{report['received']} arrived, said to be {sent}")
             t.clean(report, report["received"], "all that arrived")
 

@@ -42,7 +42,7 @@ def fill(t, relay):
 
 
 def all_is_counted(t, relay, sent):
-    """The queue drops what it had no room for when it filled; everything else is relayed."""
+    """The queue drops datagrams while it is full; all others are relayed."""
     t.wait_until(lambda: relay.stats()["totals"]["received"] >= sent, 60, "all in a counter")
     t.wait_until(lambda: len({out["matched"] for one in relay.stats()["rules"]
                               for out in one["outputs"]} | {relay.stats()["totals"]["matched"]}) == 1,

@@ -202,7 +202,7 @@ while True:
 
 
 def bad_files(t):
-    """(what is wrong, path, options, what the message must say)."""
+    """(the error, path, options, words of the message)."""
     good = write(t.run_dir / "good.pcap", numbered(10, 0.001)).read_bytes()
 
     def file(name, data):

@@ -18,7 +18,7 @@ from support_rules import add, output, rule
 
 IN, OUT = "239.1.1.1", "239.2.2.2"
 CONTROL, WORKER = "--role=control", "--role=worker"
-USER = 65530  # nobody's on any distribution
+USER = 65530  # of no account on any distribution
 RAW_ALONE = ["--inh-caps=-all,+net_raw", "--ambient-caps=+net_raw",
              "--bounding-set=-all,+net_raw"]
 AS_USER = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]

@@ -86,7 +86,7 @@ def ipv4_udp_received(relay):
 
 @scenario("every datagram is counted while its rule comes and goes", topology="chain3")
 def counted_while_changing(t):
-    """Received is what was sent, although the prefilter is replaced all the time."""
+    """All datagrams are received, although the prefilter is replaced all the time."""
     relay = t.mcrd("relay")
     add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000)))
     own = dict(rule("239.1.1.2", 5000, output("239.2.2.2", 6000)), name="own")

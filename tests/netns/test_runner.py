@@ -276,7 +276,7 @@ def late(t):
 # After a failure
 
 def read_until(stream, pattern, deadline_s=30):
-    """The match in what the runner prints, a line at a time."""
+    """The match in the runner's output, a line at a time."""
     end = time.monotonic() + scaled(deadline_s)
     while time.monotonic() < end:
         line = stream.readline()

@@ -39,7 +39,7 @@ def without_root(t):
 
 
 USER = 65534
-# Of the project's own tests: a relay, captures, labs and their ends, one that not everybody can have.
+# Tests of the project: a relay, captures, labs and their ends, one with special requirements.
 USERS_TESTS = ("test_fanout.py", "test_lab_capture.py", "test_lab_input.py", "test_lab_life.py")
 
 

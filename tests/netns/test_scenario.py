@@ -20,7 +20,7 @@ from mcrlab.accounting import unaccounted
 
 GROUP = "239.1.1.1"
 
-# A fault of a scenario, the body that has it, and what the output must say.
+# A fault of a scenario, the body that has it, and words of the output.
 BAD_SCENARIOS = [
     ("an expectation", "t.equal(1, 2, 'the sum')", "the sum: is 1, should be 2"),
     ("an exception", "{}['key']", "KeyError: 'key'"),
@@ -122,7 +122,7 @@ main()
 
 @scenario("a child that ends, a daemon's status and a sanitizer's report are faults", deadline_s=90)
 def hurt(t):
-    """Each alone makes a scenario fail whose checks have all held; what it announces does not."""
+    """Each alone makes a scenario fail whose checks have all held; announced losses do not."""
     with ThreadPoolExecutor(4) as pool:
         running = [pool.submit(run_file, t, f"test_hurt{number}.py", HURTS.format(body or "pass"))
                    for number, (_, body, _) in enumerate(HURT)]
@@ -138,7 +138,7 @@ def hurt(t):
         t.equal([line for line in extra if "left behind" not in line], [], f"{what}: other faults")
 
 
-# A sink's report of ten datagrams, one of them short where that is said, and what is wrong.
+# A sink's report of ten datagrams, one of them short if it says so, and the error in it.
 WHOLE = {"received": 10, "unique": 10, "lost": 0, "duplicated": 0, "reordered": 0, "corrupt": 0,
          "short": 0, "sink_drops": 0}
 NOT_CLEAN = [
@@ -269,7 +269,7 @@ def run_waiting(t, slow, body):
 
 @scenario("MCR_SLOW makes every deadline longer: of conditions, processes, scenarios and programs")
 def slow(t):
-    """Ten times the deadline is what is left to something that needs nine times as long.
+    """A call that needs nine times its deadline still has time with ten times the deadline.
 
     The last one needs longer than a scenario gets on the busiest machine.
     """

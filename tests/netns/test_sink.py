@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""The sink says exactly what arrived, how late, and what was its own fault.
+"""The sink says exactly what arrived, how late, and which losses are its own.
 
     [gen] eth0 10.90.1.1/24 ------- [sink] eth0 10.90.1.2/24
 
@@ -111,8 +111,8 @@ def latency(t):
     report = sink.finish(expect=1000)
     t.clean(report, 1000)
     for name, age_s in (("p50", 1), ("p90", 10), ("p99", 20), ("p99.9", 40), ("max", 60)):
-        # The bucket, and what the way took on top: no more than the slowest datagram's, whose
-        # send time was put back by exactly a minute.
+        # The bucket, and the delay of the way on top: no more than that of the slowest datagram,
+        # whose send time was put back by exactly a minute.
         way_s = report["latency_us"]["max"] / 1e6 - 60
         t.between(report["latency_us"][name] / 1e6, age_s, (age_s + max(way_s, 0) + 5) * 1.01, name)
     t.equal(report["latency_us"], report["flows"][0]["latency_us"], "total and only flow")
@@ -284,7 +284,7 @@ def drain(t):
 
 
 BAD = [
-    # arguments beside --interface, --group and --port; what the one line must say
+    # arguments beside --interface, --group and --port; words of the one line
     (("--interface", "eth9"), "no interface has the name or address 'eth9'"),
     (("--group", "239.1.1.300"), "--group: '239.1.1.300' is not an IPv4 address"),
     (("--group", "10.99.0.1"), "--group: 10.99.0.1 is neither a multicast group nor an address"),

@@ -55,7 +55,7 @@ def workers(relay):
 
 
 def workers_or_none(relay):
-    """The same; nobody while control is away."""
+    """The same; empty while control is away."""
     try:
         return workers(relay)
     except (OSError, ProcessError):
@@ -150,7 +150,7 @@ def stand_in_and_control_die(t):
 
 @scenario("an only worker that cannot run takes up its queue when it can", topology="chain3", deadline_s=60)
 def nobody_else(t):
-    """Nobody stands in; when it runs again it has what its sockets hold."""
+    """No worker stands in; when it runs again it relays what its sockets hold."""
     relay = t.mcrd("relay", num_workers=1)
     relay.rpc("LoadConfig", {"text": '{"rules":[{"input":{"interface":"eth0","group":"239.1.1.1",'
                                      '"port":5000},"outputs":[{"interface":"eth1","group":'

@@ -64,7 +64,7 @@ def not_a_socket(t):
 
 @scenario("a kernel that is too old is named", topology="chain3")
 def old_kernel(t):
-    """It is named, and what is needed."""
+    """The line names it, and the limit that is needed."""
     status, log = refused_start(t, wrapper=["setarch", "--uname-2.6"])
     t.equal(status, 1, "status")
     one_line(t, log, "Linux 2.6", "6.1")
@@ -95,7 +95,7 @@ def options(t):
 
 @scenario("input interfaces of the command line are opened at the start", topology="chain3")
 def given_interfaces(t):
-    """Opened at the start: what arrives is counted although no rule names the interface."""
+    """Opened at the start: arriving frames are counted although no rule names the interface."""
     relay = t.mcrd("relay", args=["--interface", "eth0"])
     t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=100, size=100)
     t.wait_until(lambda: relay.stats()["totals"]["received"] >= 100, 5, "100 received")

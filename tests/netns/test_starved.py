@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""A worker that hardly gets the CPU is slow, not hung: a restart would cost more of what is short.
+"""A worker that hardly gets the CPU is slow, not hung: a restart would cost still more CPU time.
 
     gen ---- eth0  relay  eth1 ---- sink
 
@@ -19,7 +19,8 @@ IN, OUT = "239.1.1.1", "239.2.2.2"
 @scenario("a worker that hardly gets the CPU is not restarted", topology="chain3", deadline_s=90,
           root="a control group for it")
 def worker_starves(t):
-    """Silent for seconds it is left alone; what came is sent or counted, a new rule comes in."""
+    """Silent for seconds it is left alone; datagrams are sent or counted, and it takes a new
+    rule."""
     relay = t.mcrd("relay", num_workers=1)
     worker = lambda: relay.rpc("ListWorkers")["workers"][0]
     pid = worker()["pid"]
@@ -47,7 +48,8 @@ def worker_starves(t):
 @scenario("a worker that hardly gets the CPU is not restarted where /proc hides processes", topology="chain3",
           deadline_s=90, root="a control group for it")
 def hidden(t):
-    """hidepid=2, but for a group: what the supervisor may not look up, it has looked up before."""
+    """hidepid=2, but for a group: the supervisor has looked up before what it may not look up
+    now."""
     relay = t.mcrd("relay", wrapper=["unshare", "--mount", "sh", "-c",
                                      'mount -t proc -o hidepid=2,gid=65530 proc /proc && exec "$@"', "sh"])
     worker = lambda: relay.rpc("ListWorkers")["workers"][0]

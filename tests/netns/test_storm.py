@@ -172,7 +172,8 @@ def passes(t, payloads, gap_us, loops):
 
 @scenario("equal payloads at 100,000 a second are never held", topology=LANS)
 def equal_payloads(t):
-    """A generator of one payload looks like a datagram that circulates, and is none."""
+    """A generator of one payload looks like a datagram that circulates, but its stream is not
+    held."""
     passes(t, [b"x" * 200] * 1000, 10, 300)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Super-datagrams: what arrives as one buffer leaves as the datagrams that were sent.
+"""Super-datagrams: they arrive as one buffer and leave as the datagrams that were sent.
 
     gen ---- eth0 (GRO)  relay  eth1 ---- sink
 
@@ -31,7 +31,7 @@ def whole_supers(t):
 
 
 def send_plan(t, plan, hold=False, path="auto"):
-    """Send by plan through a relay; what arrives must be what was sent, in order, byte for byte."""
+    """Send by plan through a relay; the same datagrams must arrive, in order, byte for byte."""
     relay = t.mcrd("relay")
     add(t, relay, rule(IN, 5000, output(OUT, 6000), path=path))
     arrived, sent = t.run_dir / "arrived", t.run_dir / "sent"
@@ -189,7 +189,8 @@ def switched_on(t):
 
 @scenario("super-datagrams that the kernel cannot deliver are counted", topology="gro")
 def unreadable(t):
-    """Each is counted, and what comes between them and from elsewhere is relayed; said once."""
+    """Each is counted; datagrams between them and from elsewhere are relayed; the log has one
+    line."""
     if READS_SUPERS:
         t.skip("from Linux 6.2 on packet sockets deliver super-datagrams of UDP")
     t.run("gen", ["ethtool", "-K", "eth0", "tx-udp-segmentation", "on"])

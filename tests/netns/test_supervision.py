@@ -124,13 +124,14 @@ def control_hangs(t):
 
 @scenario("a daemon that was stopped as a whole restarts nobody", topology="chain3")
 def machine_stalls(t):
-    """The whole daemon stopped for a second, as a suspended machine: nobody is restarted for it."""
+    """The whole daemon stopped for a second, as a suspended machine: no child is restarted for
+    it."""
     relay = t.mcrd("relay", num_workers=2)
     everybody = [relay.pid] + relay.children()
     for pid in everybody:
         os.kill(pid, signal.SIGSTOP)
     stopped = time.monotonic()
-    # Nothing announces that time has passed; a second of it is what the scenario is about.
+    # Time that passes is no event to wait for; the scenario is about a second of it.
     t.wait_until(lambda: time.monotonic() - stopped >= 1, 3, "a second")
     for pid in reversed(everybody):
         os.kill(pid, signal.SIGCONT)
@@ -295,7 +296,7 @@ def ends_with_stopped_children(t):
 
 @scenario("a second SIGTERM waits for nobody", topology="chain3")
 def ends_at_second_signal(t):
-    """The second signal waits for nobody: the end comes before the drain's second has passed."""
+    """The second signal ends all at once, before the drain's second has passed."""
     def early():
         relay = t.mcrd("relay", num_workers=2)
         for pid in relay.children():
@@ -328,7 +329,7 @@ def drained(t):
 
 @scenario("the final statistics include what the kernel counted last", topology="chain3")
 def final_counters(t):
-    """They include what the kernel counted since it was read last, once a second."""
+    """They include frames that the kernel counted since the last reading (once a second)."""
     relay = t.mcrd("relay", num_workers=1)
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     sink = t.sink("sink", "eth0", OUT, 6000)
@@ -343,7 +344,8 @@ def final_counters(t):
 
 @scenario("Ctrl-C reaches the supervisor alone", topology="chain3")
 def own_sessions(t):
-    """Children have sessions of their own: what a terminal sends to a group is not for them."""
+    """Children have sessions of their own, so they get no signal that a terminal sends to a
+    group."""
     relay = t.mcrd("relay", num_workers=2)
     children = relay.children()
     t.equal([os.getsid(pid) for pid in children], children, "sessions of the children")
