@@ -306,7 +306,7 @@ static int parse_page(const struct json_object *params, bool whole, struct reque
 	page->paged = true;
 	return read_cursor(cursor, page)
 		       ? 0
-		       : json_refuse(params, "cursor", "is none that an answer gave as \"next\"");
+		       : json_refuse(params, "cursor", "is not the \"next\" of an earlier answer");
 }
 
 static int parse_params(cJSON *json, struct request *out, struct complaint *c)

@@ -28,7 +28,7 @@ const char *ending_text(enum ipc_ending ending, int status, unsigned ms,
 {
 	static const char *const words[ENDINGS] = {
 		[END_NONE] = "",
-		[END_PAGE] = "had a status page that cannot be",
+		[END_PAGE] = "had an impossible status page",
 		[END_MESSAGE] = "sent what it may not",
 		[END_FLOOD] = "flooded its channel",
 		[END_CHANNEL_FULL] = "did not take its messages",

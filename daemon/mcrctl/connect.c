@@ -131,7 +131,7 @@ static enum ctl_status receive_line(struct ctl_session *c, size_t *line)
 		}
 		searched = c->len;
 		if (!grow(c))
-			return no_answer(c, "sends an answer without end");
+			return no_answer(c, "sends an endless answer");
 		left_ms = timeout_ms(&until_ns, 1, monotonic_ns());
 		if (left_ms == 0 || poll(&p, 1, left_ms) == 0)
 			return no_answer(c, c->answer_ms == ANSWER_MS ? "did not answer within 10 s"

@@ -193,12 +193,12 @@ def garbage_in_the_page(t):
     control, other = relay.children(CONTROL), workers_of(relay)[1]["pid"]
     for count, spoil in enumerate((spoil_all, spoil_state), 1):
         victim = workers_of(relay)[0]["pid"] if count > 1 else relay.children(WORKER)[0]
-        relay.expect("worker 0 had a status page that cannot be")
+        relay.expect("worker 0 had an impossible status page")
         with_page_of(relay, 0, spoil)
         t.wait_until(lambda: back(relay, 0, victim), 5, f"a new worker after {spoil.__name__}")
         now = workers_of(relay)
         t.equal((now[0]["worker_restarts"], now[0]["health_check_failures"], now[0]["last_exit"]),
-                (count, count, "had a status page that cannot be"), "worker 0")
+                (count, count, "had an impossible status page"), "worker 0")
     t.equal((workers_of(relay)[1]["pid"], relay.children(CONTROL)), (other, control),
             "worker 1 and control")
     sent = gen.stop()["sent"]
