@@ -39,7 +39,7 @@ struct {
 } counters SEC(".maps");
 
 SEC("tc")
-int relay_ethernet(struct __sk_buff *skb)
+int relay_frame(struct __sk_buff *skb)
 {
 	__u32 first = lanes_shared ? 0 : lanes;
 	struct kernel_path_key key = {.group = mark_bit};

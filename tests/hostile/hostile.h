@@ -39,6 +39,11 @@ long hostile_result(long ret);
 /* Everything that neither child may do.  @who: "worker" or "control". */
 void hostile_calls(const char *who);
 
+/* --- hostile_maps.c --- */
+
+struct control;
+void hostile_maps(struct control *c);
+
 /* --- hostile_frame.c --- */
 
 #define HOSTILE_MARK "HOSTILE" /* in every frame and datagram; the witnesses look for it */

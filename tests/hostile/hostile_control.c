@@ -13,6 +13,7 @@
  *   unsealed publishes a snapshot that it can still change
  *   memory   takes memory until there is none
  *   log      writes to standard error as fast as it can
+ *   maps     what the maps of the kernel path let it do (hostile_maps.c)
  *
  * Called in each turn of the loop once control runs.  The floods keep to what the
  * supervisor's budget for messages lets pass.
@@ -308,7 +309,9 @@ static void turn(struct control *c)
 
 	if (!what || c->phase != PHASE_RUNNING || self->restarted)
 		return;
-	if (is_flood(what)) {
+	if (!strcmp(what, "maps")) {
+		hostile_maps(c);
+	} else if (is_flood(what)) {
 		flood.name = what;
 		go_on(c);
 	} else if (!done) {

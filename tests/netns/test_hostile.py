@@ -24,6 +24,7 @@ import support  # pylint: disable=unused-import
 from mcrlab import main, paths, scenario
 from mcrlab.proc import descriptors
 
+from support_kernel import AUTO, by_kernel
 from support_rules import add, memberships, output, rule
 
 HERE = Path(__file__).resolve().parent
@@ -155,6 +156,31 @@ def control(t):
     t.equal((len(netlink), succeeded(netlink)), (2, []), "changes by netlink")
     add(t, relay, rule(IN, 5000, output(OUT, 6000)))
     flows(t, 0)
+
+
+@scenario("a hostile control has of bpf(2) the elements of its own maps", topology="chain3")
+def kernel_maps(t):
+    """It makes, opens, pins and attaches nothing; with elements it can have the kernel send frames
+    of its input elsewhere, and no more: other streams are whole, and the log says what differs."""
+    relay = t.mcrd("relay", program=paths.test_program("mcrd-hostile"), args=AUTO,
+                   env={"MCR_HOSTILE_CONTROL": "maps",
+                        "MCR_HOSTILE_IFINDEX": str(ifindex(t, "eth0")),
+                        "MCR_HOSTILE_OUT_IFINDEX": str(ifindex(t, "eth1"))})
+    made = tried(t, relay, "control")
+    put, made = split(made, "put: ")
+    t.equal(len([one for one in made if one[0].startswith("bpf command")]), 59, "commands tried")
+    t.equal(succeeded(made), [], "commands that were not refused")
+    t.equal([result for _, result in put], [0, 0, 0], "elements, as far as the map is concerned")
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), id="cam"))
+    by_kernel(t, relay, "cam")
+    elsewhere = t.sink("sink", "eth0", "239.9.9.8", 6009)
+    for port in (5001, 5002, 5003):
+        t.gen("gen", "eth0", "239.9.9.9", port, rate=2000, count=100)
+    stray = t.gen_start("gen", "eth0", "239.9.9.9", 5000, rate=1000, size=100)
+    t.wait_until(lambda: elsewhere.received() > 100, 10, "frames where no rule sends them")
+    stray.stop()
+    flows(t, 0)
+    t.wait_until(lambda: "were changed by somebody else" in relay.log(), 5, "it is said")
 
 
 @scenario("what all workers share cannot be made to block", topology="chain3")

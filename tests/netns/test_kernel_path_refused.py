@@ -24,10 +24,6 @@ SCAN = 500
 EPERM = 1
 
 
-def built(name):
-    return harness_paths.BUILD / "test" / name
-
-
 def relayed(t, relay, kernel=None, what="relayed"):
     """500 datagrams reach the sink; `kernel`: how many of them the kernel relayed."""
     sink = t.sink("sink", "eth0", OUT, 6000)
@@ -63,11 +59,11 @@ def not_started(t):
     by_workers(t, "Operation not permitted", NOT_STARTED,
                wrapper=[sys.executable, f"{HERE}/support_deny.py", SYS[0], EPERM])
     by_workers(t, " unbounded memory access, make sure to bounds check any such access; "
-               "processed ", NOT_STARTED, program=built("mcrd-refused"))
+               "processed ", NOT_STARTED, program=harness_paths.test_program("mcrd-refused"))
     by_workers(t, "mcrd was built without clang or libbpf", "mcrd was built without clang or libbpf",
-               program=built("mcrd-without-bpf"))
+               program=harness_paths.test_program("mcrd-without-bpf"))
     for program, lacks in (("mcrd-without-bpf", True), ("mcrd-other-maps", False)):
-        version = t.run(None, [built(program), "--version"]).stdout
+        version = t.run(None, [harness_paths.test_program(program), "--version"]).stdout
         t.equal("(no kernel path: built without clang or libbpf)" in version, lacks,
                 f"{program} --version")
 

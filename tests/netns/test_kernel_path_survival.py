@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import support  # pylint: disable=unused-import
 from mcrlab import main, paths as harness_paths, scenario
@@ -142,7 +143,7 @@ def supervisor_dies(t):
 def other_program(t):
     """Maps of another version, or a filter without pins: the next one relays with a program of its
     own, and takes the old one away when its workers have the rules: 0 lost, 0 doubled."""
-    other = harness_paths.BUILD / "test" / "mcrd-other-maps"
+    other = harness_paths.test_program("mcrd-other-maps")
     with bpf_filesystem(t) as mount:
         for hook, pin, program in [(hook, mount / "mcr", other) for hook in HOOKS] + [
                 ("clsact", "none", None)]:
@@ -171,7 +172,7 @@ def upgrade_refused(t):
     sink = t.sink("sink", "eth0", OUT, 6000)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
     flows(t, sink, "before")
-    replace(binary, (harness_paths.BUILD / "test" / "mcrd-other-maps").read_bytes())
+    replace(binary, Path(harness_paths.test_program("mcrd-other-maps")).read_bytes())
     relay.send_signal(signal.SIGUSR2)
     t.wait_until(lambda: "upgrade refused" in relay.log(), 20, "refused")
     t.true("speaks other versions" in relay.log(), "the reason")
