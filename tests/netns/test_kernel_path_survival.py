@@ -132,7 +132,11 @@ def supervisor_dies(t):
             gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
             second, sent = next_goes_on(t, first, args, sink, gen)
             t.true("what an earlier mcrd left goes on" in second.log(), "it says so")
-            t.equal(took(t.conservation(second)), (sent, 0), f"{hook}: by kernel, by workers")
+            stats = t.conservation(second)
+            t.equal(took(stats), (sent, 0), f"{hook}: by kernel, by workers")
+            one = stats["rules"][0]
+            t.equal((one["matched"], one["outputs"][0]["sent"]), (sent, sent),
+                    f"{hook}: matched and sent, over both")
             second.stop()
             t.true(not (mount / "mcr").exists(), f"{hook}: the directory is gone after SIGTERM")
             t.equal(at_hook(t), ("", False), f"{hook}: at the hook after SIGTERM")
