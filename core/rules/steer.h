@@ -84,9 +84,10 @@ unsigned steer_filter_foreign(enum link_layer link,
 
 /*
  * Fan-out program of the counting sockets: which of the three filters passes a frame, as
- * an enum steer_count.
+ * an enum steer_count.  A group without the last of them works as well: the frames that it would
+ * pass come to the first, whose filter refuses them.
  */
-enum steer_count { COUNT_IPV4_UDP, COUNT_VLAN, COUNT_FOREIGN, STEER_COUNTS };
+enum steer_count { COUNT_VLAN, COUNT_FOREIGN, COUNT_IPV4_UDP, STEER_COUNTS };
 unsigned steer_counting(struct sock_filter prog[static STEER_SMALL_MAX]);
 
 /* Refuses all frames: on every packet socket until its rules are in place. */

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -235,7 +234,6 @@ bool priv_bpf_lacks_rights(void)
 int priv_bpf_resume(struct priv_bpf *bpf)
 {
 	struct bpf_prog_info info;
-	void *mem;
 	int ret;
 
 	memset(&info, 0, sizeof(info));
@@ -243,11 +241,6 @@ int priv_bpf_resume(struct priv_bpf *bpf)
 	if (ret < 0)
 		return ret;
 	bpf->program_id = info.id;
-	mem = mmap(NULL, priv_bpf_counters_bytes(bpf->lanes), PROT_READ, MAP_SHARED, bpf->counters,
-		   0);
-	if (mem == MAP_FAILED)
-		return -errno;
-	bpf->records = mem;
 	return 0;
 }
 
@@ -260,9 +253,6 @@ static void close_one(int *fd)
 
 void priv_bpf_close(struct priv_bpf *bpf)
 {
-	if (bpf->records)
-		munmap(bpf->records, priv_bpf_counters_bytes(bpf->lanes));
-	bpf->records = NULL;
 	close_one(&bpf->program);
 	close_one(&bpf->rules);
 	close_one(&bpf->blocks);

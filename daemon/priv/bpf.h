@@ -26,7 +26,6 @@ bool priv_bpf_lacks_rights(void);
  * @program_id: the kernel's number of the program
  * @mark:     the bit that says that a frame is dealt with
  * @lanes:    of the counters, a power of two
- * @records:  the counters, mapped; NULL: not loaded
  */
 struct priv_bpf {
 	int program;
@@ -36,7 +35,6 @@ struct priv_bpf {
 	uint32_t program_id;
 	uint32_t mark;
 	unsigned lanes;
-	struct kernel_path_record *records;
 };
 
 /* Bytes of the mapped arrays. */
@@ -56,10 +54,8 @@ int priv_bpf_load(uint32_t mark, struct priv_bpf *bpf, char *why, size_t size);
 void priv_bpf_close(struct priv_bpf *bpf);
 #define PRIV_BPF_NONE ((struct priv_bpf){.program = -1, .rules = -1, .blocks = -1, .counters = -1})
 
-/*
- * For descriptors that come from elsewhere: maps @bpf->counters, and fills the number of the
- * program.  Return: 0 or negative errno.
- */
+/* For descriptors that come from elsewhere: fills the program's number.  Return: 0 or negative
+ * errno. */
 int priv_bpf_resume(struct priv_bpf *bpf);
 
 #endif

@@ -114,7 +114,7 @@ void priv_packet_close(const int *socks, unsigned n)
 	priv_at_once(close_one, socks, n);
 }
 
-int priv_counting_socket(unsigned ifindex)
+int priv_counting_socket(unsigned ifindex, bool after_tc)
 {
 	int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int ret;
@@ -122,7 +122,7 @@ int priv_counting_socket(unsigned ifindex)
 	if (sock < 0)
 		return -errno;
 	priv_set_int(sock, SOL_SOCKET, SO_RCVBUF, 0); /* the kernel makes it its minimum */
-	ret = packet_bind(sock, ifindex, ETH_P_ALL);
+	ret = packet_bind(sock, ifindex, after_tc ? ETH_P_IP : ETH_P_ALL);
 	return ret < 0 ? priv_close_failed(sock, ret) : sock;
 }
 

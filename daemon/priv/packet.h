@@ -35,9 +35,9 @@ int priv_copy_filter(int from, int to);
  */
 uint32_t priv_empty_queue(int sock);
 
-/* Unread counting socket on ETH_P_ALL with the smallest receive buffer. */
-int priv_counting_socket(unsigned ifindex);
-/* Put STEER_COUNTS of them into a fan-out group whose program is steer_counting(). */
+/* Unread counting socket with the smallest receive buffer.  @after_tc: see priv_packet_start(). */
+int priv_counting_socket(unsigned ifindex, bool after_tc);
+/* Put the first @n of STEER_COUNTS into a fan-out group whose program is steer_counting(). */
 int priv_counting_group(const int *socks, unsigned n);
 /* The device that a packet socket is bound to; -1 when that is gone; other negative errno. */
 int priv_packet_ifindex(int sock);

@@ -23,7 +23,6 @@ struct saved_input {
 	struct ipc_iface iface;
 	uint32_t buf_class;
 	uint32_t mark;
-	uint64_t kernel_frames;
 	uint8_t gro_on, gro_changed, gro, udp_forwarding, fraglist, members, filter, own_qdisc,
 		reserved[4];
 	uint8_t member[MCR_MAX_WORKERS];
@@ -48,7 +47,6 @@ static void save_input(const struct input *in, struct handover_writer *w)
 				    .buf_class = in->buf_class,
 				    .unclaimed = in->unclaimed,
 				    .mark = in->mark,
-				    .kernel_frames = in->kernel_frames,
 				    .gro_on = in->gro_on,
 				    .gro_changed = in->gro_changed,
 				    .gro = in->gro_found.gro,
@@ -115,7 +113,6 @@ static void restore_input(struct supervisor *s, struct handover_reader *r)
 	in->attached.filter = saved.filter;
 	in->attached.own_qdisc = saved.own_qdisc;
 	in->mark = saved.mark;
-	in->kernel_frames = saved.kernel_frames;
 }
 
 static void save_output(const struct supervisor *s, unsigned slot, struct handover_writer *w)

@@ -233,17 +233,19 @@ static int add_packet_sockets(struct input *in, uint64_t worker_mask)
 }
 
 /*
- * One fan-out group for all three, so that a frame is looked at by one of them only.  Their
- * filters say the same as the group's program: where the kernel lets no socket join (older
- * kernels, while the interface is down) each looks at every frame, with the same counts.
+ * One fan-out group, so that a frame is looked at by one of them only.  Their filters say the
+ * same as the group's program: where the kernel lets no socket join (older kernels, while the
+ * interface is down) each looks at every frame, with the same counts.  Behind the kernel path's
+ * program IPv4 UDP is counted outside of the group: after tc ingress, as the workers see it.
  */
 static int open_counting_sockets(struct input *in)
 {
 	const enum link_layer link = (enum link_layer)in->iface.link;
+	const bool after_tc = in->mark != 0;
 	int *const socks[STEER_COUNTS] = {
-		[COUNT_IPV4_UDP] = &in->ipv4_udp,
 		[COUNT_VLAN] = &in->vlan,
 		[COUNT_FOREIGN] = &in->foreign,
+		[COUNT_IPV4_UDP] = &in->ipv4_udp,
 	};
 	struct sock_filter insns[STEER_COUNTS][STEER_SMALL_MAX];
 	struct sock_fprog prog[STEER_COUNTS];
@@ -251,15 +253,17 @@ static int open_counting_sockets(struct input *in)
 
 	in->unclaimed = 0;
 	prog[COUNT_IPV4_UDP].len =
-		(unsigned short)steer_filter_ipv4_udp(link, 0, insns[COUNT_IPV4_UDP]);
+		(unsigned short)steer_filter_ipv4_udp(link, in->mark, insns[COUNT_IPV4_UDP]);
 	prog[COUNT_VLAN].len = (unsigned short)steer_filter_vlan(insns[COUNT_VLAN]);
 	prog[COUNT_FOREIGN].len = (unsigned short)steer_filter_foreign(link, insns[COUNT_FOREIGN]);
 	for (unsigned i = 0; i < STEER_COUNTS; i++) {
-		*socks[i] = descriptor_or_refuse(priv_counting_socket(in->iface.ifindex));
+		*socks[i] = descriptor_or_refuse(
+			priv_counting_socket(in->iface.ifindex, after_tc && i == COUNT_IPV4_UDP));
 		if (*socks[i] < 0)
 			return *socks[i];
 	}
-	priv_counting_group((const int[]){in->ipv4_udp, in->vlan, in->foreign}, STEER_COUNTS);
+	priv_counting_group((const int[]){in->vlan, in->foreign, in->ipv4_udp},
+			    after_tc ? COUNT_IPV4_UDP : STEER_COUNTS);
 	for (unsigned i = 0; i < STEER_COUNTS && ret == 0; i++) {
 		prog[i].filter = insns[i];
 		ret = priv_set_filter(*socks[i], &prog[i]);

@@ -103,8 +103,6 @@ void kernel_path_attach(struct supervisor *s, struct input *in)
 		return;
 	}
 	in->mark = s->bpf.mark;
-	/* The slot may have counts of an earlier input. */
-	kernel_path_new_frames(s, in);
 }
 
 static struct clsact_filter filter_of(const struct supervisor *s, const struct input *in)

@@ -206,19 +206,3 @@ void kernel_path_describe(const struct supervisor *s, struct ipc_start *start)
 	start->kernel_path = (uint8_t)s->no_kernel_path;
 	start->mark = s->bpf.program >= 0 ? s->bpf.mark : 0;
 }
-
-uint64_t kernel_path_new_frames(const struct supervisor *s, struct input *in)
-{
-	uint64_t sum = 0, fresh;
-
-	if (!s->bpf.records)
-		return 0;
-	for (unsigned l = 0; l < s->bpf.lanes; l++)
-		sum += __atomic_load_n(&s->bpf.records[KERNEL_PATH_LANE(l) +
-						       KERNEL_PATH_IFACE_FRAMES + in->iface.slot]
-						.a,
-				       __ATOMIC_RELAXED);
-	fresh = sum - in->kernel_frames;
-	in->kernel_frames = sum;
-	return fresh;
-}

@@ -25,7 +25,4 @@ int kernel_path_resume(struct supervisor *s);
 /* Of struct ipc_start for control. */
 void kernel_path_describe(const struct supervisor *s, struct ipc_start *start);
 
-/* Frames of the input that the kernel path has relayed since the last call. */
-uint64_t kernel_path_new_frames(const struct supervisor *s, struct input *in);
-
 #endif

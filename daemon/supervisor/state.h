@@ -267,7 +267,7 @@ struct kernel_path_attachment {
  * @sock:        packet socket per worker, -1 for workers that never served it
  * @member:      its number in the fan-out group
  * @members:     sockets in that group; 0: there is none, with one worker
- * @ipv4_udp:    counts all untagged IPv4 UDP
+ * @ipv4_udp:    counts all untagged IPv4 UDP, without what the kernel path has relayed
  * @unclaimed:   of that, frames that passed no prefilter and are not in the page yet;
  *               negative while the counting socket has not been read
  * @vlan:        counts frames with a VLAN tag
@@ -276,7 +276,6 @@ struct kernel_path_attachment {
  * @attached:    the program of the kernel path, or not
  * @mark:        0, or the sockets come after tc ingress, where the program marks what it
  *               has relayed with this bit
- * @kernel_frames: that it has relayed, as far as they have been counted
  */
 struct input {
 	uint64_t incarnation;
@@ -295,7 +294,6 @@ struct input {
 	int foreign;
 	struct kernel_path_attachment attached;
 	uint32_t mark;
-	uint64_t kernel_frames;
 };
 
 struct output {

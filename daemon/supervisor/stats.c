@@ -8,9 +8,8 @@
  * after the link was down (experiment poc_unread_counting_socket).  The counting socket is
  * read first.  So frames that are under way make the difference too small, never too
  * large, and the next reading makes up for it; a count that was too large could not be
- * taken back.  Sockets that come after tc ingress see a frame later than the counting one:
- * by as much as the kernel path's program needs until it has counted the frame, which is
- * less than the time between the two readings (kernel_path.c).
+ * taken back.  That holds for two sockets of one protocol: where workers' come after tc
+ * ingress, so does the counting one, and both refuse what the kernel path has relayed.
  *
  * PACKET_STATISTICS are 32 bits wide and start over with each reading; here they
  * are added up in 64 bits.  Nobody else writes the page, so plain addition and a
@@ -20,7 +19,6 @@
 
 #include "core/base/statpage.h"
 #include "daemon/priv/packet.h"
-#include "daemon/supervisor/kernel_path.h"
 #include "daemon/supervisor/state.h"
 
 void stats_refresh_input(struct supervisor *s, unsigned slot)
@@ -46,7 +44,6 @@ void stats_refresh_input(struct supervisor *s, unsigned slot)
 		counter_add(&to->socket_queue, lost);
 		in->unclaimed -= passed;
 	}
-	in->unclaimed -= (int64_t)kernel_path_new_frames(s, in);
 	/* The workers get all of it, and reassembled: they count what no rule wants. */
 	if (in->iface.defrag)
 		in->unclaimed = 0;

@@ -111,7 +111,7 @@ static enum steer_count counted_as(const struct sample *s)
 	};
 	enum steer_count as = STEER_COUNTS;
 
-	for (enum steer_count i = COUNT_IPV4_UDP; i < STEER_COUNTS; i++) {
+	for (enum steer_count i = COUNT_VLAN; i < STEER_COUNTS; i++) {
 		if (passes[i] && as != STEER_COUNTS)
 			fail_msg("two counting programs pass a frame of %u bytes", s->len);
 		if (passes[i])

@@ -107,7 +107,7 @@ uint32_t priv_empty_queue(int sock)
 	return n;
 }
 
-int priv_counting_socket(unsigned ifindex)
+int priv_counting_socket(unsigned ifindex, bool after_tc)
 {
 	const int fd = some_fd();
 
