@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * match_build.c - from snapshots to a worker's table
+ * match_build.c - records of a table are prepared, then put in place
  *
  * Changes are prepared first, where memory may be missing, and made afterwards, where
  * nothing can fail.

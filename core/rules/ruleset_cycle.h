@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ruleset_cycle.h - does the set relay in a circle? */
+/* ruleset_cycle.h - find rules that relay in a circle */
 #ifndef CORE_RULES_RULESET_CYCLE_H
 #define CORE_RULES_RULESET_CYCLE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ruleset_ifaces.h - count the interfaces that rules name, to keep their limit */
+/* ruleset_ifaces.h - the interfaces that rules name */
 #ifndef CORE_RULES_RULESET_IFACES_H
 #define CORE_RULES_RULESET_IFACES_H
 

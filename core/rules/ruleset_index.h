@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ruleset_index.h - find entries by id, name, input and target in O(1) */
+/* ruleset_index.h - rules by id, name, input and target */
 #ifndef CORE_RULES_RULESET_INDEX_H
 #define CORE_RULES_RULESET_INDEX_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ruleset_restore.h - rules back into the slots that a snapshot says they had */
+/* ruleset_restore.h - the rule set that a snapshot holds */
 #ifndef CORE_RULES_RULESET_RESTORE_H
 #define CORE_RULES_RULESET_RESTORE_H
 

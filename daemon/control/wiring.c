@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * wiring.c - where on this host arrives what an interface sends, from the links
+ * wiring.c - paths between interfaces of this host, by the kinds of their links
  *
  * A link has two roles: it sends, and it hears.  One role leads to others:
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wiring.h - where on this host arrives what an interface sends, from the links
+ * wiring.h - which interfaces of this host receive what another one sends
  *
- * core/rules/wiring.h has what it is for.  It is made for the interfaces that rules name, and
+ * core/rules/wiring.h says what it serves.  It is made for the interfaces that rules name, and
  * again when links or addresses have changed or another name has come up.
  */
 #ifndef DAEMON_CONTROL_WIRING_H

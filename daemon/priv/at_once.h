@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* at_once.h - calls that wait for the kernel, several at the same time */
+/* at_once.h - one call with several descriptors at the same time */
 #ifndef DAEMON_PRIV_AT_ONCE_H
 #define DAEMON_PRIV_AT_ONCE_H
 

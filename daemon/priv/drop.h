@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * drop.h - who a process is and what it may, given up step by step
+ * drop.h - users and rights of the processes
  *
  * Functions named priv_seal_* give rights up, in each process after its last use of them.
  * A step that fails is fatal for the caller, never skipped.

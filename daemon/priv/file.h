@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file.h - files that root may reach at the start and not any more */
+/* file.h - open and remove files with the rights of their owners */
 #ifndef DAEMON_PRIV_FILE_H
 #define DAEMON_PRIV_FILE_H
 

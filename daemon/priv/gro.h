@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* gro.h - UDP GRO of an interface, by ETHTOOL ioctls */
+/* gro.h - UDP GRO of an interface, read and set */
 #ifndef DAEMON_PRIV_GRO_H
 #define DAEMON_PRIV_GRO_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * packet.c - packet sockets of inputs, and counting sockets
+ * packet.c - packet(7) sockets: filter before bind, fan-out groups, counts
  *
  * Each function either returns a socket that is complete or closes what it made.  A larger
  * receive buffer is tried and not insisted upon; see socket(7), packet(7).

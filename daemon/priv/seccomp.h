@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* seccomp.h - which system calls each process may still make */
+/* seccomp.h - a filter of system calls for each kind of process */
 #ifndef DAEMON_PRIV_SECCOMP_H
 #define DAEMON_PRIV_SECCOMP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* socket.h - sockets that send, that hold memberships, that listen */
+/* socket.h - egress sockets, helper sockets, netlink, listeners */
 #ifndef DAEMON_PRIV_SOCKET_H
 #define DAEMON_PRIV_SOCKET_H
 

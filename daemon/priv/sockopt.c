@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* sockopt.c - options that several kinds of sockets take */
+/* sockopt.c - setsockopt(2), with its errno as the result */
 #include "daemon/priv/sockopt.h"
 
 #include <errno.h>
