@@ -108,8 +108,7 @@ static bool egress_socket_valid(const struct ipc_egress_socket *o)
 	return o->id < MCR_MAX_EGRESS_SOCKETS && o->iface < MCR_MAX_IFACES &&
 	       ifindex_valid(o->ifindex) && (own || o->kind == EGRESS_SOCKET_HOST) &&
 	       own == (o->port != 0) && own == (o->ttl != 0) && o->dscp <= 63 && o->to_be != 0 &&
-	       (!o->source_be || addr_is_host(&source)) && o->connected <= own &&
-	       o->reserved[0] == 0 && o->reserved[1] == 0;
+	       (!o->source_be || addr_is_host(&source)) && o->connected <= own;
 }
 
 static bool pass_fd_valid(const struct ipc_pass_fd *g)

@@ -241,6 +241,8 @@ struct ipc_stand_in {
  * @ifindex:     of it
  * @to_be, @port: destination, network and host order; EGRESS_SOCKET_HOST has port 0
  * @source_be:   source address to send from; 0: the kernel's choice
+ * @source_port: port to send from, host order, which sockets of outputs share; 0: the kernel's
+ * choice
  * @serial:      another value opens a new socket in place of the one that is open
  * @kind:        EGRESS_SOCKET_HOST or EGRESS_SOCKET_OWN
  * @ttl, @dscp:  EGRESS_SOCKET_OWN: of the output, 1..255 and 0..63
@@ -259,7 +261,7 @@ struct ipc_egress_socket {
 	uint8_t ttl;
 	uint8_t dscp;
 	uint8_t connected;
-	uint8_t reserved[2];
+	uint16_t source_port;
 };
 
 #define OPENED_GRO         1u

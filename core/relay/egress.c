@@ -63,7 +63,8 @@ void egress_set_own_socket(struct egress *e, uint32_t id, const struct egress_ta
 							       .connected = to->connected,
 							       .iface = to->iface,
 							       .to_be = to->to_be,
-							       .port = to->port};
+							       .port = to->port,
+							       .source_port = to->source_port};
 }
 
 uint32_t egress_in_flight(const struct egress *e)

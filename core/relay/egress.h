@@ -68,13 +68,14 @@ void egress_set_socket(struct egress *e, uint32_t iface, int sock);
  * @connected: it is connected to @to_be and @port, and has the output's TTL and DSCP
  * @iface:     slot of the interface
  * @to_be, @port: destination, network and host order; @port only of EGRESS_SOCKET_OWN
+ * @source_port: that it is bound to, 0: none
  */
 struct egress_target {
 	enum egress_socket_kind kind;
 	bool connected;
 	uint32_t iface;
 	uint32_t to_be;
-	uint16_t port;
+	uint16_t port, source_port;
 };
 
 /**

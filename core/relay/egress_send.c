@@ -40,6 +40,9 @@ struct egress_socket *egress_socket_for(struct egress *e, const struct match_out
 		if (egress_socket_serves(es, &o->rec))
 			return es;
 	}
+	/* That of the interface has another port. */
+	if (o->rec.source_port)
+		return NULL;
 	es = &e->egress_sockets[MCR_MAX_EGRESS_SOCKETS + o->rec.iface];
 	return es->sock >= 0 ? es : NULL;
 }
@@ -60,7 +63,9 @@ int egress_unsendable(const struct match_output *o, const struct egress_socket *
 	case OUTPUT_HOLDS:
 		break;
 	}
-	return es ? 0 : -ENODEV;
+	if (es)
+		return 0;
+	return o->rec.source_port && o->rec.iface < MCR_MAX_IFACES ? -EADDRNOTAVAIL : -ENODEV;
 }
 
 struct gso_batch *egress_gso_take(struct egress *e)

@@ -38,6 +38,7 @@
  * @connected:      sends need no address
  * @iface:          slot of its interface
  * @to, @port:      its destination, network and host order; @port only of EGRESS_SOCKET_OWN
+ * @source_port:    that it is bound to, 0: none
  * @segments_taken: most datagrams in one send; 0: none since one was refused
  * @payload_taken:  largest segment, in bytes
  * @persistent_err: errno that a send still had after all retries, until the socket takes
@@ -51,7 +52,7 @@ struct egress_socket {
 	int sock;
 	uint8_t kind;
 	bool connected;
-	uint16_t port;
+	uint16_t port, source_port;
 	uint32_t iface;
 	uint32_t to_be;
 	uint16_t segments_taken;
@@ -71,6 +72,7 @@ static inline bool egress_socket_serves(const struct egress_socket *es,
 {
 	return es->sock >= 0 && es->iface == o->iface &&
 	       memcmp(&es->to_be, o->group.bytes, sizeof(es->to_be)) == 0 &&
+	       es->source_port == o->source_port &&
 	       (es->kind != EGRESS_SOCKET_OWN || es->port == o->port);
 }
 

@@ -15,6 +15,8 @@
 #include "daemon/control/supervisor_channel.h"
 
 #define RETRY_NS (10 * NS_PER_S)
+/* A program that has the port may end; each port is tried by itself. */
+#define PORT_RETRY_NS NS_PER_S
 
 static unsigned sockets_of(uint64_t workers)
 {
@@ -23,18 +25,18 @@ static unsigned sockets_of(uint64_t workers)
 
 /* --- ids --- */
 
-static unsigned bucket_of(uint32_t iface, uint32_t to_be, uint32_t source_be)
+static unsigned bucket_of(const struct ipc_egress_socket *as)
 {
-	uint32_t h = (to_be ^ iface * 0x9e3779b1u) * 0x85ebca6bu;
+	uint32_t h = (as->to_be ^ as->iface * 0x9e3779b1u) * 0x85ebca6bu;
 
-	h = (h ^ source_be) * 0xc2b2ae35u;
+	h = (h ^ as->source_be ^ as->source_port) * 0xc2b2ae35u;
 	return (h ^ h >> 15) % CONTROL_EGRESS_SOCKET_BUCKETS;
 }
 
 static void link_host(struct control_egress_sockets *t, uint32_t id)
 {
 	struct control_egress_socket *x = &t->at[id];
-	uint32_t *bucket = &t->bucket[bucket_of(x->as.iface, x->as.to_be, x->as.source_be)];
+	uint32_t *bucket = &t->bucket[bucket_of(&x->as)];
 
 	x->next = *bucket;
 	*bucket = id + 1;
@@ -42,8 +44,7 @@ static void link_host(struct control_egress_sockets *t, uint32_t id)
 
 static void unlink_host(struct control_egress_sockets *t, uint32_t id)
 {
-	const struct ipc_egress_socket *as = &t->at[id].as;
-	uint32_t *at = &t->bucket[bucket_of(as->iface, as->to_be, as->source_be)];
+	uint32_t *at = &t->bucket[bucket_of(&t->at[id].as)];
 
 	while (*at && *at != id + 1)
 		at = &t->at[*at - 1].next;
@@ -54,13 +55,13 @@ static void unlink_host(struct control_egress_sockets *t, uint32_t id)
 static struct control_egress_socket *find_host(struct control_egress_sockets *t,
 					       const struct ipc_egress_socket *as)
 {
-	uint32_t id = t->bucket[bucket_of(as->iface, as->to_be, as->source_be)];
+	uint32_t id = t->bucket[bucket_of(as)];
 
 	for (; id; id = t->at[id - 1].next) {
 		const struct ipc_egress_socket *have = &t->at[id - 1].as;
 
 		if (have->iface == as->iface && have->to_be == as->to_be &&
-		    have->source_be == as->source_be)
+		    have->source_be == as->source_be && have->source_port == as->source_port)
 			return &t->at[id - 1];
 	}
 	return NULL;
@@ -102,6 +103,101 @@ static void give_id_back(struct control_egress_sockets *t, uint32_t id)
 		unlink_host(t, id);
 	account(t, &t->at[id], 0);
 	t->at[id] = (struct control_egress_socket){0};
+}
+
+/* How its own socket should be. */
+static struct ipc_egress_socket own_egress_socket(const struct control *c,
+						  const struct rec_iface *f,
+						  const struct rule_output *o, uint64_t workers)
+{
+	struct ipc_egress_socket as;
+
+	memset(&as, 0, sizeof(as)); /* compared as bytes */
+	as.worker_mask = workers;
+	as.iface = (uint32_t)(f - c->rec.iface);
+	as.ifindex = f->ifindex;
+	as.to_be = addr_ipv4_be(&o->group);
+	as.source_be = addr_ipv4_be(&o->source);
+	as.port = o->port;
+	as.source_port = o->source_port;
+	as.kind = EGRESS_SOCKET_OWN;
+	as.ttl = rule_output_ttl(o);
+	as.dscp = o->dscp;
+	return as;
+}
+
+/* --- source ports that cannot be used --- */
+
+static struct control_port_error *find_port(struct control_egress_sockets *t, uint32_t iface,
+					    uint32_t source_be, uint16_t port)
+{
+	for (unsigned i = 0; i < t->n_port_errors; i++) {
+		struct control_port_error *p = &t->port_error[i];
+
+		if (p->iface == iface && p->source_be == source_be && p->port == port)
+			return p;
+	}
+	return NULL;
+}
+
+/* @error: 0: it can be used.  Outputs with that port have another state then. */
+static void set_port_error(struct control *c, const struct ipc_egress_socket *as, int error)
+{
+	struct control_egress_sockets *t = &c->egress_sockets;
+	struct control_port_error *p = find_port(t, as->iface, as->source_be, as->source_port);
+	static struct log_limit limit;
+
+	if ((p ? p->error : 0) == error)
+		return;
+	c->dirty = true;
+	if (!error) {
+		*p = t->port_error[--t->n_port_errors];
+		return;
+	}
+	log_limited(&limit, monotonic_ns(), SEV_WARNING, FAC_EGRESS,
+		    "source_port %u on %s cannot be used: %s", as->source_port,
+		    c->rec.iface[as->iface].name, strerror(-error));
+	if (!p && t->n_port_errors == CONTROL_PORT_ERRORS_MAX)
+		return;
+	if (!p)
+		p = &t->port_error[t->n_port_errors++];
+	*p = (struct control_port_error){as->iface, as->source_be, as->source_port, true, error};
+}
+
+static void note_no_socket(struct control *c, const struct rec_iface *f,
+			   const struct rule_output *o)
+{
+	const struct ipc_egress_socket as = own_egress_socket(c, f, o, 0);
+	struct control_port_error *p =
+		find_port(&c->egress_sockets, as.iface, as.source_be, as.source_port);
+
+	if (p)
+		p->again = true;
+	else
+		set_port_error(c, &as, -EMFILE);
+}
+
+static void forget_no_socket(struct control_egress_sockets *t)
+{
+	for (unsigned i = t->n_port_errors; i-- > 0;) {
+		const struct control_port_error *p = &t->port_error[i];
+
+		if (p->error == -EMFILE && !p->again)
+			t->port_error[i] = t->port_error[--t->n_port_errors];
+	}
+}
+
+int control_source_port_error(const struct control *c, const struct rec_iface *f,
+			      const struct rule_output *o)
+{
+	const struct control_egress_sockets *t = &c->egress_sockets;
+	const struct control_port_error *p;
+
+	if (!o->source_port || !t->n_port_errors)
+		return 0;
+	p = find_port((struct control_egress_sockets *)(uintptr_t)t, (uint32_t)(f - c->rec.iface),
+		      addr_ipv4_be(&o->source), o->source_port);
+	return p ? p->error : 0;
 }
 
 /* --- choosing --- */
@@ -155,6 +251,8 @@ void control_egress_sockets_begin(struct control *c)
 
 	look_at_addresses(c);
 	t->short_of = false;
+	for (unsigned i = 0; i < t->n_port_errors; i++)
+		t->port_error[i].again = false;
 	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++) {
 		t->at[i].users = 0;
 		if (t->at[i].as.kind == EGRESS_SOCKET_HOST)
@@ -212,26 +310,6 @@ static struct control_egress_socket *want_host(struct control_egress_sockets *t,
 	return x;
 }
 
-/* How its own socket should be. */
-static struct ipc_egress_socket own_egress_socket(const struct control *c,
-						  const struct rec_iface *f,
-						  const struct rule_output *o, uint64_t workers)
-{
-	struct ipc_egress_socket as;
-
-	memset(&as, 0, sizeof(as)); /* compared as bytes */
-	as.worker_mask = workers;
-	as.iface = (uint32_t)(f - c->rec.iface);
-	as.ifindex = f->ifindex;
-	as.to_be = addr_ipv4_be(&o->group);
-	as.source_be = addr_ipv4_be(&o->source);
-	as.port = o->port;
-	as.kind = EGRESS_SOCKET_OWN;
-	as.ttl = rule_output_ttl(o);
-	as.dscp = o->dscp;
-	return as;
-}
-
 void control_egress_socket_want(struct control *c, const struct rec_iface *f,
 				const struct ruleset_entry *e, unsigned i, uint64_t workers)
 {
@@ -251,6 +329,8 @@ void control_egress_socket_want(struct control *c, const struct rec_iface *f,
 	}
 	if (x)
 		x->users++;
+	else if (f && e->rule.outputs[i].source_port)
+		note_no_socket(c, f, &e->rule.outputs[i]);
 	now = x ? x->as.id + 1 : 0;
 	if (t->of[output] != now)
 		control_publish_due(c);
@@ -271,10 +351,15 @@ static void egress_socket_opened(void *ctx, const struct ipc_msg *request, int s
 	if (!x->used || !x->open || memcmp(&x->is, &request->egress_socket, sizeof(x->is)) != 0)
 		return; /* overtaken */
 	x->from_be = (uint32_t)value;
+	if (x->is.source_port)
+		set_port_error(c, &x->is, status == -EEXIST ? 0 : status);
 	if (status == 0 || status == -EEXIST)
 		return;
 	x->open = false;
 	control_retry_later(c);
+	x->retry_ns = now_ns + PORT_RETRY_NS;
+	if (x->is.source_port && status != -EMFILE && status != -ENOSPC)
+		return;
 	/* The interface's socket serves its outputs; so not at once, and not all of them. */
 	t->retry_ns = now_ns + RETRY_NS;
 	log_limited(&limit, now_ns, SEV_WARNING, FAC_EGRESS,
@@ -301,8 +386,12 @@ void control_egress_socket_open(struct control *c, uint32_t id, uint64_t now_ns)
 	account(t, x, sockets_of(x->as.worker_mask));
 	if (x->open && memcmp(&x->as, &x->is, sizeof(x->is)) == 0)
 		return;
-	if (!may_open(c, x) || now_ns < t->retry_ns)
+	if (!may_open(c, x))
 		return;
+	if (now_ns < t->retry_ns || (x->as.source_port && now_ns < x->retry_ns)) {
+		control_retry_later(c);
+		return;
+	}
 	x->is = x->as;
 	x->open = x->asked = true;
 	msg.egress_socket = x->as;
@@ -311,6 +400,7 @@ void control_egress_socket_open(struct control *c, uint32_t id, uint64_t now_ns)
 
 void control_egress_sockets_open(struct control *c, uint64_t now_ns)
 {
+	forget_no_socket(&c->egress_sockets);
 	for (uint32_t i = 0; i < MCR_MAX_EGRESS_SOCKETS; i++)
 		control_egress_socket_open(c, i, now_ns);
 }
@@ -337,6 +427,8 @@ bool control_egress_socket_close(struct control *c, uint32_t id)
 	msg.egress_socket.id = id;
 	if (x->asked)
 		control_supervisor_request(&c->supervisor, &msg, -1, NULL, NULL);
+	if (x->as.source_port)
+		set_port_error(c, &x->as, 0);
 	give_id_back(t, id);
 	return t->short_of;
 }
@@ -377,6 +469,7 @@ void control_egress_socket_restore(struct control *c, const struct snapshot_outp
 	x->as.iface = o->iface;
 	x->as.to_be = addr_ipv4_be(&o->group);
 	x->as.source_be = addr_ipv4_be(&o->source);
+	x->as.source_port = o->source_port;
 	if (x->as.kind == EGRESS_SOCKET_HOST)
 		link_host(t, o->egress_socket - 1);
 }

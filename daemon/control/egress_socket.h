@@ -12,6 +12,9 @@
  * Outputs are served in the order of the rules, and keep what they have.  An output that
  * shares a socket gets its own when another output has given one up.
  *
+ * An output with a source port has no use for the socket of its interface.  Its own or that of
+ * its host is bound to the port; many sockets share it, so many outputs can.
+ *
  * An egress socket is opened anew when what it depends on changes: the interface, the workers of
  * the rule, or the address that it was connected from.  Sends choose their source address
  * by themselves (core/relay/match.h), but an ICMP message finds a socket by the address that it
@@ -28,6 +31,7 @@
 
 struct control;
 struct rec_iface;
+struct rule_output;
 struct ruleset_entry;
 struct snapshot_output;
 
@@ -68,6 +72,13 @@ uint32_t control_egress_socket_of(const struct control *c, uint32_t output_slot,
 
 /* The choice of the last control for an output. */
 void control_egress_socket_restore(struct control *c, const struct snapshot_output *o);
+
+/*
+ * Why the source port of an output on @f cannot be used: negative errno, -EADDRINUSE: another
+ * socket of this host has it.  0: it can, or has none.
+ */
+int control_source_port_error(const struct control *c, const struct rec_iface *f,
+			      const struct rule_output *o);
 
 /* "own", "host", "interface" */
 const char *egress_socket_kind_name(enum egress_socket_kind kind);

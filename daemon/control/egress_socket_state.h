@@ -22,6 +22,7 @@
  * @next:    EGRESS_SOCKET_HOST: next in its bucket, an id + 1
  * @serial:  as in struct ipc_egress_socket
  * @from_be: source address that it was connected from, as the supervisor says; 0: none
+ * @retry_ns: with a source port: it is not asked for before that time, after a refusal
  * @sockets: of it that are in the sum of struct control_egress_sockets
  * @as:      how it should be
  */
@@ -33,7 +34,24 @@ struct control_egress_socket {
 	uint32_t serial;
 	uint32_t from_be;
 	unsigned sockets;
+	uint64_t retry_ns;
 	struct ipc_egress_socket as, is;
+};
+
+#define CONTROL_PORT_ERRORS_MAX 64
+
+/**
+ * struct control_port_error - a source port that cannot be used
+ * @iface: slot of the output interface, @source_be: as in struct ipc_egress_socket
+ * @error: negative errno; -EMFILE: there is no socket for it
+ * @again: -EMFILE: so it is still in this run over all rules
+ */
+struct control_port_error {
+	uint32_t iface;
+	uint32_t source_be;
+	uint16_t port;
+	bool again;
+	int error;
 };
 
 /**
@@ -45,6 +63,7 @@ struct control_egress_socket {
  * @addresses: sum over the addresses of this host, to see that they have changed
  * @last:     id that was taken last
  * @short_of: an output shares a socket
+ * @port_error: @n_port_errors of them; beyond those the workers' counters alone tell
  * @of:       egress socket of each output slot: id + 1, 0 for none
  */
 struct control_egress_sockets {
@@ -53,6 +72,8 @@ struct control_egress_sockets {
 	uint32_t addresses;
 	uint32_t last;
 	bool short_of;
+	unsigned n_port_errors;
+	struct control_port_error port_error[CONTROL_PORT_ERRORS_MAX];
 	uint32_t of[MCR_MAX_OUTPUTS];
 	uint32_t bucket[CONTROL_EGRESS_SOCKET_BUCKETS];
 	struct control_egress_socket at[MCR_MAX_EGRESS_SOCKETS];

@@ -12,6 +12,7 @@
 #include "core/rules/rule.h"
 #include "core/rules/ruleset_entry.h"
 #include "daemon/control/closed_port.h"
+#include "daemon/control/egress_socket.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/netif.h"
 #include "daemon/control/reach.h"
@@ -125,11 +126,22 @@ static bool lacks_source(const struct rec_iface *f, const struct rule_output *o,
 	       d->way != WAY_NONE && !d->kernel_source_be;
 }
 
+static struct output_status port_status(const struct rule_output *o, int error, char *reason)
+{
+	if (error == -EADDRINUSE)
+		return with_reason(OUTPUT_FAILED, OUTPUT_HOLD_NO_SOURCE, reason,
+				   "source_port %u is in use by another socket of this host",
+				   o->source_port);
+	return with_reason(OUTPUT_FAILED, OUTPUT_HOLD_NO_SOURCE, reason,
+			   "source_port %u cannot be used: %s", o->source_port, strerror(-error));
+}
+
 struct output_status control_output_status_on(const struct control *c, const struct rec_iface *f,
 					      const struct rule_output *o, char *reason)
 {
 	const struct reach_dest *d = dest_of(c, f, o);
 	char text[ADDR_TEXT_MAX];
+	int port_error;
 
 	if (!f)
 		return with_reason(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NONE, reason,
@@ -147,6 +159,9 @@ struct output_status control_output_status_on(const struct control *c, const str
 	if (lacks_source(f, o, d))
 		return with_reason(OUTPUT_UNRESOLVED, OUTPUT_HOLD_NO_SOURCE, reason,
 				   "%s has no IPv4 address to send from", f->name);
+	port_error = control_source_port_error(c, f, o);
+	if (port_error)
+		return port_status(o, port_error, reason);
 	if (d && dest_status(d, f, NULL).state != OUTPUT_ACTIVE)
 		return dest_status(d, f, reason);
 	if (control_port_is_closed(c, o))

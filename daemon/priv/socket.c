@@ -61,13 +61,37 @@ int priv_egress_socket(unsigned ifindex)
 }
 
 /*
+ * Sockets of several outputs and workers share a port (SO_REUSEPORT), and nobody else's does.
+ * Datagrams of groups that this host has joined are not for them.
+ */
+static int share_port(int sock)
+{
+	const int ret = priv_set_int(sock, SOL_SOCKET, SO_REUSEPORT, 1);
+
+	return ret < 0 ? ret : priv_set_int(sock, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+}
+
+/* Return: 0; negative errno; -EADDRNOTAVAIL: not bound, the address is not this host's now. */
+static int bind_source(int sock, const struct ipc_egress_socket *as)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET,
+				   .sin_port = htons(as->source_port),
+				   .sin_addr.s_addr = as->source_be};
+	int ret = as->source_port ? share_port(sock) : 0;
+
+	if (ret == 0 && (as->source_be || as->source_port) &&
+	    bind(sock, (const struct sockaddr *)&from, sizeof(from)) < 0)
+		ret = -errno;
+	return ret;
+}
+
+/*
  * TTL and DSCP are set on the socket here, so that a send needs no control message for them
  * (ip(7)).  If the source address of the output is not this host's just now, the socket is not
  * bound to it, and each send fails or succeeds by itself.
  */
 int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be, bool *connected)
 {
-	const struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = as->source_be};
 	const struct sockaddr_in to = {
 		.sin_family = AF_INET, .sin_port = htons(as->port), .sin_addr.s_addr = as->to_be};
 	int sock = priv_egress_socket(as->ifindex), ret;
@@ -75,7 +99,12 @@ int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be
 	socklen_t len = sizeof(own);
 
 	*connected = false;
-	if (sock < 0 || as->kind != EGRESS_SOCKET_OWN)
+	if (sock < 0 || (as->kind != EGRESS_SOCKET_OWN && !as->source_port))
+		return sock;
+	ret = bind_source(sock, as);
+	if (ret < 0 && as->source_port)
+		return priv_close_failed(sock, ret);
+	if (ret < 0 || as->kind != EGRESS_SOCKET_OWN)
 		return sock;
 	ret = priv_set_int(sock, IPPROTO_IP, IP_MULTICAST_TTL, as->ttl);
 	if (ret == 0)
@@ -84,8 +113,6 @@ int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be
 		ret = priv_set_int(sock, IPPROTO_IP, IP_TOS, as->dscp << DSCP_SHIFT);
 	if (ret < 0)
 		return priv_close_failed(sock, ret);
-	if (as->source_be && bind(sock, (const struct sockaddr *)&from, sizeof(from)) < 0)
-		return sock;
 	*connected = connect(sock, (const struct sockaddr *)&to, sizeof(to)) == 0;
 	if (*connected && getsockname(sock, (struct sockaddr *)&own, &len) == 0)
 		*from_be = own.sin_addr.s_addr;

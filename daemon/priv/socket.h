@@ -18,6 +18,8 @@ int priv_egress_socket(unsigned ifindex);
  * @from_be:   filled when it is connected: the source address that the kernel chose
  * @connected: EGRESS_SOCKET_OWN: the kernel took the destination.  It does not while it has no
  *             route there; sends then name the destination, and fail as they would anyway
+ *
+ * Return: the socket or negative errno; -EADDRINUSE: as->source_port is another program's.
  */
 int priv_own_egress_socket(const struct ipc_egress_socket *as, uint32_t *from_be, bool *connected);
 

@@ -220,6 +220,17 @@ static int sync_egress_sockets(struct supervisor *s, unsigned worker)
 	return 0;
 }
 
+/* Those that no socket of an interface can stand in for. */
+static int sync_source_ports(struct supervisor *s, unsigned worker)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < MCR_MAX_EGRESS_SOCKETS && ret == 0; i++)
+		if (s->egress_socket[i].incarnation && s->egress_socket[i].as.source_port)
+			ret = sync_egress_socket(s, worker, i);
+	return ret;
+}
+
 /* The whole snapshot, unless the worker has it, and its last changes. */
 static int sync_snapshot(struct supervisor *s, unsigned worker)
 {
@@ -271,6 +282,9 @@ static int sync_all_kinds(struct supervisor *s, unsigned worker)
 		if (ret == 0)
 			ret = sync_output(s, worker, i);
 	}
+	/* Outputs with a source port have no other socket. */
+	if (ret == 0 && !s->worker[worker].snapshot_sent)
+		ret = sync_source_ports(s, worker);
 	/*
 	 * A fresh worker relays by the sockets of the interfaces while thousands of others are
 	 * on their way.

@@ -93,6 +93,7 @@ static void set_egress_socket(struct worker *w, const struct ipc_egress_socket *
 		.iface = as->iface,
 		.to_be = as->to_be,
 		.port = as->port,
+		.source_port = as->source_port,
 	};
 
 	if (w->egress_sockets[as->id] >= 0)

@@ -247,6 +247,68 @@ def upkeep(t):
     t.equal(managed(), set(), "after the end")
 
 
+# --- source ports ---
+
+
+@scenario("kernel outputs: a source port of an output's own, on both paths", topology=LAB)
+def source_port(t):
+    """Outputs share a port; one of another program is told, holds its output, and comes back."""
+    for node, interface in (("gen", "eth0"), ("relay", "out0")):
+        t.run(node, ["ethtool", "-K", interface, "tx", "off"])
+    relay = t.mcrd("relay", args=AUTO, num_workers=2)
+    outputs = (output("239.2.2.2", 6001, "out0", source_port=7000),
+               output("10.90.1.2", 6001, "out0", source_port=7000),
+               output("239.2.2.3", 6001, "out0", source_port=7001, source_ip="10.90.1.1"))
+    count = 30
+    for path in ("auto", "user"):
+        add(t, relay, rule(IN, 5000, *outputs, interface="in0", id="cam", path=path), replace=True)
+        if path == "auto":
+            by_kernel(t, relay, "cam")
+        process = witness(t, 3 * count)
+        before = took(relay.stats())
+        t.gen("gen", "eth0", IN, 5000, rate=200, count=count, size="40,301")
+        seen = seen_by(t, process)
+        t.equal({(one["group"], one["source"], one["source_port"]) for one in seen},
+                {("239.2.2.2", "10.90.1.1", 7000), ("10.90.1.2", "10.90.1.1", 7000),
+                 ("239.2.2.3", "10.90.1.1", 7001)}, f"{path}: where from")
+        t.true(all(one["udp_checksum_good"] for one in seen), "checksums")
+        after = took(t.conservation(relay))
+        t.equal([b - a for a, b in zip(before, after)],
+                [count, 0] if path == "auto" else [0, count], f"{path}: kernel, workers")
+
+    other = t.start("relay", ["/usr/bin/python3", "-c", PORT_HOLDER, "7002"])
+    t.wait_until(lambda: other.stdout().startswith("bound"), 10, "another program has the port")
+    for path in ("auto", "user"):
+        relay.rpc("AddRule", {**rule(IN, 5000, output("239.2.2.2", 6001, "out0"),
+                                     output("239.2.2.3", 6001, "out0", source_port=7002),
+                                     interface="in0", id="cam", path=path), "replace": True})
+        t.wait_until(lambda: states(relay) == [("active", ""), (
+            "failed", "source_port 7002 is in use by another socket of this host")], SEEN_S, "state")
+        if path == "auto":
+            by_kernel(t, relay, "cam")
+        sink = t.sink("sink", "eth0", "239.2.2.2", 6001)
+        before = books(t, relay)
+        t.gen("gen", "eth0", IN, 5000, rate=2000, count=500, size=200)
+        t.clean(sink.finish(500), 500, path)
+        after = books(t, relay)
+        t.equal((after[0][1] - before[0][1], after[1][1] - before[1][1],
+                 after[1][2].get("no_source", 0) - before[1][2].get("no_source", 0)),
+                (500, 0, 500), f"{path}: sent, sent, no_source")
+    other.stop()
+    t.wait_until(lambda: states(relay) == [("active", "")] * 2, 5, "the port is free")
+    sink = t.sink("sink", "eth0", "239.2.2.3", 6001)
+    t.gen("gen", "eth0", IN, 5000, rate=2000, count=500, size=200)
+    t.clean(sink.finish(500), 500, "the output that was held")
+
+
+PORT_HOLDER = """
+import socket, sys, time
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("0.0.0.0", int(sys.argv[1])))
+print("bound", flush=True)
+time.sleep(600)
+"""
+
 # --- without a MAC header, and consumed ---
 
 TUNS = {

@@ -38,15 +38,16 @@
  */
 #include <arpa/inet.h>
 
+#include "daemon/control/output.h"
 #include "daemon/control/reconcile.h"
 #include "daemon/control/snapshot.h"
 #include "daemon/control/state.h"
 #include "tests/unit/control/control_fixture.h"
 
-/* Rule @n of one output: group 239.1.0.@n to @to, port 6000 + @n. */
-static void add_to(struct fixture *b, unsigned n, const char *to)
+/* Rule @n of one output: group 239.1.0.@n to @to, port 6000 + @n, from @source_port. */
+static void add_from(struct fixture *b, unsigned n, const char *to, uint16_t source_port)
 {
-	struct rule_output o = {.port = (uint16_t)(6000 + n)};
+	struct rule_output o = {.port = (uint16_t)(6000 + n), .source_port = source_port};
 	struct rule r = {.n_outputs = 1, .outputs = &o, .priority = RULE_PRIORITY_NORMAL};
 	struct complaint cpl = {0};
 	char group[32];
@@ -60,6 +61,11 @@ static void add_to(struct fixture *b, unsigned n, const char *to)
 	if (ruleset_add(b->c->rules, &r, false, NULL, &cpl) != RULESET_ADDED)
 		fail_msg("%s: %s", cpl.field, cpl.reason);
 	b->c->rec.publish = true;
+}
+
+static void add_to(struct fixture *b, unsigned n, const char *to)
+{
+	add_from(b, n, to, 0);
 }
 
 static void remove_first(struct fixture *b)
@@ -179,6 +185,66 @@ static void test_refused(void **state)
 	assert_string_equal(run(b), "");
 }
 
+static enum output_state state_of_first(struct fixture *b, char *reason)
+{
+	return control_output_status(b->c, &ruleset_at(b->c->rules, 0)->rule.outputs[0], reason)
+		.state;
+}
+
+/* A port of another program: its outputs say so, others are served, and it is tried again. */
+static void test_port_in_use(void **state)
+{
+	struct fixture *b = *state;
+	char reason[REASON_MAX];
+
+	links(b, 100);
+	b->refuse = IPC_OPEN_EGRESS_SOCKET;
+	b->with = EADDRINUSE;
+	add_from(b, 1, "239.9.0.1", 7000);
+	assert_string_equal(run(b), "open-in open-out open-egress_socket publish filter join");
+	assert_int_equal(state_of_first(b, reason), OUTPUT_FAILED);
+	assert_string_equal(reason, "source_port 7000 is in use by another socket of this host");
+	assert_true(b->c->dirty);
+	assert_string_equal(run(b), "publish"); /* it is held */
+	assert_int_equal(view_of(b).outputs[0].hold, OUTPUT_HOLD_NO_SOURCE);
+	b->refuse = 0;
+	add_to(b, 2, "239.9.0.2");
+	assert_string_equal(run(b), "open-egress_socket publish filter join");
+	assert_int_equal(control_reconcile(b->c, monotonic_ns() + 2 * NS_PER_S), 0);
+	assert_string_equal(serve(b), "open-egress_socket");
+	assert_int_equal(state_of_first(b, reason), OUTPUT_ACTIVE);
+	assert_string_equal(run(b), "publish");
+	assert_int_equal(view_of(b).outputs[0].hold, OUTPUT_HOLD_NONE);
+	assert_int_equal(b->c->egress_sockets.n_port_errors, 0);
+}
+
+/* A socket for a host has one port; without any socket an output cannot have its port. */
+static void test_ports_are_shared_by_host(void **state)
+{
+	struct fixture *b = *state;
+	char reason[REASON_MAX];
+
+	links(b, 4);
+	for (unsigned i = 1; i <= 3; i++)
+		add_to(b, i, "10.0.0.1");
+	add_from(b, 4, "10.0.0.4", 7000);
+	add_from(b, 5, "10.0.0.4", 7000);
+	add_from(b, 6, "10.0.0.4", 7001);
+	run(b);
+	assert_string_equal(kinds(b), "ooohhi");
+	run(b);
+	control_output_status(b->c, &ruleset_at(b->c->rules, 5)->rule.outputs[0], reason);
+	assert_string_equal(reason, "source_port 7001 cannot be used: Too many open files");
+	assert_string_equal(run(b), "");
+	for (unsigned i = 0; i < 3; i++)
+		remove_first(b);
+	run(b);
+	assert_string_equal(kinds(b), "ooo");
+	run(b);
+	assert_int_equal(b->c->egress_sockets.n_port_errors, 0);
+	assert_string_equal(run(b), "");
+}
+
 /* While its interface is down nothing is opened, and what is open stays. */
 static void test_link_down(void **state)
 {
@@ -283,6 +349,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sharing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_port_in_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ports_are_shared_by_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_link_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_addresses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restored, setup, teardown),

@@ -197,6 +197,35 @@ static void socket_of_another_output_is_not_used(void **state)
 	}
 }
 
+/* The interface's socket sends from another port: without its own nothing is sent. */
+static void source_port_needs_its_own_socket(void **state)
+{
+	struct egress_target to = {.kind = EGRESS_SOCKET_OWN,
+				   .to_be = htonl(GROUP + 1),
+				   .port = PORT,
+				   .source_port = 7000};
+	const struct egress_counters *n;
+
+	start("source port", 1, false);
+	give_egress_socket(0, EGRESS_SOCKET_OWN, false);
+	env->rule->outputs[0].rec.source_port = 7001;
+	n = env->rule->outputs[0].counters;
+	for (int i = 0; i < 2; i++) {
+		egress_set_own_socket(env->k->egress, 40, &to, i ? OWN_SOCK : -1);
+		add_many(1, 100);
+		flush();
+		assert_int_equal(env->k->n_log, 0);
+		assert_int_equal(n->drops[SEND_DROP_NO_SOURCE], i + 1);
+	}
+	to.source_port = 7001;
+	egress_set_own_socket(env->k->egress, 40, &to, OWN_SOCK);
+	add_many(1, 100);
+	flush();
+	assert_int_equal(env->k->log[0].sock, OWN_SOCK);
+	assert_int_equal(n->sent, 1);
+	stop();
+}
+
 /* A destination that was damaged in memory is not where a connected socket sends. */
 static void damaged_destination(void **state)
 {
@@ -363,6 +392,7 @@ int main(void)
 		cmocka_unit_test(harmless_errors),
 		cmocka_unit_test(errors_stay_with_their_socket),
 		cmocka_unit_test(socket_of_another_output_is_not_used),
+		cmocka_unit_test(source_port_needs_its_own_socket),
 		cmocka_unit_test(damaged_destination),
 		cmocka_unit_test(closed_port),
 		cmocka_unit_test(fragmented),

@@ -160,7 +160,6 @@ static void ranges_of_requests(void **state)
 	      -ERANGE); /* with a port */
 	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.kind, EGRESS_SOCKET_KINDS, -ERANGE);
 	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.connected, 2, -ERANGE);
-	RANGE(IPC_OPEN_EGRESS_SOCKET, peer, egress_socket.reserved[1], 1, -ERANGE);
 	RANGE(IPC_CLOSE_EGRESS_SOCKET, peer, egress_socket.id, MCR_MAX_EGRESS_SOCKETS, -ERANGE);
 	RANGE(IPC_EGRESS_SOCKET, IPC_TO_WORKER, egress_socket.id, MCR_MAX_EGRESS_SOCKETS, -ERANGE);
 	RANGE(IPC_EGRESS_SOCKET, IPC_TO_WORKER, egress_socket.iface, MCR_MAX_IFACES, -ERANGE);

@@ -343,6 +343,15 @@ static void test_egress_sockets(void **state)
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 64);
 	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
 
+	/* But those with a source port, for which no socket of an interface can stand in. */
+	sup->egress_socket[64].as.source_port = 7000;
+	begin_anew();
+	assert_true(worker_channel_sync(sup, 0));
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 64);
+	assert_true(next(IPC_SNAPSHOT) >= 0);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 63);
+	assert_int_equal(next_egress_socket(IPC_EGRESS_SOCKET), 100);
+
 	sup->egress_socket[63].incarnation = 0;
 	sup->worker[0].egress_socket_due[0] = 1ull << 63;
 	assert_true(worker_channel_sync(sup, 0));
