@@ -17,37 +17,37 @@ struct span {
 };
 
 /**
- * struct price - what a datagram costs under one of the two rates
+ * struct cost - what a datagram costs under one of the two rates
  * @rate: per second
  * @each: how much of it a datagram takes: 1, or its bits
  * @full: length of a burst
  */
-struct price {
+struct cost {
 	uint64_t rate, each, full;
 };
 
 /* @most: what always fits, in the unit of the rate */
-static struct price price_of(uint64_t rate, uint64_t each, uint64_t most)
+static struct cost cost_of(uint64_t rate, uint64_t each, uint64_t most)
 {
 	/* Rounded up, or what always fits would not. */
 	const uint64_t least = (most * SECOND - 1) / rate + 1;
 
-	return (struct price){rate, each, least > BURST ? least : BURST};
+	return (struct cost){rate, each, least > BURST ? least : BURST};
 }
 
-static uint64_t cost(const struct price *p, uint32_t n)
+static uint64_t cost(const struct cost *p, uint32_t n)
 {
 	return (uint64_t)(((unsigned __int128)n * p->each * SECOND + p->rate / 2) / p->rate);
 }
 
-static uint32_t affordable(const struct price *p, uint32_t n, uint64_t time)
+static uint32_t affordable(const struct cost *p, uint32_t n, uint64_t time)
 {
 	const unsigned __int128 amount = (unsigned __int128)time * p->rate / SECOND;
 
 	return amount / p->each < n ? (uint32_t)(amount / p->each) : n;
 }
 
-static uint32_t take(uint64_t *due, const struct price *p, uint32_t n, struct span t)
+static uint32_t take(uint64_t *due, const struct cost *p, uint32_t n, struct span t)
 {
 	const uint64_t end = t.now + p->full;
 	uint64_t was = __atomic_load_n(due, __ATOMIC_RELAXED), from;
@@ -88,17 +88,17 @@ uint32_t limiter_take(struct limit_slot *slot, const struct rate_limit *limit, u
 	uint32_t pass = n;
 
 	if (pps) {
-		const struct price p = price_of(pps, 1, 1);
+		const struct cost p = cost_of(pps, 1, 1);
 
 		pass = take(&slot->datagrams_due, &p, n, t);
 	}
 	if (bps && pass) {
-		const struct price p = price_of(bps, segment_bytes * 8ull, FRAME_PAYLOAD_MAX * 8);
+		const struct cost p = cost_of(bps, segment_bytes * 8ull, FRAME_PAYLOAD_MAX * 8);
 		const uint32_t fit = take(&slot->bits_due, &p, pass, t);
 
 		/* The first bucket gets back the tokens of what the second refuses. */
 		if (pps && fit < pass) {
-			const struct price back = price_of(pps, 1, 1);
+			const struct cost back = cost_of(pps, 1, 1);
 
 			__atomic_fetch_sub(&slot->datagrams_due,
 					   cost(&back, pass) - cost(&back, fit), __ATOMIC_RELAXED);

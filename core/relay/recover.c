@@ -138,7 +138,7 @@ static void set_counters(struct arena_commit *c, const struct worker_page *page)
 }
 
 /* A first commit: nothing was received. */
-static void start_afresh(struct arena_header *h, const struct worker_page *page, uint64_t ring)
+static void begin_new(struct arena_header *h, const struct worker_page *page, uint64_t ring)
 {
 	struct arena_commit *c;
 
@@ -290,7 +290,7 @@ void recover_begin(void *arena, struct worker_page *page, uint64_t ring,
 	memset(r, 0, sizeof(*r));
 	j.c = arena_commit(arena, h->epoch);
 	if (!header_is_sound(h) || !commit_is_sound(j.c)) {
-		start_afresh(h, page, ring);
+		begin_new(h, page, ring);
 		return;
 	}
 	r->predecessor = true;

@@ -146,7 +146,7 @@ static void append(struct relay *r, struct match_rule *rule, const struct frame_
 }
 
 /* Cuts the view down to its first @n datagrams. */
-static void shorten(struct frame_view *view, uint32_t n)
+static void keep_first(struct frame_view *view, uint32_t n)
 {
 	view->datagrams = n;
 	view->payload_bytes = n * view->segment_bytes;
@@ -230,7 +230,7 @@ static void admit(struct relay *r, struct match_rule *rule, struct frame_view *v
 		return;
 	}
 	if (rest)
-		shorten(view, pass);
+		keep_first(view, pass);
 	append(r, rule, view, in, unit);
 }
 

@@ -71,7 +71,7 @@ static const struct reach_dest *dest_of(const struct control *c, const struct re
 	return f && control_output_dest(f, o, &key) ? reach_find(&c->reach, &key) : NULL;
 }
 
-static const char *text_be(uint32_t ip_be, char buf[static ADDR_TEXT_MAX])
+static const char *text_of(uint32_t ip_be, char buf[static ADDR_TEXT_MAX])
 {
 	const struct addr a = addr_from_ipv4_be(ip_be);
 
@@ -88,7 +88,7 @@ static struct output_status hop_status(const struct reach_dest *d, const char *i
 		return is_active(reason);
 	return with_reason(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason, "%s%s%s%s on %s%s",
 			   d->matched ? "" : "no route, and ", gateway ? "gateway " : "",
-			   text_be(h->host_be, text),
+			   text_of(h->host_be, text),
 			   h->state == HOP_FAILED ? " does not answer" : " has not answered",
 			   ifname, h->state == HOP_FAILED ? "" : " yet");
 }
@@ -102,11 +102,11 @@ static struct output_status dest_status(const struct reach_dest *d, const struct
 	switch (d->way) {
 	case WAY_NONE:
 		return with_reason(OUTPUT_UNREACHABLE, OUTPUT_HOLD_UNREACHABLE, reason,
-				   "no route to %s through %s", text_be(d->key.host_be, text),
+				   "no route to %s through %s", text_of(d->key.host_be, text),
 				   f->name);
 	case WAY_BROADCAST:
 		return with_reason(OUTPUT_FAILED, OUTPUT_HOLD_REFUSED, reason,
-				   "%s is a broadcast address of %s", text_be(d->key.host_be, text),
+				   "%s is a broadcast address of %s", text_of(d->key.host_be, text),
 				   f->name);
 	case WAY_HOP:
 		return hop_status(d, f->name, reason);
@@ -196,7 +196,7 @@ const char *control_output_warning(const struct control *c, const struct rule_ou
 		snprintf(buf, REASON_MAX,
 			 "%s has no IPv4 address: what leaves there has %s of "
 			 "another interface, and receivers may discard it",
-			 f->name, text_be(d->kernel_source_be, text));
+			 f->name, text_of(d->kernel_source_be, text));
 	else if (addr_is_reserved(&o->group))
 		snprintf(buf, REASON_MAX,
 			 "%s is of the reserved range 240.0.0.0/4 (RFC 1112): "

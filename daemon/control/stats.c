@@ -41,7 +41,7 @@ int control_stats_worker(const struct control *c, unsigned w, struct worker_summ
 	return ret;
 }
 
-static bool obeys_the_law(const struct worker_summary *s)
+static bool is_balanced(const struct worker_summary *s)
 {
 	return ingress_counters_balance(&s->ingress) && egress_counters_balance(&s->egress);
 }
@@ -50,7 +50,7 @@ static bool obeys_the_law(const struct worker_summary *s)
 static bool read_settled(const struct control *c, unsigned w, struct worker_summary *out)
 {
 	for (unsigned i = 0; i < SETTLE_READINGS; i++) {
-		if (control_stats_worker(c, w, out) < 0 || obeys_the_law(out))
+		if (control_stats_worker(c, w, out) < 0 || is_balanced(out))
 			return true;
 	}
 	return false;

@@ -134,11 +134,11 @@ static enum ctl_status load(const struct ctl *ctl, const char *text, size_t len,
 {
 	cJSON *params = cJSON_CreateObject();
 	struct ctl_session c;
-	struct ctl patient = *ctl;
+	struct ctl longer_wait = *ctl;
 	enum ctl_status ret;
 
-	patient.answer_ms = LOAD_MS;
-	ret = ctl_session_open(&patient, &c, reply);
+	longer_wait.answer_ms = LOAD_MS;
+	ret = ctl_session_open(&longer_wait, &c, reply);
 	if (piece(text, len) == len)
 		cJSON_AddStringToObject(params, "text", text);
 	else

@@ -122,10 +122,10 @@ static void print_upgraded(const struct ctl *ctl, const cJSON *result)
  */
 enum ctl_status ctl_upgrade(const struct ctl *ctl)
 {
-	struct ctl patient = *ctl;
+	struct ctl longer_wait = *ctl;
 
-	patient.answer_ms = UPGRADE_MS;
-	return ctl_run(&patient, "Upgrade", NULL, print_upgraded);
+	longer_wait.answer_ms = UPGRADE_MS;
+	return ctl_run(&longer_wait, "Upgrade", NULL, print_upgraded);
 }
 
 static void print_version(const struct ctl *ctl, const cJSON *result)

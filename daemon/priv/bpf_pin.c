@@ -240,8 +240,8 @@ int priv_pins_adopt(const struct priv_pins *p, struct priv_bpf *bpf, const char 
 	return ret;
 }
 
-/* What has the names of the pins that are to come. */
-static unsigned clear_way(const struct priv_pins *p, const char *text, const struct pin_name *name,
+/* Frees the names of the pins that are to come. */
+static unsigned free_name(const struct priv_pins *p, const char *text, const struct pin_name *name,
 			  void *ctx)
 {
 	char aside[PIN_NAME_MAX];
@@ -258,7 +258,7 @@ int priv_pins_put(const struct priv_pins *p, const struct priv_bpf *bpf)
 {
 	int ret;
 
-	for_each(p, clear_way, NULL);
+	for_each(p, free_name, NULL);
 	ret = put(p, "program", bpf->program);
 	if (ret == 0)
 		ret = put(p, "rules", bpf->rules);

@@ -44,7 +44,7 @@ int worker_tick_start(void)
 }
 
 /* Tells the processor that this is a polling loop. */
-static inline void relax(void)
+static inline void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
@@ -54,14 +54,14 @@ static inline void relax(void)
 }
 
 /* Looks for input without sleeping; false when the time for that is up. */
-static bool poll_busily(struct worker *w)
+static bool busy_poll(struct worker *w)
 {
 	uint64_t now_ns = w->now_ns;
 
 	while (now_ns - w->active_ns < w->busy_poll_ns && now_ns < w->next_tick_ns) {
 		if (ring_pending(&w->ring))
 			return true;
-		relax();
+		cpu_relax();
 		now_ns = monotonic_ns();
 	}
 	return now_ns >= w->next_tick_ns;
@@ -73,7 +73,7 @@ int worker_wait(struct worker *w)
 
 	if (w->busy_poll_ns) {
 		ret = ring_submit(&w->ring);
-		if (ret < 0 || poll_busily(w))
+		if (ret < 0 || busy_poll(w))
 			return ret < 0 ? ret : ring_submit(&w->ring);
 	}
 	return ring_wait(&w->ring, RING_UNTIL_SIGNAL);

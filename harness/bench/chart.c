@@ -144,7 +144,7 @@ static double place(const struct axis *axis, double value)
 	return axis->from + share * (axis->to - axis->from);
 }
 
-static void stretch(struct axis *axis, double value)
+static void extend_axis(struct axis *axis, double value)
 {
 	axis->low = fmin(axis->low, value);
 	axis->high = fmax(axis->high, value);
@@ -217,8 +217,8 @@ int chart_write_lines(FILE *file, const struct chart_lines *chart)
 
 	for (unsigned i = 0; i < chart->n; i++)
 		for (unsigned k = 0; k < chart->lines[i].n; k++) {
-			stretch(&x, chart->lines[i].x[k]);
-			stretch(&y, chart->lines[i].y[k]);
+			extend_axis(&x, chart->lines[i].x[k]);
+			extend_axis(&y, chart->lines[i].y[k]);
 		}
 	if (!(x.low <= x.high))
 		x.low = x.high = y.low = y.high = 1;

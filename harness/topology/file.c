@@ -73,7 +73,7 @@ int topology_list(void (*found)(const char *name))
 	return n;
 }
 
-static int slurp(FILE *file, char *text)
+static int read_whole(FILE *file, char *text)
 {
 	size_t length = fread(text, 1, MAX_FILE_BYTES, file);
 
@@ -88,7 +88,7 @@ static int read_file(FILE *file, char **text, const char *path, struct json_erro
 	int ret;
 
 	*text = malloc(MAX_FILE_BYTES + 1);
-	ret = *text ? slurp(file, *text) : -ENOMEM;
+	ret = *text ? read_whole(file, *text) : -ENOMEM;
 	if (ret == 0)
 		return 0;
 	snprintf(error->text, sizeof(error->text), "%s: %s", path, strerror(-ret));
