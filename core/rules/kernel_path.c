@@ -35,6 +35,7 @@ static const char *const reason_texts[] = {
 	[KERNEL_PATH_SOURCE_UNKNOWN] = "its source address is not known yet",
 	[KERNEL_PATH_NEIGHBOUR_UNKNOWN] = "the MAC address of its next hop is not known yet",
 	[KERNEL_PATH_RESTING] = "the rule was changed less than a second ago",
+	[KERNEL_PATH_DIVIDING] = "workers do not know yet which outputs the kernel is to have",
 	[KERNEL_PATH_FULL] = "the maps of the kernel path are full",
 };
 static_assert(sizeof(reason_texts) / sizeof(reason_texts[0]) == KERNEL_PATH_REASONS, "a text each");

@@ -2,9 +2,9 @@
 /*
  * kernel_path.h - which rules the kernel path can relay, and how its maps say it
  *
- * The kernel path has a rule as a whole: the program sends each frame to all outputs, or
- * leaves it to the worker, which has every rule.  So one output that only a worker can
- * serve keeps the others of its rule there, too, and each is told the reason.
+ * The kernel path has those outputs of a rule that it can serve, and a worker the others, each
+ * of which is told the reason.  A rule is divided so (division.h) where its frames have a MAC
+ * header; else one output that only a worker can serve keeps the others of its rule there.
  */
 #ifndef CORE_RULES_KERNEL_PATH_H
 #define CORE_RULES_KERNEL_PATH_H
@@ -45,6 +45,7 @@ enum kernel_path_reason {
 	KERNEL_PATH_SOURCE_UNKNOWN,
 	KERNEL_PATH_NEIGHBOUR_UNKNOWN,
 	KERNEL_PATH_RESTING,
+	KERNEL_PATH_DIVIDING,
 	KERNEL_PATH_FULL,
 	KERNEL_PATH_REASONS
 };

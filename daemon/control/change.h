@@ -20,6 +20,17 @@ static inline void control_rules_changed(struct control *c)
 	c->dirty = true;
 }
 
+/* The record of the rule in the slot is to be published, or that it has gone. */
+static inline void control_rule_note(struct control *c, uint32_t slot)
+{
+	struct control_rule_changes *ch = &c->changes;
+
+	if (ch->n_slots == RULE_CHANGES_MAX)
+		control_rules_changed(c);
+	else
+		ch->slots[ch->n_slots++] = slot;
+}
+
 /* Workers are to build their tables anew: the next publication has all rules. */
 static inline void control_rules_republish(struct control *c)
 {

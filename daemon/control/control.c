@@ -30,6 +30,7 @@
 #include "daemon/control/change.h"
 #include "daemon/control/client.h"
 #include "daemon/control/config.h"
+#include "daemon/control/division.h"
 #include "daemon/control/drift.h"
 #include "daemon/control/epoll_key.h"
 #include "daemon/control/kernel_path.h"
@@ -137,6 +138,7 @@ static void act(struct process *p, uint64_t now_ns)
 		if (!c->netif.ready || !control_supervisor_acked(&c->supervisor, p->settle_seq))
 			return;
 		c->phase = PHASE_SETTLE;
+		control_division_adopt(c, now_ns);
 		control_publish_due(c);
 		/* Sockets of the last control may be dead; requests are served in order. */
 		control_verify(c);
@@ -226,6 +228,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		control_drift_check(c, now_ns);
 		control_kernel_path_check(c, now_ns);
 		take_over_kernel_path(p);
+		control_kernel_path_divide(c, now_ns);
 		c->dirty = c->dirty || control_handover_due(c, now_ns) ||
 			   control_kernel_path_due(c, now_ns);
 		control_loop_check(c, now_ns);
@@ -234,6 +237,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		return;
 	p->tick_ns = now_ns + TICK_NS;
 	control_memory_check();
+	control_division_forget(c, now_ns);
 	if (c->rec.failed)
 		c->dirty = true;
 	if (now_ns >= p->verify_ns) {
@@ -266,6 +270,7 @@ static int next_timeout(const struct process *p, uint64_t now_ns)
 				   runs ? p->check_ns : NEVER_NS,
 				   runs ? c->stats.next_ns : NEVER_NS,
 				   runs ? c->sampler.next_ns : NEVER_NS,
+				   runs && control_rule_changes_due(c) ? now_ns : NEVER_NS,
 				   sweeps ? p->sweep_ns : NEVER_NS};
 
 	return timeout_ms(due_ns, sizeof(due_ns) / sizeof(due_ns[0]), now_ns);

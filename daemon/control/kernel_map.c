@@ -258,6 +258,46 @@ bool kernel_map_relays(const struct kernel_map *m, uint32_t slot)
 	return e && p->ref & KERNEL_PATH_REF_RELAY && (e->ref & ~KERNEL_PATH_REF_SOURCES) == p->ref;
 }
 
+/* First block of the chain to which the key leads, or CHAIN_END. */
+static uint32_t chain_for(const struct kernel_map *m, const struct kernel_path_key *key)
+{
+	const uint32_t at = kernel_entry_find(m, key);
+
+	return at == MCR_NO_SLOT ? CHAIN_END : chain_of(m->entry[at].ref);
+}
+
+uint32_t kernel_map_division(const struct kernel_map *m, const struct kernel_path_key *key)
+{
+	const uint32_t first = chain_for(m, key);
+
+	return first == CHAIN_END ? 0 : m->blocks[first].division;
+}
+
+bool kernel_map_has_output(const struct kernel_map *m, const struct kernel_path_key *key,
+			   const struct kernel_path_output *like)
+{
+	for (uint32_t at = chain_for(m, key); at != CHAIN_END; at = m->next[at]) {
+		for (unsigned i = 0; i < KERNEL_PATH_BLOCK_OUTPUTS; i++) {
+			const struct kernel_path_output *o = &m->blocks[at].output[i];
+
+			if (o->ifindex == like->ifindex && o->group == like->group &&
+			    o->port == like->port)
+				return true;
+		}
+	}
+	return false;
+}
+
+uint32_t kernel_map_last_division(const struct kernel_map *m)
+{
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < KERNEL_PATH_BLOCKS; i++)
+		if (m->blocks[i].division > last)
+			last = m->blocks[i].division;
+	return last;
+}
+
 uint64_t kernel_map_due_ns(const struct kernel_map *m)
 {
 	return m->due_ns;

@@ -83,6 +83,16 @@ int kernel_map_end(struct kernel_map *m, uint64_t now_ns);
 /* Does the program relay for the rule in that slot? */
 bool kernel_map_relays(const struct kernel_map *m, uint32_t slot);
 
+/* The division of the blocks to which the key leads; 0: it has none. */
+uint32_t kernel_map_division(const struct kernel_map *m, const struct kernel_path_key *key);
+
+/* Do they have an output with its device, destination and port? */
+bool kernel_map_has_output(const struct kernel_map *m, const struct kernel_path_key *key,
+			   const struct kernel_path_output *like);
+
+/* The greatest division in all blocks, also in those that are free. */
+uint32_t kernel_map_last_division(const struct kernel_map *m);
+
 /* When what rests has rested, UINT64_MAX: nothing was refused for it. */
 uint64_t kernel_map_due_ns(const struct kernel_map *m);
 

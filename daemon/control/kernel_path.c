@@ -5,14 +5,15 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/base/complaint.h"
-#include "core/base/hash.h"
+#include "core/base/bitset.h"
 #include "core/rules/ruleset.h"
 #include "core/rules/ruleset_restore.h"
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
+#include "daemon/control/division.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/kernel_check.h"
+#include "daemon/control/kernel_fit.h"
 #include "daemon/control/kernel_map.h"
 #include "daemon/control/kernel_output.h"
 #include "daemon/control/loop.h"
@@ -69,71 +70,73 @@ void control_kernel_path_fini(struct control *c)
 {
 	kernel_map_free(c->kernel_path.map);
 	c->kernel_path.map = NULL;
+	divisions_fini(&c->kernel_path.divisions);
 }
 
-static bool is_available(const struct control *c)
+/**
+ * struct encoding - a rule as the maps should have it
+ * @rule:     with a reason to be on the user path nothing of it is valid
+ * @why:      by output of the rule: KERNEL_PATH_FITS, or why it needs a worker
+ * @fits:     the same as a set
+ * @splits:   the rule has outputs for both paths
+ * @output, @incarnation: those that @rule has
+ */
+struct encoding {
+	struct kernel_map_rule rule;
+	enum kernel_path_reason why[MCR_MAX_RULE_OUTPUTS];
+	bool fits[MCR_MAX_RULE_OUTPUTS];
+	bool splits;
+	struct kernel_path_output output[MCR_MAX_RULE_OUTPUTS];
+	uint64_t incarnation[MCR_MAX_RULE_OUTPUTS];
+	uint32_t mtu[MCR_MAX_RULE_OUTPUTS];
+};
+
+/* A division travels in a MAC header.  Outputs that will be known soon are waited for. */
+static bool can_split(const struct control *c, const struct rule *r, const struct encoding *enc)
 {
-	return c->kernel_path.map && c->kernel_path.unavailable == KERNEL_PATH_FITS;
+	const struct rec_iface *in = control_iface_named(c, r->input.interface);
+	bool any = false;
+
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		any |= enc->fits[i];
+		if (!enc->fits[i] && !kernel_path_is_lasting(enc->why[i]))
+			return false;
+	}
+	return any && in->header == KERNEL_PATH_HEADER_ETHERNET;
 }
 
-/* --- what a rule needs --- */
-
-/* Of the input interface; KERNEL_PATH_FITS also while it does not exist. */
-static enum kernel_path_reason of_link(const struct rec_iface *f)
+/* Return: KERNEL_PATH_FITS: all outputs fit. */
+static enum kernel_path_reason encode_outputs(const struct control *c,
+					      const struct ruleset_entry *e, struct encoding *enc)
 {
-	if (f->header == KERNEL_PATH_HEADER_OTHER)
-		return KERNEL_PATH_INPUT_LINK;
-	return f->is_port ? KERNEL_PATH_INPUT_PORT : KERNEL_PATH_FITS;
+	const struct rule *r = &e->rule;
+	bool all = true;
+
+	for (unsigned i = 0; i < r->n_outputs; i++) {
+		enc->why[i] = control_kernel_output_encode(c, r, &r->outputs[i], e->output_slots[i],
+							   &enc->output[i], &enc->mtu[i]);
+		enc->fits[i] = enc->why[i] == KERNEL_PATH_FITS;
+		all &= enc->fits[i];
+	}
+	enc->splits = !all && can_split(c, r, enc);
+	return all ? KERNEL_PATH_FITS : KERNEL_PATH_OTHER_OUTPUT;
 }
 
-bool control_kernel_path_wants_input(const struct control *c, const struct rec_iface *f)
+/* @v: NULL: all of them */
+static void take_outputs(const struct ruleset_entry *e, const struct division *v,
+			 struct encoding *enc)
 {
-	if (!is_available(c) || of_link(f) != KERNEL_PATH_FITS)
-		return false;
-	/* How it was opened it stays: another kind of socket would be a gap for all streams. */
-	return !f->in_open || f->in_as.kernel_path;
-}
+	struct kernel_map_rule *rule = &enc->rule;
 
-int control_kernel_path_need(struct control *c, const struct rec_iface *out, const struct rule *r,
-			     const struct rule_output *o)
-{
-	if (!is_available(c) || kernel_path_of_rule(r) != KERNEL_PATH_FITS)
-		return 0;
-	return control_kernel_output_need(c, out, o);
-}
-
-void control_kernel_path_release(struct control *c, const struct rec_iface *out,
-				 const struct rule *r, const struct rule_output *o)
-{
-	if (is_available(c) && kernel_path_of_rule(r) == KERNEL_PATH_FITS)
-		control_kernel_output_release(c, out, o);
-}
-
-/* Of the program at the rule's input; KERNEL_PATH_FITS: it sees the frames. */
-static enum kernel_path_reason of_program(const struct control *c, const struct rule *r)
-{
-	const struct rec_iface *f = control_iface_named(c, r->input.interface);
-	enum kernel_path_reason why;
-
-	if (!is_available(c))
-		return c->kernel_path.unavailable ? c->kernel_path.unavailable
-						  : KERNEL_PATH_NOT_STARTED;
-	why = f ? of_link(f) : KERNEL_PATH_FITS;
-	if (why == KERNEL_PATH_FITS && f && f->in_open && !f->in_as.kernel_path)
-		why = KERNEL_PATH_INPUT_OPEN;
-	if (why == KERNEL_PATH_FITS && (r->disabled || !f || !f->up || !f->in_open))
-		why = KERNEL_PATH_INACTIVE;
-	return why;
-}
-
-/* Of the daemon, the rule and its input, before any output is looked at. */
-static enum kernel_path_reason of_input(const struct control *c, const struct rule *r)
-{
-	const enum kernel_path_reason of_rule = kernel_path_of_rule(r), why = of_program(c, r);
-
-	if (of_rule == KERNEL_PATH_NOT_ASKED || (is_available(c) && of_rule != KERNEL_PATH_FITS))
-		return of_rule;
-	return why;
+	for (unsigned i = 0; i < e->rule.n_outputs; i++) {
+		if (v && !division_has(v, &e->rule.outputs[i]))
+			continue;
+		enc->output[rule->n_outputs] = enc->output[i];
+		enc->incarnation[rule->n_outputs++] = e->output_incarnations[i];
+		if (enc->mtu[i] < rule->mtu)
+			rule->mtu = enc->mtu[i];
+	}
+	rule->division = v ? v->number : 0;
 }
 
 static uint32_t block_flags(const struct rule *r)
@@ -141,40 +144,35 @@ static uint32_t block_flags(const struct rule *r)
 	return r->consume ? KERNEL_PATH_BLOCK_CONSUME : 0;
 }
 
-/* @rule: filled but for its output, which is encoded into @outputs. */
 static enum kernel_path_reason encode_rule(const struct control *c, const struct ruleset_entry *e,
-					   struct kernel_map_rule *rule,
-					   struct kernel_path_output *outputs)
+					   struct encoding *enc)
 {
 	const struct rule *r = &e->rule;
 	const uint32_t in = control_iface_slot(c, r->input.interface);
-	enum kernel_path_reason why = of_input(c, r);
+	const struct division *v = NULL;
+	enum kernel_path_reason why = control_kernel_fit_rule(c, r);
 
+	enc->splits = false;
 	if (why != KERNEL_PATH_FITS)
 		return why;
 	if (control_loop_closes(c, e->slot))
 		return KERNEL_PATH_INACTIVE;
-	*rule = (struct kernel_map_rule){
+	enc->rule = (struct kernel_map_rule){
 		.key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex),
 		.incarnation = e->incarnation,
 		.slot = e->slot,
 		.iface = in,
 		.mtu = UINT32_MAX,
 		.flags = block_flags(r),
-		.n_outputs = r->n_outputs,
-		.output = outputs,
-		.output_incarnation = e->output_incarnations,
+		.output = enc->output,
+		.output_incarnation = enc->incarnation,
 	};
-	for (unsigned i = 0; i < r->n_outputs; i++) {
-		uint32_t mtu;
-
-		why = control_kernel_output_encode(c, r, &r->outputs[i], e->output_slots[i],
-						   &outputs[i], &mtu);
-		if (why != KERNEL_PATH_FITS)
-			return KERNEL_PATH_OTHER_OUTPUT;
-		if (mtu < rule->mtu)
-			rule->mtu = mtu;
-	}
+	why = encode_outputs(c, e, enc);
+	if (enc->splits)
+		v = control_division_choose(c, e, enc->fits);
+	if (why != KERNEL_PATH_FITS && !v)
+		return why;
+	take_outputs(e, v, enc);
 	return KERNEL_PATH_FITS;
 }
 
@@ -195,15 +193,22 @@ static void describe_user(const struct control *c, const struct ruleset_entry *e
 
 static int update_rule(struct control *c, const struct ruleset_entry *e, uint64_t now_ns)
 {
-	static struct kernel_path_output outputs[MCR_MAX_RULE_OUTPUTS];
+	static struct encoding enc;
 	struct kernel_map *map = c->kernel_path.map;
-	struct kernel_map_rule rule;
+	const bool fits = encode_rule(c, e, &enc) == KERNEL_PATH_FITS;
+	bool set = false;
 
-	if (encode_rule(c, e, &rule, outputs) == KERNEL_PATH_FITS &&
-	    kernel_map_set(map, &rule, now_ns) == 0)
+	control_division_leaves(c, e, now_ns);
+	if (fits && kernel_map_set(map, &enc.rule, now_ns) == 0)
+		set = true;
+	if (set)
+		control_division_written(c, e, enc.rule.division);
+	if (enc.splits)
+		control_division_need(c, e, enc.fits, set ? enc.rule.division : 0, now_ns);
+	if (set)
 		return 0;
-	describe_user(c, e, &rule);
-	return kernel_map_set_user(map, &rule, now_ns);
+	describe_user(c, e, &enc.rule);
+	return kernel_map_set_user(map, &enc.rule, now_ns);
 }
 
 static void log_error(int error, uint64_t now_ns)
@@ -217,7 +222,7 @@ static void log_error(int error, uint64_t now_ns)
 
 static bool may_write(const struct control *c)
 {
-	return is_available(c) && !c->kernel_path.deferred;
+	return control_kernel_fit_available(c) && !c->kernel_path.deferred;
 }
 
 void control_kernel_path_update(struct control *c, uint64_t now_ns)
@@ -269,6 +274,21 @@ void control_kernel_path_check(struct control *c, uint64_t now_ns)
 		"the maps of the kernel path were changed by somebody else: writing them again");
 }
 
+void control_kernel_path_divide(struct control *c, uint64_t now_ns)
+{
+	/* A reconcile that is due looks at all rules. */
+	for (uint32_t i = 0; i < MCR_MAX_RULES / 64 && !c->dirty; i++) {
+		uint64_t slots = c->kernel_path.dividing[i];
+
+		for (; slots; slots &= slots - 1) {
+			const uint32_t slot = i * 64 + (uint32_t)__builtin_ctzll(slots);
+
+			bitset_remove(c->kernel_path.dividing, slot);
+			control_kernel_path_update_slots(c, &slot, 1, now_ns);
+		}
+	}
+}
+
 bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
 {
 	return may_write(c) && now_ns >= kernel_map_due_ns(c->kernel_path.map);
@@ -276,55 +296,39 @@ bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
 
 /* --- answers --- */
 
-enum kernel_path_reason control_kernel_path_of_rule(const struct control *c,
-						    const struct ruleset_entry *e)
+/* Of an output that fits, in a rule that fits. */
+static enum kernel_path_reason of_division(const struct control *c, const struct ruleset_entry *e,
+					   const struct encoding *enc, unsigned output)
 {
-	static struct kernel_path_output outputs[MCR_MAX_RULE_OUTPUTS];
-	struct kernel_map_rule rule;
-	const enum kernel_path_reason why = encode_rule(c, e, &rule, outputs);
+	const struct kernel_map *map = c->kernel_path.map;
 
-	/* It was refused for now, or another rule has its frames. */
-	if (why == KERNEL_PATH_FITS && !kernel_map_relays(c->kernel_path.map, e->slot))
+	/* The rule was refused for now, or another one has its frames. */
+	if (!kernel_map_relays(map, e->slot))
 		return KERNEL_PATH_RESTING;
-	return why;
+	if (kernel_map_division(map, &enc->rule.key) != enc->rule.division)
+		return KERNEL_PATH_DIVIDING;
+	if (!enc->splits)
+		return KERNEL_PATH_FITS;
+	for (uint32_t i = 0; i < enc->rule.n_outputs; i++)
+		if (enc->output[i].slot == e->output_slots[output])
+			return KERNEL_PATH_FITS;
+	return KERNEL_PATH_DIVIDING;
 }
 
-enum kernel_path_reason control_kernel_path_of_output(const struct control *c,
-						      const struct ruleset_entry *e,
-						      enum kernel_path_reason of_rule,
-						      unsigned output)
+void control_kernel_path_reasons(const struct control *c, const struct ruleset_entry *e,
+				 enum kernel_path_reason why[static MCR_MAX_RULE_OUTPUTS])
 {
-	struct kernel_path_output unused;
-	enum kernel_path_reason own;
-	uint32_t mtu;
+	static struct encoding enc;
+	const enum kernel_path_reason of_rule = encode_rule(c, e, &enc);
 
-	if (of_rule != KERNEL_PATH_OTHER_OUTPUT)
-		return of_rule;
-	own = control_kernel_output_encode(c, &e->rule, &e->rule.outputs[output],
-					   e->output_slots[output], &unused, &mtu);
-	return own == KERNEL_PATH_FITS ? of_rule : own;
-}
-
-enum kernel_path_reason control_kernel_path_consumes(const struct control *c, const struct rule *r)
-{
-	return of_program(c, r);
-}
-
-int control_kernel_path_refuse(const struct control *c, const struct rule *r, struct complaint *cpl)
-{
-	enum kernel_path_reason why;
-
-	if (r->path != RULE_PATH_KERNEL)
-		return 0;
-	why = of_input(c, r);
-	for (unsigned i = 0; i < r->n_outputs && !kernel_path_is_lasting(why); i++) {
-		struct kernel_path_output out;
-		uint32_t mtu;
-
-		why = control_kernel_output_encode(c, r, &r->outputs[i], 0, &out, &mtu);
+	for (unsigned i = 0; i < e->rule.n_outputs; i++) {
+		if (of_rule != KERNEL_PATH_FITS && of_rule != KERNEL_PATH_OTHER_OUTPUT)
+			why[i] = of_rule;
+		else if (!enc.fits[i])
+			why[i] = enc.why[i];
+		else if (of_rule == KERNEL_PATH_FITS)
+			why[i] = of_division(c, e, &enc, i);
+		else
+			why[i] = enc.splits ? KERNEL_PATH_DIVIDING : KERNEL_PATH_OTHER_OUTPUT;
 	}
-	if (!kernel_path_is_lasting(why))
-		return 0;
-	complain(cpl, "path", "\"kernel\" is not possible: %s", kernel_path_reason_text(why));
-	return -EINVAL;
 }

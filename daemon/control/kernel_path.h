@@ -15,13 +15,9 @@
 
 #include "core/rules/kernel_path.h"
 
-struct complaint;
 struct control;
 struct ipc_pass_fd;
 struct ipc_start;
-struct rec_iface;
-struct rule;
-struct rule_output;
 struct ruleset_entry;
 
 /* @fd: a descriptor of the maps, taken.  Return: 0 or negative errno. */
@@ -32,17 +28,6 @@ int control_kernel_path_take_fd(struct control *c, const struct ipc_pass_fd *as,
  */
 void control_kernel_path_start(struct control *c, const struct ipc_start *start, bool restarted);
 void control_kernel_path_fini(struct control *c);
-
-/* Is an input there to be opened with the tc program? */
-bool control_kernel_path_wants_input(const struct control *c, const struct rec_iface *f);
-
-/* -ENOMEM. */
-int control_kernel_path_need(struct control *c, const struct rec_iface *out, const struct rule *r,
-			     const struct rule_output *o);
-
-/* The rule goes: the need of one of its outputs goes with it. */
-void control_kernel_path_release(struct control *c, const struct rec_iface *out,
-				 const struct rule *r, const struct rule_output *o);
 
 /* Make the maps say what rules, links and addresses say now. */
 void control_kernel_path_update(struct control *c, uint64_t now_ns);
@@ -57,30 +42,14 @@ void control_kernel_path_update_slots(struct control *c, const uint32_t *slots, 
  */
 void control_kernel_path_check(struct control *c, uint64_t now_ns);
 
+/* Several times a second, and when workers have taken rules: rules that waited for that. */
+void control_kernel_path_divide(struct control *c, uint64_t now_ns);
+
 /* Is an update due, because something has rested? */
 bool control_kernel_path_due(const struct control *c, uint64_t now_ns);
 
-/*
- * Why a rule is on the user path; KERNEL_PATH_FITS: it is not.  KERNEL_PATH_OTHER_OUTPUT: for
- * its outputs, of which each has a reason of its own.
- */
-enum kernel_path_reason control_kernel_path_of_rule(const struct control *c,
-						    const struct ruleset_entry *e);
-enum kernel_path_reason control_kernel_path_of_output(const struct control *c,
-						      const struct ruleset_entry *e,
-						      enum kernel_path_reason of_rule,
-						      unsigned output);
-
-/* Why "consume" of a rule has no effect; KERNEL_PATH_FITS: it has. */
-enum kernel_path_reason control_kernel_path_consumes(const struct control *c, const struct rule *r);
-
-/**
- * control_kernel_path_refuse() - does the rule ask for the kernel in vain?
- * @cpl: filled when it does
- *
- * Return: 0; -EINVAL: it says "kernel", and that will not come true by itself.
- */
-int control_kernel_path_refuse(const struct control *c, const struct rule *r,
-			       struct complaint *cpl);
+/* By output: why it is on the user path; KERNEL_PATH_FITS: it is not. */
+void control_kernel_path_reasons(const struct control *c, const struct ruleset_entry *e,
+				 enum kernel_path_reason why[static MCR_MAX_RULE_OUTPUTS]);
 
 #endif

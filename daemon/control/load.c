@@ -13,7 +13,7 @@
 #include "core/text/config.h"
 #include "core/text/config_write.h"
 #include "daemon/control/change.h"
-#include "daemon/control/kernel_path.h"
+#include "daemon/control/kernel_fit.h"
 #include "daemon/control/output.h"
 #include "daemon/control/wiring.h"
 
@@ -192,7 +192,7 @@ static int check_host(const struct control *c, const struct config *cfg, struct 
 
 		/* Before the links are known nothing can be said. */
 		if (ret == 0 && c->netif.ready)
-			ret = control_kernel_path_refuse(c, &cfg->rules[i], cpl);
+			ret = control_kernel_fit_refuse(c, &cfg->rules[i], cpl);
 
 		if (ret < 0) {
 			name_rule(cpl, i);

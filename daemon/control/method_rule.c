@@ -17,6 +17,7 @@
 #include "daemon/control/call.h"
 #include "daemon/control/change.h"
 #include "daemon/control/egress_socket.h"
+#include "daemon/control/kernel_fit.h"
 #include "daemon/control/kernel_path.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/output.h"
@@ -31,11 +32,8 @@
 
 /* --- ListRules --- */
 
-static void show_path(const struct control *c, const struct ruleset_entry *e,
-		      enum kernel_path_reason of_rule, unsigned i, cJSON *o)
+static void show_path(const struct ruleset_entry *e, enum kernel_path_reason why, cJSON *o)
 {
-	const enum kernel_path_reason why = control_kernel_path_of_output(c, e, of_rule, i);
-
 	cJSON_AddStringToObject(o, "path", why == KERNEL_PATH_FITS ? "kernel" : "user");
 	cJSON_AddStringToObject(
 		o, "path_reason",
@@ -45,9 +43,10 @@ static void show_path(const struct control *c, const struct ruleset_entry *e,
 static void show_rule_outputs(const struct control *c, const struct ruleset_entry *e, cJSON *json)
 {
 	cJSON *outputs = cJSON_GetObjectItemCaseSensitive(json, "outputs");
-	const enum kernel_path_reason path = control_kernel_path_of_rule(c, e);
+	enum kernel_path_reason path[MCR_MAX_RULE_OUTPUTS];
 	cJSON *o = outputs ? outputs->child : NULL;
 
+	control_kernel_path_reasons(c, e, path);
 	for (unsigned i = 0; i < e->rule.n_outputs && o; i++, o = o->next) {
 		const struct rule_output *out = &e->rule.outputs[i];
 		struct egress_counters n;
@@ -71,7 +70,7 @@ static void show_rule_outputs(const struct control *c, const struct ruleset_entr
 		control_result_send_drops(o, &n, false);
 		control_egress_socket_of(c, e->output_slots[i], &kind);
 		cJSON_AddStringToObject(o, "socket", egress_socket_kind_name(kind));
-		show_path(c, e, path, i, o);
+		show_path(e, path[i], o);
 	}
 }
 
@@ -121,7 +120,7 @@ static cJSON *show_rule(const struct control *c, const struct ruleset_entry *e)
 	if (e->rule.consume)
 		cJSON_AddStringToObject(
 			json, "consume_reason",
-			kernel_path_reason_text(control_kernel_path_consumes(c, &e->rule)));
+			kernel_path_reason_text(control_kernel_fit_program(c, &e->rule)));
 	show_rule_pending(c, mask, json);
 	workers = cJSON_AddArrayToObject(json, "workers");
 	for (; mask; mask &= mask - 1)
@@ -205,7 +204,7 @@ static int put_rule(struct call *call, const struct rule *r, bool replace, int o
 	int ret = control_wiring_update(call->c, r, 1);
 
 	if (ret == 0)
-		ret = control_kernel_path_refuse(call->c, r, &cpl);
+		ret = control_kernel_fit_refuse(call->c, r, &cpl);
 	if (ret == 0)
 		ret = control_check_outputs(call->c, r, &cpl);
 	if (ret == 0)

@@ -393,3 +393,26 @@ bool control_publish_confirmed(const struct control *c, unsigned w, uint64_t gen
 	p = &c->pub.history[s.generation % PUBLISH_HISTORY];
 	return p->generation == s.generation && p->hash[w] == s.hash;
 }
+
+/* Workers that start are given the last one that the supervisor took. */
+static bool is_taken(const struct control_publish *p, uint64_t generation)
+{
+	for (uint64_t g = p->generation; g >= generation && p->generation - g < PUBLISH_HISTORY;
+	     g--) {
+		const struct published *one = &p->history[g % PUBLISH_HISTORY];
+
+		if (one->generation == g && one->taken_ns)
+			return true;
+	}
+	return false;
+}
+
+bool control_publish_everywhere(const struct control *c, uint64_t generation)
+{
+	if (!is_taken(&c->pub, generation))
+		return false;
+	for (unsigned w = 0; w < c->workers; w++)
+		if (c->worker[w].running && !control_publish_confirmed(c, w, generation))
+			return false;
+	return true;
+}

@@ -24,6 +24,12 @@ int control_publish(struct control *c, uint64_t now_ns);
 /* The same when only the rules in these slots can have changed, or have gone. */
 int control_publish_slots(struct control *c, const uint32_t *slots, unsigned n, uint64_t now_ns);
 
+/*
+ * Has every worker the rules of @generation or later ones, or will it start with them?  A worker
+ * that hangs is killed by the supervisor, and is one that starts.
+ */
+bool control_publish_everywhere(const struct control *c, uint64_t generation);
+
 /* Does worker @w have the rules of @generation, or later ones? */
 bool control_publish_confirmed(const struct control *c, unsigned w, uint64_t generation);
 

@@ -14,6 +14,7 @@
 #include "daemon/control/filter.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/join.h"
+#include "daemon/control/kernel_fit.h"
 #include "daemon/control/kernel_path.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/membership.h"
@@ -114,7 +115,7 @@ static struct ipc_iface input_wanted(const struct control *c, uint32_t slot)
 	in.defrag = s && s->defrag;
 	in.supers = f->supers;
 	in.link = f->link;
-	in.kernel_path = control_kernel_path_wants_input(c, f);
+	in.kernel_path = control_kernel_fit_input(c, f);
 	in.worker_mask = f->workers;
 	return in;
 }
@@ -339,6 +340,8 @@ int control_reconcile(struct control *c, uint64_t now_ns)
 	int ret = 0;
 
 	c->rec.failed = false;
+	if (c->changes.n_slots)
+		control_publish_due(c);
 	c->changes = (struct control_rule_changes){0};
 	end_handovers(c, now_ns);
 	control_stand_ins_choose(c, now_ns);

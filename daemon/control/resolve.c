@@ -10,7 +10,7 @@
 #include "daemon/control/egress_socket.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/join.h"
-#include "daemon/control/kernel_path.h"
+#include "daemon/control/kernel_fit.h"
 #include "daemon/control/output.h"
 #include "daemon/control/reach.h"
 #include "daemon/control/state.h"
@@ -42,7 +42,7 @@ static int resolve_output(struct control *c, const struct ruleset_entry *e, unsi
 		if (reach_need(&c->reach, &key, out->arp) < 0)
 			return -ENOMEM;
 	}
-	return control_kernel_path_need(c, out, &e->rule, o);
+	return control_kernel_fit_need(c, out, &e->rule, o);
 }
 
 static int resolve_input(struct control *c, const struct ruleset_entry *e, struct rec_iface *in)

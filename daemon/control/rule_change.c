@@ -13,6 +13,7 @@
 #include "daemon/control/filter.h"
 #include "daemon/control/iface.h"
 #include "daemon/control/join.h"
+#include "daemon/control/kernel_fit.h"
 #include "daemon/control/kernel_path.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/membership.h"
@@ -22,16 +23,6 @@
 #include "daemon/control/reach_netlink.h"
 #include "daemon/control/resolve.h"
 #include "daemon/control/state.h"
-
-static void note_slot(struct control *c, uint32_t slot)
-{
-	struct control_rule_changes *ch = &c->changes;
-
-	if (ch->n_slots == RULE_CHANGES_MAX)
-		control_rules_changed(c);
-	else
-		ch->slots[ch->n_slots++] = slot;
-}
 
 static bool is_open_for(const struct rec_iface *f, bool input)
 {
@@ -65,7 +56,7 @@ void control_rule_added(struct control *c, const struct ruleset_entry *e)
 	in = &c->rec.iface[c->resolved.rule[e->slot].in_slot];
 	if (control_filter_add(in, &e->rule.input) < 0)
 		control_rules_changed(c);
-	note_slot(c, e->slot);
+	control_rule_note(c, e->slot);
 }
 
 /* --- a rule goes --- */
@@ -101,7 +92,7 @@ static void release_output(struct control *c, uint32_t slot, const struct rule *
 
 	if (!out)
 		return;
-	control_kernel_path_release(c, out, r, &r->outputs[i]);
+	control_kernel_fit_release(c, out, r, &r->outputs[i]);
 	if (control_output_dest(out, &r->outputs[i], &key))
 		reach_release(&c->reach, &key);
 	if (!out->outputs || --out->outputs == 0)
@@ -131,7 +122,7 @@ void control_rule_removed(struct control *c, const struct ruleset_entry *e)
 	for (unsigned i = 0; i < e->rule.n_outputs; i++)
 		leave_output(c, e, i);
 	c->resolved.rule[e->slot] = (struct resolved_rule){0};
-	note_slot(c, e->slot);
+	control_rule_note(c, e->slot);
 }
 
 /* --- a rule is replaced --- */
@@ -175,7 +166,7 @@ static int keep_output(struct control *c, const struct ruleset_entry *e, unsigne
 	if (control_output_dest(out, &e->rule.outputs[i], &key) &&
 	    reach_need(&c->reach, &key, out->arp) < 0)
 		return -ENOMEM;
-	return control_kernel_path_need(c, out, &e->rule, &e->rule.outputs[i]);
+	return control_kernel_fit_need(c, out, &e->rule, &e->rule.outputs[i]);
 }
 
 static bool is_change_of_outputs(const struct control *c, const struct rule_before *b,
@@ -210,7 +201,7 @@ void control_rule_replaced(struct control *c, const struct rule_before *b,
 	c->rec.publish = c->dirty || publish;
 	if (ret < 0)
 		control_rules_changed(c);
-	note_slot(c, e->slot);
+	control_rule_note(c, e->slot);
 }
 
 /* --- holds --- */
@@ -226,7 +217,7 @@ static void find_holds(struct control *c)
 		const struct ruleset_entry *e = ruleset_at(c->rules, i);
 
 		if (c->resolved.rule[e->slot].asks && control_outputs_held_otherwise(c, e))
-			note_slot(c, e->slot);
+			control_rule_note(c, e->slot);
 	}
 }
 
@@ -280,6 +271,20 @@ static void join_and_leave(struct control *c)
 	}
 }
 
+/* The last step: what it notes is for the next round. */
+static void update_kernel_path(struct control *c, uint64_t now_ns)
+{
+	const struct control_rule_changes done = c->changes;
+
+	c->changes.n_slots = c->changes.n_left = c->changes.n_closed = 0;
+	c->changes.holds = false;
+	/* A source address may have become known, which any rule can have waited for. */
+	if (done.holds)
+		control_kernel_path_update(c, now_ns);
+	else
+		control_kernel_path_update_slots(c, done.slots, done.n_slots, now_ns);
+}
+
 int control_rule_changes(struct control *c, uint64_t now_ns)
 {
 	struct control_rule_changes *ch = &c->changes;
@@ -305,12 +310,6 @@ int control_rule_changes(struct control *c, uint64_t now_ns)
 		return ret;
 	}
 	join_and_leave(c);
-	/* A source address may have become known, which any rule can have waited for. */
-	if (ch->holds)
-		control_kernel_path_update(c, now_ns);
-	else
-		control_kernel_path_update_slots(c, ch->slots, ch->n_slots, now_ns);
-	ch->n_slots = ch->n_left = ch->n_closed = 0;
-	ch->holds = false;
+	update_kernel_path(c, now_ns);
 	return 0;
 }

@@ -57,6 +57,19 @@ static enum rule_state state_of(const struct control *c, const struct ruleset_en
 					       : control_rule_state_from(c, &e->rule, in, status);
 }
 
+static void add_divisions(const struct control *c, const struct rule *r, struct snapshot_rule *rule,
+			  struct snapshot_output *outputs)
+{
+	const struct divided_input *in = divisions_find(&c->kernel_path.divisions, &r->input);
+
+	if (!in)
+		return;
+	for (unsigned i = 0; i < SNAPSHOT_DIVISIONS; i++)
+		rule->division[i] = in->division[i].number;
+	for (unsigned i = 0; i < r->n_outputs; i++)
+		outputs[i].divided = division_bits(in, &r->outputs[i]);
+}
+
 void control_snapshot_rule(const struct control *c, const struct ruleset_entry *e,
 			   struct snapshot_rule *rule,
 			   struct snapshot_output outputs[static MCR_MAX_RULE_OUTPUTS])
@@ -93,6 +106,7 @@ void control_snapshot_rule(const struct control *c, const struct ruleset_entry *
 	memcpy(rule->id, r->id, sizeof(rule->id));
 	memcpy(rule->name, r->name, sizeof(rule->name));
 	memcpy(rule->description, r->description, sizeof(rule->description));
+	add_divisions(c, r, rule, outputs);
 }
 
 uint32_t control_snapshot_ifaces(const struct control *c,
@@ -174,8 +188,25 @@ static int restore_ifaces(struct control *c, const struct snapshot_view *v)
 	return ret;
 }
 
+/* Until the next publication nobody knows which workers have them. */
+static int restore_divisions(struct control *c, const struct snapshot_view *v,
+			     const struct snapshot_rule *s, const struct rule *r, uint64_t now_ns)
+{
+	bool set[MCR_MAX_RULE_OUTPUTS];
+	int ret = 0;
+
+	for (unsigned k = 0; k < SNAPSHOT_DIVISIONS && ret == 0; k++) {
+		for (uint32_t i = 0; i < s->n_outputs; i++)
+			set[i] = v->outputs[s->first_output + i].divided >> k & 1;
+		if (s->division[k])
+			ret = divisions_restore(&c->kernel_path.divisions, r, k, s->division[k],
+						set, v->generation, now_ns);
+	}
+	return ret;
+}
+
 static int restore_rule(struct control *c, const struct snapshot_view *v,
-			const struct snapshot_rule *s)
+			const struct snapshot_rule *s, uint64_t now_ns)
 {
 	struct rule_output outputs[MCR_MAX_RULE_OUTPUTS];
 	uint32_t slots[MCR_MAX_RULE_OUTPUTS];
@@ -190,6 +221,7 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 		.n_outputs = s->n_outputs,
 		.outputs = outputs,
 	};
+	int ret;
 
 	if (s->n_outputs > MCR_MAX_RULE_OUTPUTS)
 		return -EBADMSG;
@@ -223,7 +255,10 @@ static int restore_rule(struct control *c, const struct snapshot_view *v,
 			c, control_rule_workers_on(c, &r, control_iface_at(c, s->in_iface)),
 			s->worker_mask);
 	control_notice_restore(c->notice, s->slot, s->incarnation, s->state);
-	return ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots, incarnations);
+	ret = restore_divisions(c, v, s, &r, now_ns);
+	return ret < 0 ? ret
+		       : ruleset_restore(c->rules, &r, s->slot, s->incarnation, slots,
+					 incarnations);
 }
 
 /* A mapped snapshot. */
@@ -263,17 +298,18 @@ struct changed_slots {
 };
 
 static int restore_changed(struct control *c, const struct snapshot_view *v,
-			   struct changed_slots *s, uint32_t slot)
+			   struct changed_slots *s, uint32_t slot, uint64_t now_ns)
 {
 	if (bitset_has(s->restored, slot))
 		return 0;
 	bitset_add(s->restored, slot);
-	return restore_rule(c, v, &v->rules[s->rule[slot]]);
+	return restore_rule(c, v, &v->rules[s->rule[slot]], now_ns);
 }
 
 /* Rules that the changes replace keep their place; new ones follow in their order. */
 static int restore_rules(struct control *c, const struct snapshot_view *whole,
-			 const struct snapshot_view *changes, struct changed_slots *s)
+			 const struct snapshot_view *changes, struct changed_slots *s,
+			 uint64_t now_ns)
 {
 	int ret = 0;
 
@@ -288,11 +324,12 @@ static int restore_rules(struct control *c, const struct snapshot_view *whole,
 
 		if (bitset_has(s->removed, r->slot))
 			continue;
-		ret = bitset_has(s->changed, r->slot) ? restore_changed(c, changes, s, r->slot)
-						      : restore_rule(c, whole, r);
+		ret = bitset_has(s->changed, r->slot)
+			      ? restore_changed(c, changes, s, r->slot, now_ns)
+			      : restore_rule(c, whole, r, now_ns);
 	}
 	for (uint32_t i = 0; i < changes->n_rules && ret == 0; i++)
-		ret = restore_changed(c, changes, s, changes->rules[i].slot);
+		ret = restore_changed(c, changes, s, changes->rules[i].slot, now_ns);
 	return ret;
 }
 
@@ -309,7 +346,7 @@ static int restore(struct control *c, const struct snapshot_view *whole,
 		      ? -EBADMSG
 		      : restore_ifaces(c, changed ? changes : whole);
 	if (ret == 0)
-		ret = restore_rules(c, whole, changes, s);
+		ret = restore_rules(c, whole, changes, s, now_ns);
 	free(s);
 	if (ret < 0)
 		return ret;

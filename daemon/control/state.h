@@ -29,6 +29,7 @@
 #include "core/base/join_table.h"
 #include "core/base/limits.h"
 #include "core/base/statpage.h"
+#include "core/rules/division.h"
 #include "core/rules/kernel_path.h"
 #include "core/rules/wiring.h"
 #include "core/text/config.h"
@@ -367,12 +368,16 @@ struct control_stats {
  * @mark:        the bit that its program sets in the mark of a frame
  * @deferred:    the maps stay as they are until workers have the rules
  * @map:         NULL: there is none
+ * @divisions:   of rules that are divided between both paths, or were
+ * @dividing:    by rule slot: its division waits for the workers, or for one of before to rest
  */
 struct control_kernel_path {
 	enum kernel_path_reason unavailable;
 	uint32_t mark;
 	bool deferred;
 	struct kernel_map *map;
+	struct divisions divisions;
+	uint64_t dividing[MCR_MAX_RULES / 64];
 };
 
 /* --- all of it --- */

@@ -84,12 +84,13 @@ def reasons(t):
     add(t, relay, rule(IN, 5003, output(OUT, 6003), id="priority", priority="high"))
     add(t, relay, rule(IN, 5004, output(OUT, 6004), output("10.90.1.1", 6004), id="mixed"))
     by_kernel(t, relay, "kernel")
+    t.wait_until(lambda: paths(relay)["mixed"][0] == ("kernel", ""), 5, "mixed is divided")
     t.equal(paths(relay), {
         "kernel": [("kernel", "")],
         "user": [("user", "")],
         "limit": [("user", "a rate limit needs a worker")],
         "priority": [("user", "a priority needs a worker")],
-        "mixed": [("user", "another output of the rule needs a worker"),
+        "mixed": [("kernel", ""),
                   ("user", "the output is an address of this host")],
     }, "paths")
     for more, reason in (({"rate_limit": {"pps": 1}}, "a rate limit needs a worker"),
@@ -103,7 +104,7 @@ def reasons(t):
             "field")
     listed = relay.ctl("list").stdout
     t.equal((listed.count("relayed in the kernel"), listed.count("relayed by a worker: a rate")),
-            (1, 1), "mcrctl list")
+            (2, 1), "mcrctl list")
 
 
 @scenario("kernel path: not asked for", topology="chain3")

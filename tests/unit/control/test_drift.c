@@ -2,6 +2,7 @@
 /*
  * test_drift.c - late, wrong and persistently wrong workers, and the steps of repair
  *
+ * Links: daemon/control/division.c core/rules/division.c daemon/control/kernel_fit.c
  * Links: daemon/control/loop.c
  * Links: daemon/control/wiring.c
  * Links: core/rules/wiring.c

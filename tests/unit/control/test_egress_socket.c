@@ -2,6 +2,7 @@
 /*
  * test_egress_socket.c - which socket each output gets, in what order, and what moves it
  *
+ * Links: daemon/control/division.c core/rules/division.c daemon/control/kernel_fit.c
  * Links: daemon/control/standin.c
  * Links: daemon/control/resolve.c daemon/control/rule_change.c
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c

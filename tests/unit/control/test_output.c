@@ -2,6 +2,7 @@
 /*
  * test_output.c - states of outputs and rules, their reasons, and what is published
  *
+ * Links: daemon/control/division.c core/rules/division.c daemon/control/kernel_fit.c
  * Links: daemon/control/loop.c
  * Links: daemon/control/wiring.c
  * Links: core/rules/wiring.c

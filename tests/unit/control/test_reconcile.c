@@ -2,6 +2,7 @@
 /*
  * test_reconcile.c - what is asked of the supervisor, in which order, and how often
  *
+ * Links: daemon/control/division.c core/rules/division.c daemon/control/kernel_fit.c
  * Links: daemon/control/loop.c
  * Links: daemon/control/wiring.c
  * Links: core/rules/wiring.c

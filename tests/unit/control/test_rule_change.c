@@ -2,6 +2,7 @@
 /*
  * test_rule_change.c - what is done for one rule is what a look at all of them would do
  *
+ * Links: daemon/control/division.c core/rules/division.c daemon/control/kernel_fit.c
  * Links: daemon/control/standin.c
  * Links: daemon/control/resolve.c daemon/control/rule_change.c
  * Links: daemon/control/reconcile.c daemon/control/iface.c daemon/control/assign.c

@@ -2,6 +2,7 @@
 /*
  * test_stats.c - counters of workers are read between two of their datagrams
  *
+ * Links: daemon/control/division.c core/rules/division.c daemon/control/kernel_fit.c
  * Links: daemon/control/loop.c
  * Links: daemon/control/wiring.c
  * Links: core/rules/wiring.c
