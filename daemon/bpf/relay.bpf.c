@@ -97,14 +97,14 @@ struct {
 	__type(value, struct kernel_path_record);
 } counters SEC(".maps");
 
-/* Headers of a frame, from @mac on; @unused aligns the IP header. */
+/* Headers of a frame, from @mac on; @unused aligns the IP header, and copies are of whole words. */
 struct headers {
-	__u16 unused;
+	__u16 unused[3];
 	__u8 mac[2 * ETH_ALEN];
 	__be16 protocol;
 	struct iphdr ip;
 	struct udphdr udp;
-};
+} __attribute__((aligned(8)));
 
 /* What becomes of a frame. */
 enum fate {
@@ -120,6 +120,7 @@ enum fate {
  * @found: as they came
  * @mac_bytes: of the MAC header in the frame: 0 or ETH_HLEN
  * @consume: the frame need not be put back
+ * @changed: it would have to be
  * @block, @at: block of the next output, and its place there
  * @identification: where those of this lane begin
  * @division: 0, or a worker has the other outputs of the rule
@@ -131,6 +132,7 @@ struct relaying {
 	struct headers found;
 	__u32 mac_bytes;
 	bool consume;
+	bool changed;
 	__u32 block;
 	__u32 at;
 	__u32 datagrams;
@@ -202,18 +204,18 @@ static __always_inline __u32 ports(const struct headers *h)
 }
 
 /* All but the UDP checksum, which ends the headers. */
-static __always_inline long store(struct relaying *r, const struct headers *to)
+static __always_inline long store(struct relaying *r, const struct headers *to, __u32 mac_bytes)
 {
-	if (r->mac_bytes)
+	if (mac_bytes)
 		return bpf_skb_store_bytes(r->skb, 0, to->mac, ETH_HLEN + UDP_CHECK, 0);
 	return bpf_skb_store_bytes(r->skb, 0, &to->ip, UDP_CHECK, 0);
 }
 
 /* From r->now to @to, in the frame.  Return: 0 or a negative errno. */
-static __always_inline long rewrite(struct relaying *r, const struct headers *to)
+static __always_inline long rewrite(struct relaying *r, const struct headers *to, __u32 mac_bytes)
 {
 	const __u32 difference = address_difference(&r->now.ip, &to->ip);
-	const __u32 check = r->mac_bytes + UDP_CHECK;
+	const __u32 check = mac_bytes + UDP_CHECK;
 	long ret = 0;
 
 	if (difference != 0 && difference != 0xffffffff)
@@ -223,9 +225,11 @@ static __always_inline long rewrite(struct relaying *r, const struct headers *to
 		ret = bpf_l4_csum_replace(r->skb, check, ports(&r->now), ports(to),
 					  BPF_F_MARK_MANGLED_0 | sizeof(__u32));
 	if (ret == 0)
-		ret = store(r, to);
-	if (ret == 0)
+		ret = store(r, to, mac_bytes);
+	if (ret == 0) {
 		r->now = *to;
+		r->changed = true;
+	}
 	return ret;
 }
 
@@ -331,7 +335,7 @@ static __always_inline void send_copy(struct relaying *r, const struct kernel_pa
 	to = headers_of_copy(r, o, sent->a);
 	ret = mac_header ? 0 : fit_mac_header(r, o);
 	if (ret == 0)
-		ret = rewrite(r, &to);
+		ret = rewrite(r, &to, mac_header ? ETH_HLEN : r->mac_bytes);
 	if (ret == 0) {
 		r->calls++;
 		ret = bpf_clone_redirect(r->skb, o->ifindex, 0);
@@ -373,17 +377,17 @@ static long send_next_ip(__u32 i, struct relaying *r)
 	return send_next(r, false);
 }
 
-/* Return: whether @ip and @udp are what the kernel path carries; *packet: bytes of IP. */
-static __always_inline bool can_carry(const struct __sk_buff *skb, const struct headers *h,
-				      __u32 mac_bytes, __u32 *packet)
+/* Return: whether it is what the kernel path carries; *packet: bytes of IP. */
+static __always_inline bool can_carry(const struct relaying *r, __u32 *packet)
 {
+	const struct headers *h = &r->found;
 	const __u32 total = bpf_ntohs(h->ip.tot_len);
 
 	/* Both parts of a super-datagram have the length of the whole. */
-	if (bpf_ntohs(h->udp.len) != total - IP_BYTES || total < IP_BYTES + UDP_BYTES ||
-	    total > skb->len - mac_bytes || header_sum(&h->ip) != 0xffff)
+	if (bpf_ntohs(h->udp.len) != total - IP_BYTES || total < IP_UDP ||
+	    total > r->skb->len - r->mac_bytes || header_sum(&h->ip) != 0xffff)
 		return false;
-	*packet = skb->gso_size ? skb->gso_size + IP_BYTES + UDP_BYTES : total;
+	*packet = r->skb->gso_size ? r->skb->gso_size + IP_UDP : total;
 	return true;
 }
 
@@ -445,42 +449,45 @@ static __always_inline void count_out(const struct relaying *r)
 }
 
 /* An Ethernet frame may be padded up to 60 bytes; a device without Ethernet would show that. */
-static __always_inline void cut_padding(struct __sk_buff *skb, const struct headers *h,
-					__u32 mac_bytes)
+static __always_inline void cut_padding(const struct relaying *r)
 {
-	const __u32 len = mac_bytes + bpf_ntohs(h->ip.tot_len);
+	const __u32 len = r->mac_bytes + bpf_ntohs(r->found.ip.tot_len);
 
-	if (!skb->gso_size && skb->len > len)
-		bpf_skb_change_tail(skb, len, 0);
+	if (!r->skb->gso_size && r->skb->len > len)
+		bpf_skb_change_tail(r->skb, len, 0);
 }
 
 /*
- * Puts the headers back, for local programs and for the worker of a divided rule.
+ * Puts the headers back, for local programs and for the worker of a divided rule.  A device may
+ * have summed up the whole frame: that sum was changed by the difference of the addresses.
  *
  * Return: whether the frame is as it came, but for the number of a division.
  */
 static __always_inline bool put_back(struct relaying *r)
 {
-	struct headers to = r->found;
-	long ret;
+	struct headers *to = &r->found;
 
 	if (r->division)
-		set_division(to.mac, r->division);
-	ret = rewrite(r, &to);
-	/* Differences add up to none, but for the two forms of zero. */
-	if (ret == 0)
-		ret = bpf_skb_store_bytes(r->skb, r->mac_bytes + UDP_CHECK, &to.udp.check,
-					  sizeof(to.udp.check), 0);
-	return ret == 0;
+		set_division(to->mac, r->division);
+	else if (!r->changed)
+		return true;
+	bpf_csum_update(r->skb, address_difference(&to->ip, &r->now.ip));
+	if (r->mac_bytes)
+		return bpf_skb_store_bytes(r->skb, 0, to->mac, ETH_HLEN + IP_UDP, 0) == 0;
+	return bpf_skb_store_bytes(r->skb, 0, &to->ip, IP_UDP, 0) == 0;
 }
 
 /* The frame's way through the outputs of a rule. */
 static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n)
 {
-	if (r->mac_bytes)
+	if (r->mac_bytes) {
 		bpf_loop(n, send_next_ethernet, r, 0);
-	else
+	} else {
+		/* Or the compiler makes it one call, which the kernel does not inline. */
+		asm volatile("" : "+r"(n));
 		bpf_loop(n, send_next_ip, r, 0);
+		asm volatile("" : "+r"(n));
+	}
 	count_out(r);
 	if (r->consume)
 		return FATE_RELAYED;
@@ -490,47 +497,59 @@ static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n)
 }
 
 /*
- * @mac_bytes: of the frame's MAC header
- * @consume:   filled: is the IP stack not to have the frame?
+ * @r: with the frame and its headers
+ * @b: the first block of its rule
  */
-static __always_inline enum fate relay(struct __sk_buff *skb, const struct headers *h,
-				       __u32 mac_bytes, bool *consume)
+static __always_inline enum fate relay_by(struct relaying *r, const struct kernel_path_block *b)
 {
+	const __u32 slot = b->slot, iface = b->iface, n = b->n_outputs;
+
+	if (slot >= KERNEL_PATH_RULE_COUNTERS || iface >= KERNEL_PATH_IFACES ||
+	    n > KERNEL_PATH_RULE_OUTPUTS)
+		return FATE_LEFT;
+	r->division = b->division;
+	if (r->division && !r->mac_bytes)
+		return FATE_LEFT;
+	r->consume = (b->flags & KERNEL_PATH_BLOCK_CONSUME) && !r->division;
+	r->now = r->found;
+	r->at = 0;
+	r->bytes = bpf_ntohs(r->found.udp.len) - UDP_BYTES;
+	r->datagrams = count_datagrams(r->skb, r->bytes);
+	r->lane = bpf_get_smp_processor_id() & (lanes - 1);
+	r->identification = r->lane * (0x10000 / lanes);
+	r->changed = false;
+	r->copies = 0;
+	r->calls = 0;
+	if (!r->division)
+		count_in(r, slot, iface);
+	cut_padding(r);
+	return relay_to_outputs(r, n);
+}
+
+/*
+ * @r: with the frame and its headers
+ * @consume: filled: is the IP stack not to have the frame?
+ */
+static __always_inline enum fate relay(struct relaying *r, bool *consume)
+{
+	const struct headers *h = &r->found;
 	struct kernel_path_key key = {
-		.ifindex = skb->ifindex, .group = h->ip.daddr, .port = h->udp.dest};
+		.ifindex = r->skb->ifindex, .group = h->ip.daddr, .port = h->udp.dest};
 	const __u64 ref = match(&key, h->ip.saddr);
-	__u32 first = (__u32)ref, packet, slot, iface, n;
-	struct kernel_path_block *block;
-	struct relaying r = {
-		.skb = skb, .now = *h, .found = *h, .mac_bytes = mac_bytes, .block = first};
+	const struct kernel_path_block *block;
+	__u32 packet;
 
 	*consume = ref & KERNEL_PATH_REF_CONSUME;
 	if (!(ref & KERNEL_PATH_REF_RELAY))
 		return FATE_LEFT;
-	block = bpf_map_lookup_elem(&blocks, &first);
+	r->block = (__u32)ref;
+	block = bpf_map_lookup_elem(&blocks, &r->block);
 	if (!block || !same_key(&block->key, &key))
 		return FATE_LEFT;
 	*consume = block->flags & KERNEL_PATH_BLOCK_CONSUME;
-	if (!can_carry(skb, h, mac_bytes, &packet) || packet > block->mtu)
+	if (!can_carry(r, &packet) || packet > block->mtu)
 		return FATE_LEFT;
-	slot = block->slot;
-	iface = block->iface;
-	n = block->n_outputs;
-	if (slot >= KERNEL_PATH_RULE_COUNTERS || iface >= KERNEL_PATH_IFACES ||
-	    n > KERNEL_PATH_RULE_OUTPUTS)
-		return FATE_LEFT;
-	r.division = block->division;
-	if (r.division && !mac_bytes)
-		return FATE_LEFT;
-	r.consume = *consume && !r.division;
-	r.bytes = bpf_ntohs(h->udp.len) - UDP_BYTES;
-	r.datagrams = count_datagrams(skb, r.bytes);
-	r.lane = bpf_get_smp_processor_id() & (lanes - 1);
-	r.identification = r.lane * (0x10000 / lanes);
-	if (!r.division)
-		count_in(&r, slot, iface);
-	cut_padding(skb, h, mac_bytes);
-	return relay_to_outputs(&r, n);
+	return relay_by(r, block);
 }
 
 /* Looped back by this host (without a MAC header), and what is for others: not ours. */
@@ -563,22 +582,48 @@ static __always_inline bool is_without_mac_header(struct __sk_buff *skb)
 	return begins_with_network_header(skb);
 }
 
-/* The headers of untagged IPv4 UDP without options that is no fragment; else false. */
-static __always_inline bool read_headers(struct __sk_buff *skb, struct headers *h, __u32 *mac_bytes)
+/* By words, while memcpy() would copy bytes, because it does not know where a packet begins. */
+static __always_inline void copy_headers(struct headers *to, const __u8 *from)
 {
-	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present || !may_be_ours(skb))
-		return false;
+#pragma unroll
+	for (unsigned i = 0; i < ETH_HLEN / sizeof(__u16); i++)
+		((__u16 *)to->mac)[i] = ((const __u16 *)from)[i];
+#pragma unroll
+	for (unsigned i = 0; i < IP_UDP / sizeof(__u32); i++)
+		((__u32 *)&to->ip)[i] = ((const __u32 *)(from + ETH_HLEN))[i];
+}
+
+/* Return: whether the frame is long enough. */
+static __always_inline bool load_headers(struct relaying *r)
+{
+	struct __sk_buff *skb = r->skb;
+	struct headers *h = &r->found;
+	const __u8 *at;
+
 	if (is_without_mac_header(skb)) {
 		*h = (struct headers){.protocol = bpf_htons(ETH_P_IP)};
-		*mac_bytes = 0;
-		if (bpf_skb_load_bytes(skb, 0, &h->ip, IP_UDP) < 0)
-			return false;
-	} else {
-		*mac_bytes = ETH_HLEN;
-		if (bpf_skb_load_bytes(skb, 0, h->mac, ETH_HLEN + IP_UDP) < 0)
-			return false;
+		r->mac_bytes = 0;
+		return bpf_skb_load_bytes(skb, 0, &h->ip, IP_UDP) == 0;
 	}
-	return h->protocol == bpf_htons(ETH_P_IP) && *(__u8 *)&h->ip == IP_FIRST_BYTE &&
+	r->mac_bytes = ETH_HLEN;
+	at = (const __u8 *)(long)skb->data;
+	/* Mostly they lie in one piece. */
+	if (at + ETH_HLEN + IP_UDP > (const __u8 *)(long)skb->data_end)
+		return bpf_skb_load_bytes(skb, 0, h->mac, ETH_HLEN + IP_UDP) == 0;
+	copy_headers(h, at);
+	return true;
+}
+
+/* The headers of untagged IPv4 UDP without options that is no fragment; else false. */
+static __always_inline bool read_headers(struct relaying *r)
+{
+	const struct __sk_buff *skb = r->skb;
+	const struct headers *h = &r->found;
+
+	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present || !may_be_ours(skb) ||
+	    !load_headers(r))
+		return false;
+	return h->protocol == bpf_htons(ETH_P_IP) && *(const __u8 *)&h->ip == IP_FIRST_BYTE &&
 	       h->ip.protocol == IPPROTO_UDP && !(h->ip.frag_off & bpf_htons(IP_FRAGMENT));
 }
 
@@ -628,11 +673,11 @@ int relay_frame(struct __sk_buff *skb)
 {
 	enum fate fate = FATE_LEFT;
 	bool consume = false;
-	struct headers h;
-	__u32 mac_bytes;
+	struct relaying r;
 
-	if (read_headers(skb, &h, &mac_bytes))
-		fate = relay(skb, &h, mac_bytes, &consume);
+	r.skb = skb;
+	if (read_headers(&r))
+		fate = relay(&r, &consume);
 	if (fate == FATE_LOST || (fate == FATE_RELAYED && consume))
 		return TC_ACT_SHOT;
 	if (fate == FATE_LEFT)
