@@ -125,6 +125,54 @@ void kernel_path_detach(struct supervisor *s, struct input *in)
 	in->mark = 0;
 }
 
+/* --- what others took away --- */
+
+static bool is_there(const struct supervisor *s, const struct input *in)
+{
+	struct clsact_filter list[CLSACT_FILTERS_MAX];
+	const int n =
+		in->attached.filter ? priv_clsact_list(in->iface.ifindex, s->bpf.mark, list) : 0;
+
+	if (in->attached.link >= 0)
+		return priv_tcx_is_attached(&s->bpf, in->iface.ifindex, in->attached.link);
+	for (int i = 0; i < n; i++)
+		if (list[i].program == s->bpf.program_id)
+			return true;
+	return n < 0; /* that cannot be told */
+}
+
+/* Workers have relayed what came meanwhile: no frame was marked. */
+static bool attach_again(struct supervisor *s, struct input *in)
+{
+	static struct log_limit limit[MCR_MAX_IFACES];
+	char name[IF_NAMESIZE];
+	int ret;
+
+	if (in->attached.link >= 0 && s->pins.dir >= 0)
+		priv_pins_link_remove(&s->pins, in->iface.ifindex);
+	if (in->attached.link >= 0)
+		close(in->attached.link);
+	ret = attach(s, in->iface.ifindex, &in->attached);
+	log_limited(&limit[in->iface.slot], monotonic_ns(), SEV_WARNING, FAC_NETWORK,
+		    "the tc program of input %s was taken away by somebody else: %s",
+		    if_indextoname(in->iface.ifindex, name) ? name : "that has gone",
+		    ret < 0 ? strerror(-ret) : "it is attached again");
+	return ret == 0;
+}
+
+unsigned kernel_path_verify(struct supervisor *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MCR_MAX_IFACES; i++) {
+		struct input *in = &s->input[i];
+
+		if (in->incarnation && in->mark && !is_there(s, in))
+			n += attach_again(s, in);
+	}
+	return n;
+}
+
 /* --- what others left --- */
 
 static bool is_ours(const struct supervisor *s, unsigned ifindex, const struct clsact_filter *f)

@@ -16,6 +16,11 @@ struct supervisor;
 void kernel_path_attach(struct supervisor *s, struct input *in);
 void kernel_path_detach(struct supervisor *s, struct input *in);
 
+/*
+ * Inputs from which somebody else has taken the program get it again.  Return: how many did.
+ */
+unsigned kernel_path_verify(struct supervisor *s);
+
 /* Control has asked for all its inputs: what an earlier mcrd has attached elsewhere is removed. */
 void kernel_path_drop_others(struct supervisor *s);
 

@@ -6,7 +6,7 @@
  * may go unseen, when it comes back with the same index while control is away or when its
  * events were lost.  Its in_device alone, with the memberships, goes when the MTU falls
  * below what IPv4 needs.  Dead sockets and memberships are dropped here, and control asks for them
- * again.
+ * again.  A tc program that somebody has taken away is attached again.
  */
 #include "daemon/supervisor/verify.h"
 
@@ -17,6 +17,7 @@
 #include "daemon/priv/packet.h"
 #include "daemon/supervisor/iface.h"
 #include "daemon/supervisor/igmp_list.h"
+#include "daemon/supervisor/kernel_attach.h"
 #include "daemon/supervisor/membership.h"
 #include "daemon/supervisor/state.h"
 
@@ -75,6 +76,7 @@ uint64_t verify_drop_lost(struct supervisor *s, uint64_t now_ns)
 	s->verified_round = s->round;
 	s->verified_ns = now_ns;
 	inputs = drop_unbound(s);
+	kernel_path_verify(s);
 	memberships = drop_lost_memberships(s);
 	if (inputs + memberships)
 		log_msg(SEV_NOTICE, FAC_SUPERVISOR,

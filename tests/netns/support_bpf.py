@@ -14,7 +14,7 @@ import struct
 import sys
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY, PROG_LOAD, OBJ_PIN = range(7)
-LINK_CREATE = 28
+LINK_CREATE, LINK_DETACH = 28, 34
 ARRAY, SCHED_CLS, TCX_INGRESS, BEFORE = 2, 3, 46, 1 << 3
 SYS = {"x86_64": (321, 438), "aarch64": (280, 438)}[os.uname().machine]  # bpf, pidfd_getfd
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -28,17 +28,29 @@ def bpf(command, attr):
     return done
 
 
+def descriptors(pid, field, value=None):
+    """Descriptors of a process whose fdinfo has that field (with that value), as ones of ours."""
+    pidfd = os.pidfd_open(pid)
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+            found = dict(line.split(":", 1) for line in file if ":" in line)
+        if field in found and value in (None, found[field].strip()):
+            yield LIBC.syscall(SYS[1], pidfd, int(fd), 0)
+    os.close(pidfd)
+
+
+def detach_links(pid):
+    """Detaches all links of a process."""
+    for link in descriptors(pid, "link_type"):
+        bpf(LINK_DETACH, struct.pack("=I", link))
+        os.close(link)
+
+
 class Map:
     """The map of references of a relay, by a descriptor taken from its supervisor."""
 
     def __init__(self, pid):
-        for fd in os.listdir(f"/proc/{pid}/fdinfo"):
-            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-                found = dict(line.split(":", 1) for line in file if ":" in line)
-            if found.get("map_type", "").strip() == "1":  # a hash
-                pidfd = os.pidfd_open(pid)
-                self.fd = LIBC.syscall(SYS[1], pidfd, int(fd), 0)
-                os.close(pidfd)
+        [self.fd] = descriptors(pid, "map_type", "1")  # a hash
         self.key = ctypes.create_string_buffer(16)
         self.value = ctypes.create_string_buffer(8)
 

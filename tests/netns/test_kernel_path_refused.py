@@ -14,8 +14,8 @@ import sys
 import support  # pylint: disable=unused-import
 from mcrlab import main, paths as harness_paths, scenario
 
-from support_bpf import SYS, Map, pin_array
-from support_kernel import (AUTO, HOOKS, IN, OUT, bpf_filesystem, by_kernel, paths, tc, took)
+from support_bpf import SYS, Map, detach_links, pin_array
+from support_kernel import (AUTO, HOOKS, IN, OUT, at_hook, bpf_filesystem, by_kernel, paths, tc, took)
 from support_rules import add, output, rule
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -115,6 +115,32 @@ def taken(t):
             tc(t, "filter", "del", "dev", "eth0", "ingress", "pref", "5")
         relayed(t, relay, SCAN, f"{hook}: after")
         relay.stop()
+
+
+@scenario("kernel path: somebody takes the program away", topology="chain3", deadline_s=60)
+def taken_away(t):
+    """Workers relay meanwhile, and it is attached again, said once: 0 lost, 0 doubled."""
+    for hook in HOOKS:
+        relay = t.mcrd("relay", args=AUTO + ["--attach", hook], config=RULES)
+        by_kernel(t, relay, "cam")
+        sink = t.sink("sink", "eth0", OUT, 6000)
+        gen = t.gen_start("gen", "eth0", IN, 5000, rate=4000, size=200)
+        t.wait_until(lambda: sink.received() > 1000, 10, "the stream flows")
+        if hook == "tcx":
+            detach_links(relay.pid)
+        else:
+            tc(t, "qdisc", "del", "dev", "eth0", "clsact")
+        t.wait_until(lambda: took(relay.stats())[1] > 0, 10, f"{hook}: workers relay")
+        t.wait_until(lambda: "it is attached again" in relay.log(), 10, f"{hook}: repaired")
+        before = took(relay.stats())[0]
+        t.wait_until(lambda: took(relay.stats())[0] > before, 10, f"{hook}: the kernel relays")
+        sent = gen.stop()["sent"]
+        report = sink.finish(sent)
+        t.equal((report["received"], report["lost"], report["duplicated"]), (sent, 0, 0),
+                f"{hook}: received, lost, duplicated")
+        t.conservation(relay)
+        relay.stop()
+        t.equal(at_hook(t), ("", False), f"{hook}: left at the hook")
 
 
 @scenario("kernel path: a map that somebody has filled", topology="chain3", deadline_s=60)
