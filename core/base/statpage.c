@@ -216,6 +216,15 @@ static int check_iface(const volatile void *page, size_t size_bytes, uint32_t sl
 	return slot < MCR_MAX_IFACES ? 0 : -ERANGE;
 }
 
+int statpage_read_softnet(const volatile void *page, size_t size_bytes, struct softnet_counts *out)
+{
+	const int ret = check_iface(page, size_bytes, 0);
+
+	if (ret == 0)
+		copy_words(out, &((const volatile struct iface_page *)page)->softnet, sizeof(*out));
+	return ret;
+}
+
 int statpage_read_queue(const volatile void *page, size_t size_bytes, uint32_t slot,
 			struct iface_queue *out)
 {

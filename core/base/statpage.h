@@ -107,9 +107,20 @@ struct iface_queue {
 	uint64_t before[MCR_MAX_WORKERS];
 };
 
+/**
+ * struct softnet_counts - what the kernel counts by CPU for all devices of the host
+ * @dropped:  frames that found a CPU's backlog full
+ * @squeezed: times that a CPU had to leave frames for later
+ */
+struct softnet_counts {
+	uint64_t dropped;
+	uint64_t squeezed;
+};
+
 struct iface_page {
 	uint64_t magic;
 	uint64_t size_bytes;
+	struct softnet_counts softnet;
 	struct iface_slot_stats slot[MCR_MAX_IFACES];
 	struct iface_queue queue[MCR_MAX_IFACES];
 };
@@ -228,6 +239,9 @@ int statpage_sample_output(const volatile void *page, size_t size_bytes, uint32_
  */
 int statpage_read_iface(const volatile void *page, size_t size_bytes, uint32_t slot,
 			struct iface_slot_stats *out);
+
+/* Return: 0; -EBADMSG as above. */
+int statpage_read_softnet(const volatile void *page, size_t size_bytes, struct softnet_counts *out);
 
 /**
  * statpage_read_queue() - copy what the sockets of one slot lost, by worker

@@ -97,6 +97,20 @@ static void add_iface_counts(cJSON *o, const struct iface_counts *n)
 	control_result_u64(o, "vlan", n->vlan);
 }
 
+/* What the device and the kernel say of it, beside what came to the packet sockets. */
+static void add_device(const struct control *c, uint32_t ifindex, cJSON *o)
+{
+	const struct netif_link *l = control_netif_by_index(&c->netif, ifindex);
+	const struct netif_stats *n = control_netif_stats(&c->netif, ifindex);
+
+	cJSON_AddStringToObject(o, "link", l && l->up ? "up" : "down");
+	if (!n)
+		return;
+	control_result_u64(o, "rx_dropped", n->rx_dropped);
+	control_result_u64(o, "rx_missed", n->rx_missed);
+	control_result_u64(o, "rx_errors", n->rx_errors);
+}
+
 /* The totals are the sum of all rows and of "closed_interfaces". */
 static void show_ifaces(const struct control *c, cJSON *json, struct stats_totals *t,
 			uint64_t queues[static MCR_MAX_WORKERS])
@@ -125,6 +139,7 @@ static void show_ifaces(const struct control *c, cJSON *json, struct stats_total
 		cJSON_AddStringToObject(o, "name", name);
 		control_result_u64(o, "ifindex", s.ifindex);
 		add_iface_counts(o, &own);
+		add_device(c, (uint32_t)s.ifindex, o);
 		cJSON_AddItemToArray(ifaces, o);
 	}
 	add_iface_counts(cJSON_AddObjectToObject(json, "closed_interfaces"), &closed);
@@ -217,6 +232,17 @@ static void show_kernel_path(const struct control *c, cJSON *json, struct stats_
 	control_result_u64(o, "drift_detected", c->heartbeat ? c->heartbeat->kernel_path_drift : 0);
 }
 
+/* The same for all interfaces of this host: the kernel counts them by CPU. */
+static void show_host(const struct control *c, cJSON *json)
+{
+	struct softnet_counts n;
+
+	if (control_stats_softnet(c, &n) < 0)
+		return;
+	control_result_u64(json, "softnet_dropped", n.dropped);
+	control_result_u64(json, "softnet_squeezed", n.squeezed);
+}
+
 /* Every page is read once, so that the totals are the sums of what follows. */
 static void show_all_totals(const struct control *c, const struct stats_reading *r, cJSON *json)
 {
@@ -231,6 +257,7 @@ static void show_all_totals(const struct control *c, const struct stats_reading 
 		cJSON_AddItemToArray(list, show_worker_stats(r->worker[w], w, queues[w], &t));
 	show_kernel_path(c, json, &t);
 	show_totals(&t, totals);
+	show_host(c, json);
 }
 
 /*

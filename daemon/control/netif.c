@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,17 +220,55 @@ static void sweep_addrs(struct control_netif *n)
 	}
 }
 
+/* Return: 0 or -errno of sendmsg(2). */
+static int send_request(const struct control_netif *n, struct nlmsghdr *nlh)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct iovec iov = {.iov_base = nlh, .iov_len = nlh->nlmsg_len};
+	const struct msghdr msg = {.msg_name = &kernel,
+				   .msg_namelen = sizeof(kernel),
+				   .msg_iov = &iov,
+				   .msg_iovlen = 1};
+
+	return sendmsg(n->sock, &msg, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* Its sequence number is 0, which no dump has: an error to it means that there is no answer. */
+void control_netif_ask_stats(struct control_netif *n, uint32_t ifindex)
+{
+	char buf[64] __attribute__((aligned(8))) = {0};
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct if_stats_msg *head = mnl_nlmsg_put_extra_header(nlh, sizeof(*head));
+
+	nlh->nlmsg_type = RTM_GETSTATS;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	head->ifindex = ifindex;
+	head->filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64);
+	(void)send_request(n, nlh); /* the next second has another try */
+}
+
+const struct netif_stats *control_netif_stats(const struct control_netif *n, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < n->n_stats && i < MCR_MAX_IFACES; i++)
+		if (n->stats[i].ifindex == ifindex)
+			return &n->stats[i];
+	return NULL;
+}
+
+static void put_stats(struct control_netif *n, const struct netif_stats *s)
+{
+	struct netif_stats *to = (struct netif_stats *)control_netif_stats(n, s->ifindex);
+
+	if (!to)
+		to = &n->stats[n->n_stats++ % MCR_MAX_IFACES];
+	*to = *s;
+}
+
 /* Ask for every link, or every IPv4 address.  Return: 0 or -errno of sendmsg(2). */
 static int request_dump(struct control_netif *n, uint16_t type)
 {
 	char buf[128] __attribute__((aligned(8))) = {0};
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	struct iovec iov = {.iov_base = buf};
-	struct msghdr msg = {.msg_name = &kernel,
-			     .msg_namelen = sizeof(kernel),
-			     .msg_iov = &iov,
-			     .msg_iovlen = 1};
 
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -243,10 +282,7 @@ static int request_dump(struct control_netif *n, uint16_t type)
 
 		ifa->ifa_family = AF_INET;
 	}
-	iov.iov_len = nlh->nlmsg_len;
-	if (sendmsg(n->sock, &msg, MSG_DONTWAIT) < 0)
-		return -errno;
-	return 0;
+	return send_request(n, nlh);
 }
 
 void control_netif_poll(struct control_netif *n)
@@ -287,6 +323,7 @@ static void dump_done(struct control_netif *n)
 static void consume_one(struct control_netif *n, const struct nlmsghdr *nlh)
 {
 	struct netif_link link;
+	struct netif_stats stats;
 	struct netif_addr addr;
 	int ret = 0;
 
@@ -310,6 +347,11 @@ static void consume_one(struct control_netif *n, const struct nlmsghdr *nlh)
 		ret = netif_parse_addr(nlh, &addr);
 		if (!ret)
 			addr_remove(n, &addr);
+		break;
+	case RTM_NEWSTATS:
+		ret = netif_parse_stats(nlh, &stats);
+		if (!ret)
+			put_stats(n, &stats);
 		break;
 	case NLMSG_DONE:
 		if (nlh->nlmsg_seq == n->seq)

@@ -16,6 +16,12 @@
 void control_netif_init(struct control_netif *n, int sock);
 void control_netif_fini(struct control_netif *n);
 
+/* Ask for the counters of a link; the answer comes with control_netif_read(). */
+void control_netif_ask_stats(struct control_netif *n, uint32_t ifindex);
+
+/* The last answer; NULL: there was none. */
+const struct netif_stats *control_netif_stats(const struct control_netif *n, uint32_t ifindex);
+
 /* Start a dump if one is due and none is running. */
 void control_netif_poll(struct control_netif *n);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -319,4 +320,35 @@ int netif_parse_error(const struct nlmsghdr *nlh)
 		return -EBADMSG;
 	/* INT_MIN has no positive. */
 	return err->error > 0 || err->error < -4095 ? -EBADMSG : -err->error;
+}
+
+/* Kernels add counters at the end, so a longer record is good and a short one lacks some. */
+static void take_counters(const struct nlattr *a, struct netif_stats *out)
+{
+	struct rtnl_link_stats64 c = {0};
+	const size_t len = mnl_attr_get_payload_len(a);
+
+	memcpy(&c, mnl_attr_get_payload(a), len < sizeof(c) ? len : sizeof(c));
+	out->rx_dropped = c.rx_dropped;
+	out->rx_missed = c.rx_missed_errors;
+	out->rx_errors = c.rx_errors;
+}
+
+int netif_parse_stats(const struct nlmsghdr *nlh, struct netif_stats *out)
+{
+	const struct if_stats_msg *head = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *a;
+	bool found = false;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*head) || head->ifindex == 0 ||
+	    head->ifindex > INT32_MAX)
+		return -EBADMSG;
+	*out = (struct netif_stats){.ifindex = head->ifindex};
+	mnl_attr_for_each(a, nlh, sizeof(*head)) {
+		if (mnl_attr_get_type(a) != IFLA_STATS_LINK_64)
+			continue;
+		take_counters(a, out);
+		found = true;
+	}
+	return found ? 0 : -EBADMSG;
 }

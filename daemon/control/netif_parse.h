@@ -15,6 +15,7 @@ struct nlmsghdr;
  */
 int netif_parse_link(const struct nlmsghdr *nlh, struct netif_link *out);
 int netif_parse_addr(const struct nlmsghdr *nlh, struct netif_addr *out);
+int netif_parse_stats(const struct nlmsghdr *nlh, struct netif_stats *out);
 int netif_parse_neigh(const struct nlmsghdr *nlh, struct netif_neigh *out);
 /* -EAFNOSUPPORT also for a route of a table, which is no answer. */
 int netif_parse_route(const struct nlmsghdr *nlh, struct netif_route *out);

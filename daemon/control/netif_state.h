@@ -111,6 +111,19 @@ struct netif_route {
 	bool matched;
 };
 
+/**
+ * struct netif_stats - frames that never reached a packet socket, since the device was made
+ * @rx_dropped: the kernel discarded them (full backlog, no protocol)
+ * @rx_missed:  the device had no buffer for them
+ * @rx_errors:  damaged
+ */
+struct netif_stats {
+	uint32_t ifindex;
+	uint64_t rx_dropped;
+	uint64_t rx_missed;
+	uint64_t rx_errors;
+};
+
 enum netif_phase { NETIF_NEVER, NETIF_LINKS, NETIF_ADDRS, NETIF_READY };
 
 /**
@@ -120,6 +133,7 @@ enum netif_phase { NETIF_NEVER, NETIF_LINKS, NETIF_ADDRS, NETIF_READY };
  * @changed:   an entry has changed since the reader cleared this
  * @malformed: messages that were refused
  * @ignored:   entries beyond the limits
+ * @stats:     as the kernel answered last, @n_stats of them in any order; the oldest gives way
  */
 struct control_netif {
 	int sock;
@@ -135,6 +149,8 @@ struct control_netif {
 	size_t n_links, cap_links;
 	struct netif_addr *addrs;
 	size_t n_addrs, cap_addrs;
+	struct netif_stats stats[MCR_MAX_IFACES];
+	uint32_t n_stats;
 };
 
 #endif

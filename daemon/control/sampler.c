@@ -8,6 +8,7 @@
 #include "core/base/counters.h"
 #include "core/rules/ruleset.h"
 #include "daemon/control/kernel_counters.h"
+#include "daemon/control/netif.h"
 #include "daemon/control/state.h"
 
 #define ROUND_NS    NS_PER_S
@@ -132,6 +133,12 @@ static void begin_round(struct control *c, uint64_t now_ns)
 	if (s->due_ns <= now_ns)
 		s->due_ns = now_ns + ROUND_NS;
 	sample_cpus(c);
+	for (uint32_t i = 0; i < MCR_MAX_IFACES; i++) {
+		const struct rec_iface *f = &c->rec.iface[i];
+
+		if (f->used && !f->deleted && f->inputs)
+			control_netif_ask_stats(&c->netif, f->ifindex);
+	}
 }
 
 /* Rules that are added or removed between two parts may be missed in this round. */

@@ -93,6 +93,13 @@ int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slo
 	return 0;
 }
 
+int control_stats_softnet(const struct control *c, struct softnet_counts *out)
+{
+	const struct stats_page *p = &c->stats.iface;
+
+	return p->mem ? statpage_read_softnet(p->mem, p->size_bytes, out) : -EBADMSG;
+}
+
 void control_stats_queue(const struct control *c, const struct rule *r, struct rule_queue *out)
 {
 	const uint32_t slot = control_iface_slot(c, r->input.interface);

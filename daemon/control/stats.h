@@ -48,6 +48,9 @@ int control_stats_worker(const struct control *c, unsigned w, struct worker_summ
 int control_stats_iface(const struct control *c, uint32_t slot, struct iface_slot_stats *out,
 			struct iface_queue *queue);
 
+/* Return: 0 or -EBADMSG. */
+int control_stats_softnet(const struct control *c, struct softnet_counts *out);
+
 #define STATS_SETTLE_NS (5 * NS_PER_MS)
 
 /**

@@ -97,8 +97,12 @@ static void print_interfaces(const struct ctl *ctl, const cJSON *interfaces)
 		{">DELIVERED", "delivered", cell_number},
 		{">SOCKET QUEUE", "socket_queue", cell_number},
 		{">NOT MATCHED", "not_matched", cell_number},
-		{">NOT IPV4 UDP", "not_ipv4_udp", cell_number},
+		{"+>NOT IPV4 UDP", "not_ipv4_udp", cell_number},
 		{">VLAN", "vlan", cell_number},
+		{"LINK", "link", cell_text},
+		{"+>KERNEL DROPS", "rx_dropped", cell_number},
+		{"+>MISSED", "rx_missed", cell_number},
+		{"+>ERRORS", "rx_errors", cell_number},
 		{NULL},
 	};
 
@@ -106,6 +110,15 @@ static void print_interfaces(const struct ctl *ctl, const cJSON *interfaces)
 	columns_print(interfaces, columns, table_width(ctl_value(ctl, "--wide")),
 		      "no input interfaces");
 	print_vlan_advice(interfaces);
+}
+
+/* Of all devices of the host, so it may be somebody else's traffic. */
+static void print_softnet(const cJSON *result)
+{
+	if (ctl_number(result, "softnet_dropped") > 0)
+		printf("CPUs of this host have discarded %.0f frames of any device: their backlog "
+		       "was full (net.core.netdev_max_backlog)\n",
+		       ctl_number(result, "softnet_dropped"));
 }
 
 static void print_closed(const cJSON *counts)
@@ -261,6 +274,7 @@ static void print_stats(const struct ctl *ctl, const cJSON *result)
 		print_workers(ctl, ctl_member(result, "workers"));
 		print_interfaces(ctl, ctl_member(result, "interfaces"));
 		print_closed(ctl_member(result, "closed_interfaces"));
+		print_softnet(result);
 		putchar('\n');
 	}
 	print_rules(ctl, ctl_member(result, "rules"));

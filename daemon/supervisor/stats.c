@@ -19,6 +19,7 @@
 
 #include "core/base/statpage.h"
 #include "daemon/priv/packet.h"
+#include "daemon/supervisor/softnet.h"
 #include "daemon/supervisor/state.h"
 
 void stats_refresh_input(struct supervisor *s, unsigned slot)
@@ -63,8 +64,19 @@ void stats_left_in_queue(struct supervisor *s, unsigned slot, unsigned worker, u
 	counter_add(&to->socket_queue, frames);
 }
 
+static void refresh_softnet(struct supervisor *s)
+{
+	struct softnet_counts *to = &s->iface_page->softnet, now;
+
+	if (softnet_read(&now) < 0)
+		return;
+	__atomic_store_n(&to->dropped, now.dropped, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->squeezed, now.squeezed, __ATOMIC_RELAXED);
+}
+
 void stats_refresh(struct supervisor *s)
 {
+	refresh_softnet(s);
 	for (unsigned i = 0; i < MCR_MAX_IFACES; i++)
 		if (s->input[i].incarnation)
 			stats_refresh_input(s, i);

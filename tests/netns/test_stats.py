@@ -89,6 +89,30 @@ def rates(t):
     t.conservation(relay)
 
 
+@scenario("an input interface has its link and what its device dropped", topology="chain3")
+def device(t):
+    """The counters are the kernel's own; a link that goes down is told."""
+    relay = t.mcrd("relay")
+    add(t, relay, rule("239.1.1.1", 5000, output("239.2.2.1", 6000), id="cam"))
+
+    def counters():
+        [found] = relay.stats()["interfaces"]
+        return {key: found.get(key) for key in ("rx_dropped", "rx_missed", "rx_errors")}
+
+    def kernel(name):
+        return int(t.run("relay", ["cat", f"/sys/class/net/eth0/statistics/{name}"]).stdout)
+
+    t.wait_until(lambda: None not in counters().values(), 10, "the device's counters")
+    t.wait_until(lambda: counters() == {"rx_dropped": kernel("rx_dropped"),
+                                        "rx_missed": kernel("rx_missed_errors"),
+                                        "rx_errors": kernel("rx_errors")}, 10, "as the kernel has them")
+    stats = relay.stats()
+    t.equal(stats["interfaces"][0]["link"], "up", "link")
+    t.true(stats["softnet_dropped"] >= 0 and stats["softnet_squeezed"] >= 0, "softnet")
+    t.run("relay", ["ip", "link", "set", "eth0", "down"])
+    t.wait_until(lambda: relay.stats()["interfaces"][0]["link"] == "down", 5, "its link is down")
+
+
 @scenario("the share of a CPU that a worker has is told", topology="chain3")
 def cpu(t):
     """It is known after two looks, and never more than one CPU."""

@@ -277,12 +277,55 @@ static void test_parse_wire(void **state)
 	}
 }
 
+static void begin_stats(struct message *m, uint32_t ifindex)
+{
+	struct if_stats_msg *head;
+
+	begin(m, RTM_NEWSTATS);
+	head = mnl_nlmsg_put_extra_header(m->nlh, sizeof(*head));
+	head->ifindex = ifindex;
+}
+
+static void test_parse_stats(void **state)
+{
+	const struct rtnl_link_stats64 counters = {
+		.rx_dropped = 5, .rx_missed_errors = 1ull << 40, .rx_errors = 7};
+	const char longer[sizeof(counters) + 8] = {0};
+	struct netif_stats stats;
+	struct message m;
+
+	begin_stats(&m, 7);
+	mnl_attr_put(m.nlh, IFLA_STATS_LINK_64, sizeof(counters), &counters);
+	assert_int_equal(netif_parse_stats(m.nlh, &stats), 0);
+	assert_int_equal(stats.ifindex, 7);
+	assert_int_equal(stats.rx_dropped, 5);
+	assert_int_equal(stats.rx_missed, 1ull << 40);
+	assert_int_equal(stats.rx_errors, 7);
+
+	/* Of a kernel with more counters, and of one that has none of these. */
+	begin_stats(&m, 7);
+	mnl_attr_put(m.nlh, IFLA_STATS_LINK_64, sizeof(longer), longer);
+	assert_int_equal(netif_parse_stats(m.nlh, &stats), 0);
+	begin_stats(&m, 7);
+	mnl_attr_put(m.nlh, IFLA_STATS_LINK_64, 8, &counters);
+	assert_int_equal(netif_parse_stats(m.nlh, &stats), 0);
+	assert_int_equal(stats.rx_dropped, 0);
+
+	begin_stats(&m, 0);
+	mnl_attr_put(m.nlh, IFLA_STATS_LINK_64, sizeof(counters), &counters);
+	assert_int_equal(netif_parse_stats(m.nlh, &stats), -EBADMSG);
+	begin_stats(&m, 7);
+	assert_int_equal(netif_parse_stats(m.nlh, &stats), -EBADMSG);
+	m.nlh->nlmsg_len = MNL_NLMSG_HDRLEN + 4;
+	assert_int_equal(netif_parse_stats(m.nlh, &stats), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse_wire), cmocka_unit_test(test_parse_link),
 		cmocka_unit_test(test_parse_addr), cmocka_unit_test(test_parse_addr_peer),
-		cmocka_unit_test(test_alt_names),
+		cmocka_unit_test(test_alt_names),  cmocka_unit_test(test_parse_stats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

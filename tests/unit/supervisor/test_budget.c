@@ -8,6 +8,7 @@
  * Links: daemon/supervisor/igmp_list.c daemon/supervisor/verify.c
  * Links: daemon/supervisor/request.c daemon/supervisor/iface.c daemon/supervisor/membership.c
  * Links: daemon/supervisor/stats.c daemon/supervisor/handover_field.c core/base/ipc.c
+ * Links: daemon/supervisor/softnet.c
  * Links: core/base/addr.c
  * Links: core/rules/steer.c
  * Links: daemon/supervisor/descriptor_reserve.c daemon/supervisor/limit.c

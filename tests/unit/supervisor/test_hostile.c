@@ -20,6 +20,7 @@
  * Links: daemon/supervisor/worker_ready.c daemon/supervisor/worker_memory.c
  * Links: daemon/supervisor/iface.c
  * Links: daemon/supervisor/membership.c daemon/supervisor/stats.c daemon/supervisor/health.c
+ * Links: daemon/supervisor/softnet.c
  * Links: daemon/supervisor/upgrade.c daemon/supervisor/handover.c
  * Links: daemon/supervisor/handover_field.c
  * Links: daemon/common/ending.c daemon/common/log.c daemon/common/version.c core/base/ipc.c
