@@ -24,12 +24,12 @@ def worker_starves(t):
     relay = t.mcrd("relay", num_workers=1)
     worker = lambda: relay.rpc("ListWorkers")["workers"][0]
     pid = worker()["pid"]
-    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), path="user"))
     sink, late = t.sink("sink", "eth0", OUT, 6000), t.sink("sink", "eth0", OUT, 6001)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=200)
     with cpu_quota(t, pid, quota_us=1000, period_us=1_000_000):
         t.wait_until(lambda: worker()["heartbeat_age_ms"] > 2500, 60, "seconds without a heartbeat")
-        relay.rpc("AddRule", rule(IN, 5001, output(OUT, 6001)))
+        relay.rpc("AddRule", rule(IN, 5001, output(OUT, 6001), path="user"))
     t.wait_until(lambda: worker()["heartbeat_age_ms"] < 300, 10, "a heartbeat")
     gen.stop()
     now = worker()
@@ -54,7 +54,7 @@ def hidden(t):
                                      'mount -t proc -o hidepid=2,gid=65530 proc /proc && exec "$@"', "sh"])
     worker = lambda: relay.rpc("ListWorkers")["workers"][0]
     pid = worker()["pid"]
-    add(t, relay, rule(IN, 5000, output(OUT, 6000)))
+    add(t, relay, rule(IN, 5000, output(OUT, 6000), path="user"))
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=200)
     with cpu_quota(t, pid, quota_us=1000, period_us=1_000_000):
         t.wait_until(lambda: worker()["heartbeat_age_ms"] > 2500, 60, "seconds without a heartbeat")
