@@ -42,6 +42,9 @@ static cJSON *make_rule(const struct bench_run *run, const char *group, uint32_t
 	cJSON_AddItemToObject(rule, "input", endpoint("eth0", group, port));
 	if (run->scenario->consume)
 		cJSON_AddTrueToObject(rule, "consume");
+	/* The program that consumes is there with --path auto only. */
+	if (run->scenario->consume && !run->kind->kernel_path)
+		cJSON_AddStringToObject(rule, "path", "user");
 	outputs = cJSON_AddArrayToObject(rule, "outputs");
 	for (uint32_t i = 0; i < fanout; i++) {
 		char interface[16];
@@ -225,7 +228,9 @@ static int spawn_and_wait(struct bench_run *run, struct lab_error *error)
 			      "--num-workers",
 			      workers,
 			      "--path",
-			      run->kind->kernel_path ? "auto" : "user",
+			      run->kind->kernel_path || run->scenario->consume ? "auto" : "user",
+			      "--pin",
+			      "none",
 			      NULL};
 	int sock, ret;
 
