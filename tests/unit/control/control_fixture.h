@@ -195,6 +195,14 @@ static inline void add_rule(struct fixture *b, const char *in, const char *group
 	b->c->rec.publish = true;
 }
 
+/* The links in0 (2) and out0 (3), both up, and a rule from one to the other. */
+static inline void add_one_rule(struct fixture *b)
+{
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+}
+
 static inline void keep(struct fixture *b, const struct ipc_msg *m, int fd)
 {
 	if (m->type == IPC_OPEN_INPUT)

@@ -76,9 +76,7 @@ static void test_restore(void **state)
 	struct snapshot_view before, after;
 	int fd;
 
-	set_link(b, 2, "in0", true);
-	set_link(b, 3, "out0", true);
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_one_rule(b);
 	add_rule(b, "in0", "239.1.1.2", 5000, "out0");
 	add_rule(b, "in0", "239.1.1.3", 5000, "out0");
 	ruleset_remove(b->c->rules, ruleset_at(b->c->rules, 0)->rule.id);
@@ -124,9 +122,7 @@ static void test_restore_refuses(void **state)
 	const int short_of_a_head = memfd_sealed("short", zeroes, 8);
 	const int foreign = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 
-	set_link(b, 2, "in0", true);
-	set_link(b, 3, "out0", true);
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_one_rule(b);
 	run(b);
 	bytes = lseek(b->snapshot, 0, SEEK_END);
 	assert_int_equal(memfd_map(b->snapshot, (size_t)bytes, &published), 0);
@@ -166,9 +162,7 @@ static void test_restore_without_link(void **state)
 	struct fixture *b = *state;
 	int fd;
 
-	set_link(b, 2, "in0", true);
-	set_link(b, 3, "out0", true);
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_one_rule(b);
 	run(b);
 	fd = dup(b->snapshot);
 	teardown(state);

@@ -48,9 +48,7 @@ static void test_life_of_a_rule(void **state)
 {
 	struct fixture *b = *state;
 
-	set_link(b, 2, "in0", true);
-	set_link(b, 3, "out0", true);
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_one_rule(b);
 	assert_string_equal(run(b), "open-in open-out publish filter join");
 	assert_int_equal(b->c->pub.generation, 1);
 	assert_string_equal(run(b), ""); /* idempotent */
@@ -113,9 +111,7 @@ static void test_recreated_interface(void **state)
 	struct fixture *b = *state;
 	uint32_t slot;
 
-	set_link(b, 2, "in0", true);
-	set_link(b, 3, "out0", true);
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_one_rule(b);
 	run(b);
 	slot = control_iface_slot(b->c, "in0");
 	delete_link(b, 2);
@@ -146,9 +142,7 @@ static void test_slot_follows_ifindex(void **state)
 	struct fixture *b = *state;
 	uint32_t slot;
 
-	set_link(b, 2, "in0", true);
-	set_link(b, 3, "out0", true);
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_one_rule(b);
 	add_rule(b, "in1", "239.1.1.2", 5000, "out0");
 	run(b);
 	slot = control_iface_slot(b->c, "in0");
@@ -185,9 +179,7 @@ static void test_refusal_is_retried(void **state)
 		teardown(state);
 		setup(state);
 		b = *state;
-		set_link(b, 2, "in0", true);
-		set_link(b, 3, "out0", true);
-		add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+		add_one_rule(b);
 		r = &ruleset_at(b->c->rules, 0)->rule;
 		b->refuse = refusals[i].refuse;
 		b->with = refusals[i].with;
@@ -217,9 +209,7 @@ static struct fixture *set_up_anew(void **state)
 	teardown(state);
 	setup(state);
 	b = *state;
-	set_link(b, 2, "in0", true);
-	set_link(b, 3, "out0", true);
-	add_rule(b, "in0", "239.1.1.1", 5000, "out0");
+	add_one_rule(b);
 	return b;
 }
 
