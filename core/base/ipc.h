@@ -266,12 +266,13 @@ struct ipc_egress_socket {
 
 #define OPENED_GRO         1u
 #define OPENED_KERNEL_PATH 2u
+#define OPENED_FRAGLIST    4u /* rx-gro-list is on */
 
 /**
  * struct ipc_reply - what became of a request
  * @status: 0 or a negative errno
  * @value:  IPC_OPEN_EGRESS_SOCKET: source address of the connected socket, network order, or 0;
- *          IPC_OPEN_INPUT: OPENED_GRO and OPENED_KERNEL_PATH, as they are; IPC_PUBLISH: mask of
+ *          IPC_OPEN_INPUT: OPENED_*, as it is; IPC_PUBLISH: mask of
  * workers that were busy; IPC_VERIFY: how many inputs and memberships are to be asked for again
  */
 struct ipc_reply {

@@ -34,9 +34,10 @@ static const char *const reason_texts[] = {
 	[KERNEL_PATH_INACTIVE] = "it is not active",
 	[KERNEL_PATH_SOURCE_UNKNOWN] = "its source address is not known yet",
 	[KERNEL_PATH_NEIGHBOUR_UNKNOWN] = "the MAC address of its next hop is not known yet",
-	[KERNEL_PATH_RESTING] = "the rule was changed less than a second ago",
+	[KERNEL_PATH_RESTING] = "it was added or changed a moment ago",
 	[KERNEL_PATH_DIVIDING] = "workers do not know yet which outputs the kernel is to have",
-	[KERNEL_PATH_FULL] = "the maps of the kernel path are full",
+	[KERNEL_PATH_OTHER_RULE] = "another rule names the same input by another name",
+	[KERNEL_PATH_UNWRITTEN] = "the kernel took no map element for it (see the log)",
 };
 static_assert(sizeof(reason_texts) / sizeof(reason_texts[0]) == KERNEL_PATH_REASONS, "a text each");
 

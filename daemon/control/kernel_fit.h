@@ -6,6 +6,7 @@
 #define DAEMON_CONTROL_KERNEL_FIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/rules/kernel_path.h"
 
@@ -14,6 +15,7 @@ struct control;
 struct rec_iface;
 struct rule;
 struct rule_output;
+struct ruleset_entry;
 
 /* Has this daemon a kernel path? */
 bool control_kernel_fit_available(const struct control *c);
@@ -42,5 +44,8 @@ void control_kernel_fit_release(struct control *c, const struct rec_iface *out,
  * Return: 0; -EINVAL: it says "kernel", and that will not come true by itself.
  */
 int control_kernel_fit_refuse(const struct control *c, const struct rule *r, struct complaint *cpl);
+
+/* One line about a rule that asks for the kernel in vain, and another one if that comes again. */
+void control_kernel_fit_tell(struct control *c, const struct ruleset_entry *e, uint64_t now_ns);
 
 #endif

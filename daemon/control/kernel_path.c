@@ -191,6 +191,22 @@ static void describe_user(const struct control *c, const struct ruleset_entry *e
 		rule->key = kernel_path_key_of(in, c->rec.iface[slot].ifindex);
 }
 
+static enum kernel_path_written written(int ret)
+{
+	if (ret == -EBUSY || ret == -ENOSPC)
+		return WRITTEN_NOT_YET;
+	return ret < 0 ? WRITTEN_REFUSED : WRITTEN_OTHER;
+}
+
+/* Return: whether the kernel relays for the rule now. */
+static bool set_rule(struct control *c, const struct kernel_map_rule *rule, uint64_t now_ns)
+{
+	const int ret = kernel_map_set(c->kernel_path.map, rule, now_ns);
+
+	c->kernel_path.written[rule->slot] = written(ret);
+	return ret == 0;
+}
+
 static int update_rule(struct control *c, const struct ruleset_entry *e, uint64_t now_ns)
 {
 	static struct encoding enc;
@@ -199,8 +215,8 @@ static int update_rule(struct control *c, const struct ruleset_entry *e, uint64_
 	bool set = false;
 
 	control_division_leaves(c, e, now_ns);
-	if (fits && kernel_map_set(map, &enc.rule, now_ns) == 0)
-		set = true;
+	if (fits)
+		set = set_rule(c, &enc.rule, now_ns);
 	if (set)
 		control_division_written(c, e, enc.rule.division);
 	if (enc.splits)
@@ -225,10 +241,23 @@ static bool may_write(const struct control *c)
 	return control_kernel_fit_available(c) && !c->kernel_path.deferred;
 }
 
+static void tell_all(struct control *c, uint64_t now_ns)
+{
+	uint64_t there[MCR_MAX_RULES / 64] = {0};
+
+	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
+		control_kernel_fit_tell(c, ruleset_at(c->rules, i), now_ns);
+		bitset_add(there, ruleset_at(c->rules, i)->slot);
+	}
+	for (unsigned i = 0; i < MCR_MAX_RULES / 64; i++)
+		c->kernel_path.told[i] &= there[i];
+}
+
 void control_kernel_path_update(struct control *c, uint64_t now_ns)
 {
 	int ret, error = 0;
 
+	tell_all(c, now_ns);
 	if (!may_write(c))
 		return;
 	kernel_map_begin(c->kernel_path.map);
@@ -242,11 +271,25 @@ void control_kernel_path_update(struct control *c, uint64_t now_ns)
 		log_error(error, now_ns);
 }
 
+static void tell_or_forget(struct control *c, uint32_t slot, uint64_t now_ns)
+{
+	const struct ruleset_entry *e = c->resolved.rule[slot].entry;
+
+	if (e) {
+		control_kernel_fit_tell(c, e, now_ns);
+		return;
+	}
+	bitset_remove(c->kernel_path.told, slot);
+	c->kernel_path.written[slot] = WRITTEN_NOT_YET;
+}
+
 void control_kernel_path_update_slots(struct control *c, const uint32_t *slots, unsigned n,
 				      uint64_t now_ns)
 {
 	int error = 0;
 
+	for (unsigned i = 0; i < n; i++)
+		tell_or_forget(c, slots[i], now_ns);
 	for (unsigned i = 0; i < n && may_write(c); i++) {
 		const struct ruleset_entry *e = c->resolved.rule[slots[i]].entry;
 		const int ret = e ? update_rule(c, e, now_ns)
@@ -296,15 +339,27 @@ bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
 
 /* --- answers --- */
 
+static enum kernel_path_reason not_relaying(const struct control *c, uint32_t slot)
+{
+	switch ((enum kernel_path_written)c->kernel_path.written[slot]) {
+	case WRITTEN_OTHER:
+		return KERNEL_PATH_OTHER_RULE;
+	case WRITTEN_REFUSED:
+		return KERNEL_PATH_UNWRITTEN;
+	case WRITTEN_NOT_YET:
+		break;
+	}
+	return KERNEL_PATH_RESTING;
+}
+
 /* Of an output that fits, in a rule that fits. */
 static enum kernel_path_reason of_division(const struct control *c, const struct ruleset_entry *e,
 					   const struct encoding *enc, unsigned output)
 {
 	const struct kernel_map *map = c->kernel_path.map;
 
-	/* The rule was refused for now, or another one has its frames. */
 	if (!kernel_map_relays(map, e->slot))
-		return KERNEL_PATH_RESTING;
+		return not_relaying(c, e->slot);
 	if (kernel_map_division(map, &enc->rule.key) != enc->rule.division)
 		return KERNEL_PATH_DIVIDING;
 	if (!enc->splits)

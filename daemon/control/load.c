@@ -190,13 +190,21 @@ static int check_host(const struct control *c, const struct config *cfg, struct 
 	for (size_t i = 0; i < cfg->n_rules; i++) {
 		int ret = control_check_outputs(c, &cfg->rules[i], cpl);
 
-		/* Before the links are known nothing can be said. */
-		if (ret == 0 && c->netif.ready)
-			ret = control_kernel_fit_refuse(c, &cfg->rules[i], cpl);
-
 		if (ret < 0) {
 			name_rule(cpl, i);
 			return ret;
+		}
+	}
+	return 0;
+}
+
+int control_load_check_paths(const struct control *c, const struct config *cfg,
+			     struct complaint *cpl)
+{
+	for (size_t i = 0; i < cfg->n_rules; i++) {
+		if (control_kernel_fit_refuse(c, &cfg->rules[i], cpl) < 0) {
+			name_rule(cpl, i);
+			return -EINVAL;
 		}
 	}
 	return 0;
@@ -243,6 +251,8 @@ int control_load_check(struct control *c, const struct config *cfg, struct compl
 	struct ruleset *set = ruleset_new();
 	int ret = check_host(c, cfg, cpl);
 
+	if (ret == 0)
+		ret = control_load_check_paths(c, cfg, cpl);
 	if (ret == 0)
 		ret = set ? control_wiring_update(c, cfg->rules, cfg->n_rules) : -ENOMEM;
 	if (ret == 0 && c->wiring.n_names)

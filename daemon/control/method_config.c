@@ -213,7 +213,9 @@ void method_load_config(struct call *call)
 
 	if (!take_uploaded(call))
 		return;
-	ret = control_load(call->c, cfg, call->req.config.replace, counts, &cpl);
+	ret = control_load_check_paths(call->c, cfg, &cpl);
+	if (ret == 0)
+		ret = control_load(call->c, cfg, call->req.config.replace, counts, &cpl);
 	if ((ret == -EEXIST || ret == -ENOTUNIQ) && !call->req.config.replace)
 		call_offer_replace(&cpl, "makes the rules exactly those of the configuration");
 	if (ret < 0) {

@@ -75,6 +75,10 @@ static void input_opened(void *ctx, const struct ipc_msg *request, int status, u
 	}
 	f->in_error = 0;
 	f->gro_refused = request->iface.gro == GRO_ON && !(value & OPENED_GRO);
+	if (f->fraglist != ((value & OPENED_FRAGLIST) != 0)) {
+		f->fraglist = !f->fraglist;
+		c->dirty = true;
+	}
 	/* The device may take no tc program, or an earlier control has opened it otherwise. */
 	if (f->in_as.kernel_path != ((value & OPENED_KERNEL_PATH) != 0)) {
 		f->in_as.kernel_path = !f->in_as.kernel_path;

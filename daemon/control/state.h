@@ -175,6 +175,7 @@ struct filter_want {
  *              lies in their queues
  * @in_error, @out_error, @filter_error: 0, or why the supervisor refused, negative
  * @gro_refused: GRO was asked for and is not on
+ * @fraglist: rx-gro-list was on when the input was opened
  * @workers, @steering: that serve it, how
  * @inputs, @outputs: how many of its rules, and options of the start, want it so
  * @wants:      what the filter that was set lets in, sorted
@@ -189,7 +190,7 @@ struct rec_iface {
 	bool is_port;
 	enum kernel_path_header header;
 	uint8_t mac[6];
-	bool gro_refused, coarse, all_udp, wants_changed;
+	bool gro_refused, fraglist, coarse, all_udp, wants_changed;
 	uint32_t inputs, outputs;
 	uint64_t workers;
 	enum steering steering;
@@ -362,6 +363,9 @@ struct control_stats {
 
 /* --- the kernel path (kernel_path.c) --- */
 
+/* WRITTEN_OTHER: the maps have another rule's element for its frames. */
+enum kernel_path_written { WRITTEN_NOT_YET, WRITTEN_OTHER, WRITTEN_REFUSED };
+
 /**
  * struct control_kernel_path
  * @unavailable: why there is none; KERNEL_PATH_FITS: there is
@@ -370,6 +374,8 @@ struct control_stats {
  * @map:         NULL: there is none
  * @divisions:   of rules that are divided between both paths, or were
  * @dividing:    by rule slot: its division waits for the workers, or for one of before to rest
+ * @told:        rule slots: the log has that "path": "kernel" of the rule is in vain
+ * @written:     by rule slot, enum kernel_path_written: what became of the last attempt
  */
 struct control_kernel_path {
 	enum kernel_path_reason unavailable;
@@ -378,6 +384,8 @@ struct control_kernel_path {
 	struct kernel_map *map;
 	struct divisions divisions;
 	uint64_t dividing[MCR_MAX_RULES / 64];
+	uint64_t told[MCR_MAX_RULES / 64];
+	uint8_t written[MCR_MAX_RULES];
 };
 
 /* --- all of it --- */

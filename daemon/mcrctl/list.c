@@ -120,7 +120,7 @@ static void print_output(const cJSON *output)
 		print_note("relayed in the kernel");
 	if (reason[0])
 		print_note("%s", reason);
-	else if (ctl_text(output, "path_reason")[0])
+	if (ctl_text(output, "path_reason")[0])
 		print_note("relayed by a worker: %s", ctl_text(output, "path_reason"));
 	ctl_nonzero(ctl_member(output, "send_drops"), drops);
 	if (strcmp(drops, "-") != 0)

@@ -143,6 +143,7 @@ static int open_input(struct supervisor *s, const struct ipc_iface *iface, uint6
 
 	if (ret == 0 || ret == -EEXIST)
 		*value = (s->input[iface->slot].gro_on ? OPENED_GRO : 0) |
+			 (s->input[iface->slot].gro_found.fraglist ? OPENED_FRAGLIST : 0) |
 			 (s->input[iface->slot].mark ? OPENED_KERNEL_PATH : 0);
 	return ret;
 }

@@ -22,8 +22,9 @@ def drops(relay):
     return relay.stats()["totals"]["drops"]
 
 
-PASSING = ("its source address is not known yet", "the rule was changed less than a second ago",
-           "workers do not know yet which outputs the kernel is to have")
+PASSING = ("its source address is not known yet", "it was added or changed a moment ago",
+           "workers do not know yet which outputs the kernel is to have",
+           "the MAC address of its next hop is not known yet")
 
 
 def path_settled(t, relay, rule_id):

@@ -261,7 +261,8 @@ static void test_buffers_and_gro(void **state)
 		m.iface.gro = rows[i].gro;
 		assert_int_equal(ask(m, -1), 0);
 		assert_int_equal(sup->input[0].buf_class, rows[i].expect);
-		assert_int_equal(reply_value, rows[i].on);
+		assert_int_equal(reply_value, (rows[i].on ? OPENED_GRO : 0) |
+						      (rows[i].fraglist ? OPENED_FRAGLIST : 0));
 		assert_int_equal(ask(iface_msg(IPC_CLOSE_INPUT, 0, 0), -1), 0);
 		assert_int_equal(fake.gro_sets, rows[i].sets);
 		assert_int_equal(fake.gro.udp_forwarding, rows[i].found);
