@@ -21,7 +21,7 @@ from mcrlab import main, payload, scenario
 from mcrlab.binary import other_version, own_mcrd, replace
 
 from support_frames import SCAPY, frames
-from support_kernel import AUTO, IN, answers, need_supers
+from support_kernel import AUTO, IN, answers, bpf_filesystem, need_supers
 from support_rules import add, dumped, nonzero, output, rule, rules_by_id
 
 HERE = Path(__file__).resolve().parent
@@ -258,6 +258,60 @@ def processes_die(t):
     stats = t.conservation(relay)
     t.equal(outputs_of(stats), [(sent, sent)] * 3, "outputs: matched, sent")
     t.equal(nonzero(stats["totals"]["drops"]), {}, "drops")
+
+
+@scenario("divided rule: the supervisor is killed, and the next one goes on", topology="fanout3",
+          deadline_s=60, root="a bpf file system")
+def supervisor_dies(t):
+    """The kernel's outputs lose nothing; frames that the old maps have divided double nothing."""
+    with bpf_filesystem(t) as mount:
+        args = AUTO + ["--pin", mount / "mcr"]
+        rules = {"rules": [rule(IN, 5000, *BOTH, id="cam")]}
+        first = t.mcrd("relay", args=args, config=rules)
+        wait_for(t, first, DIVIDED)
+        sinks = three_sinks(t)
+        gen = t.gen_start("gen", "eth0", IN, 5000, rate=8000, size=200)
+
+        def flow(some):
+            had = [sink.received() for sink in some]
+            t.wait_until(lambda: all(sink.received() > before + 2000 for sink, before in
+                                     zip(some, had)), 10, "the stream flows")
+
+        flow(sinks)
+        first.kill()
+        flow(sinks[:2])
+        second = t.mcrd("relay", args=args, config=rules)
+        flow(sinks)
+        wait_for(t, second, DIVIDED)
+        # Numbers go on above those of the first one.
+        more = output("239.2.0.9", 6009, "eth2")
+        add(t, second, rule(IN, 5000, *BOTH, more, id="cam"), replace=True)
+        wait_for(t, second, DIVIDED + [("kernel", "")])
+        flow(sinks)
+        sent = gen.stop()["sent"]
+        for sink in sinks[:2]:
+            exact(t, sink, sent)
+        report = sinks[2].finish(0)
+        t.equal((report["duplicated"], report["corrupt"]), (0, 0), "own host: duplicated, corrupt")
+        stats = t.conservation(second)
+        t.equal(stats["totals"]["drops"]["unknown_division"], 0, "frames of an unknown division")
+
+
+@scenario("divided rule: it consumes", topology="fanout3")
+def consumes(t):
+    """A worker gets the frames that the IP stack does not."""
+    relay = divided_relay(t, consume=True)
+    t.run("relay", ["sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0",
+                    "net.ipv4.conf.eth0.rp_filter=0"])
+    member = t.sink("relay", "eth0", IN, 5000)
+    sinks = three_sinks(t)
+    t.gen("gen", "eth0", IN, 5000, rate=8000, count=4000, size=300)
+    clean_all(t, sinks, 4000)
+    t.equal(member.finish(0)["received"], 0, "received by a member on the relay")
+    stats = t.conservation(relay)
+    t.equal(outputs_of(stats), [(4000, 4000)] * 3, "outputs")
+    t.equal((by_workers(stats), stats["kernel_path"]["sent"]), (4000, 8000),
+            "workers received, kernel path sent")
 
 
 @scenario("divided rule: a worker that has too much", topology="fanout3", deadline_s=120)
