@@ -93,7 +93,7 @@ $(call obj,daemon/common/version.c): $(BUILD)/version
 $(call obj,daemon/common/version.c): ALL_CFLAGS += -DMCR_VERSION='"$(VERSION)"'
 
 ifneq (,$(have_bpf))
-$(BPF_OBJECT): daemon/bpf/relay.bpf.c core/rules/kernel_path_map.h
+$(BPF_OBJECT): daemon/bpf/relay.bpf.c $(wildcard daemon/bpf/*.h) core/rules/kernel_path_map.h
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)$(BPF_CLANG) -target bpf -O2 -g -Wall -Werror -fno-strict-aliasing -I. \
 		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
