@@ -102,7 +102,8 @@ static __always_inline void cut_padding(const struct relaying *r)
 
 /*
  * Puts the headers back, for local programs and for the worker of a divided rule.  A device may
- * have summed up the whole frame: that sum was changed by the difference of the addresses.
+ * have summed up the whole frame: with the UDP checksum that sum was changed by the difference
+ * of the addresses.
  *
  * Return: whether the frame is as it came, but for the number of a division.
  */
@@ -114,7 +115,8 @@ static __always_inline bool put_back(struct relaying *r)
 		set_division(to->mac, r->division);
 	else if (!r->changed)
 		return true;
-	bpf_csum_update(r->skb, address_difference(&to->ip, &r->now.ip));
+	if (to->udp.check)
+		bpf_csum_update(r->skb, address_difference(&to->ip, &r->now.ip));
 	if (r->mac_bytes)
 		return bpf_skb_store_bytes(r->skb, 0, to->mac, ETH_HLEN + IP_UDP, 0) == 0;
 	return bpf_skb_store_bytes(r->skb, 0, &to->ip, IP_UDP, 0) == 0;
