@@ -302,11 +302,11 @@ def source_port(t):
 
 
 PORT_HOLDER = """
-import socket, sys, time
+import signal, socket, sys
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind(("0.0.0.0", int(sys.argv[1])))
 print("bound", flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 # --- without a MAC header, and consumed ---

@@ -61,7 +61,7 @@ class InPages:
                    for one in found["outputs"])
 
 
-def change_all_the_time(relay):
+def change_all_the_time(t, relay):
     """Adds, changes and removes rules beside the others, as many a second as promised.
 
     Requests do not wait for the answers to those before.  Returns (seconds, refusals).
@@ -84,7 +84,8 @@ def change_all_the_time(relay):
         for number, (method, params) in enumerate(requests):
             client.raw(json.dumps({"jsonrpc": "2.0", "id": number, "method": method,
                                    "params": params}) + "\n")
-            time.sleep(max(0.0, began + (number + 1) / A_SECOND - time.monotonic()))
+            due = began + (number + 1) / A_SECOND
+            t.wait_until(lambda due=due: time.monotonic() >= due, 5, "the next change is due")
         reader.join()
         return time.monotonic() - began, refused
 
@@ -105,7 +106,7 @@ def changes(t):
     gens = {n: t.gen_start("gen", "eth0", group_at("239.1.0.0", n), 5000, rate=4000, size=200)
             for n in sinks}
     t.wait_until(lambda: all(sink.received() > 100 for sink in sinks.values()), 10, "streams flow")
-    seconds, refused = change_all_the_time(relay)
+    seconds, refused = change_all_the_time(t, relay)
     sent = {n: gen.stop()["sent"] for n, gen in gens.items()}
     for n, sink in sinks.items():
         t.clean(sink.finish(sent[n]), sent[n], f"stream {n}")
