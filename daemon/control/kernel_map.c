@@ -258,6 +258,13 @@ bool kernel_map_relays(const struct kernel_map *m, uint32_t slot)
 	return e && p->ref & KERNEL_PATH_REF_RELAY && (e->ref & ~KERNEL_PATH_REF_SOURCES) == p->ref;
 }
 
+bool kernel_map_is_divided(const struct kernel_map *m, uint32_t slot)
+{
+	const uint32_t first = chain_of(m->place[slot].ref);
+
+	return first != CHAIN_END && m->blocks[first].division;
+}
+
 /* First block of the chain to which the key leads, or CHAIN_END. */
 static uint32_t chain_for(const struct kernel_map *m, const struct kernel_path_key *key)
 {

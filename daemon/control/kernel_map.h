@@ -83,6 +83,9 @@ int kernel_map_end(struct kernel_map *m, uint64_t now_ns);
 /* Does the program relay for the rule in that slot? */
 bool kernel_map_relays(const struct kernel_map *m, uint32_t slot);
 
+/* Of a rule that it relays: do workers have some of its outputs? */
+bool kernel_map_is_divided(const struct kernel_map *m, uint32_t slot);
+
 /* The division of the blocks to which the key leads; 0: it has none. */
 uint32_t kernel_map_division(const struct kernel_map *m, const struct kernel_path_key *key);
 

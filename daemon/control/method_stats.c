@@ -178,7 +178,9 @@ static void show_rule_workers(const struct control *c, const struct ruleset_entr
 	for (; mask; mask &= mask - 1)
 		cJSON_AddItemToArray(workers, cJSON_CreateNumber(__builtin_ctzll(mask)));
 	cJSON_AddStringToObject(o, "path",
-				k->map && kernel_map_relays(k->map, e->slot) ? "kernel" : "user");
+				!k->map || !kernel_map_relays(k->map, e->slot) ? "user"
+				: kernel_map_is_divided(k->map, e->slot)       ? "both"
+									       : "kernel");
 }
 
 static cJSON *show_rule_stats(const struct control *c, const struct ruleset_entry *e)

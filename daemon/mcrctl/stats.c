@@ -192,21 +192,23 @@ static void cell_bits(struct table *t, const cJSON *object, const char *member)
 	table_cell(t, "%.0f%s", n, units[u]);
 }
 
-/* Workers by their numbers, "kernel" while these have nothing to do. */
+/* Workers by their numbers, "kernel" while these have nothing to do, or both. */
 static void cell_path(struct table *t, const cJSON *rule, const char *member)
 {
 	const cJSON *worker;
+	const char *path = ctl_text(rule, "path");
+	const char *before = strcmp(path, "both") == 0 ? "kernel, worker " : "worker ";
 	char list[CTL_LIST_MAX] = "";
 	size_t used = 0;
 
-	if (strcmp(ctl_text(rule, "path"), "kernel") == 0) {
+	if (strcmp(path, "kernel") == 0) {
 		table_cell(t, "kernel");
 		return;
 	}
 	cJSON_ArrayForEach(worker, ctl_member(rule, member))
-		if (used < sizeof(list) - 8)
+		if (used < sizeof(list) - 24)
 			used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%d",
-						 used ? "," : "worker ", worker->valueint);
+						 used ? "," : before, worker->valueint);
 	table_cell(t, "%s", list);
 }
 

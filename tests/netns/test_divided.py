@@ -66,6 +66,24 @@ def exact(t, sink, count):
             (count, 0, 0, 0), f"{sink.name}: received, lost, duplicated, corrupt")
 
 
+def settled(t, relay, received):
+    """The statistics once all that was sent is in a counter."""
+    t.wait_until(lambda: relay.stats()["totals"]["received"] >= received, 30, "all is counted")
+    return t.conservation(relay)
+
+
+def exact_but_for_queue(t, sinks, sent, stats):
+    """As exact(); a worker that gets no CPU may lose in its socket's queue, and counts that."""
+    drops = nonzero(stats["totals"]["drops"])
+    lost = drops.pop("socket_queue", 0)
+    t.equal(drops, {}, "drops, but for the queue")
+    for sink in sinks:
+        report = sink.finish(sent - lost)
+        t.equal((report["duplicated"], report["corrupt"], report["received"] + report["lost"]),
+                (0, 0, sent), f"{sink.name}: duplicated, corrupt, received and lost")
+        t.true(report["lost"] <= lost, f"{sink.name}: lost {report['lost']}, {lost} in the queue")
+
+
 def outputs_of(stats):
     return [(one["matched"], one["sent"]) for one in stats["rules"][0]["outputs"]]
 
@@ -90,6 +108,7 @@ def one_stream(t):
     one = stats["rules"][0]
     t.equal((one["matched"], one["bytes"]), (4000, 4000 * 300), "rule")
     t.equal(outputs_of(stats), [(4000, 4000)] * 3, "outputs")
+    t.equal(one["path"], "both", "path of the rule")
     t.equal([out["bytes"] for out in one["outputs"]], [4000 * 300] * 3, "bytes")
     listed = relay.ctl("list").stdout
     t.equal((listed.count("relayed in the kernel"), listed.count("relayed by a worker: the output")),
@@ -106,24 +125,25 @@ def witnessed(t):
                        output("239.2.0.2", 6001, "eth1", ttl="decrement"),
                        output("10.90.1.1", 6003, "eth1", ttl=9), id="cam"))
     wait_for(t, relay, DIVIDED)
+    arrived = t.run_dir / "arrived"
+    own = t.sink("relay", "eth1", "10.90.1.1", 6003, dump=arrived)
     witness = t.start("sink1", SCAPY + ["sniff", "eth0", 6001, 40])
-    local = t.start("relay", SCAPY + ["sniff", "lo", 6003, 20])
-    for process in (witness, local):
-        t.wait_until(lambda process=process: process.stdout().startswith("ready"), 20, "witness")
+    t.wait_until(lambda: witness.stdout().startswith("ready"), 20, "witness")
     t.gen("gen", "eth0", IN, 5000, rate=200, count=20, size="1,32,301,1400", ttl=3)
-    seen = []
-    for process in (witness, local):
-        t.equal(process.wait(10), 0, "status of the witness")
-        seen += [json.loads(line) for line in process.stdout().splitlines()[1:]]
-    headers = {"239.2.0.1": (8, 34), "239.2.0.2": (2, 0), "10.90.1.1": (9, 0)}
+    t.equal(witness.wait(20), 0, "status of the witness")
+    seen = [json.loads(line) for line in witness.stdout().splitlines()[1:]]
+    headers = {"239.2.0.1": (8, 34), "239.2.0.2": (2, 0)}
     for one in seen:
         t.equal((one["ttl"], one["dscp"]), headers[one["group"]], f"header of {one}")
-        t.true(one["ip_checksum_good"], f"IP checksum of {one}")
-        t.true(one["udp_checksum_good"] or one["group"] == "10.90.1.1", f"UDP checksum of {one}")
-    for group in headers:
-        bodies = [bytes.fromhex(one["payload"]) for one in seen if one["group"] == group]
-        t.equal([len(body) for body in bodies], [1, 32, 301, 1400] * 5, f"sizes to {group}")
-        t.equal(bodies[2][32:], payload(2, size=301)[32:], f"body of the third to {group}")
+        t.equal((one["ip_checksum_good"], one["udp_checksum_good"]), (True, True),
+                f"checksums of {one}")
+    t.equal(own.finish(20)["received"], 20, "received by the own host")
+    bodies = {group: [bytes.fromhex(one["payload"]) for one in seen if one["group"] == group]
+              for group in headers}
+    bodies["own"] = dumped(arrived)
+    for group, found in bodies.items():
+        t.equal([len(body) for body in found], [1, 32, 301, 1400] * 5, f"sizes to {group}")
+        t.equal(found[2][32:], payload(2, size=301)[32:], f"body of the third to {group}")
     t.conservation(relay)
 
 
@@ -171,12 +191,8 @@ def changes(t):
         turn([SECOND, OWN, FIRST, output("239.2.0.9", 6009, "eth2")],
              [DIVIDED[0], ON_WORKER, DIVIDED[0], DIVIDED[0]])
         turn([FIRST, SECOND, OWN], DIVIDED)
-    exact_phase = gen.stop()["sent"]
-    for sink in sinks:
-        exact(t, sink, exact_phase)
-    stats = t.conservation(relay)
-    t.equal(outputs_of(stats), [(exact_phase, exact_phase)] * 3, "outputs: matched, sent")
-    t.equal(nonzero(stats["totals"]["drops"]), {}, "drops")
+    first = gen.stop()["sent"]
+    exact_but_for_queue(t, sinks, first, settled(t, relay, first))
 
     sinks = three_sinks(t)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=20000, size=200, first_flow=1)
@@ -186,13 +202,10 @@ def changes(t):
         turn([FIRST, SECOND], [("user", "")] * 2, path="user")
         turn(BOTH, DIVIDED)
     sent = gen.stop()["sent"]
-    for sink in sinks[:2]:
-        exact(t, sink, sent)
+    stats = settled(t, relay, first + sent)
+    exact_but_for_queue(t, sinks[:2], sent, stats)
     report = sinks[2].finish(0)
     t.equal((report["duplicated"], report["corrupt"]), (0, 0), "own host: duplicated, corrupt")
-    stats = t.conservation(relay)
-    t.equal([one for one, _ in outputs_of(stats)[:2]], [exact_phase + sent] * 2, "outputs: matched")
-    t.equal(nonzero(stats["totals"]["drops"]), {}, "drops")
 
 
 @scenario("divided rule: many changes in a row", topology="fanout3", deadline_s=120)

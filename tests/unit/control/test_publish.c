@@ -39,6 +39,7 @@
 #include "core/rules/ruleset_index.h"
 #include "daemon/common/memfd.h"
 #include "daemon/control/assign.h"
+#include "daemon/control/change.h"
 #include "daemon/control/load.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/snapshot.h"
@@ -238,6 +239,97 @@ static void test_confirmed(void **state)
 	b->c->stats.worker[0].mem = NULL;
 }
 
+/*
+ * Nobody may get a frame of a division that it does not know: every worker that runs has the
+ * generation, and one that starts will have it.
+ */
+static void test_everywhere(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t generation[2];
+		bool running[2], taken;
+		bool two, three;
+	} rows[] = {
+		{"both are behind", {1, 1}, {true, true}, true, false, false},
+		{"one hangs", {3, 1}, {true, true}, true, false, false},
+		{"one is behind", {3, 2}, {true, true}, true, true, false},
+		{"both have it", {3, 3}, {true, true}, true, true, true},
+		{"one is dead", {3, 1}, {true, false}, true, true, true},
+		{"one has just started", {3, 0}, {true, true}, true, false, false},
+		{"the last was refused", {2, 2}, {true, true}, false, true, false},
+	};
+	struct fixture *b = *state;
+	struct worker_page *page[2] = {make_page(b, 0), make_page(b, 1)};
+
+	b->c->workers = 2;
+	for (uint16_t i = 0; i < 3; i++) {
+		add_rule(b, "in0", "239.1.1.1", 5000 + i, "out0");
+		run(b);
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (unsigned w = 0; w < 2; w++) {
+			const uint64_t g = rows[i].generation[w];
+
+			page[w]->generation = g;
+			page[w]->hash = b->c->pub.history[g].hash[w];
+			b->c->worker[w].running = rows[i].running[w];
+		}
+		b->c->pub.history[3].taken_ns = rows[i].taken;
+		if (control_publish_everywhere(b->c, 2) != rows[i].two ||
+		    control_publish_everywhere(b->c, 3) != rows[i].three)
+			fail_msg("%s", rows[i].name);
+		assert_false(control_publish_everywhere(b->c, 4));
+	}
+	for (unsigned w = 0; w < 2; w++) {
+		free(page[w]);
+		b->c->stats.worker[w].mem = NULL;
+	}
+}
+
+/* Divisions are in the records, and a control that is started again has them. */
+static void test_divisions(void **state)
+{
+	static const bool set[] = {true};
+	struct fixture *b = *state;
+	struct snapshot_view before, after;
+	const struct divided_input *in;
+	const struct rule *r;
+	int fd;
+
+	add_one_rule(b);
+	r = &ruleset_at(b->c->rules, 0)->rule;
+	run(b);
+	assert_int_equal(
+		divisions_make(&b->c->kernel_path.divisions, r, set, b->c->pub.generation, 1), 0);
+	control_rules_republish(b->c);
+	run(b);
+	before = view_of(b);
+	assert_int_equal(before.rules[0].division[0], 1);
+	assert_int_equal(before.outputs[0].divided, 1);
+	divisions_fini(&b->c->kernel_path.divisions);
+	fd = dup(b->snapshot);
+
+	teardown(state);
+	setup(state);
+	b = *state;
+	set_link(b, 2, "in0", true);
+	set_link(b, 3, "out0", true);
+	assert_int_equal(control_restore(b->c, fd, -1, 999999999), 0);
+	close(fd);
+	run(b);
+	after = view_of(b);
+	assert_memory_equal(after.rules, before.rules, sizeof(*after.rules));
+	assert_memory_equal(after.outputs, before.outputs, sizeof(*after.outputs));
+	r = &ruleset_at(b->c->rules, 0)->rule;
+	in = divisions_find(&b->c->kernel_path.divisions, &r->input);
+	assert_non_null(in);
+	/* Frames may have it, and who has the snapshot is not known. */
+	assert_true(in->division[0].used);
+	assert_int_equal(in->division[0].after, before.generation);
+	divisions_fini(&b->c->kernel_path.divisions);
+}
+
 /* All or nothing: a circle made by the second rule leaves the first out, too. */
 static void test_load_all_or_nothing(void **state)
 {
@@ -298,6 +390,7 @@ int main(void)
 		T(test_expected_hashes),      T(test_restore),
 		T(test_restore_refuses),      T(test_stats_refused),
 		T(test_restore_without_link), T(test_confirmed),
+		T(test_everywhere),           T(test_divisions),
 		T(test_restore_stand_in),     T(test_load_all_or_nothing),
 		T(test_load_exchanges_names),
 	};
