@@ -191,6 +191,15 @@ static void describe_user(const struct control *c, const struct ruleset_entry *e
 		rule->key = kernel_path_key_of(in, c->rec.iface[slot].ifindex);
 }
 
+static void log_error(int error, uint64_t now_ns)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
+		    "the maps of the kernel path: %s; workers relay what they lack",
+		    strerror(-error));
+}
+
 static enum kernel_path_written written(int ret)
 {
 	if (ret == -EBUSY || ret == -ENOSPC)
@@ -204,6 +213,8 @@ static bool set_rule(struct control *c, const struct kernel_map_rule *rule, uint
 	const int ret = kernel_map_set(c->kernel_path.map, rule, now_ns);
 
 	c->kernel_path.written[rule->slot] = written(ret);
+	if (written(ret) == WRITTEN_REFUSED)
+		log_error(ret, now_ns);
 	return ret == 0;
 }
 
@@ -225,15 +236,6 @@ static int update_rule(struct control *c, const struct ruleset_entry *e, uint64_
 		return 0;
 	describe_user(c, e, &enc.rule);
 	return kernel_map_set_user(map, &enc.rule, now_ns);
-}
-
-static void log_error(int error, uint64_t now_ns)
-{
-	static struct log_limit limit;
-
-	log_limited(&limit, now_ns, SEV_ERROR, FAC_RULE_DISPATCH,
-		    "the maps of the kernel path: %s; workers relay what they lack",
-		    strerror(-error));
 }
 
 static bool may_write(const struct control *c)

@@ -14,7 +14,7 @@ import struct
 import sys
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY, PROG_LOAD, OBJ_PIN = range(7)
-MAP_UPDATE_BATCH, LINK_CREATE, LINK_DETACH = 26, 28, 34
+MAP_FREEZE, MAP_UPDATE_BATCH, LINK_CREATE, LINK_DETACH = 22, 26, 28, 34
 ARRAY, SCHED_CLS, TCX_INGRESS, BEFORE = 2, 3, 46, 1 << 3
 SYS = {"x86_64": (321, 438), "aarch64": (280, 438)}[os.uname().machine]  # bpf, pidfd_getfd
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -72,6 +72,10 @@ class Map:
         if LIBC.syscall(SYS[0], MAP_UPDATE_BATCH, attr, 56) == 0:
             return None
         return struct.unpack_from("=I", attr, 32)[0]
+
+    def freeze(self):
+        """No element can be changed any more by a system call."""
+        bpf(MAP_FREEZE, struct.pack("=I", self.fd))
 
     def close(self):
         os.close(self.fd)

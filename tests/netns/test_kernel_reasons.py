@@ -14,7 +14,8 @@ import signal
 import support  # pylint: disable=unused-import
 from mcrlab import RpcError, main, scenario
 
-from support_kernel import AUTO, IN, OUT, by_kernel, paths
+from support_bpf import Map
+from support_kernel import AUTO, IN, OUT, by_kernel, paths, took
 from support_rules import add, output, rule, rules_by_id
 
 LAB = {
@@ -130,6 +131,27 @@ def in_a_file(t):
     put(relay, cam(output(OUT, 6001, "out0"), group="239.1.1.1", id="cam1", path="kernel"))
     by_kernel(t, relay, "cam1")
     t.equal(rules_by_id(relay)["cam1"]["state"], "active", "state")
+
+
+@scenario("kernel reasons: the kernel takes no more elements", topology=LAB)
+def unwritten(t):
+    """A map that somebody has frozen: the rule is a worker's, nothing is lost, a line says why."""
+    relay = t.mcrd("relay", args=AUTO)
+    add(t, relay, cam(id="cam"))
+    by_kernel(t, relay, "cam")
+    rules = Map(relay.pid)
+    rules.freeze()
+    rules.close()
+    add(t, relay, cam(output("239.2.2.3", 6000, "out0"), group="239.1.1.2", id="late"))
+    t.wait_until(lambda: paths(relay)["late"] == [
+        ("user", "the kernel took no map element for it (see the log)")], 5, "the reason")
+    t.true("the maps of the kernel path: Operation not permitted" in relay.log(), "log")
+    sinks = [t.sink("sink", "eth0", group, 6000) for group in (OUT, "239.2.2.3")]
+    for group in (IN, "239.1.1.2"):
+        t.gen("gen", "eth0", group, 5000, rate=4000, count=500, size=200)
+    for sink in sinks:
+        t.clean(sink.finish(500), 500)
+    t.equal(took(t.conservation(relay)), (500, 500), "relayed by kernel, by workers")
 
 
 if __name__ == "__main__":
