@@ -62,6 +62,20 @@ def once(t):
             (0, 0), "lost when the MTU changes, by the stream and by the other")
 
 
+@scenario("the stream that the kernel relays", deadline_s=60)
+def kernel(t):
+    path = t.run_dir / "faults.json"
+    done = bench("--path", "kernel", "--times", 1, "--rate", RATE, "--event", "worker-kill", "--event",
+                 "control-kill", "--json", path)
+    t.equal(done.returncode, 0, f"status; {done.stderr}")
+    t.true("kernel path;" in done.stdout, done.stdout)
+    found = json.loads(path.read_text())
+    t.equal(found["path"], "kernel", "path")
+    for name, one in found["streams"].items():
+        [trial] = one["trials"]
+        t.equal((trial["lost"], trial["by_kernel"]), (0, trial["sent"]), f"{name}: lost, by the kernel")
+
+
 @scenario("what is unknown is refused")
 def unknown(t):
     done = bench("--event", "worker-kissed")
@@ -107,6 +121,7 @@ def sinks_own(t):
     one = streams.account({"sent": 1000, "pps": 1.0}, {**report, "sink_drops": 0}, {
         "totals": {"received": 1000, "sent": 890, "drops": {"socket_queue": 60, "not_matched": 7},
                    "send_drops": {"queue_full": 50}},
+        "kernel_path": {"received": 0},
         "rules": [{"name": "other", "outputs": [{"send_drops": {"queue_full": 20}}]},
                   {"name": "stream", "outputs": [{"send_drops": {"queue_full": 30}},
                                                  {"send_drops": {"queue_full": 20}}]}]})

@@ -195,7 +195,7 @@ def account(sent, report, stats):
             "reordered": report["reordered"], "corrupt": report["corrupt"],
             "longest_gap_ms": round(report["longest_gap_ms"], 2),
             "counted": counted, "relay_received": totals["received"], "relay_sent": totals["sent"],
-            "relay_drops": dropped, "pps": round(sent["pps"])}
+            "relay_drops": dropped, "by_kernel": stats["kernel_path"]["received"], "pps": round(sent["pps"])}
 
 
 def _daemon(t, event):
@@ -204,6 +204,12 @@ def _daemon(t, event):
         return t.mcrd("relay", num_workers=2, config=config), None
     relay, path = binary.own_mcrd(t, "relay", num_workers=2, config=config)
     return relay, (path, *binary.other_version(path))
+
+
+def _in_kernel(relay):
+    """Does the kernel relay all outputs of the stream?"""
+    return all(out["path"] == "kernel" for one in relay.rpc("ListRules")["rules"]
+               if one.get("name") == "stream" for out in one["outputs"])
 
 
 def _all_seen(relay, sent):
@@ -215,6 +221,8 @@ def _all_seen(relay, sent):
 def trial(t, event, rate, size, random):
     """One event under one stream, in a lab of its own; what was counted."""
     relay, other = _daemon(t, event)
+    if os.environ.get("MCR_PATH"):
+        t.wait_until(lambda: _in_kernel(relay), BACK_DEADLINE_S, "the kernel has the stream")
     sink = t.sink("sink", "eth0", OUT, 6000, rcvbuf=SINK_BUFFER_BYTES)
     gen = t.gen_start("gen", "eth0", IN, 5000, rate=rate, size=size)
     t.wait_until(lambda: sink.received() > 0, 5, "the stream flows")
