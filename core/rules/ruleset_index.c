@@ -134,7 +134,7 @@ static struct ruleset_node *first_fed(struct ruleset_node *node, const char *int
 	for (; node; node = node->chain[KEY_TARGET]) {
 		const struct rule_input *in = &node->entry.rule.input;
 
-		/* One that is disabled takes nothing, so no circle goes through it. */
+		/* A disabled rule takes nothing, so no circle goes through it. */
 		if (!node->entry.rule.disabled && in->port == port &&
 		    addr_equal(&in->group, group) && strcmp(in->interface, interface) == 0)
 			return node;

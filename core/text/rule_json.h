@@ -24,7 +24,7 @@ int rule_from_json(const struct cJSON *json, const char *path, struct rule *out,
 		   struct complaint *c);
 
 /*
- * An output from its JSON object.  What rule_check() checks is not checked.
+ * An output from its JSON object, without the checks of rule_check().
  * Return: 0 or -EINVAL.
  */
 int rule_output_from_json(const struct cJSON *json, const char *path, struct rule_output *out,

@@ -38,7 +38,7 @@ void control_division_need(struct control *c, const struct ruleset_entry *e, con
 void control_division_leaves(struct control *c, const struct ruleset_entry *e, uint64_t now_ns);
 void control_division_written(struct control *c, const struct ruleset_entry *e, uint32_t number);
 
-/* What an earlier daemon has left in the maps may be in frames.  Links are known. */
+/* Takes over the numbers in the maps, which frames may bear.  Called when links are known. */
 void control_division_adopt(struct control *c, uint64_t now_ns);
 
 /* Once a second: numbers of inputs that have no rule any more. */

@@ -3,8 +3,8 @@
  * kernel_check.c - compare what the kernel holds with what was written, in slices
  *
  * A round reads every element once, each slice with the blocks to which its elements lead.  An
- * element that the round has not seen at its end is missing.  What differs is rare, and then
- * everything is read at once, so that one damage is told once.
+ * element that the round has not seen at its end is missing.  A difference is rare, and then
+ * everything is read at once, so that one damage is reported once.
  */
 #include "daemon/control/kernel_check.h"
 
@@ -83,7 +83,7 @@ static int check_slice(struct kernel_map *m)
 
 /* --- repair --- */
 
-/* What is read is taken down; keys that no rule has are removed. */
+/* Notes the elements that were read, and removes those of keys that no rule has. */
 static int take_down(struct kernel_map *m, int n)
 {
 	int first_error = 0;

@@ -192,7 +192,7 @@ static uint64_t wanted_of_source(const struct kernel_map *m, const struct kernel
 {
 	const uint64_t ref = ref_of_rule(m, e);
 
-	/* What workers have is to be kept from one that takes all. */
+	/* An entry for any source would take the frames that are the workers'. */
 	return ref & TAKES || m->entry[e->any].takes ? ref : 0;
 }
 
@@ -200,7 +200,7 @@ static uint64_t wanted_of_any(const struct kernel_map *m, const struct kernel_ma
 {
 	const uint64_t ref = ref_of_rule(m, any);
 
-	/* One that could not be put has its frames from workers; so have all others then. */
+	/* If an entry of a source could not be put, workers relay for it, so they relay for all. */
 	if (any->n_put < any->n_wanted)
 		return 0;
 	return (ref & TAKES ? ref : 0) | (any->n_wanted ? KERNEL_PATH_REF_SOURCES : 0);

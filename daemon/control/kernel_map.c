@@ -194,7 +194,7 @@ static int change(struct kernel_map *m, uint32_t slot, const struct kernel_path_
 	return error;
 }
 
-/* What an earlier control has left for the key is the rule's from here on. */
+/* The element that an earlier control has left for the key is the rule's from here on. */
 static void take_orphan(struct kernel_map *m, const struct kernel_map_rule *r)
 {
 	const uint32_t at = kernel_entry_find(m, &r->key);

@@ -27,9 +27,9 @@ int control_load(struct control *c, const struct config *cfg, bool replace,
 		 size_t counts[static LOAD_COUNTS], struct complaint *cpl);
 
 /*
- * Can the kernel relay each rule that asks for it?  Who loads rules by a request is told.  A
- * file is loaded all the same: at boot one rule must not keep back the others.  Workers relay
- * that rule then, and one line says so (control_kernel_path_update()).
+ * Can the kernel relay each rule that asks for it?  For a request such a rule is an error.  A file
+ * is loaded all the same: at boot one rule must not keep back the others.  Workers relay that
+ * rule then, and one line says so (control_kernel_path_update()).
  * Return: 0; -EINVAL.
  */
 int control_load_check_paths(const struct control *c, const struct config *cfg,

@@ -97,7 +97,7 @@ static void add_iface_counts(cJSON *o, const struct iface_counts *n)
 	control_result_u64(o, "vlan", n->vlan);
 }
 
-/* What the device and the kernel say of it, beside what came to the packet sockets. */
+/* Counters of the device and of the kernel, beside those of the packet sockets. */
 static void add_device(const struct control *c, uint32_t ifindex, cJSON *o)
 {
 	const struct netif_link *l = control_netif_by_index(&c->netif, ifindex);

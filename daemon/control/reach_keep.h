@@ -22,7 +22,7 @@ struct netif_neigh;
 void reach_keep(struct control_reach *r, struct reach_dest *d);
 void reach_unkeep(struct control_reach *r, struct reach_dest *d);
 
-/* What the supervisor is to do: keep the entry, or not any more. */
+/* A request to the supervisor: keep the entry, or give it up. */
 struct reach_upkeep {
 	uint32_t ifindex;
 	uint32_t host_be;

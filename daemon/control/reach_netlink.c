@@ -209,7 +209,7 @@ static enum reach_state state_of(const struct netif_neigh *n)
 	return n->state & NUD_FAILED ? HOP_FAILED : HOP_ASKED;
 }
 
-/* What the kernel says of an entry. */
+/* The state of an entry, as the kernel says. */
 static void take_entry(struct control_reach *r, struct reach_hop *h, const struct netif_neigh *n,
 		       uint64_t now_ns)
 {

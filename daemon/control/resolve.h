@@ -26,7 +26,7 @@ int control_resolve(struct control *c, const struct ruleset_entry *e);
 /*
  * control_resolve_outputs() - the same for a rule that is resolved and has other outputs now
  *
- * What its outputs of before needed is not counted any more.  Return: 0; -ENOMEM.
+ * The needs of its earlier outputs are not counted any more.  Return: 0; -ENOMEM.
  */
 int control_resolve_outputs(struct control *c, const struct ruleset_entry *e);
 

@@ -153,7 +153,7 @@ void control_rule_forget(struct rule_before *b)
 	*b = (struct rule_before){0};
 }
 
-/* What an output needs is needed once more, so that it is not given up meanwhile. */
+/* Counts the needs of its outputs once more, so that nothing is given up meanwhile. */
 static int keep_output(struct control *c, const struct ruleset_entry *e, unsigned i)
 {
 	const uint32_t slot = c->resolved.out_slot[e->output_slots[i]];

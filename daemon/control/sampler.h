@@ -2,8 +2,8 @@
 /*
  * sampler.h - looks at the counters of all rules once a second, some at a time
  *
- * What is read is what control_stats_rule() and control_stats_output() sum up: workers and kernel
- * path together.  The rates that come of it are asked for by rule and output.
+ * It reads the sums of control_stats_rule() and control_stats_output(), of workers and kernel
+ * path together, and keeps the rates of each rule and output.
  */
 #ifndef DAEMON_CONTROL_SAMPLER_H
 #define DAEMON_CONTROL_SAMPLER_H
@@ -15,7 +15,7 @@
 struct control;
 struct ruleset_entry;
 
-/* What was seen of one rule or output; times are CLOCK_MONOTONIC, 0: never. */
+/* Rates and times of one rule or output; times are CLOCK_MONOTONIC, 0: never. */
 struct sampled {
 	struct traffic_rates rates;
 	uint64_t first_ns, last_ns, gap_ns;

@@ -41,7 +41,7 @@ struct traffic_series {
 	struct traffic_count block[TRAFFIC_BLOCKS];
 };
 
-/* What came within @ms milliseconds; 0: nothing is known yet. */
+/* Traffic within @ms milliseconds; 0: nothing is known yet. */
 struct traffic_window {
 	uint64_t ms, packets, bytes;
 };

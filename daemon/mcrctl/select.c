@@ -76,7 +76,7 @@ static int by_pps(const cJSON *a, const cJSON *b)
 	return by_number(a, b, "pps");
 }
 
-/* Those that have been silent for longest come first. */
+/* The longest silent rules come first. */
 static int by_last(const cJSON *a, const cJSON *b)
 {
 	return -by_number(a, b, "last_at");

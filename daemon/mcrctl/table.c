@@ -69,7 +69,7 @@ static void print_cell(const char *text, int width, bool right, bool last)
 	fputs(last ? "\n" : "  ", stdout);
 }
 
-/* What is printed of a header, with what stands in front of it. */
+/* The text of a header, without the characters that say how to print it. */
 static const char *title(const char *header, bool *right, bool *optional)
 {
 	*optional = *header == '+';

@@ -59,8 +59,8 @@ bool priv_bpf_built(void)
 }
 
 /*
- * What the kernel or libbpf said, in one line: the last lines of the verifier's log, or else the
- * first complaint, which the later ones are about.  One process, one thread.
+ * The error of the kernel or of libbpf in one line: the last lines of the verifier's log, or else
+ * the first message, of which the later ones are consequences.  One process, one thread.
  */
 static struct {
 	char text[384];

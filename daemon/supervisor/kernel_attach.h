@@ -3,7 +3,7 @@
  * kernel_attach.h - the tc program at inputs, by tcx or clsact
  *
  * An input that asks for it gets it before its sockets are opened, and loses it when they are
- * closed.  What mcrd did not attach is never removed.
+ * closed.  Programs that mcrd did not attach are never removed.
  */
 #ifndef DAEMON_SUPERVISOR_KERNEL_ATTACH_H
 #define DAEMON_SUPERVISOR_KERNEL_ATTACH_H

@@ -220,7 +220,7 @@ static int sync_egress_sockets(struct supervisor *s, unsigned worker)
 	return 0;
 }
 
-/* Those that no socket of an interface can stand in for. */
+/* Egress sockets with a source port: the socket of an interface cannot stand in for them. */
 static int sync_source_ports(struct supervisor *s, unsigned worker)
 {
 	int ret = 0;

@@ -2,8 +2,8 @@
 /*
  * fuzz_clsact.c - descriptions of tc filters, as rtnetlink gives them
  *
- * The input is the message behind its header, in memory of exactly its size.  What passes has a
- * name that says the same as what was read.
+ * The input is the message behind its header, in memory of exactly its size.  The name of an
+ * accepted filter says the same as the filter.
  *
  * Links: daemon/priv/bpf_clsact.c
  */
