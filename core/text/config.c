@@ -277,26 +277,40 @@ static int read_top(const cJSON *json, struct config *config, struct complaint *
 	return read_rules(&top, config);
 }
 
+int config_text_parse(const char *text, size_t len, cJSON **json, struct complaint *c)
+{
+	if (len > CONFIG_TEXT_MAX) {
+		complain(c, "", "is %zu bytes long, the longest is %u", len, CONFIG_TEXT_MAX);
+		return -E2BIG;
+	}
+	return json_text_parse(text, len, JSON_RELAXED, json, c);
+}
+
+int config_from_json(const cJSON *json, struct config *out, struct complaint *c)
+{
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	ret = read_top(json, out, c);
+	if (ret == -ENOMEM)
+		complain(c, "", "out of memory");
+	if (ret < 0)
+		config_fini(out);
+	return ret == -ELOOP ? -EINVAL : ret < 0 ? ret : 0;
+}
+
 int config_parse(const char *text, size_t len, struct config *out, struct complaint *c)
 {
 	cJSON *json = NULL;
 	int ret;
 
 	memset(out, 0, sizeof(*out));
-	if (len > CONFIG_TEXT_MAX) {
-		complain(c, "", "is %zu bytes long, the longest is %u", len, CONFIG_TEXT_MAX);
-		return -E2BIG;
-	}
-	ret = json_text_parse(text, len, JSON_RELAXED, &json, c);
+	ret = config_text_parse(text, len, &json, c);
 	if (ret < 0)
 		return ret;
-	ret = read_top(json, out, c);
-	if (ret == -ENOMEM)
-		complain(c, "", "out of memory");
-	else if (ret < 0)
+	ret = config_from_json(json, out, c);
+	if (ret < 0 && ret != -ENOMEM)
 		json_text_locate(text, len, c);
-	if (ret < 0)
-		config_fini(out);
 	cJSON_Delete(json);
-	return ret == -ELOOP ? -EINVAL : ret < 0 ? ret : 0;
+	return ret;
 }

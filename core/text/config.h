@@ -73,6 +73,11 @@ void config_fini(struct config *c);
  */
 int config_parse(const char *text, size_t len, struct config *out, struct complaint *c);
 
+/* The two steps of config_parse(): the tree, for cJSON_Delete(); and what is in it. */
+int config_text_parse(const char *text, size_t len, struct cJSON **json, struct complaint *c);
+/* A complaint has no line and column. */
+int config_from_json(const struct cJSON *json, struct config *out, struct complaint *c);
+
 const struct config_iface *config_find_iface(const struct config *c, const char *name);
 
 #endif

@@ -46,6 +46,7 @@ static const struct {
 	[METHOD_GET_CONFIG] = {"GetConfig", true},
 	[METHOD_UPLOAD_CONFIG] = {"UploadConfig", false},
 	[METHOD_CHECK_CONFIG] = {"CheckConfig", true},
+	[METHOD_DIFF_CONFIG] = {"DiffConfig", true},
 	[METHOD_LOAD_CONFIG] = {"LoadConfig", false},
 	[METHOD_UPGRADE] = {"Upgrade", false},
 };
@@ -72,6 +73,7 @@ void request_fini(struct request *r)
 		free(r->upload.text);
 		break;
 	case METHOD_CHECK_CONFIG:
+	case METHOD_DIFF_CONFIG:
 	case METHOD_LOAD_CONFIG:
 		config_fini(&r->config.config);
 		break;
@@ -242,7 +244,7 @@ static int parse_config(const struct json_object *params, struct request *out)
 	const char *text;
 	int ret;
 
-	ret = json_object_only(params, names, out->method == METHOD_LOAD_CONFIG ? 3 : 2);
+	ret = json_object_only(params, names, out->method == METHOD_CHECK_CONFIG ? 2 : 3);
 	if (ret < 0)
 		return ret;
 	ret = json_get_bool(params, "replace", &out->config.replace);
@@ -341,6 +343,7 @@ static int parse_params(cJSON *json, struct request *out, struct complaint *c)
 	case METHOD_UPLOAD_CONFIG:
 		return parse_upload(&params, out);
 	case METHOD_CHECK_CONFIG:
+	case METHOD_DIFF_CONFIG:
 	case METHOD_LOAD_CONFIG:
 		return parse_config(&params, out);
 	case METHOD_LIST_RULES:

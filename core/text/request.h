@@ -58,6 +58,7 @@ enum method {
 	METHOD_GET_CONFIG,
 	METHOD_UPLOAD_CONFIG,
 	METHOD_CHECK_CONFIG,
+	METHOD_DIFF_CONFIG,
 	METHOD_LOAD_CONFIG,
 	METHOD_UPGRADE,
 	METHODS
@@ -122,9 +123,9 @@ struct request {
 		} upload;
 		struct {
 			struct config config; /* parsed from params.text, unless @uploaded */
-			bool replace;         /* LoadConfig: rules not in the text go */
+			bool replace;         /* DiffConfig, LoadConfig: rules not in the text go */
 			bool uploaded;        /* the text is what UploadConfig brought */
-		} config;                     /* CheckConfig and LoadConfig */
+		} config;                     /* CheckConfig, DiffConfig and LoadConfig */
 	};
 };
 

@@ -210,12 +210,11 @@ int control_load_check_paths(const struct control *c, const struct config *cfg,
 	return 0;
 }
 
-int control_load(struct control *c, const struct config *cfg, bool replace,
-		 size_t counts[static LOAD_COUNTS], struct complaint *cpl)
+int control_load_try(struct control *c, const struct config *cfg, bool replace,
+		     size_t counts[static LOAD_COUNTS], struct ruleset **set, struct complaint *cpl)
 {
 	const struct rule **sorted = malloc((cfg->n_rules + 1) * sizeof(*sorted));
 	struct complaint ignored = {0};
-	struct ruleset *set = NULL;
 	int ret = control_wiring_update(c, cfg->rules, cfg->n_rules);
 
 	if (ret == 0)
@@ -227,10 +226,19 @@ int control_load(struct control *c, const struct config *cfg, bool replace,
 	for (size_t i = 0; i < cfg->n_rules; i++)
 		sorted[i] = &cfg->rules[i];
 	qsort(sorted, cfg->n_rules, sizeof(*sorted), by_id);
-	ret = build(c, cfg, sorted, replace, false, counts, &set, replace ? &ignored : cpl);
+	ret = build(c, cfg, sorted, replace, false, counts, set, replace ? &ignored : cpl);
 	if (ret < 0 && replace)
-		ret = build(c, cfg, sorted, true, true, counts, &set, cpl);
+		ret = build(c, cfg, sorted, true, true, counts, set, cpl);
 	free(sorted);
+	return ret;
+}
+
+int control_load(struct control *c, const struct config *cfg, bool replace,
+		 size_t counts[static LOAD_COUNTS], struct complaint *cpl)
+{
+	struct ruleset *set = NULL;
+	int ret = control_load_try(c, cfg, replace, counts, &set, cpl);
+
 	if (ret == 0)
 		ret = control_settings_merge(c, cfg, replace);
 	if (ret < 0) {

@@ -36,6 +36,14 @@ int control_load_check_paths(const struct control *c, const struct config *cfg,
 			     struct complaint *cpl);
 
 /*
+ * The set of rules that control_load() would make, to be freed; nothing changes.
+ * Return: as control_load().
+ */
+int control_load_try(struct control *c, const struct config *cfg, bool replace,
+		     size_t counts[static LOAD_COUNTS], struct ruleset **set,
+		     struct complaint *cpl);
+
+/*
  * Check whether this host could take it, and its rules do not conflict.  @c: for the links.
  * Return: as control_load().
  */

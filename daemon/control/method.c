@@ -77,6 +77,7 @@ static void (*const methods[])(struct call *call) = {
 	[METHOD_GET_CONFIG] = method_get_config,
 	[METHOD_UPLOAD_CONFIG] = method_upload_config,
 	[METHOD_CHECK_CONFIG] = method_check_config,
+	[METHOD_DIFF_CONFIG] = method_diff_config,
 	[METHOD_LOAD_CONFIG] = method_load_config,
 	[METHOD_UPGRADE] = method_upgrade,
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* method_config.c - GetConfig, UploadConfig, CheckConfig, LoadConfig */
+/* method_config.c - GetConfig, UploadConfig, CheckConfig, DiffConfig, LoadConfig */
 #include "daemon/control/method_config.h"
 
 #include <cjson/cJSON.h>
@@ -16,6 +16,7 @@
 #include "daemon/control/assign.h"
 #include "daemon/control/call.h"
 #include "daemon/control/client_upload.h"
+#include "daemon/control/config_diff.h"
 #include "daemon/control/load.h"
 #include "daemon/control/page.h"
 #include "daemon/control/reach.h"
@@ -125,6 +126,69 @@ void method_check_config(struct call *call)
 	call_finish(call, result);
 }
 
+/* --- DiffConfig --- */
+
+static const char *const count_names[LOAD_COUNTS] = {"added", "replaced", "unchanged", "removed"};
+
+static bool same_iface_settings(const struct config_iface *a, const struct config_iface *b)
+{
+	static const struct config_iface none;
+
+	a = a ? a : &none;
+	b = b ? b : &none;
+	return a->steering == b->steering && a->gro == b->gro && a->defrag == b->defrag &&
+	       a->n_cpus == b->n_cpus &&
+	       memcmp(a->cpus, b->cpus, a->n_cpus * sizeof(a->cpus[0])) == 0;
+}
+
+/* Names of interfaces whose inputs would be opened anew. */
+static void diff_settings(const struct control *c, const struct config *cfg, bool replace,
+			  cJSON *list)
+{
+	for (size_t i = 0; i < cfg->n_ifaces; i++) {
+		const struct config_iface *f = &cfg->ifaces[i];
+
+		if (!same_iface_settings(f, config_find_iface(&c->settings, f->name)))
+			cJSON_AddItemToArray(list, cJSON_CreateString(f->name));
+	}
+	for (size_t i = 0; replace && i < c->settings.n_ifaces; i++) {
+		const struct config_iface *f = &c->settings.ifaces[i];
+
+		if (!config_find_iface(cfg, f->name) && !same_iface_settings(f, NULL))
+			cJSON_AddItemToArray(list, cJSON_CreateString(f->name));
+	}
+}
+
+void method_diff_config(struct call *call)
+{
+	const struct config *cfg = &call->req.config.config;
+	const bool replace = call->req.config.replace;
+	size_t counts[LOAD_COUNTS];
+	struct ruleset *set = NULL;
+	struct complaint cpl = {0};
+	cJSON *result;
+	int ret;
+
+	if (!take_uploaded(call))
+		return;
+	ret = control_load_check_paths(call->c, cfg, &cpl);
+	if (ret == 0)
+		ret = control_load_try(call->c, cfg, replace, counts, &set, &cpl);
+	if ((ret == -EEXIST || ret == -ENOTUNIQ) && !replace)
+		call_offer_replace(&cpl, "makes the rules exactly those of the configuration");
+	if (ret < 0) {
+		call_refuse_rule(call, ret, "", &cpl);
+		return;
+	}
+	result = cJSON_CreateObject();
+	for (unsigned i = 0; i < LOAD_COUNTS; i++)
+		control_result_u64(result, count_names[i], counts[i]);
+	config_diff_rules(call->c->rules, set, result);
+	diff_settings(call->c, cfg, replace, cJSON_AddArrayToObject(result, "settings"));
+	ruleset_free(set);
+	call_finish(call, result);
+}
+
 /* --- LoadConfig --- */
 
 static bool load_is_settling(const struct control *c, const struct control_wait *w, uint64_t now_ns)
@@ -154,11 +218,10 @@ static bool warn_of_rule(void *ctx, const char *text)
 static int load_result(const struct control *c, struct control_wait *w, uint64_t now_ns,
 		       cJSON *result, struct complaint *cpl)
 {
-	static const char *const names[LOAD_COUNTS] = {"added", "replaced", "unchanged", "removed"};
 	struct rule_warner warner = {.list = w->load.warnings};
 
 	for (unsigned i = 0; i < LOAD_COUNTS; i++)
-		control_result_u64(result, names[i], w->load.counts[i]);
+		control_result_u64(result, count_names[i], w->load.counts[i]);
 	control_wait_add_workers(c, w, result);
 	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
 		if (cJSON_GetArraySize(w->load.warnings) >= RESULT_WARNINGS_MAX)

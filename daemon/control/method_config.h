@@ -10,6 +10,7 @@ struct call;
 void method_get_config(struct call *call);
 void method_upload_config(struct call *call);
 void method_check_config(struct call *call);
+void method_diff_config(struct call *call);
 void method_load_config(struct call *call);
 
 #endif

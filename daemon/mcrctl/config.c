@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/text/config.h"
+#include "core/text/config_check.h"
 #include "core/text/json_text.h"
 #include "core/text/request.h"
 #include "daemon/mcrctl/args.h"
@@ -33,6 +34,7 @@ const struct ctl_option ctl_config_file_options[] = {
 const struct ctl_option ctl_config_load_options[] = {
 	{"--file", "F", true, "the configuration file; - is standard input"},
 	{"--replace", NULL, false, "afterwards the rules are exactly those of the file"},
+	{"--dry-run", NULL, false, "say what would change, and change nothing"},
 	{NULL},
 };
 
@@ -41,9 +43,35 @@ const struct ctl_option ctl_config_save_options[] = {
 	{NULL},
 };
 
-/* "FILE:LINE:COLUMN: FIELD: REASON", without the parts that are not known. */
-static void say_complaint(const char *file, const struct complaint *c)
+/* {"error":{"file","line","column","field","reason"}} */
+static void say_complaint_as_json(const char *file, const struct complaint *c)
 {
+	cJSON *o = cJSON_CreateObject();
+	cJSON *error = cJSON_AddObjectToObject(o, "error");
+	char *text;
+
+	cJSON_AddStringToObject(error, "file", file);
+	if (c->line) {
+		cJSON_AddNumberToObject(error, "line", c->line);
+		cJSON_AddNumberToObject(error, "column", c->column);
+	}
+	cJSON_AddStringToObject(error, "field", c->field);
+	cJSON_AddStringToObject(error, "reason", c->reason);
+	text = cJSON_PrintUnformatted(o);
+	fprintf(stderr, "%s\n", text ? text : "{\"error\":{}}");
+	cJSON_free(text);
+	cJSON_Delete(o);
+}
+
+/* "FILE:LINE:COLUMN: FIELD: REASON", without what is not known. */
+static void say_complaint(const struct ctl *ctl, const struct complaint *c)
+{
+	const char *file = file_label(ctl_value(ctl, "--file"));
+
+	if (ctl->json) {
+		say_complaint_as_json(file, c);
+		return;
+	}
 	if (c->line)
 		fprintf(stderr, "%s:%u:%u: ", file, c->line, c->column);
 	else
@@ -51,30 +79,36 @@ static void say_complaint(const char *file, const struct complaint *c)
 	fprintf(stderr, "%s%s%s\n", c->field, c->field[0] ? ": " : "", c->reason);
 }
 
+static void tell_error(void *ctx, const struct complaint *c)
+{
+	const struct ctl *ctl = ctx;
+
+	say_complaint(ctl, c);
+}
+
 enum ctl_status ctl_config_check(const struct ctl *ctl)
 {
 	const char *file = ctl_value(ctl, "--file");
-	struct complaint c = {0};
 	struct config config;
 	size_t len;
 	char *text = file_read(file, CONFIG_TEXT_MAX, &len);
-	int ret;
+	unsigned errors;
 
 	if (!text)
 		return CTL_REFUSED;
-	ret = config_parse(text, len, &config, &c);
-	if (ret < 0) {
-		say_complaint(file_label(file), &c);
-	} else {
-		if (ctl->json)
-			printf("{\"rules\":%zu,\"workers\":%u}\n", config.n_rules, config.workers);
-		else
-			printf("%s: valid, %zu rule%s\n", file_label(file), config.n_rules,
-			       config.n_rules == 1 ? "" : "s");
-		config_fini(&config);
-	}
+	errors = config_check(text, len, tell_error, (void *)ctl, &config);
 	free(text);
-	return ret < 0 ? CTL_REFUSED : CTL_OK;
+	if (errors == CONFIG_ERRORS_MAX)
+		ctl_say("there may be more than these %u errors", errors);
+	if (errors)
+		return CTL_REFUSED;
+	if (ctl->json)
+		printf("{\"rules\":%zu,\"workers\":%u}\n", config.n_rules, config.workers);
+	else
+		printf("%s: valid, %zu rule%s\n", file_label(file), config.n_rules,
+		       config.n_rules == 1 ? "" : "s");
+	config_fini(&config);
+	return CTL_OK;
 }
 
 /* How many bytes a byte of a string takes in a request: its escape, or itself. */
@@ -129,8 +163,8 @@ static enum ctl_status upload(struct ctl_session *c, const char *text, size_t le
 }
 
 /* In one request where that is possible. */
-static enum ctl_status load(const struct ctl *ctl, const char *text, size_t len,
-			    struct ctl_reply *reply)
+static enum ctl_status send_config(const struct ctl *ctl, const char *method, bool replace,
+				   const char *text, size_t len, struct ctl_reply *reply)
 {
 	cJSON *params = cJSON_CreateObject();
 	struct ctl_session c;
@@ -143,12 +177,12 @@ static enum ctl_status load(const struct ctl *ctl, const char *text, size_t len,
 		cJSON_AddStringToObject(params, "text", text);
 	else
 		cJSON_AddTrueToObject(params, "uploaded");
-	if (ctl_value(ctl, "--replace"))
+	if (replace)
 		cJSON_AddTrueToObject(params, "replace");
 	if (ret == CTL_OK && !ctl_member(params, "text"))
 		ret = upload(&c, text, len, reply);
 	if (ret == CTL_OK)
-		ret = ctl_session_call(&c, "LoadConfig", params, reply);
+		ret = ctl_session_call(&c, method, params, reply);
 	else
 		cJSON_Delete(params);
 	ctl_session_close(&c);
@@ -163,7 +197,56 @@ static void print_loaded(const char *file, const cJSON *result)
 	ctl_print_applied(result);
 }
 
-enum ctl_status ctl_config_load(const struct ctl *ctl)
+/* "input, name" */
+static void print_list(const cJSON *texts)
+{
+	const char *between = "";
+	const cJSON *text;
+
+	cJSON_ArrayForEach(text, texts) {
+		if (cJSON_IsString(text))
+			printf("%s%s", between, text->valuestring);
+		between = ", ";
+	}
+}
+
+static void print_change(const cJSON *change)
+{
+	const char *name = ctl_text(change, "name");
+
+	printf("%-8s %s%s%s%s", ctl_text(change, "change"), ctl_text(change, "rule_id"),
+	       name[0] ? " (" : "", name, name[0] ? ")" : "");
+	if (ctl_member(change, "differs")) {
+		fputs(": ", stdout);
+		print_list(ctl_member(change, "differs"));
+	}
+	if (cJSON_IsTrue(ctl_member(change, "counts_anew")))
+		fputs("; its counters begin at zero", stdout);
+	putchar('\n');
+}
+
+/* Rules that run and are not in the file come first: nobody may miss them. */
+static void print_diff(const char *file, const cJSON *result)
+{
+	const cJSON *settings = ctl_member(result, "settings"), *change;
+
+	cJSON_ArrayForEach(change, ctl_member(result, "changes"))
+		print_change(change);
+	if (ctl_number(result, "left_out") > 0)
+		printf("and %.0f others\n", ctl_number(result, "left_out"));
+	if (cJSON_GetArraySize(settings)) {
+		fputs("settings of inputs, which are opened anew: ", stdout);
+		print_list(settings);
+		putchar('\n');
+	}
+	printf("%s would add %.0f rules, change %.0f, leave %.0f untouched, remove %.0f\n",
+	       file_label(file), ctl_number(result, "added"), ctl_number(result, "replaced"),
+	       ctl_number(result, "unchanged"), ctl_number(result, "removed"));
+}
+
+/* Sends the file, and prints the result by @print. */
+static enum ctl_status with_file(const struct ctl *ctl, const char *method, bool replace,
+				 void (*print)(const char *file, const cJSON *result))
 {
 	const char *file = ctl_value(ctl, "--file");
 	struct complaint c = {0};
@@ -176,21 +259,34 @@ enum ctl_status ctl_config_load(const struct ctl *ctl)
 	if (!text)
 		return CTL_REFUSED;
 	if (json_text_parse(text, len, JSON_RELAXED, &json, &c) < 0) {
-		say_complaint(file_label(file), &c);
+		say_complaint(ctl, &c);
 		free(text);
 		return ret;
 	}
 	cJSON_Delete(json);
-	ret = load(ctl, text, len, &reply);
+	ret = send_config(ctl, method, replace, text, len, &reply);
 	if (ret == CTL_REFUSED)
-		say_complaint(file_label(file), &reply.refusal);
+		say_complaint(ctl, &reply.refusal);
 	else if (ret == CTL_OK && ctl->json)
 		puts(reply.text ? reply.text : "{}");
 	else if (ret == CTL_OK)
-		print_loaded(file, reply.result);
+		print(file, reply.result);
 	ctl_reply_fini(&reply);
 	free(text);
 	return ret;
+}
+
+enum ctl_status ctl_config_load(const struct ctl *ctl)
+{
+	const bool replace = ctl_value(ctl, "--replace");
+
+	return ctl_value(ctl, "--dry-run") ? with_file(ctl, "DiffConfig", replace, print_diff)
+					   : with_file(ctl, "LoadConfig", replace, print_loaded);
+}
+
+enum ctl_status ctl_config_diff(const struct ctl *ctl)
+{
+	return with_file(ctl, "DiffConfig", true, print_diff);
 }
 
 static void print_text(const struct ctl *ctl, const cJSON *result)

@@ -10,6 +10,7 @@ extern const struct ctl_option ctl_config_file_options[], ctl_config_load_option
 
 enum ctl_status ctl_config_show(const struct ctl *ctl);
 enum ctl_status ctl_config_check(const struct ctl *ctl);
+enum ctl_status ctl_config_diff(const struct ctl *ctl);
 enum ctl_status ctl_config_load(const struct ctl *ctl);
 enum ctl_status ctl_config_save(const struct ctl *ctl);
 

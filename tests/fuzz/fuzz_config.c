@@ -3,6 +3,7 @@
  * fuzz_config.c - any text gives a configuration that survives writing and reading, or a
  * complaint with a place inside the text
  *
+ * Links: core/text/config_check.c
  * Links: core/text/config.c core/text/config_write.c core/base/complaint.c core/rules/rule.c
  * Links: core/base/addr.c
  * Links: core/text/rule_json.c core/text/json_field.c core/text/json_text.c
@@ -13,12 +14,14 @@
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/complaint.h"
 #include "core/text/config.h"
+#include "core/text/config_check.h"
 #include "core/text/config_write.h"
 #include "core/text/json_text.h"
 #include "tests/fuzz/fuzz.h"
@@ -68,6 +71,25 @@ static void check_dialects(const char *text, size_t size)
 	cJSON_Delete(json);
 }
 
+static void count_error(void *ctx, const struct complaint *c)
+{
+	if (!c->reason[0])
+		abort();
+	++*(unsigned *)ctx;
+}
+
+/* There are errors exactly where config_parse() finds one. */
+static void check_all_errors(const char *text, size_t size, bool good)
+{
+	struct config config;
+	unsigned told = 0;
+	const unsigned n = config_check(text, size, count_error, &told, &config);
+
+	if (n != told || good != (n == 0))
+		abort();
+	config_fini(&config);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data;
@@ -83,5 +105,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort(); /* cJSON refused what the scanner let through, or memory ran out */
 	config_fini(&config);
 	check_dialects(text, size);
+	check_all_errors(text, size, ret == 0);
 	return 0;
 }

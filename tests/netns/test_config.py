@@ -11,7 +11,7 @@ import re
 import signal
 
 import support  # pylint: disable=unused-import
-from mcrlab import main, scenario
+from mcrlab import main, paths, scenario
 
 from support_refused import critical, refused_start
 from support_rules import add, output, rule
@@ -83,6 +83,69 @@ def config_round_trip(t):
     sink = t.sink("sink", "eth0", "239.2.2.2", 6000)
     t.gen("gen", "eth0", "239.1.1.1", 5000, rate=2000, count=200, size=100)
     t.clean(sink.finish(200), 200)
+
+
+@scenario("what a file would change is told, and nothing changes", topology="chain3")
+def diff(t):
+    """Rules that run and are not in the file come first; then it is loaded, as it was told."""
+    relay = t.mcrd("relay")
+    one, two = output("239.2.2.1", 6000), output("239.2.2.2", 6000)
+    for n, name in enumerate(("stays", "goes", "changes", "moves")):
+        add(t, relay, rule(f"239.1.1.{n}", 5000, one, two, id=name, name=f"camera-{n}"))
+    add(t, relay, rule("239.1.1.9", 5000, one, id="made-at-run-time"))
+    rules = [rule("239.1.1.0", 5000, one, two, id="stays", name="camera-0"),
+             rule("239.1.1.2", 5000, dict(one, ttl=9), output("239.2.2.3", 6000), id="changes",
+                  name="renamed", rate_limit={"pps": 5}, enabled=False, description="text"),
+             rule("239.1.1.77", 5000, one, two, id="moves", name="camera-3"),
+             rule("239.1.1.5", 5000, one, id="comes")]
+    path = t.run_dir / "new.json"
+    path.write_text(json.dumps({"rules": rules, "gro": {"eth1": False}}))
+    before = relay.rpc("GetConfig")["text"]
+    text = relay.ctl("config", "diff", "--file", path).stdout
+    t.equal(text.splitlines(), [
+        "removed  goes (camera-1)", "removed  made-at-run-time",
+        "changed  changes (renamed): name, description, disabled, rate_limit, "
+        "output 239.2.2.1:6000:eth1 changed, output 239.2.2.2:6000:eth1 removed, "
+        "output 239.2.2.3:6000:eth1 added",
+        "changed  moves (camera-3): input; its counters begin at zero", "added    comes",
+        "settings of inputs, which are opened anew: eth1",
+        f"{path} would add 1 rules, change 2, leave 1 untouched, remove 2"], "config diff")
+    t.equal(relay.ctl("config", "load", "--file", path, "--replace", "--dry-run").stdout, text,
+            "config load --dry-run")
+    t.equal(relay.rpc("GetConfig")["text"], before, "the rules afterwards")
+    answer = json.loads(relay.ctl("--json", "config", "diff", "--file", path).stdout)
+    t.equal([(one["change"], one["rule_id"]) for one in answer["changes"]],
+            [("removed", "goes"), ("removed", "made-at-run-time"), ("changed", "changes"),
+             ("changed", "moves"), ("added", "comes")], "--json")
+    done = relay.ctl("config", "load", "--file", path, "--dry-run", check=False)
+    t.equal((done.returncode, "--replace" in done.stderr), (REFUSED, True),
+            f"without --replace they conflict: {done.stderr}")
+    loaded = relay.rpc("LoadConfig", {"text": path.read_text(), "replace": True})
+    t.equal([loaded[key] for key in ("added", "replaced", "unchanged", "removed")], [1, 2, 1, 2],
+            "LoadConfig")
+    text = relay.ctl("config", "diff", "--file", path).stdout
+    t.equal(text, f"{path} would add 0 rules, change 0, leave 4 untouched, remove 0\n", "once more")
+    status = relay.socket_path.parent / "status.sock"
+    done = t.run(None, [paths.program("mcrctl"), "--socket-path", status, "config", "diff", "--file",
+                        path])
+    t.equal(done.stdout, text, "by the status socket")
+
+
+@scenario("config check tells all errors", topology="chain3")
+def all_errors(t):
+    """Each on a line with its place; without a daemon."""
+    path = t.run_dir / "bad.json"
+    path.write_text('{"workers": 0,\n"rules": [{"name": 5,\n"input": {"interface": "eth0",\n'
+                    '"group": "239.1.1.1", "port": 0},\n"outputs": []}]}')
+    check = [paths.program("mcrctl"), "config", "check", "--file", path]
+    done = t.run(None, check, check=False)
+    t.equal((done.returncode, done.stdout), (REFUSED, ""), "status")
+    t.equal([line.split(": ")[:2] for line in done.stderr.splitlines()],
+            [[f"{path}:1:2", "workers"], [f"{path}:2:12", "rules[0].name"],
+             [f"{path}:4:23", "rules[0].input.port"], [f"{path}:5:1", "rules[0].outputs"]], "errors")
+    done = t.run(None, [*check, "--json"], check=False)
+    t.equal([json.loads(line)["error"]["field"] for line in done.stderr.splitlines()],
+            ["workers", "rules[0].name", "rules[0].input.port", "rules[0].outputs"], "--json")
 
 
 @scenario("warnings of LoadConfig name their rule", topology="chain3")
