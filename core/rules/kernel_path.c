@@ -34,6 +34,7 @@ static const char *const reason_texts[] = {
 	[KERNEL_PATH_INACTIVE] = "it is not active",
 	[KERNEL_PATH_SOURCE_UNKNOWN] = "its source address is not known yet",
 	[KERNEL_PATH_NEIGHBOUR_UNKNOWN] = "the MAC address of its next hop is not known yet",
+	[KERNEL_PATH_SUSPECTED] = "its datagrams may come back: a worker finds out",
 	[KERNEL_PATH_RESTING] = "it was added or changed a moment ago",
 	[KERNEL_PATH_DIVIDING] = "workers do not know yet which outputs the kernel is to have",
 	[KERNEL_PATH_OTHER_RULE] = "another rule names the same input by another name",

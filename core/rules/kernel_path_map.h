@@ -105,6 +105,7 @@ struct kernel_path_output {
  * @mtu:         the smallest of all outputs: a larger IP packet goes to the user path
  * @division:    0: the block has all outputs of the rule; else a worker has the others, and
  *               finds this number in the source address of the frame's MAC header
+ * @watch:       0; else 1 + the watch that looks for payloads that come again
  * @incarnation: of the rule
  */
 struct kernel_path_block {
@@ -116,7 +117,7 @@ struct kernel_path_block {
 	__u32 mtu;
 	__u32 division;
 	__u32 flags; /* KERNEL_PATH_BLOCK_* */
-	__u32 reserved;
+	__u32 watch;
 	__u64 incarnation;
 	struct kernel_path_output output[KERNEL_PATH_BLOCK_OUTPUTS];
 };
@@ -141,6 +142,15 @@ struct kernel_path_record {
 #define KERNEL_PATH_RULE_OWNER(slot)   (KERNEL_PATH_DROP_RECORDS + (slot))
 #define KERNEL_PATH_OUTPUT_OWNER(slot) (KERNEL_PATH_RULE_OWNER(KERNEL_PATH_RULE_COUNTERS) + (slot))
 
+/*
+ * What a watch has seen: payloads (a = a hash of payload and sender, b = how often it came again),
+ * of which each hash has its place.  The first to come there is looked for from then on.
+ */
+#define KERNEL_PATH_WATCHES        64
+#define KERNEL_PATH_WATCH_PAYLOADS 8 /* a power of two */
+#define KERNEL_PATH_WATCH(watch) \
+	(KERNEL_PATH_OUTPUT_OWNER(KERNEL_PATH_OUTPUT_COUNTERS) + (watch)*KERNEL_PATH_WATCH_PAYLOADS)
+
 /* A lane, which one CPU alone adds to: offsets from KERNEL_PATH_LANE(). */
 enum kernel_path_lane {
 	KERNEL_PATH_TOTAL_IN,     /* a: datagrams matched, b: bytes of payload in them */
@@ -155,9 +165,8 @@ enum kernel_path_lane {
 	/* by output; a: datagrams, b: bytes of payload */
 	KERNEL_PATH_LANE_RECORDS = KERNEL_PATH_OUTPUT_SENT + KERNEL_PATH_OUTPUT_COUNTERS
 };
-#define KERNEL_PATH_LANE(lane)                                   \
-	(KERNEL_PATH_OUTPUT_OWNER(KERNEL_PATH_OUTPUT_COUNTERS) + \
-	 (lane) * (unsigned)KERNEL_PATH_LANE_RECORDS)
+#define KERNEL_PATH_LANE(lane) \
+	(KERNEL_PATH_WATCH(KERNEL_PATH_WATCHES) + (lane) * (unsigned)KERNEL_PATH_LANE_RECORDS)
 
 /* More CPUs than lanes share them, and add atomically. */
 #define KERNEL_PATH_LANES_MAX 64

@@ -59,10 +59,7 @@ static __always_inline void count_drop(const struct relaying *r, __u32 slot, __u
 	add_drop(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_TOTAL_DROPS, reason, r->datagrams);
 }
 
-/*
- * Before the first copy: who reads what the counting sockets have seen, and this right after
- * it, is not to miss the frame for the time that many copies take (supervisor/stats.c).
- */
+/* Before the first copy. */
 static __always_inline void count_in(const struct relaying *r, __u32 slot, __u32 iface)
 {
 	const __u32 lane = KERNEL_PATH_LANE(r->lane);

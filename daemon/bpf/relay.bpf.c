@@ -42,6 +42,7 @@
 #include "daemon/bpf/read.h"
 #include "daemon/bpf/relaying.h"
 #include "daemon/bpf/rewrite.h"
+#include "daemon/bpf/watch.h"
 
 /* enum send_drop of core/base/counters.h; daemon/priv/bpf.c asserts that they are equal. */
 enum {
@@ -297,6 +298,8 @@ static __always_inline enum fate relay_by(struct relaying *r, const struct kerne
 	r->calls = 0;
 	if (!r->division)
 		count_in(r, slot, iface);
+	if (b->watch)
+		watch(r, b->watch - 1);
 	cut_padding(r);
 	return relay_to_outputs(r, n);
 }

@@ -34,6 +34,7 @@
 #include "daemon/control/drift.h"
 #include "daemon/control/epoll_key.h"
 #include "daemon/control/kernel_path.h"
+#include "daemon/control/kernel_watch.h"
 #include "daemon/control/listener.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/memory.h"
@@ -232,6 +233,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		c->dirty = c->dirty || control_handover_due(c, now_ns) ||
 			   control_kernel_path_due(c, now_ns);
 		control_loop_check(c, now_ns);
+		control_kernel_watch_tick(c, now_ns);
 	}
 	if (now_ns < p->tick_ns)
 		return;

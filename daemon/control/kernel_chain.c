@@ -57,6 +57,7 @@ static struct kernel_path_block block_of(const struct kernel_map *m,
 		.mtu = r->mtu,
 		.division = r->division,
 		.flags = r->flags,
+		.watch = r->watch,
 		.incarnation = r->incarnation,
 	};
 

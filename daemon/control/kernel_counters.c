@@ -268,3 +268,20 @@ void kernel_map_count_all(const struct kernel_map *m, struct ingress_counters *i
 	for (unsigned l = 0; l < m->lanes; l++)
 		out->matched += add_drops(m, KERNEL_PATH_LANE(l) + KERNEL_PATH_TOTAL_DROPS, out);
 }
+
+/* --- watches --- */
+
+void kernel_map_watch_begin(struct kernel_map *m, uint32_t number)
+{
+	memset(&m->records[KERNEL_PATH_WATCH(number)], 0,
+	       KERNEL_PATH_WATCH_PAYLOADS * sizeof(m->records[0]));
+}
+
+struct kernel_path_record kernel_map_watched(const struct kernel_map *m, uint32_t number,
+					     unsigned place)
+{
+	const struct kernel_path_record *r = &m->records[KERNEL_PATH_WATCH(number) + place];
+
+	return (struct kernel_path_record){.a = load((const uint64_t *)&r->a),
+					   .b = load((const uint64_t *)&r->b)};
+}

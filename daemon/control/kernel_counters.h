@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/rules/kernel_path_map.h"
+
 struct egress_counters;
 struct ingress_counters;
 struct kernel_map;
@@ -23,6 +25,14 @@ void kernel_map_count_output(const struct kernel_map *m, uint32_t slot, uint64_t
 /* Both halves of the law hold. */
 void kernel_map_count_all(const struct kernel_map *m, struct ingress_counters *in,
 			  struct egress_counters *out);
+
+/* --- payloads that come again (kernel_watch.c) --- */
+
+/* A watch begins: nothing has come. */
+void kernel_map_watch_begin(struct kernel_map *m, uint32_t number);
+/* What it has noted, at one of KERNEL_PATH_WATCH_PAYLOADS places. */
+struct kernel_path_record kernel_map_watched(const struct kernel_map *m, uint32_t number,
+					     unsigned place);
 
 /* --- for kernel_map.c --- */
 

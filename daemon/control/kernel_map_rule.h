@@ -21,6 +21,7 @@ struct kernel_map_rule {
 	uint32_t iface;
 	uint32_t mtu;
 	uint32_t division;
+	uint32_t watch;
 	uint32_t flags; /* KERNEL_PATH_BLOCK_* */
 	uint32_t n_outputs;
 	const struct kernel_path_output *output;

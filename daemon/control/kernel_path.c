@@ -16,6 +16,7 @@
 #include "daemon/control/kernel_fit.h"
 #include "daemon/control/kernel_map.h"
 #include "daemon/control/kernel_output.h"
+#include "daemon/control/kernel_watch.h"
 #include "daemon/control/loop.h"
 #include "daemon/control/state.h"
 
@@ -157,12 +158,15 @@ static enum kernel_path_reason encode_rule(const struct control *c, const struct
 		return why;
 	if (control_loop_closes(c, e->slot))
 		return KERNEL_PATH_INACTIVE;
+	if (control_kernel_watch_suspects(c, e))
+		return KERNEL_PATH_SUSPECTED;
 	enc->rule = (struct kernel_map_rule){
 		.key = kernel_path_key_of(&r->input, c->rec.iface[in].ifindex),
 		.incarnation = e->incarnation,
 		.slot = e->slot,
 		.iface = in,
 		.mtu = UINT32_MAX,
+		.watch = control_kernel_watch_of(c, e),
 		.flags = block_flags(r),
 		.output = enc->output,
 		.output_incarnation = enc->incarnation,
@@ -238,6 +242,14 @@ static int update_rule(struct control *c, const struct ruleset_entry *e, uint64_
 	return kernel_map_set_user(map, &enc.rule, now_ns);
 }
 
+/* The maps are as rules and links want them, unless there was an @error. */
+static void updated(struct control *c, int error, uint64_t now_ns)
+{
+	c->kernel_path.generation = error < 0 ? 0 : c->pub.generation;
+	if (error < 0)
+		log_error(error, now_ns);
+}
+
 static bool may_write(const struct control *c)
 {
 	return control_kernel_fit_available(c) && !c->kernel_path.deferred;
@@ -268,9 +280,7 @@ void control_kernel_path_update(struct control *c, uint64_t now_ns)
 		error = error ? error : ret;
 	}
 	ret = kernel_map_end(c->kernel_path.map, now_ns);
-	error = error ? error : ret;
-	if (error < 0)
-		log_error(error, now_ns);
+	updated(c, error ? error : ret, now_ns);
 }
 
 static void tell_or_forget(struct control *c, uint32_t slot, uint64_t now_ns)
@@ -292,15 +302,16 @@ void control_kernel_path_update_slots(struct control *c, const uint32_t *slots, 
 
 	for (unsigned i = 0; i < n; i++)
 		tell_or_forget(c, slots[i], now_ns);
-	for (unsigned i = 0; i < n && may_write(c); i++) {
+	if (!n || !may_write(c))
+		return;
+	for (unsigned i = 0; i < n; i++) {
 		const struct ruleset_entry *e = c->resolved.rule[slots[i]].entry;
 		const int ret = e ? update_rule(c, e, now_ns)
 				  : kernel_map_clear(c->kernel_path.map, slots[i], now_ns);
 
 		error = error ? error : ret;
 	}
-	if (error < 0)
-		log_error(error, now_ns);
+	updated(c, error, now_ns);
 }
 
 void control_kernel_path_check(struct control *c, uint64_t now_ns)
@@ -310,6 +321,7 @@ void control_kernel_path_check(struct control *c, uint64_t now_ns)
 
 	if (!may_write(c) || kernel_map_check(c->kernel_path.map, now_ns, &changed) <= 0)
 		return;
+	c->kernel_path.generation = 0;
 	c->dirty = true;
 	if (!changed)
 		return;
@@ -340,6 +352,24 @@ bool control_kernel_path_due(const struct control *c, uint64_t now_ns)
 }
 
 /* --- answers --- */
+
+bool control_kernel_path_state(const struct control *c, struct kernel_path_state *s)
+{
+	const struct control_kernel_path *k = &c->kernel_path;
+	struct kernel_map_summary m;
+
+	if (!control_kernel_fit_available(c))
+		return false;
+	m = kernel_map_summary(k->map);
+	*s = (struct kernel_path_state){
+		.generation = k->generation,
+		.hash = m.hash,
+		.in_sync = k->generation == c->pub.generation && m.as_written,
+		.references = m.references,
+		.blocks = m.blocks,
+	};
+	return true;
+}
 
 static enum kernel_path_reason not_relaying(const struct control *c, uint32_t slot)
 {

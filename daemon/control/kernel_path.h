@@ -48,6 +48,22 @@ void control_kernel_path_divide(struct control *c, uint64_t now_ns);
 /* Is an update due, because something has rested? */
 bool control_kernel_path_due(const struct control *c, uint64_t now_ns);
 
+/**
+ * struct kernel_path_state - what the maps hold, as last written or read
+ * @generation: of the rules that they say; 0: not known, they are being repaired
+ * @hash:       of all of it, another one after each change
+ * @in_sync:    they say what the published rules need
+ */
+struct kernel_path_state {
+	uint64_t generation;
+	uint64_t hash;
+	bool in_sync;
+	uint32_t references, blocks;
+};
+
+/* Return: false: there is no kernel path. */
+bool control_kernel_path_state(const struct control *c, struct kernel_path_state *s);
+
 /* By output: why it is on the user path; KERNEL_PATH_FITS: it is not. */
 void control_kernel_path_reasons(const struct control *c, const struct ruleset_entry *e,
 				 enum kernel_path_reason why[static MCR_MAX_RULE_OUTPUTS]);

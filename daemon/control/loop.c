@@ -13,6 +13,7 @@
 #include "daemon/common/log.h"
 #include "daemon/control/assign.h"
 #include "daemon/control/change.h"
+#include "daemon/control/kernel_watch.h"
 #include "daemon/control/state.h"
 #include "daemon/control/stats.h"
 #include "daemon/control/wiring.h"
@@ -60,21 +61,28 @@ void control_loop_update(struct control *c)
 	memcpy(l->circles, circles, sizeof(l->circles));
 }
 
-static void log_held_rules(const struct control *c, uint64_t now_ns)
+static void log_held_rule(const struct ruleset_entry *e, uint64_t until_ns, uint64_t now_ns)
+{
+	static struct log_limit limit;
+
+	log_limited(&limit, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
+		    "rule %s%s%s: its datagrams come back, so another relay sends them "
+		    "the other way: held as looping for %llu ms",
+		    e->rule.id, e->rule.name[0] ? " " : "", e->rule.name,
+		    (unsigned long long)((until_ns - now_ns) / NS_PER_MS));
+}
+
+static void find_held_rules(struct control *c, uint64_t now_ns)
 {
 	for (size_t i = 0; i < ruleset_count(c->rules); i++) {
-		static struct log_limit limit;
 		const struct ruleset_entry *e = ruleset_at(c->rules, i);
 		struct rule_counters n;
 
 		control_stats_rule(c, e, &n);
-		if (n.held_until_ns > now_ns)
-			log_limited(
-				&limit, now_ns, SEV_WARNING, FAC_RULE_DISPATCH,
-				"rule %s%s%s: its datagrams come back, so another relay sends them "
-				"the other way: held as looping for %llu ms",
-				e->rule.id, e->rule.name[0] ? " " : "", e->rule.name,
-				(unsigned long long)((n.held_until_ns - now_ns) / NS_PER_MS));
+		if (n.held_until_ns <= now_ns)
+			continue;
+		log_held_rule(e, n.held_until_ns, now_ns);
+		control_kernel_watch_held(c, e, n.held_until_ns);
 	}
 }
 
@@ -87,7 +95,7 @@ void control_loop_check(struct control *c, uint64_t now_ns)
 		if (control_stats_worker(c, w, &s) == 0)
 			guarded += s.loops;
 	if (guarded != c->loop.guarded)
-		log_held_rules(c, now_ns);
+		find_held_rules(c, now_ns);
 	c->loop.guarded = guarded;
 }
 

@@ -20,7 +20,7 @@ struct ruleset_entry;
 /* Before a publication: look for circles if wiring or rules have changed. */
 void control_loop_update(struct control *c);
 
-/* Log the rules that workers' guards have held since the last call. */
+/* Log the rules that workers' guards have held since the last call; no kernel path for them. */
 void control_loop_check(struct control *c, uint64_t now_ns);
 
 /* Does the rule in that slot close a circle? */

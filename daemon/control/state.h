@@ -36,6 +36,7 @@
 #include "daemon/common/log.h"
 #include "daemon/control/client_state.h"
 #include "daemon/control/egress_socket_state.h"
+#include "daemon/control/kernel_watch_state.h"
 #include "daemon/control/netif_state.h"
 #include "daemon/control/publish_state.h"
 #include "daemon/control/reach_state.h"
@@ -371,6 +372,7 @@ enum kernel_path_written { WRITTEN_NOT_YET, WRITTEN_OTHER, WRITTEN_REFUSED };
  * @unavailable: why there is none; KERNEL_PATH_FITS: there is
  * @mark:        the bit that its program sets in the mark of a frame
  * @deferred:    the maps stay as they are until workers have the rules
+ * @generation:  of the rules that are in the maps; 0: not known
  * @map:         NULL: there is none
  * @divisions:   of rules that are divided between both paths, or were
  * @dividing:    by rule slot: its division waits for the workers, or for one of before to rest
@@ -381,7 +383,9 @@ struct control_kernel_path {
 	enum kernel_path_reason unavailable;
 	uint32_t mark;
 	bool deferred;
+	uint64_t generation;
 	struct kernel_map *map;
+	struct control_kernel_watch watch;
 	struct divisions divisions;
 	uint64_t dividing[MCR_MAX_RULES / 64];
 	uint64_t told[MCR_MAX_RULES / 64];

@@ -17,6 +17,7 @@ import struct
 import support  # pylint: disable=unused-import
 from mcrlab import main, scenario
 
+from support_kernel import AUTO, by_kernel
 from support_rules import add, nonzero, output, rule, rules_by_id
 
 GROUP, PORT = "239.5.5.5", 5000
@@ -65,9 +66,9 @@ def is_quiet(t, relays):
     return seen[-1]
 
 
-def opposite(t):
+def opposite(t, args=()):
     """r1 and r2, each with its rule."""
-    r1, r2 = t.mcrd("r1"), t.mcrd("r2")
+    r1, r2 = t.mcrd("r1", args=args), t.mcrd("r2", args=args)
     add(t, r1, rule(GROUP, PORT, output(GROUP, PORT, "eth1"), interface="eth0", name="there"))
     add(t, r2, rule(GROUP, PORT, output(GROUP, PORT, "eth0"), interface="eth1", name="back"))
     return r1, r2
@@ -88,6 +89,23 @@ def one_datagram(t):
         t.conservation(relay)
         # A hold ends by itself.
         t.wait_until(lambda relay=relay: only_rule(relay)["state"] == "active", 10, "active again")
+
+
+@scenario("one datagram that circulates in the kernel path is found", topology=LANS)
+def in_the_kernel(t):
+    """Both relays hand their rule to a worker, whose guard holds one of them; it counts as looping."""
+    relays = opposite(t, AUTO)
+    for relay in relays:
+        [name] = rules_by_id(relay)
+        by_kernel(t, relay, name)
+    t.gen("gen", "eth0", GROUP, PORT, count=1, rate=100, size=100)
+    t.wait_until(lambda: any(has_held(relay) for relay in relays), 20, "a rule is held")
+    is_quiet(t, relays)
+    t.true(all(relay.stats()["kernel_path"]["received"] > 100 for relay in relays),
+           "it circulated in the kernel")
+    t.true(any(only_stats(relay)["looping"] > 0 for relay in relays), "counted as looping")
+    for relay in relays:
+        t.conservation(relay)
 
 
 @scenario("a stream between two relays in opposite directions holds a rule", topology=LANS)
@@ -154,9 +172,9 @@ def capture_of(path, payloads, gap_us):
                                    len(ip + udp)) + ip + udp)
 
 
-def passes(t, payloads, gap_us, loops):
+def passes(t, payloads, gap_us, loops, args=()):
     """All of a replay is relayed; none of it counts as looping."""
-    relay = t.mcrd("r1")
+    relay = t.mcrd("r1", args=args)
     add(t, relay, rule(GROUP, PORT, output(GROUP, PORT, "eth1"), interface="eth0"))
     path = t.run_dir / "capture.pcap"
     capture_of(path, payloads, gap_us)
@@ -181,6 +199,12 @@ def equal_payloads(t):
 def replayed(t):
     """200 datagrams of a capture, again and again, at 50,000 a second."""
     passes(t, [struct.pack("!I", number) * 50 for number in range(200)], 20, 500)
+
+
+@scenario("a capture that repeats is never held in the kernel path", topology=LANS)
+def replayed_in_the_kernel(t):
+    """A worker looks at it for some seconds, and nothing is lost on the way there and back."""
+    passes(t, [struct.pack("!I", number) * 50 for number in range(200)], 50, 700, AUTO)
 
 
 @scenario("a rule is held when the wiring changes into a circle", topology=LANS)

@@ -32,6 +32,7 @@
  * Links: daemon/control/kernel_counters.c daemon/control/kernel_path.c
  * Links: daemon/control/kernel_output.c
  * Links: core/rules/kernel_path.c daemon/control/kernel_map.c
+ * Links: daemon/control/kernel_watch.c
  * Links: daemon/control/kernel_check.c daemon/control/kernel_entry.c daemon/control/kernel_rest.c
  * Links: daemon/control/kernel_chain.c
  * Links: daemon/priv/bpf_map.c

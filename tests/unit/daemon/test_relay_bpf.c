@@ -40,6 +40,37 @@ static void a_frame_is_translated(void **state)
 	}
 }
 
+/* Payloads have places; each counts how often its first payload came again from that sender. */
+static void a_watch_counts_what_comes_again(void **state)
+{
+	static const unsigned payloads[] = {0, 8, 17, 63, 64, 1400};
+
+	for (unsigned i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		const struct kernel_path_key key = stream_key(NULL);
+		struct frame in = stream_frame(payloads[i]);
+		uint64_t seen = 0, again = 0;
+
+		clear(NULL);
+		put_rule(&key, 1, 5, 1, 1500, one_output);
+		blocks[1].watch = 1 + 3;
+		for (unsigned k = 0; k < 3; k++) {
+			run(&in, 0);
+			taken(0);
+		}
+		/* Another payload has another place, or is not looked for. */
+		in.bytes[ETH_HLEN + 28] ^= payloads[i] >= 16;
+		run(&in, 0);
+		taken(0);
+		for (unsigned k = 0; k < KERNEL_PATH_WATCH_PAYLOADS; k++) {
+			seen += records[KERNEL_PATH_WATCH(3) + k].a != 0;
+			again += records[KERNEL_PATH_WATCH(3) + k].b;
+		}
+		assert_in_range(seen, 1, payloads[i] >= 16 ? 2 : 1);
+		assert_int_equal(again, payloads[i] >= 16 ? 2 : 3);
+		assert_int_equal(records[KERNEL_PATH_WATCH(2)].a, 0);
+	}
+}
+
 /* A short frame comes padded to 60 bytes, and leaves as long as its datagram says. */
 static void padding_is_cut(void **state)
 {
@@ -289,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_frame_is_translated, clear),
+		cmocka_unit_test_setup(a_watch_counts_what_comes_again, clear),
 		cmocka_unit_test_setup(padding_is_cut, clear),
 		cmocka_unit_test_setup(a_checksum_of_zero_stays_zero, clear),
 		cmocka_unit_test_setup(a_wrong_checksum_stays_wrong, clear),
