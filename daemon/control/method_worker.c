@@ -8,6 +8,7 @@
 
 #include "daemon/common/ending.h"
 #include "daemon/control/call.h"
+#include "daemon/control/kernel_path.h"
 #include "daemon/control/publish.h"
 #include "daemon/control/result.h"
 #include "daemon/control/sampler.h"
@@ -69,6 +70,26 @@ static void add_queues(const struct control *c, uint64_t queues[static MCR_MAX_W
 	}
 }
 
+static void show_kernel_path(const struct control *c, cJSON *json)
+{
+	struct kernel_path_state s;
+	char hash[24];
+	cJSON *o;
+
+	if (!control_kernel_path_state(c, &s)) {
+		cJSON_AddNullToObject(json, "kernel_path");
+		return;
+	}
+	o = cJSON_AddObjectToObject(json, "kernel_path");
+	snprintf(hash, sizeof(hash), "%016" PRIx64, s.hash);
+	control_result_u64(o, "generation", s.generation);
+	cJSON_AddStringToObject(o, "hash", hash);
+	cJSON_AddBoolToObject(o, "in_sync", s.in_sync);
+	cJSON_AddNumberToObject(o, "references", s.references);
+	cJSON_AddNumberToObject(o, "blocks", s.blocks);
+	control_result_u64(o, "drift_detected", c->heartbeat->kernel_path_drift);
+}
+
 void method_list_workers(struct call *call)
 {
 	const struct control *c = call->c;
@@ -81,5 +102,6 @@ void method_list_workers(struct call *call)
 	add_queues(c, queues);
 	for (unsigned w = 0; w < c->workers; w++)
 		cJSON_AddItemToArray(list, show_worker(c, w, queues[w], call->now_ns));
+	show_kernel_path(c, json);
 	call_finish(call, json);
 }

@@ -68,6 +68,18 @@ static void cell_exit(struct table *t, const cJSON *worker, const char *member)
 	table_cell(t, "%s", last[0] ? last : "-");
 }
 
+static void print_kernel_path(const cJSON *path)
+{
+	if (!cJSON_IsObject(path))
+		return;
+	printf("\nkernel path: generation %.0f, %s; %.0f references, %.0f blocks, hash %s; drift "
+	       "detected %.0f times\n",
+	       ctl_number(path, "generation"),
+	       cJSON_IsTrue(ctl_member(path, "in_sync")) ? "in sync" : "not in sync",
+	       ctl_number(path, "references"), ctl_number(path, "blocks"), ctl_text(path, "hash"),
+	       ctl_number(path, "drift_detected"));
+}
+
 static void print_workers(const struct ctl *ctl, const cJSON *result)
 {
 	static const struct ctl_column columns[] = {
@@ -92,6 +104,7 @@ static void print_workers(const struct ctl *ctl, const cJSON *result)
 
 	columns_print(ctl_member(result, "workers"), columns, table_width(ctl_value(ctl, "--wide")),
 		      "no workers");
+	print_kernel_path(ctl_member(result, "kernel_path"));
 }
 
 enum ctl_status ctl_list_workers(const struct ctl *ctl)

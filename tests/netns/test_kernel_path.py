@@ -278,6 +278,12 @@ def damaged_maps(t):
     entry.key.raw = struct.pack("=I", 99) + key[4:]
     entry.call(MAP_UPDATE)
     t.wait_until(lambda: detected() == 3, 2, "the added reference is counted")
+    state = relay.rpc("ListWorkers")
+    t.equal({name: state["kernel_path"][name] for name in ("in_sync", "references", "blocks",
+                                                           "generation", "drift_detected")},
+            {"in_sync": True, "references": 1, "blocks": 1, "generation": state["generation"],
+             "drift_detected": 3}, "what the maps hold")
+    t.true("in sync; 1 references, 1 blocks" in relay.ctl("list-workers").stdout, "as mcrctl says")
     entry.close()
     sent = gen.stop()["sent"]
     report = sink.finish(sent)

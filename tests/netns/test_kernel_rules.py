@@ -123,6 +123,8 @@ def changes(t):
     load(relay, RULES, RULES_MAX)
     relay.rpc("AddRule", numbered(0, replace=True))
     t.wait_until(lambda: pages.in_kernel() == RULES_MAX * OUTPUTS, 20, "the kernel has all")
+    state = relay.rpc("ListWorkers")["kernel_path"]
+    t.equal((state["in_sync"], state["references"]), (True, RULES_MAX), "what the maps hold")
     t.note(f"{CHANGES} changes in {seconds:.1f} s")
 
 
