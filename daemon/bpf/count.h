@@ -53,10 +53,12 @@ static __always_inline void add_drop(__u32 first, __u32 reason, __u64 n)
 		__sync_fetch_and_add(reason % 2 ? &r->b : &r->a, n);
 }
 
-static __always_inline void count_drop(const struct relaying *r, __u32 slot, __u32 reason)
+/* Global, so that the kernel verifies it once and not for each way that leads here. */
+__noinline int count_drop(__u32 slot, __u32 lane, __u32 reason, __u32 datagrams)
 {
-	add_drop(KERNEL_PATH_DROPS(slot), reason, r->datagrams);
-	add_drop(KERNEL_PATH_LANE(r->lane) + KERNEL_PATH_TOTAL_DROPS, reason, r->datagrams);
+	add_drop(KERNEL_PATH_DROPS(slot), reason, datagrams);
+	add_drop(KERNEL_PATH_LANE(lane) + KERNEL_PATH_TOTAL_DROPS, reason, datagrams);
+	return 0;
 }
 
 /* Before the first copy. */

@@ -144,8 +144,7 @@ static __always_inline long fit_mac_header(struct relaying *r, const struct kern
 	return ret;
 }
 
-static __always_inline void send_copy(struct relaying *r, const struct kernel_path_output *o,
-				      bool mac_header)
+static __always_inline void send_copy(struct relaying *r, const struct kernel_path_output *o)
 {
 	const __u32 slot = o->slot, refused = refusal(r, o);
 	struct kernel_path_record *sent =
@@ -156,19 +155,19 @@ static __always_inline void send_copy(struct relaying *r, const struct kernel_pa
 	if (!sent || slot >= KERNEL_PATH_OUTPUTS)
 		return;
 	if (refused) {
-		count_drop(r, slot, refused - 1);
+		count_drop(slot, r->lane, refused - 1, r->datagrams);
 		return;
 	}
 	to = headers_of_copy(r, o, sent->a);
-	ret = mac_header ? 0 : fit_mac_header(r, o);
+	ret = fit_mac_header(r, o);
 	if (ret == 0)
-		ret = rewrite(r, &to, mac_header ? ETH_HLEN : r->mac_bytes);
+		ret = rewrite(r, &to);
 	if (ret == 0) {
 		r->calls++;
 		ret = bpf_clone_redirect(r->skb, o->ifindex, 0);
 	}
 	if (ret != 0) {
-		count_drop(r, slot, drop_of(ret));
+		count_drop(slot, r->lane, drop_of(ret), r->datagrams);
 		return;
 	}
 	r->copies++;
@@ -176,7 +175,8 @@ static __always_inline void send_copy(struct relaying *r, const struct kernel_pa
 	add(&sent->b, r->bytes);
 }
 
-static __always_inline long send_next(struct relaying *r, bool mac_header)
+/* Callback of bpf_loop().  Return: 1 ends the loop. */
+static long send_next(__u32 i, struct relaying *r)
 {
 	struct kernel_path_block *block = bpf_map_lookup_elem(&blocks, &r->block);
 	const __u32 at = r->at;
@@ -189,19 +189,8 @@ static __always_inline long send_next(struct relaying *r, bool mac_header)
 	} else {
 		r->at = at + 1;
 	}
-	send_copy(r, &block->output[at], mac_header);
+	send_copy(r, &block->output[at]);
 	return 0;
-}
-
-/* Callbacks of bpf_loop().  Return: 1 ends the loop. */
-static long send_next_ethernet(__u32 i, struct relaying *r)
-{
-	return send_next(r, true);
-}
-
-static long send_next_ip(__u32 i, struct relaying *r)
-{
-	return send_next(r, false);
 }
 
 /* Return: whether it is what the kernel path carries; *packet: bytes of IP. */
@@ -256,14 +245,7 @@ static __always_inline bool same_key(const struct kernel_path_key *a,
 /* The frame's way through the outputs of a rule. */
 static __always_inline enum fate relay_to_outputs(struct relaying *r, __u32 n)
 {
-	if (r->mac_bytes) {
-		bpf_loop(n, send_next_ethernet, r, 0);
-	} else {
-		/* Or the compiler makes it one call, which the kernel does not inline. */
-		asm volatile("" : "+r"(n));
-		bpf_loop(n, send_next_ip, r, 0);
-		asm volatile("" : "+r"(n));
-	}
+	bpf_loop(n, send_next, r, 0);
 	count_out(r);
 	if (r->consume)
 		return FATE_RELAYED;

@@ -45,18 +45,18 @@ static __always_inline __u32 ports(const struct headers *h)
 }
 
 /* All but the UDP checksum, which ends the headers. */
-static __always_inline long store(struct relaying *r, const struct headers *to, __u32 mac_bytes)
+static __always_inline long store(struct relaying *r, const struct headers *to)
 {
-	if (mac_bytes)
+	if (r->mac_bytes)
 		return bpf_skb_store_bytes(r->skb, 0, to->mac, ETH_HLEN + UDP_CHECK, 0);
 	return bpf_skb_store_bytes(r->skb, 0, &to->ip, UDP_CHECK, 0);
 }
 
 /* From r->now to @to, in the frame.  Return: 0 or a negative errno. */
-static __always_inline long rewrite(struct relaying *r, const struct headers *to, __u32 mac_bytes)
+static __always_inline long rewrite(struct relaying *r, const struct headers *to)
 {
 	const __u32 difference = address_difference(&r->now.ip, &to->ip);
-	const __u32 check = mac_bytes + UDP_CHECK;
+	const __u32 check = r->mac_bytes + UDP_CHECK;
 	long ret = 0;
 
 	if (difference != 0 && difference != 0xffffffff)
@@ -66,7 +66,7 @@ static __always_inline long rewrite(struct relaying *r, const struct headers *to
 		ret = bpf_l4_csum_replace(r->skb, check, ports(&r->now), ports(to),
 					  BPF_F_MARK_MANGLED_0 | sizeof(__u32));
 	if (ret == 0)
-		ret = store(r, to, mac_bytes);
+		ret = store(r, to);
 	if (ret == 0) {
 		r->now = *to;
 		r->changed = true;
