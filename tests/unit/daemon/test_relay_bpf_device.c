@@ -9,7 +9,7 @@
  *
  * A device, unlike a test run, takes VLAN tags off and may be without a MAC header.
  *
- * Links: daemon/priv/bpf.c core/rules/steer.c
+ * Links: daemon/priv/bpf.c daemon/priv/bpf_tcx.c core/rules/steer.c
  */
 #include "tests/unit/daemon/relay_bpf_fixture.h"
 
@@ -19,8 +19,7 @@
 #include <linux/if_packet.h>
 
 #include "core/rules/steer.h"
-
-#define TCX_INGRESS ((enum bpf_attach_type)46) /* linux/bpf.h of Linux 6.6 and newer */
+#include "daemon/priv/bpf_tcx.h"
 
 static int worker[DEVICES], other[DEVICES];
 
@@ -48,8 +47,7 @@ static int attach(void **state)
 		const unsigned n = steer_filter_ipv4_udp(i == IN_TAP ? LINK_ETHERNET : LINK_RAW_IP,
 							 MARK, prog);
 
-		assert_true(bpf_link_create(bpf.program, (int)tap_ifindex[i], TCX_INGRESS, NULL) >=
-			    0);
+		assert_true(priv_tcx_attach(&bpf, tap_ifindex[i]) >= 0);
 		worker[i] = packet_socket(i, prog, n);
 		other[i] = packet_socket(i, NULL, 0);
 	}
@@ -317,6 +315,10 @@ int main(void)
 		cmocka_unit_test_setup(frames_of_no_worker_stay, clean),
 	};
 
+	if (!priv_tcx_available()) {
+		puts("1..0 # SKIP no tcx before Linux 6.6");
+		return 0;
+	}
 	RELAY_BPF_MAIN(tests, attach);
 }
 
