@@ -332,6 +332,10 @@ install: all
 	install -m 755 $(BUILD)/bin/mcrctl $(HARNESS_BINS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 daemon/man/mcrctl.1 harness/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 daemon/man/mcrd.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(BUILD)/bin/mcrctl completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mcrctl
+	$(BUILD)/bin/mcrctl completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mcrctl
 	install -d $(DESTDIR)$(PREFIX)/lib/sysusers.d
 	install -m 644 daemon/sysusers/mcr.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/
 	install -d $(SHARE)/harness/topologies $(SHARE)/build/bin

@@ -248,6 +248,7 @@ enum ctl_status ctl_args_parse(struct ctl *ctl, int argc, char **argv,
 
 	memset(ctl, 0, sizeof(*ctl));
 	ctl->socket_path = CTL_SOCKET_PATH;
+	ctl->commands = commands;
 	/* Before anything can be wrong. */
 	for (int i = 1; i < argc; i++)
 		ctl->json |= strcmp(argv[i], "--json") == 0;

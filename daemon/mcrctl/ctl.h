@@ -10,6 +10,7 @@
  *   output_text.c            outputs as words of a command line
  *   suggest.c                the word that may have been meant
  *   select.c                 which rules of an answer, in which order
+ *   completion.c             the table of commands for shells
  *   add.c, rules.c, list.c, stats.c, workers.c, config.c   the commands
  */
 #ifndef DAEMON_MCRCTL_CTL_H
@@ -69,6 +70,7 @@ struct ctl_command {
 
 /**
  * struct ctl - the command line, read
+ * @commands: the table
  * @help:   asked for; @command may be NULL then
  * @answer_ms: how long an answer may take; 0: as usual
  * @operands: in their order; NULL: left out
@@ -79,6 +81,7 @@ struct ctl {
 	const char *socket_path;
 	bool json;
 	bool help;
+	const struct ctl_command *commands;
 	const struct ctl_command *command;
 	const char *values[CTL_MAX_OPTIONS];
 	const char *operands[CTL_MAX_OPERANDS];

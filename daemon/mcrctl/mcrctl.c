@@ -11,6 +11,7 @@
 #include "daemon/common/version.h"
 #include "daemon/mcrctl/add.h"
 #include "daemon/mcrctl/args.h"
+#include "daemon/mcrctl/completion.h"
 #include "daemon/mcrctl/config.h"
 #include "daemon/mcrctl/ctl.h"
 #include "daemon/mcrctl/list.h"
@@ -59,6 +60,8 @@ static const struct ctl_command commands[] = {
 	{"config save", NULL, "write the running configuration",
 	 "The file is replaced at once: temporary file, fsync, rename.\n", ctl_config_save_options,
 	 ctl_config_save},
+	{"completion", "SHELL", "write completions for bash or zsh", ctl_completion_notes, NULL,
+	 ctl_completion},
 	{NULL},
 };
 

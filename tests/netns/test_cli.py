@@ -277,6 +277,38 @@ def widths(t):
     t.true("DROPS" in relay.ctl("stats").stdout, "into a pipe")
 
 
+def completed(t, *words):
+    """What bash offers behind these words, as a list."""
+    script = ('source <("$0" completion bash); COMP_WORDS=(mcrctl "$@"); '
+              'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _mcrctl; echo "${COMPREPLY[@]}"')
+    return t.run(None, ["bash", "-c", script, str(paths.program("mcrctl")), *words]).stdout.split()
+
+
+@scenario("bash completes every command and option", topology="chain3")
+def completion(t):
+    """What is offered are the words of the help; there is none behind an option with a value."""
+    mcrctl = str(paths.program("mcrctl"))
+    text = t.run(None, [mcrctl, "help"]).stdout
+    commands = [re.match(r"  (\S+(?: \S+)?)  ", line)[1] for line in text.splitlines()
+                if re.match(r"  [a-z]", line) and "help COMMAND" not in line]
+    t.true(len(commands) > 15, f"commands: {commands}")
+    first = {words.split()[0] for words in commands}
+    t.equal({word for word in completed(t, "") if not word.startswith("-")}, first | {"help"}, "first")
+    for words in commands:
+        head, _, second = words.partition(" ")
+        if second:
+            t.true(second in completed(t, head, ""), f"{second} behind {head}")
+        options = set(re.findall(r"^  (--[a-z-]+)", t.run(None, [mcrctl, "help", *words.split()]).stdout,
+                                 re.M))
+        t.equal(set(completed(t, *words.split(), "--")), options | {"--json", "--socket-path", "--help"},
+                f"options of {words}")
+    t.equal(completed(t, "--json", "config", "load", "--re"), ["--replace"], "behind --json")
+    t.equal(completed(t, "config", "load", "--file", ""), [], "a value")
+    t.run(None, ["bash", "-n", "-c", t.run(None, [mcrctl, "completion", "zsh"]).stdout.replace(
+        "#compdef mcrctl", "")])
+    t.equal(t.run(None, [mcrctl, "completion", "fish"], check=False).returncode, USAGE, "another shell")
+
+
 @scenario("errors are JSON with --json", topology="chain3")
 def json_errors(t):
     """One line on standard error, whatever is wrong; the exit status is the same."""
