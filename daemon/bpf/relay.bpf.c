@@ -175,20 +175,23 @@ static __always_inline void send_copy(struct relaying *r, const struct kernel_pa
 	add(&sent->b, r->bytes);
 }
 
-/* Callback of bpf_loop().  Return: 1 ends the loop. */
+/*
+ * Callback of bpf_loop().  Before Linux 6.7 the kernel verifies one call of it alone, and removes
+ * what that cannot reach; so @i says which output is next, and no variable that begins with 0.
+ *
+ * Return: 1 ends the loop.
+ */
 static long send_next(__u32 i, struct relaying *r)
 {
 	struct kernel_path_block *block = bpf_map_lookup_elem(&blocks, &r->block);
-	const __u32 at = r->at;
+	__u64 at = i % KERNEL_PATH_BLOCK_OUTPUTS;
 
+	/* The kernel wants to see the comparison, which the compiler would spare. */
+	asm volatile("" : "+r"(at));
 	if (!block || at >= KERNEL_PATH_BLOCK_OUTPUTS)
 		return 1;
-	if (at == KERNEL_PATH_BLOCK_OUTPUTS - 1) {
+	if (at == KERNEL_PATH_BLOCK_OUTPUTS - 1)
 		r->block = block->next;
-		r->at = 0;
-	} else {
-		r->at = at + 1;
-	}
 	send_copy(r, &block->output[at]);
 	return 0;
 }
@@ -270,7 +273,6 @@ static __always_inline enum fate relay_by(struct relaying *r, const struct kerne
 		return FATE_LEFT;
 	r->consume = (b->flags & KERNEL_PATH_BLOCK_CONSUME) && !r->division;
 	r->now = r->found;
-	r->at = 0;
 	r->bytes = bpf_ntohs(r->found.udp.len) - UDP_BYTES;
 	r->datagrams = count_datagrams(r->skb, r->bytes);
 	r->lane = bpf_get_smp_processor_id() & (lanes - 1);

@@ -36,7 +36,7 @@ struct headers {
  * @mac_bytes: of the MAC header in the frame: 0 or ETH_HLEN
  * @consume: the frame need not be put back
  * @changed: it would have to be
- * @block, @at: block of the next output, and its place there
+ * @block: of the next output
  * @identification: where those of this lane begin
  * @division: 0, or a worker has the other outputs of the rule
  * @copies: that the devices took; @calls: that were handed to them
@@ -49,7 +49,6 @@ struct relaying {
 	bool consume;
 	bool changed;
 	__u32 block;
-	__u32 at;
 	__u32 datagrams;
 	__u32 bytes;
 	__u32 lane;
