@@ -233,7 +233,7 @@ static void tick(struct process *p, uint64_t now_ns)
 		c->dirty = c->dirty || control_handover_due(c, now_ns) ||
 			   control_kernel_path_due(c, now_ns);
 		control_loop_check(c, now_ns);
-		control_kernel_watch_tick(c, now_ns);
+		control_kernel_watch_tick(c, now_ns, control_kernel_path_update_slots);
 	}
 	if (now_ns < p->tick_ns)
 		return;

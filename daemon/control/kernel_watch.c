@@ -8,7 +8,6 @@
 #include "daemon/common/log.h"
 #include "daemon/control/kernel_counters.h"
 #include "daemon/control/kernel_map.h"
-#include "daemon/control/kernel_path.h"
 #include "daemon/control/state.h"
 
 #define RATE_LEAST     1000u /* datagrams a second; below, no storm (core/relay/guard.c) */
@@ -250,7 +249,7 @@ static void look_at_rates(struct control *c, uint64_t now_ns)
 		begin_watch(c, free_at[i], best[i].e, best[i].rate, now_ns);
 }
 
-void control_kernel_watch_tick(struct control *c, uint64_t now_ns)
+void control_kernel_watch_tick(struct control *c, uint64_t now_ns, kernel_watch_set_fn *set)
 {
 	struct control_kernel_watch *w = &c->kernel_path.watch;
 
@@ -260,6 +259,6 @@ void control_kernel_watch_tick(struct control *c, uint64_t now_ns)
 	end_suspicions(w, now_ns);
 	if (now_ns >= w->looked_ns + LOOK_NS)
 		look_at_rates(c, now_ns);
-	control_kernel_path_update_slots(c, w->changed, w->n_changed, now_ns);
+	set(c, w->changed, w->n_changed, now_ns);
 	w->n_changed = 0;
 }

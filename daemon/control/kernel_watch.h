@@ -26,8 +26,12 @@
 struct control;
 struct ruleset_entry;
 
-/* Every 100 ms. */
-void control_kernel_watch_tick(struct control *c, uint64_t now_ns);
+/* Sets the rules in so many slots again: control_kernel_path_update_slots(). */
+typedef void kernel_watch_set_fn(struct control *c, const uint32_t *slots, unsigned n,
+				 uint64_t now_ns);
+
+/* Every 100 ms.  @set: called with the rules that change path, or begin or end to be watched */
+void control_kernel_watch_tick(struct control *c, uint64_t now_ns, kernel_watch_set_fn *set);
 
 /* A worker's guard holds the rule until @until_ns: all of its outputs are to be the worker's. */
 void control_kernel_watch_held(struct control *c, const struct ruleset_entry *e, uint64_t until_ns);

@@ -136,7 +136,7 @@ static void pass(uint64_t ns, unsigned n, uint64_t rate)
 		for (unsigned i = 0; i < n; i++)
 			if (kernel_map_relays(NULL, rule_at(i)->slot))
 				matched[rule_at(i)->slot] += rate / 10;
-		control_kernel_watch_tick(&control, now);
+		control_kernel_watch_tick(&control, now, control_kernel_path_update_slots);
 	}
 }
 
