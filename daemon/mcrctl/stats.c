@@ -116,8 +116,7 @@ static void print_interfaces(const struct ctl *ctl, const cJSON *interfaces)
 static void print_softnet(const cJSON *result)
 {
 	if (ctl_number(result, "softnet_dropped") > 0)
-		printf("CPUs of this host have discarded %.0f frames of any device: their backlog "
-		       "was full (net.core.netdev_max_backlog)\n",
+		printf("frames of any device that found a CPU's backlog full: %.0f\n",
 		       ctl_number(result, "softnet_dropped"));
 }
 

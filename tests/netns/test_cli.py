@@ -444,8 +444,8 @@ def exit_statuses(t):
         t.equal((done.returncode, done.stdout), (USAGE, ""), f"status of {args}")
         t.true(re.fullmatch(r"mcrctl: .+ \(see 'mcrctl help.*'\)\n", done.stderr),
                f"{args}: one line that says where to look: {done.stderr!r}")
-    t.true("show, check, load, save" in ctl("config").stderr, "the commands of config")
-    t.true("show, check, load, save" in ctl("config", "shw").stderr, "a slip after config")
+    t.true("show, check, diff, load, save" in ctl("config").stderr, "the commands of config")
+    t.true("show, check, diff, load, save" in ctl("config", "shw").stderr, "a slip after config")
     add_one = ["--input-interface", "eth0", "--input-group", "239.1.1.1", "--input-port", "5000",
                "--outputs", "239.2.2.2:6000:eth1"]
     status = relay.socket_path.parent / "status.sock"
