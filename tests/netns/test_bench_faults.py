@@ -115,7 +115,8 @@ def repeats(t):
 @scenario("what the sink drops is the sink's")
 def sinks_own(t):
     """It is not among the lost, however it came about."""
-    stats = {"totals": {"received": 1000, "sent": 1000, "drops": {"a": 0}, "send_drops": {"b": 0}}}
+    stats = {"totals": {"received": 1000, "sent": 1000, "drops": {"a": 0}, "send_drops": {"b": 0}},
+             "kernel_path": {"received": 0}}
     report = {"unique": 890, "received": 893, "duplicated": 3, "reordered": 0, "corrupt": 0,
               "longest_gap_ms": 1.0}
     one = streams.account({"sent": 1000, "pps": 1.0}, {**report, "sink_drops": 0}, {

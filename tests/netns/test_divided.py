@@ -339,7 +339,7 @@ def consumes(t):
 def overload(t):
     """Its outputs lose what it cannot carry, counted; those of the kernel lose nothing."""
     relay = t.mcrd("relay", args=AUTO)
-    crowd = [output("10.90.1.1", 7000 + n, "eth1") for n in range(120)]
+    crowd = [output("10.90.1.1", 7000 + n, "eth1") for n in range(250)]
     add(t, relay, rule(IN, 5000, FIRST, *crowd, id="cam"))
     wait_for(t, relay, [("kernel", "")] + [ON_WORKER] * len(crowd))
     sink = t.sink("sink1", "eth0", "239.2.0.1", 6001)
