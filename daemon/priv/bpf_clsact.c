@@ -206,7 +206,7 @@ static int put_filter(const struct priv_bpf *bpf, unsigned ifindex, bool own_qdi
 
 	tcm_of(nlh)->tcm_handle = bpf->program_id;
 	tcm_of(nlh)->tcm_info = TC_H_MAKE(CLSACT_PRIORITY << 16, htons(ETH_P_ALL));
-	snprintf(name, sizeof(name), "mcr-%u-%08x%s", KERNEL_PATH_VERSION, bpf->mark,
+	snprintf(name, sizeof(name), "mcr-%d-%08x%s", KERNEL_PATH_VERSION, bpf->mark,
 		 own_qdisc ? "-qdisc" : "");
 	mnl_attr_put_strz(nlh, TCA_KIND, "bpf");
 	options = mnl_attr_nest_start(nlh, TCA_OPTIONS);
