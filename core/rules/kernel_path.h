@@ -71,7 +71,7 @@ enum kernel_path_header {
 	KERNEL_PATH_HEADER_NONE,
 };
 
-/* What control knows of the MAC address of a host's next hop. */
+/* Is the MAC address of a host's next hop known to control? */
 enum kernel_path_hop {
 	KERNEL_PATH_HOP_UNKNOWN, /* not yet, or not any more */
 	KERNEL_PATH_HOP_KNOWN,

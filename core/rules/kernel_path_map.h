@@ -143,7 +143,7 @@ struct kernel_path_record {
 #define KERNEL_PATH_OUTPUT_OWNER(slot) (KERNEL_PATH_RULE_OWNER(KERNEL_PATH_RULE_COUNTERS) + (slot))
 
 /*
- * What a watch has seen: payloads (a = a hash of payload and sender, b = how often it came again),
+ * The notes of a watch: payloads (a = a hash of payload and sender, b = how often it came again),
  * of which each hash has its place.  The first to come there is looked for from then on.
  */
 #define KERNEL_PATH_WATCHES        64

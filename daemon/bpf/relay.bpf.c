@@ -74,7 +74,7 @@ struct {
 	__type(value, struct kernel_path_block);
 } blocks SEC(".maps");
 
-/* What becomes of a frame. */
+/* The end of a frame. */
 enum fate {
 	FATE_LEFT,    /* workers have it, as it came */
 	FATE_RELAYED, /* all outputs of its rule have it, or have counted it as lost */

@@ -30,7 +30,7 @@ void kernel_map_count_all(const struct kernel_map *m, struct ingress_counters *i
 
 /* A watch begins: nothing has come. */
 void kernel_map_watch_begin(struct kernel_map *m, uint32_t number);
-/* What it has noted, at one of KERNEL_PATH_WATCH_PAYLOADS places. */
+/* A payload that it has noted, at one of KERNEL_PATH_WATCH_PAYLOADS places. */
 struct kernel_path_record kernel_map_watched(const struct kernel_map *m, uint32_t number,
 					     unsigned place);
 

@@ -68,41 +68,53 @@ void method_add_output(struct call *call)
 	free(want.outputs);
 }
 
+/*
+ * @want: filled: a copy of the rule that is to change, with its outputs in @outputs
+ * @at:   filled: the place of the output that the request names
+ *
+ * Return: false: the call has been refused.
+ */
+static bool copy_rule_with(struct call *call, struct rule_output *outputs, struct rule *want,
+			   int *at)
+{
+	const struct rule *r;
+
+	if (!find_rule(call, &r) || !find_output(call, r, at))
+		return false;
+	*want = *r;
+	want->outputs = outputs;
+	memcpy(outputs, r->outputs, r->n_outputs * sizeof(*outputs));
+	return true;
+}
+
 void method_remove_output(struct call *call)
 {
 	struct rule_output outputs[MCR_MAX_RULE_OUTPUTS];
-	const struct rule *r;
 	struct rule want;
 	int at;
 
-	if (!find_rule(call, &r) || !find_output(call, r, &at))
+	if (!copy_rule_with(call, outputs, &want, &at))
 		return;
-	if (r->n_outputs == 1) {
+	if (want.n_outputs == 1) {
 		call_refuse(call, RPC_CONFLICT, "params.output",
-			    "it is the only output of rule %s: disable or remove the rule", r->id);
+			    "it is the only output of rule %s: disable or remove the rule",
+			    want.id);
 		return;
 	}
-	want = *r;
-	want.outputs = outputs;
-	want.n_outputs = 0;
-	for (unsigned i = 0; i < r->n_outputs; i++)
-		if (i != (unsigned)at)
-			outputs[want.n_outputs++] = r->outputs[i];
+	want.n_outputs--;
+	memmove(&outputs[at], &outputs[at + 1],
+		(want.n_outputs - (unsigned)at) * sizeof(outputs[0]));
 	method_put_rule(call, &want, true, -1);
 }
 
 void method_set_output(struct call *call)
 {
 	struct rule_output outputs[MCR_MAX_RULE_OUTPUTS];
-	const struct rule *r;
 	struct rule want;
 	int at;
 
-	if (!find_rule(call, &r) || !find_output(call, r, &at))
+	if (!copy_rule_with(call, outputs, &want, &at))
 		return;
-	want = *r;
-	want.outputs = outputs;
-	memcpy(outputs, r->outputs, r->n_outputs * sizeof(outputs[0]));
 	outputs[at] = call->req.change.output;
 	method_put_rule(call, &want, true, at);
 }

@@ -84,7 +84,7 @@ static long put(struct kernel_map *m, const struct kernel_path_key *key, uint32_
 	return bpf_map_put(m->rules, key, KERNEL_PATH_REF_RELAY | block);
 }
 
-/* What a frame must not be able to follow to an end that it does not have. */
+/* Entries that lead nowhere or in a circle: no frame may follow them for ever. */
 static void damage(struct kernel_map *m)
 {
 	struct kernel_path_key key = key_of(5001);

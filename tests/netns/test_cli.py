@@ -286,7 +286,7 @@ def completed(t, *words):
 
 @scenario("bash completes every command and option", topology="chain3")
 def completion(t):
-    """What is offered are the words of the help; there is none behind an option with a value."""
+    """Completion offers the words of the help, and none behind an option with a value."""
     mcrctl = str(paths.program("mcrctl"))
     text = t.run(None, [mcrctl, "help"]).stdout
     commands = [re.match(r"  (\S+(?: \S+)?)  ", line)[1] for line in text.splitlines()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""What the kernel path outlives, who takes it over, and what is left of it at the end.
+"""The kernel path outlives mcrd, the next one takes it over, and nothing is left of it at the end.
 
     gen ---- eth0  relay  eth1 ---- sink          (chain3)
 
